@@ -1,0 +1,2 @@
+//! The arpflux command.
+fn main() {}

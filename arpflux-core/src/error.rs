@@ -1,0 +1,310 @@
+//! One error type for every stage, with a number that never changes its meaning.
+//!
+//! An [`Error`] says what was attempted ([`Error::operation`]), on which object ([`Error::object`]),
+//! what went wrong in one sentence, and what to do about it ([`Error::hint`]). The numbers of
+//! [`ErrorKind::code`] are part of the C ABI and of the Python exception classes.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// Result of every fallible function of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What class of failure an [`Error`] is. Numbers are stable; retired ones are never given out again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u32)]
+pub enum ErrorKind {
+    // 1..=19: the caller's input.
+    /// A value is malformed or out of range: an address, an interface name, an option.
+    InvalidInput = 1,
+    /// A policy file is not valid.
+    InvalidPolicy = 2,
+    /// A stored snapshot, receipt or journal cannot be read, or is of a version this build does not know.
+    InvalidData = 3,
+    /// The policy asks for something that would not work on this host, and says why.
+    Refused = 4,
+    // 20..=39: the host.
+    /// No such interface, namespace, file or entry.
+    NotFound = 20,
+    /// The interface, entry or value is no longer what it was when the plan was made.
+    Changed = 21,
+    /// The kernel has no such sysctl, or does not support the operation.
+    Unsupported = 22,
+    /// A capability is missing.
+    PermissionDenied = 23,
+    /// Another writer holds the lock of this namespace.
+    Busy = 24,
+    /// Nothing came within the time allowed.
+    TimedOut = 25,
+    /// The kernel's dumps kept being interrupted by changes.
+    Raced = 26,
+    /// Stopped by a signal or by the caller.
+    Interrupted = 27,
+    // 40..=59: operations.
+    /// Any other system call failure.
+    Io = 40,
+    /// Applying failed; everything already done was undone.
+    RolledBack = 41,
+    /// Applying failed and undoing failed too; the error lists what is left.
+    PartlyApplied = 42,
+    /// Verification found that the host is not as the policy says.
+    VerifyFailed = 43,
+    // 60: us.
+    /// A defect of arpflux: please report it.
+    Internal = 60,
+}
+
+impl ErrorKind {
+    /// Every kind, in the order of its number.
+    pub const ALL: &'static [ErrorKind] = &[
+        Self::InvalidInput,
+        Self::InvalidPolicy,
+        Self::InvalidData,
+        Self::Refused,
+        Self::NotFound,
+        Self::Changed,
+        Self::Unsupported,
+        Self::PermissionDenied,
+        Self::Busy,
+        Self::TimedOut,
+        Self::Raced,
+        Self::Interrupted,
+        Self::Io,
+        Self::RolledBack,
+        Self::PartlyApplied,
+        Self::VerifyFailed,
+        Self::Internal,
+    ];
+
+    /// The stable number of this kind, from 1 up; 0 is never used.
+    #[must_use]
+    pub const fn code(self) -> u32 {
+        self as u32
+    }
+
+    /// The stable name of this kind, in `snake_case`, as JSON prints it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidInput => "invalid_input",
+            Self::InvalidPolicy => "invalid_policy",
+            Self::InvalidData => "invalid_data",
+            Self::Refused => "refused",
+            Self::NotFound => "not_found",
+            Self::Changed => "changed",
+            Self::Unsupported => "unsupported",
+            Self::PermissionDenied => "permission_denied",
+            Self::Busy => "busy",
+            Self::TimedOut => "timed_out",
+            Self::Raced => "raced",
+            Self::Interrupted => "interrupted",
+            Self::Io => "io",
+            Self::RolledBack => "rolled_back",
+            Self::PartlyApplied => "partly_applied",
+            Self::VerifyFailed => "verify_failed",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The exit code of the command for this kind: 1 the answer is bad, 2 usage or a bad file,
+    /// 3 not permitted, 4 failed and restored (or nothing changed), 5 failed and not fully restored.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::VerifyFailed => 1,
+            Self::InvalidInput | Self::InvalidPolicy | Self::InvalidData | Self::Refused | Self::NotFound => {
+                2
+            }
+            Self::PermissionDenied => 3,
+            Self::PartlyApplied => 5,
+            _ => 4,
+        }
+    }
+
+    /// Whether the same call may succeed if it is made again.
+    #[must_use]
+    pub const fn is_transient(self) -> bool {
+        matches!(self, Self::Busy | Self::TimedOut | Self::Raced | Self::Interrupted)
+    }
+}
+
+/// What failed, on what, why, and what to do. See the [module](self) text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Inner {
+    kind: ErrorKind,
+    operation: Cow<'static, str>,
+    object: String,
+    message: String,
+    hint: Option<Cow<'static, str>>,
+    errno: Option<i32>,
+}
+
+impl Error {
+    /// A new error of `kind`. `message` is a full sentence without a full stop; it names the value at fault.
+    #[cold]
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            operation: Cow::Borrowed(""),
+            object: String::new(),
+            message: message.into(),
+            hint: None,
+            errno: None,
+        }))
+    }
+
+    /// A system call that failed with `errno` while doing `operation` on `object`.
+    ///
+    /// The kind follows from the number: `EPERM` and `EACCES` are [`ErrorKind::PermissionDenied`],
+    /// `ENOENT`, `ENODEV`, `ENXIO` and `ESRCH` [`ErrorKind::NotFound`], `EOPNOTSUPP` and its like
+    /// [`ErrorKind::Unsupported`], `EINTR` [`ErrorKind::Interrupted`], all else [`ErrorKind::Io`].
+    #[cold]
+    pub fn os(operation: impl Into<Cow<'static, str>>, object: impl Into<String>, errno: i32) -> Self {
+        let kind = match errno {
+            1 | 13 => ErrorKind::PermissionDenied,
+            2 | 3 | 6 | 19 => ErrorKind::NotFound,
+            4 => ErrorKind::Interrupted,
+            38 | 92 | 93 | 94 | 95 | 97 => ErrorKind::Unsupported,
+            110 => ErrorKind::TimedOut,
+            _ => ErrorKind::Io,
+        };
+        let text = std::io::Error::from_raw_os_error(errno).to_string();
+        let mut error = Self::new(kind, text).during(operation).on(object);
+        error.0.errno = Some(errno);
+        if kind == ErrorKind::PermissionDenied {
+            error.0.hint = Some(Cow::Borrowed(
+                "run as root or with CAP_NET_ADMIN (frames also need CAP_NET_RAW) in this namespace",
+            ));
+        }
+        error
+    }
+
+    /// The same as [`Error::os`] from a [`std::io::Error`].
+    #[cold]
+    pub fn io(
+        operation: impl Into<Cow<'static, str>>,
+        object: impl Into<String>,
+        source: &std::io::Error,
+    ) -> Self {
+        match source.raw_os_error() {
+            Some(errno) => Self::os(operation, object, errno),
+            None => {
+                let kind = match source.kind() {
+                    std::io::ErrorKind::NotFound => ErrorKind::NotFound,
+                    std::io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
+                    std::io::ErrorKind::TimedOut => ErrorKind::TimedOut,
+                    std::io::ErrorKind::InvalidData => ErrorKind::InvalidData,
+                    _ => ErrorKind::Io,
+                };
+                Self::new(kind, source.to_string()).during(operation).on(object)
+            }
+        }
+    }
+
+    /// Names what was attempted, as a verb phrase: `"set sysctl"`, `"add proxy entry"`.
+    #[must_use]
+    pub fn during(mut self, operation: impl Into<Cow<'static, str>>) -> Self {
+        self.0.operation = operation.into();
+        self
+    }
+
+    /// Names the object at fault: an interface, an address, a file.
+    #[must_use]
+    pub fn on(mut self, object: impl Into<String>) -> Self {
+        self.0.object = object.into();
+        self
+    }
+
+    /// Says what to do instead.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// The same error as another kind, for callers who know more about what the failure means.
+    #[must_use]
+    pub fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
+    /// What class of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// What was attempted, or an empty text.
+    #[must_use]
+    pub fn operation(&self) -> &str {
+        &self.0.operation
+    }
+
+    /// The object at fault, or an empty text.
+    #[must_use]
+    pub fn object(&self) -> &str {
+        &self.0.object
+    }
+
+    /// What went wrong, without operation, object and hint.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What to do about it, where that is known.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// The system's error number, if a system call failed.
+    #[must_use]
+    pub fn errno(&self) -> Option<i32> {
+        self.0.errno
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { operation, object, message, hint, .. } = &*self.0;
+        match (operation.is_empty(), object.is_empty()) {
+            (false, false) => write!(f, "{operation} {object}: {message}")?,
+            (false, true) => write!(f, "{operation}: {message}")?,
+            (true, false) => write!(f, "{object}: {message}")?,
+            (true, true) => f.write_str(message)?,
+        }
+        match hint {
+            Some(hint) => write!(f, "; {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_unique_and_ordered() {
+        assert!(ErrorKind::ALL.windows(2).all(|pair| pair[0].code() < pair[1].code()));
+        assert!(ErrorKind::ALL[0].code() > 0);
+    }
+
+    #[test]
+    fn message_names_operation_object_value_and_remedy() {
+        let error = Error::os("set sysctl", "net.ipv4.conf.eth0.arp_ignore", 1);
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        assert_eq!(error.errno(), Some(1));
+        let text = error.to_string();
+        assert!(text.starts_with("set sysctl net.ipv4.conf.eth0.arp_ignore: "), "{text}");
+        assert!(text.contains("CAP_NET_ADMIN"), "{text}");
+    }
+}

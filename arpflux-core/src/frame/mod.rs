@@ -1,0 +1,1 @@
+//! Ethernet and ARP frames as typed values (RFC 826, RFC 5227).

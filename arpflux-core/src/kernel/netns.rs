@@ -1,0 +1,129 @@
+//! Network namespaces, by name, path or process.
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+
+use nix::sched::{CloneFlags, setns};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Where `ip netns` keeps the names.
+const NAMES: &str = "/run/netns";
+
+/// A handle on a network namespace, which lives at least as long as the handle.
+#[derive(Debug)]
+pub struct Netns {
+    file: File,
+    label: String,
+}
+
+impl Netns {
+    /// The namespace of the calling thread.
+    ///
+    /// # Errors
+    /// Any failure to open `/proc/thread-self/ns/net`.
+    pub fn current() -> Result<Self> {
+        Self::open("/proc/thread-self/ns/net".as_ref(), "this namespace".into())
+    }
+
+    /// A namespace that `ip netns add` named.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if `name` is not a single file name, [`ErrorKind::NotFound`] if
+    /// there is none of that name.
+    pub fn named(name: &str) -> Result<Self> {
+        if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
+            return Err(Error::new(ErrorKind::InvalidInput, "not the name of a namespace")
+                .on(format!("{name:?}"))
+                .hint("`ip netns list` shows the names; give a path with at least one slash for any other"));
+        }
+        Self::open(&Path::new(NAMES).join(name), format!("namespace {name}")).map_err(|error| {
+            match error.kind() {
+                ErrorKind::NotFound => error.hint("`ip netns list` shows the names"),
+                _ => error,
+            }
+        })
+    }
+
+    /// The namespace behind a path such as `/proc/1234/ns/net`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is no such file, [`ErrorKind::InvalidInput`] if it is no
+    /// network namespace.
+    pub fn at(path: &Path) -> Result<Self> {
+        Self::open(path, path.display().to_string())
+    }
+
+    /// The namespace of a process.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is no such process, [`ErrorKind::PermissionDenied`] if it
+    /// belongs to somebody else.
+    pub fn of_process(pid: u32) -> Result<Self> {
+        Self::open(Path::new(&format!("/proc/{pid}/ns/net")), format!("namespace of process {pid}"))
+    }
+
+    fn open(path: &Path, label: String) -> Result<Self> {
+        const NSFS_MAGIC: i64 = 0x6e73_6673;
+        let file = File::open(path)
+            .map_err(|error| Error::io("open network namespace", path.display().to_string(), &error))?;
+        let kind = nix::sys::statfs::fstatfs(&file)
+            .map_err(|errno| Error::os("look at", path.display().to_string(), errno as i32))?
+            .filesystem_type();
+        if kind.0 as i64 != NSFS_MAGIC {
+            return Err(Error::new(ErrorKind::InvalidInput, "it is not a namespace file")
+                .during("open network namespace")
+                .on(path.display().to_string())
+                .hint("give /proc/PID/ns/net or a name that `ip netns list` shows"));
+        }
+        Ok(Self { file, label })
+    }
+
+    /// What to call it in messages.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Runs `work` on a thread of its own inside the namespace; the caller's thread stays where it is.
+    ///
+    /// Sockets, and folders below `/proc/sys/net`, that `work` opens keep belonging to the namespace.
+    ///
+    /// # Errors
+    /// [`ErrorKind::PermissionDenied`] if the namespace may not be entered.
+    ///
+    /// # Panics
+    /// Where `work` does.
+    pub fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> Result<R> {
+        std::thread::scope(|scope| {
+            let inside = scope.spawn(|| {
+                // Entering the namespace one is in already needs no capability.
+                if !self.is_current()? {
+                    setns(&self.file, CloneFlags::CLONE_NEWNET)
+                        .map_err(|errno| Error::os("enter", self.label.clone(), errno as i32))?;
+                }
+                Ok(work())
+            });
+            match inside.join() {
+                Ok(result) => result,
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
+
+    fn is_current(&self) -> Result<bool> {
+        let stat = |what: &str, result: nix::Result<nix::libc::stat>| {
+            result.map_err(|errno| Error::os("look at", what, errno as i32))
+        };
+        let own = stat("/proc/thread-self/ns/net", nix::sys::stat::stat("/proc/thread-self/ns/net"))?;
+        let this = stat(&self.label, nix::sys::stat::fstat(&self.file))?;
+        Ok((own.st_dev, own.st_ino) == (this.st_dev, this.st_ino))
+    }
+}
+
+impl AsFd for Netns {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}

@@ -1,0 +1,39 @@
+//! Which interface of a multi-homed Linux host answers ARP for which address, why, and how to make
+//! it exactly one.
+//!
+//! The modules stand in the order of the pipeline:
+//!
+//! ```text
+//! snapshot ──> predict ──> diagnose ──> plan ──> apply ──> verify
+//!   kernel      who          what is     what      change    config +
+//!   state      answers       wrong      to do      it        model + wire
+//! ```
+//!
+//! [`predict`] and [`plan`] are pure functions over a [`Snapshot`]: they need no privileges, run on
+//! a snapshot of another machine, and build without the feature `kernel`. Only [`kernel`] talks to
+//! the running system.
+#![deny(missing_docs)]
+
+pub mod error;
+pub mod sysctl;
+pub mod types;
+
+pub mod frame;
+
+pub mod snapshot;
+
+pub mod predict;
+
+pub mod policy;
+
+pub mod plan;
+
+#[cfg(feature = "kernel")]
+pub mod kernel;
+
+pub use error::{Error, ErrorKind, Result};
+pub use plan::Plan;
+pub use policy::Policy;
+pub use predict::{ArpRequest, Verdict};
+pub use snapshot::Snapshot;
+pub use sysctl::Sysctl;

@@ -1,0 +1,101 @@
+//! The desired state. What a policy does not name is never touched.
+//!
+//! The file form is TOML or JSON of the same structure, with `version = 1`.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::types::IfName;
+
+/// The version of the file form, its `version` key.
+pub const VERSION: u32 = 1;
+
+/// How the host's own addresses are kept from floating.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Strategy {
+    /// Let the plan choose between `strict` and `filter`, and say why.
+    #[default]
+    Auto,
+    /// `arp_ignore=1` and `arp_announce=2` on the named interfaces, never on `all`.
+    Strict,
+    /// `arp_filter=1`; refused unless subnets differ or source routing is complete.
+    Filter,
+    /// Leave these sysctls alone.
+    Unmanaged,
+}
+
+/// By which interface packets leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Egress {
+    /// By the interface that owns their source address.
+    #[default]
+    SourceRouted,
+    /// As the routing tables have it now.
+    Unmanaged,
+}
+
+/// What becomes of proxy entries whose address the policy does not name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ForeignProxies {
+    /// They stay.
+    #[default]
+    Keep,
+    /// They go.
+    Remove,
+}
+
+/// What the policy says about the host itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HostPolicy {
+    /// The interfaces it is about; `None`: every ARP-capable interface that holds an IPv4 address.
+    pub interfaces: Option<Vec<IfName>>,
+    /// How the host's own addresses are kept from floating.
+    pub strategy: Strategy,
+    /// By which interface packets leave.
+    pub egress: Egress,
+    /// Whether to send gratuitous ARP from the owner after a change.
+    pub announce: bool,
+    /// What becomes of proxy entries of addresses that the policy does not name.
+    pub foreign_proxies: ForeignProxies,
+}
+
+impl Default for HostPolicy {
+    fn default() -> Self {
+        Self {
+            interfaces: None,
+            strategy: Strategy::default(),
+            egress: Egress::default(),
+            announce: true,
+            foreign_proxies: ForeignProxies::default(),
+        }
+    }
+}
+
+/// Addresses of one owner, answered for by one interface only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProxyPolicy {
+    /// A container id or any other label.
+    pub owner: String,
+    /// Addresses, IPv4 (ARP) or IPv6 (NDP).
+    pub addresses: Vec<IpAddr>,
+    /// The only interface that answers for them, and that their packets leave by.
+    pub interface: IfName,
+}
+
+/// The desired state of one host. See the [module](self) text.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// What it says about the host itself.
+    #[serde(default)]
+    pub host: HostPolicy,
+    /// Whose addresses are answered for where.
+    #[serde(default, rename = "proxy")]
+    pub proxies: Vec<ProxyPolicy>,
+}

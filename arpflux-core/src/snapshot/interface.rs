@@ -1,0 +1,115 @@
+//! Interfaces and their neighbour parameters.
+
+use bitflags::bitflags;
+use serde::{Deserialize, Serialize};
+
+use crate::sysctl::SysctlValues;
+use crate::types::{IfIndex, IfName, Mac};
+
+bitflags! {
+    /// Interface flags as in `struct ifinfomsg` (`IFF_*`); unknown bits are kept.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    pub struct InterfaceFlags: u32 {
+        /// Administratively up.
+        const UP = 0x1;
+        /// Broadcasts reach it.
+        const BROADCAST = 0x2;
+        /// A loopback interface.
+        const LOOPBACK = 0x8;
+        /// A point-to-point link.
+        const POINTOPOINT = 0x10;
+        /// Operationally up.
+        const RUNNING = 0x40;
+        /// No ARP on it.
+        const NOARP = 0x80;
+        /// Receives every frame.
+        const PROMISC = 0x100;
+        /// A bond or team.
+        const MASTER = 0x400;
+        /// A port of a bond.
+        const SLAVE = 0x800;
+        /// The driver has carrier.
+        const LOWER_UP = 0x1_0000;
+        const _ = !0;
+    }
+}
+
+impl Serialize for InterfaceFlags {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(self.bits())
+    }
+}
+
+impl<'de> Deserialize<'de> for InterfaceFlags {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        u32::deserialize(deserializer).map(Self::from_bits_retain)
+    }
+}
+
+/// What `net.ipv4.neigh.INTERFACE` says about proxied answers and learning; all times in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NeighParams {
+    /// A broadcast request for a proxied address waits a random time below this, in ms.
+    pub proxy_delay: u64,
+    /// How many such requests may wait; more are dropped.
+    pub proxy_qlen: u32,
+    /// How long a fresh entry cannot be overwritten by another answer, in ms.
+    pub locktime: u64,
+}
+
+impl Default for NeighParams {
+    /// The kernel's defaults (`net/ipv4/arp.c`, `arp_tbl`) at any HZ.
+    fn default() -> Self {
+        Self { proxy_delay: 800, proxy_qlen: 64, locktime: 1000 }
+    }
+}
+
+/// One interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interface {
+    /// Its number.
+    pub index: IfIndex,
+    /// Its name.
+    pub name: IfName,
+    /// What kind of virtual interface (`IFLA_INFO_KIND`: `veth`, `bridge`, `vlan` …); `None` for real ones.
+    pub kind: Option<String>,
+    /// Hardware type (`ARPHRD_*`): 1 Ethernet, 32 InfiniBand, 772 loopback.
+    pub link_type: u16,
+    /// Its link-layer address.
+    pub mac: Mac,
+    /// Flags.
+    pub flags: InterfaceFlags,
+    /// Whether it has carrier (`IFLA_CARRIER`).
+    pub carrier: bool,
+    /// The bridge, bond or VRF that it is a port of.
+    pub master: Option<IfIndex>,
+    /// The interface below or beside it: parent of a VLAN or macvlan, peer of a veth.
+    pub link: Option<IfIndex>,
+    /// The namespace id of `link` if that lies in another namespace.
+    pub link_netnsid: Option<i32>,
+    /// Maximum transmission unit, in bytes.
+    pub mtu: u32,
+    /// The VLAN id, of a VLAN interface.
+    pub vlan_id: Option<u16>,
+    /// The mode, of a macvlan (`MACVLAN_MODE_*`).
+    pub macvlan_mode: Option<u32>,
+    /// The routing table, of a VRF.
+    pub vrf_table: Option<u32>,
+    /// The value of `net.ipv4.conf.INTERFACE`; empty if the interface has no IPv4 (MTU below 68).
+    pub sysctls: SysctlValues,
+    /// `net.ipv4.neigh.INTERFACE`.
+    pub neigh: NeighParams,
+}
+
+impl Interface {
+    /// Whether the kernel handles ARP on it at all: up, hardware that has addresses, not `NOARP`,
+    /// not loopback.
+    #[must_use]
+    pub fn speaks_arp(&self) -> bool {
+        self.flags.contains(InterfaceFlags::UP)
+            && !self.flags.intersects(InterfaceFlags::NOARP | InterfaceFlags::LOOPBACK)
+            && !self.mac.as_bytes().is_empty()
+    }
+}

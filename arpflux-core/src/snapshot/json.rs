@@ -1,0 +1,59 @@
+//! The versioned JSON form of a snapshot.
+
+use serde::{Deserialize, Serialize};
+
+use super::{SCHEMA, Snapshot};
+use crate::error::{Error, ErrorKind, Result};
+
+#[derive(Serialize)]
+struct Out<'a> {
+    schema: u32,
+    #[serde(flatten)]
+    snapshot: &'a Snapshot,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    schema: Option<u32>,
+}
+
+impl Snapshot {
+    /// The snapshot as one JSON object with `"schema": 1`. Reading it back gives an equal snapshot.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Internal`] if a value cannot be written, which would be a defect.
+    pub fn to_json(&self) -> Result<String> {
+        serde_json::to_string_pretty(&Out { schema: SCHEMA, snapshot: self })
+            .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()).during("write snapshot"))
+    }
+
+    /// Reads what [`Snapshot::to_json`] wrote.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidData`] if the text is not a snapshot, or of another schema.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let invalid = |message: String| Error::new(ErrorKind::InvalidData, message).during("read snapshot");
+        let version: Version = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        match version.schema {
+            Some(SCHEMA) => {}
+            Some(other) => {
+                return Err(invalid(format!(
+                    "schema {other} is not known, this build reads schema {SCHEMA}"
+                ))
+                .hint("take the snapshot again with this version of arpflux"));
+            }
+            None => {
+                return Err(invalid("it has no \"schema\" key".into())
+                    .hint("`arpflux snapshot --json` writes snapshots"));
+            }
+        }
+        let mut value: serde_json::Value =
+            serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        if let Some(object) = value.as_object_mut() {
+            object.remove("schema");
+        }
+        let mut snapshot: Self = serde_json::from_value(value).map_err(|error| invalid(error.to_string()))?;
+        snapshot.interfaces.sort_by_key(|interface| interface.index);
+        Ok(snapshot)
+    }
+}

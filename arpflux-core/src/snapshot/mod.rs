@@ -1,0 +1,161 @@
+//! One network namespace at one moment, as plain data.
+//!
+//! A [`Snapshot`] holds everything that decides about ARP. Nothing in it refers to a running kernel:
+//! it can be stored as JSON ([`Snapshot::to_json`]), read back on another machine
+//! ([`Snapshot::from_json`]), compared, edited, and asked questions by [`crate::predict`],
+//! [`crate::plan`] and [`crate::verify`].
+
+mod address;
+mod effective;
+mod interface;
+mod json;
+mod neighbour;
+mod route;
+mod rule;
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+pub use address::{Address, AddressFlags, Scope};
+pub use effective::{Effective, ValueSource};
+pub use interface::{Interface, InterfaceFlags, NeighParams};
+pub use neighbour::{Neighbour, NeighbourState, ProxyEntry};
+pub use route::{NextHop, NextHopFlags, Route, RouteKind, table};
+pub use rule::{Rule, RuleAction, RuleFlags};
+
+use crate::sysctl::SysctlValues;
+use crate::types::{IfIndex, IfName};
+
+/// The version of the JSON form, its `"schema"` key.
+pub const SCHEMA: u32 = 1;
+
+/// Which kernel a snapshot was taken from: kernels answer differently in places.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KernelVersion {
+    /// `uname -r`, for example `6.18.44-fc`.
+    pub release: String,
+    /// `uname -v`; Debian's names the stable release here.
+    pub version: String,
+}
+
+/// Which network namespace a snapshot was taken from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetnsIdentity {
+    /// The boot that it lives in (`/proc/sys/kernel/random/boot_id`).
+    pub boot_id: String,
+    /// Device number of its nsfs file.
+    pub device: u64,
+    /// Inode number of its nsfs file.
+    pub inode: u64,
+    /// The namespace's cookie (`SO_NETNS_COOKIE`), never given out again within a boot; 0 where the kernel has none.
+    pub cookie: u64,
+}
+
+/// Something that can answer, drop or change ARP frames, or that could not be read: a reason why a
+/// prediction may be `Undetermined`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Interference {
+    /// An nftables, arptables or ebtables chain that sees ARP frames.
+    Netfilter {
+        /// The table or chain, as its tool names it.
+        chain: String,
+        /// The interface it is tied to; `None`: all.
+        interface: Option<IfIndex>,
+    },
+    /// A traffic control filter on the interface's ingress or egress.
+    TrafficControl {
+        /// The interface it is attached to.
+        interface: IfIndex,
+    },
+    /// An XDP program on the interface.
+    Xdp {
+        /// The interface it is attached to.
+        interface: IfIndex,
+    },
+    /// A program in user space that listens for ARP frames and may answer them.
+    Listener {
+        /// The interface it is bound to; `None`: all.
+        interface: Option<IfIndex>,
+    },
+    /// Something that could not be read, usually for want of a capability.
+    Unreadable {
+        /// What could not be read, in words.
+        what: String,
+    },
+}
+
+/// One network namespace at one moment. See the [module](self) text.
+///
+/// Lists are in the kernel's order, which matters for addresses (the first is the primary one) and
+/// routes. Interfaces are sorted by index.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Snapshot {
+    /// The kernel it was taken from.
+    pub kernel: KernelVersion,
+    /// The namespace it was taken from.
+    pub netns: NetnsIdentity,
+    /// `net.ipv4.conf.all`.
+    pub all: SysctlValues,
+    /// `net.ipv4.conf.default`: what interfaces made later start with.
+    pub default: SysctlValues,
+    /// `net.ipv4.ip_forward`.
+    pub ip_forward: i32,
+    /// `net.ipv4.ip_nonlocal_bind`.
+    pub ip_nonlocal_bind: i32,
+    /// `net.ipv4.fib_multipath_hash_policy`; `None` where the kernel has none.
+    pub fib_multipath_hash_policy: Option<i32>,
+    /// Interfaces, sorted by index.
+    pub interfaces: Vec<Interface>,
+    /// Addresses of both families, in the kernel's order.
+    pub addresses: Vec<Address>,
+    /// Routes of all tables and both families, in the kernel's order.
+    pub routes: Vec<Route>,
+    /// Policy routing rules of both families, in the kernel's order.
+    pub rules: Vec<Rule>,
+    /// Proxy entries of both families (`ip neigh show proxy`).
+    pub proxies: Vec<ProxyEntry>,
+    /// Neighbour entries of both families.
+    pub neighbours: Vec<Neighbour>,
+    /// What else may meddle with ARP here, or could not be read.
+    pub interference: Vec<Interference>,
+}
+
+impl Snapshot {
+    /// The interface of that index.
+    #[must_use]
+    pub fn interface(&self, index: IfIndex) -> Option<&Interface> {
+        self.interfaces
+            .binary_search_by_key(&index, |interface| interface.index)
+            .ok()
+            .map(|i| &self.interfaces[i])
+    }
+
+    /// The interface of that name. Looks through all of them; where names are resolved in bulk,
+    /// build a map first.
+    #[must_use]
+    pub fn interface_named(&self, name: &IfName) -> Option<&Interface> {
+        self.interfaces.iter().find(|interface| interface.name == *name)
+    }
+
+    /// The addresses of an interface, in the kernel's order.
+    pub fn addresses_of(&self, index: IfIndex) -> impl Iterator<Item = &Address> {
+        self.addresses.iter().filter(move |address| address.interface == index)
+    }
+
+    /// The interfaces that hold `address`, in the kernel's order; usually one or none.
+    pub fn holders_of(&self, address: IpAddr) -> impl Iterator<Item = IfIndex> {
+        self.addresses.iter().filter(move |held| held.local == address).map(|held| held.interface)
+    }
+
+    /// The name of an interface, or `if7` where there is none of that index.
+    #[must_use]
+    pub fn name_of(&self, index: IfIndex) -> String {
+        self.interface(index).map_or_else(|| format!("if{index}"), |interface| interface.name.to_string())
+    }
+}

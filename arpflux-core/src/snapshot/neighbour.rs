@@ -1,0 +1,45 @@
+//! Neighbour and proxy entries.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::types::{IfIndex, Mac};
+
+/// The state of a neighbour entry (`NUD_*`), as the kernel's bit mask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NeighbourState(pub u16);
+
+/// An entry of the ARP or NDP table: what this host believes about a neighbour.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Neighbour {
+    /// The neighbour's address.
+    pub address: IpAddr,
+    /// The interface it was seen on.
+    pub interface: IfIndex,
+    /// Its MAC, if known.
+    pub mac: Option<Mac>,
+    /// State.
+    pub state: NeighbourState,
+    /// `NTF_*` flags.
+    pub flags: u8,
+}
+
+/// A proxy entry (`ip neigh add proxy`): this host answers for somebody else's address.
+///
+/// Whether it was added permanent (so that it survives the loss of carrier) is not to be seen in any
+/// dump; arpflux always adds them permanent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProxyEntry {
+    /// The address answered for.
+    pub address: IpAddr,
+    /// The interface it answers on; `None`: on all.
+    pub interface: Option<IfIndex>,
+    /// `NTF_*` flags other than `NTF_PROXY`.
+    pub flags: u8,
+    /// Who added it (`RTPROT_*`, `NDA_PROTOCOL`); 0 unknown.
+    pub protocol: u8,
+}

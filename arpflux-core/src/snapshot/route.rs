@@ -1,0 +1,116 @@
+//! Routes.
+
+use std::net::IpAddr;
+
+use bitflags::bitflags;
+use serde::{Deserialize, Serialize};
+
+use super::Scope;
+use crate::types::{IfIndex, IpNet};
+
+/// Numbers of the tables that every namespace has.
+pub mod table {
+    /// `RT_TABLE_UNSPEC`.
+    pub const UNSPEC: u32 = 0;
+    /// `RT_TABLE_DEFAULT`, normally empty.
+    pub const DEFAULT: u32 = 253;
+    /// `RT_TABLE_MAIN`.
+    pub const MAIN: u32 = 254;
+    /// `RT_TABLE_LOCAL`, kept by the kernel.
+    pub const LOCAL: u32 = 255;
+}
+
+/// What a route does (`RTN_*`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RouteKind {
+    /// A gateway or a direct route.
+    Unicast,
+    /// The destination is this host.
+    Local,
+    /// Received as broadcast, sent as broadcast.
+    Broadcast,
+    /// Received as broadcast, sent as unicast.
+    Anycast,
+    /// Multicast.
+    Multicast,
+    /// Drop silently.
+    Blackhole,
+    /// Drop, say "host unreachable".
+    Unreachable,
+    /// Drop, say "administratively prohibited".
+    Prohibit,
+    /// Go on with the next rule.
+    Throw,
+    /// Any other number.
+    Other(u8),
+}
+
+bitflags! {
+    /// Next hop flags (`RTNH_F_*`); unknown bits are kept.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    pub struct NextHopFlags: u32 {
+        /// The interface is down or gone.
+        const DEAD = 0x01;
+        /// The gateway is reachable through the interface whatever the addresses say.
+        const ONLINK = 0x04;
+        /// The interface has no carrier.
+        const LINKDOWN = 0x10;
+        const _ = !0;
+    }
+}
+
+impl Serialize for NextHopFlags {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(self.bits())
+    }
+}
+
+impl<'de> Deserialize<'de> for NextHopFlags {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        u32::deserialize(deserializer).map(Self::from_bits_retain)
+    }
+}
+
+/// Where a route leads.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NextHop {
+    /// The interface it leaves by.
+    pub interface: Option<IfIndex>,
+    /// The gateway, of either family; `None`: the destination is on the link.
+    pub gateway: Option<IpAddr>,
+    /// Its share among several, 1 to 256.
+    pub weight: u16,
+    /// Flags.
+    pub flags: NextHopFlags,
+}
+
+/// A route of any table.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// The table it is in; see [`table`].
+    pub table: u32,
+    /// What it does.
+    pub kind: RouteKind,
+    /// The destinations it is for; its family is the route's.
+    pub destination: IpNet,
+    /// Only for packets from here (IPv6 subtrees).
+    pub source: Option<IpNet>,
+    /// Only for packets with this type of service.
+    pub tos: u8,
+    /// Among equal routes the smallest wins (`RTA_PRIORITY`).
+    pub metric: u32,
+    /// How far the destination is.
+    pub scope: Scope,
+    /// Who made it (`RTPROT_*`).
+    pub protocol: u8,
+    /// The source address that the host's own packets get.
+    pub preferred_source: Option<IpAddr>,
+    /// The next hops: none for routes that reject, several for multipath.
+    pub next_hops: Vec<NextHop>,
+    /// The nexthop object it refers to, if any.
+    pub nexthop_id: Option<u32>,
+}

@@ -1,0 +1,107 @@
+//! Policy routing rules.
+
+use bitflags::bitflags;
+use serde::{Deserialize, Serialize};
+
+use crate::types::{IfName, IpNet};
+
+/// What a rule does with what it matches (`FR_ACT_*`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RuleAction {
+    /// Look into the rule's table.
+    Table,
+    /// Go on at the rule of priority [`Rule::goto`].
+    Goto,
+    /// Nothing.
+    Nop,
+    /// Drop silently.
+    Blackhole,
+    /// Drop, say "unreachable".
+    Unreachable,
+    /// Drop, say "prohibited".
+    Prohibit,
+    /// Any other number.
+    Other(u8),
+}
+
+bitflags! {
+    /// Rule flags (`FIB_RULE_*`); unknown bits are kept.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    pub struct RuleFlags: u32 {
+        /// Cannot be deleted.
+        const PERMANENT = 0x01;
+        /// Matches what the selectors do not.
+        const INVERT = 0x02;
+        /// The target of the goto does not exist.
+        const UNRESOLVED = 0x04;
+        /// The interface of `iif` does not exist now.
+        const IIF_DETACHED = 0x08;
+        /// The interface of `oif` does not exist now.
+        const OIF_DETACHED = 0x10;
+        const _ = !0;
+    }
+}
+
+impl Serialize for RuleFlags {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(self.bits())
+    }
+}
+
+impl<'de> Deserialize<'de> for RuleFlags {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        u32::deserialize(deserializer).map(Self::from_bits_retain)
+    }
+}
+
+/// A policy routing rule (`ip rule`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Whether it is an IPv6 rule.
+    pub ipv6: bool,
+    /// Rules are tried in the order of this number; 0 first.
+    pub priority: u32,
+    /// Sources it matches; `None`: all.
+    pub source: Option<IpNet>,
+    /// Destinations it matches; `None`: all.
+    pub destination: Option<IpNet>,
+    /// The input interface it matches; `lo` matches the host's own packets.
+    pub iif: Option<IfName>,
+    /// The output interface it matches, of bound sockets.
+    pub oif: Option<IfName>,
+    /// Type of service it matches; 0: all.
+    pub tos: u8,
+    /// The mark it matches under [`Rule::fwmask`].
+    pub fwmark: u32,
+    /// Which bits of the mark count; 0: the mark does not matter.
+    pub fwmask: u32,
+    /// What it does.
+    pub action: RuleAction,
+    /// The table to look into, for [`RuleAction::Table`].
+    pub table: u32,
+    /// The priority to go on at, for [`RuleAction::Goto`].
+    pub goto: Option<u32>,
+    /// Routes of prefixes this long or shorter do not count (`suppress_prefixlength`).
+    pub suppress_prefix_len: Option<u32>,
+    /// Routes through interfaces of this group do not count.
+    pub suppress_group: Option<u32>,
+    /// Look into the table of the VRF that the packet belongs to.
+    pub l3mdev: bool,
+    /// IP protocol it matches; `None`: all.
+    pub ip_protocol: Option<u8>,
+    /// Source ports it matches, first and last; `None`: all.
+    pub source_ports: Option<(u16, u16)>,
+    /// Destination ports it matches, first and last; `None`: all.
+    pub destination_ports: Option<(u16, u16)>,
+    /// User ids it matches, first and last; `None`: all.
+    pub uids: Option<(u32, u32)>,
+    /// Tunnel id it matches; `None`: all.
+    pub tunnel_id: Option<u64>,
+    /// Who made it (`RTPROT_*`).
+    pub protocol: u8,
+    /// Flags.
+    pub flags: RuleFlags,
+}
