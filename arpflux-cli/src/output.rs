@@ -1,0 +1,168 @@
+//! Where answers go: text or JSON on standard output, errors on standard error.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use arpflux_core::{Error, ErrorKind, Result};
+use serde::Serialize;
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Colour {
+    /// On a terminal only.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How a piece of text is meant; becomes colour on a terminal and nothing elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// As it should be.
+    Good,
+    /// As it should not be.
+    Bad,
+    /// Worth a look.
+    Caution,
+    /// A heading.
+    Strong,
+    /// Less important.
+    Faint,
+}
+
+/// The form of the output. All printing goes through it.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    json: bool,
+    colour: bool,
+}
+
+impl Output {
+    /// JSON or text; colour as asked, and in text on a terminal without `NO_COLOR`.
+    #[must_use]
+    pub fn new(json: bool, colour: Colour) -> Self {
+        let colour = match colour {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => {
+                std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+            }
+        };
+        Self { json, colour }
+    }
+
+    /// Whether JSON was asked for.
+    #[must_use]
+    pub const fn json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether text may be coloured.
+    #[must_use]
+    pub const fn colour(&self) -> bool {
+        self.colour && !self.json
+    }
+
+    /// `text` in the colour of `style`, or as it is.
+    #[must_use]
+    pub fn paint(&self, style: Style, text: impl std::fmt::Display) -> String {
+        if !self.colour() {
+            return text.to_string();
+        }
+        let code = match style {
+            Style::Good => "32",
+            Style::Bad => "31;1",
+            Style::Caution => "33",
+            Style::Strong => "1",
+            Style::Faint => "2",
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+
+    /// Prints text to standard output. A reader that has gone away ends the output quietly.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] on any other failure to write, a full disk for one.
+    pub fn text(&self, text: impl std::fmt::Display) -> Result<()> {
+        let mut out = std::io::stdout().lock();
+        written(write!(out, "{text}").and_then(|()| out.flush()))
+    }
+
+    /// Prints one JSON object, on lines of its own, as it is.
+    ///
+    /// # Errors
+    /// As [`Output::text`].
+    pub fn object(&self, value: &impl Serialize) -> Result<()> {
+        let text = serde_json::to_string_pretty(value)
+            .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()).during("write JSON"))?;
+        self.text(text + "\n")
+    }
+
+    /// Prints `answer` as JSON with `"schema": 1` before its own keys.
+    ///
+    /// # Errors
+    /// As [`Output::text`].
+    pub fn answer(&self, answer: &impl Serialize) -> Result<()> {
+        #[derive(Serialize)]
+        struct Answer<'a, T> {
+            schema: u32,
+            #[serde(flatten)]
+            answer: &'a T,
+        }
+        self.object(&Answer { schema: 1, answer })
+    }
+
+    /// Prints an error: text on standard error, and with `--json` also one object on standard output.
+    pub fn error(&self, error: &Error) {
+        #[derive(Serialize)]
+        struct Object<'a> {
+            schema: u32,
+            error: Fields<'a>,
+        }
+        #[derive(Serialize)]
+        struct Fields<'a> {
+            code: u32,
+            kind: &'a str,
+            operation: &'a str,
+            object: &'a str,
+            message: &'a str,
+            hint: Option<&'a str>,
+            errno: Option<i32>,
+        }
+        let prefix = if std::io::stderr().is_terminal() && self.colour {
+            self.paint(Style::Bad, "arpflux:")
+        } else {
+            "arpflux:".into()
+        };
+        let _ = writeln!(std::io::stderr(), "{prefix} {error}");
+        if self.json {
+            let fields = Fields {
+                code: error.kind().code(),
+                kind: error.kind().name(),
+                operation: error.operation(),
+                object: error.object(),
+                message: error.message(),
+                hint: error.remedy(),
+                errno: error.errno(),
+            };
+            // The message has been printed and the exit code tells the rest.
+            let _ = self.object(&Object { schema: 1, error: fields });
+        }
+    }
+
+    /// Prints a remark on standard error: progress, a warning, what was left out.
+    pub fn note(&self, text: impl std::fmt::Display) {
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }
+}
+
+fn written(result: std::io::Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::io("write", "standard output", &error))
+        }
+        _ => Ok(()),
+    }
+}
