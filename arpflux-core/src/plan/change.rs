@@ -5,10 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::snapshot::{ProxyEntry, Route, Rule};
-use crate::sysctl::Sysctl;
+use crate::sysctl::{Ipv6Sysctl, Sysctl};
 use crate::types::{IfIndex, IfName};
 
-/// Which folder of `net.ipv4.conf` (or `net.ipv4.neigh`) a value is in.
+/// Which folder of `net.ipv4.conf` (or `net.ipv6.conf`, or `net.ipv4.neigh`) a value is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SysctlScope {
@@ -72,6 +72,17 @@ pub enum Change {
         /// Its value afterwards.
         after: i32,
     },
+    /// A sysctl below `net.ipv6.conf` gets another value.
+    Ipv6Sysctl {
+        /// The folder.
+        scope: SysctlScope,
+        /// The sysctl.
+        sysctl: Ipv6Sysctl,
+        /// Its value now.
+        before: i32,
+        /// Its value afterwards.
+        after: i32,
+    },
     /// `net.ipv4.neigh.INTERFACE.proxy_delay` gets another value.
     ProxyDelay {
         /// The folder; never `all`, which does not exist.
@@ -111,6 +122,9 @@ impl Change {
         match self.clone() {
             Self::Sysctl { scope, sysctl, before, after } => {
                 Self::Sysctl { scope, sysctl, before: after, after: before }
+            }
+            Self::Ipv6Sysctl { scope, sysctl, before, after } => {
+                Self::Ipv6Sysctl { scope, sysctl, before: after, after: before }
             }
             Self::ProxyDelay { scope, before, after } => {
                 Self::ProxyDelay { scope, before: after, after: before }

@@ -3,7 +3,7 @@
 use bitflags::bitflags;
 use serde::{Deserialize, Serialize};
 
-use crate::sysctl::SysctlValues;
+use crate::sysctl::{Ipv6SysctlValues, SysctlValues};
 use crate::types::{IfIndex, IfName, Mac};
 
 bitflags! {
@@ -99,6 +99,9 @@ pub struct Interface {
     pub vrf_table: Option<u32>,
     /// The value of `net.ipv4.conf.INTERFACE`; empty if the interface has no IPv4 (MTU below 68).
     pub sysctls: SysctlValues,
+    /// The value of `net.ipv6.conf.INTERFACE`; empty if the interface has no IPv6.
+    #[serde(default)]
+    pub ipv6: Ipv6SysctlValues,
     /// `net.ipv4.neigh.INTERFACE`.
     pub neigh: NeighParams,
 }

@@ -24,7 +24,7 @@ pub use neighbour::{Neighbour, NeighbourState, ProxyEntry};
 pub use route::{NextHop, NextHopFlags, Route, RouteKind, table};
 pub use rule::{Rule, RuleAction, RuleFlags};
 
-use crate::sysctl::SysctlValues;
+use crate::sysctl::{Ipv6SysctlValues, SysctlValues};
 use crate::types::{IfIndex, IfName};
 
 /// The version of the JSON form, its `"schema"` key.
@@ -104,6 +104,9 @@ pub struct Snapshot {
     pub all: SysctlValues,
     /// `net.ipv4.conf.default`: what interfaces made later start with.
     pub default: SysctlValues,
+    /// `net.ipv6.conf.all`; empty if the kernel has no IPv6.
+    #[serde(default)]
+    pub all_ipv6: Ipv6SysctlValues,
     /// `net.ipv4.ip_forward`.
     pub ip_forward: i32,
     /// `net.ipv4.ip_nonlocal_bind`.

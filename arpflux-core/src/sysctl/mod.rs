@@ -4,12 +4,16 @@
 //! by maximum, by or. [`Sysctl::combine`] says how; [`crate::snapshot::Snapshot::effective`]
 //! does it and says where the result came from.
 
+mod ipv6;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use ipv6::{Ipv6Sysctl, Ipv6SysctlValues};
 
 use crate::error::{Error, ErrorKind};
 
