@@ -1,0 +1,45 @@
+# arpflux: the commands that people and CI use. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+CARGO ?= cargo
+# Where the tests write their logs; the closing count is taken from these.
+LOGS := target/test-logs
+VENV := target/venv
+
+.PHONY: help demo test test-deps test-rust test-c test-python lint docs header clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## the main job: flux as captured frames, the cure, the proof (root or not)
+	@$(CARGO) run --quiet --release -p arpflux-cli -- demo
+
+test: ## install what the tests need, run all of them (Rust, C, Python), print the counts
+	@tests/support/run-all
+
+test-deps: ## only check (as root: install) what the tests need
+	@tests/support/prepare
+
+test-rust: ## Rust tests, each binary in a fresh network namespace
+	@$(CARGO) test --workspace --exclude arpflux-py
+
+test-c: ## C programs against the library, under valgrind and the sanitizers
+	@tests/support/run-c
+
+test-python: ## build the wheel into target/venv and run pytest
+	@tests/support/run-python
+
+lint: ## formatting, clippy, docs, cargo-deny, generated files: what CI checks besides tests
+	@.ci/lint
+
+docs: ## the Rust documentation, warnings denied
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
+
+header: ## write include/arpflux.h anew from the sources
+	@$(CARGO) run --quiet -p xtask -- gen
+
+clean: ## remove everything that was built
+	@$(CARGO) clean
