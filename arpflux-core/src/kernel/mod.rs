@@ -9,7 +9,7 @@ pub use netns::Netns;
 
 use crate::error::{Error, Result};
 use crate::plan::Change;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{NetnsIdentity, Snapshot};
 
 /// How far [`Kernel::make`] came when a change failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,14 @@ pub struct Failed {
 
 /// One namespace of a running kernel, or something that behaves like one.
 pub trait Kernel {
+    /// Which namespace this is, without reading the rest where that is possible.
+    ///
+    /// # Errors
+    /// As [`Kernel::snapshot`].
+    fn identity(&mut self) -> Result<NetnsIdentity> {
+        self.snapshot().map(|snapshot| snapshot.netns)
+    }
+
     /// Reads everything, consistently.
     ///
     /// # Errors
