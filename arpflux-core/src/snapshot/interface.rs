@@ -97,6 +97,19 @@ pub struct Interface {
     pub macvlan_mode: Option<u32>,
     /// The routing table, of a VRF.
     pub vrf_table: Option<u32>,
+    /// The interface's group (`IFLA_GROUP`), which `suppress_ifgroup` of rules refers to.
+    #[serde(default)]
+    pub group: u32,
+    /// The mode, of a bond (`IFLA_BOND_MODE`): 6 is balance-alb, which rewrites ARP answers.
+    #[serde(default)]
+    pub bond_mode: Option<u8>,
+    /// The state, of a port of a bond (`IFLA_BOND_SLAVE_STATE`): 0 active, 1 backup, which drops what it
+    /// receives.
+    #[serde(default)]
+    pub bond_port_state: Option<u8>,
+    /// The state, of a port of a bridge (`IFLA_BRPORT_STATE`): 3 forwards; others drop what they receive.
+    #[serde(default)]
+    pub bridge_port_state: Option<u8>,
     /// The value of `net.ipv4.conf.INTERFACE`; empty if the interface has no IPv4 (MTU below 68).
     pub sysctls: SysctlValues,
     /// The value of `net.ipv6.conf.INTERFACE`; empty if the interface has no IPv6.

@@ -54,6 +54,24 @@ pub struct NetnsIdentity {
     pub cookie: u64,
 }
 
+/// What the kernel remembers about routing and shows in no dump. `None`: not known.
+///
+/// Where it is unknown and would change an answer, the prediction is `Undetermined`. A namespace whose
+/// rules are not the three default ones has certainly had them changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RoutingMemory {
+    /// Whether the policy routing rules were ever changed in this namespace. Until then the tables local
+    /// and main are searched as one; afterwards local comes first, for good (`fib_unmerge()`).
+    pub rules_changed: Option<bool>,
+    /// Whether somebody ever added a route of type local. From then on source validation with
+    /// `rp_filter=0` is a full lookup, for good (`fib_has_custom_local_routes`).
+    pub local_routes_added: Option<bool>,
+    /// Whether a route or rule has a realm, which also makes source validation a full lookup
+    /// (`fib_num_tclassid_users`).
+    pub realms: Option<bool>,
+}
+
 /// Something that can answer, drop or change ARP frames, or that could not be read: a reason why a
 /// prediction may be `Undetermined`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -121,6 +139,9 @@ pub struct Snapshot {
     pub routes: Vec<Route>,
     /// Policy routing rules of both families, in the kernel's order.
     pub rules: Vec<Rule>,
+    /// What the kernel remembers about routing and shows in no dump.
+    #[serde(default)]
+    pub routing: RoutingMemory,
     /// Proxy entries of both families (`ip neigh show proxy`).
     pub proxies: Vec<ProxyEntry>,
     /// Neighbour entries of both families.
