@@ -226,6 +226,13 @@ impl Error {
         self
     }
 
+    /// Adds to the sentence, in brackets: the kernel's own words, for example.
+    #[must_use]
+    pub fn detail(mut self, words: &str) -> Self {
+        self.0.message = format!("{} ({words})", self.0.message);
+        self
+    }
+
     /// The same error as another kind, for callers who know more about what the failure means.
     #[must_use]
     pub fn with_kind(mut self, kind: ErrorKind) -> Self {

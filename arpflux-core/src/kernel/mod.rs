@@ -3,7 +3,10 @@
 //! [`Kernel`] is what the stages above need of it; [`Netns`] names a namespace and runs code inside
 //! it without moving the caller's thread.
 
+pub(crate) mod netlink;
 mod netns;
+#[cfg(test)]
+mod testing;
 
 pub use netns::Netns;
 
@@ -12,10 +15,16 @@ use crate::plan::Change;
 use crate::snapshot::{NetnsIdentity, Snapshot};
 
 /// How far [`Kernel::make`] came when a change failed.
+///
+/// All changes before `at` were made. Of the rest only those in `beyond` were made, or may have been:
+/// proxy entries are sent to the kernel many at a time, and it goes on after one that it refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failed {
-    /// The place in the list of the change that failed; all before it were made, it and all after it were not.
+    /// The place in the list of the first change that failed, or whose outcome is not known.
     pub at: usize,
+    /// Places from `at` on, rising, whose changes were made all the same, or may have been because the
+    /// kernel's answer was lost. Taking them back must accept that there may be nothing to take back.
+    pub beyond: Vec<usize>,
     /// Why.
     pub error: Error,
 }
@@ -36,7 +45,9 @@ pub trait Kernel {
     /// [`crate::ErrorKind::Raced`] if the kernel's dumps kept being interrupted, and any failure to read.
     fn snapshot(&mut self) -> Result<Snapshot>;
 
-    /// Makes `changes` in order and stops at the first that fails.
+    /// Makes `changes` in order and stops at the first that fails; a run of like changes of proxy
+    /// entries may be carried out beyond it, as [`Failed::beyond`] says. It never goes on to a change of
+    /// another kind, nor from adding to removing.
     ///
     /// A change whose effect is already there fails with [`crate::ErrorKind::Changed`] where the kernel
     /// tells (rules, routes); proxy entries and sysctls are simply set.
