@@ -3,11 +3,15 @@
 //! [`Kernel`] is what the stages above need of it; [`Netns`] names a namespace and runs code inside
 //! it without moving the caller's thread.
 
+#[cfg(any(test, feature = "fake"))]
+mod fake;
 pub(crate) mod netlink;
 mod netns;
 #[cfg(test)]
 mod testing;
 
+#[cfg(any(test, feature = "fake"))]
+pub use fake::FakeKernel;
 pub use netns::Netns;
 
 use crate::error::{Error, Result};

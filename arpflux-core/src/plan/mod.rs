@@ -1,6 +1,7 @@
 //! What has to change so that a policy holds: ordered, typed, with its exact inverse.
 
 mod change;
+mod effect;
 
 use std::net::IpAddr;
 

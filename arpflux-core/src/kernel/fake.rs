@@ -1,0 +1,131 @@
+//! A kernel in memory, for tests that inject faults. Behaviour is tested on the real one.
+
+use std::collections::BTreeMap;
+
+use super::{Failed, Kernel};
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::{Change, Edit};
+use crate::snapshot::Snapshot;
+
+/// A [`Kernel`] over a [`Snapshot`] that refuses the changes it is told to refuse.
+///
+/// Changes are counted from 0 over all calls of [`Kernel::make`], refused ones included, so that the
+/// undoing of earlier changes can be made to fail as well.
+#[derive(Debug, Clone, Default)]
+pub struct FakeKernel {
+    state: Snapshot,
+    faults: BTreeMap<usize, i32>,
+    unreadable: BTreeMap<usize, Error>,
+    goes_on: bool,
+    asked: usize,
+    read: usize,
+    made: Vec<Change>,
+}
+
+impl FakeKernel {
+    /// A kernel in that state.
+    #[must_use]
+    pub fn new(state: Snapshot) -> Self {
+        Self { state, ..Self::default() }
+    }
+
+    /// Refuses the change of number `count` with `errno`.
+    #[must_use]
+    pub fn failing_at(mut self, count: usize, errno: i32) -> Self {
+        self.faults.insert(count, errno);
+        self
+    }
+
+    /// Lets the snapshot of number `count` fail, counted from 0.
+    #[must_use]
+    pub fn unreadable_at(mut self, count: usize, error: Error) -> Self {
+        self.unreadable.insert(count, error);
+        self
+    }
+
+    /// Carries out the rest of a run of proxy changes after a refused one, as the real kernel does.
+    #[must_use]
+    pub fn going_on(mut self) -> Self {
+        self.goes_on = true;
+        self
+    }
+
+    /// What it holds now.
+    #[must_use]
+    pub fn state(&self) -> &Snapshot {
+        &self.state
+    }
+
+    /// What it holds now, to be changed behind the back of whoever uses it.
+    pub fn state_mut(&mut self) -> &mut Snapshot {
+        &mut self.state
+    }
+
+    /// Every change that was made, in order.
+    #[must_use]
+    pub fn made(&self) -> &[Change] {
+        &self.made
+    }
+
+    fn make_one(&mut self, change: &Change) -> Result<()> {
+        let count = self.asked;
+        self.asked += 1;
+        if let Some(errno) = self.faults.get(&count) {
+            return Err(Error::os("make change", format!("number {count}"), *errno));
+        }
+        let refuse = |errno| {
+            Err(Error::os("make change", format!("number {count}"), errno).with_kind(ErrorKind::Changed))
+        };
+        let there = match change {
+            Change::Rule { edit, rule } => Some((*edit, self.state.rules.contains(rule))),
+            Change::Route { edit, route } => Some((*edit, self.state.routes.contains(route))),
+            Change::Proxy { edit: Edit::Remove, entry } => {
+                let key = (entry.address, entry.interface);
+                let held = self.state.proxies.iter().any(|held| (held.address, held.interface) == key);
+                Some((Edit::Remove, held))
+            }
+            _ => None,
+        };
+        match there {
+            Some((Edit::Add, true)) => return refuse(nix::libc::EEXIST),
+            Some((Edit::Remove, false)) => return refuse(nix::libc::ENOENT),
+            _ => {}
+        }
+        self.state.change(change);
+        self.made.push(change.clone());
+        Ok(())
+    }
+}
+
+impl Kernel for FakeKernel {
+    fn snapshot(&mut self) -> Result<Snapshot> {
+        let count = self.read;
+        self.read += 1;
+        match self.unreadable.get(&count) {
+            Some(error) => Err(error.clone()),
+            None => Ok(self.state.clone()),
+        }
+    }
+
+    fn make(&mut self, changes: &[Change]) -> Result<(), Failed> {
+        for (at, change) in changes.iter().enumerate() {
+            let Err(error) = self.make_one(change) else { continue };
+            let mut beyond = Vec::new();
+            if self.goes_on
+                && let Change::Proxy { edit, .. } = change
+            {
+                let edit = *edit;
+                for (place, change) in changes.iter().enumerate().skip(at + 1) {
+                    if !matches!(change, Change::Proxy { edit: other, .. } if *other == edit) {
+                        break;
+                    }
+                    if self.make_one(change).is_ok() {
+                        beyond.push(place);
+                    }
+                }
+            }
+            return Err(Failed { at, beyond, error });
+        }
+        Ok(())
+    }
+}
