@@ -4,6 +4,7 @@
 
 mod input;
 mod output;
+mod table;
 mod verb;
 
 use std::ffi::OsString;
@@ -12,6 +13,7 @@ use clap::Parser;
 
 pub use input::Source;
 pub use output::Output;
+pub use table::{Cell, Table};
 use verb::Verb;
 
 /// The exit codes of every verb; an error's own is [`arpflux_core::ErrorKind::exit_code`].

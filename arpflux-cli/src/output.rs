@@ -65,6 +65,16 @@ impl Output {
         self.colour && !self.json
     }
 
+    /// The width of the terminal that standard output is, in columns; `None` if it is none.
+    #[must_use]
+    pub fn width(&self) -> Option<usize> {
+        let stdout = std::io::stdout();
+        if self.json || !stdout.is_terminal() {
+            return None;
+        }
+        terminal_size::terminal_size_of(stdout).map(|(width, _)| usize::from(width.0).max(20))
+    }
+
     /// `text` in the colour of `style`, or as it is.
     #[must_use]
     pub fn paint(&self, style: Style, text: impl std::fmt::Display) -> String {
