@@ -1,8 +1,44 @@
 //! The desired state. What a policy does not name is never touched.
 //!
-//! The file form is TOML or JSON of the same structure, with `version = 1`.
+//! The file form is TOML or JSON of the same structure, with `version = 1`:
+//!
+//! ```
+//! let policy = arpflux_core::Policy::from_toml(r#"
+//! version = 1
+//!
+//! [host]
+//! interfaces = ["eth0", "eth3", "eth4"]  # default: every ARP-capable interface that holds an IPv4 address
+//! strategy = "auto"                      # auto | strict | filter | unmanaged
+//! egress = "source-routed"               # source-routed | unmanaged
+//! announce = true
+//! foreign_proxies = "keep"               # keep | remove
+//! # proxy_delay = 0                      # in ms, multiples of 10; default: left as it is
+//!
+//! [[proxy]]
+//! owner = "101"
+//! addresses = ["192.168.18.101"]
+//! interface = "eth3"
+//! "#, "policy.toml")?;
+//! assert_eq!(policy.proxies[0].interface.to_string(), "eth3");
+//! # Ok::<(), arpflux_core::Error>(())
+//! ```
+//!
+//! Only `version` is needed, and one of `[host]` and `[[proxy]]`; every other key has the default
+//! shown. A file without `[host]` means a `[host]` with nothing in it.
+
+mod check;
+mod file;
+pub(crate) mod nearest;
+mod read;
+mod source;
+mod tree;
+
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
+
+pub use file::FILE_SIZE_MAX;
 
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +89,7 @@ pub enum ForeignProxies {
 #[serde(default, deny_unknown_fields)]
 pub struct HostPolicy {
     /// The interfaces it is about; `None`: every ARP-capable interface that holds an IPv4 address.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub interfaces: Option<Vec<IfName>>,
     /// How the host's own addresses are kept from floating.
     pub strategy: Strategy,
@@ -62,6 +99,11 @@ pub struct HostPolicy {
     pub announce: bool,
     /// What becomes of proxy entries of addresses that the policy does not name.
     pub foreign_proxies: ForeignProxies,
+    /// `net.ipv4.neigh.INTERFACE.proxy_delay` of the interfaces that `[[proxy]]` entries name, in ms
+    /// (0 to 60,000, multiples of 10): broadcast requests for proxied addresses are answered after a
+    /// random time below it. 0: at once, and no more than 65 waiting requests are lost. `None`: left as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy_delay: Option<u64>,
 }
 
 impl Default for HostPolicy {
@@ -72,6 +114,7 @@ impl Default for HostPolicy {
             egress: Egress::default(),
             announce: true,
             foreign_proxies: ForeignProxies::default(),
+            proxy_delay: None,
         }
     }
 }
