@@ -29,6 +29,9 @@ pub mod policy;
 pub mod plan;
 
 #[cfg(feature = "kernel")]
+pub mod persist;
+
+#[cfg(feature = "kernel")]
 pub mod kernel;
 
 pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,62 @@
+//! Names of sysctls, in which `.` and `/` are easily confused.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::sysctl::Sysctl;
+
+/// The path of a sysctl below `/proc/sys`, such as `net/ipv4/conf/eth0.10/arp_ignore`.
+///
+/// In a file either separator may be used. The first one decides: if it is a slash, the text is the
+/// path already; if it is a dot, dots separate and slashes stand for dots, so that
+/// `net.ipv4.conf.eth0/10.arp_ignore` is the same as `net/ipv4/conf/eth0.10/arp_ignore`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(String);
+
+impl Key {
+    /// Reads a name in either spelling. Repeated and outer separators do not count.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let swap = text.find(['.', '/']).is_some_and(|at| text.as_bytes()[at] == b'.');
+        let path: String = text
+            .chars()
+            .map(|c| match c {
+                '.' if swap => '/',
+                '/' if swap => '.',
+                other => other,
+            })
+            .collect();
+        Self(path.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/"))
+    }
+
+    /// The key of `net.ipv4.conf.FOLDER.NAME`, where the folder is an interface, `all` or `default`.
+    #[must_use]
+    pub fn conf(folder: impl fmt::Display, sysctl: Sysctl) -> Self {
+        Self(format!("net/ipv4/conf/{folder}/{sysctl}"))
+    }
+
+    /// The path below `/proc/sys`.
+    #[must_use]
+    pub fn as_path(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is a pattern instead of a name.
+    #[must_use]
+    pub fn is_pattern(&self) -> bool {
+        self.0.contains(['*', '?', '['])
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for Key {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}

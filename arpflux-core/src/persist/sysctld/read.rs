@@ -1,0 +1,185 @@
+//! What the files say, in the order in which it counts.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{Key, pattern};
+use crate::error::Result;
+use crate::persist::file::FileState;
+
+/// The folders, the first one strongest.
+pub const FOLDERS: &[&str] =
+    &["/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d"];
+
+/// One line of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Assignment {
+    /// The name or pattern on the left.
+    pub key: Key,
+    /// The value as it is written; `None` for `-KEY`, which only takes the key out of patterns.
+    pub value: Option<String>,
+    /// The file, as the host sees it.
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+}
+
+impl Assignment {
+    /// The number that the kernel takes the value for: decimal, `0x` hexadecimal or `0` octal, up to
+    /// the first white space. `None` if it would refuse it.
+    #[must_use]
+    pub fn number(&self) -> Option<i32> {
+        let word = self.value.as_deref()?.split_whitespace().next()?;
+        let (negative, digits) = match word.strip_prefix('-') {
+            Some(digits) => (true, digits),
+            None => (false, word),
+        };
+        let magnitude = if let Some(hex) = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+            i64::from_str_radix(hex, 16).ok()?
+        } else if digits.len() > 1 && digits.starts_with('0') {
+            i64::from_str_radix(digits, 8).ok()?
+        } else {
+            digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())??
+        };
+        i32::try_from(if negative { -magnitude } else { magnitude }).ok()
+    }
+}
+
+/// Everything that systemd-sysctl would set at boot.
+#[derive(Debug, Clone, Default)]
+pub struct BootSysctls {
+    /// By their order of effect: of equal keys only the last is left, at the place of the last.
+    counted: Vec<Assignment>,
+    /// Those that a later line of the same key made void, in the order they were read.
+    overridden: Vec<Assignment>,
+    by_key: HashMap<Key, usize>,
+}
+
+impl BootSysctls {
+    /// Reads the files below `root` (`/`, or a folder that stands for it).
+    ///
+    /// # Errors
+    /// Any failure to read a folder or file that is there.
+    pub fn load(root: &Path) -> Result<Self> {
+        let mut files: BTreeMap<String, (PathBuf, PathBuf)> = BTreeMap::new();
+        for folder in FOLDERS {
+            let real = root.join(folder.trim_start_matches('/'));
+            let Ok(entries) = std::fs::read_dir(&real) else { continue };
+            for entry in entries.flatten() {
+                let name = entry.file_name();
+                let Some(name) =
+                    name.to_str().filter(|name| name.ends_with(".conf") && !name.starts_with('.'))
+                else {
+                    continue;
+                };
+                let seen = Path::new(folder).join(name);
+                files.entry(name.to_owned()).or_insert((entry.path(), seen));
+            }
+        }
+        let mut lines = Vec::new();
+        for (path, seen) in files.into_values() {
+            let Some(text) = text_of(&path, root)? else { continue };
+            lines.extend(parse(&text, &seen));
+        }
+        Ok(Self::from_lines(lines))
+    }
+
+    fn from_lines(lines: Vec<Assignment>) -> Self {
+        let mut last: HashMap<Key, usize> = HashMap::new();
+        for (place, line) in lines.iter().enumerate() {
+            // An equal value stands where it stood: systemd-sysctl only moves a key that changes.
+            match last.get(&line.key) {
+                Some(earlier) if lines[*earlier].value == line.value => {}
+                _ => {
+                    last.insert(line.key.clone(), place);
+                }
+            }
+        }
+        let mut this = Self::default();
+        for (place, line) in lines.into_iter().enumerate() {
+            if last.get(&line.key) == Some(&place) {
+                this.by_key.insert(line.key.clone(), this.counted.len());
+                this.counted.push(line);
+            } else {
+                this.overridden.push(line);
+            }
+        }
+        this
+    }
+
+    /// The line that sets `key` (a full name) at boot, if any does: its own, or else the last
+    /// pattern that matches.
+    #[must_use]
+    pub fn winner(&self, key: &Key) -> Option<&Assignment> {
+        if let Some(place) = self.by_key.get(key) {
+            let own = &self.counted[*place];
+            return own.value.is_some().then_some(own);
+        }
+        self.counted.iter().rfind(|line| line.value.is_some() && line.reaches(key))
+    }
+
+    /// The lines about `key` that do not count, each because of the [`BootSysctls::winner`] or
+    /// because of a `-KEY` line.
+    #[must_use]
+    pub fn losers(&self, key: &Key) -> Vec<&Assignment> {
+        let winner = self.winner(key);
+        self.overridden
+            .iter()
+            .chain(&self.counted)
+            .filter(|line| line.value.is_some() && line.reaches(key))
+            .filter(|line| winner.is_none_or(|winner| !std::ptr::eq(winner, *line)))
+            .collect()
+    }
+}
+
+impl Assignment {
+    fn reaches(&self, key: &Key) -> bool {
+        self.key == *key || (self.key.is_pattern() && pattern::matches(self.key.as_path(), key.as_path()))
+    }
+}
+
+/// The text of a file; `None` if a link to nothing (`/dev/null`) hides it.
+fn text_of(path: &Path, root: &Path) -> Result<Option<String>> {
+    match FileState::read(path)? {
+        FileState::Regular { text, .. } => Ok(Some(text)),
+        FileState::Absent => Ok(None),
+        FileState::Link { target } => {
+            // An absolute target is meant as the host sees it.
+            let target = match target.strip_prefix("/") {
+                Ok(inside) => root.join(inside),
+                Err(_) => path.parent().unwrap_or(root).join(target),
+            };
+            if target == Path::new("/dev/null") || !target.is_file() {
+                return Ok(None);
+            }
+            std::fs::read_to_string(&target)
+                .map(Some)
+                .map_err(|error| crate::Error::io("read", target.display().to_string(), &error))
+        }
+    }
+}
+
+fn parse(text: &str, file: &Path) -> Vec<Assignment> {
+    let mut lines = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with(['#', ';']) {
+            continue;
+        }
+        let (left, value) = match line.split_once('=') {
+            Some((left, value)) => (left.trim(), Some(value.trim().to_owned())),
+            None if line.starts_with('-') => (line, None),
+            // Not an assignment: systemd-sysctl complains and goes on.
+            None => continue,
+        };
+        // "-KEY = VALUE" only says that a failure does not matter.
+        let key = Key::parse(left.strip_prefix('-').unwrap_or(left).trim());
+        if key.as_path().is_empty() {
+            continue;
+        }
+        lines.push(Assignment { key, value, file: file.to_owned(), line: number + 1 });
+    }
+    lines
+}

@@ -1,0 +1,37 @@
+//! The file that sets values of interfaces at boot.
+
+use std::fmt::Write as _;
+
+use super::Key;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sysctl::Sysctl;
+use crate::types::IfName;
+
+/// The text of the file: one line a value, spelled with slashes so that a dot in a name is a dot.
+///
+/// systemd-sysctl runs early, when an interface may not be there; udev runs it again for each one
+/// that appears (`99-systemd.rules`), with these lines. The leading `-` keeps the first run quiet.
+pub(in crate::persist) fn write(values: &[(IfName, Sysctl, i32)]) -> Result<String> {
+    let mut text = String::from(
+        "# Written by `arpflux apply --persist`: who answers ARP for which address.\n\
+         # Full names: they beat any pattern, whatever the order of the files.\n",
+    );
+    for (interface, sysctl, value) in values {
+        let name = writable(interface)?;
+        let key = Key::conf(name, *sysctl);
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "-{key} = {value}");
+    }
+    Ok(text)
+}
+
+/// The name as a file can carry it: not everything that the kernel takes for a name.
+fn writable(interface: &IfName) -> Result<&str> {
+    let fine = |c: char| !c.is_control() && !"*?[]=\\".contains(c);
+    interface.as_str().filter(|name| name.chars().all(fine)).ok_or_else(|| {
+        Error::new(ErrorKind::InvalidInput, "sysctl.d cannot carry this interface name")
+            .during("persist the policy of")
+            .on(interface.to_string())
+            .hint("rename the interface to letters, digits, dots, dashes and underscores")
+    })
+}
