@@ -34,6 +34,9 @@ pub mod persist;
 #[cfg(feature = "kernel")]
 pub mod kernel;
 
+#[cfg(feature = "kernel")]
+pub mod apply;
+
 pub use error::{Error, ErrorKind, Result};
 pub use plan::Plan;
 pub use policy::Policy;

@@ -1,0 +1,79 @@
+//! Keeping what was made on trial.
+
+use nix::time::{ClockId, clock_gettime};
+
+use super::Options;
+use super::journal::{Applied, Journal, State};
+use super::lock::Lock;
+use super::receipt::{self, Outcome, Receipt};
+use super::recover::{foreign, settle};
+use super::store::Folder;
+use crate::error::{Error, ErrorKind, Result};
+use crate::kernel::Kernel;
+
+/// Milliseconds since boot, time asleep included: unlike the time of day nobody can set it.
+pub(crate) fn now() -> u64 {
+    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(0, |time| {
+        time.tv_sec().unsigned_abs().saturating_mul(1000) + time.tv_nsec().unsigned_abs() / 1_000_000
+    })
+}
+
+/// Keeps the transaction that waits for confirmation: the one of number `id`, or whichever waits.
+///
+/// Confirming a transaction by its number once more is no error.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] if none waits, and says what became of the last one; if the time is over, it
+/// is undone.
+pub fn confirm(kernel: &mut dyn Kernel, options: &Options, id: Option<u64>) -> Result<Receipt> {
+    let netns = kernel.identity()?;
+    let folder = Folder::state(options.state_dir.as_deref())?.namespace(&netns)?;
+    let _lock = Lock::take(&folder, options.lock_wait)?;
+    let settled = settle(kernel, &folder, &netns, now())?;
+    let Some(waiting) = settled.pending.filter(|waiting| id.is_none() || waiting.id == id) else {
+        return nothing_waits(&folder, id);
+    };
+    let Some(mut journal) = Journal::open(&folder)? else {
+        return nothing_waits(&folder, id);
+    };
+    journal.set(&folder, State::Applied(Applied { verified: waiting.verified, notes: waiting.notes }))?;
+    // From here on it is kept; if it is not filed now, the next run files it.
+    let _ = receipt::file(&folder, journal.log.header.id);
+    Ok(Receipt::of(&journal.log))
+}
+
+fn nothing_waits(folder: &Folder, id: Option<u64>) -> Result<Receipt> {
+    let receipts = receipt::all(folder)?;
+    let found = match id {
+        Some(id) => receipts.into_iter().find(|receipt| receipt.id == Some(id)),
+        None => receipts.into_iter().next_back(),
+    };
+    let error = Error::new(ErrorKind::NotFound, "no transaction waits for confirmation").during("confirm");
+    match found {
+        Some(receipt) if id.is_some() && receipt.outcome == Outcome::Applied => Ok(receipt),
+        Some(receipt) => {
+            let what = match receipt.outcome {
+                Outcome::Undone => receipt.notes.join("; "),
+                _ => "it stands".into(),
+            };
+            Err(error.hint(format!("the last was transaction {}: {what}", receipt.id.unwrap_or_default())))
+        }
+        None => Err(error),
+    }
+}
+
+/// The transaction that waits for confirmation, with the time it has left; `None` if none does.
+///
+/// Takes no lock and changes nothing.
+///
+/// # Errors
+/// Any failure to read the state.
+pub fn pending(kernel: &mut dyn Kernel, options: &Options) -> Result<Option<Receipt>> {
+    let netns = kernel.identity()?;
+    let folder = Folder::state(options.state_dir.as_deref())?.namespace(&netns)?;
+    let journal = Journal::open(&folder)?;
+    Ok(journal
+        .filter(|journal| matches!(journal.log.state, State::Pending(_)))
+        .filter(|journal| foreign(&journal.log.header.netns, &netns).is_none())
+        .map(|journal| Receipt::of(&journal.log)))
+}

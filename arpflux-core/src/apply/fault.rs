@@ -1,0 +1,227 @@
+//! System calls that fail on purpose: every call this module makes on files, and every change it asks
+//! the kernel for, passes through [`around`]. Without the feature `fault` that is nothing at all.
+
+/// The class of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Call {
+    /// `openat`.
+    Open,
+    /// `mkdirat`.
+    MakeFolder,
+    /// `read`.
+    Read,
+    /// `write`.
+    Write,
+    /// `fsync`.
+    Sync,
+    /// `renameat`.
+    Rename,
+    /// `unlinkat`.
+    Remove,
+    /// `ftruncate`.
+    Truncate,
+    /// `flock`.
+    Lock,
+    /// `fork`.
+    Fork,
+    /// Reading the kernel's state.
+    Snapshot,
+    /// One change of the kernel's state.
+    Change,
+}
+
+#[cfg(feature = "fault")]
+pub use armed::{Fault, arm, around, disarm, kernel, seen, write};
+
+#[cfg(feature = "fault")]
+mod armed {
+    use std::cell::RefCell;
+
+    use nix::errno::Errno;
+
+    use super::Call;
+    use crate::error::{Error, Result};
+    use crate::kernel::{Failed, Kernel};
+    use crate::plan::Change;
+    use crate::snapshot::{NetnsIdentity, Snapshot};
+
+    /// What happens at the chosen call.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum Fault {
+        /// It fails with this error number and does nothing.
+        Error(i32),
+        /// It is carried out and fails all the same: the answer was lost.
+        ErrorAfter(i32),
+        /// A write writes half; no error. Any other call: nothing.
+        Short,
+        /// A write writes half, then fails with this number. Any other call: fails.
+        Torn(i32),
+        /// The process is as good as dead from before this call on: nothing after it has an effect.
+        Stop,
+        /// The same from after this call on.
+        StopAfter,
+        /// A write writes half, and then the process is dead.
+        StopTorn,
+        /// `SIGKILL` before the call.
+        Kill,
+        /// `SIGKILL` after the call.
+        KillAfter,
+    }
+
+    #[derive(Default)]
+    struct State {
+        armed: Option<(usize, Fault)>,
+        seen: Vec<Call>,
+        dead: bool,
+    }
+
+    thread_local! {
+        static STATE: RefCell<State> = RefCell::default();
+    }
+
+    /// From now on, this thread's call number `at` (from 0) meets `fault`; `None`: only count.
+    pub fn arm(fault: Option<(usize, Fault)>) {
+        STATE.with_borrow_mut(|state| *state = State { armed: fault, ..State::default() });
+    }
+
+    /// No faults from now on.
+    pub fn disarm() {
+        arm(None);
+    }
+
+    /// The calls of this thread since [`arm`].
+    #[must_use]
+    pub fn seen() -> Vec<Call> {
+        STATE.with_borrow(|state| state.seen.clone())
+    }
+
+    enum Now {
+        Go,
+        Dead,
+        Meet(Fault),
+    }
+
+    fn next(call: Call) -> Now {
+        STATE.with_borrow_mut(|state| {
+            if state.dead {
+                return Now::Dead;
+            }
+            state.seen.push(call);
+            match state.armed {
+                Some((at, fault)) if at + 1 == state.seen.len() => {
+                    state.dead = matches!(fault, Fault::Stop | Fault::StopAfter | Fault::StopTorn);
+                    Now::Meet(fault)
+                }
+                _ => Now::Go,
+            }
+        })
+    }
+
+    fn die() -> ! {
+        // SAFETY: a plain signal to this very process, which does not return from it.
+        unsafe { nix::libc::kill(nix::libc::getpid(), nix::libc::SIGKILL) };
+        std::process::abort()
+    }
+
+    /// Makes a call, unless a fault is due.
+    ///
+    /// # Errors
+    /// The call's own, or the one that was asked for.
+    pub fn around<T>(call: Call, work: impl FnOnce() -> nix::Result<T>) -> nix::Result<T> {
+        match next(call) {
+            Now::Go | Now::Meet(Fault::Short) => work(),
+            Now::Dead | Now::Meet(Fault::Stop | Fault::StopTorn) => Err(Errno::EIO),
+            Now::Meet(Fault::Error(errno) | Fault::Torn(errno)) => Err(Errno::from_raw(errno)),
+            Now::Meet(Fault::ErrorAfter(errno)) => work().and(Err(Errno::from_raw(errno))),
+            Now::Meet(Fault::StopAfter) => work().and(Err(Errno::EIO)),
+            Now::Meet(Fault::Kill) => die(),
+            Now::Meet(Fault::KillAfter) => {
+                let _ = work();
+                die()
+            }
+        }
+    }
+
+    /// The same for a write, which can also come to half.
+    ///
+    /// # Errors
+    /// As [`around`].
+    pub fn write(bytes: &[u8], work: impl Fn(&[u8]) -> nix::Result<usize>) -> nix::Result<usize> {
+        let half = &bytes[..bytes.len() / 2];
+        let written = |result: nix::Result<usize>, errno| result.and(Err(errno));
+        match next(Call::Write) {
+            Now::Go => work(bytes),
+            Now::Meet(Fault::Short) => work(if half.is_empty() { bytes } else { half }),
+            Now::Meet(Fault::Torn(errno)) => written(work(half), Errno::from_raw(errno)),
+            Now::Meet(Fault::StopTorn) => written(work(half), Errno::EIO),
+            Now::Dead | Now::Meet(Fault::Stop) => Err(Errno::EIO),
+            Now::Meet(Fault::Error(errno)) => Err(Errno::from_raw(errno)),
+            Now::Meet(Fault::ErrorAfter(errno)) => written(work(bytes), Errno::from_raw(errno)),
+            Now::Meet(Fault::StopAfter) => written(work(bytes), Errno::EIO),
+            Now::Meet(Fault::Kill) => die(),
+            Now::Meet(Fault::KillAfter) => {
+                let _ = work(bytes);
+                die()
+            }
+        }
+    }
+
+    /// A kernel whose calls can meet faults too.
+    pub fn kernel(inner: &mut dyn Kernel) -> impl Kernel {
+        Faulty(inner)
+    }
+
+    struct Faulty<'a>(&'a mut dyn Kernel);
+
+    impl Kernel for Faulty<'_> {
+        fn identity(&mut self) -> Result<NetnsIdentity> {
+            self.0.identity()
+        }
+
+        fn snapshot(&mut self) -> Result<Snapshot> {
+            let mut result = None;
+            around(Call::Snapshot, || {
+                result = Some(self.0.snapshot());
+                Ok(())
+            })
+            .map_err(|errno| Error::os("read", "the kernel's state", errno as i32))?;
+            result.unwrap_or_else(|| Err(Error::os("read", "the kernel's state", Errno::EIO as i32)))
+        }
+
+        fn make(&mut self, changes: &[Change]) -> Result<(), Failed> {
+            for (at, change) in changes.iter().enumerate() {
+                let mut own = Ok(());
+                let met = around(Call::Change, || {
+                    own = self.0.make(std::slice::from_ref(change));
+                    Ok(())
+                });
+                own.map_err(|failed| Failed { at, ..failed })?;
+                if let Err(errno) = met {
+                    let error = Error::os("make", "a change", errno as i32);
+                    return Err(Failed { at, beyond: Vec::new(), error });
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Makes a call.
+///
+/// # Errors
+/// The call's own.
+#[cfg(not(feature = "fault"))]
+#[inline]
+pub(crate) fn around<T>(_call: Call, work: impl FnOnce() -> nix::Result<T>) -> nix::Result<T> {
+    work()
+}
+
+/// Makes a write.
+///
+/// # Errors
+/// The call's own.
+#[cfg(not(feature = "fault"))]
+#[inline]
+pub(crate) fn write(bytes: &[u8], work: impl Fn(&[u8]) -> nix::Result<usize>) -> nix::Result<usize> {
+    work(bytes)
+}

@@ -1,0 +1,102 @@
+//! One writer per namespace.
+
+use std::fs::File;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::FileExt as _;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use nix::errno::Errno;
+use nix::libc;
+
+use super::fault::{self, Call};
+use super::store::Folder;
+use crate::error::{Error, ErrorKind, Result};
+
+const NAME: &str = "lock";
+
+/// The lock, held until it is dropped. It dies with its process, so no lock is ever left behind.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    file: File,
+}
+
+impl Lock {
+    /// Takes the lock of the namespace that `folder` is for, waiting at most `wait`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Busy`] names who holds it: process, command, since when.
+    pub(crate) fn take(folder: &Folder, wait: Duration) -> Result<Self> {
+        let file = folder.open_or_make(NAME)?;
+        let start = Instant::now();
+        let mut pause = Duration::from_millis(1);
+        loop {
+            // flock(2) belongs to this open file, not to the process: two threads exclude each other too.
+            let locked = fault::around(Call::Lock, || {
+                // SAFETY: an open descriptor and a constant.
+                Errno::result(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) })
+            });
+            match locked {
+                Ok(_) => break,
+                Err(Errno::EWOULDBLOCK) => {
+                    let waited = start.elapsed();
+                    if waited >= wait {
+                        return Err(busy(&file, wait));
+                    }
+                    std::thread::sleep(pause.min(wait.saturating_sub(waited)));
+                    // Not in step with others that wait.
+                    let jitter = u64::from(std::process::id() % 7);
+                    pause = (pause * 2).min(Duration::from_millis(15 + jitter));
+                }
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(Error::os("lock", folder.path_of(NAME), errno as i32)),
+            }
+        }
+        // Who holds it is for messages only; without space on the disk it stays unsaid.
+        let note = format!("{} {} {}\n", std::process::id(), unix_seconds(), command());
+        let _ = file.set_len(0);
+        let _ = file.write_all_at(note.as_bytes(), 0);
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.file.set_len(0);
+        // SAFETY: an open descriptor and a constant. Explicit, because a forked child may share the file.
+        unsafe { libc::flock(self.file.as_raw_fd(), libc::LOCK_UN) };
+    }
+}
+
+fn busy(file: &File, wait: Duration) -> Error {
+    let mut note = [0; 512];
+    let length = file.read_at(&mut note, 0).unwrap_or(0);
+    let text = String::from_utf8_lossy(&note[..length]);
+    let mut words = text.trim_end().splitn(3, ' ');
+    let holder = match (words.next().and_then(|pid| pid.parse::<u32>().ok()), words.next(), words.next()) {
+        (Some(pid), Some(since), command) => {
+            let ago = unix_seconds().saturating_sub(since.parse().unwrap_or(0));
+            let command = command.unwrap_or_default().escape_debug();
+            format!("process {pid} ({command}), for {ago} s")
+        }
+        _ => "another process, which did not say which it is".into(),
+    };
+    Error::new(
+        ErrorKind::Busy,
+        format!("another run is changing this namespace: {holder}; waited {:.1} s", wait.as_secs_f64()),
+    )
+    .during("lock")
+    .on("namespace")
+    .hint("try again when it has finished")
+}
+
+/// This process's command line, shortened, without line ends.
+pub(crate) fn command() -> String {
+    let words: Vec<String> =
+        std::env::args_os().map(|word| word.to_string_lossy().replace(char::is_control, " ")).collect();
+    words.join(" ").chars().take(200).collect()
+}
+
+/// The time of day, for people only; nothing is decided by it.
+pub(crate) fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

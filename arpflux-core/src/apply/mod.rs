@@ -1,0 +1,106 @@
+//! Makes a plan so, as one transaction: all of it, or nothing of it.
+//!
+//! ```text
+//! lock ─> settle what a crash left ─> snapshot ─> check the plan against it ─> journal (synced)
+//!      ─> make, in batches ─> read again and check ─> announce ─> receipt
+//! ```
+//!
+//! Whatever fails, everything done so far is taken back, the last first, and both failures are told.
+//! Whatever kills the process, the journal says what may have been done: the next run of any verb that
+//! changes something, or `recover`, ends with exactly the state before or exactly the state after.
+//!
+//! With [`Confirm::Within`] a process of its own, which outlives the terminal and the caller, takes
+//! everything back unless the confirmation comes in time. It is forked from the caller and never
+//! executes another program, so that it works wherever the library is loaded. It holds descriptors of
+//! the namespace and of its state folder, and nothing else of the caller's. What it cannot survive:
+//! `SIGKILL` to itself, for instance when a service manager kills a whole control group. Whatever runs
+//! next in the namespace then undoes what has not been confirmed in time.
+//!
+//! What is not restored, because no kernel interface shows or sets it: whether a sysctl counts as
+//! "never set individually" (`net/ipv4/devinet.c`, `ipv4_devconf_setall`), and whether the tables
+//! `local` and `main` were ever split (`net/ipv4/fib_frontend.c`, `fib_unmerge`). Proxy entries are
+//! always put back permanent.
+
+mod confirm;
+pub mod fault;
+mod journal;
+mod lock;
+mod object;
+mod receipt;
+mod recover;
+mod store;
+#[cfg(test)]
+mod tests;
+mod transaction;
+mod undo;
+mod watcher;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use confirm::{confirm, pending};
+pub use receipt::{Conflict, Outcome, Receipt};
+pub use recover::{Recovered, recover};
+pub use store::DEFAULT as DEFAULT_STATE_DIR;
+pub use transaction::{Announce, Transaction};
+pub use watcher::Reopen;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// When a change counts as kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Confirm {
+    /// At once.
+    #[default]
+    Now,
+    /// When it is confirmed within this time, counted from the moment everything is made and checked;
+    /// otherwise it is undone. 1 s to 24 h. Time asleep counts; setting the clock does not matter.
+    Within(Duration),
+}
+
+/// How a transaction is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// When it counts as kept.
+    pub confirm: Confirm,
+    /// The folder that holds the state of all namespaces, an absolute path without symbolic links.
+    ///
+    /// `None`: `/run/arpflux`; where this user may not write there, `$XDG_RUNTIME_DIR/arpflux`.
+    /// Users who change the same namespace have to name the same folder, or they do not see each other.
+    pub state_dir: Option<PathBuf>,
+    /// How long to wait for another writer. Default 10 s.
+    pub lock_wait: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { confirm: Confirm::default(), state_dir: None, lock_wait: Duration::from_secs(10) }
+    }
+}
+
+impl From<Confirm> for Options {
+    fn from(confirm: Confirm) -> Self {
+        Self { confirm, ..Self::default() }
+    }
+}
+
+impl Options {
+    /// With this folder for the state.
+    #[must_use]
+    pub fn state_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.state_dir = Some(path.into());
+        self
+    }
+
+    fn check(&self) -> Result<()> {
+        match self.confirm {
+            Confirm::Within(time) if !(1..=86_400).contains(&time.as_secs()) => {
+                Err(Error::new(ErrorKind::InvalidInput, format!("{time:?} is not between 1 s and 24 h"))
+                    .during("apply")
+                    .on("time for confirmation")
+                    .hint("30 s is usual"))
+            }
+            _ => Ok(()),
+        }
+    }
+}

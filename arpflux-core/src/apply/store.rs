@@ -1,0 +1,379 @@
+//! The folder on disk: nothing in it is reached through a symbolic link, and nothing in it that belongs
+//! to somebody else is believed.
+//!
+//! ```text
+//! /run/arpflux/            0700
+//!   ns-4026531840/         0700, one per network namespace, by the inode of its nsfs file
+//!     lock                 0600, flock(2)
+//!     journal              0600, the transaction under way or waiting for confirmation
+//!     history/0000000007   0600, the journal of a finished transaction: its receipt
+//!     aside/…              0600, journals that were not understood, or of a boot or namespace that is gone
+//! ```
+
+use std::fs::File;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, openat, renameat};
+use nix::libc;
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mkdirat};
+use nix::unistd::{UnlinkatFlags, fsync, ftruncate, geteuid, unlinkat};
+
+use super::fault::{self, Call};
+use crate::error::{Error, ErrorKind, Result};
+use crate::snapshot::NetnsIdentity;
+
+/// Where the state lives unless the caller says otherwise.
+pub const DEFAULT: &str = "/run/arpflux";
+
+const FOLDER: Mode = Mode::S_IRWXU;
+const FILE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
+
+/// Says what to do about a folder that cannot be used.
+const HINT: &str = "run as root, or name a folder of your own for arpflux's state (ARPFLUX_STATE_DIR)";
+
+/// A folder, held open; all names in it are looked up relative to it.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl Folder {
+    /// The folder that holds the state of all namespaces: `path`, or the default place of this user.
+    ///
+    /// # Errors
+    /// [`ErrorKind::PermissionDenied`] if it cannot be made, [`ErrorKind::Refused`] if it is a symbolic
+    /// link, belongs to somebody else, or others may write to it.
+    pub(crate) fn state(path: Option<&Path>) -> Result<Self> {
+        if let Some(path) = path {
+            return Self::root(path);
+        }
+        match Self::root(Path::new(DEFAULT)) {
+            // An ordinary user, or root of a user namespace only: the folder of the session, if there is one.
+            Err(error)
+                if error.kind() == ErrorKind::PermissionDenied || error.errno() == Some(libc::EROFS) =>
+            {
+                match std::env::var_os("XDG_RUNTIME_DIR") {
+                    Some(runtime) if Path::new(&runtime).is_absolute() => {
+                        Self::root(&Path::new(&runtime).join("arpflux"))
+                    }
+                    _ => Err(error.hint(HINT)),
+                }
+            }
+            other => other,
+        }
+    }
+
+    /// Opens `path` from the root of the file system downwards, making folders that are missing.
+    fn root(path: &Path) -> Result<Self> {
+        let refused = |why: &str| {
+            Err(Error::new(ErrorKind::InvalidInput, why)
+                .during("open state folder")
+                .on(path.display().to_string()))
+        };
+        if !path.is_absolute() {
+            return refused("the path is not absolute");
+        }
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let mut at = Self {
+            fd: nix::fcntl::open("/", flags, Mode::empty())
+                .map_err(|errno| Error::os("open", "/", errno as i32))?,
+            path: PathBuf::from("/"),
+        };
+        let mut names = path.components().peekable();
+        while let Some(name) = names.next() {
+            match name {
+                Component::RootDir | Component::CurDir => {}
+                Component::Normal(name) if names.peek().is_none() => {
+                    return at.folder(Path::new(name));
+                }
+                Component::Normal(name) => {
+                    let path = at.path.join(name);
+                    let made = at.open_folder(Path::new(name), flags);
+                    let fd = made.map_err(|errno| not_a_folder(&path, errno))?;
+                    at = Self { fd, path };
+                }
+                _ => return refused("the path contains .."),
+            }
+        }
+        refused("the root folder cannot be used")
+    }
+
+    /// The folder of one namespace, made if it is missing.
+    ///
+    /// # Errors
+    /// As [`Folder::state`].
+    pub(crate) fn namespace(&self, netns: &NetnsIdentity) -> Result<Self> {
+        self.folder(Path::new(&format!("ns-{}", netns.inode)))
+    }
+
+    /// A folder in this one, of our own, made if it is missing.
+    ///
+    /// # Errors
+    /// As [`Folder::state`].
+    pub(crate) fn folder(&self, name: &Path) -> Result<Self> {
+        let path = self.path.join(name);
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let fd = self.open_folder(name, flags).map_err(|errno| not_a_folder(&path, errno))?;
+        let folder = Self { fd, path };
+        let stat = folder.stat_of(folder.fd.as_fd(), &folder.path)?;
+        folder.check_owner(&stat, &folder.path)?;
+        Ok(folder)
+    }
+
+    fn open_folder(&self, name: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
+        let open = || fault::around(Call::Open, || openat(&self.fd, name, flags, Mode::empty()));
+        match open() {
+            Err(Errno::ENOENT) => {
+                match fault::around(Call::MakeFolder, || mkdirat(&self.fd, name, FOLDER)) {
+                    // Somebody was quicker; its owner is checked below.
+                    Ok(()) | Err(Errno::EEXIST) => open(),
+                    Err(errno) => Err(errno),
+                }
+            }
+            other => other,
+        }
+    }
+
+    fn stat_of(&self, fd: BorrowedFd<'_>, path: &Path) -> Result<FileStat> {
+        fstat(fd).map_err(|errno| Error::os("look at", path.display().to_string(), errno as i32))
+    }
+
+    /// Only what this user alone may write is believed.
+    fn check_owner(&self, stat: &FileStat, path: &Path) -> Result<()> {
+        let refused = |why: String| {
+            Err(Error::new(ErrorKind::Refused, why)
+                .during("open")
+                .on(path.display().to_string())
+                .hint("nothing of it was used; remove it, or name another state folder (ARPFLUX_STATE_DIR)"))
+        };
+        if stat.st_uid != geteuid().as_raw() {
+            return refused(format!("it belongs to user {}, not to user {}", stat.st_uid, geteuid()));
+        }
+        if stat.st_mode & 0o022 != 0 {
+            return refused(format!(
+                "others may write to it (mode {:o}, expected no write permission for them)",
+                stat.st_mode & 0o7777
+            ));
+        }
+        if stat.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFREG.bits() && stat.st_nlink > 1 {
+            return refused("it has a second name (hard link)".into());
+        }
+        Ok(())
+    }
+
+    /// Where a name in this folder is, for messages.
+    pub(crate) fn path_of(&self, name: &str) -> String {
+        self.path.join(name).display().to_string()
+    }
+
+    /// This folder's own descriptor, for handing it to a process of ours.
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// A second handle on the same folder.
+    ///
+    /// # Errors
+    /// If there are no more descriptors.
+    pub(crate) fn again(&self) -> Result<Self> {
+        let fd = self.fd.try_clone().map_err(|error| Error::io("open", self.path_of(""), &error))?;
+        Ok(Self { fd, path: self.path.clone() })
+    }
+
+    fn os(&self, operation: &'static str, name: &str, errno: Errno) -> Error {
+        let path = self.path_of(name);
+        match errno {
+            Errno::ELOOP | Errno::ENOTDIR | Errno::EISDIR | Errno::ENXIO => {
+                Error::new(ErrorKind::Refused, "it is not a plain file; links are not followed")
+                    .during(operation)
+                    .on(path)
+                    .hint("remove it, or name another state folder (ARPFLUX_STATE_DIR)")
+            }
+            Errno::EROFS | Errno::EACCES | Errno::EPERM => {
+                Error::os(operation, path, errno as i32).hint(HINT)
+            }
+            _ => Error::os(operation, path, errno as i32),
+        }
+    }
+
+    fn open_file(&self, name: &str, flags: OFlag) -> Result<Option<File>> {
+        // Never blocks on a FIFO that somebody put in the file's place.
+        let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+        let opened = fault::around(Call::Open, || openat(&self.fd, name, flags, FILE));
+        let file = match opened {
+            Ok(fd) => File::from(fd),
+            Err(Errno::ENOENT) if !flags.contains(OFlag::O_CREAT) => return Ok(None),
+            Err(errno) => return Err(self.os("open", name, errno)),
+        };
+        let path = self.path.join(name);
+        let stat = self.stat_of(file.as_fd(), &path)?;
+        if stat.st_mode & SFlag::S_IFMT.bits() != SFlag::S_IFREG.bits() {
+            return Err(self.os("open", name, Errno::ELOOP));
+        }
+        self.check_owner(&stat, &path)?;
+        Ok(Some(file))
+    }
+
+    /// Opens a file that is there; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] if it is not a plain file of our own.
+    pub(crate) fn open(&self, name: &str) -> Result<Option<File>> {
+        self.open_file(name, OFlag::O_RDWR | OFlag::O_APPEND)
+    }
+
+    /// Opens a file, making it if it is missing.
+    ///
+    /// # Errors
+    /// As [`Folder::open`], and if it cannot be made.
+    pub(crate) fn open_or_make(&self, name: &str) -> Result<File> {
+        self.open_file(name, OFlag::O_RDWR | OFlag::O_CREAT)?
+            .ok_or_else(|| self.os("make", name, Errno::ENOENT))
+    }
+
+    /// Makes a file that must not be there yet.
+    ///
+    /// # Errors
+    /// As [`Folder::open`], and if it cannot be made.
+    pub(crate) fn make(&self, name: &str) -> Result<File> {
+        self.open_file(name, OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_APPEND)?
+            .ok_or_else(|| self.os("make", name, Errno::ENOENT))
+    }
+
+    /// Reads a whole file of at most `largest` bytes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidData`] if it is larger, and any failure to read.
+    pub(crate) fn read(&self, name: &str, file: &File, largest: u64) -> Result<Vec<u8>> {
+        use std::os::unix::fs::FileExt as _;
+        let failed = |error: &std::io::Error| Error::io("read", self.path_of(name), error);
+        let size = self.stat_of(file.as_fd(), &self.path.join(name))?.st_size.unsigned_abs();
+        if size > largest {
+            return Err(Error::new(
+                ErrorKind::InvalidData,
+                format!("it has {size} bytes, at most {largest} are read"),
+            )
+            .during("read")
+            .on(self.path_of(name)));
+        }
+        let mut bytes = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
+        let mut filled = 0;
+        while filled < bytes.len() {
+            let rest = &mut bytes[filled..];
+            let count = fault::around(Call::Read, || {
+                file.read_at(rest, filled as u64)
+                    .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))
+            });
+            match count {
+                Ok(0) => bytes.truncate(filled),
+                Ok(count) => filled += count,
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(failed(&std::io::Error::from(errno))),
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Writes all of `bytes` to the end of a file of this folder and syncs it.
+    ///
+    /// # Errors
+    /// Any failure to write or sync; part of the bytes may have been written then.
+    pub(crate) fn append(&self, name: &str, file: &File, bytes: &[u8]) -> Result<()> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match fault::write(rest, |part| nix::unistd::write(file, part)) {
+                Ok(0) => return Err(self.os("write", name, Errno::ENOSPC)),
+                Ok(count) => rest = &rest[count..],
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(self.os("write", name, errno)),
+            }
+        }
+        fault::around(Call::Sync, || fsync(file)).map_err(|errno| self.os("sync", name, errno))
+    }
+
+    /// Cuts a file off.
+    ///
+    /// # Errors
+    /// Any failure to.
+    pub(crate) fn truncate(&self, name: &str, file: &File, length: u64) -> Result<()> {
+        let length = i64::try_from(length).unwrap_or(i64::MAX);
+        fault::around(Call::Truncate, || ftruncate(file, length))
+            .map_err(|errno| self.os("truncate", name, errno))
+    }
+
+    /// Gives a file another name, in `to`, replacing what is there, and syncs both folders.
+    ///
+    /// # Errors
+    /// Any failure to.
+    pub(crate) fn rename(&self, name: &str, to: &Self, new: &str) -> Result<()> {
+        fault::around(Call::Rename, || renameat(&self.fd, name, &to.fd, new))
+            .map_err(|errno| self.os("rename", name, errno))?;
+        to.sync()?;
+        if self.path == to.path { Ok(()) } else { self.sync() }
+    }
+
+    /// Removes a file; whether there was one.
+    ///
+    /// # Errors
+    /// Any failure to.
+    pub(crate) fn remove(&self, name: &str) -> Result<bool> {
+        match fault::around(Call::Remove, || unlinkat(&self.fd, name, UnlinkatFlags::NoRemoveDir)) {
+            Ok(()) => self.sync().map(|()| true),
+            Err(Errno::ENOENT) => Ok(false),
+            Err(errno) => Err(self.os("remove", name, errno)),
+        }
+    }
+
+    /// Makes the names of this folder durable.
+    ///
+    /// # Errors
+    /// Any failure to.
+    pub(crate) fn sync(&self) -> Result<()> {
+        fault::around(Call::Sync, || fsync(&self.fd)).map_err(|errno| self.os("sync", "", errno))
+    }
+
+    /// The names in this folder, sorted, without `.` and `..`; names that are not text are left out.
+    ///
+    /// # Errors
+    /// Any failure to read it.
+    pub(crate) fn names(&self) -> Result<Vec<String>> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let mut dir = nix::dir::Dir::openat(&self.fd, ".", flags, Mode::empty())
+            .map_err(|errno| self.os("list", "", errno))?;
+        let mut names = Vec::new();
+        for entry in dir.iter() {
+            let entry = entry.map_err(|errno| self.os("list", "", errno))?;
+            match entry.file_name().to_str() {
+                Ok("." | "..") | Err(_) => {}
+                Ok(name) => names.push(name.to_owned()),
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// The size of a file, and which file it is: tells whether it has been replaced.
+    pub(crate) fn inode(&self, name: &str) -> Option<(u64, u64)> {
+        let stat = fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;
+        Some((stat.st_ino, stat.st_size.unsigned_abs()))
+    }
+}
+
+fn not_a_folder(path: &Path, errno: Errno) -> Error {
+    let name = path.as_os_str().as_bytes().escape_ascii().to_string();
+    match errno {
+        Errno::ELOOP | Errno::ENOTDIR => {
+            Error::new(ErrorKind::Refused, "it is not a folder; symbolic links are not followed")
+                .during("open state folder")
+                .on(name)
+                .hint(
+                    "give the real path (ARPFLUX_STATE_DIR), for example /run/arpflux, not /var/run/arpflux",
+                )
+        }
+        _ => Error::os("open state folder", name, errno as i32).hint(HINT),
+    }
+}

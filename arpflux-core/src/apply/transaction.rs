@@ -1,0 +1,421 @@
+//! The spine of a transaction, from the lock to the receipt.
+
+use std::collections::BTreeSet;
+
+use super::journal::{self, Applied, Header, Journal, Pending, State};
+use super::lock::{self, Lock};
+use super::object::{self, Object, Scope, Step, Value, View};
+use super::receipt::{self, Conflict, Receipt};
+use super::recover::{TakenBack, busy_pending, listed, settle, take_back};
+use super::store::Folder;
+use super::watcher::{Reopen, Watcher};
+use super::{Confirm, Options, confirm, undo};
+use crate::error::{Error, ErrorKind, Result};
+use crate::kernel::Kernel;
+use crate::plan::{Announcement, Change, InterfaceIdentity, Plan};
+use crate::snapshot::{NetnsIdentity, Snapshot};
+use crate::sysctl::{Ipv6Sysctl, Sysctl};
+use crate::types::IfIndex;
+
+/// How many changes are made between two records of progress: so many a killed run is late at most.
+const BATCH: usize = 512;
+
+/// Sends announcements; gives the number sent.
+pub type Announce<'a> = dyn FnMut(&Snapshot, &[Announcement]) -> Result<usize> + 'a;
+
+/// A kernel and how to change it. [`Transaction::apply`] runs one transaction.
+pub struct Transaction<'a> {
+    kernel: &'a mut dyn Kernel,
+    options: &'a Options,
+    announce: Option<&'a mut Announce<'a>>,
+    reopen: Option<Reopen<'a>>,
+}
+
+impl std::fmt::Debug for Transaction<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transaction").field("options", self.options).finish_non_exhaustive()
+    }
+}
+
+/// What is about to be carried out.
+struct Work {
+    changes: Vec<Change>,
+    interfaces: Vec<InterfaceIdentity>,
+    announcements: Vec<Announcement>,
+    rollback_of: Option<u64>,
+    conflicts: Vec<Conflict>,
+    notes: Vec<String>,
+}
+
+impl<'a> Transaction<'a> {
+    /// Changes to `kernel`, as `options` say.
+    pub fn new(kernel: &'a mut dyn Kernel, options: &'a Options) -> Self {
+        Self { kernel, options, announce: None, reopen: None }
+    }
+
+    /// Sends a plan's announcements by `announce`; without it they are not sent, which the receipt notes.
+    #[must_use]
+    pub fn announce(mut self, announce: &'a mut Announce<'a>) -> Self {
+        self.announce = Some(announce);
+        self
+    }
+
+    /// Lets the process that waits for the confirmation open the kernel for itself.
+    /// [`Confirm::Within`] needs it.
+    #[must_use]
+    pub fn reopen(mut self, reopen: Reopen<'a>) -> Self {
+        self.reopen = Some(reopen);
+        self
+    }
+
+    /// Makes `plan` so. An empty plan changes nothing and says so.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Changed`] if an interface or a value is no longer what the plan saw;
+    /// [`ErrorKind::RolledBack`] if a step failed and all was undone; [`ErrorKind::PartlyApplied`] if not
+    /// all could be undone; [`ErrorKind::Busy`] if another writer, or a transaction that waits for its
+    /// confirmation, is in the way. If nothing had been changed yet, the failure as it came.
+    pub fn apply(self, plan: &Plan) -> Result<Receipt> {
+        self.apply_with(|_| Ok(plan.clone()))
+    }
+
+    /// Makes the plan that `make_plan` gives for the present state; no other run of arpflux comes between.
+    ///
+    /// # Errors
+    /// Those of `make_plan`, and as [`Transaction::apply`].
+    pub fn apply_with(mut self, make_plan: impl FnOnce(&Snapshot) -> Result<Plan>) -> Result<Receipt> {
+        self.options.check()?;
+        let (netns, folder, _lock) = self.enter()?;
+        let settled = settle(self.kernel, &folder, &netns, confirm::now())?;
+        if let Some(waiting) = &settled.pending {
+            return Err(busy_pending(waiting));
+        }
+        let mut notes = settled.notes;
+        if let Some(id) = settled.undone.and_then(|receipt| receipt.id) {
+            notes.insert(0, format!("transaction {id}, which was cut off, was undone first"));
+        }
+        let snapshot = self.kernel.snapshot()?;
+        let plan = make_plan(&snapshot)?;
+        check_plan(&plan, &snapshot, &netns)?;
+        if plan.is_empty() {
+            return Ok(Receipt::unchanged(notes));
+        }
+        let interfaces = identities(&plan.changes, &plan.interfaces, &snapshot);
+        let work = Work {
+            changes: plan.changes,
+            interfaces,
+            announcements: plan.announcements,
+            rollback_of: None,
+            conflicts: Vec::new(),
+            notes,
+        };
+        self.execute(&folder, &netns, work)
+    }
+
+    /// Takes a transaction back: the one of number `id`, or the last that stands; one that still waits for
+    /// its confirmation is the last.
+    ///
+    /// What somebody else changed since is left alone and listed in [`Receipt::conflicts`], unless `force`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is nothing to take back, and as [`Transaction::apply`].
+    pub fn rollback(mut self, id: Option<u64>, force: bool) -> Result<Receipt> {
+        self.options.check()?;
+        let (netns, folder, _lock) = self.enter()?;
+        let settled = settle(self.kernel, &folder, &netns, confirm::now())?;
+        if let Some(waiting) = settled.pending {
+            if id.is_some() && id != waiting.id {
+                return Err(busy_pending(&waiting));
+            }
+            if let Some(mut journal) = Journal::open(&folder)? {
+                let reason = "rolled back before it was confirmed";
+                let taken_back = take_back(self.kernel, &folder, &mut journal, reason, 0)?;
+                let mut receipt = taken_back.receipt;
+                receipt.notes.extend(taken_back.notes);
+                return Ok(receipt);
+            }
+        }
+        let target = receipt::to_roll_back(&folder, id)?;
+        let snapshot = self.kernel.snapshot()?;
+        let inverse = undo::inverse(&target.changes, &target.interfaces, &snapshot, force);
+        let mut notes = settled.notes;
+        if !inverse.moot.is_empty() {
+            notes.push(format!("gone with its interface: {}", listed(&inverse.moot)));
+        }
+        let work = Work {
+            interfaces: identities(&inverse.changes, &[], &snapshot),
+            changes: inverse.changes,
+            announcements: Vec::new(),
+            rollback_of: target.id,
+            conflicts: inverse.conflicts,
+            notes,
+        };
+        self.execute(&folder, &netns, work)
+    }
+
+    fn enter(&mut self) -> Result<(NetnsIdentity, Folder, Lock)> {
+        let netns = self.kernel.identity()?;
+        let folder = Folder::state(self.options.state_dir.as_deref())?.namespace(&netns)?;
+        let lock = Lock::take(&folder, self.options.lock_wait)?;
+        Ok((netns, folder, lock))
+    }
+
+    fn execute(&mut self, folder: &Folder, netns: &NetnsIdentity, work: Work) -> Result<Receipt> {
+        let header = Header {
+            id: receipt::next_id(folder)?,
+            rollback_of: work.rollback_of,
+            netns: netns.clone(),
+            interfaces: work.interfaces,
+            pid: std::process::id(),
+            command: lock::command(),
+            started: lock::unix_seconds(),
+            conflicts: work.conflicts,
+        };
+        let mut journal = Journal::begin(folder, header, work.changes)?;
+        let mut watcher = match self.watch(folder, netns) {
+            Ok(watcher) => watcher,
+            Err(error) => {
+                let _ = folder.remove(journal::NAME);
+                return Err(error);
+            }
+        };
+        let mut made = 0;
+        let carried_out = self.carry_out(folder, &mut journal, &work.announcements, work.notes, &mut made);
+        match carried_out {
+            Ok(()) => {
+                match (&journal.log.state, &mut watcher) {
+                    (State::Pending(pending), Some(watcher)) => watcher.arm(pending.deadline),
+                    // It stands; if it is not filed now, the next run files it.
+                    _ => drop(receipt::file(folder, journal.log.header.id)),
+                }
+                Ok(Receipt::of(&journal.log))
+            }
+            // The journal may say that it stands, and cannot be corrected. Undoing now could end in between.
+            Err(cause) if journal.log.torn => Err(Error::new(
+                ErrorKind::PartlyApplied,
+                format!("everything was made, but the journal cannot be written: {cause}"),
+            )
+            .during("apply")
+            .on(folder.path_of(journal::NAME))
+            .hint("make room for it, then run `arpflux recover`, which keeps or undoes it")),
+            Err(cause) => Err(self.give_up(folder, &mut journal, cause, made)),
+        }
+    }
+
+    fn watch(&mut self, folder: &Folder, netns: &NetnsIdentity) -> Result<Option<Watcher>> {
+        match (self.options.confirm, &self.reopen) {
+            (Confirm::Now, _) => Ok(None),
+            (Confirm::Within(_), Some(reopen)) => Watcher::start(folder, netns, reopen).map(Some),
+            (Confirm::Within(_), None) => {
+                Err(Error::new(ErrorKind::Unsupported, "this kernel cannot be opened by a second process")
+                    .during("wait for confirmation"))
+            }
+        }
+    }
+
+    /// Makes the changes, checks them, announces, and says so in the journal.
+    fn carry_out(
+        &mut self,
+        folder: &Folder,
+        journal: &mut Journal,
+        announcements: &[Announcement],
+        mut notes: Vec<String>,
+        made: &mut usize,
+    ) -> Result<()> {
+        let count = journal.log.changes.len();
+        while *made < count {
+            let end = count.min(*made + BATCH);
+            journal.reach(folder, end)?;
+            if let Err(failed) = self.kernel.make(&journal.log.changes[*made..end]) {
+                *made += failed.at;
+                return Err(failed.error);
+            }
+            *made = end;
+        }
+        let snapshot = self.kernel.snapshot()?;
+        let verified = check_made(&journal.log.changes, &journal.log.header.interfaces, &snapshot)?;
+        if !announcements.is_empty() {
+            let sent = match &mut self.announce {
+                Some(announce) => announce(&snapshot, announcements),
+                None => Err(Error::new(ErrorKind::Unsupported, "the caller sends none")),
+            };
+            // Peers learn the truth by themselves a little later: no reason to undo everything.
+            notes.push(match sent {
+                Ok(sent) => format!("{sent} announcements sent"),
+                Err(error) => format!("peers were not told, and may use a wrong MAC for a while: {error}"),
+            });
+        }
+        let state = match self.options.confirm {
+            Confirm::Now => State::Applied(Applied { verified, notes }),
+            Confirm::Within(time) => {
+                let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+                State::Pending(Pending { deadline: confirm::now().saturating_add(time), verified, notes })
+            }
+        };
+        journal.set(folder, state)
+    }
+
+    /// Undoes a transaction that failed; the error to report.
+    fn give_up(&mut self, folder: &Folder, journal: &mut Journal, cause: Error, made: usize) -> Error {
+        let reason = format!("it failed: {cause}");
+        match take_back(self.kernel, folder, journal, &reason, made) {
+            Err(left) => left,
+            // Nothing had been done: the failure speaks for itself.
+            Ok(TakenBack { undone: 0, notes, .. }) if notes.is_empty() => cause,
+            Ok(TakenBack { undone, notes, .. }) => {
+                let what = if undone == 1 { "1 change was".into() } else { format!("{undone} changes were") };
+                let error = Error::new(ErrorKind::RolledBack, format!("{cause}; {what} undone"));
+                let error = error.during("apply");
+                if notes.is_empty() { error } else { error.hint(listed(&notes)) }
+            }
+        }
+    }
+}
+
+/// Whether the plan was made for this namespace as it is now.
+fn check_plan(plan: &Plan, snapshot: &Snapshot, netns: &NetnsIdentity) -> Result<()> {
+    let again = "make the plan again";
+    if !plan.netns.boot_id.is_empty() && plan.netns != *netns {
+        return Err(Error::new(ErrorKind::Changed, "it was made for another network namespace")
+            .during("apply")
+            .on("plan")
+            .hint(again));
+    }
+    check_interfaces(&plan.interfaces, snapshot)?;
+    let steps: Vec<Step> = plan.changes.iter().map(Step::of).collect();
+    let mut view = View::of(snapshot, &steps);
+    for (change, step) in plan.changes.iter().zip(&steps) {
+        let name = || view.name(&step.object);
+        if copies_to_all(change) {
+            return Err(Error::new(ErrorKind::Refused, "writing it rewrites every interface")
+                .during("apply")
+                .on(name())
+                .hint("set the interfaces one by one"));
+        }
+        if let Some(named) = scope_name(change)
+            && let Some(index) = step.object.interface()
+            && let Some(interface) = snapshot.interface(index)
+            && interface.name != named
+        {
+            return Err(Error::new(ErrorKind::Changed, format!("it is called {} now", interface.name))
+                .during("apply")
+                .on(format!("interface {named}"))
+                .hint(again));
+        }
+        match view.get(&step.object) {
+            now if now == step.before => {}
+            Value::Gone => {
+                return Err(Error::new(ErrorKind::Changed, "its interface is gone")
+                    .during("apply")
+                    .on(name())
+                    .hint(again));
+            }
+            Value::Unknown => {
+                return Err(Error::new(ErrorKind::Unsupported, "this kernel has no such value")
+                    .during("apply")
+                    .on(name()));
+            }
+            now => {
+                return Err(Error::new(
+                    ErrorKind::Changed,
+                    format!("it is {now}, the plan was made when it was {}", step.before),
+                )
+                .during("apply")
+                .on(name())
+                .hint(again));
+            }
+        }
+        view.set(&step.object, step.after);
+    }
+    Ok(())
+}
+
+/// Whether the kernel copies the value to every interface (`inet_forward_change`, `addrconf_forward_change`).
+fn copies_to_all(change: &Change) -> bool {
+    let scope = match change {
+        Change::Sysctl { scope, sysctl: Sysctl::Forwarding, .. }
+        | Change::Ipv6Sysctl { scope, sysctl: Ipv6Sysctl::Forwarding, .. } => *scope,
+        _ => return false,
+    };
+    Scope::from(scope) == Scope::All
+}
+
+fn scope_name(change: &Change) -> Option<crate::types::IfName> {
+    match change {
+        Change::Sysctl { scope, .. }
+        | Change::Ipv6Sysctl { scope, .. }
+        | Change::ProxyDelay { scope, .. } => match scope {
+            crate::plan::SysctlScope::Interface { name, .. } => Some(*name),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether every interface is still the one that the plan saw.
+fn check_interfaces(interfaces: &[InterfaceIdentity], snapshot: &Snapshot) -> Result<()> {
+    for known in interfaces {
+        let changed = |what: String| {
+            Err(Error::new(ErrorKind::Changed, what)
+                .during("apply")
+                .on(format!("interface {} (number {})", known.name, known.index))
+                .hint("make the plan again"))
+        };
+        match snapshot.interface(known.index) {
+            Some(now) if now.name != known.name => {
+                return changed(format!("it is called {} now", now.name));
+            }
+            Some(now) if now.mac != known.mac => {
+                return changed(format!("its MAC is {} now, it was {}", now.mac, known.mac));
+            }
+            Some(_) => {}
+            None => {
+                return changed(match snapshot.interface_named(&known.name) {
+                    Some(other) => {
+                        format!("it is gone; number {} has its name now, and is another one", other.index)
+                    }
+                    None => "it is gone, or in another namespace".into(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads what was made again: how many changes were found as they should be.
+fn check_made(changes: &[Change], interfaces: &[InterfaceIdentity], snapshot: &Snapshot) -> Result<usize> {
+    check_interfaces(interfaces, snapshot)?;
+    let steps: Vec<Step> = changes.iter().map(Step::of).collect();
+    let view = View::of(snapshot, &steps);
+    let mut last: std::collections::HashMap<&Object, Value> = std::collections::HashMap::new();
+    for step in &steps {
+        last.insert(&step.object, step.after);
+    }
+    for step in &steps {
+        let (wanted, found) = (last.get(&step.object).copied().unwrap_or(step.after), view.get(&step.object));
+        if found != wanted {
+            return Err(Error::new(
+                ErrorKind::Changed,
+                format!("it is {found} after it was made {wanted}; somebody else changes it too"),
+            )
+            .during("check")
+            .on(object::name(snapshot, &step.object)));
+        }
+    }
+    Ok(steps.len())
+}
+
+/// The interfaces that changes touch, and those that the plan relies on, as they are now.
+fn identities(
+    changes: &[Change],
+    relied_on: &[InterfaceIdentity],
+    snapshot: &Snapshot,
+) -> Vec<InterfaceIdentity> {
+    let mut wanted: BTreeSet<IfIndex> = relied_on.iter().map(|known| known.index).collect();
+    wanted.extend(changes.iter().filter_map(|change| Step::of(change).object.interface()));
+    wanted
+        .into_iter()
+        .filter_map(|index| snapshot.interface(index))
+        .map(|now| InterfaceIdentity { index: now.index, name: now.name, mac: now.mac })
+        .collect()
+}

@@ -1,0 +1,242 @@
+//! Taking changes back, by what is there now and not by what was meant to be done.
+//!
+//! A change that is in force goes back to what was there before; one that is not in force needs
+//! nothing; a value that is neither belongs to somebody else and is left alone. So undoing may stop
+//! anywhere and begin again, and need not know how far the run came that it takes back.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::object::{Object, Scope, Step, Value, View};
+use super::receipt::Conflict;
+use crate::error::{Error, Result};
+use crate::kernel::Kernel;
+use crate::plan::{Change, Edit, InterfaceIdentity, SysctlScope};
+use crate::snapshot::{ProxyEntry, Snapshot};
+
+/// How often what failed is tried again.
+const PASSES: usize = 3;
+
+/// What would take changes back.
+#[derive(Debug, Default)]
+pub(crate) struct Inverse {
+    pub(crate) changes: Vec<Change>,
+    pub(crate) conflicts: Vec<Conflict>,
+    /// What needs nothing because its interface is gone.
+    pub(crate) moot: Vec<String>,
+}
+
+/// How undoing went.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    /// How many changes were taken back.
+    pub(crate) undone: usize,
+    pub(crate) conflicts: Vec<Conflict>,
+    pub(crate) moot: Vec<String>,
+    /// What could not be taken back, and why.
+    pub(crate) left: Vec<String>,
+}
+
+/// What takes `changes` back in the state `snapshot`, the last first.
+///
+/// `interfaces` are those that the changes were made for: a namesake of the same number but another MAC
+/// is a stranger. With `force`, what somebody else changed since goes back too.
+pub(crate) fn inverse(
+    changes: &[Change],
+    interfaces: &[InterfaceIdentity],
+    snapshot: &Snapshot,
+    force: bool,
+) -> Inverse {
+    let steps: Vec<Step> = changes.iter().map(Step::of).collect();
+    let mut view = View::of(snapshot, &steps);
+    let strangers: HashSet<_> = interfaces
+        .iter()
+        .filter(|known| {
+            snapshot.interface(known.index).is_some_and(|now| now.name != known.name && now.mac != known.mac)
+        })
+        .map(|known| known.index)
+        .collect();
+    let mut inverse = Inverse::default();
+    let mut settled: HashSet<&Object> = HashSet::new();
+    for (place, (change, step)) in changes.iter().zip(&steps).enumerate().rev() {
+        let object = &step.object;
+        if step.before == step.after || settled.contains(object) {
+            continue;
+        }
+        let stranger = object.interface().is_some_and(|index| strangers.contains(&index));
+        match view.get(object) {
+            Value::Gone => {
+                inverse.moot.push(view.name(object));
+                settled.insert(object);
+            }
+            _ if stranger => {
+                inverse.moot.push(view.name(object));
+                settled.insert(object);
+            }
+            now if now == step.after => {
+                inverse.changes.push(renamed(change.inverse(), snapshot));
+                view.set(object, step.before);
+            }
+            now if now == step.before => {}
+            now => {
+                // What was there before the first change of this object.
+                let first = steps[..=place].iter().find(|other| other.object == *object).unwrap_or(step);
+                let forced = if force { put(change, now, first.before, snapshot) } else { Vec::new() };
+                if forced.is_empty() {
+                    inverse.conflicts.push(Conflict {
+                        object: view.name(object),
+                        expected: step.after.to_string(),
+                        found: now.to_string(),
+                        former: first.before.to_string(),
+                    });
+                }
+                inverse.changes.extend(forced);
+                settled.insert(object);
+            }
+        }
+    }
+    inverse
+}
+
+/// The change with the name that its interface has now.
+fn renamed(mut change: Change, snapshot: &Snapshot) -> Change {
+    if let Change::Sysctl { scope, .. } | Change::Ipv6Sysctl { scope, .. } | Change::ProxyDelay { scope, .. } =
+        &mut change
+        && let SysctlScope::Interface { index, name } = scope
+        && let Some(interface) = snapshot.interface(*index)
+    {
+        *name = interface.name;
+    }
+    change
+}
+
+/// What leads from `now` to `wanted`; nothing if there is no way.
+fn put(like: &Change, now: Value, wanted: Value, snapshot: &Snapshot) -> Vec<Change> {
+    let number = |value| i32::try_from(value).ok();
+    let change = match (like, now, wanted) {
+        (Change::Sysctl { scope, sysctl, .. }, Value::Number(now), Value::Number(wanted)) => number(now)
+            .zip(number(wanted))
+            .map(|(before, after)| Change::Sysctl { scope: *scope, sysctl: *sysctl, before, after }),
+        (Change::Ipv6Sysctl { scope, sysctl, .. }, Value::Number(now), Value::Number(wanted)) => number(now)
+            .zip(number(wanted))
+            .map(|(before, after)| Change::Ipv6Sysctl { scope: *scope, sysctl: *sysctl, before, after }),
+        (Change::ProxyDelay { scope, .. }, Value::Number(now), Value::Number(wanted)) => {
+            Some(Change::ProxyDelay {
+                scope: *scope,
+                before: now.unsigned_abs(),
+                after: wanted.unsigned_abs(),
+            })
+        }
+        (Change::Proxy { entry, .. }, now, wanted) => {
+            let as_was = |value| match value {
+                Value::Entry { flags, protocol } => Some(ProxyEntry { flags, protocol, ..*entry }),
+                _ => None,
+            };
+            let gone = as_was(now).map(|entry| Change::Proxy { edit: Edit::Remove, entry });
+            let back = as_was(wanted).map(|entry| Change::Proxy { edit: Edit::Add, entry });
+            return gone.into_iter().chain(back).collect();
+        }
+        _ => None,
+    };
+    change.into_iter().map(|change| renamed(change, snapshot)).collect()
+}
+
+/// Takes `changes` back and checks that they are; never stops at a failure.
+///
+/// `made` of them are known to have been made; they are taken back even if the state cannot be read.
+pub(crate) fn undo(
+    kernel: &mut dyn Kernel,
+    changes: &[Change],
+    interfaces: &[InterfaceIdentity],
+    made: usize,
+) -> Report {
+    let mut report = Report::default();
+    let mut failures: Vec<(Change, Error)> = Vec::new();
+    for pass in 0..=PASSES {
+        let snapshot = match patient_snapshot(kernel) {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                if pass == 0 {
+                    let blind: Vec<Change> =
+                        changes[..made.min(changes.len())].iter().rev().map(Change::inverse).collect();
+                    make_all(kernel, &blind, &mut failures);
+                }
+                report.left.push(format!("whether everything is as before cannot be seen: {error}"));
+                return report;
+            }
+        };
+        let inverse = inverse(changes, interfaces, &snapshot, false);
+        report.conflicts = inverse.conflicts;
+        report.moot = inverse.moot;
+        if inverse.changes.is_empty() {
+            break;
+        }
+        if pass == PASSES {
+            report.left = inverse
+                .changes
+                .iter()
+                .map(|change| {
+                    let name = super::object::name(&snapshot, &Step::of(change).object);
+                    match failures.iter().find(|(failed, _)| failed == change) {
+                        Some((_, error)) => format!("{name}: {error}"),
+                        None => name,
+                    }
+                })
+                .collect();
+            break;
+        }
+        failures.clear();
+        report.undone += make_all(kernel, &inverse.changes, &mut failures);
+    }
+    report
+}
+
+/// Makes every change that can be made; how many that were.
+fn make_all(kernel: &mut dyn Kernel, changes: &[Change], failures: &mut Vec<(Change, Error)>) -> usize {
+    let (mut at, mut made) = (0, 0);
+    while at < changes.len() {
+        match kernel.make(&changes[at..]) {
+            Ok(()) => return made + changes.len() - at,
+            Err(failed) => {
+                made += failed.at;
+                if let Some(change) = changes.get(at + failed.at) {
+                    failures.push((change.clone(), failed.error));
+                }
+                let mut next = failed.at + 1;
+                while failed.beyond.contains(&next) {
+                    (next, made) = (next + 1, made + 1);
+                }
+                at += next;
+            }
+        }
+    }
+    made
+}
+
+/// A snapshot, also where the first attempts fail.
+fn patient_snapshot(kernel: &mut dyn Kernel) -> Result<Snapshot> {
+    let mut result = kernel.snapshot();
+    for pause in [5, 50] {
+        if result.is_ok() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(pause));
+        result = kernel.snapshot();
+    }
+    result
+}
+
+impl Object {
+    /// The interface that it belongs to.
+    pub(crate) fn interface(&self) -> Option<crate::types::IfIndex> {
+        match self {
+            Self::Sysctl(scope, _) | Self::Ipv6Sysctl(scope, _) | Self::ProxyDelay(scope) => match scope {
+                Scope::Interface(index) => Some(*index),
+                Scope::All | Scope::Default => None,
+            },
+            Self::Proxy(_, interface) => *interface,
+            Self::Route(route) => route.next_hops.iter().find_map(|hop| hop.interface),
+            Self::Rule(_) => None,
+        }
+    }
+}
