@@ -40,6 +40,6 @@ pub mod apply;
 pub use error::{Error, ErrorKind, Result};
 pub use plan::Plan;
 pub use policy::Policy;
-pub use predict::{ArpRequest, Verdict};
+pub use predict::{ArpRequest, Explanation, Model, Verdict};
 pub use snapshot::Snapshot;
 pub use sysctl::Sysctl;

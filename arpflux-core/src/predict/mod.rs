@@ -1,17 +1,72 @@
 //! What the kernel will answer, and why: `net/ipv4/arp.c` as a pure function.
+//!
+//! Build a [`Model`] from a [`Snapshot`] once, then ask it as often as needed:
+//!
+//! ```
+//! use arpflux_core::predict::{ArpRequest, Model, Reason, Verdict};
+//! use arpflux_core::snapshot::Snapshot;
+//! use arpflux_core::types::IfIndex;
+//!
+//! let snapshot = Snapshot::default();
+//! let model = Model::new(&snapshot);
+//! let request = ArpRequest::broadcast(IfIndex(2), "10.0.0.9".parse()?, "10.0.0.1".parse()?);
+//! assert_eq!(model.reply(&request), Verdict::Silent { reason: Reason::NoInterface });
+//! println!("{}", model.explain(&request));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`Model::reply`] allocates nothing. [`Model::explain`] gives the same verdict with the typed
+//! [`Step`]s that led to it. [`Model::outgoing`] says which interface and source address the host's own
+//! requests use, [`Model::learns`] what it learns from frames, [`Model::announcements`] what it announces
+//! by itself.
+//!
+//! # What is and is not modelled
+//! The verdict is about a request that does arrive: a missing carrier does not matter. What the snapshot
+//! does not tell makes a verdict [`Verdict::Undetermined`], but only where it would change this very
+//! answer. Not modelled are: a full neighbour table (the kernel then drops answers for its own
+//! addresses), ARP suppression by bridges and VXLAN, and packet filters that rewrite the target of a
+//! request that would otherwise be dropped.
 
+mod address;
+mod explain;
+mod fib;
+mod index;
+mod interference;
+mod kernel_version;
+mod learn;
+mod local;
+mod missing;
+mod oracle;
+mod outgoing;
+mod proxy;
+mod reason;
+mod render;
+mod reply;
+mod rules;
+mod step;
+mod table;
+mod trace;
+mod validate;
 mod verdict;
 
 use std::net::Ipv4Addr;
 
-pub use verdict::Verdict;
+pub use explain::Explanation;
+pub use index::Model;
+pub use learn::{Announcement, Event, Learning, Received};
+pub use missing::{Missing, MissingSet};
+pub use outgoing::{Outgoing, SourceRule};
+pub use reason::Reason;
+pub use step::{Lookup, Purpose, Step};
+pub use verdict::{Delay, Verdict, Via};
 
+use crate::snapshot::Snapshot;
 use crate::types::{IfIndex, Mac};
 
 /// An ARP request as it arrives on an interface (RFC 826).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ArpRequest {
-    /// The interface it arrives on.
+    /// The interface it arrives on. For a port of a bridge or bond the answer of the bridge or bond is given.
     pub interface: IfIndex,
     /// Who asks; 0.0.0.0 in an RFC 5227 probe.
     pub sender: Ipv4Addr,
@@ -22,3 +77,29 @@ pub struct ArpRequest {
     /// Whether the frame was sent to this interface's MAC instead of to all.
     pub unicast: bool,
 }
+
+impl ArpRequest {
+    /// An ordinary request, sent to all.
+    #[must_use]
+    pub const fn broadcast(interface: IfIndex, sender: Ipv4Addr, target: Ipv4Addr) -> Self {
+        Self { interface, sender, sender_mac: None, target, unicast: false }
+    }
+
+    /// An RFC 5227 probe: "does anybody have this address?", sender 0.0.0.0.
+    #[must_use]
+    pub const fn probe(interface: IfIndex, target: Ipv4Addr) -> Self {
+        Self::broadcast(interface, Ipv4Addr::UNSPECIFIED, target)
+    }
+}
+
+impl Snapshot {
+    /// Who answers `request`, and why. Builds a [`Model`] for this one question; where there are more,
+    /// build it once.
+    #[must_use]
+    pub fn explain(&self, request: &ArpRequest) -> Explanation {
+        Model::new(self).explain(request)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use bitflags::bitflags;
 use serde::{Deserialize, Serialize};
 
+use super::table;
 use crate::types::{IfName, IpNet};
 
 /// What a rule does with what it matches (`FR_ACT_*`).
@@ -104,4 +105,35 @@ pub struct Rule {
     pub protocol: u8,
     /// Flags.
     pub flags: RuleFlags,
+}
+
+impl Rule {
+    /// The three IPv4 rules that every namespace starts with: tables local, main and default.
+    #[must_use]
+    pub fn defaults() -> [Rule; 3] {
+        [(0, table::LOCAL), (32766, table::MAIN), (32767, table::DEFAULT)].map(|(priority, table)| Rule {
+            ipv6: false,
+            priority,
+            source: None,
+            destination: None,
+            iif: None,
+            oif: None,
+            tos: 0,
+            fwmark: 0,
+            fwmask: 0,
+            action: RuleAction::Table,
+            table,
+            goto: None,
+            suppress_prefix_len: None,
+            suppress_group: None,
+            l3mdev: false,
+            ip_protocol: None,
+            source_ports: None,
+            destination_ports: None,
+            uids: None,
+            tunnel_id: None,
+            protocol: 2,
+            flags: RuleFlags::empty(),
+        })
+    }
 }

@@ -1,0 +1,97 @@
+//! A verdict with the steps that led to it.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::ser::SerializeMap as _;
+
+use super::ArpRequest;
+use super::index::Model;
+use super::step::{Step, Written};
+use super::verdict::Verdict;
+use crate::snapshot::Interference;
+
+/// What the kernel does with a request, and why. `Display` gives one sentence a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// The request.
+    pub request: ArpRequest,
+    /// What the kernel does.
+    pub verdict: Verdict,
+    /// How it comes to that. Where the verdict is undetermined: how it would come to one of the possible
+    /// ends.
+    pub steps: Vec<Step>,
+}
+
+impl Model<'_> {
+    /// What the kernel does with a request, and why. The verdict is that of [`Model::reply`].
+    #[must_use]
+    pub fn explain(&self, request: &ArpRequest) -> Explanation {
+        let mut steps = Vec::new();
+        let verdict = self.decide(request, &mut steps);
+        if let Verdict::Undetermined { missing } = verdict {
+            let known: Vec<_> = steps
+                .iter()
+                .filter_map(|step| match step {
+                    Step::Unknown { missing, .. } => Some(*missing),
+                    _ => None,
+                })
+                .collect();
+            for missing in missing.iter().filter(|missing| !known.contains(missing)) {
+                let detail = self.detail(missing, request);
+                steps.push(Step::Unknown { missing, detail });
+            }
+        }
+        Explanation { request: *request, verdict, steps }
+    }
+
+    /// Which chain, interface or file it is about.
+    fn detail(&self, missing: super::Missing, request: &ArpRequest) -> String {
+        use super::Missing;
+        let snapshot = self.snapshot;
+        let named = snapshot.interference.iter().find_map(|interference| match (missing, interference) {
+            (Missing::Netfilter, Interference::Netfilter { chain, .. }) => Some(chain.clone()),
+            (Missing::Unreadable, Interference::Unreadable { what }) => Some(what.clone()),
+            (Missing::TrafficControl, Interference::TrafficControl { interface })
+            | (Missing::Xdp, Interference::Xdp { interface })
+            | (Missing::Listener, Interference::Listener { interface: Some(interface) }) => {
+                Some(snapshot.name_of(*interface))
+            }
+            _ => None,
+        });
+        named.unwrap_or_else(|| match missing {
+            Missing::KernelVersion => snapshot.kernel.release.clone(),
+            _ => snapshot.name_of(request.interface),
+        })
+    }
+}
+
+impl Serialize for Explanation {
+    /// The verdict's fields, then `steps`.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::Error as _;
+        let serde_json::Value::Object(verdict) =
+            serde_json::to_value(self.verdict).map_err(S::Error::custom)?
+        else {
+            return Err(S::Error::custom("a verdict is an object"));
+        };
+        let mut map = serializer.serialize_map(None)?;
+        for (key, value) in &verdict {
+            map.serialize_entry(key, value)?;
+        }
+        map.serialize_entry("steps", &self.steps.iter().map(Written).collect::<Vec<_>>())?;
+        map.end()
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for step in &self.steps {
+            writeln!(f, "{step}")?;
+        }
+        match self.verdict {
+            Verdict::Undetermined { .. } => writeln!(f, "So it cannot be told whether there is an answer."),
+            _ => Ok(()),
+        }
+    }
+}

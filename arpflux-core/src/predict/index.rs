@@ -1,0 +1,267 @@
+//! The index that makes a prediction fast: built once from a snapshot, asked often.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::address::Addresses;
+use super::fib::Fib;
+use super::interference::Meddlers;
+use super::kernel_version::{Behaviour, Known};
+use crate::snapshot::{Interface, InterfaceFlags, Snapshot};
+use crate::sysctl::Sysctl;
+use crate::types::{IfIndex, Mac};
+
+/// The number of the loopback interface, the same in every namespace (`LOOPBACK_IFINDEX`).
+pub(super) const LOOPBACK: u32 = 1;
+
+/// A snapshot made ready for questions.
+///
+/// Building takes O(n log n) in routes, addresses and proxy entries; a question takes a few binary
+/// searches in the tables that the rules name (O(rules + log routes)) and hash look-ups for addresses and
+/// proxy entries, and allocates nothing.
+#[derive(Debug)]
+pub struct Model<'s> {
+    pub(super) snapshot: &'s Snapshot,
+    pub(super) ports: Vec<Port>,
+    pub(super) addresses: Addresses,
+    pub(super) proxies: HashSet<u64, BuildHasherDefault<Fold>>,
+    pub(super) fib: Fib,
+    pub(super) meddlers: Meddlers,
+    pub(super) behaviour: Behaviour,
+    /// Where the loopback interface is in `ports`.
+    pub(super) loopback: Option<usize>,
+}
+
+/// What becomes of a frame that arrives on a port of something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Upper {
+    /// It stays.
+    None,
+    /// The bridge takes it; whether the port forwards.
+    Bridge { slot: usize, forwards: bool },
+    /// The bond or team takes it; whether the port is active, if known.
+    Bond { slot: usize, active: Option<bool> },
+    /// Something takes it that is not modelled (Open vSwitch, batman-adv …).
+    Other,
+}
+
+/// An interface, with every sysctl as the kernel uses it.
+#[derive(Debug, Clone)]
+pub(super) struct Port {
+    pub(super) index: u32,
+    /// Where it is in `snapshot.interfaces`.
+    pub(super) place: u32,
+    pub(super) mac: Mac,
+    pub(super) up: bool,
+    pub(super) noarp: bool,
+    pub(super) loopback: bool,
+    /// It has IPv4 (`in_dev`).
+    pub(super) ipv4: bool,
+    pub(super) upper: Upper,
+    /// The macvlan in mode passthru on top, which takes what is sent to the interface's MAC.
+    pub(super) passthru: Option<usize>,
+    pub(super) macvlan_source: bool,
+    /// A bond in mode balance-alb answers with the MAC of one of its ports.
+    pub(super) balances_answers: bool,
+    /// It is a VRF.
+    pub(super) vrf: bool,
+    /// The VRF it is, or is a port of, as an interface number; 0: none (`l3mdev_master_ifindex()`).
+    pub(super) l3mdev: u32,
+    /// The table of that VRF; 0: none.
+    pub(super) l3mdev_table: u32,
+    pub(super) group: u32,
+    pub(super) forwarding: bool,
+    pub(super) proxy_arp: bool,
+    pub(super) pvlan: Known,
+    pub(super) medium_id: i32,
+    pub(super) send_redirects: bool,
+    pub(super) rp_filter: i32,
+    pub(super) accept_local: bool,
+    pub(super) arp_ignore: i32,
+    pub(super) arp_filter: bool,
+    pub(super) route_localnet: bool,
+    pub(super) ignores_linkdown: Known,
+    pub(super) drops_gratuitous: bool,
+    pub(super) proxy_delay: u64,
+    pub(super) proxy_qlen: u32,
+}
+
+impl<'s> Model<'s> {
+    /// Builds the index.
+    #[must_use]
+    pub fn new(snapshot: &'s Snapshot) -> Self {
+        let behaviour = Behaviour::of(&snapshot.kernel);
+        let mut ports: Vec<Port> = snapshot
+            .interfaces
+            .iter()
+            .enumerate()
+            .map(|(place, interface)| port(snapshot, interface, place as u32, behaviour))
+            .collect();
+        ports.sort_by_key(|port| port.index);
+        attach(snapshot, &mut ports);
+        let slot = |index: IfIndex| slot_in(&ports, index);
+        let proxies = snapshot
+            .proxies
+            .iter()
+            .filter_map(|entry| match entry.address {
+                IpAddr::V4(address) => Some(proxy_key(address, entry.interface.map_or(0, |index| index.0))),
+                IpAddr::V6(_) => None,
+            })
+            .collect();
+        let addresses = Addresses::new(snapshot, slot);
+        let fib = Fib::new(snapshot, &ports);
+        let meddlers = Meddlers::new(snapshot);
+        let loopback = ports.iter().position(|port| port.loopback);
+        Self { snapshot, addresses, proxies, fib, meddlers, behaviour, loopback, ports }
+    }
+
+    /// The snapshot it was built from.
+    #[must_use]
+    pub const fn snapshot(&self) -> &'s Snapshot {
+        self.snapshot
+    }
+
+    /// The first address of every class of addresses, in rising order, beginning with 0.0.0.0: within a
+    /// class all senders get the same answer for one target, and all targets get the same answer for one
+    /// sender. The one exception is a request whose sender and target are the same; ask for it by itself.
+    ///
+    /// Its length grows with routes, rules, addresses and proxy entries (at most two each and a few more).
+    #[must_use]
+    pub fn boundaries(&self) -> Vec<u32> {
+        // 0/8, 127/8, 224/4, 255.255.255.255.
+        let fixed = [0, 1, 1 << 24, 127 << 24, 128 << 24, 224 << 24, 240 << 24, u32::MAX];
+        let proxied = self.proxies.iter().flat_map(|key| [*key as u32, (*key as u32).wrapping_add(1)]);
+        let mut all: Vec<u32> = fixed
+            .into_iter()
+            .chain(proxied)
+            .chain(self.addresses.boundaries())
+            .chain(self.fib.boundaries())
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    pub(super) fn slot(&self, index: IfIndex) -> Option<usize> {
+        slot_in(&self.ports, index)
+    }
+
+    pub(super) fn interface(&self, slot: usize) -> &'s Interface {
+        &self.snapshot.interfaces[self.ports[slot].place as usize]
+    }
+
+    /// Whether there is a proxy entry on the interface or without one (`pneigh_lookup()`).
+    pub(super) fn proxied(&self, address: Ipv4Addr, interface: u32) -> bool {
+        !self.proxies.is_empty()
+            && (self.proxies.contains(&proxy_key(address, interface))
+                || self.proxies.contains(&proxy_key(address, 0)))
+    }
+}
+
+pub(super) fn slot_in(ports: &[Port], index: IfIndex) -> Option<usize> {
+    ports.binary_search_by_key(&index.0, |port| port.index).ok()
+}
+
+pub(super) fn proxy_key(address: Ipv4Addr, interface: u32) -> u64 {
+    u64::from(interface) << 32 | u64::from(address.to_bits())
+}
+
+fn port(snapshot: &Snapshot, interface: &Interface, place: u32, behaviour: Behaviour) -> Port {
+    let value = |sysctl| snapshot.effective(interface, sysctl).value;
+    let on = |sysctl| value(sysctl) != 0;
+    let own = |sysctl| interface.sysctls.get(sysctl).unwrap_or(0);
+    // Before 5.11 the value of `all` did not count for these two.
+    let late = |sysctl, counts: Known| match (own(sysctl) != 0, snapshot.all.get(sysctl).unwrap_or(0) != 0) {
+        (true, _) => Known::Yes,
+        (false, true) => counts,
+        (false, false) => Known::No,
+    };
+    let vrf = interface.vrf_table.is_some() || interface.kind.as_deref() == Some("vrf");
+    Port {
+        index: interface.index.0,
+        place,
+        mac: interface.mac,
+        up: interface.flags.contains(InterfaceFlags::UP),
+        noarp: interface.flags.contains(InterfaceFlags::NOARP),
+        loopback: interface.flags.contains(InterfaceFlags::LOOPBACK),
+        ipv4: interface.sysctls.iter().next().is_some(),
+        upper: Upper::None,
+        passthru: None,
+        macvlan_source: interface.macvlan_mode == Some(16),
+        balances_answers: interface.bond_mode == Some(6),
+        vrf,
+        l3mdev: if vrf { interface.index.0 } else { 0 },
+        l3mdev_table: interface.vrf_table.unwrap_or(0),
+        group: interface.group,
+        forwarding: on(Sysctl::Forwarding),
+        proxy_arp: on(Sysctl::ProxyArp),
+        pvlan: late(Sysctl::ProxyArpPvlan, behaviour.all_pvlan),
+        medium_id: own(Sysctl::MediumId),
+        send_redirects: on(Sysctl::SendRedirects),
+        rp_filter: value(Sysctl::RpFilter),
+        accept_local: on(Sysctl::AcceptLocal),
+        arp_ignore: value(Sysctl::ArpIgnore),
+        arp_filter: on(Sysctl::ArpFilter),
+        route_localnet: on(Sysctl::RouteLocalnet),
+        ignores_linkdown: late(Sysctl::IgnoreRoutesWithLinkdown, behaviour.all_linkdown),
+        drops_gratuitous: on(Sysctl::DropGratuitousArp),
+        proxy_delay: interface.neigh.proxy_delay,
+        proxy_qlen: interface.neigh.proxy_qlen,
+    }
+}
+
+/// Fills in what depends on other interfaces: masters, VRFs, passthru macvlans.
+fn attach(snapshot: &Snapshot, ports: &mut [Port]) {
+    for at in 0..ports.len() {
+        let interface = &snapshot.interfaces[ports[at].place as usize];
+        if interface.macvlan_mode == Some(8)
+            && interface.link_netnsid.is_none()
+            && let Some(lower) = interface.link.and_then(|index| slot_in(ports, index))
+        {
+            ports[lower].passthru = Some(at);
+        }
+        let Some(master) = interface.master.and_then(|index| slot_in(ports, index)) else { continue };
+        if ports[master].vrf {
+            ports[at].l3mdev = ports[master].index;
+            ports[at].l3mdev_table = ports[master].l3mdev_table;
+            continue;
+        }
+        let kind = snapshot.interfaces[ports[master].place as usize].kind.as_deref();
+        ports[at].upper = match kind {
+            Some("bridge") => Upper::Bridge {
+                slot: master,
+                forwards: interface.bridge_port_state.is_none_or(|state| state == 3),
+            },
+            Some("bond" | "team") => {
+                Upper::Bond { slot: master, active: interface.bond_port_state.map(|state| state == 0) }
+            }
+            _ => Upper::Other,
+        };
+    }
+}
+
+/// A quick hash for keys that are numbers of the host's own choosing.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Fold(u64);
+
+impl Hasher for Fold {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(u64::from(number));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        let product = u128::from(self.0 ^ number ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93;
+        self.0 = (product as u64) ^ (product >> 64) as u64;
+    }
+}

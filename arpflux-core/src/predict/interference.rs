@@ -1,0 +1,67 @@
+//! What else may answer, drop or change ARP frames on an interface.
+
+use super::missing::{Missing, MissingSet};
+use crate::snapshot::{Interference, Snapshot};
+use crate::types::IfIndex;
+
+/// What meddles, by interface.
+#[derive(Debug, Default)]
+pub(super) struct Meddlers {
+    any: bool,
+    /// Everywhere: what can take an answer away, and what can make one.
+    all: Effect,
+    on: Vec<(IfIndex, Effect)>,
+}
+
+/// What is unknown about frames on an interface.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Effect {
+    /// May take the kernel's answer away or change it.
+    pub(super) on_answers: MissingSet,
+    /// May answer where the kernel does not.
+    pub(super) on_silence: MissingSet,
+}
+
+impl Effect {
+    const fn and(self, other: Self) -> Self {
+        Self {
+            on_answers: self.on_answers.and(other.on_answers),
+            on_silence: self.on_silence.and(other.on_silence),
+        }
+    }
+}
+
+impl Meddlers {
+    pub(super) fn new(snapshot: &Snapshot) -> Self {
+        let mut meddlers = Self { any: !snapshot.interference.is_empty(), ..Self::default() };
+        for interference in &snapshot.interference {
+            let (interface, missing, answers, silence) = match interference {
+                Interference::Netfilter { interface, .. } => (*interface, Missing::Netfilter, true, false),
+                Interference::TrafficControl { interface } => {
+                    (Some(*interface), Missing::TrafficControl, true, true)
+                }
+                Interference::Xdp { interface } => (Some(*interface), Missing::Xdp, true, true),
+                Interference::Listener { interface } => (*interface, Missing::Listener, false, true),
+                Interference::Unreadable { .. } => (None, Missing::Unreadable, true, false),
+            };
+            let set = |yes| if yes { MissingSet::only(missing) } else { MissingSet::NONE };
+            let effect = Effect { on_answers: set(answers), on_silence: set(silence) };
+            match interface {
+                None => meddlers.all = meddlers.all.and(effect),
+                Some(index) => match meddlers.on.iter_mut().find(|(on, _)| *on == index) {
+                    Some((_, known)) => *known = known.and(effect),
+                    None => meddlers.on.push((index, effect)),
+                },
+            }
+        }
+        meddlers
+    }
+
+    /// What may happen to frames on `interface`.
+    pub(super) fn on(&self, interface: IfIndex) -> Effect {
+        if !self.any {
+            return Effect::default();
+        }
+        self.on.iter().find(|(on, _)| *on == interface).map_or(self.all, |(_, effect)| self.all.and(*effect))
+    }
+}

@@ -1,0 +1,172 @@
+//! The host's own requests: by which interface, from which address (`ip_route_output()`, `arp_solicit()`).
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde::Serialize;
+
+use super::index::Model;
+use super::local::Way;
+use super::missing::MissingSet;
+use super::oracle::Oracle;
+use super::reply::Run;
+use super::step::{Purpose, Silent, Trace};
+use crate::snapshot::{InterfaceFlags, RouteKind, Scope};
+use crate::sysctl::Sysctl;
+use crate::types::{IfIndex, Mac};
+
+/// Which rule of `arp_announce` gave the sender address of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceRule {
+    /// The packet's own source address: `arp_announce` is 0, or a value without meaning.
+    Packet,
+    /// The packet's own source address, which `arp_announce=1` allows: it shares a subnet of the interface
+    /// with the target.
+    SameSubnet,
+    /// The interface's best address for the target (`inet_select_addr()`): `arp_announce` is 2, or 1 and
+    /// the packet's source was refused, or the packet's source is not local.
+    Best,
+}
+
+/// What the host does to reach an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outgoing {
+    /// It asks, unless it knows already. Everyone who hears the request may learn that `sender` is at
+    /// `mac`; the one asked surely does.
+    Asks {
+        /// The interface that the packet and the request leave by.
+        interface: IfIndex,
+        /// The address asked for: the destination or the gateway.
+        target: Ipv4Addr,
+        /// The sender address in the request; 0.0.0.0 if the interface has none.
+        sender: Ipv4Addr,
+        /// The sender MAC in the request.
+        mac: Mac,
+        /// The packet's source address.
+        packet_source: Ipv4Addr,
+        /// Which rule gave the sender address.
+        rule: SourceRule,
+    },
+    /// It sends without asking: to itself, to a broadcast or multicast address, through a gateway with an
+    /// IPv6 address, or by an interface that does no ARP.
+    NoRequest {
+        /// The interface that the packet leaves by.
+        interface: IfIndex,
+        /// The packet's source address.
+        packet_source: Ipv4Addr,
+    },
+    /// It cannot send.
+    Unreachable,
+    /// That cannot be told from the snapshot.
+    Undetermined {
+        /// What is missing.
+        missing: MissingSet,
+    },
+}
+
+impl Model<'_> {
+    /// What the host does to send a packet to `destination`: which interface it leaves by and, if that
+    /// needs an ARP request, which source address the request carries, so what peers learn.
+    ///
+    /// `source` is the packet's source address if the program chose one, `by` the interface if the program
+    /// chose one (`SO_BINDTODEVICE`).
+    #[must_use]
+    pub fn outgoing(&self, destination: Ipv4Addr, source: Option<Ipv4Addr>, by: Option<IfIndex>) -> Outgoing {
+        let mut oracle = Oracle::default();
+        let once = |oracle: &mut Oracle| {
+            Run { model: self, oracle, trace: &mut Silent }.outgoing(destination, source, by)
+        };
+        let first = once(&mut oracle);
+        while oracle.advance() {
+            if once(&mut oracle) != first {
+                return Outgoing::Undetermined { missing: oracle.asked() };
+            }
+        }
+        if oracle.overflow { Outgoing::Undetermined { missing: oracle.asked() } } else { first }
+    }
+}
+
+impl<T: Trace> Run<'_, '_, T> {
+    fn outgoing(&mut self, destination: Ipv4Addr, source: Option<Ipv4Addr>, by: Option<IfIndex>) -> Outgoing {
+        let model = self.model;
+        let given = source.unwrap_or(Ipv4Addr::UNSPECIFIED);
+        let oif = by.map_or(0, |index| index.0);
+        let Some(way) = self.route_output(oif, given, destination, Purpose::Own) else {
+            return Outgoing::Unreachable;
+        };
+        let port = &model.ports[way.slot];
+        let interface = IfIndex(port.index);
+        let packet_source = source.unwrap_or_else(|| self.packet_source(&way, destination));
+        let flags = model.interface(way.slot).flags;
+        let broadcast = way.looked.is_some_and(|looked| looked.hit.alias.kind == RouteKind::Broadcast);
+        let target = match self.next_hop(&way) {
+            Some(IpAddr::V4(gateway)) => Some(gateway),
+            Some(IpAddr::V6(_)) => None,
+            None => Some(destination),
+        };
+        let asks = !way.local
+            && !broadcast
+            && !destination.is_multicast()
+            && !destination.is_broadcast()
+            && !port.noarp
+            && !flags.contains(InterfaceFlags::POINTOPOINT);
+        match target {
+            Some(target) if asks => {
+                let (sender, rule) = self.request_source(way.slot, packet_source, target);
+                Outgoing::Asks { interface, target, sender, mac: port.mac, packet_source, rule }
+            }
+            _ => Outgoing::NoRequest { interface, packet_source },
+        }
+    }
+
+    /// `fib_result_prefsrc()`.
+    fn packet_source(&self, way: &Way, destination: Ipv4Addr) -> Ipv4Addr {
+        let model = self.model;
+        let select = |near, scope| {
+            model.addresses.select(&model.ports, way.slot, near, scope).unwrap_or(Ipv4Addr::UNSPECIFIED)
+        };
+        let Some(looked) = way.looked else { return select(0, Scope::LINK) };
+        let preferred = model.snapshot.routes[looked.hit.alias.route as usize].preferred_source;
+        if let Some(IpAddr::V4(preferred)) = preferred {
+            return preferred;
+        }
+        if way.local {
+            return destination;
+        }
+        let near = match self.next_hop(way) {
+            Some(IpAddr::V4(gateway)) => gateway.to_bits(),
+            _ => 0,
+        };
+        select(near, Scope(looked.hit.alias.scope))
+    }
+
+    fn next_hop(&self, way: &Way) -> Option<IpAddr> {
+        let (looked, hop) = (way.looked?, way.hop.or_else(|| way.looked.map(|looked| looked.hit.hop))?);
+        let route = &self.model.snapshot.routes[looked.hit.alias.route as usize];
+        route.next_hops.iter().find(|next| next.interface == Some(IfIndex(hop.oif)))?.gateway
+    }
+
+    /// `arp_solicit()`: the sender address of a request on `slot` for `target`, on behalf of a packet from
+    /// `packet`.
+    fn request_source(&mut self, slot: usize, packet: Ipv4Addr, target: Ipv4Addr) -> (Ipv4Addr, SourceRule) {
+        let model = self.model;
+        let port = &model.ports[slot];
+        let announce = model.snapshot.effective(model.interface(slot), Sysctl::ArpAnnounce).value;
+        let local = announce != 2 && self.is_local(packet.to_bits(), port.l3mdev_table);
+        let on_link = || {
+            let covers =
+                |address: Ipv4Addr, at: usize| model.addresses.of(slot)[at].covers(address.to_bits());
+            (0..model.addresses.of(slot).len()).any(|at| covers(target, at) && covers(packet, at))
+        };
+        match announce {
+            2 => {}
+            1 if local && on_link() => return (packet, SourceRule::SameSubnet),
+            1 => {}
+            _ if local => return (packet, SourceRule::Packet),
+            _ => {}
+        }
+        let best = model.addresses.select(&model.ports, slot, target.to_bits(), Scope::LINK);
+        (best.unwrap_or(Ipv4Addr::UNSPECIFIED), SourceRule::Best)
+    }
+}

@@ -1,0 +1,382 @@
+//! `arp_rcv()`, `arp_process()` and `ip_route_input_slow()`.
+
+use std::net::Ipv4Addr;
+
+use super::ArpRequest;
+use super::fib::{Flow, Looked, NoRoute};
+use super::index::{Model, Port, Upper};
+use super::missing::{Missing, MissingSet};
+use super::oracle::Oracle;
+use super::reason::Reason;
+use super::step::{Purpose, Silent, Step, Trace};
+use super::table::Hop;
+use super::verdict::{Delay, Verdict, Via};
+use crate::snapshot::RouteKind;
+use crate::sysctl::Sysctl;
+use crate::types::IfIndex;
+
+/// One run of the decision.
+pub(super) struct Run<'r, 's, T> {
+    pub(super) model: &'r Model<'s>,
+    pub(super) oracle: &'r mut Oracle,
+    pub(super) trace: &'r mut T,
+}
+
+/// How one run ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outcome {
+    /// Which interface decided.
+    slot: Option<usize>,
+    /// Whether frames get as far as filters and listeners on that interface.
+    received: bool,
+    decision: Result<Via, Reason>,
+}
+
+/// How many combinations of unknowns are tried before giving up.
+const RUNS: usize = 512;
+
+impl Model<'_> {
+    /// What the kernel does with a request. Allocates nothing.
+    #[must_use]
+    pub fn reply(&self, request: &ArpRequest) -> Verdict {
+        self.decide(request, &mut Silent)
+    }
+
+    /// The verdict, with the steps of the first run in `trace`.
+    pub(super) fn decide<T: Trace>(&self, request: &ArpRequest, trace: &mut T) -> Verdict {
+        let mut oracle = Oracle::default();
+        let first = Run { model: self, oracle: &mut oracle, trace }.outcome(request);
+        let verdict = self.judge(request, &first);
+        let Verdict::Undetermined { missing } = verdict else {
+            return self.try_others(request, &mut oracle, verdict);
+        };
+        Verdict::Undetermined { missing }
+    }
+
+    /// Runs the decision for everything else that the unknowns may be.
+    fn try_others(&self, request: &ArpRequest, oracle: &mut Oracle, first: Verdict) -> Verdict {
+        let mut runs = 1;
+        while oracle.advance() {
+            let outcome = Run { model: self, oracle, trace: &mut Silent }.outcome(request);
+            let other = self.judge(request, &outcome);
+            runs += 1;
+            if runs > RUNS || !first.same_answer(&other) {
+                return Verdict::Undetermined { missing: oracle.asked() };
+            }
+        }
+        if oracle.overflow { Verdict::Undetermined { missing: oracle.asked() } } else { first }
+    }
+
+    /// The verdict of one run, with what else may meddle.
+    fn judge(&self, request: &ArpRequest, outcome: &Outcome) -> Verdict {
+        let verdict = match (outcome.decision, outcome.slot) {
+            (Ok(via), Some(slot)) => {
+                let port = &self.ports[slot];
+                Verdict::Answers {
+                    mac: port.mac,
+                    via,
+                    interface: IfIndex(port.index),
+                    delay: delay(port, via, request.unicast),
+                }
+            }
+            (Ok(via), None) => Verdict::Silent { reason: via.reason() },
+            (Err(reason), _) => Verdict::Silent { reason },
+        };
+        if !outcome.received {
+            return verdict;
+        }
+        if let (Ok(_), Some(slot)) = (outcome.decision, outcome.slot)
+            && self.ports[slot].balances_answers
+        {
+            return Verdict::Undetermined { missing: MissingSet::only(Missing::Bond) };
+        }
+        let mut effect = self.meddlers.on(request.interface);
+        if let Some(slot) = outcome.slot
+            && self.ports[slot].index != request.interface.0
+        {
+            let upper = self.meddlers.on(IfIndex(self.ports[slot].index));
+            effect.on_answers = effect.on_answers.and(upper.on_answers);
+            effect.on_silence = effect.on_silence.and(upper.on_silence);
+        }
+        let missing = if outcome.decision.is_ok() { effect.on_answers } else { effect.on_silence };
+        if missing.is_empty() { verdict } else { Verdict::Undetermined { missing } }
+    }
+}
+
+/// `pneigh_enqueue()`: only proxied answers to broadcast requests wait.
+fn delay(port: &Port, via: Via, unicast: bool) -> Option<Delay> {
+    (via != Via::Local && !unicast && port.proxy_delay > 0)
+        .then_some(Delay { below_ms: port.proxy_delay, queue: port.proxy_qlen })
+}
+
+/// 127/8 (`ipv4_is_loopback()`).
+pub(super) const fn is_loopback(address: Ipv4Addr) -> bool {
+    address.octets()[0] == 127
+}
+
+/// 0/8 (`ipv4_is_zeronet()`).
+const fn is_zeronet(address: Ipv4Addr) -> bool {
+    address.octets()[0] == 0
+}
+
+impl<T: Trace> Run<'_, '_, T> {
+    fn outcome(&mut self, request: &ArpRequest) -> Outcome {
+        if T::ON {
+            let interface = self.model.snapshot.name_of(request.interface);
+            self.trace.push(Step::Request {
+                interface,
+                sender: request.sender,
+                target: request.target,
+                unicast: request.unicast,
+            });
+        }
+        let (slot, received, decision) = match self.receive(request) {
+            Ok(slot) => (Some(slot), true, self.process(slot, request.sender, request.target)),
+            Err((slot, reason, received)) => {
+                self.trace_interface(slot, request.interface, reason);
+                (slot, received, Err(reason))
+            }
+        };
+        if T::ON {
+            self.trace_verdict(slot, decision, request.unicast);
+        }
+        Outcome { slot, received, decision }
+    }
+
+    /// Which interface handles the frame. On failure: which one drops it, why, and whether filters saw it.
+    fn receive(&mut self, request: &ArpRequest) -> Result<usize, (Option<usize>, Reason, bool)> {
+        let model = self.model;
+        let Some(mut slot) = model.slot(request.interface) else {
+            return Err((None, Reason::NoInterface, false));
+        };
+        // A port of a bond that is a port of a bridge, and so on; more levels than the kernel allows.
+        for _ in 0..8 {
+            let port = &model.ports[slot];
+            if !port.up {
+                return Err((Some(slot), Reason::InterfaceDown, false));
+            }
+            let upper = match port.upper {
+                Upper::Bridge { forwards: false, .. } => {
+                    return Err((Some(slot), Reason::BridgePortBlocked, true));
+                }
+                Upper::Bridge { slot, .. } => slot,
+                Upper::Bond { slot: upper, active } => {
+                    let active = active.unwrap_or_else(|| self.unknown(slot, Missing::Bond));
+                    if !active {
+                        return Err((Some(slot), Reason::BondBackupPort, true));
+                    }
+                    upper
+                }
+                Upper::Other => {
+                    // Whatever took the frame may or may not give it to an interface that answers.
+                    if self.unknown(slot, Missing::Bond) {
+                        break;
+                    }
+                    return Err((Some(slot), Reason::NotProxied, true));
+                }
+                Upper::None => match port.passthru {
+                    Some(upper) if request.unicast => upper,
+                    _ => break,
+                },
+            };
+            if T::ON {
+                let to = model.interface(upper);
+                self.trace.push(Step::Handed {
+                    from: model.interface(slot).name,
+                    to: to.name,
+                    kind: to.kind.clone().unwrap_or_default(),
+                });
+            }
+            slot = upper;
+        }
+        let port = &model.ports[slot];
+        let refused = if port.noarp {
+            Some(Reason::NoArp)
+        } else if port.loopback {
+            Some(Reason::LoopbackInterface)
+        } else if !port.ipv4 {
+            Some(Reason::Ipv4Disabled)
+        } else {
+            None
+        };
+        if let Some(reason) = refused {
+            return Err((Some(slot), reason, true));
+        }
+        if port.macvlan_source && !self.unknown(slot, Missing::MacvlanSource) {
+            return Err((Some(slot), Reason::NotProxied, true));
+        }
+        Ok(slot)
+    }
+
+    /// Asks about something unknown of an interface, and says so.
+    fn unknown(&mut self, slot: usize, missing: Missing) -> bool {
+        if T::ON {
+            let detail = self.model.interface(slot).name.to_string();
+            self.trace.push(Step::Unknown { missing, detail });
+        }
+        self.oracle.ask(missing)
+    }
+
+    /// `arp_process()`.
+    fn process(&mut self, slot: usize, sender: Ipv4Addr, target: Ipv4Addr) -> Result<Via, Reason> {
+        let port = &self.model.ports[slot];
+        if target.is_multicast() {
+            return self.refuse(target, Reason::MulticastTarget);
+        }
+        if is_loopback(target) && !port.route_localnet {
+            self.trace_sysctl(slot, Sysctl::RouteLocalnet, false, "127/8 stays inside the host");
+            return Err(Reason::LoopbackTarget);
+        }
+        if sender == target && port.drops_gratuitous {
+            self.trace_sysctl(slot, Sysctl::DropGratuitousArp, false, "sender and target are the same");
+            return Err(Reason::GratuitousDropped);
+        }
+        if sender.is_unspecified() {
+            return self.probe(slot, target);
+        }
+        let looked = self.route_input(slot, sender, target)?;
+        let Some((out, pvlan)) = looked else {
+            // It is a local address.
+            self.arp_ignore(slot, sender, target)?;
+            self.arp_filter(slot, sender, target)?;
+            return Ok(Via::Local);
+        };
+        self.proxy(slot, out, pvlan, sender, target)
+    }
+
+    /// The short path of a probe (RFC 5227): only own addresses, only `arp_ignore`.
+    fn probe(&mut self, slot: usize, target: Ipv4Addr) -> Result<Via, Reason> {
+        let special = is_zeronet(target) || target.is_broadcast();
+        let table = self.model.ports[slot].l3mdev_table;
+        let local = !special && self.is_local(target.to_bits(), table);
+        if T::ON {
+            let interfaces = self.names(self.model.addresses.holders(target));
+            self.trace.push(Step::LocalAddress { address: target, local, interfaces });
+        }
+        if !local {
+            return Err(Reason::ProbeNotLocal);
+        }
+        self.arp_ignore(slot, Ipv4Addr::UNSPECIFIED, target)?;
+        Ok(Via::Local)
+    }
+
+    /// `ip_route_input_slow()` for a request. `Ok(None)`: a local address. `Ok(Some(…))`: a unicast route, the
+    /// interface it leaves by, and whether `proxy_arp_pvlan` is on (only asked where it matters).
+    fn route_input(
+        &mut self,
+        slot: usize,
+        sender: Ipv4Addr,
+        target: Ipv4Addr,
+    ) -> Result<Option<(usize, bool)>, Reason> {
+        let port = &self.model.ports[slot];
+        if sender.is_multicast() || sender.is_broadcast() {
+            return self.refuse(sender, Reason::MartianSender);
+        }
+        if target.is_broadcast() {
+            return self.refuse(target, Reason::MartianTarget);
+        }
+        if is_zeronet(sender) {
+            return self.refuse(sender, Reason::MartianSender);
+        }
+        if is_zeronet(target) {
+            return self.refuse(target, Reason::MartianTarget);
+        }
+        if !is_loopback(target) && is_loopback(sender) && !port.route_localnet {
+            self.trace_sysctl(slot, Sysctl::RouteLocalnet, false, "127/8 stays inside the host");
+            return Err(Reason::LoopbackSender);
+        }
+        let mut flow = Flow::new(port.index, 0, 0, target.to_bits(), sender.to_bits());
+        let looked = self.look_up(&mut flow, Purpose::Target).map_err(|none| match none {
+            NoRoute::None => Reason::NoRoute,
+            NoRoute::Rejected => Reason::RouteRejects,
+        })?;
+        match looked.hit.alias.kind {
+            RouteKind::Broadcast => return Err(Reason::BroadcastTarget),
+            RouteKind::Local => {
+                self.validate_source(slot, sender, target, 0)?;
+                return Ok(None);
+            }
+            _ => {}
+        }
+        if !port.forwarding {
+            self.trace_sysctl(slot, Sysctl::Forwarding, false, "only own addresses are answered for");
+            return Err(Reason::ForwardingOff);
+        }
+        if looked.hit.alias.kind != RouteKind::Unicast {
+            return Err(Reason::RouteKind);
+        }
+        // fib_select_multipath(): the hash has a secret key, so that only the choice is known.
+        let hop = self.select_hop(&looked);
+        let Some(out) = self.model.ports.get(hop.slot as usize) else { return Err(Reason::NoRoute) };
+        if !out.ipv4 {
+            self.trace_interface(Some(hop.slot as usize), IfIndex(out.index), Reason::Ipv4DisabledBehind);
+            return Err(Reason::Ipv4DisabledBehind);
+        }
+        self.validate_source(slot, sender, target, out.index)?;
+        let mut pvlan = false;
+        if out.index == port.index {
+            pvlan = self.pvlan(slot);
+            if !pvlan {
+                self.trace_sysctl(
+                    slot,
+                    Sysctl::ProxyArpPvlan,
+                    false,
+                    "nothing is sent back where it came from",
+                );
+                return Err(Reason::SameInterface);
+            }
+        }
+        Ok(Some((hop.slot as usize, pvlan)))
+    }
+
+    /// One of the next hops that count; where several do, unknown which.
+    pub(super) fn select_hop(&mut self, looked: &Looked) -> Hop {
+        let model = self.model;
+        let hops = model.fib.table(looked.table).hops_of(&looked.hit.alias);
+        if hops.len() <= 1 {
+            return looked.hit.hop;
+        }
+        let mut good = 0;
+        for (at, hop) in hops.iter().enumerate() {
+            if self.counts(hops, at, hop) {
+                good += 1;
+            }
+        }
+        let chosen = self.oracle.choose(Missing::Multipath, good);
+        if T::ON && good > 1 {
+            let detail = format!("{good} next hops");
+            self.trace.push(Step::Unknown { missing: Missing::Multipath, detail });
+        }
+        let mut seen = 0;
+        for (at, hop) in hops.iter().enumerate() {
+            if self.counts(hops, at, hop) {
+                if seen == chosen {
+                    return *hop;
+                }
+                seen += 1;
+            }
+        }
+        looked.hit.hop
+    }
+
+    /// Whether a next hop may be chosen, and is the first through its interface.
+    fn counts(&mut self, hops: &[Hop], at: usize, hop: &Hop) -> bool {
+        let usable = |run: &mut Self, hop: &Hop| !(hop.dead || hop.linkdown && run.ignores(hop));
+        if !usable(self, hop) {
+            return false;
+        }
+        for earlier in &hops[..at] {
+            if earlier.oif == hop.oif && usable(self, earlier) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn refuse<R>(&mut self, address: Ipv4Addr, reason: Reason) -> Result<R, Reason> {
+        if T::ON {
+            self.trace.push(Step::Refused { address, reason });
+        }
+        Err(reason)
+    }
+}

@@ -1,0 +1,225 @@
+//! Without a kernel: what must hold whatever the host. The kernel's own answers are compared elsewhere.
+
+use super::*;
+use crate::snapshot::{Address, AddressFlags, Interface, InterfaceFlags, NeighParams, Scope};
+use crate::snapshot::{
+    Interference, KernelVersion, NextHop, NextHopFlags, ProxyEntry, Route, RouteKind, Rule, table,
+};
+use crate::sysctl::{Sysctl, SysctlValues};
+
+fn interface(index: u32, name: &str, sysctls: &[(Sysctl, i32)]) -> Interface {
+    let mut values: SysctlValues = Sysctl::ALL.iter().map(|sysctl| (*sysctl, 0)).collect();
+    for (sysctl, value) in sysctls {
+        values.set(*sysctl, Some(*value));
+    }
+    Interface {
+        index: IfIndex(index),
+        name: name.parse().unwrap(),
+        kind: None,
+        link_type: 1,
+        mac: Mac::ethernet([2, 0, 0, 0, 0, index as u8]),
+        flags: InterfaceFlags::UP | InterfaceFlags::BROADCAST,
+        carrier: true,
+        master: None,
+        link: None,
+        link_netnsid: None,
+        mtu: 1500,
+        vlan_id: None,
+        macvlan_mode: None,
+        vrf_table: None,
+        group: 0,
+        bond_mode: None,
+        bond_port_state: None,
+        bridge_port_state: None,
+        sysctls: values,
+        ipv6: Default::default(),
+        neigh: NeighParams::default(),
+    }
+}
+
+fn route(table: u32, kind: RouteKind, to: &str, by: u32) -> Route {
+    Route {
+        table,
+        kind,
+        destination: to.parse().unwrap(),
+        source: None,
+        tos: 0,
+        metric: 0,
+        scope: Scope::LINK,
+        protocol: 2,
+        preferred_source: None,
+        next_hops: vec![NextHop {
+            interface: Some(IfIndex(by)),
+            gateway: None,
+            weight: 1,
+            flags: NextHopFlags::empty(),
+        }],
+        nexthop_id: None,
+    }
+}
+
+fn address(interface: u32, local: &str, prefix_len: u8) -> Address {
+    Address {
+        interface: IfIndex(interface),
+        local: local.parse().unwrap(),
+        peer: None,
+        prefix_len,
+        scope: Scope::UNIVERSE,
+        flags: AddressFlags::PERMANENT,
+        broadcast: None,
+    }
+}
+
+/// Two interfaces in one subnet, 10.0.0.1 on eth0 and 10.0.0.2 on eth1; 10.9.0.0/16 behind eth1.
+fn host() -> Snapshot {
+    Snapshot {
+        kernel: KernelVersion { release: "6.18.44".into(), version: "#1 SMP".into() },
+        all: Sysctl::ALL.iter().map(|sysctl| (*sysctl, 0)).collect(),
+        interfaces: vec![interface(2, "eth0", &[(Sysctl::Forwarding, 1)]), interface(3, "eth1", &[])],
+        addresses: vec![address(2, "10.0.0.1", 24), address(3, "10.0.0.2", 24)],
+        routes: vec![
+            route(table::LOCAL, RouteKind::Local, "10.0.0.1/32", 2),
+            route(table::LOCAL, RouteKind::Local, "10.0.0.2/32", 3),
+            route(table::MAIN, RouteKind::Unicast, "10.0.0.0/24", 2),
+            route(table::MAIN, RouteKind::Unicast, "10.0.0.0/24", 3),
+            route(table::MAIN, RouteKind::Unicast, "10.9.0.0/16", 3),
+        ],
+        rules: Rule::defaults().to_vec(),
+        proxies: vec![ProxyEntry {
+            address: "10.9.0.7".parse().unwrap(),
+            interface: Some(IfIndex(2)),
+            flags: 0,
+            protocol: 0,
+        }],
+        ..Snapshot::default()
+    }
+}
+
+fn ask(snapshot: &Snapshot, interface: u32, sender: &str, target: &str) -> Verdict {
+    let request = ArpRequest::broadcast(IfIndex(interface), sender.parse().unwrap(), target.parse().unwrap());
+    let model = Model::new(snapshot);
+    let verdict = model.reply(&request);
+    assert_eq!(model.explain(&request).verdict, verdict, "the explanation agrees");
+    verdict
+}
+
+#[test]
+fn flux_and_proxying() {
+    let host = host();
+    let both = [ask(&host, 2, "10.0.0.9", "10.0.0.2"), ask(&host, 3, "10.0.0.9", "10.0.0.2")];
+    assert_eq!(
+        both.map(|verdict| verdict.mac().copied()),
+        [Some(Mac::ethernet([2, 0, 0, 0, 0, 2])), Some(Mac::ethernet([2, 0, 0, 0, 0, 3])),]
+    );
+    let proxied = ask(&host, 2, "10.0.0.9", "10.9.0.7");
+    assert_eq!(proxied.reason(), Some(Reason::ProxyEntry));
+    assert!(matches!(proxied, Verdict::Answers { delay: Some(Delay { below_ms: 800, queue: 64 }), .. }));
+    assert_eq!(ask(&host, 2, "10.0.0.9", "10.9.0.8").reason(), Some(Reason::NotProxied));
+    assert_eq!(ask(&host, 2, "0.0.0.0", "10.9.0.7").reason(), Some(Reason::ProbeNotLocal));
+    assert_eq!(ask(&host, 3, "10.0.0.9", "10.9.0.7").reason(), Some(Reason::ForwardingOff));
+    assert_eq!(ask(&host, 9, "10.0.0.9", "10.9.0.7").reason(), Some(Reason::NoInterface));
+}
+
+#[test]
+fn interference_counts_only_where_it_can_change_the_answer() {
+    let mut host = host();
+    host.interference.push(Interference::Netfilter { chain: "arp filter input".into(), interface: None });
+    host.interference.push(Interference::Xdp { interface: IfIndex(3) });
+    let undetermined = ask(&host, 2, "10.0.0.9", "10.0.0.1");
+    assert!(
+        matches!(undetermined, Verdict::Undetermined { missing } if missing == MissingSet::only(Missing::Netfilter))
+    );
+    assert_eq!(ask(&host, 2, "10.0.0.9", "10.9.0.8").reason(), Some(Reason::NotProxied));
+    assert_eq!(ask(&host, 3, "10.0.0.9", "10.9.0.8").answers(), None, "XDP can answer by itself");
+    host.interfaces[1].flags = InterfaceFlags::BROADCAST;
+    assert_eq!(ask(&host, 3, "10.0.0.9", "10.0.0.2").reason(), Some(Reason::InterfaceDown));
+}
+
+#[test]
+fn hidden_state_counts_only_where_it_can_change_the_answer() {
+    let mut host = host();
+    // 10.0.0.255 is no address of an interface, so the short check lets it pass and the full one does not.
+    host.routes.push(route(table::LOCAL, RouteKind::Broadcast, "10.0.0.255/32", 2));
+    assert_eq!(ask(&host, 2, "10.0.0.9", "10.0.0.1").answers(), Some(true));
+    let Verdict::Undetermined { missing } = ask(&host, 2, "10.0.0.255", "10.0.0.1") else {
+        panic!("the sender's validation is not known")
+    };
+    assert!(missing.contains(Missing::RulesChanged) && missing.contains(Missing::LocalRoutesAdded));
+    host.routing.rules_changed = Some(true);
+    assert_eq!(ask(&host, 2, "10.0.0.255", "10.0.0.1").reason(), Some(Reason::SenderKind));
+    host.routing.rules_changed = Some(false);
+    host.routing.local_routes_added = Some(false);
+    host.routing.realms = Some(false);
+    assert_eq!(ask(&host, 2, "10.0.0.255", "10.0.0.1").answers(), Some(true));
+}
+
+#[test]
+fn multipath_is_undetermined_only_where_the_hops_end_differently() {
+    let mut host = host();
+    let two_hops = |snapshot: &mut Snapshot, to: &str| {
+        let mut both = route(table::MAIN, RouteKind::Unicast, to, 2);
+        both.next_hops.push(NextHop {
+            interface: Some(IfIndex(3)),
+            gateway: None,
+            weight: 1,
+            flags: NextHopFlags::empty(),
+        });
+        snapshot.routes.push(both);
+    };
+    two_hops(&mut host, "10.9.0.7/32");
+    assert_eq!(ask(&host, 2, "10.0.0.9", "10.9.0.7").answers(), None);
+    two_hops(&mut host, "10.9.0.9/32");
+    assert_eq!(ask(&host, 2, "10.0.0.9", "10.9.0.9").answers(), Some(false), "not proxied either way");
+}
+
+#[test]
+fn json_of_verdicts_and_steps() {
+    let host = host();
+    let request = ArpRequest::broadcast(IfIndex(2), "10.0.0.9".parse().unwrap(), "10.0.0.2".parse().unwrap());
+    let json = serde_json::to_value(host.explain(&request)).unwrap();
+    assert_eq!(json["answers"], true);
+    assert_eq!(json["mac"], "02:00:00:00:00:02");
+    assert_eq!(json["reason"], "local");
+    let steps = json["steps"].as_array().unwrap();
+    assert!(steps.iter().all(|step| step["function"].is_string() && step["text"].is_string()), "{json}");
+    assert_eq!(steps[1]["step"], "route");
+    assert_eq!(steps[1]["table"], 255);
+    let silent = serde_json::to_value(ask(&host, 2, "10.0.0.9", "10.9.0.8")).unwrap();
+    assert_eq!(silent, serde_json::json!({"answers": false, "mac": null, "reason": "not_proxied"}));
+    let text = host.explain(&request).to_string();
+    assert!(text.contains("arp_ignore is 0 on eth0 and lets it pass"), "{text}");
+}
+
+#[test]
+fn codes_are_unique_and_snake_case() {
+    let mut codes: Vec<&str> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+    codes.extend(Missing::ALL.iter().map(|missing| missing.code()));
+    assert!(
+        codes
+            .iter()
+            .all(|code| code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit()))
+    );
+    let count = codes.len();
+    codes.sort_unstable();
+    codes.dedup();
+    assert_eq!(codes.len(), count);
+    assert!(Missing::ALL.len() <= 24, "the oracle keeps answers in an array of 24");
+}
+
+#[test]
+fn the_hosts_own_requests() {
+    let mut host = host();
+    let sender_of = |host: &Snapshot| match Model::new(host).outgoing(
+        "10.0.0.9".parse().unwrap(),
+        Some("10.0.0.2".parse().unwrap()),
+        None,
+    ) {
+        Outgoing::Asks { interface, sender, rule, .. } => (interface, sender.to_string(), rule),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(sender_of(&host), (IfIndex(2), "10.0.0.2".into(), SourceRule::Packet));
+    host.interfaces[0].sysctls.set(Sysctl::ArpAnnounce, Some(1));
+    assert_eq!(sender_of(&host), (IfIndex(2), "10.0.0.2".into(), SourceRule::SameSubnet));
+    host.interfaces[0].sysctls.set(Sysctl::ArpAnnounce, Some(2));
+    assert_eq!(sender_of(&host), (IfIndex(2), "10.0.0.1".into(), SourceRule::Best));
+}
