@@ -37,6 +37,12 @@ pub mod kernel;
 #[cfg(feature = "kernel")]
 pub mod apply;
 
+#[cfg(feature = "kernel")]
+pub mod wire;
+
+#[cfg(feature = "lab")]
+pub mod lab;
+
 pub use error::{Error, ErrorKind, Result};
 pub use plan::Plan;
 pub use policy::Policy;

@@ -64,6 +64,28 @@ impl Netns {
         Self::open(Path::new(&format!("/proc/{pid}/ns/net")), format!("namespace of process {pid}"))
     }
 
+    /// A new, empty namespace. It ends when the last handle, socket and process in it are gone;
+    /// nothing else refers to it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::PermissionDenied`] without `CAP_SYS_ADMIN` in the user namespace.
+    pub fn create(label: impl Into<String>) -> Result<Self> {
+        let label = label.into();
+        std::thread::scope(|scope| {
+            let maker = scope.spawn(|| {
+                nix::sched::unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| {
+                    Error::os("make network namespace", label.clone(), errno as i32)
+                        .hint("run as root, or below `unshare -rn`")
+                })?;
+                Self::open("/proc/thread-self/ns/net".as_ref(), label.clone())
+            });
+            match maker.join() {
+                Ok(result) => result,
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
+
     fn open(path: &Path, label: String) -> Result<Self> {
         const NSFS_MAGIC: i64 = 0x6e73_6673;
         let file = File::open(path)

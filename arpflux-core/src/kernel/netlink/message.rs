@@ -63,6 +63,12 @@ impl Messages {
         self.pad();
     }
 
+    /// Appends bytes as they are: the fixed part of what an attribute nests.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        self.pad();
+    }
+
     /// Appends an address.
     pub fn ip(&mut self, kind: u16, address: IpAddr) {
         match address {

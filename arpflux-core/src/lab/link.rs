@@ -1,0 +1,154 @@
+//! The interfaces that a host can be given.
+
+use std::os::fd::AsFd;
+use std::sync::{Arc, PoisonError};
+
+use nix::libc;
+
+use super::host::{FarEnd, Host};
+use super::rtnl::{self, NewLink};
+use super::switch::Switch;
+use crate::error::{Error, ErrorKind, Result};
+use crate::types::{IfIndex, IfName, Mac};
+
+const UP: u32 = libc::IFF_UP as u32;
+
+impl Host {
+    /// Plugs a new interface, a veth end, into a switch, and waits until it is usable. With
+    /// [`Mac::NONE`] the kernel chooses the MAC.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if they are not of one lab, and what the kernel refuses: `EEXIST` if there is one of that name.
+    pub fn plug(&self, switch: &Switch, interface: &str, mac: Mac) -> Result<()> {
+        let fabric = &self.0.fabric;
+        if !Arc::ptr_eq(fabric, &switch.fabric) {
+            return Err(Error::new(ErrorKind::InvalidInput, "host and switch belong to different labs")
+                .during("plug in")
+                .on(format!("{interface} of {} into {}", self.name(), switch.name())));
+        }
+        let name: IfName = interface.parse()?;
+        let port = fabric.fresh("port")?;
+        let index = {
+            let mut rtnl = fabric.rtnl();
+            let far = NewLink {
+                name: &port,
+                kind: "veth",
+                mac: Mac::NONE,
+                parent: None,
+                master: Some(switch.index),
+            };
+            rtnl::add_veth(&mut rtnl, &far, (&name, mac), self.0.netns.as_fd())?;
+            let index = rtnl::link(&mut rtnl, &port)?.index;
+            rtnl::set_link(&mut rtnl, index, UP, UP, |_| {})?;
+            index
+        };
+        self.0.far.lock().unwrap_or_else(PoisonError::into_inner).insert(name, FarEnd { index, host: None });
+        self.up(interface)?;
+        fabric.settled(&port)?;
+        self.settle(interface)
+    }
+
+    /// A cable: a veth pair between an interface here and one of another host, both new, up and usable.
+    ///
+    /// # Errors
+    /// What the kernel refuses.
+    pub fn connect(&self, interface: &str, other: &Host, others: &str) -> Result<()> {
+        let (near, far): (IfName, IfName) = (interface.parse()?, others.parse()?);
+        let link = NewLink { name: &near, kind: "veth", mac: Mac::NONE, parent: None, master: None };
+        rtnl::add_veth(&mut self.rtnl(), &link, (&far, Mac::NONE), other.0.netns.as_fd())?;
+        let ends = [(self, near, other, others), (other, far, self, interface)];
+        for (host, name, peer, peers) in ends {
+            let end = FarEnd { index: peer.index(peers)?, host: Some(peer.clone()) };
+            host.0.far.lock().unwrap_or_else(PoisonError::into_inner).insert(name, end);
+        }
+        self.up(interface)?;
+        other.up(others)?;
+        self.settle(interface)?;
+        other.settle(others)
+    }
+
+    /// A VLAN interface on top of another.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if the kernel has no such interfaces, and what it refuses.
+    pub fn vlan(&self, parent: &str, interface: &str, id: u16) -> Result<()> {
+        const IFLA_VLAN_ID: u16 = 1;
+        self.stack("vlan", Some(parent), interface, Mac::NONE, |data| {
+            data.attribute(IFLA_VLAN_ID, &id.to_ne_bytes());
+        })
+    }
+
+    /// A macvlan interface on top of another; modes are `MACVLAN_MODE_*`: 1 private, 2 VEPA, 4 bridge,
+    /// 8 passthru.
+    ///
+    /// # Errors
+    /// What the kernel refuses.
+    pub fn macvlan(&self, parent: &str, interface: &str, mode: u32, mac: Mac) -> Result<()> {
+        const IFLA_MACVLAN_MODE: u16 = 1;
+        self.stack("macvlan", Some(parent), interface, mac, |data| {
+            data.attribute(IFLA_MACVLAN_MODE, &mode.to_ne_bytes());
+        })
+    }
+
+    /// A bridge of its own with `ports`.
+    ///
+    /// # Errors
+    /// What the kernel refuses.
+    pub fn bridge(&self, interface: &str, ports: &[&str]) -> Result<()> {
+        self.stack("bridge", None, interface, Mac::NONE, |_| {})?;
+        ports.iter().try_for_each(|port| self.master(port, Some(interface)))
+    }
+
+    /// An interface that drops what is sent.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if the kernel has no such interfaces, and what it refuses.
+    pub fn dummy(&self, interface: &str) -> Result<()> {
+        self.stack("dummy", None, interface, Mac::NONE, |_| {})
+    }
+
+    /// A VRF with its routing table.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if the kernel has no such interfaces, and what it refuses.
+    pub fn vrf(&self, interface: &str, table: u32, members: &[&str]) -> Result<()> {
+        const IFLA_VRF_TABLE: u16 = 1;
+        self.stack("vrf", None, interface, Mac::NONE, |data| {
+            data.attribute(IFLA_VRF_TABLE, &table.to_ne_bytes());
+        })?;
+        members.iter().try_for_each(|member| self.master(member, Some(interface)))
+    }
+
+    /// Makes an interface a port of a bridge or member of a VRF, or of none, and waits until it is
+    /// usable if it is up.
+    ///
+    /// # Errors
+    /// What the kernel refuses.
+    pub fn master(&self, interface: &str, master: Option<&str>) -> Result<()> {
+        let state = self.state(interface)?;
+        let master = master.map_or(Ok(IfIndex(0)), |master| self.index(master))?;
+        rtnl::set_link(&mut self.rtnl(), state.index, 0, 0, |link| {
+            link.attribute(libc::IFLA_MASTER, &master.0.to_ne_bytes());
+        })
+        .map_err(|error| error.on(interface.to_string()))?;
+        if state.flags & UP == 0 { Ok(()) } else { self.settle(interface) }
+    }
+
+    fn stack(
+        &self,
+        kind: &'static str,
+        parent: Option<&str>,
+        interface: &str,
+        mac: Mac,
+        data: impl FnOnce(&mut crate::kernel::netlink::Messages),
+    ) -> Result<()> {
+        let name = interface.parse()?;
+        let parent = parent.map(|parent| self.index(parent)).transpose()?;
+        let link = NewLink { name: &name, kind, mac, parent, master: None };
+        rtnl::add_link(&mut self.rtnl(), &link, data).map_err(|error| match error.kind() {
+            ErrorKind::Unsupported => error.hint("this kernel was built without interfaces of that kind"),
+            _ => error,
+        })?;
+        self.up(interface)
+    }
+}

@@ -1,0 +1,92 @@
+//! Wires: Linux bridges in a namespace of their own, which holds the far ends of all interfaces.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, MutexGuard};
+use std::time::{Duration, Instant};
+
+use super::rtnl::{self, NewLink, Rtnl};
+use crate::error::{Error, ErrorKind, Result};
+use crate::kernel::Netns;
+use crate::kernel::netlink::NetlinkSocket;
+use crate::types::{IfIndex, IfName, Mac};
+
+const UP: u32 = 1;
+
+/// The namespace that holds bridges and the far ends of interfaces.
+#[derive(Debug)]
+pub(super) struct Fabric {
+    pub netns: Netns,
+    rtnl: Rtnl,
+    next: AtomicU32,
+}
+
+impl Fabric {
+    pub fn new() -> Result<Self> {
+        let netns = Netns::create("the lab's wires")?;
+        // No addresses, no chatter.
+        let rtnl = netns.run(|| {
+            super::host::write_sysctl("net/ipv6/conf/default/disable_ipv6", "1").or_else(absent_is_fine)?;
+            Rtnl::open()
+        })??;
+        Ok(Self { netns, rtnl, next: AtomicU32::new(0) })
+    }
+
+    pub fn rtnl(&self) -> MutexGuard<'_, NetlinkSocket> {
+        self.rtnl.lock()
+    }
+
+    /// A name that nothing here has yet.
+    pub fn fresh(&self, prefix: &str) -> Result<IfName> {
+        format!("{prefix}{}", self.next.fetch_add(1, Ordering::Relaxed)).parse()
+    }
+
+    /// Waits until frames get through an interface of this namespace. Carrier is up at once, but the
+    /// kernel's link watcher takes its time to open queue and bridge port.
+    pub fn settled(&self, name: &IfName) -> Result<()> {
+        settled(name, || rtnl::link(&mut self.rtnl(), name))
+    }
+}
+
+pub(super) fn absent_is_fine(error: Error) -> Result<()> {
+    if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
+pub(super) fn settled(name: &IfName, mut look: impl FnMut() -> Result<rtnl::LinkState>) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !look()?.ready() {
+        if Instant::now() > deadline {
+            return Err(Error::new(ErrorKind::TimedOut, "it did not come up within 5 s").on(name.to_string()));
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    Ok(())
+}
+
+/// A switch: everything plugged into it is one wire.
+#[derive(Debug, Clone)]
+pub struct Switch {
+    pub(super) fabric: Arc<Fabric>,
+    pub(super) index: IfIndex,
+    name: String,
+}
+
+impl Switch {
+    pub(super) fn new(fabric: &Arc<Fabric>, name: &str) -> Result<Self> {
+        const IFLA_BR_MCAST_SNOOPING: u16 = 23;
+        let bridge = fabric.fresh("switch")?;
+        let mut rtnl = fabric.rtnl();
+        let new = NewLink { name: &bridge, kind: "bridge", mac: Mac::NONE, parent: None, master: None };
+        // Group frames go everywhere, and nobody is asked about groups.
+        rtnl::add_link(&mut rtnl, &new, |data| data.attribute(IFLA_BR_MCAST_SNOOPING, &[0]))?;
+        let index = rtnl::link(&mut rtnl, &bridge)?.index;
+        rtnl::set_link(&mut rtnl, index, UP, UP, |_| {})?;
+        drop(rtnl);
+        Ok(Self { fabric: Arc::clone(fabric), index, name: name.to_string() })
+    }
+
+    /// What it was called when it was made.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
