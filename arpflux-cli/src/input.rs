@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use arpflux_core::kernel::Netns;
-use arpflux_core::{Error, ErrorKind, Result, Snapshot};
+use arpflux_core::{Error, ErrorKind, Host, Result, Snapshot};
 
 /// No text file that a verb reads may be larger: 256 MiB hold a snapshot of more than a million entries.
 const LARGEST: u64 = 256 << 20;
@@ -52,13 +52,9 @@ impl Source {
             Some(path) => Snapshot::from_json(&read_text(path)?).map_err(|error| {
                 if error.object().is_empty() { error.on(path.display().to_string()) } else { error }
             }),
-            None => live_snapshot(&self.live.netns()?),
+            None => Host::from(self.live.netns()?).snapshot(),
         }
     }
-}
-
-fn live_snapshot(_netns: &Netns) -> Result<Snapshot> {
-    Err(Error::new(ErrorKind::Unsupported, "reading the running kernel is not built in yet"))
 }
 
 /// The text of a file, or of standard input where the path is `-`; bounded in size.

@@ -43,7 +43,12 @@ pub mod wire;
 #[cfg(feature = "lab")]
 pub mod lab;
 
+#[cfg(feature = "kernel")]
+pub mod host;
+
 pub use error::{Error, ErrorKind, Result};
+#[cfg(feature = "kernel")]
+pub use host::Host;
 pub use plan::Plan;
 pub use policy::Policy;
 pub use predict::{ArpRequest, Explanation, Model, Verdict};

@@ -3,8 +3,10 @@
 //! [`Kernel`] is what the stages above need of it; [`Netns`] names a namespace and runs code inside
 //! it without moving the caller's thread.
 
+mod decode;
 #[cfg(any(test, feature = "fake"))]
 mod fake;
+mod linux;
 pub(crate) mod netlink;
 mod netns;
 #[cfg(test)]
@@ -12,6 +14,7 @@ mod testing;
 
 #[cfg(any(test, feature = "fake"))]
 pub use fake::FakeKernel;
+pub use linux::LinuxKernel;
 pub use netns::Netns;
 
 use crate::error::{Error, Result};

@@ -119,7 +119,8 @@ impl Netns {
     /// Where `work` does.
     pub fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> Result<R> {
         std::thread::scope(|scope| {
-            let inside = scope.spawn(|| {
+            let builder = std::thread::Builder::new().name("arpflux-netns".into());
+            let inside = builder.spawn_scoped(scope, || {
                 // Entering the namespace one is in already needs no capability.
                 if !self.is_current()? {
                     setns(&self.file, CloneFlags::CLONE_NEWNET)
@@ -127,6 +128,8 @@ impl Netns {
                 }
                 Ok(work())
             });
+            let inside =
+                inside.map_err(|error| Error::io("start a thread to enter", self.label.clone(), &error))?;
             match inside.join() {
                 Ok(result) => result,
                 Err(panic) => std::panic::resume_unwind(panic),

@@ -36,11 +36,6 @@ impl Messages {
         self.starts.len()
     }
 
-    /// The length of all messages, in bytes.
-    pub fn size(&self) -> usize {
-        self.bytes.len()
-    }
-
     /// Starts a message: `flags` are `NLM_F_*` other than `NLM_F_REQUEST`, which is always set;
     /// `body` is the fixed part (`struct rtmsg` and the like).
     pub fn begin(&mut self, kind: u16, flags: u16, body: &[u8]) {
@@ -129,7 +124,7 @@ mod tests {
         messages.nest(4, |inner| inner.attribute(5, &[9]));
         messages.begin(21, 0, &[1]);
         let first = 16 + 8 + 8 + 12;
-        assert_eq!((messages.len(), messages.size()), (2, first + 16 + 4));
+        assert_eq!((messages.len(), messages.bytes.len()), (2, first + 16 + 4));
         let bytes = messages.seal(u32::MAX, 0x4).to_vec();
         assert_eq!(bytes[..4], (first as u32).to_ne_bytes());
         assert_eq!(bytes[6..8], 0x601u16.to_ne_bytes());

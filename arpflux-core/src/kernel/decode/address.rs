@@ -1,0 +1,39 @@
+//! `RTM_NEWADDR`.
+
+use super::{split, word};
+use crate::kernel::netlink::attributes;
+use crate::snapshot::{Address, AddressFlags, Scope};
+use crate::types::IfIndex;
+
+const IFA_ADDRESS: u16 = 1;
+const IFA_LOCAL: u16 = 2;
+const IFA_BROADCAST: u16 = 4;
+const IFA_FLAGS: u16 = 8;
+
+/// Reads `struct ifaddrmsg` and its attributes.
+pub(in crate::kernel) fn address(payload: &[u8]) -> Option<Address> {
+    let (fixed, rest) = split::<8>(payload)?;
+    let [_, prefix_len, flags, scope, ..] = *fixed;
+    let mut flags = u32::from(flags);
+    let (mut other, mut local, mut broadcast) = (None, None, None);
+    for attribute in attributes(rest) {
+        match attribute.kind {
+            IFA_ADDRESS => other = attribute.ip(),
+            IFA_LOCAL => local = attribute.ip(),
+            IFA_BROADCAST => broadcast = attribute.ip(),
+            IFA_FLAGS => flags = attribute.u32().unwrap_or(flags),
+            _ => {}
+        }
+    }
+    // IPv4 sends both always, IPv6 the local one only if there is a peer.
+    let local = local.or(other)?;
+    Some(Address {
+        interface: IfIndex(word(fixed, 4)),
+        local,
+        peer: other.filter(|other| *other != local),
+        prefix_len,
+        scope: Scope(scope),
+        flags: AddressFlags::from_bits_retain(flags),
+        broadcast,
+    })
+}

@@ -1,0 +1,128 @@
+//! `RTM_NEWRULE`.
+
+use nix::libc::{AF_INET, AF_INET6};
+
+use super::{prefix, split, word};
+use crate::kernel::netlink::{Attribute, attributes};
+use crate::snapshot::{Rule, RuleAction, RuleFlags};
+use crate::types::IfName;
+
+const FRA_DST: u16 = 1;
+const FRA_SRC: u16 = 2;
+const FRA_IIFNAME: u16 = 3;
+const FRA_GOTO: u16 = 4;
+const FRA_PRIORITY: u16 = 6;
+const FRA_FWMARK: u16 = 10;
+const FRA_FLOW: u16 = 11;
+const FRA_TUN_ID: u16 = 12;
+const FRA_SUPPRESS_IFGROUP: u16 = 13;
+const FRA_SUPPRESS_PREFIXLEN: u16 = 14;
+const FRA_TABLE: u16 = 15;
+const FRA_FWMASK: u16 = 16;
+const FRA_OIFNAME: u16 = 17;
+const FRA_L3MDEV: u16 = 19;
+const FRA_UID_RANGE: u16 = 20;
+const FRA_PROTOCOL: u16 = 21;
+const FRA_IP_PROTO: u16 = 22;
+const FRA_SPORT_RANGE: u16 = 23;
+const FRA_DPORT_RANGE: u16 = 24;
+const FRA_DSCP: u16 = 25;
+
+/// A rule, and what else its message says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::kernel) struct DecodedRule {
+    pub rule: Rule,
+    /// It has a realm.
+    pub realm: bool,
+}
+
+/// Reads `struct fib_rule_hdr` and its attributes. `None` also for other families.
+pub(in crate::kernel) fn rule(payload: &[u8]) -> Option<DecodedRule> {
+    let (fixed, rest) = split::<12>(payload)?;
+    let [family, dst_len, src_len, tos, table, _, _, action, ..] = *fixed;
+    if ![AF_INET, AF_INET6].contains(&i32::from(family)) {
+        return None;
+    }
+    let (mut destination, mut source) = (None, None);
+    let mut realm = false;
+    let mut rule = Rule {
+        ipv6: i32::from(family) == AF_INET6,
+        priority: 0,
+        source: None,
+        destination: None,
+        iif: None,
+        oif: None,
+        tos,
+        fwmark: 0,
+        fwmask: 0,
+        action: action_of(action),
+        table: u32::from(table),
+        goto: None,
+        suppress_prefix_len: None,
+        suppress_group: None,
+        l3mdev: false,
+        ip_protocol: None,
+        source_ports: None,
+        destination_ports: None,
+        uids: None,
+        tunnel_id: None,
+        protocol: 0,
+        flags: RuleFlags::from_bits_retain(word(fixed, 8)),
+    };
+    for attribute in attributes(rest) {
+        match attribute.kind {
+            FRA_DST => destination = attribute.ip(),
+            FRA_SRC => source = attribute.ip(),
+            FRA_IIFNAME => rule.iif = Some(IfName::from_bytes(attribute.text()).ok()?),
+            FRA_OIFNAME => rule.oif = Some(IfName::from_bytes(attribute.text()).ok()?),
+            FRA_GOTO => rule.goto = attribute.u32(),
+            FRA_PRIORITY => rule.priority = attribute.u32()?,
+            FRA_FWMARK => rule.fwmark = attribute.u32()?,
+            FRA_FWMASK => rule.fwmask = attribute.u32()?,
+            FRA_FLOW => realm = true,
+            FRA_TUN_ID => rule.tunnel_id = attribute.be64(),
+            // -1 is the kernel's "none".
+            FRA_SUPPRESS_IFGROUP => rule.suppress_group = attribute.u32().filter(|n| *n != u32::MAX),
+            FRA_SUPPRESS_PREFIXLEN => rule.suppress_prefix_len = attribute.u32().filter(|n| *n != u32::MAX),
+            FRA_TABLE => rule.table = attribute.u32()?,
+            FRA_L3MDEV => rule.l3mdev = attribute.u8()? != 0,
+            FRA_UID_RANGE => rule.uids = pair(&attribute),
+            FRA_PROTOCOL => rule.protocol = attribute.u8()?,
+            FRA_IP_PROTO => rule.ip_protocol = attribute.u8(),
+            FRA_SPORT_RANGE => rule.source_ports = ports(&attribute),
+            FRA_DPORT_RANGE => rule.destination_ports = ports(&attribute),
+            FRA_DSCP => rule.tos = attribute.u8()? << 2,
+            _ => {}
+        }
+    }
+    if dst_len != 0 {
+        rule.destination = Some(prefix(family, destination, dst_len)?);
+    }
+    if src_len != 0 {
+        rule.source = Some(prefix(family, source, src_len)?);
+    }
+    Some(DecodedRule { rule, realm })
+}
+
+fn pair(attribute: &Attribute<'_>) -> Option<(u32, u32)> {
+    let [a, b, c, d, e, f, g, h] = *attribute.value.first_chunk()?;
+    Some((u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, g, h])))
+}
+
+fn ports(attribute: &Attribute<'_>) -> Option<(u16, u16)> {
+    let [a, b, c, d] = *attribute.value.first_chunk()?;
+    Some((u16::from_ne_bytes([a, b]), u16::from_ne_bytes([c, d])))
+}
+
+/// `FR_ACT_*`.
+fn action_of(number: u8) -> RuleAction {
+    match number {
+        1 => RuleAction::Table,
+        2 => RuleAction::Goto,
+        3 => RuleAction::Nop,
+        6 => RuleAction::Blackhole,
+        7 => RuleAction::Unreachable,
+        8 => RuleAction::Prohibit,
+        other => RuleAction::Other(other),
+    }
+}

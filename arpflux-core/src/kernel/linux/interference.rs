@@ -1,0 +1,217 @@
+//! What else may answer, drop or change ARP frames: filters, programs, listeners.
+
+use nix::libc;
+
+use super::LinuxKernel;
+use super::read::dump;
+use crate::error::Result;
+use crate::kernel::netlink::{Attribute, Messages, NetlinkSocket, attributes};
+use crate::snapshot::{Interference, Snapshot};
+use crate::types::{IfIndex, IfName};
+
+const RTM_GETQDISC: u16 = 38;
+const RTM_GETTFILTER: u16 = 46;
+const TCA_KIND: u16 = 1;
+/// `ffff:fff2` and `ffff:fff3`: the two hooks of clsact; ingress has the first alone.
+const INGRESS: u32 = 0xffff_fff2;
+const EGRESS: u32 = 0xffff_fff3;
+
+const ETH_P_ARP: &str = "0806";
+
+/// Fills in [`Snapshot::interference`]. What may not be read is listed as such, never left out.
+pub(super) fn find(kernel: &mut LinuxKernel, snapshot: &mut Snapshot, xdp: &[IfIndex]) -> Result<()> {
+    let mut found = std::mem::take(&mut snapshot.interference);
+    found.extend(xdp.iter().map(|interface| Interference::Xdp { interface: *interface }));
+    traffic_control(&mut kernel.netlink, &mut kernel.messages, &mut found)?;
+    match nftables(&mut kernel.messages, snapshot) {
+        Ok(chains) => found.extend(chains),
+        Err(error) => {
+            found.push(Interference::Unreadable { what: format!("nftables ({})", error.message()) });
+        }
+    }
+    // Legacy arptables: a table is there as soon as it was used once.
+    for table in lines("/proc/thread-self/net/arp_tables_names", &mut found) {
+        found.push(Interference::Netfilter { chain: format!("arptables table {table}"), interface: None });
+    }
+    let sockets = lines("/proc/thread-self/net/packet", &mut found);
+    found.extend(sockets.iter().filter_map(|line| listener(line)));
+    snapshot.interference = found;
+    Ok(())
+}
+
+/// The lines of a file; none if the kernel has no such file.
+fn lines(path: &str, found: &mut Vec<Interference>) -> Vec<String> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => text.lines().map(str::to_owned).collect(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => {
+            found.push(Interference::Unreadable { what: format!("{path} ({error})") });
+            Vec::new()
+        }
+    }
+}
+
+/// A packet socket that takes ARP frames alone: `sk RefCnt Type Proto Iface R Rmem User Inode`.
+///
+/// Sockets for every protocol (`0003`) are left out: those are tcpdump, DHCP and LLDP daemons that look
+/// on and do not answer, and nearly every host has one.
+fn listener(line: &str) -> Option<Interference> {
+    let mut fields = line.split_ascii_whitespace().skip(3);
+    let protocol = fields.next()?;
+    let index: u32 = fields.next()?.parse().ok()?;
+    (protocol == ETH_P_ARP)
+        .then(|| Interference::Listener { interface: (index != 0).then_some(IfIndex(index)) })
+}
+
+/// Filters on the hooks that ARP frames pass: `clsact` and `ingress`. Filters of ordinary queueing
+/// disciplines only sort frames into classes. Programs attached by `tcx` (6.6 and later) are not seen.
+fn traffic_control(
+    netlink: &mut NetlinkSocket,
+    messages: &mut Messages,
+    found: &mut Vec<Interference>,
+) -> Result<()> {
+    let mut hooks = Vec::new();
+    messages.clear();
+    messages.begin(RTM_GETQDISC, 0, &[0; 20]);
+    let listed = dump(netlink, messages, |payload| {
+        let Some(payload) = payload else { return hooks.clear() };
+        let Some((index, rest)) = interface_of(payload) else { return };
+        match attributes(rest).find(|attribute| attribute.kind == TCA_KIND).map(|a| a.text()) {
+            Some(b"clsact") => hooks.extend([(index, INGRESS), (index, EGRESS)]),
+            Some(b"ingress") => hooks.push((index, INGRESS)),
+            _ => {}
+        }
+    });
+    if let Err(error) = listed {
+        // A kernel without traffic control.
+        if error.errno() == Some(libc::EOPNOTSUPP) {
+            return Ok(());
+        }
+        return Err(error.during("list").on("queueing disciplines"));
+    }
+    for (index, parent) in hooks {
+        let mut body = [0u8; 20];
+        body[4..8].copy_from_slice(&index.0.to_ne_bytes());
+        body[12..16].copy_from_slice(&parent.to_ne_bytes());
+        let mut filters = 0usize;
+        messages.clear();
+        messages.begin(RTM_GETTFILTER, 0, &body);
+        let listed = dump(netlink, messages, |payload| match payload {
+            None => filters = 0,
+            Some(_) => filters += 1,
+        });
+        let entry = Interference::TrafficControl { interface: index };
+        match listed {
+            Ok(()) => {
+                if filters > 0 && !found.contains(&entry) {
+                    found.push(entry);
+                }
+            }
+            // The interface went away meanwhile.
+            Err(error) if matches!(error.errno(), Some(libc::ENODEV | libc::EINVAL)) => {}
+            Err(error) => return Err(error.during("list").on("traffic control filters")),
+        }
+    }
+    Ok(())
+}
+
+/// `struct tcmsg`: the interface, and the attributes.
+fn interface_of(payload: &[u8]) -> Option<(IfIndex, &[u8])> {
+    let (fixed, rest) = payload.split_first_chunk::<20>()?;
+    let index = u32::from_ne_bytes(*fixed[4..].first_chunk()?);
+    Some((IfIndex(index), rest))
+}
+
+/// Chains that see ARP frames and do not simply accept: of the families arp, bridge and netdev, and the
+/// ingress hook of inet. A chain that accepts and has no rule changes nothing.
+fn nftables(messages: &mut Messages, snapshot: &Snapshot) -> Result<Vec<Interference>> {
+    const NFT_MSG_GETCHAIN: u16 = 10 << 8 | 4;
+    let mut netlink = match NetlinkSocket::open_protocol(netlink_sys::protocols::NETLINK_NETFILTER) {
+        Ok(socket) => socket,
+        // A kernel without netfilter.
+        Err(error) if error.errno() == Some(libc::EPROTONOSUPPORT) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut chains = Vec::new();
+    messages.clear();
+    messages.begin(NFT_MSG_GETCHAIN, 0, &[0; 4]);
+    let listed = dump(&mut netlink, messages, |payload| match payload {
+        None => chains.clear(),
+        Some(payload) => chain(payload, snapshot, &mut chains),
+    });
+    match listed {
+        Ok(()) => Ok(chains),
+        // A kernel without nftables.
+        Err(error) if matches!(error.errno(), Some(libc::EINVAL | libc::EOPNOTSUPP)) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn chain(payload: &[u8], snapshot: &Snapshot, found: &mut Vec<Interference>) {
+    const NFPROTO_INET: u8 = 1;
+    const NFPROTO_ARP: u8 = 3;
+    const NFPROTO_NETDEV: u8 = 5;
+    const NFPROTO_BRIDGE: u8 = 7;
+    const NF_INET_INGRESS: u32 = 5;
+    const NFTA_CHAIN_TABLE: u16 = 1;
+    const NFTA_CHAIN_NAME: u16 = 3;
+    const NFTA_CHAIN_HOOK: u16 = 4;
+    const NFTA_CHAIN_POLICY: u16 = 5;
+    const NFTA_CHAIN_USE: u16 = 6;
+    const NFTA_HOOK_HOOKNUM: u16 = 1;
+    const NFTA_HOOK_DEV: u16 = 3;
+    const NFTA_HOOK_DEVS: u16 = 4;
+    const NF_ACCEPT: u32 = 1;
+
+    let Some(([family, ..], rest)) = payload.split_first_chunk::<4>() else { return };
+    let be32 = |a: Attribute<'_>| a.value.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
+    let (mut table, mut name, mut hook) = (&b""[..], &b""[..], None);
+    let (mut policy, mut rules) = (NF_ACCEPT, 0);
+    for attribute in attributes(rest) {
+        match attribute.kind {
+            NFTA_CHAIN_TABLE => table = attribute.text(),
+            NFTA_CHAIN_NAME => name = attribute.text(),
+            NFTA_CHAIN_HOOK => hook = Some(attribute),
+            NFTA_CHAIN_POLICY => policy = be32(attribute),
+            NFTA_CHAIN_USE => rules = be32(attribute),
+            _ => {}
+        }
+    }
+    let Some(hook) = hook else { return };
+    let at = hook.nested().find(|a| a.kind == NFTA_HOOK_HOOKNUM).map_or(0, be32);
+    let (word, sees_arp) = match *family {
+        NFPROTO_ARP => ("arp", true),
+        NFPROTO_BRIDGE => ("bridge", true),
+        NFPROTO_NETDEV => ("netdev", true),
+        NFPROTO_INET => ("inet", at == NF_INET_INGRESS),
+        _ => return,
+    };
+    if !sees_arp || (policy == NF_ACCEPT && rules == 0) {
+        return;
+    }
+    let chain =
+        format!("nftables {word} {} {}", String::from_utf8_lossy(table), String::from_utf8_lossy(name));
+    let mut devices = Vec::new();
+    for attribute in hook.nested() {
+        match attribute.kind {
+            NFTA_HOOK_DEV => devices.push(attribute.text()),
+            NFTA_HOOK_DEVS => devices.extend(attribute.nested().map(|device| device.text())),
+            _ => {}
+        }
+    }
+    let known: Vec<_> = devices
+        .iter()
+        .map(|device| {
+            let name = IfName::from_bytes(device).ok()?;
+            snapshot.interface_named(&name).map(|interface| interface.index)
+        })
+        .collect();
+    // A device that is not known (a pattern, for one) may be any.
+    if known.is_empty() || known.contains(&None) {
+        found.push(Interference::Netfilter { chain, interface: None });
+    } else {
+        found.extend(
+            known.into_iter().map(|interface| Interference::Netfilter { chain: chain.clone(), interface }),
+        );
+    }
+}

@@ -1,0 +1,81 @@
+//! The kernel of this machine, through netlink and `/proc/sys`.
+
+mod encode;
+mod identity;
+mod interference;
+mod names;
+mod read;
+mod routing_memory;
+mod sysctl;
+mod write;
+
+use nix::errno::Errno;
+
+use self::sysctl::SysctlTree;
+use super::netlink::{Messages, NetlinkSocket};
+use super::{Failed, Kernel};
+use crate::error::{Error, Result};
+use crate::plan::Change;
+use crate::snapshot::{KernelVersion, NetnsIdentity, Snapshot};
+
+/// The running kernel, seen from one network namespace: the one of the thread that opened it.
+///
+/// ```no_run
+/// use arpflux_core::kernel::{Kernel as _, LinuxKernel, Netns};
+///
+/// let snapshot = Netns::named("hn")?.run(|| LinuxKernel::open()?.snapshot())??;
+/// println!("{} interfaces", snapshot.interfaces.len());
+/// # Ok::<(), arpflux_core::Error>(())
+/// ```
+pub struct LinuxKernel {
+    netlink: NetlinkSocket,
+    sysctls: Result<SysctlTree, Errno>,
+    version: KernelVersion,
+    identity: NetnsIdentity,
+    /// Reused for every question.
+    messages: Messages,
+}
+
+impl LinuxKernel {
+    /// Opens sockets and folders in the calling thread's namespace. Use it on that thread, or on another
+    /// one in the same namespace: interference is read through `/proc/thread-self`.
+    ///
+    /// # Errors
+    /// If there is no netlink, or `/proc` is not mounted.
+    pub fn open() -> Result<Self> {
+        let netlink = NetlinkSocket::open()?;
+        Ok(Self {
+            sysctls: SysctlTree::open(),
+            version: identity::version()?,
+            identity: identity::netns(&netlink)?,
+            netlink,
+            messages: Messages::new(),
+        })
+    }
+}
+
+impl std::fmt::Debug for LinuxKernel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LinuxKernel").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
+
+impl Kernel for LinuxKernel {
+    fn identity(&mut self) -> Result<NetnsIdentity> {
+        Ok(self.identity.clone())
+    }
+
+    fn snapshot(&mut self) -> Result<Snapshot> {
+        self.read_consistently()
+            .map_err(|error| if error.operation().is_empty() { error.during("take snapshot") } else { error })
+    }
+
+    fn make(&mut self, changes: &[Change]) -> Result<(), Failed> {
+        self.make_all(changes)
+    }
+}
+
+/// What reading `/proc/sys` failed with, as an error.
+fn sysctl_error(operation: &'static str, name: String, errno: Errno) -> Error {
+    Error::os(operation, name, errno as i32)
+}

@@ -1,0 +1,358 @@
+//! Taking a snapshot: one dump for each kind of object, taken again where the kernel says that it changed.
+
+use std::time::Duration;
+
+use nix::libc::{AF_INET, AF_INET6, EAFNOSUPPORT, EOPNOTSUPP};
+
+use super::sysctl::Folder;
+use super::{LinuxKernel, interference, routing_memory, sysctl_error};
+use crate::error::{Error, ErrorKind, Result};
+use crate::kernel::decode;
+use crate::kernel::netlink::{Changed, Events, Messages, NetlinkSocket, attributes};
+use crate::snapshot::{Interference, Snapshot};
+use crate::sysctl::{Ipv6Sysctl, Ipv6SysctlValues, Sysctl, SysctlValues};
+use crate::types::IfIndex;
+
+const RTM_GETLINK: u16 = 18;
+const RTM_GETADDR: u16 = 22;
+const RTM_GETROUTE: u16 = 26;
+const RTM_GETNEIGH: u16 = 30;
+const RTM_GETRULE: u16 = 34;
+const RTM_GETNEIGHTBL: u16 = 66;
+const RTM_GETNETCONF: u16 = 82;
+const RTM_GETNEXTHOP: u16 = 106;
+
+const IFLA_EXT_MASK: u16 = 29;
+const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
+const NTF_PROXY: u8 = 0x08;
+
+/// How often a dump, and a whole snapshot, is taken again before it is given up.
+pub(super) const TRIES: u32 = 10;
+
+/// Asks for one dump and hands each message's payload to `each`, which is told to start over (`None`)
+/// before every try.
+pub(super) fn dump(
+    netlink: &mut NetlinkSocket,
+    messages: &mut Messages,
+    mut each: impl FnMut(Option<&[u8]>),
+) -> Result<()> {
+    let mut tries = 1;
+    loop {
+        each(None);
+        match netlink.dump(messages, |_, payload| {
+            each(Some(payload));
+            Ok(())
+        }) {
+            Err(error) if error.kind() == ErrorKind::Raced && tries < TRIES => tries += 1,
+            result => return result,
+        }
+    }
+}
+
+impl LinuxKernel {
+    /// Reads everything; again, as long as interfaces, IPv4 addresses, routes or rules changed meanwhile.
+    ///
+    /// Where routes alone keep changing (a router that learns them) the last try is taken, with a note
+    /// among the interference.
+    pub(super) fn read_consistently(&mut self) -> Result<Snapshot> {
+        let events = Events::open()?;
+        let mut raced = None;
+        for attempt in 0..TRIES {
+            // A change seldom comes alone: let the rest of it pass.
+            std::thread::sleep(Duration::from_millis(u64::from(attempt)));
+            events.changed();
+            let mut snapshot = match self.read_once() {
+                Ok(snapshot) => snapshot,
+                Err(error) if error.kind() == ErrorKind::Raced => {
+                    raced = Some(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            match events.changed() {
+                Changed::Nothing => return Ok(snapshot),
+                Changed::Routes if attempt + 1 == TRIES => {
+                    snapshot.interference.push(Interference::Unreadable {
+                        what: "IPv4 routes, because they kept changing while they were read".into(),
+                    });
+                    return Ok(snapshot);
+                }
+                Changed::Routes | Changed::More => raced = None,
+            }
+        }
+        Err(raced.unwrap_or_else(|| {
+            Error::new(
+                ErrorKind::Raced,
+                format!("interfaces, addresses or rules changed during each of {TRIES} tries"),
+            )
+            .hint("try again when the network configuration is at rest")
+        }))
+    }
+
+    fn read_once(&mut self) -> Result<Snapshot> {
+        let mut snapshot =
+            Snapshot { kernel: self.version.clone(), netns: self.identity.clone(), ..Snapshot::default() };
+        let xdp = self.links(&mut snapshot)?;
+        self.addresses(&mut snapshot)?;
+        let mut realms = self.rules(&mut snapshot)?;
+        realms |= self.routes(&mut snapshot)?;
+        self.neighbours(&mut snapshot)?;
+        self.neighbour_params(&mut snapshot)?;
+        self.sysctls(&mut snapshot)?;
+        snapshot.routing = routing_memory::known(&snapshot, realms);
+        if snapshot.routing.rules_changed.is_none() {
+            snapshot.routing.rules_changed =
+                routing_memory::ask(&mut self.netlink, &mut self.messages, &snapshot);
+        }
+        interference::find(self, &mut snapshot, &xdp)?;
+        Ok(snapshot)
+    }
+
+    /// Interfaces with their sysctls; gives those with an XDP program.
+    fn links(&mut self, snapshot: &mut Snapshot) -> Result<Vec<IfIndex>> {
+        let mut xdp = Vec::new();
+        let mut unread = 0usize;
+        self.messages.clear();
+        self.messages.begin(RTM_GETLINK, 0, &[0; 16]);
+        self.messages.attribute(IFLA_EXT_MASK, &RTEXT_FILTER_SKIP_STATS.to_ne_bytes());
+        dump(&mut self.netlink, &mut self.messages, |payload| match payload.map(decode::link) {
+            None => {
+                snapshot.interfaces.clear();
+                xdp.clear();
+                unread = 0;
+            }
+            Some(Some(link)) => {
+                if link.xdp {
+                    xdp.push(link.interface.index);
+                }
+                snapshot.interfaces.push(link.interface);
+            }
+            Some(None) => unread += 1,
+        })
+        .map_err(|error| error.during("list").on("interfaces"))?;
+        if unread > 0 {
+            let what = format!("{unread} interfaces that the kernel describes in an unknown way");
+            snapshot.interference.push(Interference::Unreadable { what });
+        }
+        snapshot.interfaces.sort_unstable_by_key(|interface| interface.index);
+        Ok(xdp)
+    }
+
+    fn addresses(&mut self, snapshot: &mut Snapshot) -> Result<()> {
+        let addresses = &mut snapshot.addresses;
+        for family in [AF_INET, AF_INET6] {
+            let start = addresses.len();
+            self.messages.clear();
+            self.messages.begin(RTM_GETADDR, 0, &header::<8>(family));
+            let result = dump(&mut self.netlink, &mut self.messages, |payload| match payload {
+                None => addresses.truncate(start),
+                Some(payload) => addresses.extend(of_family(payload, family).and_then(decode::address)),
+            });
+            unless_unsupported(result).map_err(|error| error.during("list").on("addresses"))?;
+        }
+        Ok(())
+    }
+
+    /// Rules of both families; whether one has a realm.
+    fn rules(&mut self, snapshot: &mut Snapshot) -> Result<bool> {
+        let rules = &mut snapshot.rules;
+        let mut realms = false;
+        for family in [AF_INET, AF_INET6] {
+            let start = rules.len();
+            self.messages.clear();
+            self.messages.begin(RTM_GETRULE, 0, &header::<12>(family));
+            let result = dump(&mut self.netlink, &mut self.messages, |payload| match payload {
+                None => rules.truncate(start),
+                Some(payload) => {
+                    if let Some(decoded) = of_family(payload, family).and_then(decode::rule) {
+                        realms |= decoded.realm && family == AF_INET;
+                        rules.push(decoded.rule);
+                    }
+                }
+            });
+            unless_unsupported(result).map_err(|error| error.during("list").on("rules"))?;
+        }
+        Ok(realms)
+    }
+
+    /// Routes of all tables and both families; whether an IPv4 one has a realm.
+    fn routes(&mut self, snapshot: &mut Snapshot) -> Result<bool> {
+        let routes = &mut snapshot.routes;
+        let mut realms = false;
+        for family in [AF_INET, AF_INET6] {
+            let start = routes.len();
+            self.messages.clear();
+            self.messages.begin(RTM_GETROUTE, 0, &header::<12>(family));
+            let result = dump(&mut self.netlink, &mut self.messages, |payload| match payload {
+                None => routes.truncate(start),
+                Some(payload) => {
+                    if let Some(decoded) = of_family(payload, family).and_then(decode::route) {
+                        realms |= decoded.realm && family == AF_INET;
+                        routes.push(decoded.route);
+                    }
+                }
+            });
+            unless_unsupported(result).map_err(|error| error.during("list").on("routes"))?;
+        }
+        // With nexthop_compat_mode=0 the routes do not repeat what the objects say.
+        if routes.iter().any(|route| route.nexthop_id.is_some() && route.next_hops.is_empty()) {
+            let objects = self.nexthops()?;
+            for route in routes.iter_mut().filter(|route| route.next_hops.is_empty()) {
+                if let Some(id) = route.nexthop_id {
+                    route.next_hops = objects.resolve(id);
+                }
+            }
+        }
+        Ok(realms)
+    }
+
+    fn nexthops(&mut self) -> Result<decode::NextHops> {
+        let mut objects = decode::NextHops::default();
+        self.messages.clear();
+        self.messages.begin(RTM_GETNEXTHOP, 0, &[0; 8]);
+        dump(&mut self.netlink, &mut self.messages, |payload| match payload {
+            None => objects = decode::NextHops::default(),
+            Some(payload) => {
+                objects.add(payload);
+            }
+        })
+        .map_err(|error| error.during("list").on("nexthop objects"))?;
+        Ok(objects)
+    }
+
+    fn neighbours(&mut self, snapshot: &mut Snapshot) -> Result<()> {
+        let mut header = [0u8; 12];
+        let neighbours = &mut snapshot.neighbours;
+        self.messages.clear();
+        self.messages.begin(RTM_GETNEIGH, 0, &header);
+        dump(&mut self.netlink, &mut self.messages, |payload| match payload {
+            None => neighbours.clear(),
+            Some(payload) => neighbours.extend(decode::neighbour(payload)),
+        })
+        .map_err(|error| error.during("list").on("neighbours"))?;
+
+        let proxies = &mut snapshot.proxies;
+        header[10] = NTF_PROXY;
+        self.messages.clear();
+        self.messages.begin(RTM_GETNEIGH, 0, &header);
+        dump(&mut self.netlink, &mut self.messages, |payload| match payload {
+            None => proxies.clear(),
+            Some(payload) => proxies.extend(decode::proxy(payload)),
+        })
+        .map_err(|error| error.during("list").on("proxy entries"))
+    }
+
+    fn neighbour_params(&mut self, snapshot: &mut Snapshot) -> Result<()> {
+        let interfaces = &mut snapshot.interfaces;
+        self.messages.clear();
+        self.messages.begin(RTM_GETNEIGHTBL, 0, &header::<4>(AF_INET));
+        dump(&mut self.netlink, &mut self.messages, |payload| {
+            let read = payload.and_then(|payload| of_family(payload, AF_INET));
+            if let Some(read) = read.and_then(decode::neighbour_params)
+                && let Ok(at) = interfaces.binary_search_by_key(&read.interface, |i| i.index)
+            {
+                interfaces[at].neigh = read.params;
+            }
+        })
+        .map_err(|error| error.during("list").on("neighbour parameters"))
+    }
+
+    /// `all` and `default`, and what is not below `conf`.
+    fn sysctls(&mut self, snapshot: &mut Snapshot) -> Result<()> {
+        let tree = match &self.sysctls {
+            Ok(tree) => tree,
+            Err(errno) => {
+                let what = format!("net.ipv4.conf.all and default in /proc/sys ({})", errno.desc());
+                snapshot.interference.push(Interference::Unreadable { what });
+                return self.netconf(snapshot);
+            }
+        };
+        let mut unreadable = 0usize;
+        let mut number = |folder, parts: &[&[u8]]| match tree.read(folder, parts) {
+            Ok(value) => Ok(value),
+            Err(nix::errno::Errno::EACCES | nix::errno::Errno::EPERM) => {
+                unreadable += 1;
+                Ok(None)
+            }
+            Err(errno) => {
+                let parts: Vec<_> = parts.iter().map(|part| String::from_utf8_lossy(part)).collect();
+                Err(sysctl_error("read sysctl", parts.join("."), errno))
+            }
+        };
+        for (name, values) in [(&b"all"[..], &mut snapshot.all), (b"default", &mut snapshot.default)] {
+            for sysctl in Sysctl::ALL {
+                values.set(*sysctl, number(Folder::Ipv4Conf, &[name, sysctl.name().as_bytes()])?);
+            }
+        }
+        let mut all_ipv6 = Ipv6SysctlValues::default();
+        for sysctl in Ipv6Sysctl::ALL {
+            // Without IPv6 in the kernel the folder is not there.
+            all_ipv6.set(*sysctl, number(Folder::Ipv6Conf, &[b"all", sysctl.name().as_bytes()])?);
+        }
+        snapshot.all_ipv6 = all_ipv6;
+        snapshot.ip_forward = number(Folder::Ipv4, &[b"ip_forward"])?.unwrap_or(0);
+        snapshot.ip_nonlocal_bind = number(Folder::Ipv4, &[b"ip_nonlocal_bind"])?.unwrap_or(0);
+        snapshot.fib_multipath_hash_policy = number(Folder::Ipv4, &[b"fib_multipath_hash_policy"])?;
+        if unreadable > 0 {
+            let what = format!("{unreadable} sysctls of net.ipv4 (not permitted)");
+            snapshot.interference.push(Interference::Unreadable { what });
+        }
+        Ok(())
+    }
+
+    /// Without `/proc/sys`: the few values of `all` and `default` that netlink tells (`RTM_GETNETCONF`).
+    fn netconf(&mut self, snapshot: &mut Snapshot) -> Result<()> {
+        const NETCONFA_IFINDEX: u16 = 1;
+        const NETCONFA_IFINDEX_ALL: i32 = -1;
+        const NETCONFA_IFINDEX_DEFAULT: i32 = -2;
+        // NETCONFA_FORWARDING, _RP_FILTER, _PROXY_NEIGH, _IGNORE_ROUTES_WITH_LINKDOWN, _BC_FORWARDING.
+        const TOLD: [(u16, Sysctl); 5] = [
+            (2, Sysctl::Forwarding),
+            (3, Sysctl::RpFilter),
+            (5, Sysctl::ProxyArp),
+            (6, Sysctl::IgnoreRoutesWithLinkdown),
+            (8, Sysctl::BcForwarding),
+        ];
+        let (all, default) = (&mut snapshot.all, &mut snapshot.default);
+        self.messages.clear();
+        self.messages.begin(RTM_GETNETCONF, 0, &[AF_INET as u8, 0, 0, 0]);
+        dump(&mut self.netlink, &mut self.messages, |payload| {
+            // A fixed part of one byte, padded.
+            let Some(rest) = payload.and_then(|payload| payload.get(4..)) else { return };
+            let index = attributes(rest).find(|a| a.kind == NETCONFA_IFINDEX).and_then(|a| a.i32());
+            let values: &mut SysctlValues = match index {
+                Some(NETCONFA_IFINDEX_ALL) => all,
+                Some(NETCONFA_IFINDEX_DEFAULT) => default,
+                _ => return,
+            };
+            for attribute in attributes(rest) {
+                if let Some((_, sysctl)) = TOLD.iter().find(|(kind, _)| *kind == attribute.kind) {
+                    values.set(*sysctl, attribute.i32());
+                }
+            }
+        })
+        .map_err(|error| error.during("list").on("netconf"))?;
+        snapshot.ip_forward = snapshot.all.get(Sysctl::Forwarding).unwrap_or(0);
+        Ok(())
+    }
+}
+
+/// A fixed part that is all zeros but for the family.
+fn header<const N: usize>(family: i32) -> [u8; N] {
+    let mut header = [0; N];
+    header[0] = family as u8;
+    header
+}
+
+/// The message, if it is of that family: a kernel without IPv6 answers for all families it has.
+fn of_family(payload: &[u8], family: i32) -> Option<&[u8]> {
+    (i32::from(*payload.first()?) == family).then_some(payload)
+}
+
+/// A kernel without IPv6 has none of its objects.
+fn unless_unsupported(result: Result<()>) -> Result<()> {
+    match result {
+        Err(error) if matches!(error.errno(), Some(EAFNOSUPPORT | EOPNOTSUPP)) => Ok(()),
+        result => result,
+    }
+}

@@ -1,0 +1,119 @@
+//! What the kernel remembers about routing and shows in no dump: concluded, or asked for.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use nix::libc::AF_INET;
+
+use crate::error::Result;
+use crate::kernel::decode;
+use crate::kernel::netlink::{Messages, NetlinkSocket};
+use crate::snapshot::{Route, RouteKind, RoutingMemory, Rule, RuleAction, Snapshot, table};
+use crate::types::IpNet;
+
+const RTM_GETROUTE: u16 = 26;
+const RTA_DST: u16 = 1;
+/// The answer is the matching entry of the table, not the route made from it.
+const RTM_F_FIB_MATCH: u32 = 0x2000;
+const RTM_F_LOOKUP_TABLE: u32 = 0x1000;
+
+const RTPROT_KERNEL: u8 = 2;
+
+/// What follows from what is there.
+pub(super) fn known(snapshot: &Snapshot, realms: bool) -> RoutingMemory {
+    let custom = |route: &&Route| {
+        route.kind == RouteKind::Local
+            && route.destination.addr().is_ipv4()
+            && route.protocol != RTPROT_KERNEL
+    };
+    RoutingMemory {
+        rules_changed: (!default_rules(&snapshot.rules)).then_some(true),
+        local_routes_added: snapshot.routes.iter().find(custom).map(|_| true),
+        // Counted by the kernel as they come and go (`fib_num_tclassid_users`), so what is there is all.
+        realms: Some(realms),
+    }
+}
+
+/// Whether the IPv4 rules are those that every namespace starts with.
+fn default_rules(rules: &[Rule]) -> bool {
+    let expected = [(0, table::LOCAL), (32766, table::MAIN), (32767, table::DEFAULT)];
+    let mut rules = rules.iter().filter(|rule| !rule.ipv6);
+    let same = expected.iter().all(|(priority, table)| {
+        rules.next().is_some_and(|rule| {
+            let selects = rule.source.is_some()
+                || rule.destination.is_some()
+                || rule.iif.is_some()
+                || rule.oif.is_some()
+                || rule.tos != 0
+                || rule.fwmask != 0
+                || rule.ip_protocol.is_some()
+                || rule.source_ports.is_some()
+                || rule.destination_ports.is_some()
+                || rule.uids.is_some()
+                || rule.tunnel_id.is_some()
+                || rule.suppress_prefix_len.is_some()
+                || rule.suppress_group.is_some()
+                || rule.l3mdev;
+            (rule.priority, rule.table, rule.action) == (*priority, *table, RuleAction::Table) && !selects
+        })
+    });
+    same && rules.next().is_none()
+}
+
+/// Asks the kernel where table main has a longer prefix than table local for one address: while the two
+/// are still searched as one the longer wins, afterwards local does. `None` where no address tells them
+/// apart, and then it makes no difference.
+pub(super) fn ask(netlink: &mut NetlinkSocket, messages: &mut Messages, snapshot: &Snapshot) -> Option<bool> {
+    let address = telling_address(&snapshot.routes)?;
+    let mut body = [0u8; 12];
+    body[0] = AF_INET as u8;
+    body[1] = 32;
+    body[8..12].copy_from_slice(&(RTM_F_FIB_MATCH | RTM_F_LOOKUP_TABLE).to_ne_bytes());
+    messages.clear();
+    messages.begin(RTM_GETROUTE, 0, &body);
+    messages.attribute(RTA_DST, &address.octets());
+    let mut found = None;
+    let answer: Result<()> = netlink.ask(messages, |_, payload| {
+        found = decode::route(payload).map(|decoded| decoded.route);
+        Ok(())
+    });
+    answer.ok()?;
+    match found?.table {
+        table::LOCAL => Some(true),
+        table::MAIN => Some(false),
+        _ => None,
+    }
+}
+
+/// An address whose longest match in main is a longer prefix than its longest match in local.
+fn telling_address(routes: &[Route]) -> Option<Ipv4Addr> {
+    let prefixes = |number: u32| {
+        routes.iter().filter_map(move |route| match route.destination {
+            IpNet::V4(net) if route.table == number && route.tos == 0 => Some((net, route)),
+            _ => None,
+        })
+    };
+    let wide: Vec<_> = prefixes(table::LOCAL).filter(|(net, _)| net.prefix_len() < 32).collect();
+    if wide.is_empty() {
+        return None;
+    }
+    // A route that is dead would be passed over, and then the answer tells nothing.
+    let alive = |route: &Route| {
+        route.kind == RouteKind::Unicast && route.next_hops.iter().all(|hop| hop.flags.is_empty())
+    };
+    for (net, route) in prefixes(table::MAIN).filter(|(_, route)| alive(route)) {
+        if !wide.iter().any(|(local, _)| local.prefix_len() < net.prefix_len() && local.contains(&net)) {
+            continue;
+        }
+        // The first addresses of the prefix that nothing longer covers in either table.
+        let covered = |address: Ipv4Addr| {
+            prefixes(table::LOCAL)
+                .chain(prefixes(table::MAIN))
+                .any(|(other, _)| other.prefix_len() > net.prefix_len() && other.contains(&address))
+        };
+        let free = net.hosts().take(8).find(|address| !covered(*address));
+        if free.is_some() && route.destination.contains(&IpAddr::V4(free?)) {
+            return free;
+        }
+    }
+    None
+}
