@@ -2,14 +2,12 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
+export DESTDIR PREFIX LIBDIR
 .NOTPARALLEL:
 
 CARGO ?= cargo
-# Where the tests write their logs; the closing count is taken from these.
-LOGS := target/test-logs
-VENV := target/venv
 
-.PHONY: help demo test test-deps test-rust test-c test-python lint docs header clean
+.PHONY: help demo test test-deps test-rust test-c test-python lint docs header install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +38,10 @@ docs: ## the Rust documentation, warnings denied
 
 header: ## write include/arpflux.h anew from the sources
 	@$(CARGO) run --quiet -p xtask -- gen
+
+install: ## the C library, header, pkg-config file and command, below DESTDIR and PREFIX (/usr/local)
+	@$(CARGO) build --release --locked -p arpflux-c -p arpflux-cli
+	@arpflux-c/install
 
 clean: ## remove everything that was built
 	@$(CARGO) clean

@@ -1,1 +1,20 @@
-//! Python module.
+//! The native half of the Python package `arpflux`: thin, nothing is decided here.
+
+use pyo3::prelude::*;
+
+mod error;
+mod records;
+mod snapshot;
+mod value;
+
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use crate::records::{Address, Effective, Interface, NeighParams, ProxyEntry};
+    #[pymodule_export]
+    use crate::snapshot::Snapshot;
+
+    #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "the name that Python expects")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+}

@@ -1,0 +1,152 @@
+"""One exception class for each class of failure, below `Error` and below the class of the standard library that fits."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+
+class Error(Exception):
+    """Anything that arpflux reports. `str()` gives all of it in one line."""
+
+    #: Stable number of the class of failure; the same as in C.
+    code: int = 0
+    #: Stable name of the class of failure.
+    kind: str = ""
+    #: What was attempted.
+    operation: str = ""
+    #: The object at fault: an interface, an address, a file.
+    object: str = ""
+    #: What went wrong, without the rest.
+    message: str = ""
+    #: What to do about it, where that is known.
+    hint: Optional[str] = None
+
+    def __reduce__(self) -> Any:
+        return _make, (
+            self.kind,
+            self.code,
+            self.operation,
+            self.object,
+            self.message,
+            self.hint,
+            getattr(self, "errno", None),
+            str(self),
+        )
+
+
+class InvalidInput(Error, ValueError):
+    """A value is malformed or out of range."""
+
+
+class InvalidPolicy(Error, ValueError):
+    """A policy is not valid."""
+
+
+class InvalidData(Error, ValueError):
+    """A stored snapshot, receipt or journal cannot be read."""
+
+
+class Refused(Error, ValueError):
+    """The policy asks for something that would not work on this host."""
+
+
+class NotFound(Error, LookupError):
+    """No such interface, namespace, file or entry."""
+
+
+class Changed(Error, RuntimeError):
+    """The interface, entry or value is no longer what it was when the plan was made."""
+
+
+class Unsupported(Error, NotImplementedError):
+    """The kernel has no such sysctl, or does not support the operation."""
+
+
+class PermissionDenied(Error, PermissionError):
+    """A capability is missing."""
+
+
+class Busy(Error, BlockingIOError):
+    """Another writer holds the lock of this namespace."""
+
+
+class TimedOut(Error, TimeoutError):
+    """Nothing came within the time allowed."""
+
+
+class Raced(Error, RuntimeError):
+    """The kernel's dumps kept being interrupted by changes."""
+
+
+class Interrupted(Error, InterruptedError):
+    """Stopped by a signal or by the caller."""
+
+
+class Io(Error, OSError):
+    """Any other system call failure."""
+
+
+class RolledBack(Error, RuntimeError):
+    """Applying failed; everything already done was undone."""
+
+
+class PartlyApplied(Error, RuntimeError):
+    """Applying failed and undoing failed too; the message lists what is left."""
+
+
+class VerifyFailed(Error, AssertionError):
+    """The host is not as the policy says."""
+
+
+class Internal(Error, RuntimeError):
+    """A defect of arpflux: please report it."""
+
+
+_CLASSES = {
+    "invalid_input": InvalidInput,
+    "invalid_policy": InvalidPolicy,
+    "invalid_data": InvalidData,
+    "refused": Refused,
+    "not_found": NotFound,
+    "changed": Changed,
+    "unsupported": Unsupported,
+    "permission_denied": PermissionDenied,
+    "busy": Busy,
+    "timed_out": TimedOut,
+    "raced": Raced,
+    "interrupted": Interrupted,
+    "io": Io,
+    "rolled_back": RolledBack,
+    "partly_applied": PartlyApplied,
+    "verify_failed": VerifyFailed,
+    "internal": Internal,
+}
+
+
+def _make(
+    kind: str,
+    code: int,
+    operation: str,
+    object: str,
+    message: str,
+    hint: Optional[str],
+    errno: Optional[int],
+    text: str,
+) -> Error:
+    """What the native half calls to make an exception."""
+    error = _CLASSES.get(kind, Error)(text)
+    error.code = code
+    error.kind = kind
+    error.operation = operation
+    error.object = object
+    error.message = message
+    error.hint = hint
+    # OSError has the attribute already; the others get it.
+    error.errno = errno  # type: ignore[attr-defined]
+    return error
+
+
+for _class in (Error, *_CLASSES.values()):
+    # Where people find them, and what tracebacks show.
+    _class.__module__ = "arpflux"
+del _class

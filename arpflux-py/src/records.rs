@@ -1,0 +1,276 @@
+//! Records of a snapshot as frozen Python values.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::net::IpAddr;
+
+use arpflux_core::snapshot as core;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use crate::value;
+
+/// The methods of a record class: its own, and what every value type has: `hash`, `to_dict()` and pickling.
+/// One macro, because a class may have only one block of methods.
+macro_rules! record {
+    ($name:ident { $($methods:tt)* }) => {
+        impl $name {
+            pub(crate) fn json(&self) -> PyResult<String> {
+                value::to_json(&self.0)
+            }
+        }
+
+        #[pymethods]
+        impl $name {
+            $($methods)*
+
+            /// The same as plain dicts, lists, strings and numbers.
+            fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+                value::to_python(py, &self.0)
+            }
+
+            fn __hash__(&self) -> PyResult<u64> {
+                let mut hasher = DefaultHasher::new();
+                self.json()?.hash(&mut hasher);
+                Ok(hasher.finish())
+            }
+
+            fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
+                Ok((slf.get_type().getattr("_from_json")?, (slf.get().json()?,)))
+            }
+
+            #[staticmethod]
+            fn _from_json(text: &str) -> PyResult<Self> {
+                serde_json::from_str(text).map(Self).map_err(|error| PyValueError::new_err(error.to_string()))
+            }
+        }
+    };
+}
+
+/// `os.fsdecode`'s rule for names that are not UTF-8: undecodable bytes become lone surrogates.
+pub(crate) fn fs_text<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(pyo3::types::PyString::new(py, text).into_any()),
+        Err(_) => PyBytes::new(py, bytes).call_method1("decode", ("utf-8", "surrogateescape")),
+    }
+}
+
+/// What `net.ipv4.neigh.INTERFACE` says about proxied answers and learning.
+#[pyclass(frozen, eq, module = "arpflux")]
+#[derive(PartialEq)]
+pub struct NeighParams(core::NeighParams);
+record!(NeighParams {
+    /// A broadcast request for a proxied address waits a random time below this, in milliseconds.
+    #[getter]
+    fn proxy_delay(&self) -> u64 {
+        self.0.proxy_delay
+    }
+
+    /// How many such requests may wait; more are dropped.
+    #[getter]
+    fn proxy_qlen(&self) -> u32 {
+        self.0.proxy_qlen
+    }
+
+    /// How long a fresh entry cannot be overwritten by another answer, in milliseconds.
+    #[getter]
+    fn locktime(&self) -> u64 {
+        self.0.locktime
+    }
+
+    fn __repr__(&self) -> String {
+        let core::NeighParams { proxy_delay, proxy_qlen, locktime, .. } = self.0;
+        format!("NeighParams(proxy_delay={proxy_delay}, proxy_qlen={proxy_qlen}, locktime={locktime})")
+    }
+});
+
+/// One interface.
+#[pyclass(frozen, eq, module = "arpflux")]
+#[derive(PartialEq)]
+pub struct Interface(pub(crate) core::Interface);
+record!(Interface {
+    /// Its number, from 1 up.
+    #[getter]
+    fn index(&self) -> u32 {
+        self.0.index.0
+    }
+
+    /// Its name; bytes that are not UTF-8 appear as `os.fsdecode` gives them.
+    #[getter]
+    fn name<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        fs_text(py, self.0.name.as_bytes())
+    }
+
+    /// What kind of virtual interface (`"veth"`, `"bridge"`); None for real ones.
+    #[getter]
+    fn kind(&self) -> Option<&str> {
+        self.0.kind.as_deref()
+    }
+
+    /// Its link-layer address as text; empty if it has none.
+    #[getter]
+    fn mac(&self) -> String {
+        self.0.mac.to_string()
+    }
+
+    /// The bytes of its link-layer address.
+    #[getter]
+    fn mac_bytes(&self) -> &[u8] {
+        self.0.mac.as_bytes()
+    }
+
+    /// Flags (`IFF_*`).
+    #[getter]
+    fn flags(&self) -> u32 {
+        self.0.flags.bits()
+    }
+
+    /// Whether it has carrier.
+    #[getter]
+    fn carrier(&self) -> bool {
+        self.0.carrier
+    }
+
+    /// The number of the bridge, bond or VRF that it is a port of.
+    #[getter]
+    fn master(&self) -> Option<u32> {
+        self.0.master.map(|index| index.0)
+    }
+
+    /// Maximum transmission unit, in bytes.
+    #[getter]
+    fn mtu(&self) -> u32 {
+        self.0.mtu
+    }
+
+    /// Whether the kernel handles ARP on it at all.
+    #[getter]
+    fn speaks_arp(&self) -> bool {
+        self.0.speaks_arp()
+    }
+
+    /// `net.ipv4.conf.INTERFACE` as a new dict; what the kernel does not have is absent.
+    #[getter]
+    fn sysctls<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        for (sysctl, value) in self.0.sysctls.iter() {
+            dict.set_item(sysctl.name(), value)?;
+        }
+        Ok(dict)
+    }
+
+    /// `net.ipv4.neigh.INTERFACE`.
+    #[getter]
+    fn neigh(&self) -> NeighParams {
+        NeighParams(self.0.neigh)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Interface(index={}, name={:?}, mac='{}')", self.0.index, self.0.name.to_string(), self.0.mac)
+    }
+});
+
+/// An address of an interface.
+#[pyclass(frozen, eq, module = "arpflux")]
+#[derive(PartialEq)]
+pub struct Address(pub(crate) core::Address);
+record!(Address {
+    /// The number of the interface that holds it.
+    #[getter]
+    fn interface(&self) -> u32 {
+        self.0.interface.0
+    }
+
+    /// The host's own address.
+    #[getter]
+    fn local(&self) -> IpAddr {
+        self.0.local
+    }
+
+    /// The other end of a point-to-point address, if it differs.
+    #[getter]
+    fn peer(&self) -> Option<IpAddr> {
+        self.0.peer
+    }
+
+    /// Length of the prefix, in bits.
+    #[getter]
+    fn prefix_len(&self) -> u8 {
+        self.0.prefix_len
+    }
+
+    /// How far it is valid (`RT_SCOPE_*`).
+    #[getter]
+    fn scope(&self) -> u8 {
+        self.0.scope.0
+    }
+
+    /// Flags (`IFA_F_*`).
+    #[getter]
+    fn flags(&self) -> u32 {
+        self.0.flags.bits()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Address('{}/{}', interface={})", self.0.local, self.0.prefix_len, self.0.interface)
+    }
+});
+
+/// A proxy entry: the host answers for somebody else's address.
+#[pyclass(frozen, eq, module = "arpflux")]
+#[derive(PartialEq)]
+pub struct ProxyEntry(pub(crate) core::ProxyEntry);
+record!(ProxyEntry {
+    /// The address answered for.
+    #[getter]
+    fn address(&self) -> IpAddr {
+        self.0.address
+    }
+
+    /// The number of the interface it answers on; None: on all.
+    #[getter]
+    fn interface(&self) -> Option<u32> {
+        self.0.interface.map(|index| index.0)
+    }
+
+    /// `NTF_*` flags other than `NTF_PROXY`.
+    #[getter]
+    fn flags(&self) -> u8 {
+        self.0.flags
+    }
+
+    /// Who added it (`RTPROT_*`); 0 unknown.
+    #[getter]
+    fn protocol(&self) -> u8 {
+        self.0.protocol
+    }
+
+    fn __repr__(&self) -> String {
+        let interface = self.0.interface.map_or_else(|| "None".to_string(), |index| index.to_string());
+        format!("ProxyEntry('{}', interface={interface})", self.0.address)
+    }
+});
+
+/// A sysctl's value as the kernel uses it on one interface.
+#[pyclass(frozen, eq, hash, module = "arpflux")]
+#[derive(PartialEq, Eq, Hash)]
+pub struct Effective(pub(crate) core::Effective);
+
+#[pymethods]
+impl Effective {
+    /// The value after combining `all` and the interface's.
+    #[getter]
+    fn value(&self) -> i32 {
+        self.0.value
+    }
+
+    /// Which decided: `"all"`, `"interface"`, `"all and interface"` or `"absent"`.
+    #[getter]
+    fn source(&self) -> String {
+        self.0.source.to_string()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Effective(value={}, source='{}')", self.0.value, self.0.source)
+    }
+}

@@ -1,0 +1,46 @@
+//! Plain Python values out of whatever serde can write.
+
+use pyo3::IntoPyObjectExt as _;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use serde::Serialize;
+use serde_json::Value;
+
+/// `value` as dict, list, str, int, float, bool and None: what `json.loads` would give.
+pub fn to_python<'py>(py: Python<'py>, value: &impl Serialize) -> PyResult<Bound<'py, PyAny>> {
+    let value = serde_json::to_value(value).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    convert(py, &value)
+}
+
+fn convert<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    match value {
+        Value::Null => Ok(py.None().into_bound(py)),
+        Value::Bool(value) => value.into_bound_py_any(py),
+        Value::Number(value) => match (value.as_i64(), value.as_u64()) {
+            (Some(value), _) => value.into_bound_py_any(py),
+            (None, Some(value)) => value.into_bound_py_any(py),
+            _ => value.as_f64().into_bound_py_any(py),
+        },
+        Value::String(value) => value.into_bound_py_any(py),
+        Value::Array(values) => {
+            let list = PyList::empty(py);
+            for value in values {
+                list.append(convert(py, value)?)?;
+            }
+            Ok(list.into_any())
+        }
+        Value::Object(values) => {
+            let dict = PyDict::new(py);
+            for (key, value) in values {
+                dict.set_item(key, convert(py, value)?)?;
+            }
+            Ok(dict.into_any())
+        }
+    }
+}
+
+/// The one-line JSON of a value: what its hash and its pickle are made of.
+pub fn to_json(value: &impl Serialize) -> PyResult<String> {
+    serde_json::to_string(value).map_err(|error| PyValueError::new_err(error.to_string()))
+}

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/**
+ * arpflux: which interface of a multi-homed Linux host answers ARP for which address, why, and how to make
+ * it exactly one.
+ *
+ * Written by `cargo xtask gen` from the sources of arpflux-c: do not edit.
+ *
+ * Conventions, which every function follows:
+ *
+ * - A function's name begins with the type that it is about. Inputs come before outputs, the error last.
+ * - What returns a pointer without `const` gives an object to the caller, who frees it with the function named
+ *   `TYPE_free` (texts: arpflux_string_free). What returns a pointer with `const` lends it: it lives as long
+ *   as the object that it was taken from, and is not freed. A borrowed record or text must not be used after that.
+ * - An owned handle that is NULL, already freed or of another type is answered with
+ *   ARPFLUX_CODE_INVALID_INPUT, or with the value that the getter names. Freeing such a handle does nothing.
+ * - On failure a function returns NULL or false and, if `err` is not NULL, sets `*err` to a new error, to be freed with
+ *   arpflux_error_free. What `*err` held before is overwritten and not freed. Outputs are written on success only,
+ *   and so is `*err` on failure only.
+ * - Texts are UTF-8 and end in NUL. Interface names are bytes, as the kernel has them. Numbers of interfaces are from 1 up.
+ * - Structs for options begin with `size`, which the caller sets to `sizeof` of the struct; later versions of the
+ *   library only add members at the end, and 0 always asks for the default.
+ * - All handles may be used from several threads at once. Snapshots, policies, plans and errors never change; calls on one
+ *   host wait for each other.
+ * - No function ends the process, lets a panic out, installs a signal handler or starts a thread; where one does
+ *   start a thread, its text says so.
+ */
+
+
+#ifndef ARPFLUX_H
+#define ARPFLUX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** The version of this header; arpflux_version() gives that of the library. */
+#define ARPFLUX_VERSION "0.1.0"
+/** The version as numbers: major, minor and patch. */
+#define ARPFLUX_VERSION_MAJOR 0
+/** See ARPFLUX_VERSION_MAJOR. */
+#define ARPFLUX_VERSION_MINOR 1
+/** See ARPFLUX_VERSION_MAJOR. */
+#define ARPFLUX_VERSION_PATCH 0
+
+
+/**
+ * The room that the longest address needs as text, its NUL included.
+ */
+#define ARPFLUX_IP_TEXT_SIZE 46
+
+/**
+ * What class of failure an error is. Numbers never change their meaning; later versions may add some.
+ */
+enum arpflux_code
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * No error.
+     */
+    ARPFLUX_CODE_OK = 0,
+    /**
+     * A value is malformed or out of range: an address, an interface name, an option.
+     */
+    ARPFLUX_CODE_INVALID_INPUT = 1,
+    /**
+     * A policy file is not valid.
+     */
+    ARPFLUX_CODE_INVALID_POLICY = 2,
+    /**
+     * A stored snapshot, receipt or journal cannot be read, or is of a version this build does not know.
+     */
+    ARPFLUX_CODE_INVALID_DATA = 3,
+    /**
+     * The policy asks for something that would not work on this host, and says why.
+     */
+    ARPFLUX_CODE_REFUSED = 4,
+    /**
+     * No such interface, namespace, file or entry.
+     */
+    ARPFLUX_CODE_NOT_FOUND = 20,
+    /**
+     * The interface, entry or value is no longer what it was when the plan was made.
+     */
+    ARPFLUX_CODE_CHANGED = 21,
+    /**
+     * The kernel has no such sysctl, or does not support the operation.
+     */
+    ARPFLUX_CODE_UNSUPPORTED = 22,
+    /**
+     * A capability is missing.
+     */
+    ARPFLUX_CODE_PERMISSION_DENIED = 23,
+    /**
+     * Another writer holds the lock of this namespace.
+     */
+    ARPFLUX_CODE_BUSY = 24,
+    /**
+     * Nothing came within the time allowed.
+     */
+    ARPFLUX_CODE_TIMED_OUT = 25,
+    /**
+     * The kernel's dumps kept being interrupted by changes.
+     */
+    ARPFLUX_CODE_RACED = 26,
+    /**
+     * Stopped by a signal or by the caller.
+     */
+    ARPFLUX_CODE_INTERRUPTED = 27,
+    /**
+     * Any other system call failure.
+     */
+    ARPFLUX_CODE_IO = 40,
+    /**
+     * Applying failed; everything already done was undone.
+     */
+    ARPFLUX_CODE_ROLLED_BACK = 41,
+    /**
+     * Applying failed and undoing failed too; the error lists what is left.
+     */
+    ARPFLUX_CODE_PARTLY_APPLIED = 42,
+    /**
+     * Verification found that the host is not as the policy says.
+     */
+    ARPFLUX_CODE_VERIFY_FAILED = 43,
+    /**
+     * A defect of arpflux: please report it.
+     */
+    ARPFLUX_CODE_INTERNAL = 60,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum arpflux_code arpflux_code;
+#else
+typedef uint32_t arpflux_code;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Which value of a sysctl decided.
+ */
+enum arpflux_value_source
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * `net.ipv4.conf.all`.
+     */
+    ARPFLUX_VALUE_SOURCE_ALL = 1,
+    /**
+     * The interface's own.
+     */
+    ARPFLUX_VALUE_SOURCE_INTERFACE = 2,
+    /**
+     * Both hold it.
+     */
+    ARPFLUX_VALUE_SOURCE_BOTH = 3,
+    /**
+     * The kernel has no such sysctl; the value is what it does without.
+     */
+    ARPFLUX_VALUE_SOURCE_ABSENT = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum arpflux_value_source arpflux_value_source;
+#else
+typedef uint32_t arpflux_value_source;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * An address of an interface, borrowed from a snapshot.
+ */
+typedef struct arpflux_address arpflux_address;
+
+/**
+ * What failed, on what, why, and what to do about it. Owned by the caller: free it with
+ * `arpflux_error_free`.
+ */
+typedef struct arpflux_error arpflux_error;
+
+/**
+ * An interface of a snapshot, borrowed from it.
+ */
+typedef struct arpflux_interface arpflux_interface;
+
+/**
+ * A proxy entry (`ip neigh add proxy`), borrowed from a snapshot.
+ */
+typedef struct arpflux_proxy arpflux_proxy;
+
+/**
+ * One network namespace at one moment. It never changes; free it with `arpflux_snapshot_free`.
+ * Records and texts taken from it are borrowed: they live as long as the snapshot does.
+ */
+typedef struct arpflux_snapshot arpflux_snapshot;
+
+/**
+ * An IPv4 or IPv6 address, by value.
+ */
+typedef struct {
+    /**
+     * 4 or 6; 0: no address.
+     */
+    uint8_t family;
+    /**
+     * The address in network byte order; an IPv4 address is in the first four bytes, the rest is 0.
+     */
+    uint8_t bytes[16];
+} arpflux_ip;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The stable number of the class of failure; `ARPFLUX_CODE_OK` for NULL.
+ */
+arpflux_code arpflux_error_code(const arpflux_error *error);
+
+/**
+ * The stable name of the class of failure, such as `"not_found"`. Borrowed from the error; NULL for NULL.
+ */
+const char *arpflux_error_name(const arpflux_error *error);
+
+/**
+ * What was attempted, such as `"add proxy entry"`, or an empty text. Borrowed from the error; NULL for NULL.
+ */
+const char *arpflux_error_operation(const arpflux_error *error);
+
+/**
+ * The object at fault (an interface, an address, a file), or an empty text. Borrowed from the error;
+ * NULL for NULL.
+ */
+const char *arpflux_error_object(const arpflux_error *error);
+
+/**
+ * The system's error number, or 0 if no system call failed.
+ */
+int arpflux_error_errno(const arpflux_error *error);
+
+/**
+ * What went wrong, without operation, object and hint. Borrowed from the error; NULL for NULL.
+ */
+const char *arpflux_error_message(const arpflux_error *error);
+
+/**
+ * What to do about it, or NULL where that is not known. Borrowed from the error.
+ */
+const char *arpflux_error_hint(const arpflux_error *error);
+
+/**
+ * All of it as one line for people. Borrowed from the error; NULL for NULL.
+ */
+const char *arpflux_error_text(const arpflux_error *error);
+
+/**
+ * The exit code that the command `arpflux` ends with for this failure: 1 the answer is bad, 2 usage or a
+ * bad file, 3 not permitted, 4 failed and restored, 5 failed and not fully restored; 0 for NULL.
+ */
+int arpflux_error_exit_code(const arpflux_error *error);
+
+/**
+ * Whether the same call may succeed if it is made again.
+ */
+bool arpflux_error_is_transient(const arpflux_error *error);
+
+/**
+ * Frees an error. NULL and errors already freed are left alone.
+ */
+void arpflux_error_free(arpflux_error *error);
+
+/**
+ * Reads an address such as `"192.168.18.101"` or `"fd00::1"`.
+ *
+ * Writes `*out` and returns true, or returns false and sets `*err`.
+ */
+bool arpflux_ip_parse(const char *text, arpflux_ip *out, arpflux_error **err);
+
+/**
+ * Writes an address as text, ending in NUL, into `buffer` of `size` bytes (`ARPFLUX_IP_TEXT_SIZE` is always
+ * enough). Returns its length without the NUL; 0, and nothing written besides an empty text, if it does not fit or is no address.
+ */
+size_t arpflux_ip_format(arpflux_ip address,
+                         char *buffer,
+                         size_t size);
+
+/**
+ * Reads a snapshot that `arpflux_snapshot_to_json` or `arpflux snapshot --json` wrote.
+ *
+ * Returns a snapshot to be freed with `arpflux_snapshot_free`, or NULL and sets `*err`
+ * (`ARPFLUX_CODE_INVALID_DATA`).
+ */
+arpflux_snapshot *arpflux_snapshot_from_json(const char *text, arpflux_error **err);
+
+/**
+ * The snapshot as one JSON object with `"schema": 1`.
+ *
+ * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
+ */
+char *arpflux_snapshot_to_json(const arpflux_snapshot *snapshot, arpflux_error **err);
+
+/**
+ * Whether two snapshots hold the same, everything compared. False if either is NULL.
+ */
+bool arpflux_snapshot_equal(const arpflux_snapshot *one, const arpflux_snapshot *other);
+
+/**
+ * The version of the JSON form that this library writes and reads.
+ */
+uint32_t arpflux_snapshot_schema(void);
+
+/**
+ * Frees a snapshot, and with it all that was borrowed from it. NULL and snapshots already freed are left alone.
+ */
+void arpflux_snapshot_free(arpflux_snapshot *snapshot);
+
+/**
+ * How many addresses of both families there are; 0 for NULL.
+ */
+size_t arpflux_snapshot_address_count(const arpflux_snapshot *snapshot);
+
+/**
+ * The address at a place, from 0, in the kernel's order. Borrowed from the snapshot; NULL beyond the last.
+ */
+const arpflux_address *arpflux_snapshot_address_at(const arpflux_snapshot *snapshot, size_t at);
+
+/**
+ * The host's own address; of family 0 for NULL.
+ */
+arpflux_ip arpflux_address_local(const arpflux_address *address);
+
+/**
+ * The other end of a point-to-point address; of family 0 if there is none.
+ */
+arpflux_ip arpflux_address_peer(const arpflux_address *address);
+
+/**
+ * The length of its prefix, in bits, from 0 to 32 or 128; 0 for NULL.
+ */
+uint8_t arpflux_address_prefix_len(const arpflux_address *address);
+
+/**
+ * The number of the interface that holds it; 0 for NULL.
+ */
+uint32_t arpflux_address_interface(const arpflux_address *address);
+
+/**
+ * How many interfaces there are; 0 for NULL.
+ */
+size_t arpflux_snapshot_interface_count(const arpflux_snapshot *snapshot);
+
+/**
+ * The interface at a place, from 0, in the order of their numbers. Borrowed from the snapshot; NULL beyond the last.
+ */
+const arpflux_interface *arpflux_snapshot_interface_at(const arpflux_snapshot *snapshot,
+                                                       size_t at);
+
+/**
+ * The interface of that name. Borrowed from the snapshot; NULL if there is none.
+ */
+const arpflux_interface *arpflux_snapshot_find_interface(const arpflux_snapshot *snapshot, const char *name);
+
+/**
+ * Its name. Borrowed; NULL for NULL. Interface names are bytes: they need not be UTF-8.
+ */
+const char *arpflux_interface_name(const arpflux_interface *interface);
+
+/**
+ * Its number; 0 for NULL.
+ */
+uint32_t arpflux_interface_index(const arpflux_interface *interface);
+
+/**
+ * What kind of virtual interface it is (`"veth"`, `"bridge"`, `"vlan"`). Borrowed; NULL for real ones.
+ */
+const char *arpflux_interface_kind(const arpflux_interface *interface);
+
+/**
+ * Its link-layer address as text, such as `"00:0c:29:b3:a2:54"`; empty if it has none. Borrowed; NULL for NULL.
+ */
+const char *arpflux_interface_mac(const arpflux_interface *interface);
+
+/**
+ * The bytes of its link-layer address. Sets `*length` (0 to 32; 6 for Ethernet) where `length` is not NULL.
+ * Borrowed; NULL if it has none.
+ */
+const uint8_t *arpflux_interface_mac_bytes(const arpflux_interface *interface, size_t *length);
+
+/**
+ * Its flags (`IFF_UP` and so on, see netdevice(7)); 0 for NULL.
+ */
+uint32_t arpflux_interface_flags(const arpflux_interface *interface);
+
+/**
+ * Its largest packet, in bytes; 0 for NULL.
+ */
+uint32_t arpflux_interface_mtu(const arpflux_interface *interface);
+
+/**
+ * The number of the bridge, bond or VRF that it is a port of; 0 if none.
+ */
+uint32_t arpflux_interface_master(const arpflux_interface *interface);
+
+/**
+ * Whether it has carrier.
+ */
+bool arpflux_interface_has_carrier(const arpflux_interface *interface);
+
+/**
+ * Whether the kernel handles ARP on it at all: up, not loopback, not `NOARP`.
+ */
+bool arpflux_interface_speaks_arp(const arpflux_interface *interface);
+
+/**
+ * The value of a sysctl below `net.ipv4.conf` (such as `"arp_ignore"`) that counts on an interface: that of `all`
+ * and the interface's own, combined as the kernel does.
+ *
+ * Writes `*value`, and `*source` where that is not NULL, and returns true; or returns false and sets `*err`.
+ */
+bool arpflux_snapshot_sysctl(const arpflux_snapshot *snapshot,
+                             const char *interface,
+                             const char *sysctl,
+                             int32_t *value,
+                             arpflux_value_source *source,
+                             arpflux_error **err);
+
+/**
+ * How many proxy entries of both families there are; 0 for NULL.
+ */
+size_t arpflux_snapshot_proxy_count(const arpflux_snapshot *snapshot);
+
+/**
+ * The proxy entry at a place, from 0, in the kernel's order. Borrowed from the snapshot; NULL beyond the last.
+ */
+const arpflux_proxy *arpflux_snapshot_proxy_at(const arpflux_snapshot *snapshot,
+                                               size_t at);
+
+/**
+ * The address answered for; of family 0 for NULL.
+ */
+arpflux_ip arpflux_proxy_address(const arpflux_proxy *proxy);
+
+/**
+ * The number of the interface it answers on; 0: on all.
+ */
+uint32_t arpflux_proxy_interface(const arpflux_proxy *proxy);
+
+/**
+ * Who added it (`RTPROT_*`); 0 unknown.
+ */
+uint8_t arpflux_proxy_protocol(const arpflux_proxy *proxy);
+
+/**
+ * Frees a text that arpflux returned as `char *`. NULL, and what is not such a text, is left alone.
+ */
+void arpflux_string_free(char *text);
+
+/**
+ * The version of the library that is linked, such as `"0.1.0"`. Static; do not free it.
+ * `ARPFLUX_VERSION` is that of the header.
+ */
+const char *arpflux_version(void);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* ARPFLUX_H */

@@ -1,0 +1,44 @@
+/* The smallest test harness that counts: TEST functions with CHECKs, one closing line. */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include <stdio.h>
+#include <string.h>
+
+static int checks_failed, tests_passed, tests_failed;
+
+#define CHECK(condition)                                                                     \
+    do {                                                                                     \
+        if (!(condition)) {                                                                  \
+            checks_failed++;                                                                 \
+            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);          \
+        }                                                                                    \
+    } while (0)
+
+/* A call that is expected to succeed: prints the error if there is one. */
+#define CHECK_OK(condition, err)                                                             \
+    do {                                                                                     \
+        if (!(condition)) {                                                                  \
+            checks_failed++;                                                                 \
+            fprintf(stderr, "%s:%d: failed: %s: %s\n", __FILE__, __LINE__, #condition,       \
+                    (err) ? arpflux_error_text(err) : "no error was set");                   \
+        }                                                                                    \
+    } while (0)
+
+static void run_test(const char *name, void (*test)(void))
+{
+    checks_failed = 0;
+    test();
+    if (checks_failed) tests_failed++; else tests_passed++;
+    printf("test %s ... %s\n", name, checks_failed ? "FAILED" : "ok");
+}
+
+#define RUN(test) run_test(#test, test)
+
+static int report(void)
+{
+    printf("test result: %d passed, %d failed\n", tests_passed, tests_failed);
+    return tests_failed || !tests_passed;
+}
+
+#endif
