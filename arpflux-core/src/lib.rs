@@ -24,6 +24,8 @@ pub mod snapshot;
 
 pub mod predict;
 
+pub mod proof;
+
 pub mod policy;
 
 pub mod plan;

@@ -1,0 +1,119 @@
+//! Why a claim does not hold.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
+
+use crate::predict::{ArpRequest, Verdict};
+use crate::snapshot::Snapshot;
+use crate::types::IfIndex;
+
+/// Something the kernel would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Evidence {
+    /// What becomes of a request; send it and see.
+    Request {
+        /// The request.
+        #[serde(serialize_with = "fields")]
+        request: ArpRequest,
+        /// What the kernel does with it.
+        verdict: Verdict,
+    },
+    /// By which interface a packet of the host leaves; `ip route get DESTINATION from SOURCE` shows it.
+    Packet {
+        /// Where it comes from.
+        source: Ipv4Addr,
+        /// Where it goes to.
+        destination: Ipv4Addr,
+        /// By which interface it leaves.
+        interface: IfIndex,
+    },
+}
+
+/// A concrete case against a claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Contradiction {
+    /// What is wrong, in one sentence.
+    pub sentence: String,
+    /// What the kernel would do; never empty. Two requests, where two interfaces answer for one address.
+    pub evidence: Vec<Evidence>,
+}
+
+impl Contradiction {
+    pub(super) fn new(snapshot: &Snapshot, evidence: Vec<Evidence>) -> Self {
+        let name = |index: IfIndex| snapshot.name_of(index);
+        let sentence = match evidence.as_slice() {
+            [
+                Evidence::Request { request: a, verdict: first },
+                Evidence::Request { request: b, verdict: second },
+            ] => {
+                format!(
+                    "two interfaces answer for {}: {} {} and {} {}",
+                    a.target,
+                    name(a.interface),
+                    Asked(a, first),
+                    name(b.interface),
+                    Asked(b, second),
+                )
+            }
+            [Evidence::Request { request, verdict }, ..] => {
+                let does = match verdict {
+                    Verdict::Answers { .. } => "answers",
+                    _ => "does not answer",
+                };
+                format!(
+                    "{} {does} for {} {}",
+                    name(request.interface),
+                    request.target,
+                    Asked(request, verdict)
+                )
+            }
+            [Evidence::Packet { source, destination, interface }, ..] => {
+                format!("a packet from {source} to {destination} leaves by {}", name(*interface))
+            }
+            [] => "nobody answers: no interface takes ARP requests".to_string(),
+        };
+        Self { sentence, evidence }
+    }
+}
+
+impl fmt::Display for Contradiction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+/// Who asked how, and why the verdict.
+struct Asked<'a>(&'a ArpRequest, &'a Verdict);
+
+impl fmt::Display for Asked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(request, verdict) = self;
+        if request.sender.is_unspecified() {
+            f.write_str("to a probe (sender 0.0.0.0)")?;
+        } else {
+            write!(f, "to {}", request.sender)?;
+        }
+        if request.unicast {
+            f.write_str(" (asked by unicast)")?;
+        }
+        match verdict {
+            Verdict::Answers { mac, via, .. } => write!(f, " with {mac}, {}", via.reason()),
+            Verdict::Silent { reason } => write!(f, ", {reason}"),
+            Verdict::Undetermined { missing } => write!(f, ", {missing}"),
+        }
+    }
+}
+
+/// The fields of a request, as `explain --stdin` takes them, with the interface by number.
+pub(super) fn fields<S: Serializer>(request: &ArpRequest, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut fields = serializer.serialize_struct("request", 4)?;
+    fields.serialize_field("interface", &request.interface)?;
+    fields.serialize_field("sender_ip", &request.sender)?;
+    fields.serialize_field("target_ip", &request.target)?;
+    fields.serialize_field("unicast", &request.unicast)?;
+    fields.end()
+}

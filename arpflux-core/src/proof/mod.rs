@@ -1,0 +1,44 @@
+//! Decides a claim about a snapshot for all 2^32 senders and all 2^32 targets, instead of sampling.
+//!
+//! ```
+//! use arpflux_core::proof::{Expectation, Proof, Prover};
+//! use arpflux_core::snapshot::Snapshot;
+//!
+//! let snapshot = Snapshot::default();
+//! let mut prover = Prover::new(&snapshot);
+//! // Nobody answers for anything in a namespace without interfaces, whoever asks.
+//! let claim = Expectation::ExactlyOne { target: "192.0.2.1".parse()?, among: Vec::new() };
+//! assert!(matches!(prover.prove(&claim), Proof::Refuted(_)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Why it is sound
+//! The model reads the two addresses of a request only through finitely many questions, listed in
+//! `space.rs`. Addresses with the same answers to all of them form a class; one request for each
+//! pair of classes stands for all requests between them. A request for the sender's own address is
+//! the one question that is about both at once, so it is evaluated for each class of targets besides.
+//! That representatives do stand for their classes is tested on random hosts and requests, and the
+//! model itself is compared with the running kernel.
+//!
+//! # What it costs
+//! With n prefixes, addresses, rules and proxy entries and i interfaces, splitting takes O(n log n + i n).
+//! Then c(senders) requests are evaluated for each class of targets that a claim is about, on each interface;
+//! results are kept, so that claims about addresses of one class cost one look-up each. Numbers of
+//! classes grow with the number of *different* routes, rules and sets of proxying interfaces, not with
+//! the number of entries.
+
+mod contradiction;
+mod expectation;
+mod layer;
+mod prover;
+mod space;
+mod split;
+
+pub use contradiction::{Contradiction, Evidence};
+pub use expectation::Expectation;
+pub use prover::{Proof, Prover};
+pub(crate) use space::{Space, View};
+use split::Members;
+
+#[cfg(test)]
+mod tests;

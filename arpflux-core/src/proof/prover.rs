@@ -1,0 +1,490 @@
+//! Evaluates one request for each pair of classes, and decides claims from the answers.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::rc::Rc;
+
+use serde::Serialize;
+
+use super::contradiction::{Contradiction, Evidence};
+use super::expectation::{Expectation, listeners};
+use super::{Members, Space, View};
+use crate::predict::{ArpRequest, MissingSet, Model, Outgoing, Verdict};
+use crate::snapshot::{Interface, Snapshot};
+use crate::types::{IfIndex, IpNet, Ipv4Net};
+
+/// What became of a claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "proof", rename_all = "snake_case")]
+pub enum Proof {
+    /// It holds for all senders and all targets it is about.
+    Proved {
+        /// How many requests (or packets) stood for all of them.
+        cases: u64,
+    },
+    /// It does not hold, and this is a case.
+    Refuted(Contradiction),
+    /// It cannot be decided: nothing known speaks against it, but some case cannot be told.
+    Undetermined {
+        /// What is missing.
+        missing: MissingSet,
+        /// A request that cannot be told.
+        #[serde(serialize_with = "super::contradiction::fields")]
+        request: ArpRequest,
+    },
+}
+
+impl Proof {
+    /// Whether the claim holds; `None` if that cannot be told.
+    #[must_use]
+    pub const fn holds(&self) -> Option<bool> {
+        match self {
+            Self::Proved { .. } => Some(true),
+            Self::Refuted(_) => Some(false),
+            Self::Undetermined { .. } => None,
+        }
+    }
+}
+
+/// Decides claims about one snapshot. What was evaluated for one claim serves the next ones.
+#[derive(Debug)]
+pub struct Prover<'s> {
+    model: Model<'s>,
+    space: Space,
+    views: HashMap<IfIndex, Rc<View>>,
+    rows: HashMap<(IfIndex, u32), Rc<Row>>,
+    listeners: Vec<IfIndex>,
+}
+
+/// How the classes of senders fare that ask one interface for one class of targets.
+#[derive(Debug, Default)]
+struct Row {
+    /// By class of senders: what becomes of a request, sent to all and to the interface alone.
+    fates: Vec<[Fate; 2]>,
+    /// What becomes of a request for the sender's own address.
+    own: [Fate; 2],
+    /// Whether anybody gets an answer, as a class of senders.
+    answered: Option<Asker>,
+    /// Somebody of whom it cannot be told.
+    open: Option<Asker>,
+    /// The interface that answers: the master of a port.
+    answers_as: Option<IfIndex>,
+    cases: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Fate {
+    /// There is no such request: the only sender of the class is the target.
+    #[default]
+    Impossible,
+    Silent,
+    Answered,
+    Open,
+}
+
+/// One class of senders, or the target itself.
+#[derive(Debug, Clone, Copy)]
+struct Asker {
+    class: Option<u32>,
+    unicast: bool,
+}
+
+impl<'s> Prover<'s> {
+    /// Splits both address spaces at every boundary that the model can tell.
+    #[must_use]
+    pub fn new(snapshot: &'s Snapshot) -> Self {
+        Self {
+            model: Model::new(snapshot),
+            space: Space::new(&[snapshot]),
+            views: HashMap::new(),
+            rows: HashMap::new(),
+            listeners: listeners(snapshot),
+        }
+    }
+
+    /// The model that decides single requests.
+    #[must_use]
+    pub const fn model(&self) -> &Model<'s> {
+        &self.model
+    }
+
+    /// Decides one claim.
+    #[must_use]
+    pub fn prove(&mut self, claim: &Expectation) -> Proof {
+        match claim {
+            Expectation::ExactlyOne { target, among } => self.exactly_one(*target, among),
+            Expectation::NothingBut { interface, target, among } => {
+                let others = self.among(among);
+                let owner = self.answers_as(*interface);
+                let others: Vec<IfIndex> =
+                    others.into_iter().filter(|other| self.answers_as(*other) != owner).collect();
+                self.all(others.into_iter().map(|other| (other, *target)))
+            }
+            Expectation::Never { interface, target } => self.all([(*interface, *target)]),
+            Expectation::Answers { interface, target } => self.answers(*interface, *target),
+            Expectation::LeavesBy { source, interface, among } => self.leaves_by(*source, *interface, among),
+        }
+    }
+
+    /// The requests to `interface` that stand for all of them: one for each pair of a class of senders and
+    /// one of targets, to all and by unicast, and one for each class of targets that asks for itself.
+    pub fn representatives(&mut self, interface: IfIndex) -> Vec<ArpRequest> {
+        let view = self.view(interface);
+        let mut requests = Vec::new();
+        for target in &view.targets.members {
+            for sender in &view.senders.members {
+                if let Some((sender, target)) = apart(*sender, *target) {
+                    requests.extend(both_ways(interface, sender, target));
+                }
+            }
+            requests.extend(both_ways(interface, target.first, target.first));
+        }
+        requests
+    }
+
+    /// The request that stands for `request`: one of [`Prover::representatives`].
+    #[must_use]
+    pub fn representative(&mut self, request: &ArpRequest) -> ArpRequest {
+        let view = self.view(request.interface);
+        let target = view.targets.members[view.targets.class_of(request.target)];
+        let sender = view.senders.members[view.senders.class_of(request.sender)];
+        let pair = if request.sender == request.target {
+            Some((target.first, target.first))
+        } else {
+            apart(sender, target)
+        };
+        let (sender, target) = pair.unwrap_or((request.sender.into(), request.target.into()));
+        ArpRequest { sender: sender.into(), target: target.into(), ..*request }
+    }
+
+    fn among(&self, among: &[IfIndex]) -> Vec<IfIndex> {
+        if among.is_empty() { self.listeners.clone() } else { among.to_vec() }
+    }
+
+    /// What may answer in an interface's place: bridges and bonds above it, a macvlan in mode passthru.
+    fn masters(&self, interface: IfIndex) -> Vec<IfIndex> {
+        let passthru = |other: &&Interface| other.macvlan_mode == Some(8) && other.link == Some(interface);
+        let mut masters: Vec<IfIndex> =
+            self.model.snapshot().interfaces.iter().filter(passthru).map(|other| other.index).collect();
+        let mut at = interface;
+        while let Some(master) = self.model.snapshot().interface(at).and_then(|interface| interface.master) {
+            if master == interface || masters.contains(&master) {
+                break;
+            }
+            masters.push(master);
+            at = master;
+        }
+        masters
+    }
+
+    /// The bridge or bond on top, where the interface is a port; VRFs leave their ports alone.
+    fn answers_as(&self, interface: IfIndex) -> IfIndex {
+        let takes_over = |index: &IfIndex| {
+            self.model
+                .snapshot()
+                .interface(*index)
+                .is_some_and(|master| matches!(master.kind.as_deref(), Some("bridge" | "bond" | "team")))
+        };
+        self.masters(interface).into_iter().take_while(takes_over).last().unwrap_or(interface)
+    }
+
+    fn view(&mut self, interface: IfIndex) -> Rc<View> {
+        if let Some(view) = self.views.get(&interface) {
+            return Rc::clone(view);
+        }
+        let view = Rc::new(self.space.view(interface, &self.masters(interface)));
+        self.views.insert(interface, Rc::clone(&view));
+        view
+    }
+
+    fn row(&mut self, interface: IfIndex, class: u32) -> Rc<Row> {
+        if let Some(row) = self.rows.get(&(interface, class)) {
+            return Rc::clone(row);
+        }
+        let view = self.view(interface);
+        let target = view.targets.members[class as usize];
+        let mut row = Row { fates: Vec::with_capacity(view.senders.classes()), ..Row::default() };
+        for (sender_class, sender) in (0..).zip(&view.senders.members) {
+            let fates = match apart(*sender, target) {
+                Some((sender, target)) => {
+                    row.ask(&self.model, Some(sender_class), both_ways(interface, sender, target))
+                }
+                None => [Fate::Impossible; 2],
+            };
+            row.fates.push(fates);
+        }
+        row.own = row.ask(&self.model, None, both_ways(interface, target.first, target.first));
+        let row = Rc::new(row);
+        self.rows.insert((interface, class), Rc::clone(&row));
+        row
+    }
+
+    /// Whether nobody gets an answer from any of these interfaces for these addresses.
+    fn all(&mut self, silent: impl IntoIterator<Item = (IfIndex, Ipv4Net)>) -> Proof {
+        let mut cases = 0;
+        let mut open = None;
+        for (interface, targets) in silent {
+            let view = self.view(interface);
+            let (first, last) = (u32::from(targets.network()), u32::from(targets.broadcast()));
+            let (from, to) = (view.targets.interval(first), view.targets.interval(last));
+            let mut latest = None;
+            for interval in from..=to {
+                let class = view.targets.of[interval];
+                if latest.replace(class) == Some(class) {
+                    continue;
+                }
+                let row = self.row(interface, class);
+                let target = view.targets.starts[interval].max(first);
+                if let Some(asker) = row.answered {
+                    let evidence = self.evidence(&view, interface, target, asker);
+                    return self.refuted(vec![evidence]);
+                }
+                cases += row.cases;
+                open = open.or(row.open.map(|asker| (interface, target, asker)));
+            }
+        }
+        match open {
+            None => Proof::Proved { cases },
+            Some((interface, target, asker)) => self.undetermined(interface, target, asker),
+        }
+    }
+
+    fn exactly_one(&mut self, target: Ipv4Addr, among: &[IfIndex]) -> Proof {
+        let number = u32::from(target);
+        let mut answering: Option<(IfIndex, Rc<View>, Asker, Rc<Row>)> = None;
+        let mut open = None;
+        let mut cases = 0;
+        let mut owner = None;
+        for interface in self.among(among) {
+            let view = self.view(interface);
+            let row = self.row(interface, view.targets.class_of(target) as u32);
+            cases += row.cases;
+            if let Some(asker) = row.answered {
+                match &answering {
+                    Some((other, its_view, its_asker, its_row)) if its_row.answers_as != row.answers_as => {
+                        // The same sender twice, where one gets both answers.
+                        let both = shared_asker(&view, &row, its_view, its_row, number);
+                        let (a, b) = match both {
+                            Some((sender, unicast)) => (
+                                self.asked(*other, sender, number, unicast),
+                                self.asked(interface, sender, number, unicast),
+                            ),
+                            None => (
+                                self.evidence(its_view, *other, number, *its_asker),
+                                self.evidence(&view, interface, number, asker),
+                            ),
+                        };
+                        return self.refuted(vec![a, b]);
+                    }
+                    Some(_) => {}
+                    None => answering = Some((interface, Rc::clone(&view), asker, Rc::clone(&row))),
+                }
+                if row.answers_as == Some(interface) {
+                    owner = Some(interface);
+                }
+            } else {
+                open = open.or(row.open.map(|asker| (interface, number, asker)));
+            }
+        }
+        let Some((first, ..)) = answering else {
+            if let Some((interface, target, asker)) = open {
+                return self.undetermined(interface, target, asker);
+            }
+            let evidence = self.among(among).first().map(|interface| {
+                let sender = self.somebody(*interface, number);
+                self.asked(*interface, sender, number, false)
+            });
+            return self.refuted(evidence.into_iter().collect());
+        };
+        match self.answers(owner.unwrap_or(first), target) {
+            Proof::Proved { .. } => match open {
+                None => Proof::Proved { cases },
+                Some((interface, target, asker)) => self.undetermined(interface, target, asker),
+            },
+            other => other,
+        }
+    }
+
+    fn answers(&mut self, interface: IfIndex, target: Ipv4Addr) -> Proof {
+        let number = u32::from(target);
+        let view = self.view(interface);
+        let row = self.row(interface, view.targets.class_of(target) as u32);
+        let mut asked = 0;
+        let mut open = None;
+        for (class, sender) in self.neighbours(interface, &view, target) {
+            if sender == number {
+                continue;
+            }
+            asked += 1;
+            for (unicast, fate) in [false, true].into_iter().zip(row.fates[class as usize]) {
+                match fate {
+                    Fate::Answered => {}
+                    Fate::Open => open = Some(Asker { class: Some(class), unicast }),
+                    Fate::Silent | Fate::Impossible => {
+                        let evidence = self.asked(interface, sender, number, unicast);
+                        return self.refuted(vec![evidence]);
+                    }
+                }
+            }
+        }
+        if asked == 0 && row.answered.is_none() {
+            if let Some(asker) = row.open {
+                return self.undetermined(interface, number, asker);
+            }
+            let sender = self.somebody(interface, number);
+            let evidence = self.asked(interface, sender, number, false);
+            return self.refuted(vec![evidence]);
+        }
+        match open {
+            None => Proof::Proved { cases: row.cases },
+            Some(asker) => self.undetermined(interface, number, asker),
+        }
+    }
+
+    /// The classes of senders that would ask an interface for `target`, each with an example: its
+    /// neighbours in the subnets around the target or, where none is, in any. No class comes twice.
+    fn neighbours(&self, interface: IfIndex, view: &View, target: Ipv4Addr) -> Vec<(u32, u32)> {
+        let addresses = self.model.snapshot().addresses_of(interface);
+        let subnets: Vec<Ipv4Net> = addresses
+            .filter_map(|address| match address.subnet() {
+                IpNet::V4(subnet) => Some(subnet),
+                IpNet::V6(_) => None,
+            })
+            .collect();
+        let around = subnets.iter().any(|subnet| subnet.contains(&target));
+        let mut seen = vec![false; view.senders.classes()];
+        let mut found = Vec::new();
+        for subnet in subnets {
+            if around && !subnet.contains(&target) {
+                continue;
+            }
+            for (interval, example) in self.space.neighbours(subnet) {
+                let class = view.senders.of[interval];
+                if !std::mem::replace(&mut seen[class as usize], true) {
+                    found.push((class, example));
+                }
+            }
+        }
+        found
+    }
+
+    /// A sender that may well ask `interface`, for an example of silence.
+    fn somebody(&mut self, interface: IfIndex, target: u32) -> u32 {
+        let view = self.view(interface);
+        let neighbours = self.neighbours(interface, &view, target.into());
+        let other = neighbours.into_iter().map(|(_, example)| example).find(|example| *example != target);
+        // Of a documentation range (RFC 5737): nobody's.
+        other.unwrap_or(u32::from(Ipv4Addr::new(192, 0, 2, 1)))
+    }
+
+    fn leaves_by(&self, source: Ipv4Addr, interface: IfIndex, among: &[IfIndex]) -> Proof {
+        let among = self.among(among);
+        let mut cases = 0;
+        let mut open = None;
+        for destination in self.space.destinations() {
+            cases += 1;
+            let out = match self.model.outgoing(destination, Some(source), None) {
+                Outgoing::Asks { interface, .. } | Outgoing::NoRequest { interface, .. } => interface,
+                Outgoing::Unreachable => continue,
+                Outgoing::Undetermined { missing } => {
+                    let request = ArpRequest::broadcast(interface, source, destination);
+                    open = open.or(Some(Proof::Undetermined { missing, request }));
+                    continue;
+                }
+            };
+            if out != interface && among.contains(&out) {
+                return self.refuted(vec![Evidence::Packet { source, destination, interface: out }]);
+            }
+        }
+        open.unwrap_or(Proof::Proved { cases })
+    }
+
+    fn refuted(&self, evidence: Vec<Evidence>) -> Proof {
+        Proof::Refuted(Contradiction::new(self.model.snapshot(), evidence))
+    }
+
+    fn undetermined(&mut self, interface: IfIndex, target: u32, asker: Asker) -> Proof {
+        let view = self.view(interface);
+        match self.evidence(&view, interface, target, asker) {
+            Evidence::Request { request, verdict: Verdict::Undetermined { missing } } => {
+                Proof::Undetermined { missing, request }
+            }
+            other => self.refuted(vec![other]),
+        }
+    }
+
+    /// The request of `asker` for `target` itself, which is of the class that was evaluated.
+    fn evidence(&self, view: &View, interface: IfIndex, target: u32, asker: Asker) -> Evidence {
+        let sender = asker
+            .class
+            .and_then(|class| view.senders.members[class as usize].except(target))
+            .unwrap_or(target);
+        self.asked(interface, sender, target, asker.unicast)
+    }
+
+    fn asked(&self, interface: IfIndex, sender: u32, target: u32, unicast: bool) -> Evidence {
+        let request =
+            ArpRequest { unicast, ..ArpRequest::broadcast(interface, sender.into(), target.into()) };
+        Evidence::Request { request, verdict: self.model.reply(&request) }
+    }
+}
+
+impl Row {
+    fn ask(&mut self, model: &Model<'_>, class: Option<u32>, requests: [ArpRequest; 2]) -> [Fate; 2] {
+        requests.map(|request| {
+            self.cases += 1;
+            let asker = Asker { class, unicast: request.unicast };
+            match model.reply(&request) {
+                Verdict::Silent { .. } => Fate::Silent,
+                Verdict::Answers { interface, .. } => {
+                    self.answers_as = Some(interface);
+                    self.answered = self.answered.or(Some(asker));
+                    Fate::Answered
+                }
+                Verdict::Undetermined { .. } => {
+                    self.open = self.open.or(Some(asker));
+                    Fate::Open
+                }
+            }
+        })
+    }
+}
+
+/// A sender that gets an answer on both interfaces, the likeliest first: a neighbour rather than a probe.
+fn shared_asker(a: &View, row_a: &Row, b: &View, row_b: &Row, target: u32) -> Option<(u32, bool)> {
+    let mut intervals: Vec<usize> = (0..a.senders.starts.len()).collect();
+    // Private ranges before the rest of the world, and that before 0/8.
+    intervals.sort_by_key(|&i| {
+        let address = Ipv4Addr::from(a.senders.starts[i]);
+        (!address.is_private(), address.octets()[0] == 0, address.is_multicast())
+    });
+    for interval in intervals {
+        let (class_a, class_b) = (a.senders.of[interval] as usize, b.senders.of[interval] as usize);
+        for (way, unicast) in [false, true].into_iter().enumerate() {
+            let (first, last) = (a.senders.starts[interval], a.senders.last(interval));
+            let sender = if first == target { (last > first).then_some(last) } else { Some(first) };
+            if let Some(sender) = sender
+                && row_a.fates[class_a][way] == Fate::Answered
+                && row_b.fates[class_b][way] == Fate::Answered
+            {
+                return Some((sender, unicast));
+            }
+        }
+    }
+    None
+}
+
+/// A sender of one class and a target of the other that differ.
+fn apart(sender: Members, target: Members) -> Option<(u32, u32)> {
+    match sender.except(target.first) {
+        Some(sender) => Some((sender, target.first)),
+        None => target.other.map(|target| (sender.first, target)),
+    }
+}
+
+fn both_ways(interface: IfIndex, sender: u32, target: u32) -> [ArpRequest; 2] {
+    [false, true].map(|unicast| ArpRequest {
+        unicast,
+        ..ArpRequest::broadcast(interface, sender.into(), target.into())
+    })
+}
