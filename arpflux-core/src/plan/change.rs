@@ -134,4 +134,20 @@ impl Change {
             Self::Route { edit, route } => Self::Route { edit: edit.inverse(), route },
         }
     }
+
+    /// The interface that the change is about, if it is one.
+    #[must_use]
+    pub fn interface(&self) -> Option<IfIndex> {
+        match self {
+            Self::Sysctl { scope, .. } | Self::Ipv6Sysctl { scope, .. } | Self::ProxyDelay { scope, .. } => {
+                match scope {
+                    SysctlScope::Interface { index, .. } => Some(*index),
+                    SysctlScope::All | SysctlScope::Default => None,
+                }
+            }
+            Self::Proxy { entry, .. } => entry.interface,
+            Self::Route { route, .. } => route.next_hops.first().and_then(|hop| hop.interface),
+            Self::Rule { .. } => None,
+        }
+    }
 }

@@ -1,15 +1,55 @@
 //! What has to change so that a policy holds: ordered, typed, with its exact inverse.
+//!
+//! # The order of changes
+//! At every moment on the way each address that was answered before, and shall be afterwards, is
+//! answered. A MAC that is wrong for a millisecond longer does less harm than silence, so what adds an
+//! answer comes before what takes one away:
+//!
+//! 1. `proxy_delay`, `proxy_ndp`, `forwarding`: they only make proxy entries answer.
+//! 2. Routes of our own tables. No rule leads there yet. Where one takes the place of another of the
+//!    same prefix and metric, the old one goes immediately before it.
+//! 3. Proxy entries on the right interfaces. This comes before the rules: with `rp_filter=1` a rule for
+//!    the address silences the other interfaces at once, and the right one must be ready.
+//! 4. The rule for host routes, then the rules for sources: without the first, packets between the
+//!    host and its containers would leave by a wire.
+//! 5. Rules of ours that are no longer wanted, in the opposite order.
+//! 6. `arp_announce`, so that requests of the host no longer teach peers the wrong MAC; then
+//!    `arp_ignore` or `arp_filter`, first where an interface was silent about its own addresses, then
+//!    where it answers for those of others. With `rp_filter=1` or `arp_filter=1` an interface answers
+//!    for its own addresses only once the rules stand, so this comes after them.
+//! 7. Proxy entries on the wrong interfaces go.
+//! 8. Routes of ours that no rule leads to any more go.
+//!
+//! Announcements follow when all of it is done. [`Plan::inverse`] is the same list backwards, and
+//! passes through the same states.
 
+mod announce;
 mod change;
+pub(crate) mod desired;
 mod effect;
+mod egress;
+mod foreign;
+mod interfaces;
+mod order;
+mod proxies;
+mod rivals;
+mod strategy;
+mod view;
+
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 pub use change::{Change, Edit, SysctlScope};
+pub use egress::{RULE_PRIORITY, TABLE_BASE};
 
-use crate::snapshot::NetnsIdentity;
+use self::view::View;
+use crate::error::Result;
+use crate::policy::Policy;
+use crate::snapshot::{NetnsIdentity, Snapshot};
 use crate::types::{IfIndex, IfName, Mac};
 
 /// The `RTPROT_*` number that arpflux marks its own routes, rules and proxy entries with.
@@ -72,5 +112,44 @@ impl Plan {
             changes: self.changes.iter().rev().map(Change::inverse).collect(),
             announcements: Vec::new(),
         }
+    }
+}
+
+impl Policy {
+    /// What has to change on the host that `snapshot` shows so that this policy holds. Pure: it needs
+    /// no privileges and works on a stored snapshot. On a host where the policy holds already, the plan
+    /// is empty.
+    ///
+    /// Nothing is written to `net.ipv4.conf.all` or `default`, no rule, route or entry of others is
+    /// touched but the proxy entries that the policy forbids.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::InvalidPolicy`] as [`Policy::check`]; [`crate::ErrorKind::NotFound`] if an
+    /// interface is not there; [`crate::ErrorKind::Refused`] if the policy would not work on this host,
+    /// or would leave an address without an answer; [`crate::ErrorKind::Unsupported`] if an interface has
+    /// no such sysctl. Each says what to do instead.
+    pub fn plan(&self, snapshot: &Snapshot) -> Result<Plan> {
+        let desired = desired::desired(self, snapshot)?;
+        let changes = order::changes(&desired, snapshot)?;
+        let view = View::new(snapshot);
+        let announcements = match self.host.announce {
+            true => announce::announcements(&desired, &view, &changes),
+            false => Vec::new(),
+        };
+        let mut touched: Vec<IfIndex> = desired.interfaces.clone();
+        touched.extend(changes.iter().filter_map(Change::interface));
+        touched.sort_unstable();
+        touched.dedup();
+        let identity = |index: &IfIndex| {
+            let interface = snapshot.interface(*index)?;
+            Some(InterfaceIdentity { index: *index, name: interface.name, mac: interface.mac })
+        };
+        Ok(Plan {
+            netns: snapshot.netns.clone(),
+            interfaces: touched.iter().filter_map(identity).collect(),
+            decisions: desired.decisions,
+            changes,
+            announcements,
+        })
     }
 }

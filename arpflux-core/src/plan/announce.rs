@@ -1,0 +1,53 @@
+//! Who is announced after the changes: addresses whose answering changed, by their owner only.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use super::change::{Change, SysctlScope};
+use super::desired::Desired;
+use super::{Announcement, View};
+use crate::snapshot::Interface;
+use crate::sysctl::Sysctl;
+use crate::types::IfIndex;
+
+/// The announcements that follow `changes`.
+pub(super) fn announcements(desired: &Desired, view: &View<'_>, changes: &[Change]) -> Vec<Announcement> {
+    let mut touched: HashSet<IpAddr> = HashSet::new();
+    let mut opened: HashSet<IfIndex> = HashSet::new();
+    let mut host = false;
+    for change in changes {
+        match change {
+            Change::Proxy { entry, .. } => {
+                touched.insert(entry.address);
+            }
+            Change::Sysctl {
+                sysctl: Sysctl::Forwarding,
+                scope: SysctlScope::Interface { index, .. },
+                ..
+            } => {
+                opened.insert(*index);
+            }
+            // Peers may have the wrong MAC from an answer of another interface, or from a request that
+            // carried the address from there.
+            Change::Sysctl {
+                sysctl: Sysctl::ArpIgnore | Sysctl::ArpFilter | Sysctl::ArpAnnounce, ..
+            } => {
+                host = true;
+            }
+            // The other stage of a rule: with strict source validation it moves answers.
+            Change::Rule { rule, .. } => {
+                touched.extend(rule.source.map(|source| source.addr()));
+            }
+            _ => {}
+        }
+    }
+    let up = |index: IfIndex| view.snapshot.interface(index).is_some_and(Interface::speaks_arp);
+    let own = desired.host_addresses.iter().filter(|(address, _)| host || touched.contains(address));
+    let proxied = desired.proxied.iter().filter(|(address, index)| {
+        touched.contains(address) || (address.is_ipv4() && opened.contains(index))
+    });
+    own.chain(proxied)
+        .filter(|(_, index)| up(*index))
+        .map(|(address, interface)| Announcement { interface: *interface, address: *address })
+        .collect()
+}

@@ -1,0 +1,157 @@
+//! Everything a policy wants of one host, in the kernel's own terms: what `plan` brings about and
+//! `verify` looks for.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use super::PROTOCOL;
+use super::egress::{self, Egress, Source};
+use super::interfaces::{self, Managed};
+use super::proxies;
+use super::rivals::Rivals;
+use super::strategy;
+use super::view::{Family, View};
+use crate::error::Result;
+use crate::policy::{self, Policy};
+use crate::snapshot::{NextHop, NextHopFlags, ProxyEntry, Route, Rule, Snapshot};
+use crate::sysctl::{Ipv6Sysctl, Sysctl};
+use crate::types::IfIndex;
+
+/// A value that `net.ipv4.conf.INTERFACE` shall have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WantedSysctl {
+    pub interface: IfIndex,
+    pub sysctl: Sysctl,
+    pub value: i32,
+}
+
+/// A value that `net.ipv6.conf.INTERFACE` shall have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WantedIpv6Sysctl {
+    pub interface: IfIndex,
+    pub sysctl: Ipv6Sysctl,
+    pub value: i32,
+}
+
+/// What a policy wants of one host.
+#[derive(Debug, Default)]
+pub(crate) struct Desired {
+    /// The interfaces that the policy is about.
+    pub interfaces: Vec<IfIndex>,
+    /// The host's own addresses on them, and whose they are.
+    pub host_addresses: Vec<(IpAddr, IfIndex)>,
+    /// The proxied addresses, and who answers for them.
+    pub proxied: Vec<(IpAddr, IfIndex)>,
+    pub sysctls: Vec<WantedSysctl>,
+    pub ipv6_sysctls: Vec<WantedIpv6Sysctl>,
+    /// `proxy_delay` of interfaces, in ms.
+    pub proxy_delays: Vec<(IfIndex, u64)>,
+    pub proxies: Vec<ProxyEntry>,
+    /// Entries that are there and shall not be.
+    pub unwanted_proxies: Vec<ProxyEntry>,
+    pub rules: Vec<Rule>,
+    /// Rules of ours that are there and shall not be.
+    pub unwanted_rules: Vec<Rule>,
+    pub routes: Vec<Route>,
+    /// Routes of ours that are there and shall not be.
+    pub unwanted_routes: Vec<Route>,
+    /// What was chosen, and why.
+    pub decisions: Vec<String>,
+}
+
+/// What `policy` wants of the host that `snapshot` shows.
+///
+/// # Errors
+/// As [`Policy::plan`].
+pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
+    policy.check()?;
+    let view = View::new(snapshot);
+    let managed = interfaces::resolve(policy, &view)?;
+    let mut decisions = Vec::new();
+    if policy.host.interfaces.is_none() && !managed.host.is_empty() {
+        decisions.push(format!(
+            "interfaces: {}, as the policy names none and these speak ARP and hold an IPv4 address",
+            view.names(managed.host.iter().map(|interface| interface.index)),
+        ));
+    }
+    let v4 = Rivals::new(&view, Family::V4, &managed.named);
+    let proxied = proxies::sources(policy, &managed);
+    let host_addresses = host_addresses(&view, &managed);
+    let egress = sources_of_v4(&host_addresses, &proxied);
+    let make = policy.host.egress == policy::Egress::SourceRouted;
+    let before = decisions.len();
+    let egress_v4 = egress::plan(&view, Family::V4, &v4, &egress, make, &mut decisions)?;
+    let egress_v6 = if proxied.iter().any(|source| source.address.is_ipv6()) {
+        let v6 = Rivals::new(&view, Family::V6, &managed.named);
+        let sources: Vec<Source> =
+            proxied.iter().copied().filter(|source| source.address.is_ipv6()).collect();
+        egress::plan(&view, Family::V6, &v6, &sources, make, &mut decisions)?
+    } else {
+        Egress::default()
+    };
+    if make && decisions.len() == before {
+        decisions.push(
+            "source routing: not needed, as no two interfaces share a subnet or have gateways to the same \
+             places: each source leaves by its own interface already"
+                .into(),
+        );
+    }
+    let mut sysctls = strategy::plan(policy, &view, &managed, &v4, &egress_v4, &mut decisions)?;
+    let proxies = proxies::plan(policy, &view, &managed, &proxied, &v4, &egress_v4, &mut decisions)?;
+    sysctls.extend(proxies.sysctls);
+
+    let mut routes = egress_v4.routes;
+    routes.extend(egress_v6.routes);
+    let mut rules = egress_v4.rules;
+    rules.extend(egress_v6.rules);
+    let wanted_rules: HashSet<&Rule> = rules.iter().collect();
+    let unwanted_rules = snapshot
+        .rules
+        .iter()
+        .filter(|rule| rule.protocol == PROTOCOL && !wanted_rules.contains(rule))
+        .cloned()
+        .collect();
+    let wanted_routes: HashSet<Route> = routes.iter().map(settled).collect();
+    let unwanted_routes = snapshot
+        .routes
+        .iter()
+        .filter(|route| route.protocol == PROTOCOL && !wanted_routes.contains(&settled(route)))
+        .cloned()
+        .collect();
+    let pair = |source: &Source| (source.address, source.interface);
+    Ok(Desired {
+        interfaces: managed.all().map(|interface| interface.index).collect(),
+        host_addresses: host_addresses.iter().map(pair).collect(),
+        proxied: proxied.iter().map(pair).collect(),
+        sysctls,
+        ipv6_sysctls: proxies.ipv6_sysctls,
+        proxy_delays: proxies.delays,
+        proxies: proxies.wanted,
+        unwanted_proxies: proxies.unwanted,
+        rules,
+        unwanted_rules,
+        routes,
+        unwanted_routes,
+        decisions,
+    })
+}
+
+fn host_addresses(view: &View<'_>, managed: &Managed<'_>) -> Vec<Source> {
+    let of = |interface: IfIndex| {
+        view.addresses(interface).map(move |address| Source { address: address.local, interface })
+    };
+    managed.host.iter().flat_map(|interface| of(interface.index)).collect()
+}
+
+fn sources_of_v4(host: &[Source], proxied: &[Source]) -> Vec<Source> {
+    host.iter().chain(proxied).copied().filter(|source| source.address.is_ipv4()).collect()
+}
+
+/// A route without what the kernel adds by itself: the state of its next hops.
+pub(crate) fn settled(route: &Route) -> Route {
+    let mut route = route.clone();
+    for NextHop { flags, .. } in &mut route.next_hops {
+        *flags &= NextHopFlags::ONLINK;
+    }
+    route
+}

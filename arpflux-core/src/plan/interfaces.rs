@@ -1,0 +1,102 @@
+//! Which interfaces a policy is about.
+
+use std::collections::{HashMap, HashSet};
+
+use super::view::{View, listed};
+use crate::error::{Error, ErrorKind, Result};
+use crate::policy::Policy;
+use crate::policy::nearest::nearest;
+use crate::snapshot::{Interface, InterfaceFlags};
+use crate::types::{IfIndex, IfName};
+
+/// The interfaces of a policy, resolved.
+#[derive(Debug)]
+pub(super) struct Managed<'s> {
+    /// Those that `[host]` is about, in the policy's order, else by number.
+    pub host: Vec<&'s Interface>,
+    /// Those that `[[proxy]]` names.
+    pub by_name: HashMap<IfName, &'s Interface>,
+    /// Those that the policy names, rather than taking all.
+    pub named: HashSet<IfIndex>,
+}
+
+impl<'s> Managed<'s> {
+    /// All of them, each once.
+    pub(super) fn all(&self) -> impl Iterator<Item = &'s Interface> + '_ {
+        let host: HashSet<IfIndex> = self.host.iter().map(|interface| interface.index).collect();
+        let mut others: Vec<_> =
+            self.by_name.values().copied().filter(|interface| !host.contains(&interface.index)).collect();
+        others.sort_by_key(|interface| interface.index);
+        self.host.iter().copied().chain(others)
+    }
+}
+
+/// Resolves the interfaces of a policy.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] for one that is not there, [`ErrorKind::Refused`] for one that does not
+/// speak ARP or is a port of another.
+pub(super) fn resolve<'s>(policy: &Policy, view: &View<'s>) -> Result<Managed<'s>> {
+    let mut managed = Managed { host: Vec::new(), by_name: HashMap::new(), named: HashSet::new() };
+    match &policy.host.interfaces {
+        Some(names) => {
+            for name in names {
+                let interface = find(view, name)?;
+                managed.named.insert(interface.index);
+                managed.host.push(interface);
+            }
+        }
+        None => {
+            let speaks = |interface: &&Interface| {
+                why_not(view, interface).is_none() && view.addresses(interface.index).next().is_some()
+            };
+            managed.host = view.snapshot.interfaces.iter().filter(speaks).collect();
+        }
+    }
+    for proxy in &policy.proxies {
+        if !managed.by_name.contains_key(&proxy.interface) {
+            let interface = find(view, &proxy.interface)?;
+            managed.named.insert(interface.index);
+            managed.by_name.insert(proxy.interface, interface);
+        }
+    }
+    Ok(managed)
+}
+
+fn find<'s>(view: &View<'s>, name: &IfName) -> Result<&'s Interface> {
+    let Some(interface) = view.named(name) else {
+        let names: Vec<String> =
+            view.snapshot.interfaces.iter().map(|interface| interface.name.to_string()).collect();
+        let meant = nearest(&name.to_string(), names.iter().map(String::as_str))
+            .map_or_else(String::new, |near| format!("did you mean {near}? "));
+        return Err(Error::new(ErrorKind::NotFound, "no such interface")
+            .during("plan")
+            .on(name.to_string())
+            .hint(format!("{meant}there are {}", listed(names))));
+    };
+    match why_not(view, interface) {
+        None => Ok(interface),
+        Some((why, hint)) => {
+            Err(Error::new(ErrorKind::Refused, why).during("plan").on(name.to_string()).hint(hint))
+        }
+    }
+}
+
+/// Why an interface never answers ARP itself, and what to name instead. One that is down may come up.
+fn why_not(view: &View<'_>, interface: &Interface) -> Option<(String, String)> {
+    let leave_out = || "leave it out of the policy".to_owned();
+    if interface.flags.contains(InterfaceFlags::LOOPBACK) {
+        return Some(("it is a loopback interface, which no ARP request reaches".into(), leave_out()));
+    }
+    if interface.flags.contains(InterfaceFlags::NOARP) || interface.mac.as_bytes().is_empty() {
+        return Some(("it does not speak ARP (NOARP, or no link-layer address)".into(), leave_out()));
+    }
+    let master = view.snapshot.interface(interface.master?)?;
+    // A port of a VRF keeps its own ARP; any other kind of master receives for its ports.
+    (master.kind.as_deref() != Some("vrf")).then(|| {
+        (
+            format!("it is a port of {0}, and {0} answers for what arrives there", master.name),
+            format!("name {} instead", master.name),
+        )
+    })
+}

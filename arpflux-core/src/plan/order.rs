@@ -1,0 +1,160 @@
+//! From what is wanted to the changes that bring it about, in an order that keeps every address
+//! answered. The order and its reasons are in the text of [`crate::plan`].
+
+use std::collections::{HashMap, HashSet};
+
+use super::PROTOCOL;
+use super::change::{Change, Edit, SysctlScope};
+use super::desired::{Desired, settled};
+use crate::error::{Error, ErrorKind, Result};
+use crate::snapshot::{ProxyEntry, Route, Rule, Snapshot};
+use crate::sysctl::Sysctl;
+use crate::types::{IfIndex, IpNet};
+
+/// The changes from `snapshot` to `desired`, in order.
+///
+/// # Errors
+/// [`ErrorKind::Unsupported`] if an interface has no such sysctl.
+pub(super) fn changes(desired: &Desired, snapshot: &Snapshot) -> Result<Vec<Change>> {
+    let mut changes = Vec::new();
+    delays(desired, snapshot, &mut changes)?;
+    let mut sysctls = sysctls(desired, snapshot)?;
+    changes.extend(ipv6_sysctls(desired, snapshot)?);
+    changes.append(&mut sysctls.forwarding);
+    let stale_routes = routes(desired, snapshot, &mut changes);
+    add_proxies(desired, snapshot, &mut changes);
+    rules(desired, snapshot, &mut changes);
+    changes.append(&mut sysctls.announce);
+    changes.append(&mut sysctls.opening);
+    changes.append(&mut sysctls.closing);
+    let remove = |entry: &ProxyEntry| Change::Proxy { edit: Edit::Remove, entry: *entry };
+    // Newest first: the kernel looks through each bucket from its newest entry on.
+    changes.extend(desired.unwanted_proxies.iter().rev().map(remove));
+    changes.extend(stale_routes);
+    Ok(changes)
+}
+
+fn scope(snapshot: &Snapshot, index: IfIndex) -> Result<SysctlScope> {
+    match snapshot.interface(index) {
+        Some(interface) => Ok(SysctlScope::Interface { index, name: interface.name }),
+        None => Err(Error::new(ErrorKind::Internal, "the plan names an interface that is not there")
+            .on(format!("if{index}"))),
+    }
+}
+
+#[cold]
+fn absent(snapshot: &Snapshot, tree: &str, index: IfIndex, name: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, "there is no such sysctl")
+        .during("plan")
+        .on(format!("net.{tree}.conf.{}.{name}", snapshot.name_of(index)))
+        .hint(match tree {
+            "ipv6" => "IPv6 is switched off there: leave IPv6 addresses out of [[proxy]], or switch it on",
+            _ => "an MTU below 68 switches IPv4 off on an interface: raise it, or leave the interface out",
+        })
+}
+
+fn delays(desired: &Desired, snapshot: &Snapshot, changes: &mut Vec<Change>) -> Result<()> {
+    for (index, after) in &desired.proxy_delays {
+        let before = snapshot.interface(*index).map_or(*after, |interface| interface.neigh.proxy_delay);
+        if before != *after {
+            changes.push(Change::ProxyDelay { scope: scope(snapshot, *index)?, before, after: *after });
+        }
+    }
+    Ok(())
+}
+
+/// Changes of sysctls by when they are made.
+#[derive(Default)]
+struct Sysctls {
+    forwarding: Vec<Change>,
+    announce: Vec<Change>,
+    /// After these the interface answers for more of its own addresses than before, or as many.
+    opening: Vec<Change>,
+    /// After these it is silent about addresses of others.
+    closing: Vec<Change>,
+}
+
+fn sysctls(desired: &Desired, snapshot: &Snapshot) -> Result<Sysctls> {
+    let mut sysctls = Sysctls::default();
+    for wanted in &desired.sysctls {
+        let interface = snapshot.interface(wanted.interface);
+        let Some(before) = interface.and_then(|interface| interface.sysctls.get(wanted.sysctl)) else {
+            return Err(absent(snapshot, "ipv4", wanted.interface, wanted.sysctl.name()));
+        };
+        if before == wanted.value {
+            continue;
+        }
+        let scope = scope(snapshot, wanted.interface)?;
+        let change = Change::Sysctl { scope, sysctl: wanted.sysctl, before, after: wanted.value };
+        match wanted.sysctl {
+            Sysctl::Forwarding => sysctls.forwarding.push(change),
+            Sysctl::ArpAnnounce => sysctls.announce.push(change),
+            // Modes 2, 3 and 8 may be silent about the interface's own addresses; 1 is not.
+            Sysctl::ArpIgnore if matches!(before, 2 | 3 | 8) => sysctls.opening.push(change),
+            _ => sysctls.closing.push(change),
+        }
+    }
+    Ok(sysctls)
+}
+
+fn ipv6_sysctls(desired: &Desired, snapshot: &Snapshot) -> Result<Vec<Change>> {
+    let mut changes = Vec::new();
+    for wanted in &desired.ipv6_sysctls {
+        let interface = snapshot.interface(wanted.interface);
+        let Some(before) = interface.and_then(|interface| interface.ipv6.get(wanted.sysctl)) else {
+            return Err(absent(snapshot, "ipv6", wanted.interface, wanted.sysctl.name()));
+        };
+        if before != wanted.value {
+            let scope = scope(snapshot, wanted.interface)?;
+            changes.push(Change::Ipv6Sysctl { scope, sysctl: wanted.sysctl, before, after: wanted.value });
+        }
+    }
+    Ok(changes)
+}
+
+fn add_proxies(desired: &Desired, snapshot: &Snapshot, changes: &mut Vec<Change>) {
+    let there: HashSet<&ProxyEntry> = snapshot.proxies.iter().collect();
+    let missing = desired.proxies.iter().filter(|entry| !there.contains(entry));
+    changes.extend(missing.map(|entry| Change::Proxy { edit: Edit::Add, entry: *entry }));
+}
+
+fn rules(desired: &Desired, snapshot: &Snapshot, changes: &mut Vec<Change>) {
+    let there: HashSet<&Rule> = snapshot.rules.iter().collect();
+    let is_source = |rule: &&Rule| rule.source.is_some();
+    let missing = || desired.rules.iter().filter(|rule| !there.contains(rule));
+    let add = |rule: &Rule| Change::Rule { edit: Edit::Add, rule: rule.clone() };
+    let remove = |rule: &Rule| Change::Rule { edit: Edit::Remove, rule: rule.clone() };
+    changes.extend(missing().filter(|rule| !is_source(rule)).map(add));
+    changes.extend(missing().filter(is_source).map(add));
+    // The last first, so that the inverse brings rules of one priority back in the same order.
+    let unwanted = || desired.unwanted_rules.iter().rev();
+    changes.extend(unwanted().filter(is_source).map(remove));
+    changes.extend(unwanted().filter(|rule| !is_source(rule)).map(remove));
+}
+
+/// What no two routes of a table may have in common.
+type RouteKey = (u32, IpNet, u8, u32);
+
+fn key(route: &Route) -> RouteKey {
+    (route.table, route.destination.trunc(), route.tos, route.metric)
+}
+
+/// Adds the routes; returns the removals that come last. A route that differs from one of ours in
+/// more than its key takes its place at once.
+fn routes(desired: &Desired, snapshot: &Snapshot, changes: &mut Vec<Change>) -> Vec<Change> {
+    let own = snapshot.routes.iter().filter(|route| route.protocol == PROTOCOL);
+    let there: HashSet<Route> = own.map(settled).collect();
+    let mut stale: HashMap<RouteKey, &Route> =
+        desired.unwanted_routes.iter().map(|route| (key(route), route)).collect();
+    let remove = |route: &Route| Change::Route { edit: Edit::Remove, route: route.clone() };
+    let mut replaced = HashSet::new();
+    for route in desired.routes.iter().filter(|route| !there.contains(route)) {
+        if let Some(old) = stale.remove(&key(route)) {
+            replaced.insert(key(old));
+            changes.push(remove(old));
+        }
+        changes.push(Change::Route { edit: Edit::Add, route: route.clone() });
+    }
+    // Routes through a gateway go before the link they are reached by.
+    desired.unwanted_routes.iter().rev().filter(|route| !replaced.contains(&key(route))).map(remove).collect()
+}

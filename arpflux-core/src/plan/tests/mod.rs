@@ -1,0 +1,62 @@
+//! Plans for hosts that are not there.
+
+mod host;
+mod order;
+mod random;
+mod refused;
+mod scenario;
+mod tables;
+
+pub(crate) use host::Host;
+
+use super::Plan;
+use crate::policy::Policy;
+use crate::snapshot::Snapshot;
+use crate::types::IfIndex;
+
+pub(crate) const OPENVZ_POLICY: &str = r#"
+version = 1
+[host]
+interfaces = ["eth0", "eth3", "eth4"]
+[[proxy]]
+owner = "101"
+addresses = ["192.168.18.101"]
+interface = "eth3"
+[[proxy]]
+owner = "102"
+addresses = ["192.168.18.102"]
+interface = "eth4"
+"#;
+
+pub(crate) fn policy(text: &str) -> Policy {
+    let text = if text.contains("version") { text.to_owned() } else { format!("version = 1\n{text}") };
+    Policy::from_toml(&text, "policy.toml").unwrap()
+}
+
+/// The plan, after checking what every plan must keep.
+pub(crate) fn plan(host: &Host, text: &str) -> Plan {
+    checked(&host.0, &policy(text))
+}
+
+pub(crate) fn checked(before: &Snapshot, policy: &Policy) -> Plan {
+    let plan = policy.plan(before).unwrap();
+    let after = before.with(&plan.changes);
+    let again = policy.plan(&after).unwrap();
+    assert!(again.is_empty(), "a second plan changes {:#?}\nafter {:#?}", again.changes, plan.changes);
+    assert!(again.announcements.is_empty());
+    let restored = after.with(&plan.inverse().changes);
+    assert_eq!(host::comparable(&restored), host::comparable(before), "the inverse of {:#?}", plan.changes);
+    assert_eq!(plan.inverse().inverse().changes, plan.changes);
+    for index in plan.changes.iter().filter_map(super::Change::interface) {
+        assert!(plan.interfaces.iter().any(|identity| identity.index == index), "{index} is not identified");
+    }
+    plan
+}
+
+pub(crate) fn refusal(host: &Host, text: &str) -> crate::Error {
+    policy(text).plan(&host.0).expect_err(text)
+}
+
+pub(crate) fn index(number: u32) -> IfIndex {
+    IfIndex(number)
+}

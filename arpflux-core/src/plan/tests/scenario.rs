@@ -1,0 +1,291 @@
+//! The page's scenario, and the plain hosts around it.
+
+use super::host::{Host, comparable, ip, lan, net};
+use super::{OPENVZ_POLICY, index, plan};
+use crate::plan::{Change, Edit, PROTOCOL, RULE_PRIORITY, SysctlScope, TABLE_BASE};
+use crate::snapshot::ProxyEntry;
+use crate::sysctl::{Ipv6Sysctl, Sysctl};
+
+fn sysctls(changes: &[Change]) -> Vec<(String, Sysctl, i32, i32)> {
+    let of = |change: &Change| match change {
+        Change::Sysctl { scope, sysctl, before, after } => {
+            Some((scope.to_string(), *sysctl, *before, *after))
+        }
+        _ => None,
+    };
+    changes.iter().filter_map(of).collect()
+}
+
+fn proxies(changes: &[Change], wanted: Edit) -> Vec<ProxyEntry> {
+    let of = |change: &Change| match change {
+        Change::Proxy { edit, entry } if *edit == wanted => Some(*entry),
+        _ => None,
+    };
+    changes.iter().filter_map(of).collect()
+}
+
+#[test]
+fn the_page() {
+    let host = Host::openvz();
+    let plan = plan(&host, OPENVZ_POLICY);
+    let changed = sysctls(&plan.changes);
+    for (nic, sysctl, value) in ["eth0", "eth3", "eth4"]
+        .iter()
+        .flat_map(|nic| [(nic, Sysctl::ArpAnnounce, 2), (nic, Sysctl::ArpIgnore, 1)])
+    {
+        assert!(changed.contains(&((*nic).to_owned(), sysctl, 0, value)), "{nic} {sysctl}");
+    }
+    assert_eq!(changed.len(), 6, "{changed:?}");
+
+    let after = host.0.with(&plan.changes);
+    let mut left: Vec<_> = after.proxies.iter().map(|entry| (entry.address, entry.interface)).collect();
+    left.sort();
+    assert_eq!(left, [(lan(101), Some(index(3))), (lan(102), Some(index(4)))]);
+    assert!(proxies(&plan.changes, Edit::Add).is_empty(), "both were there already");
+    assert_eq!(proxies(&plan.changes, Edit::Remove).len(), 4);
+
+    let ours: Vec<_> = after.rules.iter().filter(|rule| rule.protocol == PROTOCOL).collect();
+    assert_eq!(ours[0].priority, RULE_PRIORITY);
+    assert_eq!(ours[0].suppress_prefix_len, Some(31));
+    let mut sources: Vec<_> =
+        ours[1..].iter().map(|rule| (rule.source.unwrap().addr(), rule.table)).collect();
+    sources.sort();
+    let table = |nic| TABLE_BASE + nic;
+    assert_eq!(
+        sources,
+        [
+            (lan(10), table(2)),
+            (lan(11), table(3)),
+            (lan(12), table(4)),
+            (lan(101), table(3)),
+            (lan(102), table(4))
+        ]
+    );
+    let routes = |number| {
+        let of = after.routes.iter().filter(move |route| route.table == number);
+        of.map(|route| (route.destination, route.next_hops[0].interface, route.next_hops[0].gateway))
+            .collect::<Vec<_>>()
+    };
+    let connected = net("192.168.18.0/24");
+    assert_eq!(
+        routes(table(2)),
+        [(connected, Some(index(2)), None), (net("0.0.0.0/0"), Some(index(2)), Some(lan(1)))]
+    );
+    assert_eq!(routes(table(3)), [(connected, Some(index(3)), None)]);
+
+    let mut announced: Vec<_> = plan.announcements.iter().map(|a| (a.address, a.interface.0)).collect();
+    announced.sort();
+    assert_eq!(announced, [(lan(10), 2), (lan(11), 3), (lan(12), 4), (lan(101), 3), (lan(102), 4)]);
+    assert!(plan.decisions.iter().any(|why| why.starts_with("strategy strict")), "{:?}", plan.decisions);
+    assert!(
+        plan.decisions.iter().any(|why| why.starts_with("source routing: needed")),
+        "{:?}",
+        plan.decisions
+    );
+}
+
+#[test]
+fn entries_that_are_missing_are_added_where_they_belong() {
+    let mut host = Host::openvz();
+    host.0.proxies.retain(|entry| entry.interface == Some(index(2)));
+    let plan = plan(&host, OPENVZ_POLICY);
+    let added = proxies(&plan.changes, Edit::Add);
+    assert_eq!(added.len(), 2);
+    assert!(added.iter().all(|entry| entry.protocol == PROTOCOL && entry.flags == 0));
+}
+
+#[test]
+fn entries_without_an_interface_answer_everywhere_and_go() {
+    let host = Host::openvz().proxy("192.168.18.101", 0).proxy("192.168.18.200", 0);
+    let keep = plan(&host, OPENVZ_POLICY);
+    let gone = proxies(&keep.changes, Edit::Remove);
+    assert!(gone.iter().any(|entry| entry.interface.is_none() && entry.address == lan(101)));
+    assert!(!gone.iter().any(|entry| entry.address == lan(200)), "not named, so it stays");
+}
+
+#[test]
+fn foreign_entries_stay_or_go_as_the_policy_says() {
+    let host = Host::openvz().nic(9, "br0", &["10.9.0.1/24"]).proxy("192.168.18.200", 3).proxy("10.9.0.7", 9);
+    let remove = OPENVZ_POLICY.replace("[host]", "[host]\nforeign_proxies = \"remove\"");
+    let gone = proxies(&plan(&host, &remove).changes, Edit::Remove);
+    assert!(gone.iter().any(|entry| entry.address == lan(200)));
+    assert!(!gone.iter().any(|entry| entry.address == ip("10.9.0.7")), "br0 is not of the policy");
+    let kept = proxies(&plan(&host, OPENVZ_POLICY).changes, Edit::Remove);
+    assert!(!kept.iter().any(|entry| entry.address == lan(200)));
+}
+
+#[test]
+fn ours_go_when_the_policy_wants_them_no_more() {
+    let host = Host::openvz().source_rule(500, "10.1.0.0/16", 77).table_route(77, "10.0.0.0/8", 2);
+    let applied = Host(host.0.with(&plan(&host, OPENVZ_POLICY).changes));
+    let less = "[host]\ninterfaces = [\"eth0\"]\nstrategy = \"unmanaged\"\negress = \"unmanaged\"\n";
+    let plan = plan(&applied, less);
+    let after = applied.0.with(&plan.changes);
+    assert!(after.rules.iter().all(|rule| rule.protocol != PROTOCOL));
+    assert!(after.routes.iter().all(|route| route.protocol != PROTOCOL));
+    assert_eq!(after.rules, host.0.rules);
+    assert_eq!(after.routes, host.0.routes);
+    // Those of vzctl, at the right place, were never ours.
+    assert_eq!(after.proxies.len(), 2);
+}
+
+#[test]
+fn a_container_that_moves_takes_its_rule_along() {
+    let host = Host::openvz();
+    let applied = Host(host.0.with(&plan(&host, OPENVZ_POLICY).changes));
+    let moved = OPENVZ_POLICY.replacen("interface = \"eth3\"", "interface = \"eth4\"", 1);
+    let plan = plan(&applied, &moved);
+    assert_eq!(plan.announcements.len(), 1, "{:?}", plan.announcements);
+    assert_eq!((plan.announcements[0].address, plan.announcements[0].interface), (lan(101), index(4)));
+    assert_eq!(plan.changes.len(), 4, "{:#?}", plan.changes);
+}
+
+#[test]
+fn separate_subnets_need_no_source_routing() {
+    let host = Host::new().nic(2, "eth0", &["10.0.1.1/24"]).nic(3, "eth1", &["10.0.2.1/24"]).route(
+        "0.0.0.0/0",
+        Some("10.0.1.254"),
+        2,
+        0,
+    );
+    for (strategy, count) in [("auto", 4), ("strict", 4), ("filter", 2), ("unmanaged", 0)] {
+        let plan = plan(&host, &format!("[host]\nstrategy = \"{strategy}\"\n"));
+        assert_eq!(plan.changes.len(), count, "{strategy}: {:#?}", plan.changes);
+        assert!(plan.decisions.iter().any(|why| why.contains("not needed")), "{:?}", plan.decisions);
+    }
+}
+
+#[test]
+fn one_interface_is_left_alone_by_auto() {
+    let plan = plan(&Host::new().nic(2, "eth0", &["10.0.1.1/24"]), "[host]\n");
+    assert!(plan.is_empty());
+    assert!(
+        plan.decisions.iter().any(|why| why.contains("eth0 is the only interface")),
+        "{:?}",
+        plan.decisions
+    );
+}
+
+#[test]
+fn by_default_every_interface_that_speaks_arp_and_has_an_address() {
+    let host = Host::new()
+        .nic(2, "eth0", &["10.0.1.1/24"])
+        .nic(3, "eth1", &[])
+        .nic(4, "port", &["10.0.9.1/24"])
+        .nic(5, "br0", &["10.0.2.1/24"])
+        .venet(6, "venet0")
+        .address(6, "10.0.3.1/24");
+    let mut host = host;
+    host.0.interfaces[3].master = Some(index(5));
+    host.0.interfaces[4].kind = Some("bridge".into());
+    let names: Vec<String> = plan(&host, "[host]\nstrategy = \"strict\"\n")
+        .interfaces
+        .iter()
+        .map(|i| i.name.to_string())
+        .collect();
+    assert_eq!(names, ["eth0", "br0"]);
+}
+
+#[test]
+fn forwarding_is_set_on_the_proxying_interface_only() {
+    let host = Host::openvz().each(Sysctl::Forwarding, 0);
+    let plan = plan(&host, OPENVZ_POLICY);
+    let forwarding: Vec<_> =
+        sysctls(&plan.changes).into_iter().filter(|(_, sysctl, ..)| *sysctl == Sysctl::Forwarding).collect();
+    assert_eq!(
+        forwarding,
+        [("eth3".to_owned(), Sysctl::Forwarding, 0, 1), ("eth4".to_owned(), Sysctl::Forwarding, 0, 1)]
+    );
+    assert!(plan.decisions.iter().any(|why| why.contains("forwarding is switched on for eth3 and eth4")));
+    let all = |change: &Change| {
+        matches!(change, Change::Sysctl { scope: SysctlScope::All | SysctlScope::Default, .. })
+    };
+    assert!(!plan.changes.iter().any(all));
+}
+
+#[test]
+fn a_proxied_address_without_a_route_is_remarked_on() {
+    let mut host = Host::openvz();
+    host.0.routes.retain(|route| route.destination != net("192.168.18.102/32"));
+    let plan = plan(&host, OPENVZ_POLICY);
+    let said: Vec<_> = plan.decisions.iter().filter(|why| why.contains("no route leads to")).collect();
+    assert_eq!(said.len(), 1, "{:?}", plan.decisions);
+    assert!(said[0].contains("192.168.18.102") && !said[0].contains("101"));
+}
+
+#[test]
+fn proxy_delay_is_set_where_the_policy_says_so() {
+    let text = OPENVZ_POLICY.replace("[host]", "[host]\nproxy_delay = 0");
+    let plan = plan(&Host::openvz(), &text);
+    let delays: Vec<_> = plan
+        .changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::ProxyDelay { scope, before, after } => Some((scope.to_string(), *before, *after)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(delays, [("eth3".to_owned(), 800, 0), ("eth4".to_owned(), 800, 0)]);
+}
+
+#[test]
+fn announcements_are_for_what_changed_and_can_be_switched_off() {
+    let text = OPENVZ_POLICY.replace("[host]", "[host]\nannounce = false");
+    assert!(plan(&Host::openvz(), &text).announcements.is_empty());
+    let applied = Host(Host::openvz().0.with(&plan(&Host::openvz(), OPENVZ_POLICY).changes));
+    let one = plan(&applied.proxy("192.168.18.102", 2), OPENVZ_POLICY);
+    assert_eq!(one.changes.len(), 1);
+    let announced: Vec<_> = one.announcements.iter().map(|a| (a.address, a.interface)).collect();
+    assert_eq!(announced, [(lan(102), index(4))]);
+}
+
+#[test]
+fn ipv6_addresses_get_ndp_entries_and_rules_of_their_own() {
+    let host = Host::new()
+        .nic(2, "eth0", &["10.0.0.1/24", "2001:db8::1/64"])
+        .nic(3, "eth1", &["10.0.0.2/24", "2001:db8::2/64"])
+        .venet(4, "venet0")
+        .route("2001:db8::101/128", None, 4, 1024);
+    let text = "[host]\n[[proxy]]\nowner = \"101\"\naddresses = [\"2001:db8::101\"]\ninterface = \"eth1\"\n";
+    let plan = plan(&host, text);
+    assert!(plan.changes.iter().any(|change| matches!(
+        change,
+        Change::Ipv6Sysctl { sysctl: Ipv6Sysctl::ProxyNdp, before: 0, after: 1, .. }
+    )));
+    let after = host.0.with(&plan.changes);
+    let ours: Vec<_> = after.rules.iter().filter(|rule| rule.protocol == PROTOCOL && rule.ipv6).collect();
+    assert_eq!(ours.len(), 2, "host routes first, then the proxied address: {ours:?}");
+    assert_eq!(ours[0].suppress_prefix_len, Some(127));
+    assert_eq!(ours[1].source, Some(net("2001:db8::101/128")));
+    let table: Vec<_> =
+        after.routes.iter().filter(|r| r.table == TABLE_BASE + 3 && r.destination.addr().is_ipv6()).collect();
+    assert_eq!(table.len(), 1);
+    assert_eq!(table[0].destination, net("2001:db8::/64"));
+    assert!(
+        plan.decisions.iter().any(|why| why.contains("net.ipv6.conf.all.forwarding")),
+        "{:?}",
+        plan.decisions
+    );
+}
+
+#[test]
+fn nothing_but_the_policys_own_business_changes() {
+    let host = Host::openvz()
+        .nic(9, "storage", &["10.9.0.1/24"])
+        .one(9, Sysctl::ArpIgnore, 3)
+        .proxy("10.9.0.77", 9)
+        .source_rule(900, "10.9.0.1/32", 99)
+        .table_route(99, "10.9.0.0/16", 9);
+    let plan = plan(&host, OPENVZ_POLICY);
+    let after = host.0.with(&plan.changes);
+    let mut rest = after.clone();
+    rest.rules.retain(|rule| rule.protocol != PROTOCOL);
+    rest.routes.retain(|route| route.protocol != PROTOCOL);
+    rest.proxies = host.0.proxies.clone();
+    for (now, before) in rest.interfaces.iter_mut().zip(&host.0.interfaces) {
+        if [2, 3, 4].contains(&now.index.0) {
+            now.sysctls = before.sysctls;
+        }
+    }
+    assert_eq!(comparable(&rest), comparable(&host.0));
+}

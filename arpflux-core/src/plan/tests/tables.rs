@@ -1,0 +1,175 @@
+//! Source-routing tables and rules: what is in them, and how their numbers are chosen.
+
+use super::host::{Host, lan, net, rule};
+use super::{OPENVZ_POLICY, index, plan, refusal};
+use crate::plan::{PROTOCOL, RULE_PRIORITY, TABLE_BASE};
+use crate::snapshot::{Route, RouteKind, Rule, Snapshot, table};
+use crate::types::IpNet;
+
+fn table_of(snapshot: &Snapshot, number: u32) -> Vec<IpNet> {
+    snapshot.routes.iter().filter(|route| route.table == number).map(|route| route.destination).collect()
+}
+
+fn ours(snapshot: &Snapshot) -> Vec<&Rule> {
+    snapshot.rules.iter().filter(|rule| rule.protocol == PROTOCOL).collect()
+}
+
+#[test]
+fn two_gateways_are_told_apart_by_source() {
+    let host = Host::new()
+        .nic(2, "eth0", &["10.0.1.1/24"])
+        .nic(3, "eth1", &["10.0.2.1/24"])
+        .route("0.0.0.0/0", Some("10.0.1.254"), 2, 100)
+        .route("0.0.0.0/0", Some("10.0.2.254"), 3, 200);
+    let plan = plan(&host, "[host]\n");
+    let after = host.0.with(&plan.changes);
+    assert_eq!(table_of(&after, TABLE_BASE + 2), [net("10.0.1.0/24"), net("0.0.0.0/0")]);
+    assert_eq!(table_of(&after, TABLE_BASE + 3), [net("10.0.2.0/24"), net("0.0.0.0/0")]);
+    assert_eq!(ours(&after).len(), 3);
+}
+
+#[test]
+fn places_that_only_others_reach_stay_reachable() {
+    let mut host = Host::openvz()
+        .nic(9, "docker0", &["172.17.0.1/16"])
+        .route("10.8.0.0/24", None, 9, 0)
+        .route("192.168.18.128/28", None, 9, 0);
+    host.0.routes.push(Route {
+        kind: RouteKind::Unreachable,
+        next_hops: Vec::new(),
+        ..host.0.routes.iter().find(|route| route.destination == net("10.8.0.0/24")).unwrap().clone()
+    });
+    host.0.routes.last_mut().unwrap().destination = net("10.99.0.0/16");
+    let plan = plan(&host, OPENVZ_POLICY);
+    let after = host.0.with(&plan.changes);
+    let eth0 = table_of(&after, TABLE_BASE + 2);
+    for expected in
+        ["192.168.18.0/24", "0.0.0.0/0", "172.17.0.0/16", "10.8.0.0/24", "192.168.18.128/28", "10.99.0.0/16"]
+    {
+        assert!(eth0.contains(&net(expected)), "{expected} is not in {eth0:?}");
+    }
+    assert_eq!(eth0.len(), 6, "{eth0:?}");
+    // eth3 leads nowhere but to its link, and what is within it.
+    let eth3 = table_of(&after, TABLE_BASE + 3);
+    assert_eq!(eth3, [net("192.168.18.0/24"), net("192.168.18.128/28")]);
+}
+
+#[test]
+fn nested_subnets_compete_only_if_the_policy_names_both() {
+    let host = Host::new().nic(2, "eth0", &["10.1.0.1/16"]).nic(3, "br0", &["10.1.2.1/24"]);
+    assert!(ours(&host.0.with(&plan(&host, "[host]\n").changes)).is_empty());
+    let named = plan(&host, "[host]\ninterfaces = [\"eth0\", \"br0\"]\n");
+    assert_eq!(ours(&host.0.with(&named.changes)).len(), 3);
+}
+
+#[test]
+fn numbers_of_others_are_avoided_and_ours_are_kept() {
+    let mut taken = Host::openvz()
+        .rule(rule(false, RULE_PRIORITY + 1, Some(net("10.0.0.0/8")), 5))
+        .table_route(TABLE_BASE + 3, "10.20.0.0/16", 2);
+    let first = plan(&taken, OPENVZ_POLICY);
+    let after = taken.0.with(&first.changes);
+    let rules = ours(&after);
+    assert_eq!((rules[0].priority, rules[1].priority), (RULE_PRIORITY + 2, RULE_PRIORITY + 3));
+    let table = rules.iter().find(|rule| rule.source == Some(IpNet::from(lan(11)))).unwrap().table;
+    assert_eq!(table, TABLE_BASE + 3 + 1_000_000);
+    // Somebody moves in beside us: we stay.
+    taken.0 = after.clone();
+    let beside = taken.rule(rule(false, RULE_PRIORITY + 2, Some(net("10.7.0.0/16")), 6)).table_route(
+        TABLE_BASE + 2,
+        "10.30.0.0/16",
+        2,
+    );
+    assert!(plan(&beside, OPENVZ_POLICY).is_empty());
+}
+
+#[test]
+fn rules_stand_between_local_and_main_wherever_those_are() {
+    let move_to = |number: u32, priority: u32| {
+        let mut host = Host::openvz();
+        for rule in host.0.rules.iter_mut().filter(|rule| !rule.ipv6 && rule.table == number) {
+            rule.priority = priority;
+        }
+        host.0.rules.sort_by_key(|rule| (rule.ipv6, rule.priority));
+        host
+    };
+    for (host, from, to) in
+        [(move_to(table::LOCAL, 20_000), 20_001, 32_766), (move_to(table::MAIN, 1_000), 1, 1_000)]
+    {
+        let after = host.0.with(&plan(&host, OPENVZ_POLICY).changes);
+        for rule in ours(&after) {
+            assert!((from..to).contains(&rule.priority), "{rule:?}");
+        }
+    }
+    let error = refusal(&move_to(table::MAIN, 2), OPENVZ_POLICY);
+    assert!(error.to_string().contains("no two free priorities"), "{error}");
+}
+
+#[test]
+fn source_routing_of_others_is_respected() {
+    let mut host = Host::openvz();
+    for (nic, last) in [(2u32, 10u8), (3, 11), (4, 12)] {
+        host = host.source_rule(100 + nic, &format!("192.168.18.{last}/32"), 1_000 + nic).table_route(
+            1_000 + nic,
+            "192.168.18.0/24",
+            nic,
+        );
+    }
+    let alone = "[host]\ninterfaces = [\"eth0\", \"eth3\", \"eth4\"]\nstrategy = \"filter\"\negress = \"unmanaged\"\n";
+    let plan1 = plan(&host, alone);
+    assert_eq!(plan1.changes.len(), 3, "arp_filter thrice: {:#?}", plan1.changes);
+    let plan2 = plan(&host, OPENVZ_POLICY);
+    let after = host.0.with(&plan2.changes);
+    let sources: Vec<_> = ours(&after).iter().filter_map(|rule| rule.source).collect();
+    assert_eq!(sources, [IpNet::from(lan(101)), IpNet::from(lan(102))]);
+    assert!(plan2.decisions.iter().any(|why| why.contains("rules of others already send")));
+}
+
+#[test]
+fn rules_of_others_that_lead_astray_are_named() {
+    let host = Host::openvz().source_rule(100, "192.168.18.11/32", 77).table_route(77, "0.0.0.0/0", 2);
+    let error = refusal(&host, OPENVZ_POLICY);
+    assert_eq!(error.object(), "192.168.18.11");
+    assert!(error.to_string().contains("rule of priority 100"), "{error}");
+    // Behind ours it does no harm.
+    let host = Host::openvz().source_rule(30_000, "192.168.18.11/32", 77).table_route(77, "0.0.0.0/0", 2);
+    assert!(!plan(&host, OPENVZ_POLICY).is_empty());
+}
+
+#[test]
+fn routes_that_change_are_replaced_in_place() {
+    let host = Host::openvz();
+    let mut applied = Host(host.0.with(&plan(&host, OPENVZ_POLICY).changes));
+    for route in applied.0.routes.iter_mut().filter(|route| route.table == table::MAIN) {
+        for hop in route.next_hops.iter_mut().filter(|hop| hop.gateway.is_some()) {
+            hop.gateway = Some(lan(2));
+        }
+    }
+    let plan = plan(&applied, OPENVZ_POLICY);
+    assert_eq!(plan.changes.len(), 2, "{:#?}", plan.changes);
+    assert!(plan.announcements.is_empty());
+}
+
+#[test]
+fn an_address_on_two_interfaces_is_left_out() {
+    let host = Host::openvz().address(3, "192.168.18.50/32").address(4, "192.168.18.50/32");
+    let plan = plan(&host, OPENVZ_POLICY);
+    let after = host.0.with(&plan.changes);
+    assert!(ours(&after).iter().all(|rule| rule.source != Some(IpNet::from(lan(50)))));
+    assert!(plan.decisions.iter().any(|why| why.starts_with("192.168.18.50 is held by eth3 and eth4")));
+}
+
+#[test]
+fn an_interface_that_is_down_keeps_its_sysctls_and_gets_no_routes() {
+    let mut host = Host::openvz();
+    host.0.interfaces[3].flags.remove(crate::snapshot::InterfaceFlags::UP);
+    host.0.routes.retain(|route| {
+        route.table != table::MAIN || route.next_hops.iter().all(|hop| hop.interface != Some(index(4)))
+    });
+    let plan = plan(&host, OPENVZ_POLICY);
+    let after = host.0.with(&plan.changes);
+    assert!(table_of(&after, TABLE_BASE + 4).is_empty());
+    // arp_announce, arp_ignore, and the wrong entry that goes.
+    assert_eq!(plan.changes.iter().filter(|change| change.interface() == Some(index(4))).count(), 3);
+    assert!(plan.announcements.iter().all(|announcement| announcement.interface != index(4)));
+}

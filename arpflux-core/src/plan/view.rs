@@ -1,0 +1,170 @@
+//! A snapshot with the look-ups that planning needs many times.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use crate::snapshot::{Address, Interface, NextHop, Route, RouteKind, Scope, Snapshot, table};
+use crate::types::{IfIndex, IfName, IpNet};
+
+/// Which of the two families something is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    pub(super) fn of(address: IpAddr) -> Self {
+        if address.is_ipv6() { Self::V6 } else { Self::V4 }
+    }
+
+    /// The length of a host prefix, in bits.
+    pub(super) const fn host_len(self) -> u8 {
+        match self {
+            Self::V4 => 32,
+            Self::V6 => 128,
+        }
+    }
+}
+
+/// A snapshot with maps over it.
+#[derive(Debug)]
+pub(super) struct View<'s> {
+    pub snapshot: &'s Snapshot,
+    by_name: HashMap<IfName, &'s Interface>,
+    addresses: HashMap<IfIndex, Vec<&'s Address>>,
+    holders: HashMap<IpAddr, Vec<IfIndex>>,
+    v4: HashMap<IfIndex, Vec<&'s Route>>,
+    v6: HashMap<IfIndex, Vec<&'s Route>>,
+}
+
+impl<'s> View<'s> {
+    pub(super) fn new(snapshot: &'s Snapshot) -> Self {
+        let mut view = Self {
+            snapshot,
+            by_name: snapshot.interfaces.iter().map(|interface| (interface.name, interface)).collect(),
+            addresses: HashMap::new(),
+            holders: HashMap::new(),
+            v4: HashMap::new(),
+            v6: HashMap::new(),
+        };
+        for address in &snapshot.addresses {
+            view.holders.entry(address.local).or_default().push(address.interface);
+            if address.local.is_ipv4() {
+                view.addresses.entry(address.interface).or_default().push(address);
+            }
+        }
+        for route in snapshot.routes.iter().filter(|route| leads_somewhere(route)) {
+            let family = Family::of(route.destination.addr());
+            let mut seen: Option<IfIndex> = None;
+            for hop in &route.next_hops {
+                if let Some(index) = hop.interface
+                    && seen != Some(index)
+                {
+                    seen = Some(index);
+                    let routes = view.routes_mut(family).entry(index).or_default();
+                    if routes.last().is_none_or(|last| !std::ptr::eq(*last, route)) {
+                        routes.push(route);
+                    }
+                }
+            }
+        }
+        view
+    }
+
+    fn routes_mut(&mut self, family: Family) -> &mut HashMap<IfIndex, Vec<&'s Route>> {
+        match family {
+            Family::V4 => &mut self.v4,
+            Family::V6 => &mut self.v6,
+        }
+    }
+
+    /// The routes of table main that lead to more than one host through an interface, by interface.
+    pub(super) fn all_routes(&self, family: Family) -> &HashMap<IfIndex, Vec<&'s Route>> {
+        match family {
+            Family::V4 => &self.v4,
+            Family::V6 => &self.v6,
+        }
+    }
+
+    /// The routes of table main that lead to more than one host through `index`.
+    pub(super) fn routes(&self, family: Family, index: IfIndex) -> &[&'s Route] {
+        self.all_routes(family).get(&index).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn named(&self, name: &IfName) -> Option<&'s Interface> {
+        self.by_name.get(name).copied()
+    }
+
+    /// The IPv4 addresses of an interface that other hosts may ask for.
+    pub(super) fn addresses(&self, index: IfIndex) -> impl Iterator<Item = &'s Address> + '_ {
+        self.all_addresses(index).filter(|address| is_public(address))
+    }
+
+    /// All IPv4 addresses of an interface.
+    pub(super) fn all_addresses(&self, index: IfIndex) -> impl Iterator<Item = &'s Address> + '_ {
+        self.addresses.get(&index).into_iter().flatten().copied()
+    }
+
+    /// The interfaces that hold an address of either family.
+    pub(super) fn holders(&self, address: IpAddr) -> &[IfIndex] {
+        self.holders.get(&address).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn name(&self, index: IfIndex) -> String {
+        self.snapshot.name_of(index)
+    }
+
+    /// `eth0`, `eth0 and eth3`, `eth0, eth3 and eth4`.
+    pub(super) fn names(&self, indexes: impl IntoIterator<Item = IfIndex>) -> String {
+        listed(indexes.into_iter().map(|index| self.name(index)).collect())
+    }
+}
+
+/// Whether other hosts may ask for the address: not of scope host, not 127/8.
+pub(super) fn is_public(address: &Address) -> bool {
+    address.scope < Scope::HOST && !address.local.is_loopback()
+}
+
+/// Whether a route of table main leads to more than one host: what source routing is about.
+fn leads_somewhere(route: &Route) -> bool {
+    route.table == table::MAIN
+        && route.kind == RouteKind::Unicast
+        && route.source.is_none()
+        && route.destination.prefix_len() < route.destination.max_prefix_len()
+        && match route.destination {
+            IpNet::V4(_) => true,
+            // The scope of a link-local destination already says the interface.
+            IpNet::V6(net) => !net.addr().is_unicast_link_local() && !net.addr().is_multicast(),
+        }
+}
+
+/// The next hop of a route through an interface.
+pub(super) fn hop(route: &Route, index: IfIndex) -> Option<&NextHop> {
+    route.next_hops.iter().find(|hop| hop.interface == Some(index))
+}
+
+/// Whether the route's destinations are on the interface's own link.
+pub(super) fn is_connected(route: &Route, index: IfIndex) -> bool {
+    hop(route, index).is_some_and(|hop| hop.gateway.is_none())
+}
+
+/// Whether two prefixes have an address in common.
+pub(super) fn overlap(a: &IpNet, b: &IpNet) -> bool {
+    a.contains(b) || b.contains(a)
+}
+
+/// `a`, `a and b`, `a, b and c`; long lists are cut.
+pub(super) fn listed(mut words: Vec<String>) -> String {
+    const MOST: usize = 8;
+    if words.len() > MOST {
+        let more = words.len() - MOST;
+        words.truncate(MOST);
+        return format!("{} and {more} more", words.join(", "));
+    }
+    match words.pop() {
+        None => String::new(),
+        Some(last) if words.is_empty() => last,
+        Some(last) => format!("{} and {last}", words.join(", ")),
+    }
+}
