@@ -1,1 +1,3 @@
 //! What the tests on the real kernel share.
+
+pub mod iproute;

@@ -102,6 +102,15 @@ impl Netns {
         Ok(Self { file, label })
     }
 
+    /// Another handle on the same namespace.
+    ///
+    /// # Errors
+    /// If no more files can be opened.
+    pub fn try_clone(&self) -> Result<Self> {
+        let file = self.file.try_clone().map_err(|error| Error::io("open", self.label.clone(), &error))?;
+        Ok(Self { file, label: self.label.clone() })
+    }
+
     /// What to call it in messages.
     #[must_use]
     pub fn label(&self) -> &str {

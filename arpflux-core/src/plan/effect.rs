@@ -1,7 +1,9 @@
 //! What changes do to a snapshot, as the kernel would: to see the state after a plan without a kernel.
 
+use std::collections::HashMap;
+
 use super::{Change, Edit, SysctlScope};
-use crate::snapshot::{Route, RouteKind, Rule, Snapshot};
+use crate::snapshot::{InterfaceFlags, NextHopFlags, Route, RouteKind, Rule, Snapshot};
 use crate::sysctl::{Ipv6Sysctl, Sysctl};
 
 impl Snapshot {
@@ -73,6 +75,30 @@ impl Snapshot {
             SysctlScope::Interface { index, .. } => {
                 if let Some(interface) = self.interfaces.iter_mut().find(|i| i.index == index) {
                     interface.sysctls.set(sysctl, Some(value));
+                }
+            }
+        }
+        if sysctl == Sysctl::IgnoreRoutesWithLinkdown {
+            self.mark_dead_hops();
+        }
+    }
+
+    /// An IPv4 next hop without carrier counts as dead where `ignore_routes_with_linkdown` is on
+    /// (`fib_nexthop_info()`).
+    fn mark_dead_hops(&mut self) {
+        let dead: HashMap<_, _> = self
+            .interfaces
+            .iter()
+            .filter(|interface| interface.flags.contains(InterfaceFlags::UP))
+            .map(|interface| {
+                let ignored = self.effective(interface, Sysctl::IgnoreRoutesWithLinkdown).value != 0;
+                (interface.index, ignored)
+            })
+            .collect();
+        for route in self.routes.iter_mut().filter(|route| route.destination.addr().is_ipv4()) {
+            for hop in route.next_hops.iter_mut().filter(|hop| hop.flags.contains(NextHopFlags::LINKDOWN)) {
+                if let Some(dead) = hop.interface.and_then(|index| dead.get(&index)) {
+                    hop.flags.set(NextHopFlags::DEAD, *dead);
                 }
             }
         }

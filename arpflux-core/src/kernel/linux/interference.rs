@@ -199,6 +199,9 @@ fn chain(payload: &[u8], snapshot: &Snapshot, found: &mut Vec<Interference>) {
             _ => {}
         }
     }
+    // One device is told in both ways.
+    devices.sort_unstable();
+    devices.dedup();
     let known: Vec<_> = devices
         .iter()
         .map(|device| {
