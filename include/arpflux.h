@@ -138,6 +138,35 @@ typedef uint32_t arpflux_code;
 #endif // __cplusplus
 
 /**
+ * Whether the kernel answers.
+ */
+enum arpflux_answer
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * That cannot be told from the snapshot.
+     */
+    ARPFLUX_ANSWER_UNDETERMINED = 0,
+    /**
+     * It answers.
+     */
+    ARPFLUX_ANSWER_ANSWERS = 1,
+    /**
+     * It does not.
+     */
+    ARPFLUX_ANSWER_SILENT = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum arpflux_answer arpflux_answer;
+#else
+typedef uint32_t arpflux_answer;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Which value of a sysctl decided.
  */
 enum arpflux_value_source
@@ -182,9 +211,26 @@ typedef struct arpflux_address arpflux_address;
 typedef struct arpflux_error arpflux_error;
 
 /**
+ * What the kernel does with a request, and why. It never changes; free it with `arpflux_explanation_free`.
+ */
+typedef struct arpflux_explanation arpflux_explanation;
+
+/**
+ * A network namespace of this machine, which lives at least as long as this handle; free it with
+ * `arpflux_host_free`. The calling thread is never moved: a call on a host does its work in a thread of its
+ * own, which has ended when the call returns.
+ */
+typedef struct arpflux_host arpflux_host;
+
+/**
  * An interface of a snapshot, borrowed from it.
  */
 typedef struct arpflux_interface arpflux_interface;
+
+/**
+ * The desired state of one host; it never changes. Free it with `arpflux_policy_free`.
+ */
+typedef struct arpflux_policy arpflux_policy;
 
 /**
  * A proxy entry (`ip neigh add proxy`), borrowed from a snapshot.
@@ -210,6 +256,40 @@ typedef struct {
      */
     uint8_t bytes[16];
 } arpflux_ip;
+
+/**
+ * An ARP request as it arrives on an interface.
+ */
+typedef struct {
+    /**
+     * `sizeof` of this struct.
+     */
+    size_t size;
+    /**
+     * The name of the interface it arrives on.
+     */
+    const char *interface;
+    /**
+     * The IPv4 address asked for.
+     */
+    arpflux_ip target;
+    /**
+     * Who asks, an IPv4 address; 0.0.0.0 in an RFC 5227 probe.
+     */
+    arpflux_ip sender;
+    /**
+     * The bytes of the sender's MAC, where it matters; NULL: an ordinary neighbour's.
+     */
+    const uint8_t *sender_mac;
+    /**
+     * How many bytes `sender_mac` has.
+     */
+    size_t sender_mac_length;
+    /**
+     * Not 0: the frame was sent to this interface's MAC instead of to all.
+     */
+    uint32_t unicast;
+} arpflux_request;
 
 #ifdef __cplusplus
 extern "C" {
@@ -273,6 +353,106 @@ bool arpflux_error_is_transient(const arpflux_error *error);
 void arpflux_error_free(arpflux_error *error);
 
 /**
+ * What the kernel does with a request, and why.
+ *
+ * Returns an explanation to be freed with `arpflux_explanation_free`, or NULL and sets `*err`:
+ * `ARPFLUX_CODE_NOT_FOUND` if the snapshot has no such interface, `ARPFLUX_CODE_INVALID_INPUT` if the request is none.
+ */
+arpflux_explanation *arpflux_snapshot_explain(const arpflux_snapshot *snapshot,
+                                              const arpflux_request *request,
+                                              arpflux_error **err);
+
+/**
+ * Whether the kernel answers; `ARPFLUX_ANSWER_UNDETERMINED` for NULL.
+ */
+arpflux_answer arpflux_explanation_answer(const arpflux_explanation *explanation);
+
+/**
+ * The MAC in the answer. Borrowed; NULL if there is none.
+ */
+const char *arpflux_explanation_mac(const arpflux_explanation *explanation);
+
+/**
+ * The stable name of the rule that decided, such as `"arp_ignore"`. Borrowed; NULL if it cannot be told.
+ */
+const char *arpflux_explanation_reason(const arpflux_explanation *explanation);
+
+/**
+ * The number of the interface that answers; 0 if none does.
+ */
+uint32_t arpflux_explanation_interface(const arpflux_explanation *explanation);
+
+/**
+ * The answer comes after a random time below this, in milliseconds; 0: at once.
+ */
+uint64_t arpflux_explanation_delay_below_ms(const arpflux_explanation *explanation);
+
+/**
+ * How many steps led to the verdict; 0 for NULL.
+ */
+size_t arpflux_explanation_step_count(const arpflux_explanation *explanation);
+
+/**
+ * The step at a place, from 0, as a sentence. Borrowed; NULL beyond the last.
+ */
+const char *arpflux_explanation_step_at(const arpflux_explanation *explanation, size_t at);
+
+/**
+ * All steps, one sentence a line. Borrowed; NULL for NULL.
+ */
+const char *arpflux_explanation_text(const arpflux_explanation *explanation);
+
+/**
+ * All of it as one JSON object, as `arpflux explain --json` prints it. Borrowed; NULL for NULL.
+ */
+const char *arpflux_explanation_json(const arpflux_explanation *explanation);
+
+/**
+ * Frees an explanation. NULL and explanations already freed are left alone.
+ */
+void arpflux_explanation_free(arpflux_explanation *explanation);
+
+/**
+ * The namespace of the calling thread.
+ *
+ * Returns a host to be freed with `arpflux_host_free`, or NULL and sets `*err`.
+ */
+arpflux_host *arpflux_host_open_current(arpflux_error **err);
+
+/**
+ * A namespace by the name that `ip netns add` gave it, or, if there is a slash in it, by a path such as
+ * `/proc/1234/ns/net`.
+ *
+ * Returns a host to be freed with `arpflux_host_free`, or NULL and sets `*err`: `ARPFLUX_CODE_NOT_FOUND` if there
+ * is none, `ARPFLUX_CODE_INVALID_INPUT` if it is no network namespace.
+ */
+arpflux_host *arpflux_host_open_netns(const char *name_or_path,
+                                      arpflux_error **err);
+
+/**
+ * The namespace of a process.
+ *
+ * Returns a host to be freed with `arpflux_host_free`, or NULL and sets `*err`: `ARPFLUX_CODE_NOT_FOUND` if there
+ * is no such process.
+ */
+arpflux_host *arpflux_host_open_process(uint32_t pid,
+                                        arpflux_error **err);
+
+/**
+ * Reads everything that decides about ARP there, consistently.
+ *
+ * Returns a snapshot to be freed with `arpflux_snapshot_free`, or NULL and sets `*err`:
+ * `ARPFLUX_CODE_PERMISSION_DENIED` if the namespace may not be entered, `ARPFLUX_CODE_RACED` if it kept changing.
+ */
+arpflux_snapshot *arpflux_host_snapshot(const arpflux_host *host,
+                                        arpflux_error **err);
+
+/**
+ * Frees a host. NULL and hosts already freed are left alone.
+ */
+void arpflux_host_free(arpflux_host *host);
+
+/**
  * Reads an address such as `"192.168.18.101"` or `"fd00::1"`.
  *
  * Writes `*out` and returns true, or returns false and sets `*err`.
@@ -286,6 +466,48 @@ bool arpflux_ip_parse(const char *text, arpflux_ip *out, arpflux_error **err);
 size_t arpflux_ip_format(arpflux_ip address,
                          char *buffer,
                          size_t size);
+
+/**
+ * Reads a policy file, whose name ends in `.toml` or `.json`.
+ *
+ * Returns a policy to be freed with `arpflux_policy_free`, or NULL and sets `*err`: `ARPFLUX_CODE_INVALID_POLICY`
+ * with `FILE:LINE:COLUMN` as its object, or any failure to read the file.
+ */
+arpflux_policy *arpflux_policy_from_path(const char *path,
+                                         arpflux_error **err);
+
+/**
+ * Reads the TOML form of a policy. `source_name` stands for the file in errors.
+ *
+ * Returns a policy to be freed with `arpflux_policy_free`, or NULL and sets `*err` (`ARPFLUX_CODE_INVALID_POLICY`).
+ */
+arpflux_policy *arpflux_policy_from_toml(const char *text,
+                                         const char *source_name,
+                                         arpflux_error **err);
+
+/**
+ * Reads the JSON form of a policy. `source_name` stands for the file in errors.
+ *
+ * Returns a policy to be freed with `arpflux_policy_free`, or NULL and sets `*err` (`ARPFLUX_CODE_INVALID_POLICY`).
+ */
+arpflux_policy *arpflux_policy_from_json(const char *text,
+                                         const char *source_name,
+                                         arpflux_error **err);
+
+/**
+ * The TOML form. Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
+ */
+char *arpflux_policy_to_toml(const arpflux_policy *policy, arpflux_error **err);
+
+/**
+ * The JSON form. Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
+ */
+char *arpflux_policy_to_json(const arpflux_policy *policy, arpflux_error **err);
+
+/**
+ * Frees a policy. NULL and policies already freed are left alone.
+ */
+void arpflux_policy_free(arpflux_policy *policy);
 
 /**
  * Reads a snapshot that `arpflux_snapshot_to_json` or `arpflux snapshot --json` wrote.

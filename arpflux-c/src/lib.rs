@@ -11,10 +11,14 @@ compile_error!("a panic must not end the caller's process: build with panic = \"
 
 mod boundary;
 mod handle;
+mod options;
 
 pub mod code;
 pub mod error;
+pub mod explain;
+pub mod host;
 pub mod ip;
+pub mod policy;
 pub mod snapshot;
 pub mod string;
 pub mod version;
