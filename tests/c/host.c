@@ -48,6 +48,11 @@ static void snapshot_holds_what_was_made(void)
     CHECK(held == 1);
 
     CHECK(arpflux_snapshot_proxy_count(snapshot) == 1);
+    if (arpflux_snapshot_proxy_count(snapshot) != 1) { /* what else is there? */
+        char *json = arpflux_snapshot_to_json(snapshot, NULL);
+        fputs(json, stderr);
+        arpflux_string_free(json);
+    }
     CHECK(arpflux_proxy_interface(arpflux_snapshot_proxy_at(snapshot, 0)) == arpflux_interface_index(eth3));
     arpflux_ip_format(arpflux_proxy_address(arpflux_snapshot_proxy_at(snapshot, 0)), text, sizeof text);
     CHECK(strcmp(text, "192.168.18.101") == 0);

@@ -1,9 +1,10 @@
 //! Network namespaces, by name, path or process.
 
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use std::path::Path;
 
+use nix::libc;
 use nix::sched::{CloneFlags, setns};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -95,6 +96,16 @@ impl Netns {
             .filesystem_type();
         if kind.0 as i64 != NSFS_MAGIC {
             return Err(Error::new(ErrorKind::InvalidInput, "it is not a namespace file")
+                .during("open network namespace")
+                .on(path.display().to_string())
+                .hint("give /proc/PID/ns/net or a name that `ip netns list` shows"));
+        }
+        // A namespace of another kind is only told apart by asking (ioctl_ns(2)).
+        const NS_GET_NSTYPE: libc::Ioctl = 0xb703;
+        // SAFETY: the descriptor is open, and this request takes no argument.
+        let kind = unsafe { libc::ioctl(file.as_raw_fd(), NS_GET_NSTYPE) };
+        if kind != libc::CLONE_NEWNET {
+            return Err(Error::new(ErrorKind::InvalidInput, "it is a namespace, but not of the network")
                 .during("open network namespace")
                 .on(path.display().to_string())
                 .hint("give /proc/PID/ns/net or a name that `ip netns list` shows"));
