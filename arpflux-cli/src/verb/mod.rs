@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+mod explain;
 mod snapshot;
 
 use arpflux_core::Result;
@@ -9,6 +10,8 @@ use crate::Output;
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
 pub enum Verb {
+    /// Say who answers for an address, or for every address, and which rule of the kernel decides.
+    Explain(explain::Args),
     /// Print what the kernel holds: interfaces, addresses, sysctls, routes, rules, proxy entries.
     Snapshot(snapshot::Args),
 }
@@ -20,6 +23,7 @@ impl Verb {
     /// Whatever failed; [`arpflux_core::ErrorKind::exit_code`] is the exit code then.
     pub fn run(self, output: &Output) -> Result<u8> {
         match self {
+            Self::Explain(args) => explain::run(&args, output),
             Self::Snapshot(args) => snapshot::run(&args, output),
         }
     }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::snapshot::{Interface, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::types::{IfIndex, Ipv4Net};
 
 /// A claim about a snapshot. `among` restricts it to some interfaces, usually those on one wire; empty
@@ -138,9 +138,4 @@ impl fmt::Display for Short<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.prefix_len() == 32 { self.0.addr().fmt(f) } else { self.0.fmt(f) }
     }
-}
-
-/// The interfaces a claim without `among` is about.
-pub(super) fn listeners(snapshot: &Snapshot) -> Vec<IfIndex> {
-    snapshot.interfaces.iter().filter(|interface| Interface::speaks_arp(interface)).map(|i| i.index).collect()
 }

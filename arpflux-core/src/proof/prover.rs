@@ -7,9 +7,9 @@ use std::rc::Rc;
 use serde::Serialize;
 
 use super::contradiction::{Contradiction, Evidence};
-use super::expectation::{Expectation, listeners};
+use super::expectation::Expectation;
 use super::{Members, Space, View};
-use crate::predict::{ArpRequest, MissingSet, Model, Outgoing, Verdict};
+use crate::predict::{ArpRequest, MissingSet, Model, Outgoing, Verdict, listeners};
 use crate::snapshot::{Interface, Snapshot};
 use crate::types::{IfIndex, IpNet, Ipv4Net};
 

@@ -1,0 +1,72 @@
+//! `arpflux explain`: who answers for which address, and why.
+
+mod address;
+mod matrix;
+mod stream;
+
+use std::net::Ipv4Addr;
+
+use arpflux_core::predict::{Model, listeners};
+use arpflux_core::types::{IfIndex, IfName};
+use arpflux_core::{Error, ErrorKind, Result, Snapshot};
+
+use crate::{Output, Source};
+
+/// Who answers ARP requests for ADDRESS on each interface, with which MAC, and which rule of the kernel
+/// decides. Without ADDRESS: a table of all addresses that this host holds or proxies. Nothing is sent.
+///
+/// The exit code is 1 if several MACs answer for an address on one wire. Interfaces whose subnets
+/// overlap are taken to share a wire.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The IPv4 address that is asked for.
+    address: Option<Ipv4Addr>,
+    /// Who asks; 0.0.0.0 is an RFC 5227 probe. Default: a neighbour is chosen for each interface, and how a
+    /// probe fares is said as well.
+    #[arg(long, value_name = "IP")]
+    from: Option<Ipv4Addr>,
+    /// Only on this interface (may be repeated). Default: all that take ARP requests.
+    #[arg(long, value_name = "IFACE")]
+    on: Vec<IfName>,
+    /// Answer questions from standard input: one JSON object a line in, one out, in order. In:
+    /// {"iface":"eth1","sender_ip":"10.0.0.9","target_ip":"10.0.0.1"}, optional "sender_mac", "unicast".
+    #[arg(long, conflicts_with_all = ["address", "from", "on"])]
+    stdin: bool,
+    #[command(flatten)]
+    source: Source,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// If there is no snapshot to be had, or no such interface.
+pub fn run(args: &Args, output: &Output) -> Result<u8> {
+    let snapshot = args.source.snapshot()?;
+    let model = Model::new(&snapshot);
+    if args.stdin {
+        return stream::run(&model, output);
+    }
+    let interfaces = chosen(&snapshot, &args.on)?;
+    match args.address {
+        Some(target) => address::run(&model, target, &interfaces, args.from, output),
+        None => matrix::run(&model, &interfaces, args.from, output),
+    }
+}
+
+/// The interfaces named, or all that take ARP requests.
+fn chosen(snapshot: &Snapshot, names: &[IfName]) -> Result<Vec<IfIndex>> {
+    if names.is_empty() {
+        return Ok(listeners(snapshot));
+    }
+    names
+        .iter()
+        .map(|name| {
+            snapshot.interface_named(name).map(|interface| interface.index).ok_or_else(|| {
+                Error::new(ErrorKind::NotFound, "there is no such interface")
+                    .during("explain")
+                    .on(name.to_string())
+                    .hint("`ip link` lists the names")
+            })
+        })
+        .collect()
+}

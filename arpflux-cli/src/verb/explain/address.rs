@@ -1,0 +1,136 @@
+//! `explain ADDRESS`: each interface with the steps that decide.
+
+use std::net::Ipv4Addr;
+
+use arpflux_core::Result;
+use arpflux_core::predict::{ArpRequest, Explanation, Matrix, Model, Row, Step, Verdict};
+use arpflux_core::types::{IfIndex, IfName, Mac};
+use serde::Serialize;
+
+use crate::output::Style;
+use crate::{Output, exit};
+
+#[derive(Serialize)]
+struct Answer {
+    address: Ipv4Addr,
+    flux: bool,
+    answering: Vec<IfName>,
+    interfaces: Vec<OnInterface>,
+}
+
+#[derive(Serialize)]
+struct OnInterface {
+    interface: IfName,
+    mac: Mac,
+    wire: usize,
+    sender_ip: Ipv4Addr,
+    #[serde(flatten)]
+    explanation: Explanation,
+    /// How a probe fares; absent where the question was about one sender.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probe: Option<Explanation>,
+}
+
+/// Explains one address on each of `interfaces`.
+pub fn run(
+    model: &Model<'_>,
+    target: Ipv4Addr,
+    interfaces: &[IfIndex],
+    from: Option<Ipv4Addr>,
+    output: &Output,
+) -> Result<u8> {
+    let matrix = Matrix::with(model, &[target], interfaces, from);
+    let Some(row) = matrix.rows.first() else { return Ok(exit::GOOD) };
+    let on_interfaces: Vec<OnInterface> = matrix
+        .interfaces
+        .iter()
+        .zip(&row.cells)
+        .map(|(column, cell)| OnInterface {
+            interface: column.name,
+            mac: column.mac,
+            wire: column.wire,
+            sender_ip: cell.sender,
+            explanation: model.explain(&ArpRequest::broadcast(column.index, cell.sender, target)),
+            probe: from.is_none().then(|| model.explain(&ArpRequest::probe(column.index, target))),
+        })
+        .collect();
+    let code = if row.flux { exit::BAD } else { exit::GOOD };
+    if output.json() {
+        let answering = row.answering().map(|i| matrix.interfaces[i].name).collect();
+        output.answer(&Answer { address: target, flux: row.flux, answering, interfaces: on_interfaces })?;
+        return Ok(code);
+    }
+    let mut text = headline(&matrix, row, output);
+    for on in &on_interfaces {
+        text.push('\n');
+        text.push_str(&section(on, output));
+    }
+    output.text(text)?;
+    Ok(code)
+}
+
+/// The answer in one line.
+fn headline(matrix: &Matrix, row: &Row, output: &Output) -> String {
+    let names: Vec<String> = row.answering().map(|i| matrix.interfaces[i].name.to_string()).collect();
+    let undetermined =
+        row.cells.iter().filter(|cell| matches!(cell.verdict, Verdict::Undetermined { .. })).count();
+    let who = match names.as_slice() {
+        [] if undetermined > 0 => "no interface certainly answers".to_string(),
+        [] => "no interface answers".to_string(),
+        [one] => format!("{one} answers"),
+        [most @ .., last] => format!("{} and {last} answer", most.join(", ")),
+    };
+    let (style, flux) = if row.flux {
+        (Style::Bad, ", with several MACs on one wire: flux")
+    } else if undetermined > 0 {
+        (Style::Caution, "")
+    } else {
+        (Style::Good, "")
+    };
+    let held = match (row.held_by.as_slice(), row.proxied) {
+        ([], true) => " (proxied)".to_string(),
+        ([], false) => String::new(),
+        (held, _) => {
+            format!(" (on {})", held.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+        }
+    };
+    format!(
+        "{}{held}: {}\n",
+        output.paint(Style::Strong, row.target),
+        output.paint(style, format!("{who}{flux}"))
+    )
+}
+
+fn section(on: &OnInterface, output: &Output) -> String {
+    let mut text =
+        format!("{} ({})\n", output.paint(Style::Strong, on.interface), output.paint(Style::Faint, on.mac));
+    text.push_str(&steps(&on.explanation, output));
+    if let Some(probe) = &on.probe
+        && probe.verdict != on.explanation.verdict
+    {
+        text.push_str(&steps(probe, output));
+    }
+    text
+}
+
+/// One sentence a line, the last one in the colour of the verdict.
+fn steps(explanation: &Explanation, output: &Output) -> String {
+    let style = match explanation.verdict {
+        Verdict::Answers { .. } => Style::Good,
+        Verdict::Silent { .. } => Style::Strong,
+        Verdict::Undetermined { .. } => Style::Caution,
+    };
+    let mut text = String::new();
+    for step in &explanation.steps {
+        let indent = if matches!(step, Step::Request { .. }) { "  " } else { "    " };
+        let line = match step {
+            Step::Verdict { .. } | Step::Unknown { .. } => output.paint(style, step),
+            _ => step.to_string(),
+        };
+        text.push_str(&format!("{indent}{line}\n"));
+    }
+    if matches!(explanation.verdict, Verdict::Undetermined { .. }) {
+        text.push_str("    So it cannot be told whether there is an answer.\n");
+    }
+    text
+}

@@ -1,0 +1,108 @@
+//! `explain --stdin`: one JSON object a line in, one out, in order.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, Write as _};
+use std::net::Ipv4Addr;
+
+use arpflux_core::predict::{ArpRequest, Explanation, Model};
+use arpflux_core::types::{IfIndex, Mac};
+use arpflux_core::{Error, ErrorKind, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::{Output, exit};
+
+/// A question.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Question {
+    iface: String,
+    sender_ip: Ipv4Addr,
+    target_ip: Ipv4Addr,
+    sender_mac: Option<Mac>,
+    #[serde(default)]
+    unicast: bool,
+}
+
+/// A line that is no question; the keys of an answer are there all the same.
+#[derive(Serialize)]
+struct Malformed {
+    answers: Option<bool>,
+    mac: Option<Mac>,
+    error: String,
+    line: usize,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    #[serde(flatten)]
+    explanation: Explanation,
+}
+
+/// Answers every line. A malformed one gets an object with `"error"`, and the stream goes on.
+///
+/// The exit code is 0 if every line was a question, 2 if one was not.
+pub fn run(model: &Model<'_>, output: &Output) -> Result<u8> {
+    let names: HashMap<String, IfIndex> = model
+        .snapshot()
+        .interfaces
+        .iter()
+        .map(|interface| (interface.name.to_string(), interface.index))
+        .collect();
+    let mut malformed = 0_usize;
+    let mut input = std::io::BufReader::new(std::io::stdin().lock());
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let read = input
+            .read_until(b'\n', &mut line)
+            .map_err(|error| Error::io("read", "standard input", &error))?;
+        if read == 0 {
+            break;
+        }
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        let text = match answer(model, &names, &line) {
+            Ok(answer) => json(&answer)?,
+            Err(error) => {
+                malformed += 1;
+                json(&Malformed { answers: None, mac: None, error, line: number })?
+            }
+        };
+        // Whoever asks may wait for the answer before the next question, so nothing is held back unless
+        // that question is here already.
+        let waiting = input.buffer().contains(&b'\n');
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n"));
+        match written.and_then(|()| if waiting { Ok(()) } else { out.flush() }) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => break,
+            Err(error) => return Err(Error::io("write", "standard output", &error)),
+        }
+    }
+    if malformed == 0 {
+        return Ok(exit::GOOD);
+    }
+    output.note(format_args!("{malformed} lines were no questions"));
+    Ok(exit::USAGE)
+}
+
+fn answer(model: &Model<'_>, names: &HashMap<String, IfIndex>, line: &[u8]) -> Result<Answer, String> {
+    let question: Question = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    let Some(interface) = names.get(&question.iface) else {
+        return Err(format!("there is no interface {:?}", question.iface));
+    };
+    let request = ArpRequest {
+        interface: *interface,
+        sender: question.sender_ip,
+        sender_mac: question.sender_mac,
+        target: question.target_ip,
+        unicast: question.unicast,
+    };
+    Ok(Answer { explanation: model.explain(&request) })
+}
+
+fn json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value)
+        .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()).during("write JSON"))
+}

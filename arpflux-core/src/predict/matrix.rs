@@ -1,0 +1,399 @@
+//! Every address against every interface: who answers for what.
+
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde::Serialize;
+
+use super::{ArpRequest, Explanation, Model, Reason, Step, Verdict};
+use crate::snapshot::{Interface, Snapshot};
+use crate::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
+
+/// Who answers for which address, for an ordinary neighbour and for an RFC 5227 probe.
+///
+/// ```
+/// use arpflux_core::predict::{Matrix, Model};
+/// use arpflux_core::snapshot::Snapshot;
+///
+/// let snapshot = Snapshot::default();
+/// let matrix = Matrix::of(&Model::new(&snapshot));
+/// assert!(matrix.rows.iter().all(|row| !row.flux));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Matrix {
+    /// The interfaces asked.
+    pub interfaces: Vec<Column>,
+    /// The addresses asked for: the host's own, then those it proxies, each in rising order.
+    #[serde(rename = "addresses")]
+    pub rows: Vec<Row>,
+}
+
+/// An interface that is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Column {
+    /// Its number.
+    pub index: IfIndex,
+    /// Its name.
+    pub name: IfName,
+    /// Its MAC.
+    pub mac: Mac,
+    /// Which wire it is on, counted from 0: interfaces with overlapping subnets are taken to share one.
+    pub wire: usize,
+}
+
+/// An address that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// The address.
+    #[serde(rename = "address")]
+    pub target: Ipv4Addr,
+    /// The interfaces that hold it.
+    pub held_by: Vec<IfName>,
+    /// Whether there is a proxy entry for it.
+    pub proxied: bool,
+    /// What becomes of requests, by interface.
+    pub cells: Vec<Cell>,
+    /// Whether several MACs answer for it on one wire, for one of the two kinds of senders.
+    pub flux: bool,
+}
+
+/// What one interface does with requests for one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Cell {
+    /// The ordinary neighbour that stands for all.
+    pub sender: Ipv4Addr,
+    /// What becomes of its request, sent to all.
+    pub verdict: Verdict,
+    /// What becomes of a probe (sender 0.0.0.0).
+    pub probe: Verdict,
+    /// The value of the sysctl that decided for the neighbour, where one did.
+    pub value: Option<i32>,
+}
+
+impl Matrix {
+    /// All addresses of the host and all that it proxies (127/8 left out), on all interfaces that take ARP
+    /// requests for themselves (not on ports of bridges and bonds).
+    #[must_use]
+    pub fn of(model: &Model<'_>) -> Self {
+        let targets = targets(model.snapshot());
+        Self::with(model, &targets, &listeners(model.snapshot()), None)
+    }
+
+    /// The same for chosen addresses and interfaces; `sender` asks instead of a neighbour that is chosen for
+    /// each interface.
+    #[must_use]
+    pub fn with(
+        model: &Model<'_>,
+        targets: &[Ipv4Addr],
+        interfaces: &[IfIndex],
+        sender: Option<Ipv4Addr>,
+    ) -> Self {
+        let snapshot = model.snapshot();
+        let wires = wires(snapshot);
+        let columns: Vec<Column> = interfaces
+            .iter()
+            .filter_map(|index| {
+                let interface = snapshot.interface(*index)?;
+                let wire = wires.get(index).copied().unwrap_or(usize::MAX);
+                Some(Column { index: *index, name: interface.name, mac: interface.mac, wire })
+            })
+            .collect();
+        let mut neighbours = Neighbours::new(snapshot);
+        let mut holders: HashMap<IpAddr, Vec<IfName>> = HashMap::new();
+        for address in &snapshot.addresses {
+            if let Some(interface) = snapshot.interface(address.interface) {
+                holders.entry(address.local).or_default().push(interface.name);
+            }
+        }
+        let proxied: HashSet<IpAddr> = snapshot.proxies.iter().map(|proxy| proxy.address).collect();
+        let rows = targets
+            .iter()
+            .map(|target| {
+                let cells: Vec<Cell> = columns
+                    .iter()
+                    .map(|column| {
+                        let sender = sender.unwrap_or_else(|| neighbours.of(column.index, *target));
+                        cell(model, column.index, sender, *target)
+                    })
+                    .collect();
+                let address = IpAddr::V4(*target);
+                Row {
+                    target: *target,
+                    held_by: holders.get(&address).cloned().unwrap_or_default(),
+                    proxied: proxied.contains(&address),
+                    flux: flux(&columns, &cells),
+                    cells,
+                }
+            })
+            .collect();
+        Self { interfaces: columns, rows }
+    }
+
+    /// Whether several MACs answer for one address on one wire.
+    #[must_use]
+    pub fn has_flux(&self) -> bool {
+        self.rows.iter().any(|row| row.flux)
+    }
+}
+
+impl Row {
+    /// The columns whose interface answers an ordinary neighbour.
+    pub fn answering(&self) -> impl Iterator<Item = usize> {
+        (0..self.cells.len()).filter(|&i| matches!(self.cells[i].verdict, Verdict::Answers { .. }))
+    }
+}
+
+impl Cell {
+    /// The rule that decided, in a few words: `own address`, `proxy entry`, `arp_ignore=1`.
+    #[must_use]
+    pub fn rule(&self) -> String {
+        let Verdict::Silent { reason } = self.verdict else { return short(&self.verdict) };
+        match self.value {
+            Some(value) => match sysctl_of(reason) {
+                Some(name) => format!("{name}={value}"),
+                None => short(&self.verdict),
+            },
+            None => short(&self.verdict),
+        }
+    }
+
+    /// The rule that decided about the probe, in a few words.
+    #[must_use]
+    pub fn probe_rule(&self) -> String {
+        short(&self.probe)
+    }
+}
+
+/// The sysctl's name where a reason is the value of one.
+fn sysctl_of(reason: Reason) -> Option<&'static str> {
+    match reason {
+        Reason::ArpIgnore => Some("arp_ignore"),
+        Reason::ArpFilter => Some("arp_filter"),
+        Reason::RpFilterStrict | Reason::RpFilterNoRoute => Some("rp_filter"),
+        Reason::ForwardingOff => Some("forwarding"),
+        Reason::MediumId => Some("medium_id"),
+        Reason::GratuitousDropped => Some("drop_gratuitous_arp"),
+        Reason::LoopbackTarget | Reason::LoopbackSender => Some("route_localnet"),
+        _ => None,
+    }
+}
+
+fn short(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Answers { via, .. } => match via.reason() {
+            Reason::Local => "own address".into(),
+            other => other.code().replace('_', " "),
+        },
+        Verdict::Silent { reason } => match sysctl_of(*reason) {
+            Some(name) => name.into(),
+            None => reason.code().replace('_', " "),
+        },
+        Verdict::Undetermined { missing } => {
+            missing.iter().map(|missing| missing.code().replace('_', " ")).collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+fn cell(model: &Model<'_>, interface: IfIndex, sender: Ipv4Addr, target: Ipv4Addr) -> Cell {
+    let request = ArpRequest::broadcast(interface, sender, target);
+    let verdict = model.reply(&request);
+    let value = match verdict {
+        Verdict::Silent { reason } if sysctl_of(reason).is_some() => deciding(&model.explain(&request)),
+        _ => None,
+    };
+    Cell { sender, verdict, probe: model.reply(&ArpRequest::probe(interface, target)), value }
+}
+
+/// The value of the last sysctl that stopped a request.
+fn deciding(explanation: &Explanation) -> Option<i32> {
+    explanation.steps.iter().rev().find_map(|step| match step {
+        Step::Sysctl { value, passes: false, .. } => Some(*value),
+        _ => None,
+    })
+}
+
+fn flux(columns: &[Column], cells: &[Cell]) -> bool {
+    let several = |verdict: fn(&Cell) -> &Verdict| {
+        let mut first: HashMap<usize, Mac> = HashMap::new();
+        columns.iter().zip(cells).any(|(column, cell)| match verdict(cell).mac() {
+            Some(mac) => *first.entry(column.wire).or_insert(*mac) != *mac,
+            None => false,
+        })
+    };
+    several(|cell| &cell.verdict) || several(|cell| &cell.probe)
+}
+
+/// The interfaces that take ARP requests for themselves: not the ports of bridges and bonds.
+#[must_use]
+pub fn listeners(snapshot: &Snapshot) -> Vec<IfIndex> {
+    let port = |interface: &&Interface| {
+        let master = interface.master.and_then(|master| snapshot.interface(master));
+        !master.is_some_and(|master| matches!(master.kind.as_deref(), Some("bridge" | "bond" | "team")))
+    };
+    let speaks = snapshot.interfaces.iter().filter(|interface| interface.speaks_arp());
+    speaks.filter(port).map(|interface| interface.index).collect()
+}
+
+/// The addresses that a host may be asked for: its own but 127/8, then those it proxies.
+#[must_use]
+pub fn targets(snapshot: &Snapshot) -> Vec<Ipv4Addr> {
+    let v4 = |address: IpAddr| match address {
+        IpAddr::V4(address) if !address.is_loopback() => Some(address),
+        _ => None,
+    };
+    let sorted = |mut addresses: Vec<Ipv4Addr>| {
+        addresses.sort_unstable();
+        addresses.dedup();
+        addresses
+    };
+    let mut own = sorted(snapshot.addresses.iter().filter_map(|address| v4(address.local)).collect());
+    let proxied = sorted(snapshot.proxies.iter().filter_map(|proxy| v4(proxy.address)).collect());
+    let proxied: Vec<Ipv4Addr> =
+        proxied.into_iter().filter(|address| own.binary_search(address).is_err()).collect();
+    own.extend(proxied);
+    own
+}
+
+/// Which interfaces probably share a wire: those whose subnets overlap, directly or over others. Numbers
+/// count from 0 in the order of the interfaces.
+#[must_use]
+pub fn wires(snapshot: &Snapshot) -> HashMap<IfIndex, usize> {
+    let mut ranges: Vec<(u32, u32, IfIndex)> = snapshot
+        .addresses
+        .iter()
+        .filter_map(|address| match address.subnet() {
+            IpNet::V4(net) if net.prefix_len() < 32 => {
+                Some((net.network().to_bits(), net.broadcast().to_bits(), address.interface))
+            }
+            _ => None,
+        })
+        .collect();
+    ranges.sort_unstable();
+    let places: HashMap<IfIndex, usize> =
+        snapshot.interfaces.iter().enumerate().map(|(i, interface)| (interface.index, i)).collect();
+    let mut parent: Vec<usize> = (0..snapshot.interfaces.len()).collect();
+    fn root(parent: &mut [usize], mut at: usize) -> usize {
+        while parent[at] != at {
+            parent[at] = parent[parent[at]];
+            at = parent[at];
+        }
+        at
+    }
+    let mut open: Option<(u32, usize)> = None;
+    for (first, last, index) in ranges {
+        let Some(&place) = places.get(&index) else { continue };
+        open = match open {
+            Some((end, with)) if first <= end => {
+                let (a, b) = (root(&mut parent, with), root(&mut parent, place));
+                parent[a.max(b)] = a.min(b);
+                Some((end.max(last), with))
+            }
+            _ => Some((last, place)),
+        };
+    }
+    let mut numbers: HashMap<usize, usize> = HashMap::new();
+    let mut wires = HashMap::new();
+    for (place, interface) in snapshot.interfaces.iter().enumerate() {
+        let next = numbers.len();
+        let number = *numbers.entry(root(&mut parent, place)).or_insert(next);
+        wires.insert(interface.index, number);
+    }
+    wires
+}
+
+/// Chooses an ordinary neighbour for each interface: a host of one of its subnets that is neither the host
+/// itself nor something it proxies or routes elsewhere.
+#[derive(Debug)]
+pub struct Neighbours<'s> {
+    snapshot: &'s Snapshot,
+    taken: HashSet<u32>,
+    gateways: Vec<u32>,
+    /// First and last address of prefixes that are routed, sorted, with their length.
+    routed: Vec<(u32, u32, u8)>,
+    subnets: HashMap<IfIndex, Vec<Ipv4Net>>,
+    found: HashMap<Ipv4Net, Vec<u32>>,
+}
+
+impl<'s> Neighbours<'s> {
+    /// Indexes what is taken.
+    #[must_use]
+    pub fn new(snapshot: &'s Snapshot) -> Self {
+        let mut taken = HashSet::new();
+        let mut subnets: HashMap<IfIndex, Vec<Ipv4Net>> = HashMap::new();
+        for address in &snapshot.addresses {
+            if let (IpAddr::V4(local), IpNet::V4(subnet)) = (address.local, address.subnet()) {
+                taken.insert(local.to_bits());
+                subnets.entry(address.interface).or_default().push(subnet);
+            }
+        }
+        for proxy in &snapshot.proxies {
+            if let IpAddr::V4(address) = proxy.address {
+                taken.insert(address.to_bits());
+            }
+        }
+        let mut gateways = Vec::new();
+        let mut routed = Vec::new();
+        for route in &snapshot.routes {
+            let IpNet::V4(net) = route.destination else { continue };
+            routed.push((net.network().to_bits(), net.broadcast().to_bits(), net.prefix_len()));
+            for hop in &route.next_hops {
+                if let Some(IpAddr::V4(gateway)) = hop.gateway {
+                    gateways.push(gateway.to_bits());
+                }
+            }
+        }
+        routed.sort_unstable();
+        Self { snapshot, taken, gateways, routed, subnets, found: HashMap::new() }
+    }
+
+    /// The neighbour on `interface` that would ask for `target`: of its subnet around the target, or of any
+    /// of its subnets; of the host's subnet around the target if the interface has none; else 192.0.2.1, a
+    /// stranger. A gateway is taken first.
+    pub fn of(&mut self, interface: IfIndex, target: Ipv4Addr) -> Ipv4Addr {
+        let own = self.subnets.get(&interface).cloned().unwrap_or_default();
+        let mut candidates: Vec<Ipv4Net> =
+            own.iter().copied().filter(|subnet| subnet.contains(&target)).collect();
+        candidates.extend(own);
+        candidates.extend(self.snapshot.addresses.iter().filter_map(|address| match address.subnet() {
+            IpNet::V4(subnet) if subnet.contains(&target) && subnet.prefix_len() < 32 => Some(subnet),
+            _ => None,
+        }));
+        for subnet in candidates {
+            let host = self.hosts(subnet).iter().copied().find(|host| *host != target.to_bits());
+            if let Some(host) = host {
+                return host.into();
+            }
+        }
+        Ipv4Addr::new(192, 0, 2, 1)
+    }
+
+    /// Up to two hosts of a subnet.
+    fn hosts(&mut self, subnet: Ipv4Net) -> &[u32] {
+        let Self { taken, gateways, routed, found, .. } = self;
+        found.entry(subnet).or_insert_with(|| {
+            let free = |host: &u32| {
+                let after = routed.partition_point(|(first, ..)| first <= host);
+                // Prefixes that begin further ahead than the subnet cannot be more specific and cover it.
+                let specific = routed[..after]
+                    .iter()
+                    .rev()
+                    .take_while(|(first, ..)| *first >= subnet.network().to_bits())
+                    .any(|(_, last, length)| *last >= *host && *length > subnet.prefix_len());
+                !taken.contains(host) && !specific
+            };
+            let known = gateways.iter().copied().filter(|gateway| subnet.contains(&Ipv4Addr::from(*gateway)));
+            // Beyond some thousands of taken addresses the search gives up.
+            let hosts = subnet.hosts().take(1 << 14).map(Ipv4Addr::to_bits);
+            let mut chosen: Vec<u32> = Vec::new();
+            for host in known.chain(hosts).filter(free) {
+                if !chosen.contains(&host) {
+                    chosen.push(host);
+                }
+                if chosen.len() == 2 {
+                    break;
+                }
+            }
+            chosen
+        })
+    }
+}
