@@ -24,8 +24,8 @@ struct OnInterface {
     mac: Mac,
     wire: usize,
     sender_ip: Ipv4Addr,
-    #[serde(flatten)]
-    explanation: Explanation,
+    /// How the request of `sender_ip` fares.
+    reply: Explanation,
     /// How a probe fares; absent where the question was about one sender.
     #[serde(skip_serializing_if = "Option::is_none")]
     probe: Option<Explanation>,
@@ -50,7 +50,7 @@ pub fn run(
             mac: column.mac,
             wire: column.wire,
             sender_ip: cell.sender,
-            explanation: model.explain(&ArpRequest::broadcast(column.index, cell.sender, target)),
+            reply: model.explain(&ArpRequest::broadcast(column.index, cell.sender, target)),
             probe: from.is_none().then(|| model.explain(&ArpRequest::probe(column.index, target))),
         })
         .collect();
@@ -104,9 +104,9 @@ fn headline(matrix: &Matrix, row: &Row, output: &Output) -> String {
 fn section(on: &OnInterface, output: &Output) -> String {
     let mut text =
         format!("{} ({})\n", output.paint(Style::Strong, on.interface), output.paint(Style::Faint, on.mac));
-    text.push_str(&steps(&on.explanation, output));
+    text.push_str(&steps(&on.reply, output));
     if let Some(probe) = &on.probe
-        && probe.verdict != on.explanation.verdict
+        && probe.verdict != on.reply.verdict
     {
         text.push_str(&steps(probe, output));
     }

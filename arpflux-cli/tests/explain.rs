@@ -1,0 +1,103 @@
+//! `arpflux explain` on a stored snapshot: three NICs on one subnet, two containers behind venet0.
+
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hardware-node.json");
+
+fn explain(arguments: &[&str], input: &str) -> (i32, String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_arpflux"))
+        .arg("explain")
+        .args(arguments)
+        .args(["--snapshot", SNAPSHOT])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Dropped at the end of the statement, which ends the input.
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+#[test]
+fn the_matrix_names_the_rule_in_each_cell_and_flux_is_exit_code_1() {
+    let (code, text, errors) = explain(&[], "");
+    assert_eq!((code, errors.as_str()), (1, ""));
+    assert!(!text.contains('\x1b'), "colour without a terminal: {text:?}");
+    let expected = "\
+ADDRESS         eth0                  eth3                  eth4
+                00:0c:29:b3:a2:54     00:0c:29:b3:a2:68     00:0c:29:b3:a2:5e
+192.168.18.10   answers: own address  answers: own address  answers: own address
+eth0
+";
+    assert!(text.starts_with(expected), "{text}");
+    let row = "192.168.18.102  answers: proxy entry  answers: proxy entry  answers: proxy entry\nproxied\n";
+    assert!(text.contains(row), "{text}");
+    let (code, text, _) = explain(&["--json"], "");
+    let matrix = json(&text);
+    assert_eq!((code, matrix["schema"].as_u64()), (1, Some(1)));
+    assert_eq!(matrix["addresses"].as_array().unwrap().len(), 5);
+    assert_eq!(matrix["addresses"][4]["cells"][2]["verdict"]["reason"], "proxy_entry");
+}
+
+#[test]
+fn one_address_on_one_interface_is_explained_step_by_step() {
+    let (code, text, _) = explain(&["192.168.18.101", "--on", "eth3"], "");
+    assert_eq!(code, 0, "one interface alone is no flux: {text}");
+    assert!(text.starts_with("192.168.18.101 (proxied): eth3 answers\n"), "{text}");
+    for line in [
+        "    There is a proxy entry for 192.168.18.101 on eth3.\n",
+        "    eth3 answers with 00:0c:29:b3:a2:68: there is a proxy entry for it.\n",
+        "  A probe for 192.168.18.101 arrives on eth3, sent to all.\n",
+    ] {
+        assert!(text.contains(line), "{line:?} in {text}");
+    }
+    // Asked about one sender, it says nothing of probes.
+    let (_, text, _) = explain(&["192.168.18.101", "--on", "eth3", "--from", "192.168.18.10"], "");
+    assert!(text.contains("The sender 192.168.18.10 is an address of this host"), "{text}");
+    assert!(!text.contains("A probe"), "{text}");
+    let (code, text, _) = explain(&["192.168.18.101", "--json"], "");
+    let answer = json(&text);
+    assert_eq!((code, &answer["flux"]), (1, &serde_json::Value::Bool(true)));
+    assert_eq!(answer["answering"], serde_json::json!(["eth0", "eth3", "eth4"]));
+    assert_eq!(answer["interfaces"][1]["reply"]["mac"], "00:0c:29:b3:a2:68");
+    assert_eq!(answer["interfaces"][1]["probe"]["answers"], false);
+}
+
+#[test]
+fn an_interface_that_is_not_there_is_an_error_with_a_remedy() {
+    let (code, text, errors) = explain(&["192.168.18.101", "--on", "eth9"], "");
+    assert_eq!((code, text.as_str()), (2, ""));
+    assert_eq!(errors, "arpflux: explain eth9: there is no such interface; `ip link` lists the names\n");
+}
+
+#[test]
+fn the_stream_answers_in_order_and_goes_on_after_malformed_lines() {
+    let input = r#"{"iface":"eth0","sender_ip":"192.168.18.129","target_ip":"192.168.18.101"}
+no question
+
+{"iface":"eth9","sender_ip":"192.168.18.129","target_ip":"192.168.18.101"}
+{"iface":"eth4","sender_ip":"0.0.0.0","target_ip":"192.168.18.101","unicast":true}
+{"iface":"eth4","sender_ip":"0.0.0.0","target_ip":"192.168.18.10","sender_mac":"02:00:00:00:00:01"}"#;
+    let (code, text, errors) = explain(&["--stdin"], input);
+    let answers: Vec<serde_json::Value> = text.lines().map(json).collect();
+    assert_eq!(answers.len(), 5, "{text}");
+    assert_eq!((&answers[0]["answers"], &answers[0]["reason"]), (&true.into(), &"proxy_entry".into()));
+    assert_eq!(answers[0]["mac"], "00:0c:29:b3:a2:54");
+    assert!(answers[0]["steps"].as_array().unwrap().len() > 3);
+    for (answer, line) in [(&answers[1], 2), (&answers[2], 4)] {
+        assert!(answer["answers"].is_null() && answer["error"].is_string(), "{answer}");
+        assert_eq!(answer["line"], line);
+    }
+    assert_eq!((&answers[3]["answers"], &answers[3]["mac"]), (&false.into(), &serde_json::Value::Null));
+    assert_eq!((&answers[4]["answers"], &answers[4]["mac"]), (&true.into(), &"00:0c:29:b3:a2:5e".into()));
+    assert_eq!((code, errors.as_str()), (2, "2 lines were no questions\n"));
+    let (code, text, _) = explain(&["--stdin"], "");
+    assert_eq!((code, text.as_str()), (0, ""));
+}
