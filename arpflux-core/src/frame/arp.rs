@@ -183,9 +183,12 @@ impl Ipv4Arp {
     }
 
     /// A gratuitous reply, which some receivers take where they ignore the request form.
+    ///
+    /// Sender and target MAC are the same (RFC 5944 section 4.6): Linux takes no other reply for
+    /// gratuitous (`arp_is_garp()`).
     #[must_use]
     pub fn announcement_reply(mac: Mac, address: Ipv4Addr) -> Self {
-        Self { operation: Operation::Reply, target_mac: Mac::BROADCAST, ..Self::announcement(mac, address) }
+        Self { operation: Operation::Reply, target_mac: mac, ..Self::announcement(mac, address) }
     }
 
     /// Whether sender and target are the same address.

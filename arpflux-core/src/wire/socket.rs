@@ -1,17 +1,16 @@
 //! A packet socket (`packet(7)`) on one interface, or on all of a namespace.
 
-use std::ffi::CString;
 use std::mem::{size_of, zeroed};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Instant;
 
 use nix::libc;
 
-use super::Filter;
+use super::{Filter, Port};
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::Timestamp;
 use crate::kernel::Netns;
-use crate::types::{IfIndex, IfName, Mac};
+use crate::types::{IfIndex, IfName};
 
 /// The longest frame received whole, in bytes; longer ones (segmentation offload) are cut.
 const LONGEST: usize = 65_600;
@@ -137,7 +136,7 @@ impl PacketSocket {
     /// # Errors
     /// As [`PacketSocket::open`], and those of entering the namespace.
     pub fn open_in(netns: &Netns, interface: &IfName, filter: Filter) -> Result<Self> {
-        netns.run(|| Self::open(interface_index(interface)?, filter))?
+        netns.run(|| Self::open(Port::named(interface)?.index, filter))?
     }
 
     /// The interface it is bound to; 0 for all.
@@ -196,6 +195,42 @@ impl PacketSocket {
                 _ => return Err(failed("send a frame on").on(format!("interface {}", self.interface))),
             }
         }
+    }
+
+    /// Sends frames of `length` bytes each that lie one behind the other, many in one system call.
+    ///
+    /// # Errors
+    /// As [`PacketSocket::send`].
+    pub fn send_many(&self, frames: &[u8], length: usize) -> Result<()> {
+        const MOST: usize = 64;
+        let mut rest = frames;
+        while rest.len() >= length && length > 0 {
+            let count = (rest.len() / length).min(MOST);
+            let mut pieces: [libc::iovec; MOST] =
+                [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; MOST];
+            // SAFETY: all zeros is a valid value of this plain structure.
+            let mut messages: [libc::mmsghdr; MOST] = unsafe { zeroed() };
+            for (i, frame) in rest.chunks_exact(length).take(count).enumerate() {
+                pieces[i] = libc::iovec { iov_base: frame.as_ptr().cast_mut().cast(), iov_len: length };
+                messages[i].msg_hdr.msg_iov = &raw mut pieces[i];
+                messages[i].msg_hdr.msg_iovlen = 1;
+            }
+            // SAFETY: the messages point to pieces, and those to frames, that live through the call;
+            // the kernel only reads the frames.
+            let sent = unsafe {
+                libc::sendmmsg(self.fd.as_raw_fd(), messages.as_mut_ptr(), count as libc::c_uint, 0)
+            };
+            if sent >= 0 {
+                rest = &rest[sent as usize * length..];
+                continue;
+            }
+            match std::io::Error::last_os_error().raw_os_error() {
+                Some(libc::EINTR) => {}
+                Some(libc::ENOBUFS) => std::thread::sleep(std::time::Duration::from_micros(50)),
+                _ => return Err(failed("send frames on").on(format!("interface {}", self.interface))),
+            }
+        }
+        Ok(())
     }
 
     /// The next frame, waiting for it until `deadline`; `None` if none came. A deadline that has
@@ -340,63 +375,4 @@ pub(crate) fn wait(sockets: &[BorrowedFd<'_>], deadline: Instant) -> Result<bool
         Some(libc::EINTR) => Ok(true),
         _ => Err(failed("wait for")),
     }
-}
-
-/// The number of an interface of the calling thread's namespace.
-///
-/// # Errors
-/// [`ErrorKind::NotFound`] if there is none of that name.
-pub(crate) fn interface_index(name: &IfName) -> Result<IfIndex> {
-    let missing = || {
-        Error::new(ErrorKind::NotFound, "there is no interface of that name")
-            .on(name.to_string())
-            .hint("`ip link` lists the names")
-    };
-    let text = CString::new(name.as_bytes()).map_err(|_| missing())?;
-    // SAFETY: a C string that lives through the call.
-    match unsafe { libc::if_nametoindex(text.as_ptr()) } {
-        0 => Err(missing()),
-        index => Ok(IfIndex(index)),
-    }
-}
-
-/// The Ethernet address of an interface of the calling thread's namespace (`SIOCGIFHWADDR`).
-///
-/// # Errors
-/// [`ErrorKind::NotFound`] if there is none of that name, [`ErrorKind::Unsupported`] if it is not
-/// Ethernet.
-#[expect(dead_code, reason = "probe and announce come next")]
-pub(crate) fn interface_mac(name: &IfName) -> Result<Mac> {
-    // SAFETY: plain system call.
-    let fd = unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
-    if fd < 0 {
-        return Err(failed("open"));
-    }
-    // SAFETY: the descriptor is new and owned by nobody else.
-    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-    // SAFETY: all zeros is a valid value of this plain structure.
-    let mut request: libc::ifreq = unsafe { zeroed() };
-    for (to, from) in request.ifr_name.iter_mut().zip(name.as_bytes()) {
-        *to = *from as libc::c_char;
-    }
-    // SAFETY: the request lives through the call and its name ends with a NUL (15 bytes of 16).
-    if unsafe { libc::ioctl(fd.as_raw_fd(), libc::SIOCGIFHWADDR, &raw mut request) } < 0 {
-        let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
-        return Err(Error::os("read the MAC of", name.to_string(), errno));
-    }
-    // SAFETY: the kernel filled in this member of the union.
-    let address = unsafe { request.ifr_ifru.ifru_hwaddr };
-    if address.sa_family != libc::ARPHRD_ETHER {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            format!("it is not Ethernet (hardware type {})", address.sa_family),
-        )
-        .during("send frames on")
-        .on(name.to_string()));
-    }
-    let mut octets = [0; 6];
-    for (to, from) in octets.iter_mut().zip(address.sa_data) {
-        *to = from as u8;
-    }
-    Ok(Mac::ethernet(octets))
 }

@@ -1,0 +1,188 @@
+//! Tells everybody on a wire where an address is.
+//!
+//! Gratuitous ARP goes out in both forms, request and reply: receivers differ in which one they take.
+//! It is repeated after more than a second, because a Linux receiver that changed its entry less than
+//! a second ago (`locktime`) may keep what it has. For IPv6, unsolicited neighbour advertisements go
+//! to all nodes, with the override flag (RFC 4861 section 7.2.6).
+//!
+//! Frames are made here and sent as they are: no address has to be on the interface and no sysctl
+//! (`ip_nonlocal_bind`) is touched. So it is on the caller to announce from the owner only: this takes
+//! whatever it is told, and everybody on the wire believes it.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::{Duration, Instant};
+
+use super::probe::Transmit;
+use super::{Filter, PacketSocket, Port};
+use crate::error::{Error, ErrorKind, Result};
+use crate::frame::{Ipv4Arp, Ndp};
+use crate::kernel::Netns;
+use crate::plan::Announcement;
+use crate::snapshot::Snapshot;
+use crate::types::{IpNet, Mac};
+
+/// How to announce.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// How often, 1 to 100.
+    pub rounds: u8,
+    /// The time from one round to the next; beyond the receivers' `locktime` of 1 s.
+    pub spacing: Duration,
+    /// Whether to send gratuitous requests.
+    pub request: bool,
+    /// Whether to send gratuitous replies.
+    pub reply: bool,
+    /// Addresses in these are left out.
+    pub never: Vec<IpNet>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            rounds: 2,
+            spacing: Duration::from_millis(1100),
+            request: true,
+            reply: true,
+            never: Vec::new(),
+        }
+    }
+}
+
+/// The core: which frame to send when. Times are counted from the first call.
+#[derive(Debug)]
+pub struct Announcer {
+    frames: Vec<Vec<u8>>,
+    rounds: u8,
+    spacing: Duration,
+    round: u8,
+    cursor: usize,
+}
+
+impl Announcer {
+    /// Announces `addresses` from an interface.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if an IPv6 address is to be announced from an interface without a
+    /// link-local one, which advertisements are sent from.
+    pub fn new(port: &Port, addresses: &[IpAddr], options: &Options) -> Result<Self> {
+        let mut frames = Vec::new();
+        for address in addresses {
+            if options.never.iter().any(|prefix| prefix.contains(address)) {
+                continue;
+            }
+            match *address {
+                IpAddr::V4(address) => {
+                    if options.request {
+                        frames.push(Ipv4Arp::announcement(port.mac, address).to_frame(Mac::BROADCAST));
+                    }
+                    if options.reply {
+                        frames.push(Ipv4Arp::announcement_reply(port.mac, address).to_frame(Mac::BROADCAST));
+                    }
+                }
+                IpAddr::V6(address) => {
+                    const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+                    const ALL_NODES_MAC: Mac = Mac::ethernet([0x33, 0x33, 0, 0, 0, 1]);
+                    let source = port.link_local.ok_or_else(|| {
+                        Error::new(ErrorKind::Unsupported, "it has no IPv6 link-local address to send from")
+                            .during("announce")
+                            .on(format!("{address} on {}", port.name))
+                    })?;
+                    let advertisement = Ndp::announcement(address, port.mac, false);
+                    frames.push(advertisement.to_frame((port.mac, source), (ALL_NODES_MAC, ALL_NODES)));
+                }
+            }
+        }
+        let rounds = options.rounds.clamp(1, 100);
+        Ok(Self { frames, rounds, spacing: options.spacing, round: 0, cursor: 0 })
+    }
+
+    /// What to do at the time `now`.
+    pub fn transmit(&mut self, now: Duration) -> Transmit<'_> {
+        if self.cursor == self.frames.len() {
+            self.round += 1;
+            self.cursor = 0;
+        }
+        if self.round >= self.rounds || self.frames.is_empty() {
+            return Transmit::Done;
+        }
+        let due = self.spacing * u32::from(self.round);
+        if now < due {
+            return Transmit::Wait(due);
+        }
+        let frame = &self.frames[self.cursor];
+        self.cursor += 1;
+        Transmit::Frame(frame)
+    }
+}
+
+/// Announces addresses, each from an interface of the calling thread's namespace, and returns when all
+/// rounds are over. Gives the number of frames sent.
+///
+/// # Errors
+/// [`ErrorKind::Unsupported`] if an interface is not Ethernet, and those of [`PacketSocket`].
+pub fn announce(items: &[(Port, Vec<IpAddr>)], options: &Options) -> Result<usize> {
+    let mut senders = Vec::new();
+    for (port, addresses) in items {
+        let port = port.clone().ethernet()?;
+        let announcer = Announcer::new(&port, addresses, options)?;
+        // Nothing is to be received: of this EtherType (of tags) no frame gets to a filter.
+        senders.push((PacketSocket::open(port.index, Filter::EtherType(0x8100))?, announcer, port));
+    }
+    let start = Instant::now();
+    let mut sent = 0;
+    loop {
+        let mut next: Option<Duration> = None;
+        for (socket, announcer, port) in &mut senders {
+            loop {
+                match announcer.transmit(start.elapsed()) {
+                    Transmit::Frame(frame) => {
+                        socket
+                            .send(frame)
+                            .map_err(|error| error.during("announce").on(port.name.to_string()))?;
+                        sent += 1;
+                    }
+                    Transmit::Wait(until) => {
+                        next = Some(next.map_or(until, |next| next.min(until)));
+                        break;
+                    }
+                    Transmit::Done => break,
+                }
+            }
+        }
+        match next {
+            Some(until) => std::thread::sleep(until.saturating_sub(start.elapsed())),
+            None => return Ok(sent),
+        }
+    }
+}
+
+/// What [`crate::apply::Transaction::announce`] takes: sends a plan's announcements in `netns`.
+///
+/// An interface that is no longer the one of the snapshot (another MAC) is not announced from.
+pub fn announcer<'a>(
+    netns: &'a Netns,
+    options: &'a Options,
+) -> impl FnMut(&Snapshot, &[Announcement]) -> Result<usize> + 'a {
+    move |snapshot, announcements| {
+        let mut wanted: Vec<(_, Vec<IpAddr>)> = Vec::new();
+        for announcement in announcements {
+            match wanted.iter_mut().find(|(interface, _)| *interface == announcement.interface) {
+                Some((_, addresses)) => addresses.push(announcement.address),
+                None => wanted.push((announcement.interface, vec![announcement.address])),
+            }
+        }
+        netns.run(|| {
+            let mut items = Vec::new();
+            for (interface, addresses) in wanted {
+                let port = Port::numbered(interface)?;
+                if snapshot.interface(interface).is_some_and(|known| known.mac != port.mac) {
+                    return Err(Error::new(ErrorKind::Changed, "its MAC is another one now")
+                        .during("announce")
+                        .on(port.name.to_string()));
+                }
+                items.push((port, addresses));
+            }
+            announce(&items, options)
+        })?
+    }
+}

@@ -1,0 +1,114 @@
+//! The socket around [`Prober`].
+
+use std::net::Ipv4Addr;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use super::{Options, Probed, Prober, Transmit};
+use crate::error::{Error, ErrorKind, Result};
+use crate::frame::MIN_FRAME;
+use crate::types::Mac;
+use crate::wire::{Filter, PacketSocket, Port};
+
+/// How often progress is told.
+const TELL: Duration = Duration::from_millis(200);
+/// Frames sent in one system call.
+const BATCH: usize = 64;
+
+/// What a run tells while it lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// A MAC answered for an address for the first time.
+    Answer {
+        /// The address.
+        target: Ipv4Addr,
+        /// The MAC.
+        mac: Mac,
+    },
+    /// So many of all addresses have been asked for.
+    Asked {
+        /// So many.
+        done: usize,
+        /// Of so many.
+        total: usize,
+    },
+}
+
+/// Asks for `targets` on an interface of the calling thread's namespace. `tell` is called at every
+/// answer and a few times a second, and ends the run by [`ControlFlow::Break`]; what was found so far
+/// is returned then.
+///
+/// Takes at least [`Options::wait`], because proxies answer late.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] if there is nothing to ask for, [`ErrorKind::Unsupported`] if the
+/// interface is not Ethernet, [`ErrorKind::Raced`] if frames were lost, and those of
+/// [`PacketSocket::open`].
+pub fn run(
+    port: &Port,
+    targets: &[Ipv4Addr],
+    options: Options,
+    mut tell: impl FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Vec<Probed>> {
+    let Some(first) = targets.first() else {
+        return Err(Error::new(ErrorKind::InvalidInput, "there is no address to ask for").during("probe"));
+    };
+    let port = port.clone().ethernet()?;
+    let mut socket = PacketSocket::open(port.index, Filter::ArpReplies)?;
+    socket.ignore_outgoing()?;
+    let mut prober = Prober::new(options, port.mac, port.sender_for(*first), targets);
+    let start = Instant::now();
+    let mut told = start;
+    let mut frames = Vec::with_capacity(BATCH * MIN_FRAME);
+    loop {
+        let now = start.elapsed();
+        frames.clear();
+        let wait = loop {
+            match prober.transmit(now) {
+                Transmit::Frame(frame) => {
+                    frames.extend_from_slice(frame);
+                    if frames.len() == BATCH * MIN_FRAME {
+                        break Some(now);
+                    }
+                }
+                Transmit::Wait(until) => break Some(until),
+                Transmit::Done => break None,
+            }
+        };
+        let named = |error: Error| error.on(port.name.to_string());
+        socket.send_many(&frames, MIN_FRAME).map_err(named)?;
+        let until = wait.unwrap_or(Duration::ZERO).min(told.duration_since(start) + TELL);
+        // Waits for the first frame only: after what is there, what to send may have changed. Frames
+        // that keep coming must not keep others from being sent.
+        let mut deadline = start + until;
+        for _ in 0..4 * BATCH {
+            let Some(received) = socket.receive(deadline).map_err(named)? else { break };
+            deadline = start;
+            if let Some((target, mac)) = prober.receive(start.elapsed(), received.frame)
+                && tell(Progress::Answer { target, mac }).is_break()
+            {
+                return Ok(prober.results());
+            }
+        }
+        if wait.is_none() {
+            break;
+        }
+        if told.elapsed() >= TELL {
+            told = Instant::now();
+            let (done, total) = prober.progress();
+            if tell(Progress::Asked { done, total }).is_break() {
+                return Ok(prober.results());
+            }
+        }
+    }
+    match socket.dropped() {
+        0 => Ok(prober.results()),
+        lost => Err(Error::new(
+            ErrorKind::Raced,
+            format!("{lost} replies were lost: they came faster than they could be read"),
+        )
+        .during("probe")
+        .on(port.name.to_string())
+        .hint("ask at a lower rate")),
+    }
+}
