@@ -124,6 +124,22 @@ impl Output {
         self.object(&Answer { schema: 1, answer })
     }
 
+    /// The same as [`Output::answer`] on one line, for verbs that print many.
+    ///
+    /// # Errors
+    /// As [`Output::text`].
+    pub fn answer_line(&self, answer: &impl Serialize) -> Result<()> {
+        #[derive(Serialize)]
+        struct Answer<'a, T> {
+            schema: u32,
+            #[serde(flatten)]
+            answer: &'a T,
+        }
+        let text = serde_json::to_string(&Answer { schema: 1, answer })
+            .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()).during("write JSON"))?;
+        self.text(text + "\n")
+    }
+
     /// Prints an error: text on standard error, and with `--json` also one object on standard output.
     pub fn error(&self, error: &Error) {
         #[derive(Serialize)]

@@ -1,6 +1,8 @@
 //! The verbs, one file each.
 
+mod announce;
 mod explain;
+mod probe;
 mod snapshot;
 
 use arpflux_core::Result;
@@ -12,6 +14,10 @@ use crate::Output;
 pub enum Verb {
     /// Say who answers for an address, or for every address, and which rule of the kernel decides.
     Explain(explain::Args),
+    /// Tell everybody on the wire that addresses are at one interface (gratuitous ARP).
+    Announce(announce::Args),
+    /// Ask who has addresses, and count the MACs that answer.
+    Probe(probe::Args),
     /// Print what the kernel holds: interfaces, addresses, sysctls, routes, rules, proxy entries.
     Snapshot(snapshot::Args),
 }
@@ -24,6 +30,8 @@ impl Verb {
     pub fn run(self, output: &Output) -> Result<u8> {
         match self {
             Self::Explain(args) => explain::run(&args, output),
+            Self::Announce(args) => announce::run(&args, output),
+            Self::Probe(args) => probe::run(&args, output),
             Self::Snapshot(args) => snapshot::run(&args, output),
         }
     }

@@ -1,0 +1,81 @@
+//! `arpflux announce`.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use arpflux_core::types::{IfName, IpNet};
+use arpflux_core::wire::Port;
+use arpflux_core::wire::announce::{Options, announce};
+use arpflux_core::{Error, ErrorKind, Result};
+use serde::Serialize;
+
+use crate::exit;
+use crate::input::Live;
+use crate::output::Output;
+
+/// Tell everybody on the wire that addresses are at one interface: gratuitous ARP in request and
+/// reply form, for IPv6 unsolicited neighbour advertisements.
+///
+/// Announce from the owner only: whoever hears it sends there from then on. The addresses need not be
+/// on the interface, and no sysctl is touched.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    live: Live,
+    /// The interface that the addresses are at.
+    #[arg(long, short, value_name = "NAME")]
+    interface: IfName,
+    /// The addresses.
+    #[arg(value_name = "ADDRESS", required = true)]
+    addresses: Vec<IpAddr>,
+    /// How often each is announced.
+    #[arg(long, value_name = "COUNT", default_value_t = Options::default().rounds, value_parser = clap::value_parser!(u8).range(1..=100))]
+    rounds: u8,
+    /// The time between rounds, in ms. Below 1000 a receiver may ignore the second.
+    #[arg(long, value_name = "MS", default_value_t = 1100, value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    spacing: u64,
+    /// Never announce addresses in this prefix; may be given several times.
+    #[arg(long, value_name = "PREFIX")]
+    never: Vec<IpNet>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    interface: String,
+    mac: String,
+    addresses: Vec<IpAddr>,
+    frames: usize,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// If there is no such interface, frames may not be sent, or nothing is left to announce.
+pub fn run(args: &Args, output: &Output) -> Result<u8> {
+    let options = Options {
+        rounds: args.rounds,
+        spacing: Duration::from_millis(args.spacing),
+        never: args.never.clone(),
+        ..Options::default()
+    };
+    let (port, frames) = args.live.netns()?.run(|| -> Result<_> {
+        let port = Port::named(&args.interface)?;
+        let frames = announce(&[(port.clone(), args.addresses.clone())], &options)?;
+        Ok((port, frames))
+    })??;
+    if frames == 0 {
+        return Err(Error::new(ErrorKind::Refused, "every address is on the list of those never announced")
+            .during("announce"));
+    }
+    if output.json() {
+        output.answer(&Answer {
+            interface: port.name.to_string(),
+            mac: port.mac.to_string(),
+            addresses: args.addresses.clone(),
+            frames,
+        })?;
+    } else {
+        output.text(format!("{} frames sent from {} ({})\n", frames, port.name, port.mac))?;
+    }
+    Ok(exit::GOOD)
+}

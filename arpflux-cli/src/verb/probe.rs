@@ -1,0 +1,204 @@
+//! `arpflux probe`.
+
+use std::net::Ipv4Addr;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use arpflux_core::types::IfName;
+use arpflux_core::wire::probe::{self, Judgement, Options, Probed, Progress, judge};
+use arpflux_core::wire::{Port, catch_interrupt, interrupted};
+use arpflux_core::{Error, ErrorKind, Result};
+use serde::Serialize;
+
+use crate::exit;
+use crate::input::{Live, read_text};
+use crate::output::{Output, Style};
+use crate::table::{Cell, Table};
+
+/// Ask who has addresses, as any peer would, and count the MACs that answer.
+///
+/// Waits for late answers: a host that answers for somebody else's address (a proxy) may take up to
+/// 0.8 s. Exit code 1 if several MACs answer for an address.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    live: Live,
+    /// Addresses, prefixes (192.168.18.0/24) and ranges (192.168.18.10-192.168.18.20).
+    #[arg(value_name = "ADDRESS", required_unless_present = "file")]
+    targets: Vec<String>,
+    /// Read more of them from a file, one a line; what follows a # is left out. - reads standard input.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// The interface to ask on. Default: the one with an address on the first target's subnet.
+    #[arg(long, short, value_name = "NAME")]
+    interface: Option<IfName>,
+    /// How often an address that stays silent is asked.
+    #[arg(long, value_name = "COUNT", default_value_t = Options::default().tries, value_parser = clap::value_parser!(u8).range(1..=10))]
+    tries: u8,
+    /// How long an address may take to answer, in ms. Below 800 late proxies are missed.
+    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    wait: u64,
+    /// Requests per second.
+    #[arg(long, value_name = "COUNT", default_value_t = Options::default().rate, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    rate: u32,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    target: Ipv4Addr,
+    interface: String,
+    sender: Ipv4Addr,
+    requests: u8,
+    replies: Vec<Reply>,
+    macs: usize,
+    verdict: &'a str,
+}
+
+#[derive(Serialize)]
+struct Reply {
+    mac: String,
+    after_ms: f64,
+    replies: u32,
+    proxied: Option<bool>,
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 100_000.0).round() / 100.0
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// If an argument is malformed, there is no such interface, or frames may not be sent.
+pub fn run(args: &Args, output: &Output) -> Result<u8> {
+    let mut texts = args.targets.clone();
+    if let Some(file) = &args.file {
+        let text = read_text(file)?;
+        texts.extend(
+            text.lines()
+                .filter_map(|line| line.split('#').next())
+                .map(|line| line.trim().to_string())
+                .filter(|line| !line.is_empty()),
+        );
+    }
+    let targets = probe::targets(&texts)?;
+    let Some(first) = targets.first().copied() else {
+        return Err(Error::new(ErrorKind::InvalidInput, "there is no address to ask for").during("probe"));
+    };
+    let options = Options {
+        tries: args.tries,
+        wait: Duration::from_millis(args.wait),
+        rate: args.rate,
+        tell_proxies: true,
+    };
+    catch_interrupt()?;
+    let (port, probed) = args.live.netns()?.run(|| -> Result<_> {
+        let port = match &args.interface {
+            Some(name) => Port::named(name)?,
+            None => Port::towards(first).map_err(|error| error.hint("give --interface NAME"))?,
+        };
+        if port.sender_for(first).is_unspecified() {
+            output.note(format!(
+                "{} has no IPv4 address: asking with sender 0.0.0.0, which proxies do not answer",
+                port.name
+            ));
+        }
+        if options.wait < Duration::from_millis(800) {
+            output.note("waiting less than 800 ms: late answers for proxied addresses may be missed");
+        } else if !output.json() {
+            output.note(format!(
+                "asking for {} on {}, waiting {} ms for late proxies",
+                count(targets.len(), "address", "addresses"),
+                port.name,
+                options.wait.as_millis()
+            ));
+        }
+        let many = targets.len() > 1000 && output.width().is_some();
+        let probed = probe::run(&port, &targets, options, |progress| {
+            if let (Progress::Asked { done, total }, true) = (progress, many) {
+                output.note(format!("{done} of {total} asked"));
+            }
+            if interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        Ok((port, probed))
+    })??;
+    let judged = judge(&probed);
+    if output.json() {
+        for (one, judgement) in probed.iter().zip(&judged) {
+            output.answer_line(&answer(one, *judgement, &port))?;
+        }
+    } else {
+        print(&probed, &judged, output)?;
+    }
+    if interrupted() {
+        return Err(Error::new(ErrorKind::Interrupted, "ended before all answers were in").during("probe"));
+    }
+    let bad = probed.iter().any(|one| one.replies.len() > 1);
+    Ok(if bad { exit::BAD } else { exit::GOOD })
+}
+
+fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+fn answer(one: &Probed, judgement: Judgement, port: &Port) -> Answer<'static> {
+    Answer {
+        target: one.target,
+        interface: port.name.to_string(),
+        sender: port.sender_for(one.target),
+        requests: one.requests,
+        replies: one
+            .replies
+            .iter()
+            .map(|reply| Reply {
+                mac: reply.mac.to_string(),
+                after_ms: milliseconds(reply.after),
+                replies: reply.count,
+                proxied: reply.proxied,
+            })
+            .collect(),
+        macs: one.replies.len(),
+        verdict: judgement.name(),
+    }
+}
+
+/// Silent addresses of a long list are only counted.
+fn print(probed: &[Probed], judged: &[Judgement], output: &Output) -> Result<()> {
+    const FEW: usize = 16;
+    let mut table = Table::new(["address", "MAC", "after", "holds it", "so"]);
+    let mut silent = 0;
+    for (one, judgement) in probed.iter().zip(judged) {
+        if one.replies.is_empty() && probed.len() > FEW {
+            silent += 1;
+            continue;
+        }
+        let style = match judgement {
+            Judgement::One => Style::Good,
+            Judgement::Silent => Style::Faint,
+            _ => Style::Bad,
+        };
+        let lines = |text: &dyn Fn(&probe::Reply) -> String| {
+            one.replies.iter().map(text).collect::<Vec<_>>().join("\n")
+        };
+        table.row([
+            Cell::new(one.target),
+            Cell::new(lines(&|reply| reply.mac.to_string())),
+            Cell::new(lines(&|reply| format!("{:.2} ms", milliseconds(reply.after)))),
+            Cell::new(lines(&|reply| {
+                match reply.proxied {
+                    Some(true) => "no, proxies it",
+                    Some(false) => "yes",
+                    None => "not asked",
+                }
+                .to_string()
+            })),
+            Cell::new(judgement).style(style),
+        ]);
+    }
+    output.text(table.render(output))?;
+    if silent > 0 {
+        output.text(format!("{} silent\n", count(silent, "address stays", "addresses stay")))?;
+    }
+    Ok(())
+}
