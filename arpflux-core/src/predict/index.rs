@@ -129,8 +129,8 @@ impl<'s> Model<'s> {
     /// Its length grows with routes, rules, addresses and proxy entries (at most two each and a few more).
     #[must_use]
     pub fn boundaries(&self) -> Vec<u32> {
-        // 0/8, 127/8, 224/4, 255.255.255.255.
-        let fixed = [0, 1, 1 << 24, 127 << 24, 128 << 24, 224 << 24, 240 << 24, u32::MAX];
+        // 0.0.0.0, 127/8, 224/4, 255.255.255.255.
+        let fixed = [0, 1, 127 << 24, 128 << 24, 224 << 24, 240 << 24, u32::MAX];
         let proxied = self.proxies.iter().flat_map(|key| [*key as u32, (*key as u32).wrapping_add(1)]);
         let mut all: Vec<u32> = fixed
             .into_iter()

@@ -163,7 +163,7 @@ impl Model<'_> {
 
     /// Whether the table local says nothing else of an address (`inet_addr_type_dev_table()`).
     fn is_unicast(&self, slot: usize, address: Ipv4Addr) -> bool {
-        if address.octets()[0] == 0 || address.is_broadcast() || address.is_multicast() {
+        if address.is_unspecified() || address.is_broadcast() || address.is_multicast() {
             return false;
         }
         let mut oracle = Oracle::default();

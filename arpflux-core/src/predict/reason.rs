@@ -66,11 +66,11 @@ reasons! {
     // Route input.
     /// The sender is 0.0.0.0 (an RFC 5227 probe) and the target is not an address of the host.
     ProbeNotLocal = "probe_not_local", "a probe is answered only for the host's own addresses";
-    /// The sender is multicast, 255.255.255.255 or in 0/8 (`ip_route_input_slow()`).
+    /// The sender is multicast or 255.255.255.255 (`ip_route_input_slow()`).
     MartianSender = "martian_sender", "the sender is no possible source address";
     /// The sender is in 127/8 and `route_localnet` is off.
     LoopbackSender = "loopback_sender", "the sender is a loopback address";
-    /// The target is 255.255.255.255 or in 0/8.
+    /// The target is 255.255.255.255 or 0.0.0.0.
     MartianTarget = "martian_target", "the target is no possible destination";
     /// No route leads to the target.
     NoRoute = "no_route", "no route leads to the target";

@@ -114,11 +114,6 @@ pub(super) const fn is_loopback(address: Ipv4Addr) -> bool {
     address.octets()[0] == 127
 }
 
-/// 0/8 (`ipv4_is_zeronet()`).
-const fn is_zeronet(address: Ipv4Addr) -> bool {
-    address.octets()[0] == 0
-}
-
 impl<T: Trace> Run<'_, '_, T> {
     fn outcome(&mut self, request: &ArpRequest) -> Outcome {
         if T::ON {
@@ -246,7 +241,7 @@ impl<T: Trace> Run<'_, '_, T> {
 
     /// The short path of a probe (RFC 5227): only own addresses, only `arp_ignore`.
     fn probe(&mut self, slot: usize, target: Ipv4Addr) -> Result<Via, Reason> {
-        let special = is_zeronet(target) || target.is_broadcast();
+        let special = target.is_unspecified() || target.is_broadcast();
         let table = self.model.ports[slot].l3mdev_table;
         let local = !special && self.is_local(target.to_bits(), table);
         if T::ON {
@@ -275,10 +270,10 @@ impl<T: Trace> Run<'_, '_, T> {
         if target.is_broadcast() {
             return self.refuse(target, Reason::MartianTarget);
         }
-        if is_zeronet(sender) {
+        if sender.is_unspecified() {
             return self.refuse(sender, Reason::MartianSender);
         }
-        if is_zeronet(target) {
+        if target.is_unspecified() {
             return self.refuse(target, Reason::MartianTarget);
         }
         if !is_loopback(target) && is_loopback(sender) && !port.route_localnet {

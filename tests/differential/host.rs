@@ -1,0 +1,119 @@
+//! A host built from a case, in a namespace of its own.
+
+use std::io::{self, Write as _};
+use std::net::Ipv4Addr;
+use std::process::{Command as Process, Stdio};
+
+use arpflux_core::kernel::{Kernel as _, LinuxKernel};
+use arpflux_core::plan::{Change, Edit};
+use arpflux_core::snapshot::{ProxyEntry, Snapshot};
+
+use crate::case::{Case, Command};
+use crate::wire::Wire;
+
+/// The calling thread's namespace, made into the host.
+pub struct Host<'w> {
+    pub wire: &'w Wire,
+    kernel: LinuxKernel,
+    wild: Vec<Ipv4Addr>,
+    /// The thread of the wire's namespace.
+    wire_thread: i32,
+    /// What the far ends are called: unique among the hosts of a wire.
+    label: String,
+}
+
+impl<'w> Host<'w> {
+    /// Carries the case's commands out in the calling thread's namespace.
+    pub fn build(case: &Case, wire: &'w Wire, wire_thread: i32, label: String) -> io::Result<Self> {
+        let kernel = LinuxKernel::open().map_err(io::Error::other)?;
+        let mut host = Self { wire, kernel, wild: Vec::new(), wire_thread, label };
+        let mut at = 0;
+        while at < case.commands.len() {
+            let lines: Vec<String> = case.commands[at..]
+                .iter()
+                .map_while(|command| match command {
+                    Command::Ip(line) => Some(host.resolve(line)),
+                    _ => None,
+                })
+                .collect();
+            if !lines.is_empty() {
+                at += lines.len();
+                ip_batch(&lines)?;
+                continue;
+            }
+            match &case.commands[at] {
+                Command::Sysctl(path, value) => {
+                    // An interface that could not be made has no folder.
+                    let _ = std::fs::write(format!("/proc/sys/net/ipv4/{path}"), value.to_string());
+                }
+                Command::Far(nic, up) => {
+                    let _ = wire.set_up(&host.far(*nic), *up);
+                }
+                Command::WildProxy(address) => {
+                    host.proxy(Edit::Add, *address)?;
+                    host.wild.push(*address);
+                }
+                Command::Ip(_) => {}
+            }
+            at += 1;
+        }
+        Ok(host)
+    }
+
+    fn far(&self, nic: usize) -> String {
+        format!("{}_{nic}", self.label)
+    }
+
+    /// `@2` is the far end of eth2.
+    fn resolve(&self, line: &str) -> String {
+        match line.split_once(" @") {
+            Some((before, nic)) => {
+                let far = self.far(nic.parse().unwrap_or(0));
+                format!("{before} {far} netns {}", self.wire_thread)
+            }
+            None => line.to_string(),
+        }
+    }
+
+    fn proxy(&mut self, edit: Edit, address: Ipv4Addr) -> io::Result<()> {
+        let entry = ProxyEntry { address: address.into(), interface: None, flags: 0, protocol: 0 };
+        self.kernel
+            .make(&[Change::Proxy { edit, entry }])
+            .map_err(|failed| io::Error::other(failed.error.to_string()))
+    }
+
+    pub fn snapshot(&mut self) -> io::Result<Snapshot> {
+        self.kernel.snapshot().map_err(io::Error::other)
+    }
+
+    /// Takes away what would outlive the namespace: proxy entries without a device (they turn up in
+    /// others), and neighbours, of which the whole machine has one table.
+    pub fn clear(mut self, nics: usize) {
+        for address in std::mem::take(&mut self.wild) {
+            let _ = self.proxy(Edit::Remove, address);
+        }
+        for nic in 0..nics {
+            let _ = self.wire.set_up(&self.far(nic), false);
+        }
+        if let Ok(own) = Wire::open() {
+            for nic in 0..nics {
+                let _ = own.set_up(&format!("eth{nic}"), false);
+            }
+        }
+    }
+}
+
+/// Runs lines through one `ip`. Lines that the kernel refuses are left out.
+pub fn ip_batch(lines: &[String]) -> io::Result<()> {
+    let mut ip = Process::new("ip")
+        .args(["-force", "-batch", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    if let Some(mut input) = ip.stdin.take() {
+        input.write_all(lines.join("\n").as_bytes())?;
+        input.write_all(b"\n")?;
+    }
+    ip.wait().map(drop)
+}

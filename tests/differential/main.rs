@@ -1,0 +1,363 @@
+//! The model against the running kernel: random hosts in namespaces, real requests, every answer compared.
+//!
+//! `cargo test -p arpflux-tests --test differential` asks some 22,000 requests. More, other or single hosts
+//! by the environment:
+//!
+//! - `ARPFLUX_HOSTS`: how many hosts (200), each gets about 110 requests;
+//! - `ARPFLUX_SEED`: the first seed (1); a host is drawn from one seed;
+//! - `ARPFLUX_WORKERS`: how many threads (2);
+//! - `ARPFLUX_VERBOSE`: print every command and request of each host.
+//!
+//! A mismatch prints the host as commands, the request, what was expected and why, what came, where the
+//! snapshot is stored, and the command that replays it.
+
+mod ask;
+mod case;
+mod host;
+mod rng;
+mod wire;
+
+use std::fmt::Write as _;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use arpflux_core::predict::{Model, Reason};
+use arpflux_core::snapshot::{InterfaceFlags, RoutingMemory, Snapshot};
+use arpflux_core::types::{IfIndex, Mac};
+use nix::sched::{CloneFlags, unshare};
+
+use ask::{Ask, Expected, Histogram, Interesting};
+use case::{Case, Kinds};
+use host::{Host, ip_batch};
+use rng::Rng;
+use wire::{Answers, Wire, asker, request};
+
+const REQUESTS: usize = 110;
+/// Fewer than may wait for a proxied answer (`proxy_qlen`).
+const CHUNK: usize = 55;
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// One worker: a namespace for the wires, and hosts one after the other.
+struct Worker {
+    wire: Arc<Wire>,
+    thread: i32,
+    number: u32,
+    histogram: Histogram,
+    mismatches: Vec<String>,
+    kinds: Kinds,
+}
+
+impl Worker {
+    fn new(kinds: Kinds) -> io::Result<Self> {
+        unshare(CloneFlags::CLONE_NEWNET)?;
+        Ok(Self {
+            wire: Arc::new(Wire::open()?),
+            thread: nix::unistd::gettid().as_raw(),
+            number: 0,
+            histogram: Histogram::default(),
+            mismatches: Vec::new(),
+            kinds,
+        })
+    }
+
+    fn run(&mut self, seed: u64) -> io::Result<()> {
+        let case = Case::draw(seed, self.kinds);
+        if setting("ARPFLUX_VERBOSE", 0) != 0 {
+            for command in &case.commands {
+                eprintln!("{command}");
+            }
+        }
+        std::thread::scope(|scope| {
+            let inside = scope.spawn(|| {
+                unshare(CloneFlags::CLONE_NEWNET)?;
+                self.on(&case)
+            });
+            match inside.join() {
+                Ok(result) => result,
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
+
+    /// Builds the host in the calling thread's namespace and asks it.
+    fn on(&mut self, case: &Case) -> io::Result<()> {
+        let label = format!("w{:x}", case.seed & 0xfff_ffff);
+        let wire = Arc::clone(&self.wire);
+        let mut host = Host::build(case, &wire, self.thread, label)?;
+        let mut rng = Rng::new(case.seed ^ 0x5eed);
+        let result = self.ask_all(case, &mut host, &mut rng);
+        host.clear(case.nics);
+        self.histogram.hosts += 1;
+        result
+    }
+
+    fn ask_all(&mut self, case: &Case, host: &mut Host<'_>, rng: &mut Rng) -> io::Result<()> {
+        let seen = host.snapshot()?;
+        let snapshot = known(case, &seen);
+        let (model, unaided) = (Model::new(&snapshot), Model::new(&seen));
+        let nics: Vec<_> = snapshot
+            .interfaces
+            .iter()
+            .filter(|interface| interface.name.to_string().starts_with("eth"))
+            // Nothing can arrive on one that is up and has no carrier.
+            .filter(|nic| nic.carrier || !nic.flags.contains(InterfaceFlags::UP))
+            .collect();
+        if nics.is_empty() {
+            return Ok(());
+        }
+        let interesting = Interesting::of(case, &snapshot, rng);
+        let mut asks = Vec::new();
+        for _ in 0..REQUESTS {
+            let nic = nics[rng.below(nics.len())];
+            let upper = |kind: &str| {
+                snapshot.interfaces.iter().find(|upper| {
+                    upper.kind.as_deref() == Some(kind)
+                        && upper.link == Some(nic.index)
+                        && upper.link_netnsid.is_none()
+                })
+            };
+            let target = interesting.target(rng);
+            let mut ask = Ask {
+                nic: nic.index,
+                to: Mac::BROADCAST,
+                vlan: None,
+                sender: interesting.sender(rng, target),
+                target,
+            };
+            if let Some(vlan) = upper("vlan").filter(|_| rng.percent(50)) {
+                ask.vlan = vlan.vlan_id;
+                if rng.percent(20) {
+                    ask.to = vlan.mac;
+                }
+            } else if rng.percent(20) && upper("ipvlan").is_none() {
+                // The MAC of the interface, or of what stands above it.
+                let master = nic.master.and_then(|index| snapshot.interface(index));
+                let above = master.filter(|master| master.vrf_table.is_none()).or_else(|| upper("macvlan"));
+                ask.to = above.filter(|_| rng.percent(50)).map_or(nic.mac, |above| above.mac);
+            }
+            asks.push(ask);
+        }
+        for chunk in asks.chunks(CHUNK) {
+            self.ask_chunk(case, host, &model, &unaided, chunk)?;
+        }
+        Ok(())
+    }
+
+    fn ask_chunk(
+        &mut self,
+        case: &Case,
+        host: &mut Host<'_>,
+        model: &Model<'_>,
+        unaided: &Model<'_>,
+        asks: &[Ask],
+    ) -> io::Result<()> {
+        let expected: Vec<Expected> = asks.iter().map(|ask| Expected::of(model, ask)).collect();
+        let first = self.number;
+        let awaited: usize =
+            expected.iter().filter_map(|expected| expected.macs.as_ref()).map(Vec::len).sum();
+        let delay = expected.iter().map(Expected::delay).max().unwrap_or(0);
+        for ask in asks {
+            self.send(model.snapshot(), ask)?;
+        }
+        let mut answers = Answers::default();
+        self.collect(&mut answers, awaited, 40 + delay)?;
+        for (at, (ask, expected)) in asks.iter().zip(&expected).enumerate() {
+            self.histogram.add(expected);
+            let got = answers.of(first + at as u32);
+            let said = Expected::of(unaided, ask);
+            if let (Some(a), Some(b)) = (&said.macs, &expected.macs)
+                && a != b
+            {
+                let text = self.report(case, model, ask, &got, "the snapshot without memory says otherwise");
+                self.mismatches.push(text);
+            }
+            if expected.macs.as_ref().is_some_and(|macs| *macs != got) {
+                self.settle(case, host, ask)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks again by itself, after looking again: only what stays different counts.
+    fn settle(&mut self, case: &Case, host: &mut Host<'_>, ask: &Ask) -> io::Result<()> {
+        let mut text = String::new();
+        for _ in 0..2 {
+            self.histogram.asked_again += 1;
+            std::thread::sleep(Duration::from_millis(30));
+            let snapshot = known(case, &host.snapshot()?);
+            let model = Model::new(&snapshot);
+            let expected = Expected::of(&model, ask);
+            let mut answers = Answers::default();
+            let number = self.number;
+            self.send(&snapshot, ask)?;
+            // Longer than anything takes, so that an answer too many is seen as well.
+            self.collect(&mut answers, usize::MAX, 60 + 2 * expected.delay())?;
+            let got = answers.of(number);
+            if expected.macs.as_ref().is_none_or(|macs| *macs == got) {
+                return Ok(());
+            }
+            text = self.report(case, &model, ask, &got, "the kernel does otherwise");
+        }
+        self.mismatches.push(text);
+        Ok(())
+    }
+
+    fn send(&mut self, snapshot: &Snapshot, ask: &Ask) -> io::Result<()> {
+        let number = self.number;
+        self.number += 1;
+        // A veth's link is its peer.
+        let far = snapshot.interface(ask.nic).and_then(|nic| nic.link).unwrap_or(IfIndex(0));
+        let frame = request(ask.to, asker(number), ask.sender.octets(), ask.target.octets(), ask.vlan);
+        match self.wire.send(far.0, &frame) {
+            // The far end is down: nothing arrives.
+            Err(error) if matches!(error.raw_os_error(), Some(nix::libc::ENETDOWN | nix::libc::ENXIO)) => {
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Takes in answers until `awaited` are there and no more come, or for `wait_ms`.
+    fn collect(&mut self, answers: &mut Answers, awaited: usize, wait_ms: u64) -> io::Result<()> {
+        let until = Instant::now() + Duration::from_millis(wait_ms);
+        loop {
+            let left = until.saturating_duration_since(Instant::now()).as_millis() as i32;
+            let enough = answers.count() >= awaited;
+            // One more millisecond for those that should not come.
+            let wait = if enough { left.min(1) } else { left };
+            match self.wire.receive(wait)? {
+                Some(reply) => answers.add(&reply),
+                None if enough || left <= 0 => return Ok(()),
+                None => {}
+            }
+        }
+    }
+
+    fn report(&self, case: &Case, model: &Model<'_>, ask: &Ask, got: &[[u8; 6]], what: &str) -> String {
+        let mut text = String::new();
+        let mut line = |words: String| {
+            let _ = writeln!(text, "{words}");
+        };
+        line(format!("MISMATCH, seed {}: {what}", case.seed));
+        for command in &case.commands {
+            line(format!("    {command}"));
+        }
+        let name = model.snapshot().name_of(ask.nic);
+        line(format!(
+            "  {} asks for {} on {name}, to {}, vlan {:?}",
+            ask.sender, ask.target, ask.to, ask.vlan
+        ));
+        let expected = Expected::of(model, ask);
+        for (request, verdict) in &expected.verdicts {
+            line(format!("  expected of {}: {verdict}", model.snapshot().name_of(request.interface)));
+            for step in &model.explain(request).steps {
+                line(format!("      {step}"));
+            }
+        }
+        let got: Vec<String> = got.iter().map(|mac| Mac::ethernet(*mac).to_string()).collect();
+        line(format!("  came: {}", if got.is_empty() { "nothing".into() } else { got.join(", ") }));
+        let path = std::env::temp_dir().join(format!("arpflux-differential-{}.json", case.seed));
+        let stored =
+            model.snapshot().to_json().map_err(io::Error::other).and_then(|json| std::fs::write(&path, json));
+        match stored {
+            Ok(()) => line(format!("  snapshot: {}", path.display())),
+            Err(error) => line(format!("  the snapshot could not be stored: {error}")),
+        }
+        line(format!(
+            "  replay: ARPFLUX_SEED={} ARPFLUX_HOSTS=1 cargo test -p arpflux-tests --test differential random_hosts -- --nocapture",
+            case.seed
+        ));
+        text
+    }
+}
+
+/// The snapshot with what no dump shows but the case knows.
+fn known(case: &Case, snapshot: &Snapshot) -> Snapshot {
+    let routing = RoutingMemory {
+        rules_changed: Some(case.rules_changed),
+        local_routes_added: Some(case.local_routes_added),
+        realms: Some(false),
+    };
+    Snapshot { routing, ..snapshot.clone() }
+}
+
+/// Which kinds of interfaces this kernel has: tried in a namespace of its own.
+fn kinds() -> Kinds {
+    let tried = std::thread::spawn(|| {
+        unshare(CloneFlags::CLONE_NEWNET).ok()?;
+        let lines = [
+            "link add a type dummy",
+            "link add b type bond",
+            "link add c type vrf table 110",
+            "link add p type veth peer name q",
+            "link add d link p type vlan id 10",
+            "link add e link q type ipvlan mode l2",
+        ];
+        ip_batch(&lines.map(String::from)).ok()?;
+        let names = std::fs::read_to_string("/proc/thread-self/net/dev").ok()?;
+        let has = |name: &str| names.lines().any(|line| line.trim_start().starts_with(&format!("{name}:")));
+        Some(Kinds { dummy: has("a"), bond: has("b"), vrf: has("c"), vlan: has("d"), ipvlan: has("e") })
+    });
+    tried.join().ok().flatten().unwrap_or_default()
+}
+
+#[test]
+fn random_hosts() {
+    let hosts = setting("ARPFLUX_HOSTS", 200);
+    let seed = setting("ARPFLUX_SEED", 1);
+    let workers = setting("ARPFLUX_WORKERS", 2).max(1);
+    let kinds = kinds();
+    let started = Instant::now();
+    let next = AtomicU64::new(0);
+    let total = Mutex::new((Histogram::default(), Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                let mut worker = Worker::new(kinds).expect("a namespace for the wires");
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    if at >= hosts {
+                        break;
+                    }
+                    worker
+                        .run(seed + at)
+                        .unwrap_or_else(|error| panic!("host of seed {}: {error}", seed + at));
+                }
+                let mut total = total.lock().expect("no worker died");
+                total.0.merge(worker.histogram);
+                total.1.extend(worker.mismatches);
+            });
+        }
+    });
+    let (histogram, mismatches) = total.into_inner().expect("no worker died");
+    println!("{histogram}kinds: {kinds:?}; {:.1} s", started.elapsed().as_secs_f64());
+    for text in mismatches.iter().take(10) {
+        println!("{text}");
+    }
+    assert!(mismatches.is_empty(), "{} mismatches", mismatches.len());
+    if hosts >= 200 {
+        // A suite that cannot fail proves nothing: both outcomes often, every reason that can come up.
+        assert!(histogram.answered * 5 > histogram.requests, "too few answers");
+        assert!(histogram.silent * 5 > histogram.requests, "too few silences");
+        assert!(histogram.undetermined * 20 < histogram.requests, "too much undetermined");
+        let elsewhere = [
+            // No request can arrive on these in this set-up, or the kernel lacks the kind.
+            Reason::NoInterface,
+            Reason::LoopbackInterface,
+            Reason::Ipv4Disabled,
+            Reason::Ipv4DisabledBehind,
+            Reason::BridgePortBlocked,
+            Reason::BondBackupPort,
+        ];
+        let absent: Vec<_> = Reason::ALL
+            .iter()
+            .filter(|reason| !elsewhere.contains(reason) && !histogram.reasons.contains_key(reason.code()))
+            .collect();
+        assert!(absent.is_empty(), "reasons that never came up: {absent:?}");
+    }
+}
