@@ -71,6 +71,8 @@ const SWITCHES: &[&str] = &[
     "route_localnet",
     "proxy_arp",
     "proxy_arp",
+    "proxy_arp",
+    "proxy_arp_pvlan",
     "proxy_arp_pvlan",
     "send_redirects",
     "shared_media",
@@ -273,7 +275,11 @@ impl Draw {
                 let (name, value) = match self.rng.below(10) {
                     0 | 1 => ("arp_ignore", self.rng.one_of(IGNORE)),
                     2 | 3 => ("rp_filter", self.rng.one_of(RP_FILTER)),
-                    4 if scope != "all" => ("medium_id", self.rng.one_of(MEDIUM)),
+                    4 if scope != "all" => {
+                        // Alone it does nothing.
+                        self.sysctl(format!("conf/{scope}/proxy_arp"), 1);
+                        ("medium_id", self.rng.one_of(MEDIUM))
+                    }
                     5 if scope != "all" => ("forwarding", self.rng.one_of(&[0, 1, 1])),
                     _ => (self.rng.one_of(SWITCHES), self.rng.one_of(&[0, 1, 1, 1, 2])),
                 };
@@ -321,6 +327,22 @@ impl Draw {
             let gateway = self.near();
             let device = self.device();
             self.ip(format!("route add default via {gateway} dev {device} onlink"));
+            if self.rng.percent(15) {
+                let (gateway, device) = (self.near(), self.device());
+                self.ip(format!("route append default via {gateway} dev {device} onlink"));
+            }
+        }
+        if self.rng.percent(15) {
+            // Nexthop objects: one, a group, a blackhole.
+            let (device, other, gateway) = (self.device(), self.device(), self.near());
+            self.ip(format!("nexthop add id 1 via {gateway} dev {device} onlink"));
+            self.ip(format!("nexthop add id 2 dev {other}"));
+            self.ip("nexthop add id 3 group 1/2");
+            self.ip("nexthop add id 4 blackhole");
+            for _ in 0..2 {
+                let (prefix, id) = (self.prefix(), 1 + self.rng.below(4));
+                self.ip(format!("route append {prefix} nhid {id}"));
+            }
         }
         for _ in 0..self.rng.below(9) {
             let prefix = self.prefix();

@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 use arpflux_core::predict::{Model, Reason};
 use arpflux_core::snapshot::{InterfaceFlags, RoutingMemory, Snapshot};
 use arpflux_core::types::{IfIndex, Mac};
+use nix::libc;
 use nix::sched::{CloneFlags, unshare};
 
 use ask::{Ask, Expected, Histogram, Interesting};
@@ -213,13 +214,19 @@ impl Worker {
         // A veth's link is its peer.
         let far = snapshot.interface(ask.nic).and_then(|nic| nic.link).unwrap_or(IfIndex(0));
         let frame = request(ask.to, asker(number), ask.sender.octets(), ask.target.octets(), ask.vlan);
-        match self.wire.send(far.0, &frame) {
-            // The far end is down: nothing arrives.
-            Err(error) if matches!(error.raw_os_error(), Some(nix::libc::ENETDOWN | nix::libc::ENXIO)) => {
-                Ok(())
+        for _ in 0..1000 {
+            match self.wire.send(far.0, &frame) {
+                Ok(()) => return Ok(()),
+                Err(error) => match error.raw_os_error() {
+                    // The far end is down: nothing arrives.
+                    Some(libc::ENETDOWN | libc::ENXIO) => return Ok(()),
+                    // The processor's queue is full.
+                    Some(libc::ENOBUFS) => std::thread::sleep(Duration::from_millis(2)),
+                    _ => return Err(error),
+                },
             }
-            other => other,
         }
+        Err(io::Error::other("the kernel's queue stays full"))
     }
 
     /// Takes in answers until `awaited` are there and no more come, or for `wait_ms`.
