@@ -1,6 +1,7 @@
 //! The verbs, one file each.
 
 mod announce;
+mod capture;
 mod explain;
 mod probe;
 mod snapshot;
@@ -18,6 +19,8 @@ pub enum Verb {
     Announce(announce::Args),
     /// Ask who has addresses, and count the MACs that answer.
     Probe(probe::Args),
+    /// Read captures and say which addresses have several MACs, and why.
+    Capture(capture::Args),
     /// Print what the kernel holds: interfaces, addresses, sysctls, routes, rules, proxy entries.
     Snapshot(snapshot::Args),
 }
@@ -32,6 +35,7 @@ impl Verb {
             Self::Explain(args) => explain::run(&args, output),
             Self::Announce(args) => announce::run(&args, output),
             Self::Probe(args) => probe::run(&args, output),
+            Self::Capture(args) => capture::run(&args, output),
             Self::Snapshot(args) => snapshot::run(&args, output),
         }
     }

@@ -1,0 +1,114 @@
+//! Requests that wait for their answers.
+
+use super::index::mix;
+use super::{ANSWER_WITHIN, STATION};
+
+/// A request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ask {
+    /// Stands for the address asked for and the MAC that asks.
+    print: u64,
+    pub time: u64,
+    /// The MAC it was sent to alone, 0 for all; and the flags.
+    sent_to: u64,
+    /// The MAC whose answer came first, 0 for none.
+    pub first: u64,
+}
+
+/// Its sender was 0.0.0.0.
+const PROBE: u64 = 1 << 62;
+/// Another MAC answered as well.
+const CONTESTED: u64 = 1 << 61;
+
+impl Ask {
+    pub(super) const fn sent_to(&self) -> u64 {
+        self.sent_to & STATION
+    }
+
+    pub(super) const fn is_probe(&self) -> bool {
+        self.sent_to & PROBE != 0
+    }
+
+    /// Notes a second answer; gives whether it is not the first second one.
+    pub(super) const fn contest(&mut self) -> bool {
+        let again = self.sent_to & CONTESTED != 0;
+        self.sent_to |= CONTESTED;
+        again
+    }
+}
+
+/// Two requests, the newer first, in a cache line.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+struct Set([Ask; 2]);
+
+/// Requests open at a time, roughly, halved. A fixed number: a scan of everything takes no memory.
+const SETS: usize = 4096;
+/// The same request seen again sooner, in ns, is one that was captured on several interfaces.
+const ECHO: u64 = 1_000_000;
+
+/// The requests of the last moments.
+#[derive(Debug)]
+pub(super) struct Asks {
+    sets: Box<[Set]>,
+    /// Whether a request came whose asker is not known: then answers to anyone may belong to it.
+    unknown_asker: bool,
+}
+
+/// What stands for an address and an asker.
+#[inline]
+pub(super) const fn print(target: u64, asker: u64) -> u64 {
+    mix(target.rotate_left(24) ^ asker.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
+impl Asks {
+    pub(super) fn new() -> Self {
+        let none = Ask { print: 0, time: 0, sent_to: 0, first: 0 };
+        Self { sets: vec![Set([none; 2]); SETS].into(), unknown_asker: false }
+    }
+
+    #[inline]
+    fn set(&mut self, print: u64) -> &mut [Ask; 2] {
+        &mut self.sets[print as usize % SETS].0
+    }
+
+    /// Touches the set that a request is in, so that it is near when it is needed.
+    #[inline]
+    pub(super) fn touch(&self, print: u64) -> u64 {
+        self.sets[print as usize % SETS].0[0].print
+    }
+
+    /// Notes a request of `asker` (0 unknown).
+    #[inline]
+    pub(super) fn ask(&mut self, print: u64, asker: u64, time: u64, sent_to: u64, probe: bool) {
+        self.unknown_asker |= asker == 0;
+        let ask = Ask { print, time, sent_to: sent_to | if probe { PROBE } else { 0 }, first: 0 };
+        let set = self.set(print);
+        if set[0].print == print {
+            let old = &mut set[0];
+            let echo = old.sent_to | CONTESTED == ask.sent_to | CONTESTED
+                && time.checked_sub(old.time).is_some_and(|since| since < ECHO);
+            if !echo {
+                *old = ask;
+            }
+            return;
+        }
+        set[1] = set[0];
+        set[0] = ask;
+    }
+
+    /// The request that an answer to an asker belongs to.
+    #[inline]
+    pub(super) fn find(&mut self, target: u64, print: u64, now: u64) -> Option<&mut Ask> {
+        let print = if self.unknown_asker { self.known(target, print, now) } else { print };
+        let open = |ask: &Ask| ask.print == print && now.saturating_sub(ask.time) <= ANSWER_WITHIN;
+        self.set(print).iter_mut().find(|ask| open(ask))
+    }
+
+    /// `print`, if there is such a request, else that of an unknown asker.
+    #[cold]
+    fn known(&mut self, target: u64, known: u64, now: u64) -> u64 {
+        let open = |ask: &Ask| ask.print == known && now.saturating_sub(ask.time) <= ANSWER_WITHIN;
+        if self.set(known).iter().any(open) { known } else { print(target, 0) }
+    }
+}
