@@ -38,6 +38,8 @@ pub(super) struct Egress {
     pub rules: Vec<Rule>,
     /// Sources that leave by their own interface whatever else leads there.
     pub routed: HashSet<IpAddr>,
+    /// Sources that a rule of others, of this priority, sends elsewhere.
+    pub astray: HashMap<IpAddr, u32>,
 }
 
 /// Plans source routing for `sources` of one family. `make` says whether the policy wants it; without,
@@ -58,7 +60,14 @@ pub(super) fn plan(
     let mut wanting: Vec<Source> = Vec::new();
     let mut already: Vec<String> = Vec::new();
     let priorities = Priorities::choose(view, family);
-    for source in sources.iter().filter(|source| rivals.contested(source.interface).is_some()) {
+    for source in sources {
+        let found = foreign.look(source.address, source.interface);
+        if rivals.contested(source.interface).is_none() {
+            if let Found::Astray(rule) = found {
+                egress.astray.insert(source.address, rule.priority);
+            }
+            continue;
+        }
         let holders = view.holders(source.address);
         if holders.len() > 1 {
             decisions.push(format!(
@@ -68,7 +77,7 @@ pub(super) fn plan(
             ));
             continue;
         }
-        match foreign.look(source.address, source.interface) {
+        match found {
             Found::Routed => {
                 egress.routed.insert(source.address);
                 already.push(source.address.to_string());
@@ -80,7 +89,10 @@ pub(super) fn plan(
                 egress.routed.insert(source.address);
                 wanting.push(*source);
             }
-            Found::Astray(_) | Found::Nothing => {}
+            Found::Astray(rule) => {
+                egress.astray.insert(source.address, rule.priority);
+            }
+            Found::Nothing => {}
         }
     }
     if !already.is_empty() {

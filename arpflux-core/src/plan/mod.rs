@@ -5,20 +5,21 @@
 //! answered. A MAC that is wrong for a millisecond longer does less harm than silence, so what adds an
 //! answer comes before what takes one away:
 //!
-//! 1. `proxy_delay`, `proxy_ndp`, `forwarding`: they only make proxy entries answer.
+//! 1. `proxy_delay`, `proxy_ndp`, `forwarding`: they only make proxy entries answer; and `arp_ignore`
+//!    of interfaces that are silent about their own addresses (2 and 8).
 //! 2. Routes of our own tables. No rule leads there yet. Where one takes the place of another of the
 //!    same prefix and metric, the old one goes immediately before it.
-//! 3. Proxy entries on the right interfaces. This comes before the rules: with `rp_filter=1` a rule for
-//!    the address silences the other interfaces at once, and the right one must be ready.
+//! 3. Proxy entries on the right interfaces. This and the first come before the rules: with
+//!    `rp_filter=1` a rule for the address silences the other interfaces at once, and the right one must
+//!    be ready.
 //! 4. The rule for host routes, then the rules for sources: without the first, packets between the
 //!    host and its containers would leave by a wire.
-//! 5. Rules of ours that are no longer wanted, in the opposite order.
+//! 5. Rules of ours that are no longer wanted go, in the opposite order; then routes of ours that are no
+//!    longer wanted, which may have led packets of the next step's addresses elsewhere.
 //! 6. `arp_announce`, so that requests of the host no longer teach peers the wrong MAC; then
-//!    `arp_ignore` or `arp_filter`, first where an interface was silent about its own addresses, then
-//!    where it answers for those of others. With `rp_filter=1` or `arp_filter=1` an interface answers
+//!    `arp_ignore` or `arp_filter` where an interface answers for addresses of others. With `rp_filter=1` or `arp_filter=1` an interface answers
 //!    for its own addresses only once the rules stand, so this comes after them.
 //! 7. Proxy entries on the wrong interfaces go.
-//! 8. Routes of ours that no rule leads to any more go.
 //!
 //! Announcements follow when all of it is done. [`Plan::inverse`] is the same list backwards, and
 //! passes through the same states.
@@ -32,6 +33,7 @@ mod foreign;
 mod interfaces;
 mod order;
 mod proxies;
+pub(crate) mod render;
 mod rivals;
 mod strategy;
 mod view;

@@ -21,16 +21,16 @@ pub(super) fn changes(desired: &Desired, snapshot: &Snapshot) -> Result<Vec<Chan
     let mut sysctls = sysctls(desired, snapshot)?;
     changes.extend(ipv6_sysctls(desired, snapshot)?);
     changes.append(&mut sysctls.forwarding);
+    changes.append(&mut sysctls.opening);
     let stale_routes = routes(desired, snapshot, &mut changes);
     add_proxies(desired, snapshot, &mut changes);
     rules(desired, snapshot, &mut changes);
+    changes.extend(stale_routes);
     changes.append(&mut sysctls.announce);
-    changes.append(&mut sysctls.opening);
     changes.append(&mut sysctls.closing);
     let remove = |entry: &ProxyEntry| Change::Proxy { edit: Edit::Remove, entry: *entry };
     // Newest first: the kernel looks through each bucket from its newest entry on.
     changes.extend(desired.unwanted_proxies.iter().rev().map(remove));
-    changes.extend(stale_routes);
     Ok(changes)
 }
 
@@ -68,7 +68,7 @@ fn delays(desired: &Desired, snapshot: &Snapshot, changes: &mut Vec<Change>) -> 
 struct Sysctls {
     forwarding: Vec<Change>,
     announce: Vec<Change>,
-    /// After these the interface answers for more of its own addresses than before, or as many.
+    /// After these the interface answers for more of its own addresses than before, and never for less.
     opening: Vec<Change>,
     /// After these it is silent about addresses of others.
     closing: Vec<Change>,
@@ -89,8 +89,8 @@ fn sysctls(desired: &Desired, snapshot: &Snapshot) -> Result<Sysctls> {
         match wanted.sysctl {
             Sysctl::Forwarding => sysctls.forwarding.push(change),
             Sysctl::ArpAnnounce => sysctls.announce.push(change),
-            // Modes 2, 3 and 8 may be silent about the interface's own addresses; 1 is not.
-            Sysctl::ArpIgnore if matches!(before, 2 | 3 | 8) => sysctls.opening.push(change),
+            // Modes 2 and 8 are silent where 1 is not, and never the other way round.
+            Sysctl::ArpIgnore if matches!(before, 2 | 8) => sysctls.opening.push(change),
             _ => sysctls.closing.push(change),
         }
     }
@@ -139,7 +139,7 @@ fn key(route: &Route) -> RouteKey {
     (route.table, route.destination.trunc(), route.tos, route.metric)
 }
 
-/// Adds the routes; returns the removals that come last. A route that differs from one of ours in
+/// Adds the routes; returns the removals, which come after those of rules. A route that differs from one of ours in
 /// more than its key takes its place at once.
 fn routes(desired: &Desired, snapshot: &Snapshot, changes: &mut Vec<Change>) -> Vec<Change> {
     let own = snapshot.routes.iter().filter(|route| route.protocol == PROTOCOL);

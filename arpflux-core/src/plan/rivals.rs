@@ -21,12 +21,21 @@ pub(super) struct Rivals<'v, 's> {
     contested: HashMap<IfIndex, (IpNet, IfIndex)>,
     /// The same for subnets on their own links only.
     shared_links: HashMap<IfIndex, (IpNet, IfIndex)>,
+    /// For each interface with a part of its subnet on another's link, left alone as the policy does not
+    /// name both: that part, and that other.
+    nested: HashMap<IfIndex, (IpNet, IfIndex)>,
 }
 
 impl<'v, 's> Rivals<'v, 's> {
     pub(super) fn new(view: &'v View<'s>, family: Family, named: &'v HashSet<IfIndex>) -> Self {
-        let mut rivals =
-            Self { view, family, named, contested: HashMap::new(), shared_links: HashMap::new() };
+        let mut rivals = Self {
+            view,
+            family,
+            named,
+            contested: HashMap::new(),
+            shared_links: HashMap::new(),
+            nested: HashMap::new(),
+        };
         rivals.find(true);
         rivals.find(false);
         rivals
@@ -53,6 +62,7 @@ impl<'v, 's> Rivals<'v, 's> {
             holders.sort_unstable();
         }
         let mut found: Vec<(IfIndex, IpNet, IfIndex)> = Vec::new();
+        let mut nested = Vec::new();
         for (net, holders) in &prefixes {
             if let [first, second, rest @ ..] = holders.as_slice() {
                 found.push((*first, *net, *second));
@@ -63,16 +73,27 @@ impl<'v, 's> Rivals<'v, 's> {
                 let Ok(wider) = IpNet::new(net.addr(), *length) else { continue };
                 for outer in prefixes.get(&wider.trunc()).into_iter().flatten() {
                     for inner in holders {
-                        if outer != inner && (!connected || self.both_named(*outer, *inner)) {
+                        if outer == inner {
+                            continue;
+                        }
+                        if !connected || self.both_named(*outer, *inner) {
                             found.push((*outer, *net, *inner));
                             found.push((*inner, *net, *outer));
+                        } else {
+                            nested.push((*outer, *net, *inner));
                         }
                     }
                 }
             }
         }
         // The smallest, so that the sentence about it is the same in each run.
-        found.sort_unstable_by_key(|(index, net, other)| (*index, net.addr(), net.prefix_len(), *other));
+        let order =
+            |(index, net, other): &(IfIndex, IpNet, IfIndex)| (*index, net.addr(), net.prefix_len(), *other);
+        found.sort_unstable_by_key(order);
+        nested.sort_unstable_by_key(order);
+        for (index, net, other) in nested {
+            self.nested.entry(index).or_insert((net, other));
+        }
         for (index, net, other) in found {
             self.contested.entry(index).or_insert((net, other));
             if connected {
@@ -93,6 +114,11 @@ impl<'v, 's> Rivals<'v, 's> {
     /// A subnet on the interface's link that is on another's as well, and that other.
     pub(super) fn shared_link(&self, index: IfIndex) -> Option<(IpNet, IfIndex)> {
         self.shared_links.get(&index).copied()
+    }
+
+    /// A part of the interface's subnet that is on another's link, and that other, if they do not compete.
+    pub(super) fn nested(&self, index: IfIndex) -> Option<(IpNet, IfIndex)> {
+        self.nested.get(&index).copied()
     }
 
     /// Whether two interfaces compete.

@@ -1,5 +1,7 @@
 //! How the host's own addresses are kept from floating: the choice, and when it would not work.
 
+use std::collections::HashSet;
+
 use super::desired::WantedSysctl;
 use super::egress::Egress;
 use super::interfaces::Managed;
@@ -7,7 +9,7 @@ use super::rivals::Rivals;
 use super::view::{View, is_public, listed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{Policy, Strategy};
-use crate::snapshot::Interface;
+use crate::snapshot::{Address, Interface};
 use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
 
@@ -55,7 +57,9 @@ pub(super) fn plan(
     if !wanted.is_empty() {
         for interface in host {
             stays_answered(view, interface, rivals, egress, strategy)?;
+            note_nested(view, interface, rivals, decisions);
         }
+        note_others(view, host, decisions);
     }
     let each = host.iter().flat_map(|interface| {
         wanted.iter().map(move |(sysctl, value)| WantedSysctl {
@@ -198,6 +202,38 @@ fn note_silenced(view: &View<'_>, host: &[&Interface], decisions: &mut Vec<Strin
     }
 }
 
+/// Source validation goes by the longest prefix, and so looks at a part of a subnet on another link.
+fn note_nested(view: &View<'_>, interface: &Interface, rivals: &Rivals<'_, '_>, decisions: &mut Vec<String>) {
+    let Some((net, other)) = rivals.nested(interface.index) else { return };
+    let validates = view.snapshot.effective(interface, Sysctl::RpFilter).value == 1;
+    if validates || view.snapshot.effective(interface, Sysctl::ArpFilter).value != 0 {
+        decisions.push(format!(
+            "{} does not answer senders of {net}, which {} leads to; if both share a wire, name both in [host]",
+            interface.name,
+            view.name(other),
+        ));
+    }
+}
+
+/// Interfaces that the policy is not about go on answering for any address of the host.
+fn note_others(view: &View<'_>, host: &[&Interface], decisions: &mut Vec<String>) {
+    let managed: HashSet<IfIndex> = host.iter().map(|interface| interface.index).collect();
+    let others = view.snapshot.interfaces.iter().filter(|other| {
+        other.speaks_arp()
+            && other.master.is_none()
+            && !managed.contains(&other.index)
+            && !matches!(view.snapshot.effective(other, Sysctl::ArpIgnore).value, 1 | 2 | 8)
+    });
+    let others: Vec<IfIndex> = others.map(|other| other.index).collect();
+    if !others.is_empty() {
+        decisions.push(format!(
+            "left alone: {}, which answer for every address of the host if a request arrives there; name them in \
+             [host] if they share a wire with the rest",
+            view.names(others),
+        ));
+    }
+}
+
 /// `filter` asks the routing for each answer, so on one subnet every source must be routed.
 fn filter_possible(
     view: &View<'_>,
@@ -206,6 +242,25 @@ fn filter_possible(
     egress: &Egress,
 ) -> Result<()> {
     for interface in host {
+        let ignore = view.snapshot.effective(interface, Sysctl::ArpIgnore);
+        if ignore.value == 8 {
+            return Err(refused(
+                "strategy filter: arp_ignore is 8, so it answers for no address at all".into(),
+            )
+            .on(interface.name.to_string())
+            .hint(format!("set arp_ignore to 0 (the 8 comes from: {})", ignore.source)));
+        }
+        if let Some((net, other)) = rivals.nested(interface.index) {
+            return Err(refused(format!(
+                "strategy filter: {net}, a part of the subnet of {}, is on {}: {} would not answer for its own \
+                 addresses there",
+                interface.name,
+                view.name(other),
+                interface.name,
+            ))
+            .on(interface.name.to_string())
+            .hint("name both in [host] interfaces if they share a wire, or write strategy = \"strict\""));
+        }
         let Some((net, other)) = rivals.shared_link(interface.index) else { continue };
         if let Some(open) =
             view.addresses(interface.index).find(|address| !egress.routed.contains(&address.local))
@@ -233,9 +288,6 @@ fn stays_answered(
     egress: &Egress,
     strategy: Strategy,
 ) -> Result<()> {
-    if rivals.shared_link(interface.index).is_none() {
-        return Ok(());
-    }
     let strict_rp = view.snapshot.effective(interface, Sysctl::RpFilter).value == 1;
     let filter =
         strategy == Strategy::Filter || view.snapshot.effective(interface, Sysctl::ArpFilter).value != 0;
@@ -244,6 +296,19 @@ fn stays_answered(
         (false, true) => ("arp_filter=1", "set arp_filter to 0"),
         (false, false) => return Ok(()),
     };
+    let strays = |address: &&Address| egress.astray.contains_key(&address.local);
+    if let Some(stray) = view.addresses(interface.index).find(strays) {
+        let rule = egress.astray[&stray.local];
+        return Err(refused(format!(
+            "with {sysctl} it would not answer for its own {}, which the rule of priority {rule} sends elsewhere",
+            stray.local,
+        ))
+        .on(interface.name.to_string())
+        .hint(format!("remove that rule, or {remedy}")));
+    }
+    if rivals.shared_link(interface.index).is_none() {
+        return Ok(());
+    }
     let Some(open) = view.addresses(interface.index).find(|address| !egress.routed.contains(&address.local))
     else {
         return Ok(());

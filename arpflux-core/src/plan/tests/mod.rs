@@ -1,5 +1,6 @@
 //! Plans for hosts that are not there.
 
+mod answered;
 mod host;
 mod order;
 mod random;

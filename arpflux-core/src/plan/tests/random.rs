@@ -9,7 +9,7 @@ use crate::snapshot::Snapshot;
 use crate::sysctl::Sysctl;
 
 /// A small generator (xorshift64*), so that a seed gives the same host everywhere.
-struct Dice(u64);
+pub(super) struct Dice(pub u64);
 
 impl Dice {
     fn roll(&mut self, sides: u32) -> u32 {
@@ -82,7 +82,7 @@ fn random_host(dice: &mut Dice) -> Host {
     host
 }
 
-fn random_policy(dice: &mut Dice, nics: u32) -> Policy {
+pub(super) fn random_policy(dice: &mut Dice, nics: u32) -> Policy {
     let mut text = "version = 1\n[host]\n".to_owned();
     if dice.one_in(2) {
         let names: Vec<String> =
@@ -110,7 +110,7 @@ fn random_policy(dice: &mut Dice, nics: u32) -> Policy {
 }
 
 /// A host of which an earlier policy was applied, in part: what a changed policy meets.
-fn used_host(dice: &mut Dice) -> (Snapshot, u32) {
+pub(super) fn used_host(dice: &mut Dice) -> (Snapshot, u32) {
     let host = random_host(dice).0;
     let nics = host.interfaces.iter().filter(|interface| interface.speaks_arp()).count() as u32;
     match random_policy(dice, nics).plan(&host) {

@@ -1,0 +1,261 @@
+//! Changes and plans in words.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{Change, Edit, Plan};
+use crate::error::{Error, ErrorKind, Result};
+use crate::snapshot::{NextHop, ProxyEntry, Route, RouteKind, Rule, RuleAction, RuleFlags, table};
+use crate::types::IfIndex;
+
+/// The version of the JSON form, its `"schema"` key.
+const SCHEMA: u32 = 1;
+
+/// What a name is found by where only a number is at hand; without, `if7`.
+type Names<'n> = &'n dyn Fn(IfIndex) -> String;
+
+fn number(index: IfIndex) -> String {
+    format!("if{index}")
+}
+
+impl fmt::Display for Edit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Add => "add",
+            Self::Remove => "remove",
+        })
+    }
+}
+
+impl fmt::Display for Change {
+    /// One line: `set net.ipv4.conf.eth0.arp_ignore: 0 -> 1`, `add proxy 192.168.18.101 on if3`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.in_words(&number))
+    }
+}
+
+impl Change {
+    /// The change in one line, with interfaces as `names` gives them.
+    pub(crate) fn in_words(&self, names: Names<'_>) -> String {
+        match self {
+            Self::Sysctl { .. } | Self::Ipv6Sysctl { .. } | Self::ProxyDelay { .. } => {
+                let (key, before, after) = self.setting().unwrap_or_default();
+                format!("set {key}: {before} -> {after}")
+            }
+            Self::Proxy { edit, entry } => format!("{edit} proxy {}", proxy(entry, names)),
+            Self::Rule { edit, rule } => format!("{edit} {}rule {}", family(rule.ipv6), rule_in_words(rule)),
+            Self::Route { edit, route } => {
+                let v6 = route.destination.addr().is_ipv6();
+                format!("{edit} {}route {}", family(v6), route_in_words(route, names))
+            }
+        }
+    }
+
+    /// The full name of the sysctl, its value before and after, of a change that sets one.
+    pub(crate) fn setting(&self) -> Option<(String, String, String)> {
+        match self {
+            Self::Sysctl { scope, sysctl, before, after } => {
+                Some((format!("net.ipv4.conf.{scope}.{sysctl}"), before.to_string(), after.to_string()))
+            }
+            Self::Ipv6Sysctl { scope, sysctl, before, after } => {
+                Some((format!("net.ipv6.conf.{scope}.{sysctl}"), before.to_string(), after.to_string()))
+            }
+            Self::ProxyDelay { scope, before, after } => Some((
+                format!("net.ipv4.neigh.{scope}.proxy_delay"),
+                format!("{before} ms"),
+                format!("{after} ms"),
+            )),
+            _ => None,
+        }
+    }
+}
+
+fn family(ipv6: bool) -> &'static str {
+    if ipv6 { "IPv6 " } else { "" }
+}
+
+/// `192.168.18.101 on eth3`.
+pub(crate) fn proxy(entry: &ProxyEntry, names: Names<'_>) -> String {
+    match entry.interface {
+        Some(index) => format!("{} on {}", entry.address, names(index)),
+        None => format!("{} on all interfaces", entry.address),
+    }
+}
+
+fn table_name(number: u32) -> String {
+    match number {
+        table::LOCAL => "local".into(),
+        table::MAIN => "main".into(),
+        table::DEFAULT => "default".into(),
+        other => other.to_string(),
+    }
+}
+
+/// As `ip rule` writes it, with the commonest selectors.
+pub(crate) fn rule_in_words(rule: &Rule) -> String {
+    let mut words = vec![format!("{}:", rule.priority)];
+    if rule.flags.contains(RuleFlags::INVERT) {
+        words.push("not".into());
+    }
+    words.push(match rule.source {
+        Some(net) if net.prefix_len() == net.max_prefix_len() => format!("from {}", net.addr()),
+        Some(net) => format!("from {net}"),
+        None => "from all".into(),
+    });
+    words.extend(rule.destination.map(|net| format!("to {net}")));
+    words.extend(rule.iif.map(|name| format!("iif {name}")));
+    words.extend(rule.oif.map(|name| format!("oif {name}")));
+    if rule.fwmask != 0 {
+        words.push(format!("fwmark {:#x}/{:#x}", rule.fwmark, rule.fwmask));
+    }
+    words.push(match rule.action {
+        RuleAction::Table => format!("lookup {}", table_name(rule.table)),
+        RuleAction::Goto => format!("goto {}", rule.goto.unwrap_or(0)),
+        RuleAction::Nop => "nop".into(),
+        RuleAction::Blackhole => "blackhole".into(),
+        RuleAction::Unreachable => "unreachable".into(),
+        RuleAction::Prohibit => "prohibit".into(),
+        RuleAction::Other(number) => format!("action {number}"),
+    });
+    words.extend(rule.suppress_prefix_len.map(|len| format!("suppress_prefixlength {len}")));
+    words.join(" ")
+}
+
+/// As `ip route` writes it, the table first.
+pub(crate) fn route_in_words(route: &Route, names: Names<'_>) -> String {
+    let mut words = vec![format!("table {}:", table_name(route.table))];
+    match route.kind {
+        RouteKind::Unicast => {}
+        kind => words.push(format!("{kind:?}").to_lowercase()),
+    }
+    words.push(match route.destination.prefix_len() {
+        0 => "default".into(),
+        _ => route.destination.to_string(),
+    });
+    let several = route.next_hops.len() > 1;
+    for NextHop { interface, gateway, weight, .. } in &route.next_hops {
+        words.extend(several.then(|| "nexthop".to_owned()));
+        words.extend(gateway.map(|gateway| format!("via {gateway}")));
+        words.extend(interface.map(|index| format!("dev {}", names(index))));
+        words.extend(several.then(|| format!("weight {weight}")));
+    }
+    words.extend(route.preferred_source.map(|source| format!("src {source}")));
+    if route.metric != 0 {
+        words.push(format!("metric {}", route.metric));
+    }
+    words.join(" ")
+}
+
+impl fmt::Display for Plan {
+    /// For people: what changes, grouped and aligned, then what was decided and why.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |index: IfIndex| {
+            let known = self.interfaces.iter().find(|identity| identity.index == index);
+            known.map_or_else(|| number(index), |identity| identity.name.to_string())
+        };
+        if self.is_empty() {
+            writeln!(f, "Nothing to change.")?;
+        }
+        self.settings(f)?;
+        let of = |wanted: fn(&Change) -> Option<(Edit, bool)>, edit, ipv6| -> Vec<&Change> {
+            self.changes.iter().filter(|change| wanted(change) == Some((edit, ipv6))).collect()
+        };
+        let proxy: fn(&Change) -> Option<(Edit, bool)> = |change| match change {
+            Change::Proxy { edit, entry } => Some((*edit, entry.address.is_ipv6())),
+            _ => None,
+        };
+        let rule: fn(&Change) -> Option<(Edit, bool)> = |change| match change {
+            Change::Rule { edit, rule } => Some((*edit, rule.ipv6)),
+            _ => None,
+        };
+        let route: fn(&Change) -> Option<(Edit, bool)> = |change| match change {
+            Change::Route { edit, route } => Some((*edit, route.destination.addr().is_ipv6())),
+            _ => None,
+        };
+        for (heading, wanted) in [("proxy entries", proxy), ("rules", rule), ("routes", route)] {
+            for ipv6 in [false, true] {
+                let (added, removed) = (of(wanted, Edit::Add, ipv6), of(wanted, Edit::Remove, ipv6));
+                if added.is_empty() && removed.is_empty() {
+                    continue;
+                }
+                writeln!(f, "{}{heading}", family(ipv6))?;
+                let signed = added.iter().map(|c| ('+', c)).chain(removed.iter().map(|c| ('-', c)));
+                for (sign, change) in signed {
+                    match change {
+                        Change::Proxy { entry, .. } => writeln!(f, "  {sign} {}", self::proxy(entry, &names))?,
+                        Change::Rule { rule, .. } => writeln!(f, "  {sign} {}", rule_in_words(rule))?,
+                        Change::Route { route, .. } => writeln!(f, "  {sign} {}", route_in_words(route, &names))?,
+                        _ => {}
+                    }
+                }
+            }
+        }
+        if !self.announcements.is_empty() {
+            writeln!(f, "announced afterwards")?;
+            for announcement in &self.announcements {
+                writeln!(f, "    {} from {}", announcement.address, names(announcement.interface))?;
+            }
+        }
+        if !self.decisions.is_empty() {
+            writeln!(f, "because")?;
+            for decision in &self.decisions {
+                writeln!(f, "    {decision}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Plan {
+    /// The sysctls, aligned: name, value before, value after.
+    fn settings(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let settings: Vec<_> = self.changes.iter().filter_map(Change::setting).collect();
+        let name = settings.iter().map(|(key, ..)| key.len()).max().unwrap_or(0);
+        let before_width = settings.iter().map(|(_, before, _)| before.len()).max().unwrap_or(0);
+        if !settings.is_empty() {
+            writeln!(f, "sysctls")?;
+        }
+        for (key, before, after) in &settings {
+            writeln!(f, "  ~ {key:name$}  {before:>before_width$} -> {after}")?;
+        }
+        Ok(())
+    }
+
+    /// The plan as one JSON object with `"schema": 1`. Reading it back gives an equal plan.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Internal`] if a value cannot be written, which would be a defect.
+    pub fn to_json(&self) -> Result<String> {
+        #[derive(Serialize)]
+        struct Out<'a> {
+            schema: u32,
+            #[serde(flatten)]
+            plan: &'a Plan,
+        }
+        serde_json::to_string_pretty(&Out { schema: SCHEMA, plan: self })
+            .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()).during("write plan"))
+    }
+
+    /// Reads what [`Plan::to_json`] wrote.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidData`] if the text is not a plan, or of another schema.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let invalid = |message: String| Error::new(ErrorKind::InvalidData, message).during("read plan");
+        let mut value: serde_json::Value =
+            serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        match value.as_object_mut().and_then(|object| object.remove("schema")) {
+            Some(schema) if schema == SCHEMA => {}
+            Some(other) => {
+                return Err(invalid(format!("schema {other} is not known, this build reads schema {SCHEMA}"))
+                    .hint("make the plan again with this version of arpflux"));
+            }
+            None => {
+                return Err(invalid("it has no \"schema\" key".into())
+                    .hint("`arpflux plan --json` writes plans"));
+            }
+        }
+        serde_json::from_value(value).map_err(|error| invalid(error.to_string()))
+    }
+}
