@@ -149,7 +149,7 @@ const ENTRIES: &str = "
     rule add from 10.0.0.1 table 1000 pref 100
     rule add iif eth0 fwmark 5/7 to 10.0.0.0/8 table 1001 ipproto tcp dport 80-90 pref 101 suppress_prefixlength 0
     rule add not from 10.0.0.0/8 goto 32766 pref 102
-    rule add oif gone0 uidrange 5-6 sport 7 prohibit pref 103
+    rule add oif gone0 uidrange 0-0 sport 7 prohibit pref 103
     rule add tos 0x10 table main suppress_ifgroup 7 pref 104
     rule add fwmark 1 blackhole pref 105
     rule add nop pref 106

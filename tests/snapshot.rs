@@ -55,7 +55,7 @@ const RICH: &str = "
     rule add from 10.0.0.1 table 1000 pref 100
     rule add iif eth0 fwmark 5/7 to 10.0.0.0/8 table 1001 ipproto tcp dport 80-90 pref 101 suppress_prefixlength 0
     rule add not from 10.0.0.0/8 goto 32766 pref 102
-    rule add oif gone0 uidrange 5-6 sport 7 prohibit pref 103
+    rule add oif gone0 uidrange 0-0 sport 7 prohibit pref 103
     rule add tos 0x10 table main suppress_ifgroup 7 pref 104
     rule add table main pref 31000 suppress_prefixlength 31 protocol 175
     -6 rule add from fd00::/64 table 1000 pref 100
@@ -347,7 +347,7 @@ fn rules_proxies_and_neighbours_are_as_ip_says() {
         assert_eq!(full.destination, Some("10.0.0.0/8".parse().unwrap()));
         assert!(rule(102).flags.contains(arpflux_core::snapshot::RuleFlags::INVERT));
         assert_eq!(rule(102).goto, Some(32766));
-        assert_eq!((rule(103).uids, rule(103).source_ports), (Some((5, 6)), Some((7, 7))));
+        assert_eq!((rule(103).uids, rule(103).source_ports), (Some((0, 0)), Some((7, 7))));
         assert!(rule(103).flags.contains(arpflux_core::snapshot::RuleFlags::OIF_DETACHED));
         assert_eq!((rule(104).tos, rule(104).suppress_group), (0x10, Some(7)));
         assert_eq!((rule(31000).protocol, rule(31000).suppress_prefix_len), (175, Some(31)));

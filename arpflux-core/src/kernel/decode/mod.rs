@@ -13,6 +13,8 @@ mod neighbour;
 mod nexthop;
 mod route;
 mod rule;
+#[cfg(test)]
+mod tests;
 
 pub(super) use address::address;
 pub(super) use link::link;
