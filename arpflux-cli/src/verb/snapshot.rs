@@ -1,15 +1,29 @@
 //! `arpflux snapshot`.
 
-use arpflux_core::Result;
+use std::collections::BTreeMap;
 
-use crate::{Output, Source, exit};
+use arpflux_core::snapshot::{
+    Address, AddressFlags, Interface, InterfaceFlags, Interference, Route, RouteKind, Rule, RuleAction,
+    Scope, table,
+};
+use arpflux_core::sysctl::{Sysctl, SysctlValues};
+use arpflux_core::types::IfIndex;
+use arpflux_core::{Result, Snapshot};
+
+use crate::output::{Output, Style};
+use crate::table::{Cell, Table};
+use crate::{Source, exit};
 
 /// Print what the kernel holds. `--json` prints all of it, in the form that `--snapshot FILE` of the
-/// other verbs reads back.
+/// other verbs reads back; the text leaves out IPv6 link-local addresses, routes that the kernel made,
+/// neighbours, and sysctls that are at their default.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     source: Source,
+    /// Print at most this many proxy entries, routes and rules each.
+    #[arg(long, value_name = "COUNT", default_value_t = 40)]
+    limit: usize,
 }
 
 /// Runs the verb.
@@ -21,7 +35,219 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     if output.json() {
         output.text(snapshot.to_json()? + "\n")?;
     } else {
-        output.text(format!("{} interfaces\n", snapshot.interfaces.len()))?;
+        output.text(text(&snapshot, args.limit, output))?;
     }
     Ok(exit::GOOD)
+}
+
+fn text(snapshot: &Snapshot, limit: usize, output: &Output) -> String {
+    let mut text = String::new();
+    text += &interfaces(snapshot).render(output);
+    let mut section = |title: &str, total: usize, table: &Table| {
+        if total > 0 {
+            text += &format!("\n{}\n{}", output.paint(Style::Strong, title), table.render(output));
+            if total > limit {
+                let more = format!("… and {} more; --limit or --json prints them", total - limit);
+                text += &format!("{}\n", output.paint(Style::Faint, more));
+            }
+        }
+    };
+
+    let mut proxies = Table::new(["ADDRESS", "ANSWERED ON", "MADE BY"]);
+    for entry in snapshot.proxies.iter().take(limit) {
+        let on = entry.interface.map_or_else(|| "all".to_owned(), |index| snapshot.name_of(index));
+        proxies.row([entry.address.into(), on.into(), maker(entry.protocol).into()]);
+    }
+    section("Proxy entries", snapshot.proxies.len(), &proxies);
+
+    let mut rules = Table::new(["PRIORITY", "MATCHES", "DOES"]);
+    let own: Vec<_> = snapshot.rules.iter().filter(|rule| rule.protocol != KERNEL).collect();
+    for rule in own.iter().take(limit) {
+        rules.row([rule.priority.into(), matches(rule).into(), does(rule).into()]);
+    }
+    section("Rules", own.len(), &rules);
+
+    let mut routes = Table::new(["TABLE", "DESTINATION", "LEADS TO"]);
+    let own: Vec<_> = snapshot.routes.iter().filter(|route| route.protocol != KERNEL).collect();
+    for route in own.iter().take(limit) {
+        let leads = leads(snapshot, route).into();
+        routes.row([table_name(route.table).into(), route.destination.into(), leads]);
+    }
+    section("Routes", own.len(), &routes);
+
+    for interference in &snapshot.interference {
+        let line = format!("note: {}", meddler(snapshot, interference));
+        text += &format!("{}\n", output.paint(Style::Caution, line));
+    }
+    text
+}
+
+/// `RTPROT_KERNEL`.
+const KERNEL: u8 = 2;
+
+fn interfaces(snapshot: &Snapshot) -> Table {
+    let mut held: BTreeMap<IfIndex, Vec<String>> = BTreeMap::new();
+    for address in &snapshot.addresses {
+        if address.local.is_ipv4() || address.scope != Scope::LINK {
+            held.entry(address.interface).or_default().push(address_text(address));
+        }
+    }
+    let mut table = Table::new(["INTERFACE", "MAC", "STATE", "ADDRESSES", "SYSCTLS NOT AT DEFAULT"]);
+    for interface in &snapshot.interfaces {
+        let addresses = held.remove(&interface.index).unwrap_or_default().join("\n");
+        let (state, style) = state(interface);
+        table.row([
+            interface.name.into(),
+            interface.mac.into(),
+            Cell::new(state).style(style),
+            addresses.into(),
+            sysctls(&interface.sysctls).into(),
+        ]);
+    }
+    for (name, values) in [("(all)", &snapshot.all), ("(default)", &snapshot.default)] {
+        let empty = Cell::default();
+        table.row([name.into(), empty.clone(), empty.clone(), empty, sysctls(values).into()]);
+    }
+    table
+}
+
+fn address_text(address: &Address) -> String {
+    let peer = address.peer.map_or_else(String::new, |peer| format!(" peer {peer}"));
+    let secondary = if address.flags.contains(AddressFlags::SECONDARY) && address.local.is_ipv4() {
+        " secondary"
+    } else {
+        ""
+    };
+    format!("{}{peer}/{}{secondary}", address.local, address.prefix_len)
+}
+
+fn state(interface: &Interface) -> (&'static str, Style) {
+    if !interface.flags.contains(InterfaceFlags::UP) {
+        ("down", Style::Faint)
+    } else if !interface.carrier {
+        ("no carrier", Style::Caution)
+    } else if interface.flags.contains(InterfaceFlags::NOARP) {
+        ("up, no ARP", Style::Good)
+    } else {
+        ("up", Style::Good)
+    }
+}
+
+/// `arp_ignore=1 arp_announce=2`: what differs from what a kernel starts with.
+fn sysctls(values: &SysctlValues) -> String {
+    let changed = values.iter().filter(|(sysctl, value)| {
+        let default = match sysctl {
+            Sysctl::SendRedirects | Sysctl::SharedMedia | Sysctl::ArpEvictNocarrier => 1,
+            _ => 0,
+        };
+        *value != default
+    });
+    changed.map(|(sysctl, value)| format!("{sysctl}={value}")).collect::<Vec<_>>().join(" ")
+}
+
+/// Who made an entry (`RTPROT_*`).
+fn maker(protocol: u8) -> String {
+    match protocol {
+        0 => "unknown".into(),
+        3 => "boot".into(),
+        4 => "static".into(),
+        arpflux_core::plan::PROTOCOL => "arpflux".into(),
+        other => format!("protocol {other}"),
+    }
+}
+
+fn table_name(number: u32) -> String {
+    match number {
+        table::LOCAL => "local".into(),
+        table::MAIN => "main".into(),
+        table::DEFAULT => "default".into(),
+        other => other.to_string(),
+    }
+}
+
+/// The selectors of a rule, in the words of `ip rule`.
+fn matches(rule: &Rule) -> String {
+    let mut words = Vec::new();
+    if rule.flags.contains(arpflux_core::snapshot::RuleFlags::INVERT) {
+        words.push("not".to_owned());
+    }
+    words.extend(rule.source.map(|net| format!("from {net}")));
+    words.extend(rule.destination.map(|net| format!("to {net}")));
+    words.extend(rule.iif.map(|name| format!("iif {name}")));
+    words.extend(rule.oif.map(|name| format!("oif {name}")));
+    if rule.tos != 0 {
+        words.push(format!("tos {:#x}", rule.tos));
+    }
+    if rule.fwmask != 0 {
+        words.push(format!("fwmark {:#x}/{:#x}", rule.fwmark, rule.fwmask));
+    }
+    words.extend(rule.ip_protocol.map(|number| format!("ipproto {number}")));
+    words.extend(rule.source_ports.map(|(first, last)| format!("sport {first}-{last}")));
+    words.extend(rule.destination_ports.map(|(first, last)| format!("dport {first}-{last}")));
+    words.extend(rule.uids.map(|(first, last)| format!("uidrange {first}-{last}")));
+    words.extend(rule.tunnel_id.map(|number| format!("tun_id {number}")));
+    if words.is_empty() || words == ["not"] {
+        words.push("all".into());
+    }
+    words.join(" ")
+}
+
+fn does(rule: &Rule) -> String {
+    let mut text = match rule.action {
+        RuleAction::Table if rule.l3mdev => "lookup the VRF's table".into(),
+        RuleAction::Table => format!("lookup {}", table_name(rule.table)),
+        RuleAction::Goto => format!("goto {}", rule.goto.unwrap_or_default()),
+        RuleAction::Nop => "nop".into(),
+        RuleAction::Blackhole => "blackhole".into(),
+        RuleAction::Unreachable => "unreachable".into(),
+        RuleAction::Prohibit => "prohibit".into(),
+        other => format!("{other:?}"),
+    };
+    if let Some(len) = rule.suppress_prefix_len {
+        text += &format!(" suppress_prefixlength {len}");
+    }
+    if let Some(group) = rule.suppress_group {
+        text += &format!(" suppress_ifgroup {group}");
+    }
+    text
+}
+
+fn leads(snapshot: &Snapshot, route: &Route) -> String {
+    let kind = match route.kind {
+        RouteKind::Unicast => String::new(),
+        other => format!("{other:?}").to_lowercase(),
+    };
+    let hops = route.next_hops.iter().map(|hop| {
+        let via = hop.gateway.map(|gateway| format!("via {gateway}"));
+        let dev = hop.interface.map(|index| format!("dev {}", snapshot.name_of(index)));
+        via.into_iter().chain(dev).collect::<Vec<_>>().join(" ")
+    });
+    let mut words: Vec<_> = Some(kind).filter(|kind| !kind.is_empty()).into_iter().collect();
+    words.push(hops.collect::<Vec<_>>().join(", "));
+    words.extend(route.preferred_source.map(|source| format!("src {source}")));
+    if route.metric != 0 {
+        words.push(format!("metric {}", route.metric));
+    }
+    words.retain(|word| !word.is_empty());
+    words.join(" ")
+}
+
+fn meddler(snapshot: &Snapshot, interference: &Interference) -> String {
+    let on = |interface: &Option<IfIndex>| {
+        interface.map_or_else(String::new, |index| format!(" on {}", snapshot.name_of(index)))
+    };
+    match interference {
+        Interference::Netfilter { chain, interface } => {
+            format!("{chain} filters ARP frames{}", on(interface))
+        }
+        Interference::TrafficControl { interface } => {
+            format!("traffic control filters{}", on(&Some(*interface)))
+        }
+        Interference::Xdp { interface } => format!("an XDP program runs{}", on(&Some(*interface))),
+        Interference::Listener { interface } => {
+            format!("a program listens for ARP frames and may answer{}", on(interface))
+        }
+        Interference::Unreadable { what } => format!("not readable: {what}"),
+        other => format!("{other:?}"),
+    }
 }
