@@ -3,12 +3,21 @@
 use pyo3::prelude::*;
 
 mod error;
+mod explain;
+mod host;
+mod policy;
 mod records;
 mod snapshot;
 mod value;
 
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use crate::explain::Explanation;
+    #[pymodule_export]
+    use crate::host::Host;
+    #[pymodule_export]
+    use crate::policy::Policy;
     #[pymodule_export]
     use crate::records::{Address, Effective, Interface, NeighParams, ProxyEntry};
     #[pymodule_export]

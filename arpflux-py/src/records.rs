@@ -1,6 +1,5 @@
 //! Records of a snapshot as frozen Python values.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 
 use arpflux_core::snapshot as core;
@@ -30,9 +29,7 @@ macro_rules! record {
             }
 
             fn __hash__(&self) -> PyResult<u64> {
-                let mut hasher = DefaultHasher::new();
-                self.json()?.hash(&mut hasher);
-                Ok(hasher.finish())
+                Ok(value::hash(&self.json()?))
             }
 
             fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {

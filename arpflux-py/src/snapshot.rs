@@ -1,12 +1,13 @@
 //! Snapshots.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use arpflux_core::{Error, ErrorKind, Sysctl};
 use pyo3::prelude::*;
 
 use crate::error::Result;
+use crate::explain::{self, Explanation};
 use crate::records::{Address, Effective, Interface, ProxyEntry, fs_text};
 use crate::value;
 
@@ -32,6 +33,24 @@ impl Snapshot {
     /// The same as plain dicts, lists, strings and numbers.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         value::to_python(py, &*self.0)
+    }
+
+    /// Who answers a request for `target` that arrives on `interface`, and why.
+    ///
+    /// `sender` is who asks; without, it is an RFC 5227 probe (0.0.0.0). `sender_mac` where it matters. `unicast`:
+    /// the frame was sent to this interface's MAC instead of to all.
+    #[pyo3(signature = (target, *, interface, sender = None, sender_mac = None, unicast = false))]
+    fn explain(
+        &self,
+        py: Python<'_>,
+        target: value::Ipv4,
+        interface: &str,
+        sender: Option<value::Ipv4>,
+        sender_mac: Option<&str>,
+        unicast: bool,
+    ) -> Result<Explanation> {
+        let sender = sender.map_or(Ipv4Addr::UNSPECIFIED, |sender| sender.0);
+        py.detach(|| explain::explain(self, interface, target.0, sender, sender_mac, unicast))
     }
 
     /// The interfaces, sorted by number.
@@ -79,9 +98,7 @@ impl Snapshot {
     }
 
     fn __hash__(&self) -> PyResult<u64> {
-        let mut hasher = DefaultHasher::new();
-        value::to_json(&*self.0)?.hash(&mut hasher);
-        Ok(hasher.finish())
+        Ok(value::hash(&value::to_json(&*self.0)?))
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {

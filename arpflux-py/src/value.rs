@@ -1,5 +1,8 @@
 //! Plain Python values out of whatever serde can write.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::net::Ipv4Addr;
+
 use pyo3::IntoPyObjectExt as _;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -43,4 +46,30 @@ fn convert<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
 /// The one-line JSON of a value: what its hash and its pickle are made of.
 pub fn to_json(value: &impl Serialize) -> PyResult<String> {
     serde_json::to_string(value).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+/// The value that a JSON text holds.
+pub fn parse<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
+    let value: Value =
+        serde_json::from_str(text).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    convert(py, &value)
+}
+
+/// The hash of a value's JSON form.
+pub fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// An IPv4 address argument: `ipaddress.IPv4Address` or its text.
+pub struct Ipv4(pub Ipv4Addr);
+
+impl<'py> FromPyObject<'_, 'py> for Ipv4 {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let text: String = object.str()?.extract()?;
+        text.parse().map(Self).map_err(|_| PyValueError::new_err(format!("{text:?} is not an IPv4 address")))
+    }
 }

@@ -1,11 +1,16 @@
 """What several tests need."""
 
 import copy
+import itertools
 import json
+import pathlib
+import subprocess
 
 import pytest
 
 import arpflux
+
+NUMBERS = itertools.count()
 
 ETH3 = {
     "index": 3, "name": "eth3", "kind": None, "link_type": 1, "mac": "00:0c:29:b3:a2:68", "flags": 3,
@@ -33,3 +38,19 @@ def stored() -> arpflux.Snapshot:
     ]  # fmt: skip
     snapshot["proxies"] = [{"address": "192.168.18.101", "interface": 3, "flags": 0, "protocol": 175}]
     return arpflux.Snapshot.from_json(json.dumps(snapshot))
+
+
+def run(*command: str) -> str:
+    """A command that has to succeed; what it prints."""
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+@pytest.fixture
+def node():
+    """The page's node in a namespace of its own: its name."""
+    name = f"node{next(NUMBERS)}"
+    run("ip", "netns", "add", name)
+    setup = pathlib.Path(__file__).parents[2] / "tests" / "c" / "host.setup"
+    run("nsenter", f"--net=/run/netns/{name}", "sh", str(setup))
+    yield name
+    run("ip", "netns", "delete", name)

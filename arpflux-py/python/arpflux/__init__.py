@@ -24,7 +24,18 @@ from ._errors import (
     Unsupported,
     VerifyFailed,
 )
-from ._native import Address, Effective, Interface, NeighParams, ProxyEntry, Snapshot, __version__
+from ._native import (
+    Address,
+    Effective,
+    Explanation,
+    Host,
+    Interface,
+    NeighParams,
+    Policy,
+    ProxyEntry,
+    Snapshot,
+    __version__,
+)
 
 __all__ = [
     "Address",
@@ -32,6 +43,8 @@ __all__ = [
     "Changed",
     "Effective",
     "Error",
+    "Explanation",
+    "Host",
     "Interface",
     "Internal",
     "Interrupted",
@@ -43,6 +56,7 @@ __all__ = [
     "NotFound",
     "PartlyApplied",
     "PermissionDenied",
+    "Policy",
     "ProxyEntry",
     "Raced",
     "Refused",
