@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! lock ─> settle what a crash left ─> snapshot ─> check the plan against it ─> journal (synced)
-//!      ─> make, in batches ─> read again and check ─> announce ─> receipt
+//!      ─> make, in batches ─> read again and check ─> receipt ─> unlock ─> tell the peers
 //! ```
 //!
 //! Whatever fails, everything done so far is taken back, the last first, and both failures are told.
@@ -23,6 +23,7 @@
 
 mod confirm;
 pub mod fault;
+mod host;
 mod journal;
 mod lock;
 mod object;
@@ -39,6 +40,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use confirm::{confirm, pending};
+pub use host::Applied;
 pub use receipt::{Conflict, Outcome, Receipt};
 pub use recover::{Recovered, recover};
 pub use store::DEFAULT as DEFAULT_STATE_DIR;
@@ -81,6 +83,12 @@ impl Default for Options {
 impl From<Confirm> for Options {
     fn from(confirm: Confirm) -> Self {
         Self { confirm, ..Self::default() }
+    }
+}
+
+impl From<&Options> for Options {
+    fn from(options: &Options) -> Self {
+        options.clone()
     }
 }
 

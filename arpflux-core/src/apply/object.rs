@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::plan::{Change, Edit, SysctlScope};
+use crate::plan::{Change, Edit, InterfaceIdentity, SysctlScope};
 use crate::snapshot::{Interface, NextHopFlags, ProxyEntry, Route, Rule, RuleFlags, Snapshot};
 use crate::sysctl::{Ipv6Sysctl, Sysctl};
 use crate::types::IfIndex;
@@ -216,7 +216,7 @@ impl<'a> View<'a> {
 
     /// What to call an object in messages, with the names that interfaces have now.
     pub(crate) fn name(&self, object: &Object) -> String {
-        name(self.snapshot, object)
+        name(self.snapshot, &[], object)
     }
 }
 
@@ -245,20 +245,25 @@ fn absent_or_gone(snapshot: &Snapshot, interface: Option<IfIndex>) -> Value {
     }
 }
 
-/// What to call an object in messages, with the names that interfaces have in `snapshot`.
-pub(crate) fn name(snapshot: &Snapshot, object: &Object) -> String {
+/// What to call an object in messages, with the names that interfaces have in `snapshot`, and where they
+/// are gone had in `known`.
+pub(crate) fn name(snapshot: &Snapshot, known: &[InterfaceIdentity], object: &Object) -> String {
+    let name_of = |index: IfIndex| match known.iter().find(|known| known.index == index) {
+        Some(known) if snapshot.interface(index).is_none() => known.name.to_string(),
+        _ => snapshot.name_of(index),
+    };
     // sysctl(8) writes a dot inside a name as a slash.
     let folder = |scope: &Scope| match scope {
         Scope::All => "all".to_owned(),
         Scope::Default => "default".to_owned(),
-        Scope::Interface(index) => snapshot.name_of(*index).replace('.', "/"),
+        Scope::Interface(index) => name_of(*index).replace('.', "/"),
     };
     match object {
         Object::Sysctl(scope, sysctl) => format!("net.ipv4.conf.{}.{sysctl}", folder(scope)),
         Object::Ipv6Sysctl(scope, sysctl) => format!("net.ipv6.conf.{}.{sysctl}", folder(scope)),
         Object::ProxyDelay(scope) => format!("net.ipv4.neigh.{}.proxy_delay", folder(scope)),
         Object::Proxy(address, Some(interface)) => {
-            format!("proxy entry {address} on {}", snapshot.name_of(*interface))
+            format!("proxy entry {address} on {}", name_of(*interface))
         }
         Object::Proxy(address, None) => format!("proxy entry {address} on all interfaces"),
         Object::Rule(rule) => {
@@ -282,7 +287,7 @@ pub(crate) fn name(snapshot: &Snapshot, object: &Object) -> String {
                     text += &format!(" via {gateway}");
                 }
                 if let Some(interface) = hop.interface {
-                    text += &format!(" dev {}", snapshot.name_of(interface));
+                    text += &format!(" dev {}", name_of(interface));
                 }
             }
             text + &format!(" table {}", route.table)

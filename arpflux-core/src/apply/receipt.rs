@@ -225,6 +225,14 @@ pub(crate) fn set_aside(folder: &Folder) -> Result<String> {
     Ok(aside.path_of(&name))
 }
 
+/// What one finished transaction did; `None` if it is not there, or damaged.
+fn read(history: &Folder, id: u64) -> Result<Option<Receipt>> {
+    let name = file_name(id);
+    let Some(file) = history.open(&name)? else { return Ok(None) };
+    let text = history.read(&name, &file, journal::LARGEST)?;
+    Ok(journal::parse(&text).ok().filter(|(log, ..)| log.header.id == id).map(|(log, ..)| Receipt::of(&log)))
+}
+
 /// Every transaction that is remembered, the oldest first; the one under way or waiting is the last.
 ///
 /// # Errors
@@ -233,14 +241,7 @@ pub(crate) fn all(folder: &Folder) -> Result<Vec<Receipt>> {
     let history = folder.folder(HISTORY.as_ref())?;
     let mut receipts = Vec::new();
     for id in numbers(&history)? {
-        let name = file_name(id);
-        let Some(file) = history.open(&name)? else { continue };
-        let text = history.read(&name, &file, journal::LARGEST)?;
-        if let Ok((log, ..)) = journal::parse(&text)
-            && log.header.id == id
-        {
-            receipts.push(Receipt::of(&log));
-        }
+        receipts.extend(read(&history, id)?);
     }
     if let Ok(Some(Journal { log, .. })) = Journal::open(folder) {
         receipts.push(Receipt::of(&log));
@@ -253,30 +254,31 @@ pub(crate) fn all(folder: &Folder) -> Result<Vec<Receipt>> {
 /// # Errors
 /// [`ErrorKind::NotFound`] if there is none.
 pub(crate) fn to_roll_back(folder: &Folder, id: Option<u64>) -> Result<Receipt> {
-    let receipts = all(folder)?;
-    let gone: Vec<u64> = receipts
-        .iter()
-        .filter(|receipt| receipt.outcome == Outcome::Applied && receipt.conflicts.is_empty())
-        .filter_map(|receipt| receipt.rollback_of)
-        .collect();
-    let found = match id {
-        Some(id) => receipts.iter().find(|receipt| receipt.id == Some(id)),
-        None => receipts.iter().rev().find(|receipt| {
-            receipt.outcome == Outcome::Applied
-                && receipt.rollback_of.is_none()
-                && receipt.id.is_some_and(|id| !gone.contains(&id))
-        }),
-    };
-    match (found, id) {
-        (Some(receipt), _) if receipt.outcome == Outcome::Applied => Ok(receipt.clone()),
-        (Some(_), Some(id)) => Err(Error::new(ErrorKind::NotFound, "it was undone already")
-            .during("roll back")
-            .on(format!("transaction {id}"))),
-        (_, Some(id)) => Err(Error::new(ErrorKind::NotFound, "there is no such transaction")
-            .during("roll back")
-            .on(format!("transaction {id}"))
-            .hint("`arpflux rollback --list` shows those that are remembered")),
-        (_, None) => Err(Error::new(ErrorKind::NotFound, "there is nothing to take back in this namespace")
-            .during("roll back")),
+    let history = folder.folder(HISTORY.as_ref())?;
+    let missing = |why: &str| Error::new(ErrorKind::NotFound, why).during("roll back");
+    if let Some(id) = id {
+        let name = format!("transaction {id}");
+        return match read(&history, id)? {
+            Some(receipt) if receipt.outcome == Outcome::Applied => Ok(receipt),
+            Some(_) => Err(missing("it was undone already").on(name)),
+            None => Err(missing("there is no such transaction")
+                .on(name)
+                .hint("`arpflux rollback --list` shows those that are remembered")),
+        };
     }
+    // The newest first, so that few have to be read.
+    let mut taken_back = Vec::new();
+    for id in numbers(&history)?.into_iter().rev() {
+        let Some(receipt) = read(&history, id)?.filter(|receipt| receipt.outcome == Outcome::Applied) else {
+            continue;
+        };
+        match receipt.rollback_of {
+            // One that had to leave something alone can be tried again.
+            Some(of) if receipt.conflicts.is_empty() => taken_back.push(of),
+            Some(_) => {}
+            None if taken_back.contains(&id) => {}
+            None => return Ok(receipt),
+        }
+    }
+    Err(missing("there is nothing to take back in this namespace"))
 }

@@ -20,7 +20,7 @@ use crate::types::IfIndex;
 /// How many changes are made between two records of progress: so many a killed run is late at most.
 const BATCH: usize = 512;
 
-/// Sends announcements; gives the number sent.
+/// Sends announcements, given the state before the changes; gives the number of frames sent.
 pub type Announce<'a> = dyn FnMut(&Snapshot, &[Announcement]) -> Result<usize> + 'a;
 
 /// A kernel and how to change it. [`Transaction::apply`] runs one transaction.
@@ -41,7 +41,6 @@ impl std::fmt::Debug for Transaction<'_> {
 struct Work {
     changes: Vec<Change>,
     interfaces: Vec<InterfaceIdentity>,
-    announcements: Vec<Announcement>,
     rollback_of: Option<u64>,
     conflicts: Vec<Conflict>,
     notes: Vec<String>,
@@ -85,7 +84,7 @@ impl<'a> Transaction<'a> {
     /// Those of `make_plan`, and as [`Transaction::apply`].
     pub fn apply_with(mut self, make_plan: impl FnOnce(&Snapshot) -> Result<Plan>) -> Result<Receipt> {
         self.options.check()?;
-        let (netns, folder, _lock) = self.enter()?;
+        let (netns, folder, lock) = self.enter()?;
         let settled = settle(self.kernel, &folder, &netns, confirm::now())?;
         if let Some(waiting) = &settled.pending {
             return Err(busy_pending(waiting));
@@ -101,15 +100,23 @@ impl<'a> Transaction<'a> {
             return Ok(Receipt::unchanged(notes));
         }
         let interfaces = identities(&plan.changes, &plan.interfaces, &snapshot);
-        let work = Work {
-            changes: plan.changes,
-            interfaces,
-            announcements: plan.announcements,
-            rollback_of: None,
-            conflicts: Vec::new(),
-            notes,
-        };
-        self.execute(&folder, &netns, work)
+        let work =
+            Work { changes: plan.changes, interfaces, rollback_of: None, conflicts: Vec::new(), notes };
+        let mut receipt = self.execute(&folder, &netns, work)?;
+        // Telling the peers takes a second or more, in which others may write.
+        drop(lock);
+        if !plan.announcements.is_empty() {
+            let told = match &mut self.announce {
+                Some(announce) => announce(&snapshot, &plan.announcements),
+                None => Err(Error::new(ErrorKind::Unsupported, "the caller sends no announcements")),
+            };
+            // Peers learn the truth by themselves a little later: no reason to undo everything.
+            receipt.notes.push(match told {
+                Ok(sent) => format!("peers were told: {sent} frames"),
+                Err(error) => format!("peers were not told, and may use a wrong MAC for a while: {error}"),
+            });
+        }
+        Ok(receipt)
     }
 
     /// Takes a transaction back: the one of number `id`, or the last that stands; one that still waits for
@@ -145,7 +152,6 @@ impl<'a> Transaction<'a> {
         let work = Work {
             interfaces: identities(&inverse.changes, &[], &snapshot),
             changes: inverse.changes,
-            announcements: Vec::new(),
             rollback_of: target.id,
             conflicts: inverse.conflicts,
             notes,
@@ -180,7 +186,7 @@ impl<'a> Transaction<'a> {
             }
         };
         let mut made = 0;
-        let carried_out = self.carry_out(folder, &mut journal, &work.announcements, work.notes, &mut made);
+        let carried_out = self.carry_out(folder, &mut journal, work.notes, &mut made);
         match carried_out {
             Ok(()) => {
                 match (&journal.log.state, &mut watcher) {
@@ -213,13 +219,12 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Makes the changes, checks them, announces, and says so in the journal.
+    /// Makes the changes, checks them, and says so in the journal.
     fn carry_out(
         &mut self,
         folder: &Folder,
         journal: &mut Journal,
-        announcements: &[Announcement],
-        mut notes: Vec<String>,
+        notes: Vec<String>,
         made: &mut usize,
     ) -> Result<()> {
         let count = journal.log.changes.len();
@@ -234,17 +239,6 @@ impl<'a> Transaction<'a> {
         }
         let snapshot = self.kernel.snapshot()?;
         let verified = check_made(&journal.log.changes, &journal.log.header.interfaces, &snapshot)?;
-        if !announcements.is_empty() {
-            let sent = match &mut self.announce {
-                Some(announce) => announce(&snapshot, announcements),
-                None => Err(Error::new(ErrorKind::Unsupported, "the caller sends none")),
-            };
-            // Peers learn the truth by themselves a little later: no reason to undo everything.
-            notes.push(match sent {
-                Ok(sent) => format!("{sent} announcements sent"),
-                Err(error) => format!("peers were not told, and may use a wrong MAC for a while: {error}"),
-            });
-        }
         let state = match self.options.confirm {
             Confirm::Now => State::Applied(Applied { verified, notes }),
             Confirm::Within(time) => {
@@ -275,7 +269,8 @@ impl<'a> Transaction<'a> {
 /// Whether the plan was made for this namespace as it is now.
 fn check_plan(plan: &Plan, snapshot: &Snapshot, netns: &NetnsIdentity) -> Result<()> {
     let again = "make the plan again";
-    if !plan.netns.boot_id.is_empty() && plan.netns != *netns {
+    // A plan made by hand may name none.
+    if plan.netns != NetnsIdentity::default() && plan.netns != *netns {
         return Err(Error::new(ErrorKind::Changed, "it was made for another network namespace")
             .during("apply")
             .on("plan")
@@ -399,7 +394,7 @@ fn check_made(changes: &[Change], interfaces: &[InterfaceIdentity], snapshot: &S
                 format!("it is {found} after it was made {wanted}; somebody else changes it too"),
             )
             .during("check")
-            .on(object::name(snapshot, &step.object)));
+            .on(object::name(snapshot, interfaces, &step.object)));
         }
     }
     Ok(steps.len())

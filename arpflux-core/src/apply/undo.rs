@@ -4,10 +4,10 @@
 //! nothing; a value that is neither belongs to somebody else and is left alone. So undoing may stop
 //! anywhere and begin again, and need not know how far the run came that it takes back.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::object::{Object, Scope, Step, Value, View};
+use super::object::{Object, Scope, Step, Value, View, name};
 use super::receipt::Conflict;
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
@@ -56,38 +56,48 @@ pub(crate) fn inverse(
         })
         .map(|known| known.index)
         .collect();
+    // Everything that an object was meant to be, one after the other.
+    let mut chains: HashMap<&Object, Vec<Value>> = HashMap::with_capacity(steps.len());
+    for Step { object, before, after } in &steps {
+        chains.entry(object).or_insert_with(|| vec![*before]).push(*after);
+    }
     let mut inverse = Inverse::default();
+    // What is as it was before, or needs or gets nothing more.
     let mut settled: HashSet<&Object> = HashSet::new();
-    for (place, (change, step)) in changes.iter().zip(&steps).enumerate().rev() {
+    for (change, step) in changes.iter().zip(&steps).rev() {
         let object = &step.object;
+        let chain = chains.get(object).map_or(&[][..], Vec::as_slice);
+        let original = chain.first().copied().unwrap_or(step.before);
         if step.before == step.after || settled.contains(object) {
             continue;
         }
         let stranger = object.interface().is_some_and(|index| strangers.contains(&index));
         match view.get(object) {
             Value::Gone => {
-                inverse.moot.push(view.name(object));
+                inverse.moot.push(name(snapshot, interfaces, object));
                 settled.insert(object);
             }
             _ if stranger => {
-                inverse.moot.push(view.name(object));
+                inverse.moot.push(name(snapshot, interfaces, object));
+                settled.insert(object);
+            }
+            now if now == original => {
                 settled.insert(object);
             }
             now if now == step.after => {
                 inverse.changes.push(renamed(change.inverse(), snapshot));
                 view.set(object, step.before);
             }
-            now if now == step.before => {}
+            // This change was not made; an earlier one of the same object was.
+            now if chain.contains(&now) => {}
             now => {
-                // What was there before the first change of this object.
-                let first = steps[..=place].iter().find(|other| other.object == *object).unwrap_or(step);
-                let forced = if force { put(change, now, first.before, snapshot) } else { Vec::new() };
+                let forced = if force { put(change, now, original, snapshot) } else { Vec::new() };
                 if forced.is_empty() {
                     inverse.conflicts.push(Conflict {
                         object: view.name(object),
                         expected: step.after.to_string(),
                         found: now.to_string(),
-                        former: first.before.to_string(),
+                        former: original.to_string(),
                     });
                 }
                 inverse.changes.extend(forced);
@@ -176,10 +186,10 @@ pub(crate) fn undo(
                 .changes
                 .iter()
                 .map(|change| {
-                    let name = super::object::name(&snapshot, &Step::of(change).object);
+                    let object = name(&snapshot, interfaces, &Step::of(change).object);
                     match failures.iter().find(|(failed, _)| failed == change) {
-                        Some((_, error)) => format!("{name}: {error}"),
-                        None => name,
+                        Some((_, error)) => format!("{object}: {error}"),
+                        None => object,
                     }
                 })
                 .collect();
@@ -216,7 +226,7 @@ fn make_all(kernel: &mut dyn Kernel, changes: &[Change], failures: &mut Vec<(Cha
 /// A snapshot, also where the first attempts fail.
 fn patient_snapshot(kernel: &mut dyn Kernel) -> Result<Snapshot> {
     let mut result = kernel.snapshot();
-    for pause in [5, 50] {
+    for pause in [1, 10] {
         if result.is_ok() {
             break;
         }

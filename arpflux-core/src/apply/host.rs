@@ -1,0 +1,176 @@
+//! Transactions of a [`Host`].
+
+use std::ops::Deref;
+
+use super::receipt::{self, Outcome, Receipt};
+use super::store::Folder;
+use super::{Options, Recovered, Reopen, Transaction, confirm, pending, recover};
+use crate::error::Result;
+use crate::host::Host;
+use crate::kernel::{Kernel, LinuxKernel};
+use crate::plan::{Announcement, Plan};
+use crate::snapshot::Snapshot;
+
+/// The receipt of a change that was made, and the means to keep it.
+///
+/// With [`super::Confirm::Within`] the change is on trial: [`Applied::confirm`] keeps it. Dropped
+/// without that, it is undone at once; [`Applied::leave`] lets it wait for somebody else's confirmation.
+/// With [`super::Confirm::Now`] it is kept already, and dropping it does nothing.
+#[derive(Debug)]
+#[must_use = "dropped without `confirm` or `leave`, a change on trial is undone"]
+pub struct Applied {
+    receipt: Receipt,
+    host: Host,
+    options: Options,
+    on_trial: bool,
+}
+
+impl Deref for Applied {
+    type Target = Receipt;
+
+    fn deref(&self) -> &Receipt {
+        &self.receipt
+    }
+}
+
+impl Applied {
+    /// Keeps the change. If it is kept already, nothing happens.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::NotFound`] if it was undone meanwhile: rolled back, or not confirmed in time.
+    pub fn confirm(mut self) -> Result<Receipt> {
+        if !self.on_trial {
+            return Ok(self.receipt.clone());
+        }
+        let receipt = self.host.confirm(self.receipt.id, &self.options)?;
+        self.on_trial = false;
+        Ok(receipt)
+    }
+
+    /// Takes the change back, on trial or not; what somebody else changed since is left alone.
+    ///
+    /// # Errors
+    /// As [`Host::rollback`].
+    pub fn undo(mut self) -> Result<Receipt> {
+        self.on_trial = false;
+        match self.receipt.id {
+            Some(id) => self.host.rollback(Some(id), false, &self.options),
+            None => Ok(self.receipt.clone()),
+        }
+    }
+
+    /// Lets the change wait for a confirmation from elsewhere; if none comes in time, it is undone.
+    pub fn leave(mut self) -> Receipt {
+        self.on_trial = false;
+        self.receipt.clone()
+    }
+}
+
+impl Drop for Applied {
+    fn drop(&mut self) {
+        if self.on_trial {
+            // If this fails, the process that waits for the confirmation does it at the deadline.
+            let _ = self.host.rollback(self.receipt.id, false, &self.options);
+        }
+    }
+}
+
+fn reopen() -> Result<Box<dyn Kernel>> {
+    // The process that waits was forked inside the namespace and stays there.
+    Ok(Box::new(LinuxKernel::open()?))
+}
+
+impl Host {
+    /// Makes `plan` so, as one transaction; see [`crate::apply`].
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// use arpflux_core::apply::Confirm;
+    /// use arpflux_core::{Host, Plan};
+    ///
+    /// # fn example(host: &Host, plan: &Plan) -> arpflux_core::Result<()> {
+    /// let applied = host.apply(plan, Confirm::Within(Duration::from_secs(30)))?;
+    /// // … check that it works, then:
+    /// applied.confirm()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Transaction::apply`].
+    pub fn apply(&self, plan: &Plan, options: impl Into<Options>) -> Result<Applied> {
+        self.apply_with(options, |_| Ok(plan.clone()))
+    }
+
+    /// The same for the plan that `make_plan` gives for the present state; no other run of arpflux
+    /// comes between.
+    ///
+    /// # Errors
+    /// Those of `make_plan`, and as [`Transaction::apply`].
+    pub fn apply_with(
+        &self,
+        options: impl Into<Options>,
+        make_plan: impl FnOnce(&Snapshot) -> Result<Plan> + Send,
+    ) -> Result<Applied> {
+        let options = options.into();
+        let receipt = self.with_kernel(|kernel| {
+            Transaction::new(kernel, &options)
+                .reopen(Reopen::new(&reopen, &[]))
+                .announce(&mut announce)
+                .apply_with(make_plan)
+        })?;
+        let on_trial = receipt.outcome == Outcome::Pending;
+        Ok(Applied { receipt, host: self.clone(), options, on_trial })
+    }
+
+    /// Takes a transaction back: the one of number `id`, or the last that stands. With `force` also what
+    /// somebody else changed since.
+    ///
+    /// # Errors
+    /// As [`Transaction::rollback`].
+    pub fn rollback(&self, id: Option<u64>, force: bool, options: &Options) -> Result<Receipt> {
+        // Taking back is no change on trial.
+        let options = Options { confirm: super::Confirm::Now, ..options.clone() };
+        self.with_kernel(|kernel| Transaction::new(kernel, &options).rollback(id, force))
+    }
+
+    /// Keeps the transaction that waits for confirmation; see [`confirm`](super::confirm()).
+    ///
+    /// # Errors
+    /// As [`confirm`](super::confirm()).
+    pub fn confirm(&self, id: Option<u64>, options: &Options) -> Result<Receipt> {
+        self.with_kernel(|kernel| confirm(kernel, options, id))
+    }
+
+    /// The transaction that waits for confirmation, with the time it has left.
+    ///
+    /// # Errors
+    /// Any failure to read the state.
+    pub fn pending(&self, options: &Options) -> Result<Option<Receipt>> {
+        self.with_kernel(|kernel| pending(kernel, options))
+    }
+
+    /// Undoes what a crash left half done; see [`recover`](super::recover()).
+    ///
+    /// # Errors
+    /// As [`recover`](super::recover()).
+    pub fn recover(&self, discard: bool, options: &Options) -> Result<Recovered> {
+        self.with_kernel(|kernel| recover(kernel, options, discard))
+    }
+
+    /// The transactions that are remembered, the oldest first.
+    ///
+    /// # Errors
+    /// Any failure to read the state.
+    pub fn receipts(&self, options: &Options) -> Result<Vec<Receipt>> {
+        self.with_kernel(|kernel| {
+            let netns = kernel.identity()?;
+            receipt::all(&Folder::state(options.state_dir.as_deref())?.namespace(&netns)?)
+        })
+    }
+}
+
+fn announce(_snapshot: &Snapshot, _announcements: &[Announcement]) -> Result<usize> {
+    Err(crate::Error::new(crate::ErrorKind::Unsupported, "sending announcements is not built in yet"))
+}

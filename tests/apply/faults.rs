@@ -1,0 +1,245 @@
+//! Every system call that a transaction makes fails once, in every way; so does every change.
+//!
+//! The bulk runs over a kernel in memory, whose state is compared whole after each point.
+#![allow(missing_docs, reason = "a test")]
+
+mod essence;
+mod plans;
+mod scratch;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use arpflux_core::ErrorKind;
+use arpflux_core::apply::fault::{self, Call, Fault};
+use arpflux_core::apply::{Options, Outcome, Transaction, recover};
+use arpflux_core::kernel::{FakeKernel, Kernel};
+use arpflux_core::plan::Plan;
+use arpflux_core::snapshot::{NetnsIdentity, Snapshot};
+use essence::essence;
+use plans::Random;
+use scratch::Scratch;
+
+const EIO: i32 = 5;
+const ENOSPC: i32 = 28;
+const FAULTS: [Fault; 9] = [
+    Fault::Error(EIO),
+    Fault::Error(ENOSPC),
+    Fault::ErrorAfter(EIO),
+    Fault::Short,
+    Fault::Torn(ENOSPC),
+    Fault::Torn(EIO),
+    Fault::Stop,
+    Fault::StopAfter,
+    Fault::StopTorn,
+];
+
+fn dead(fault: Fault) -> bool {
+    matches!(fault, Fault::Stop | Fault::StopAfter | Fault::StopTorn)
+}
+
+/// A host in memory with three interfaces, one of which already has entries.
+fn host() -> Snapshot {
+    let interface = |index: u32| {
+        serde_json::from_value(serde_json::json!({
+            "index": index, "name": format!("t{index}"), "kind": null, "link_type": 1,
+            "mac": format!("02:00:00:00:00:{index:02x}"), "flags": 3, "carrier": true, "master": null,
+            "link": null, "link_netnsid": null, "mtu": 1500, "vlan_id": null, "macvlan_mode": null,
+            "vrf_table": null, "neigh": {"proxy_delay": 800, "proxy_qlen": 64, "locktime": 1000},
+            "sysctls": {"forwarding": 0, "rp_filter": 2, "arp_filter": 0, "medium_id": 0,
+                        "arp_announce": 0, "arp_ignore": 1},
+        }))
+        .unwrap()
+    };
+    Snapshot {
+        netns: NetnsIdentity { boot_id: "boot".into(), device: 4, inode: 4242, cookie: 7 },
+        interfaces: (1..=3).map(interface).collect(),
+        ..Snapshot::default()
+    }
+}
+
+/// What a run does to the kernel.
+type Run<'a> = &'a dyn Fn(&mut dyn Kernel, &Options) -> arpflux_core::Result<()>;
+
+/// Counts of points by class of call and fault.
+type Points = BTreeMap<(Call, &'static str), usize>;
+
+fn kind_of(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Error(_) => "error",
+        Fault::ErrorAfter(_) => "error after",
+        Fault::Short => "short",
+        Fault::Torn(_) => "torn",
+        Fault::Stop => "stop",
+        Fault::StopAfter => "stop after",
+        Fault::StopTorn => "stop torn",
+        Fault::Kill | Fault::KillAfter => "kill",
+    }
+}
+
+/// Meets every fault at every call of `run`, which leads from `before` to `after`.
+fn every_point(
+    scratch: &Scratch,
+    before: &Snapshot,
+    after: &Snapshot,
+    prepare: &dyn Fn() -> FakeKernel,
+    run: Run<'_>,
+    points: &mut Points,
+) {
+    let options = scratch.options();
+    let mut kernel = prepare();
+    fault::arm(None);
+    run(&mut fault::kernel(&mut kernel), &options).unwrap();
+    let calls = fault::seen();
+    fault::disarm();
+    assert_eq!(essence(kernel.state()), essence(after));
+    let (before, after) = (essence(before), essence(after));
+    for (at, call) in calls.iter().enumerate() {
+        for fault in FAULTS {
+            if matches!(fault, Fault::Short | Fault::Torn(_) | Fault::StopTorn) && *call != Call::Write {
+                continue;
+            }
+            let mut kernel = prepare();
+            fault::arm(Some((at, fault)));
+            let result = run(&mut fault::kernel(&mut kernel), &options);
+            fault::disarm();
+            let point = format!("call {at} ({call:?}), {fault:?}: {result:?}");
+            let now = essence(kernel.state());
+            match &result {
+                // A process that is dead reports to nobody.
+                _ if dead(fault) => {}
+                Ok(()) => assert!(now == after, "{point}: not as it should be afterwards"),
+                Err(error) if error.kind() == ErrorKind::PartlyApplied => {}
+                Err(_) => assert!(now == before, "{point}: not undone"),
+            }
+            // Whatever happened: a next run finds the one state or the other, and leaves nothing half done.
+            let recovered = recover(&mut kernel, &options, false).unwrap_or_else(|error| {
+                panic!("{point}: recover: {error}");
+            });
+            let now = essence(kernel.state());
+            assert!(now == before || now == after, "{point}: neither before nor after, {recovered:?}");
+            assert!(!scratch.journal_is_there(), "{point}: a journal is left");
+            assert!(recover(&mut kernel, &options, false).unwrap().is_clean(), "{point}: not settled");
+            if let (Ok(()), false) = (&result, dead(fault)) {
+                assert!(now == after, "{point}: undone although it was reported as done");
+            }
+            *points.entry((*call, kind_of(fault))).or_default() += 1;
+        }
+    }
+}
+
+fn apply(plan: &Plan) -> impl Fn(&mut dyn Kernel, &Options) -> arpflux_core::Result<()> {
+    let plan = plan.clone();
+    move |kernel, options| Transaction::new(kernel, options).apply(&plan).map(drop)
+}
+
+#[test]
+fn every_call_of_apply_and_rollback_may_fail_or_be_the_last() {
+    let scratch = Scratch::new("bulk");
+    let before = host();
+    let mut points = Points::new();
+    for seed in 0..24 {
+        let mut random = Random::new(seed);
+        // Some plans start from a host that already has entries of others, which have to survive.
+        let mut before = before.clone();
+        if seed % 3 == 0 {
+            let held = plans::plan(&before, "t", 6, &mut random);
+            before = before.with(&held.changes);
+        }
+        let plan = plans::plan(&before, "t", 1 + random.below(10), &mut random);
+        let after = before.with(&plan.changes);
+        let fresh = || {
+            scratch.clear();
+            FakeKernel::new(before.clone())
+        };
+        every_point(&scratch, &before, &after, &fresh, &apply(&plan), &mut points);
+        if seed % 4 == 0 {
+            let applied = || {
+                let mut kernel = fresh();
+                Transaction::new(&mut kernel, &scratch.options()).apply(&plan).unwrap();
+                kernel
+            };
+            let back = |kernel: &mut dyn Kernel, options: &Options| {
+                Transaction::new(kernel, options).rollback(None, false).map(drop)
+            };
+            every_point(&scratch, &after, &before, &applied, &back, &mut points);
+        }
+    }
+    let total: usize = points.values().sum();
+    println!("{total} points: {points:?}");
+    assert!(total >= 4_000, "only {total} points");
+    let calls = [
+        Call::Open,
+        Call::MakeFolder,
+        Call::Write,
+        Call::Sync,
+        Call::Rename,
+        Call::Lock,
+        Call::Snapshot,
+        Call::Change,
+    ];
+    for call in calls {
+        for kind in ["error", "error after", "stop", "stop after"] {
+            assert!(points.contains_key(&(call, kind)), "no {kind} at {call:?}");
+        }
+    }
+    for kind in ["short", "torn", "stop torn"] {
+        assert!(points.contains_key(&(Call::Write, kind)), "no {kind} at write");
+    }
+}
+
+/// The recovery itself is cut off, at every call, after a run that was cut off at every call.
+#[test]
+fn recovery_may_be_cut_off_too() {
+    let scratch = Scratch::new("recovery");
+    let options = scratch.options();
+    let before = host();
+    let plan = plans::plan(&before, "t", 5, &mut Random::new(99));
+    let (start, end) = (essence(&before), essence(&before.with(&plan.changes)));
+    let run = apply(&plan);
+    let (mut points, mut undone) = (0, 0);
+    for first in 0.. {
+        scratch.clear();
+        let mut kernel = FakeKernel::new(before.clone());
+        fault::arm(Some((first, Fault::StopAfter)));
+        let _ = run(&mut fault::kernel(&mut kernel), &options);
+        let finished = fault::seen().len() <= first;
+        fault::disarm();
+        if finished {
+            break;
+        }
+        let stopped = kernel.state().clone();
+        let copy = scratch.0.with_extension("copy");
+        let copied = |from: &Path, to: &Path| {
+            let status = std::process::Command::new("cp").arg("-a").arg(from).arg(to).status();
+            assert!(status.is_ok_and(|status| status.success()), "cp -a {from:?} {to:?}");
+        };
+        let saved = scratch.0.exists();
+        if saved {
+            copied(&scratch.0, &copy);
+        }
+        for second in 0.. {
+            scratch.clear();
+            if saved {
+                copied(&copy, &scratch.0);
+            }
+            let mut kernel = FakeKernel::new(stopped.clone());
+            fault::arm(Some((second, Fault::Stop)));
+            let _ = recover(&mut fault::kernel(&mut kernel), &options, false);
+            let finished = fault::seen().len() <= second;
+            fault::disarm();
+            let recovered = recover(&mut kernel, &options, false).unwrap();
+            undone += usize::from(recovered.undone.is_some_and(|receipt| receipt.outcome == Outcome::Undone));
+            let now = essence(kernel.state());
+            assert!(now == start || now == end, "stopped after call {first}, then before call {second}");
+            assert!(!scratch.journal_is_there());
+            points += 1;
+            if finished {
+                break;
+            }
+        }
+        let _ = std::fs::remove_dir_all(&copy);
+    }
+    println!("{points} points, {undone} of them undone by the second recovery");
+    assert!(points >= 300 && undone >= 50, "{points} points, {undone} undone");
+}

@@ -1,0 +1,146 @@
+//! Random plans for a snapshot, every one of which can be made.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use arpflux_core::Snapshot;
+use arpflux_core::plan::{Change, Edit, PROTOCOL, Plan, SysctlScope};
+use arpflux_core::snapshot::{
+    NextHop, NextHopFlags, ProxyEntry, Route, RouteKind, Rule, RuleAction, RuleFlags, Scope,
+};
+use arpflux_core::sysctl::Sysctl;
+use arpflux_core::types::IpNet;
+
+/// A small generator of numbers (Knuth's MMIX multiplier); the same seed gives the same plans everywhere.
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        let mut random = Self(seed ^ 0x9e37_79b9_7f4a_7c15);
+        random.below(2);
+        random
+    }
+
+    pub fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % end
+    }
+}
+
+const SYSCTLS: [Sysctl; 6] = [
+    Sysctl::ArpIgnore,
+    Sysctl::ArpAnnounce,
+    Sysctl::ArpFilter,
+    Sysctl::RpFilter,
+    Sysctl::Forwarding,
+    Sysctl::MediumId,
+];
+
+fn rule(source: Ipv4Addr, table: u32) -> Rule {
+    Rule {
+        ipv6: false,
+        priority: 1000 + table,
+        source: Some(IpNet::from(IpAddr::V4(source))),
+        destination: None,
+        iif: None,
+        oif: None,
+        tos: 0,
+        fwmark: 0,
+        fwmask: 0,
+        action: RuleAction::Table,
+        table,
+        goto: None,
+        suppress_prefix_len: None,
+        suppress_group: None,
+        l3mdev: false,
+        ip_protocol: None,
+        source_ports: None,
+        destination_ports: None,
+        uids: None,
+        tunnel_id: None,
+        protocol: PROTOCOL,
+        flags: RuleFlags::empty(),
+    }
+}
+
+/// `count` changes of what `snapshot` holds, on interfaces whose name begins with `prefix`.
+pub fn plan(snapshot: &Snapshot, prefix: &str, count: usize, random: &mut Random) -> Plan {
+    let mut state = snapshot.clone();
+    let own: Vec<_> = snapshot
+        .interfaces
+        .iter()
+        .filter(|interface| interface.name.to_string().starts_with(prefix))
+        .collect();
+    let mut changes = Vec::new();
+    while changes.len() < count {
+        let interface = own[random.below(own.len())];
+        let scope = SysctlScope::Interface { index: interface.index, name: interface.name };
+        let last = 1 + random.below(6) as u8;
+        let change = match random.below(10) {
+            0..=3 => {
+                let sysctl = SYSCTLS[random.below(SYSCTLS.len())];
+                let now = state.interface(interface.index).unwrap();
+                let Some(before) = now.sysctls.get(sysctl) else { continue };
+                let after = random.below(3) as i32;
+                if before == after {
+                    continue;
+                }
+                Change::Sysctl { scope, sysctl, before, after }
+            }
+            4 => {
+                let before = state.interface(interface.index).unwrap().neigh.proxy_delay;
+                let after = [0, 100, 500][random.below(3)];
+                if before == after {
+                    continue;
+                }
+                Change::ProxyDelay { scope, before, after }
+            }
+            5..=7 => {
+                let address = IpAddr::from([192, 0, 2, last]);
+                let key = (address, Some(interface.index));
+                let held = state.proxies.iter().find(|entry| (entry.address, entry.interface) == key);
+                match held {
+                    Some(entry) => Change::Proxy { edit: Edit::Remove, entry: *entry },
+                    None => {
+                        let entry = ProxyEntry {
+                            address,
+                            interface: Some(interface.index),
+                            flags: 0,
+                            protocol: PROTOCOL,
+                        };
+                        Change::Proxy { edit: Edit::Add, entry }
+                    }
+                }
+            }
+            8 => {
+                let rule = rule(Ipv4Addr::new(198, 51, 100, last), 100 + u32::from(last));
+                let edit = if state.rules.contains(&rule) { Edit::Remove } else { Edit::Add };
+                Change::Rule { edit, rule }
+            }
+            _ => {
+                let route = Route {
+                    table: 100 + u32::from(last),
+                    kind: RouteKind::Unicast,
+                    destination: IpNet::new(IpAddr::from([203, 0, 113, 0]), 24).unwrap(),
+                    source: None,
+                    tos: 0,
+                    metric: interface.index.0,
+                    scope: Scope::LINK,
+                    protocol: PROTOCOL,
+                    preferred_source: None,
+                    next_hops: vec![NextHop {
+                        interface: Some(interface.index),
+                        gateway: None,
+                        weight: 1,
+                        flags: NextHopFlags::empty(),
+                    }],
+                    nexthop_id: None,
+                };
+                let edit = if state.routes.contains(&route) { Edit::Remove } else { Edit::Add };
+                Change::Route { edit, route }
+            }
+        };
+        state.change(&change);
+        changes.push(change);
+    }
+    Plan { netns: snapshot.netns.clone(), changes, ..Plan::default() }
+}
