@@ -30,6 +30,7 @@ pub(crate) mod desired;
 mod effect;
 mod egress;
 mod foreign;
+mod impact;
 mod interfaces;
 mod order;
 mod proxies;
@@ -47,6 +48,7 @@ use serde::{Deserialize, Serialize};
 
 pub use change::{Change, Edit, SysctlScope};
 pub use egress::{RULE_PRIORITY, TABLE_BASE};
+pub use impact::{Effect, Impact, Range, Turn};
 
 use self::view::View;
 use crate::error::Result;

@@ -37,8 +37,9 @@ mod split;
 pub use contradiction::{Contradiction, Evidence};
 pub use expectation::Expectation;
 pub use prover::{Proof, Prover};
-pub(crate) use space::{Space, View};
-use split::Members;
+pub(crate) use space::{Space, View, masters};
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use super::contradiction::{Contradiction, Evidence};
 use super::expectation::Expectation;
-use super::{Members, Space, View};
+use super::space::masters;
+use super::{Space, View};
 use crate::predict::{ArpRequest, MissingSet, Model, Outgoing, Verdict, listeners};
-use crate::snapshot::{Interface, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::types::{IfIndex, IpNet, Ipv4Net};
 
 /// What became of a claim.
@@ -133,7 +134,7 @@ impl<'s> Prover<'s> {
         let mut requests = Vec::new();
         for target in &view.targets.members {
             for sender in &view.senders.members {
-                if let Some((sender, target)) = apart(*sender, *target) {
+                if let Some((sender, target)) = sender.apart(*target) {
                     requests.extend(both_ways(interface, sender, target));
                 }
             }
@@ -151,7 +152,7 @@ impl<'s> Prover<'s> {
         let pair = if request.sender == request.target {
             Some((target.first, target.first))
         } else {
-            apart(sender, target)
+            sender.apart(target)
         };
         let (sender, target) = pair.unwrap_or((request.sender.into(), request.target.into()));
         ArpRequest { sender: sender.into(), target: target.into(), ..*request }
@@ -159,22 +160,6 @@ impl<'s> Prover<'s> {
 
     fn among(&self, among: &[IfIndex]) -> Vec<IfIndex> {
         if among.is_empty() { self.listeners.clone() } else { among.to_vec() }
-    }
-
-    /// What may answer in an interface's place: bridges and bonds above it, a macvlan in mode passthru.
-    fn masters(&self, interface: IfIndex) -> Vec<IfIndex> {
-        let passthru = |other: &&Interface| other.macvlan_mode == Some(8) && other.link == Some(interface);
-        let mut masters: Vec<IfIndex> =
-            self.model.snapshot().interfaces.iter().filter(passthru).map(|other| other.index).collect();
-        let mut at = interface;
-        while let Some(master) = self.model.snapshot().interface(at).and_then(|interface| interface.master) {
-            if master == interface || masters.contains(&master) {
-                break;
-            }
-            masters.push(master);
-            at = master;
-        }
-        masters
     }
 
     /// The bridge or bond on top, where the interface is a port; VRFs leave their ports alone.
@@ -185,14 +170,18 @@ impl<'s> Prover<'s> {
                 .interface(*index)
                 .is_some_and(|master| matches!(master.kind.as_deref(), Some("bridge" | "bond" | "team")))
         };
-        self.masters(interface).into_iter().take_while(takes_over).last().unwrap_or(interface)
+        masters(self.model.snapshot(), interface)
+            .into_iter()
+            .take_while(takes_over)
+            .last()
+            .unwrap_or(interface)
     }
 
     fn view(&mut self, interface: IfIndex) -> Rc<View> {
         if let Some(view) = self.views.get(&interface) {
             return Rc::clone(view);
         }
-        let view = Rc::new(self.space.view(interface, &self.masters(interface)));
+        let view = Rc::new(self.space.view(interface, &masters(self.model.snapshot(), interface)));
         self.views.insert(interface, Rc::clone(&view));
         view
     }
@@ -205,7 +194,7 @@ impl<'s> Prover<'s> {
         let target = view.targets.members[class as usize];
         let mut row = Row { fates: Vec::with_capacity(view.senders.classes()), ..Row::default() };
         for (sender_class, sender) in (0..).zip(&view.senders.members) {
-            let fates = match apart(*sender, target) {
+            let fates = match sender.apart(target) {
                 Some((sender, target)) => {
                     row.ask(&self.model, Some(sender_class), both_ways(interface, sender, target))
                 }
@@ -472,14 +461,6 @@ fn shared_asker(a: &View, row_a: &Row, b: &View, row_b: &Row, target: u32) -> Op
         }
     }
     None
-}
-
-/// A sender of one class and a target of the other that differ.
-fn apart(sender: Members, target: Members) -> Option<(u32, u32)> {
-    match sender.except(target.first) {
-        Some(sender) => Some((sender, target.first)),
-        None => target.other.map(|target| (sender.first, target)),
-    }
 }
 
 fn both_ways(interface: IfIndex, sender: u32, target: u32) -> [ArpRequest; 2] {

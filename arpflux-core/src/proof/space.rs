@@ -129,6 +129,22 @@ impl Space {
     }
 }
 
+/// What may answer in an interface's place: bridges and bonds above it, a macvlan in mode passthru.
+pub(crate) fn masters(snapshot: &Snapshot, interface: IfIndex) -> Vec<IfIndex> {
+    let passthru = |other: &&Interface| other.macvlan_mode == Some(8) && other.link == Some(interface);
+    let mut masters: Vec<IfIndex> =
+        snapshot.interfaces.iter().filter(passthru).map(|other| other.index).collect();
+    let mut at = interface;
+    while let Some(master) = snapshot.interface(at).and_then(|interface| interface.master) {
+        if master == interface || masters.contains(&master) {
+            break;
+        }
+        masters.push(master);
+        at = master;
+    }
+    masters
+}
+
 impl Space {
     /// An address of each class of destinations of the host's own packets.
     pub(super) fn destinations(&self) -> impl Iterator<Item = Ipv4Addr> {

@@ -13,7 +13,7 @@ pub(crate) struct Split {
     /// The class of each interval.
     pub(super) of: Vec<u32>,
     /// Two members of each class.
-    pub(super) members: Vec<Members>,
+    pub(crate) members: Vec<Members>,
 }
 
 /// Members of a class: all behave alike, so any of them stands for it.
@@ -29,6 +29,14 @@ impl Members {
     /// A member that is not `address`.
     pub(crate) fn except(self, address: u32) -> Option<u32> {
         if self.first == address { self.other } else { Some(self.first) }
+    }
+
+    /// A sender of this class and a target of the other that differ, unless both are the same one address.
+    pub(crate) fn apart(self, target: Members) -> Option<(u32, u32)> {
+        match self.except(target.first) {
+            Some(sender) => Some((sender, target.first)),
+            None => target.other.map(|target| (self.first, target)),
+        }
     }
 }
 
@@ -98,6 +106,11 @@ impl Split {
     /// The interval that holds `address`.
     pub(super) fn interval(&self, address: u32) -> usize {
         self.starts.partition_point(|start| *start <= address) - 1
+    }
+
+    /// Every interval: first and last address, and class.
+    pub(crate) fn intervals(&self) -> impl Iterator<Item = (u32, u32, usize)> {
+        self.starts.iter().enumerate().map(|(i, start)| (*start, self.last(i), self.of[i] as usize))
     }
 
     /// The class of `address`.

@@ -1,0 +1,356 @@
+//! Which requests are answered otherwise after a change: for all senders and all targets.
+//!
+//! The same classes as in [`crate::proof`] are used, of both snapshots at once, so nothing is sampled.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde::{Serialize, Serializer};
+
+use super::Plan;
+use crate::policy::Policy;
+use crate::predict::{ArpRequest, Model, Verdict};
+use crate::proof::{Space, View, masters};
+use crate::snapshot::{Interface, Snapshot};
+use crate::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
+
+/// What a change does to answers. `Display` gives one line for each effect.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Impact {
+    /// Effects on addresses that the policy does not name come first, losses before gains.
+    pub effects: Vec<Effect>,
+}
+
+/// Requests that fare otherwise afterwards.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Effect {
+    /// The interface that is asked.
+    pub interface: IfName,
+    /// What becomes different.
+    pub turn: Turn,
+    /// The addresses asked for.
+    pub targets: Vec<Range>,
+    /// Whether the policy names the addresses: its proxied ones, and those of its interfaces.
+    pub named: bool,
+    /// Whether all neighbours of the interface are among the senders; if it has no subnet: most of the world.
+    pub neighbours: bool,
+    /// Whether probes (sender 0.0.0.0) are among the senders.
+    pub probes: bool,
+    /// All senders, probes included.
+    pub senders: Vec<Range>,
+}
+
+/// How a verdict changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum Turn {
+    /// There was an answer and there is none any more.
+    Loses {
+        /// The MAC that answered.
+        mac: Mac,
+    },
+    /// Whether there is an answer cannot be told before or afterwards.
+    Unclear,
+    /// The answer has another MAC.
+    Moves {
+        /// The MAC before.
+        from: Mac,
+        /// The MAC afterwards.
+        to: Mac,
+    },
+    /// There was no answer and now there is one.
+    Gains {
+        /// The MAC that answers.
+        mac: Mac,
+    },
+}
+
+/// Addresses from `first` to `last`, both included. Written as an address, a prefix or `first-last`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Range {
+    /// The first address.
+    pub first: Ipv4Addr,
+    /// The last address.
+    pub last: Ipv4Addr,
+}
+
+impl Plan {
+    /// What the plan does to answers on the host `before` was taken from. `policy` is the one the plan was
+    /// made for: effects on what it does not name come first.
+    #[must_use]
+    pub fn impact(&self, before: &Snapshot, policy: &Policy) -> Impact {
+        let after = before.with(&self.changes);
+        Impact::between(before, &after, &named(policy, before))
+    }
+}
+
+/// The addresses that a policy is about.
+fn named(policy: &Policy, snapshot: &Snapshot) -> HashSet<Ipv4Addr> {
+    let proxied = policy.proxies.iter().flat_map(|proxy| proxy.addresses.iter().copied());
+    let listed = |index: IfIndex| match &policy.host.interfaces {
+        Some(names) => snapshot.interface(index).is_some_and(|interface| names.contains(&interface.name)),
+        None => snapshot.interface(index).is_some_and(Interface::speaks_arp),
+    };
+    let own = snapshot.addresses.iter().filter(|address| listed(address.interface));
+    own.map(|address| address.local)
+        .chain(proxied)
+        .filter_map(|address| match address {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        })
+        .collect()
+}
+
+impl Impact {
+    /// Compares two states of one host. `named` are the addresses that somebody meant to change; effects on
+    /// others come first.
+    ///
+    /// ```
+    /// use std::collections::HashSet;
+    ///
+    /// use arpflux_core::plan::Impact;
+    /// use arpflux_core::snapshot::Snapshot;
+    ///
+    /// let snapshot = Snapshot::default();
+    /// assert!(Impact::between(&snapshot, &snapshot, &HashSet::new()).effects.is_empty());
+    /// ```
+    #[must_use]
+    pub fn between(before: &Snapshot, after: &Snapshot, named: &HashSet<Ipv4Addr>) -> Self {
+        let space = Space::new(&[before, after]);
+        let models = [Model::new(before), Model::new(after)];
+        let interfaces: BTreeSet<IfIndex> =
+            before.interfaces.iter().chain(&after.interfaces).map(|interface| interface.index).collect();
+        let mut effects = Vec::new();
+        for index in interfaces {
+            let Some(interface) = after.interface(index).or_else(|| before.interface(index)) else {
+                continue;
+            };
+            let mut above = masters(before, index);
+            above.extend(masters(after, index));
+            let view = space.view(index, &above);
+            let neighbours = neighbours(&space, &view, &[before, after], index);
+            let on = OnInterface { interface: interface.name, index, view: &view, neighbours: &neighbours };
+            effects.extend(on.effects(&models, named));
+        }
+        effects.sort_by(|a, b| {
+            (a.named, a.turn, a.interface, &a.targets).cmp(&(b.named, b.turn, b.interface, &b.targets))
+        });
+        Self { effects }
+    }
+
+    /// Effects on addresses that the policy does not name.
+    pub fn victims(&self) -> impl Iterator<Item = &Effect> {
+        self.effects.iter().filter(|effect| !effect.named)
+    }
+}
+
+/// The classes of senders that are hosts of the interface's subnets.
+fn neighbours(space: &Space, view: &View, snapshots: &[&Snapshot], index: IfIndex) -> BTreeSet<usize> {
+    let subnets = snapshots.iter().flat_map(|snapshot| snapshot.addresses_of(index));
+    subnets
+        .filter_map(|address| match address.subnet() {
+            IpNet::V4(subnet) => Some(subnet),
+            IpNet::V6(_) => None,
+        })
+        .flat_map(|subnet| space.neighbours(subnet))
+        .map(|(_, example)| view.senders.class_of(example.into()))
+        .collect()
+}
+
+struct OnInterface<'v> {
+    interface: IfName,
+    index: IfIndex,
+    view: &'v View,
+    neighbours: &'v BTreeSet<usize>,
+}
+
+impl OnInterface<'_> {
+    fn effects(&self, models: &[Model<'_>; 2], named: &HashSet<Ipv4Addr>) -> Vec<Effect> {
+        let Self { view, index, .. } = self;
+        // Classes of targets whose requests turn alike, whoever asks.
+        let mut numbers: HashMap<Vec<Option<Turn>>, usize> = HashMap::new();
+        let mut of_class = vec![None; view.targets.classes()];
+        for (class, target) in view.targets.members.iter().enumerate() {
+            let turns: Vec<Option<Turn>> = view
+                .senders
+                .members
+                .iter()
+                .map(|sender| {
+                    // Where nobody but the target itself is in the class, it asks for itself.
+                    let (sender, target) = sender.apart(*target).unwrap_or((sender.first, target.first));
+                    let request = ArpRequest::broadcast(*index, sender.into(), target.into());
+                    turn(&models[0].reply(&request), &models[1].reply(&request))
+                })
+                .collect();
+            if turns.iter().any(Option::is_some) {
+                let next = numbers.len();
+                of_class[class] = Some(*numbers.entry(turns).or_insert(next));
+            }
+        }
+        let mut targets: HashMap<(usize, bool), Vec<Range>> = HashMap::new();
+        for (first, last, class) in view.targets.intervals() {
+            if let Some(group) = of_class[class] {
+                let is_named = first == last && named.contains(&first.into());
+                join(targets.entry((group, is_named)).or_default(), first, last);
+            }
+        }
+        let mut effects = Vec::new();
+        for (turns, group) in numbers {
+            let different: BTreeSet<Turn> = turns.iter().copied().flatten().collect();
+            for turn in different {
+                let turned = |class: usize| turns[class] == Some(turn);
+                let mut senders = Vec::new();
+                for (first, last, class) in view.senders.intervals() {
+                    if turned(class) {
+                        join(&mut senders, first, last);
+                    }
+                }
+                for is_named in [false, true] {
+                    let Some(targets) = targets.get(&(group, is_named)) else { continue };
+                    effects.push(Effect {
+                        interface: self.interface,
+                        turn,
+                        targets: targets.clone(),
+                        named: is_named,
+                        neighbours: if self.neighbours.is_empty() {
+                            most(&senders)
+                        } else {
+                            self.neighbours.iter().all(|class| turned(*class))
+                        },
+                        probes: turned(view.senders.class_of(Ipv4Addr::UNSPECIFIED)),
+                        senders: senders.clone(),
+                    });
+                }
+            }
+        }
+        effects
+    }
+}
+
+fn turn(before: &Verdict, after: &Verdict) -> Option<Turn> {
+    match (before, after) {
+        (Verdict::Answers { mac: from, .. }, Verdict::Answers { mac: to, .. }) => {
+            (from != to).then_some(Turn::Moves { from: *from, to: *to })
+        }
+        (Verdict::Answers { mac, .. }, Verdict::Silent { .. }) => Some(Turn::Loses { mac: *mac }),
+        (Verdict::Silent { .. }, Verdict::Answers { mac, .. }) => Some(Turn::Gains { mac: *mac }),
+        (Verdict::Silent { .. }, Verdict::Silent { .. }) => None,
+        // Both unknown for the same reasons: nothing can be said, before or afterwards.
+        (Verdict::Undetermined { missing: a }, Verdict::Undetermined { missing: b }) if a == b => None,
+        _ => Some(Turn::Unclear),
+    }
+}
+
+/// Whether ranges hold more than half of all addresses.
+fn most(ranges: &[Range]) -> bool {
+    let size = |range: &Range| u64::from(u32::from(range.last) - u32::from(range.first)) + 1;
+    ranges.iter().map(size).sum::<u64>() > 1 << 31
+}
+
+/// Adds an interval that lies behind all others, merging it with the last one if they touch.
+fn join(ranges: &mut Vec<Range>, first: u32, last: u32) {
+    if let Some(before) = ranges.last_mut()
+        && u32::from(before.last).checked_add(1) == Some(first)
+    {
+        before.last = last.into();
+        return;
+    }
+    ranges.push(Range { first: first.into(), last: last.into() });
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (first, last) = (u32::from(self.first), u32::from(self.last));
+        let size = u64::from(last - first) + 1;
+        if size == 1 {
+            return self.first.fmt(f);
+        }
+        if size.is_power_of_two()
+            && u64::from(first) % size == 0
+            && let Ok(net) = Ipv4Net::new(self.first, 32 - size.trailing_zeros() as u8)
+        {
+            return net.fmt(f);
+        }
+        write!(f, "{}-{}", self.first, self.last)
+    }
+}
+
+impl Serialize for Range {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// How many ranges are written out before the rest is only counted.
+const SHOWN: usize = 4;
+
+struct List<'a>(&'a [Range]);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, range) in self.0.iter().take(SHOWN).enumerate() {
+            if i > 0 {
+                f.write_str(", ")?;
+            }
+            range.fmt(f)?;
+        }
+        match self.0.len() {
+            n if n > SHOWN => write!(f, " and {} more", n - SHOWN),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let interface = &self.interface;
+        match self.turn {
+            Turn::Loses { .. } => write!(f, "{interface} no longer answers for {}", List(&self.targets))?,
+            Turn::Gains { mac } => {
+                write!(f, "{interface} answers for {} with {mac}", List(&self.targets))?;
+            }
+            Turn::Moves { from, to } => {
+                write!(f, "{interface} answers for {} with {to} instead of {from}", List(&self.targets))?;
+            }
+            Turn::Unclear => write!(
+                f,
+                "whether {interface} answers for {} cannot be told before or afterwards",
+                List(&self.targets)
+            )?,
+        }
+        match (self.neighbours, self.probes) {
+            (true, true) => Ok(()),
+            (true, false) => f.write_str(" (probes fare as before)"),
+            (false, true) if self.senders.len() == 1 && self.senders[0].last.is_unspecified() => {
+                f.write_str(" to probes")
+            }
+            (false, _) => write!(f, " to senders {}", List(&self.senders)),
+        }
+    }
+}
+
+impl fmt::Display for Impact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.effects.is_empty() {
+            return f.write_str("No answer changes.\n");
+        }
+        if self.victims().next().is_some() {
+            f.write_str("Addresses that the policy does not name:\n")?;
+            for effect in self.victims() {
+                writeln!(f, "  {effect}")?;
+            }
+        }
+        let mut named = self.effects.iter().filter(|effect| effect.named).peekable();
+        if named.peek().is_some() {
+            f.write_str("Addresses that the policy names:\n")?;
+        }
+        for effect in named {
+            writeln!(f, "  {effect}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

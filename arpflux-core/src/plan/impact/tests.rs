@@ -1,0 +1,94 @@
+use super::*;
+use crate::proof::testing::{hardware_node, random_host, sample};
+use crate::snapshot::{InterfaceFlags, RouteKind, Scope, table};
+use crate::sysctl::Sysctl;
+
+fn cured() -> (Snapshot, Snapshot, HashSet<Ipv4Addr>) {
+    let mut host = hardware_node();
+    // An unnumbered point-to-point veth of a container runtime: it answers for the gateway address on lo.
+    host.interface(6, "cali1", InterfaceFlags::UP | InterfaceFlags::BROADCAST);
+    host.address(1, "169.254.1.1", 32, Scope::LINK);
+    host.route(table::MAIN, RouteKind::Unicast, "10.65.0.2/32", 6, Scope::LINK);
+    let before = host.0.clone();
+    for interface in [2, 3, 4, 6] {
+        host.set(interface, Sysctl::ArpIgnore, 1);
+    }
+    host.0.proxies.retain(|entry| entry.interface == Some(IfIndex(3)));
+    let named = (10..13).chain(101..103).map(|last| Ipv4Addr::new(192, 168, 18, last)).collect();
+    (before, host.0, named)
+}
+
+#[test]
+fn victims_come_first_and_ranges_are_merged() {
+    let (before, after, named) = cured();
+    let impact = Impact::between(&before, &after, &named);
+    let text = impact.to_string();
+    let expected = "\
+Addresses that the policy does not name:
+  eth0 no longer answers for 169.254.1.1
+  eth3 no longer answers for 169.254.1.1
+  eth4 no longer answers for 169.254.1.1
+  cali1 no longer answers for 169.254.1.1
+Addresses that the policy names:
+  eth0 no longer answers for 192.168.18.11-192.168.18.12
+  eth0 no longer answers for 192.168.18.101-192.168.18.102 (probes fare as before)
+  eth3 no longer answers for 192.168.18.10, 192.168.18.12
+  eth4 no longer answers for 192.168.18.10-192.168.18.11
+  eth4 no longer answers for 192.168.18.101-192.168.18.102 (probes fare as before)
+  cali1 no longer answers for 192.168.18.10-192.168.18.12
+";
+    assert_eq!(text, expected);
+    assert!(impact.victims().all(|effect| matches!(effect.turn, Turn::Loses { .. })), "{text}");
+}
+
+#[test]
+fn every_sampled_request_is_in_the_impact_or_unchanged() {
+    let (mut turned, mut same) = (0, 0);
+    for seed in 0..300 {
+        let before = random_host(seed).0;
+        let mut changed = random_host(seed);
+        // Another state of the same host: some sysctls, entries and routes of a second one.
+        let other = random_host(seed + 7_000).0;
+        changed.0.all = other.all;
+        changed.0.proxies = other.proxies;
+        changed.0.routes.extend(other.routes.into_iter().filter(|route| route.table != table::LOCAL));
+        let after = changed.0;
+        let impact = Impact::between(&before, &after, &HashSet::new());
+        let models = [Model::new(&before), Model::new(&after)];
+        for request in sample(seed, &before, 150) {
+            // Requests for the sender's own address are not part of it, unicast ones fare alike.
+            if request.sender == request.target || request.unicast {
+                continue;
+            }
+            let expected = turn(&models[0].reply(&request), &models[1].reply(&request));
+            let name = before.interface(request.interface).unwrap().name;
+            let holds = |ranges: &[Range], address: Ipv4Addr| {
+                ranges.iter().any(|range| range.first <= address && address <= range.last)
+            };
+            let found: Vec<Turn> = impact
+                .effects
+                .iter()
+                .filter(|effect| {
+                    effect.interface == name
+                        && holds(&effect.targets, request.target)
+                        && holds(&effect.senders, request.sender)
+                })
+                .map(|effect| effect.turn)
+                .collect();
+            assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "seed {seed}: {request:?}");
+            if expected.is_some() { turned += 1 } else { same += 1 }
+        }
+    }
+    assert!(turned > 500 && same > 5_000, "{turned} turned, {same} the same");
+}
+
+#[test]
+fn ranges_are_written_as_address_prefix_or_range() {
+    let range = |first: &str, last: &str| {
+        Range { first: first.parse().unwrap(), last: last.parse().unwrap() }.to_string()
+    };
+    assert_eq!(range("10.0.0.1", "10.0.0.1"), "10.0.0.1");
+    assert_eq!(range("10.0.0.0", "10.0.0.255"), "10.0.0.0/24");
+    assert_eq!(range("0.0.0.0", "255.255.255.255"), "0.0.0.0/0");
+    assert_eq!(range("10.0.0.1", "10.0.0.2"), "10.0.0.1-10.0.0.2");
+}
