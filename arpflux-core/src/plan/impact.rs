@@ -266,7 +266,8 @@ impl fmt::Display for Range {
         if size == 1 {
             return self.first.fmt(f);
         }
-        if size.is_power_of_two()
+        if size > 2
+            && size.is_power_of_two()
             && u64::from(first) % size == 0
             && let Ok(net) = Ipv4Net::new(self.first, 32 - size.trailing_zeros() as u8)
         {
