@@ -298,17 +298,23 @@ fn kinds() -> Kinds {
     let tried = std::thread::spawn(|| {
         unshare(CloneFlags::CLONE_NEWNET).ok()?;
         let lines = [
-            "link add a type dummy",
-            "link add b type bond",
-            "link add c type vrf table 110",
-            "link add p type veth peer name q",
-            "link add d link p type vlan id 10",
-            "link add e link q type ipvlan mode l2",
+            "link add kind0 type dummy",
+            "link add kind1 type bond",
+            "link add kind2 type vrf table 110",
+            "link add veth0 type veth peer name veth1",
+            "link add kind3 link veth0 type vlan id 10",
+            "link add kind4 link veth1 type ipvlan mode l2",
         ];
         ip_batch(&lines.map(String::from)).ok()?;
         let names = std::fs::read_to_string("/proc/thread-self/net/dev").ok()?;
         let has = |name: &str| names.lines().any(|line| line.trim_start().starts_with(&format!("{name}:")));
-        Some(Kinds { dummy: has("a"), bond: has("b"), vrf: has("c"), vlan: has("d"), ipvlan: has("e") })
+        Some(Kinds {
+            dummy: has("kind0"),
+            bond: has("kind1"),
+            vrf: has("kind2"),
+            vlan: has("kind3"),
+            ipvlan: has("kind4"),
+        })
     });
     tried.join().ok().flatten().unwrap_or_default()
 }
