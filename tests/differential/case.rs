@@ -83,6 +83,22 @@ const SWITCHES: &[&str] = &[
 ];
 
 impl Case {
+    /// A host with nothing but interfaces that are up.
+    pub fn bare(nics: usize) -> Self {
+        let mut commands: Vec<Command> = (0..nics).map(pair).collect();
+        commands.extend((0..nics).map(|nic| Command::Far(nic, true)));
+        commands.push(Command::Ip("link set lo up".into()));
+        commands.extend((0..nics).map(|nic| Command::Ip(format!("link set eth{nic} up"))));
+        Self {
+            seed: 0,
+            nics,
+            commands,
+            rules_changed: false,
+            local_routes_added: false,
+            addresses: Vec::new(),
+        }
+    }
+
     pub fn draw(seed: u64, kinds: Kinds) -> Self {
         let mut rng = Rng::new(seed);
         let nics = 2 + rng.below(4);
@@ -105,6 +121,11 @@ impl Case {
         draw.last();
         draw.case
     }
+}
+
+/// An interface; `@` stands for its far end.
+fn pair(nic: usize) -> Command {
+    Command::Ip(format!("link add eth{nic} address 02:00:00:00:01:{nic:02x} type veth peer name @{nic}"))
 }
 
 impl Draw {

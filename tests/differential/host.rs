@@ -27,37 +27,44 @@ impl<'w> Host<'w> {
     pub fn build(case: &Case, wire: &'w Wire, wire_thread: i32, label: String) -> io::Result<Self> {
         let kernel = LinuxKernel::open().map_err(io::Error::other)?;
         let mut host = Self { wire, kernel, wild: Vec::new(), wire_thread, label };
+        host.carry_out(&case.commands, false)?;
+        Ok(host)
+    }
+
+    /// Carries commands out. Unless they are `certain`, those that the kernel refuses are left out.
+    pub fn carry_out(&mut self, commands: &[Command], certain: bool) -> io::Result<()> {
         let mut at = 0;
-        while at < case.commands.len() {
-            let lines: Vec<String> = case.commands[at..]
+        while at < commands.len() {
+            let lines: Vec<String> = commands[at..]
                 .iter()
                 .map_while(|command| match command {
-                    Command::Ip(line) => Some(host.resolve(line)),
+                    Command::Ip(line) => Some(self.resolve(line)),
                     _ => None,
                 })
                 .collect();
             if !lines.is_empty() {
                 at += lines.len();
-                ip_batch(&lines)?;
+                ip_batch(&lines, certain)?;
                 continue;
             }
-            match &case.commands[at] {
+            match &commands[at] {
                 Command::Sysctl(path, value) => {
                     // An interface that could not be made has no folder.
-                    let _ = std::fs::write(format!("/proc/sys/net/ipv4/{path}"), value.to_string());
+                    let written = std::fs::write(format!("/proc/sys/net/ipv4/{path}"), value.to_string());
+                    if certain {
+                        written?;
+                    }
                 }
-                Command::Far(nic, up) => {
-                    let _ = wire.set_up(&host.far(*nic), *up);
-                }
+                Command::Far(nic, up) => self.wire.set_up(&self.far(*nic), *up)?,
                 Command::WildProxy(address) => {
-                    host.proxy(Edit::Add, *address)?;
-                    host.wild.push(*address);
+                    self.proxy(Edit::Add, *address)?;
+                    self.wild.push(*address);
                 }
                 Command::Ip(_) => {}
             }
             at += 1;
         }
-        Ok(host)
+        Ok(())
     }
 
     fn far(&self, nic: usize) -> String {
@@ -88,32 +95,34 @@ impl<'w> Host<'w> {
 
     /// Takes away what would outlive the namespace: proxy entries without a device (they turn up in
     /// others), and neighbours, of which the whole machine has one table.
-    pub fn clear(mut self, nics: usize) {
+    pub fn clear(mut self) {
         for address in std::mem::take(&mut self.wild) {
             let _ = self.proxy(Edit::Remove, address);
         }
-        for nic in 0..nics {
-            let _ = self.wire.set_up(&self.far(nic), false);
-        }
+        let names = std::fs::read_to_string("/proc/thread-self/net/dev").unwrap_or_default();
         if let Ok(own) = Wire::open() {
-            for nic in 0..nics {
-                let _ = own.set_up(&format!("eth{nic}"), false);
+            for name in names.lines().filter_map(|line| line.split_once(':')) {
+                let _ = own.set_up(name.0.trim(), false);
             }
         }
     }
 }
 
-/// Runs lines through one `ip`. Lines that the kernel refuses are left out.
-pub fn ip_batch(lines: &[String]) -> io::Result<()> {
+/// Runs lines through one `ip`. Unless they are `certain`, lines that the kernel refuses are left out.
+pub fn ip_batch(lines: &[String], certain: bool) -> io::Result<()> {
     let mut ip = Process::new("ip")
-        .args(["-force", "-batch", "-"])
+        .args(if certain { &["-batch", "-"][..] } else { &["-force", "-batch", "-"] })
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(if certain { Stdio::inherit() } else { Stdio::null() })
         .spawn()?;
     if let Some(mut input) = ip.stdin.take() {
         input.write_all(lines.join("\n").as_bytes())?;
         input.write_all(b"\n")?;
     }
-    ip.wait().map(drop)
+    let status = ip.wait()?;
+    if certain && !status.success() {
+        return Err(io::Error::other(format!("ip refused one of {lines:?}")));
+    }
+    Ok(())
 }

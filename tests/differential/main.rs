@@ -15,6 +15,7 @@ mod ask;
 mod case;
 mod host;
 mod rng;
+mod scenarios;
 mod wire;
 
 use std::fmt::Write as _;
@@ -92,7 +93,7 @@ impl Worker {
         let mut host = Host::build(case, &wire, self.thread, label)?;
         let mut rng = Rng::new(case.seed ^ 0x5eed);
         let result = self.ask_all(case, &mut host, &mut rng);
-        host.clear(case.nics);
+        host.clear();
         self.histogram.hosts += 1;
         result
     }
@@ -187,9 +188,11 @@ impl Worker {
     /// Asks again by itself, after looking again: only what stays different counts.
     fn settle(&mut self, case: &Case, host: &mut Host<'_>, ask: &Ask) -> io::Result<()> {
         let mut text = String::new();
-        for _ in 0..2 {
+        let mut different = 0;
+        for _ in 0..200 {
             self.histogram.asked_again += 1;
             std::thread::sleep(Duration::from_millis(30));
+            let refused = neighbours_refused();
             let snapshot = known(case, &host.snapshot()?);
             let model = Model::new(&snapshot);
             let expected = Expected::of(&model, ask);
@@ -202,7 +205,20 @@ impl Worker {
             if expected.macs.as_ref().is_none_or(|macs| *macs == got) {
                 return Ok(());
             }
+            // The machine's one neighbour table was full meanwhile: then the kernel drops answers of its
+            // own, whatever the host (other tests may have filled it).
+            if neighbours_refused() != refused {
+                continue;
+            }
             text = self.report(case, &model, ask, &got, "the kernel does otherwise");
+            different += 1;
+            if different == 2 {
+                break;
+            }
+        }
+        if text.is_empty() {
+            text =
+                "the neighbour table of this machine (net.ipv4.neigh.default.gc_thresh3) stays full".into();
         }
         self.mismatches.push(text);
         Ok(())
@@ -293,6 +309,14 @@ fn known(case: &Case, snapshot: &Snapshot) -> Snapshot {
     Snapshot { routing, ..snapshot.clone() }
 }
 
+/// How often the kernel could not make a neighbour entry because the machine's table was full: the last
+/// column of a table with a line for each processor, in hexadecimal.
+fn neighbours_refused() -> u64 {
+    let table = std::fs::read_to_string("/proc/thread-self/net/stat/arp_cache").unwrap_or_default();
+    let last = |line: &str| u64::from_str_radix(line.split_ascii_whitespace().last()?, 16).ok();
+    table.lines().skip(1).filter_map(last).sum()
+}
+
 /// Which kinds of interfaces this kernel has: tried in a namespace of its own.
 fn kinds() -> Kinds {
     let tried = std::thread::spawn(|| {
@@ -305,7 +329,7 @@ fn kinds() -> Kinds {
             "link add kind3 link veth0 type vlan id 10",
             "link add kind4 link veth1 type ipvlan mode l2",
         ];
-        ip_batch(&lines.map(String::from)).ok()?;
+        ip_batch(&lines.map(String::from), false).ok()?;
         let names = std::fs::read_to_string("/proc/thread-self/net/dev").ok()?;
         let has = |name: &str| names.lines().any(|line| line.trim_start().starts_with(&format!("{name}:")));
         Some(Kinds {
