@@ -49,6 +49,39 @@
 #define ARPFLUX_IP_TEXT_SIZE 46
 
 /**
+ * What became of a transaction.
+ */
+enum arpflux_outcome
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * There was nothing to do.
+     */
+    ARPFLUX_OUTCOME_UNCHANGED = 1,
+    /**
+     * It stands.
+     */
+    ARPFLUX_OUTCOME_APPLIED = 2,
+    /**
+     * It is in force, and is undone unless it is confirmed in time.
+     */
+    ARPFLUX_OUTCOME_PENDING = 3,
+    /**
+     * It was taken back.
+     */
+    ARPFLUX_OUTCOME_UNDONE = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum arpflux_outcome arpflux_outcome;
+#else
+typedef uint32_t arpflux_outcome;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * What class of failure an error is. Numbers never change their meaning; later versions may add some.
  */
 enum arpflux_code
@@ -228,6 +261,11 @@ typedef struct arpflux_host arpflux_host;
 typedef struct arpflux_interface arpflux_interface;
 
 /**
+ * Ordered changes; it never changes itself. Free it with `arpflux_plan_free`.
+ */
+typedef struct arpflux_plan arpflux_plan;
+
+/**
  * The desired state of one host; it never changes. Free it with `arpflux_policy_free`.
  */
 typedef struct arpflux_policy arpflux_policy;
@@ -238,10 +276,40 @@ typedef struct arpflux_policy arpflux_policy;
 typedef struct arpflux_proxy arpflux_proxy;
 
 /**
+ * What a transaction did. Free it with `arpflux_receipt_free`, which undoes a change on trial that was neither
+ * confirmed nor left.
+ */
+typedef struct arpflux_receipt arpflux_receipt;
+
+/**
  * One network namespace at one moment. It never changes; free it with `arpflux_snapshot_free`.
  * Records and texts taken from it are borrowed: they live as long as the snapshot does.
  */
 typedef struct arpflux_snapshot arpflux_snapshot;
+
+/**
+ * How a transaction is run. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
+ */
+typedef struct {
+    /**
+     * `sizeof` of this struct.
+     */
+    size_t size;
+    /**
+     * The change is on trial for this time, in milliseconds, from 1 s to 24 h: it is undone unless it is confirmed in
+     * time, by a process of its own that outlives the caller. 0: it is kept at once.
+     */
+    uint64_t confirm_within_ms;
+    /**
+     * How long to wait for another writer, in milliseconds; 0: the default, 10 s.
+     */
+    uint64_t lock_wait_ms;
+    /**
+     * The folder for the state of all namespaces, an absolute path; NULL: the default. All that change the same
+     * namespace have to name the same folder.
+     */
+    const char *state_dir;
+} arpflux_apply_options;
 
 /**
  * An IPv4 or IPv6 address, by value.
@@ -294,6 +362,138 @@ typedef struct {
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * Makes a plan so, as one transaction: all of it, or nothing of it. `options` may be NULL.
+ *
+ * Returns a receipt to be freed with `arpflux_receipt_free`, or NULL and sets `*err`: `ARPFLUX_CODE_CHANGED` if the host is no
+ * longer what the plan saw, `ARPFLUX_CODE_ROLLED_BACK` if a step failed and all was undone,
+ * `ARPFLUX_CODE_PARTLY_APPLIED` if not all could be undone, `ARPFLUX_CODE_BUSY` if another writer is in the way.
+ */
+arpflux_receipt *arpflux_host_apply(const arpflux_host *host,
+                                    const arpflux_plan *plan,
+                                    const arpflux_apply_options *options,
+                                    arpflux_error **err);
+
+/**
+ * Takes a transaction back: the one of number `id`, or, if that is 0, the last that stands. What somebody else changed
+ * since is left alone and listed among the conflicts, unless `force`. `options` may be NULL.
+ *
+ * Returns the receipt of the rollback, to be freed with `arpflux_receipt_free`, or NULL and sets `*err`:
+ * `ARPFLUX_CODE_NOT_FOUND` if there is nothing to take back, and as `arpflux_host_apply`.
+ */
+arpflux_receipt *arpflux_host_rollback(const arpflux_host *host,
+                                       uint64_t id,
+                                       bool force,
+                                       const arpflux_apply_options *options,
+                                       arpflux_error **err);
+
+/**
+ * Keeps the transaction that waits for confirmation: of number `id`, or, if that is 0, whichever it is. For those who
+ * hold no receipt; `arpflux_receipt_confirm` is for those who do. `options` may be NULL.
+ *
+ * Returns its receipt, to be freed with `arpflux_receipt_free`, or NULL and sets `*err`: `ARPFLUX_CODE_NOT_FOUND` if none waits.
+ */
+arpflux_receipt *arpflux_host_confirm(const arpflux_host *host,
+                                      uint64_t id,
+                                      const arpflux_apply_options *options,
+                                      arpflux_error **err);
+
+/**
+ * Undoes what a crash left half done; every call that changes something does so first, too. With `discard`, a journal
+ * that cannot be carried out is set aside instead. Sets `*undone` (where it is not NULL) to whether something was undone.
+ * `options` may be NULL.
+ *
+ * Returns true, or false and sets `*err`: `ARPFLUX_CODE_INVALID_DATA` for a damaged journal,
+ * `ARPFLUX_CODE_PARTLY_APPLIED` if something could not be undone.
+ */
+bool arpflux_host_recover(const arpflux_host *host,
+                          bool discard,
+                          const arpflux_apply_options *options,
+                          bool *undone,
+                          arpflux_error **err);
+
+/**
+ * Keeps the change. If it was not on trial, nothing happens.
+ *
+ * Returns true, or false and sets `*err`: `ARPFLUX_CODE_NOT_FOUND` if it was undone meanwhile.
+ */
+bool arpflux_receipt_confirm(arpflux_receipt *receipt, arpflux_error **err);
+
+/**
+ * Takes the change back, on trial or not; what somebody else changed since is left alone.
+ *
+ * Returns true, or false and sets `*err`, as `arpflux_host_rollback`.
+ */
+bool arpflux_receipt_undo(arpflux_receipt *receipt, arpflux_error **err);
+
+/**
+ * Lets the change wait for a confirmation from elsewhere (`arpflux_host_confirm`, `arpflux confirm`); if none comes in
+ * time, it is undone.
+ *
+ * Returns true, or false and sets `*err`.
+ */
+bool arpflux_receipt_leave(arpflux_receipt *receipt,
+                           arpflux_error **err);
+
+/**
+ * The number of the transaction, from 1 up; 0 if there was nothing to do, or for NULL.
+ */
+uint64_t arpflux_receipt_id(const arpflux_receipt *receipt);
+
+/**
+ * What became of the transaction, as far as this receipt knows; `ARPFLUX_OUTCOME_UNCHANGED` for NULL.
+ */
+arpflux_outcome arpflux_receipt_outcome(const arpflux_receipt *receipt);
+
+/**
+ * How many changes were read again from the kernel and found as they should be.
+ */
+size_t arpflux_receipt_verified_count(const arpflux_receipt *receipt);
+
+/**
+ * How many changes were made.
+ */
+size_t arpflux_receipt_change_count(const arpflux_receipt *receipt);
+
+/**
+ * The change at a place, from 0, as one line. Borrowed from the receipt; NULL beyond the last.
+ */
+const char *arpflux_receipt_change_at(const arpflux_receipt *receipt, size_t at);
+
+/**
+ * How much was left alone because somebody else had changed it.
+ */
+size_t arpflux_receipt_conflict_count(const arpflux_receipt *receipt);
+
+/**
+ * The conflict at a place, from 0, as a sentence. Borrowed from the receipt; NULL beyond the last.
+ */
+const char *arpflux_receipt_conflict_at(const arpflux_receipt *receipt, size_t at);
+
+/**
+ * How many notes there are.
+ */
+size_t arpflux_receipt_note_count(const arpflux_receipt *receipt);
+
+/**
+ * Whatever else is worth knowing, at a place from 0, as a sentence. Borrowed from the receipt; NULL beyond the last.
+ */
+const char *arpflux_receipt_note_at(const arpflux_receipt *receipt,
+                                    size_t at);
+
+/**
+ * The receipt as one JSON object with `"schema": 1`.
+ *
+ * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
+ */
+char *arpflux_receipt_to_json(const arpflux_receipt *receipt, arpflux_error **err);
+
+/**
+ * Frees a receipt. A change on trial that was neither confirmed nor left is undone first, which takes a moment; if that
+ * fails, it is undone at its deadline. NULL and receipts already freed are left alone.
+ */
+void arpflux_receipt_free(arpflux_receipt *receipt);
 
 /**
  * The stable number of the class of failure; `ARPFLUX_CODE_OK` for NULL.
@@ -466,6 +666,70 @@ bool arpflux_ip_parse(const char *text, arpflux_ip *out, arpflux_error **err);
 size_t arpflux_ip_format(arpflux_ip address,
                          char *buffer,
                          size_t size);
+
+/**
+ * What has to change on the host that the snapshot shows so that the policy holds. Nothing is changed by this, and the
+ * snapshot may be of another machine. On a host where the policy holds already the plan is empty.
+ *
+ * Returns a plan to be freed with `arpflux_plan_free`, or NULL and sets `*err`: `ARPFLUX_CODE_REFUSED` if the policy would
+ * not work there, `ARPFLUX_CODE_NOT_FOUND` if an interface is not there.
+ */
+arpflux_plan *arpflux_policy_plan(const arpflux_policy *policy,
+                                  const arpflux_snapshot *snapshot,
+                                  arpflux_error **err);
+
+/**
+ * The plan that restores what was there before, in the opposite order.
+ *
+ * Returns a plan to be freed with `arpflux_plan_free`, or NULL and sets `*err`.
+ */
+arpflux_plan *arpflux_plan_inverse(const arpflux_plan *plan, arpflux_error **err);
+
+/**
+ * Reads a plan that `arpflux_plan_to_json` wrote.
+ *
+ * Returns a plan to be freed with `arpflux_plan_free`, or NULL and sets `*err` (`ARPFLUX_CODE_INVALID_DATA`).
+ */
+arpflux_plan *arpflux_plan_from_json(const char *text, arpflux_error **err);
+
+/**
+ * The plan as one JSON object with `"schema": 1`.
+ *
+ * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
+ */
+char *arpflux_plan_to_json(const arpflux_plan *plan, arpflux_error **err);
+
+/**
+ * How many changes there are; 0: nothing has to change (or NULL).
+ */
+size_t arpflux_plan_change_count(const arpflux_plan *plan);
+
+/**
+ * The change at a place, from 0, in the order they are made, as one line. Borrowed from the plan; NULL beyond the last.
+ */
+const char *arpflux_plan_change_at(const arpflux_plan *plan,
+                                   size_t at);
+
+/**
+ * How many choices the plan made where the policy left them open; 0 for NULL.
+ */
+size_t arpflux_plan_decision_count(const arpflux_plan *plan);
+
+/**
+ * The choice at a place, from 0, and its reason as one sentence. Borrowed from the plan; NULL beyond the last.
+ */
+const char *arpflux_plan_decision_at(const arpflux_plan *plan,
+                                     size_t at);
+
+/**
+ * All of it for people, several lines. Borrowed from the plan; NULL for NULL.
+ */
+const char *arpflux_plan_text(const arpflux_plan *plan);
+
+/**
+ * Frees a plan. NULL and plans already freed are left alone.
+ */
+void arpflux_plan_free(arpflux_plan *plan);
 
 /**
  * Reads a policy file, whose name ends in `.toml` or `.json`.

@@ -13,11 +13,13 @@ mod boundary;
 mod handle;
 mod options;
 
+pub mod apply;
 pub mod code;
 pub mod error;
 pub mod explain;
 pub mod host;
 pub mod ip;
+pub mod plan;
 pub mod policy;
 pub mod snapshot;
 pub mod string;

@@ -183,9 +183,13 @@ impl fmt::Display for Plan {
                 let signed = added.iter().map(|c| ('+', c)).chain(removed.iter().map(|c| ('-', c)));
                 for (sign, change) in signed {
                     match change {
-                        Change::Proxy { entry, .. } => writeln!(f, "  {sign} {}", self::proxy(entry, &names))?,
+                        Change::Proxy { entry, .. } => {
+                            writeln!(f, "  {sign} {}", self::proxy(entry, &names))?
+                        }
                         Change::Rule { rule, .. } => writeln!(f, "  {sign} {}", rule_in_words(rule))?,
-                        Change::Route { route, .. } => writeln!(f, "  {sign} {}", route_in_words(route, &names))?,
+                        Change::Route { route, .. } => {
+                            writeln!(f, "  {sign} {}", route_in_words(route, &names))?
+                        }
                         _ => {}
                     }
                 }
@@ -248,12 +252,15 @@ impl Plan {
         match value.as_object_mut().and_then(|object| object.remove("schema")) {
             Some(schema) if schema == SCHEMA => {}
             Some(other) => {
-                return Err(invalid(format!("schema {other} is not known, this build reads schema {SCHEMA}"))
-                    .hint("make the plan again with this version of arpflux"));
+                return Err(invalid(format!(
+                    "schema {other} is not known, this build reads schema {SCHEMA}"
+                ))
+                .hint("make the plan again with this version of arpflux"));
             }
             None => {
-                return Err(invalid("it has no \"schema\" key".into())
-                    .hint("`arpflux plan --json` writes plans"));
+                return Err(
+                    invalid("it has no \"schema\" key".into()).hint("`arpflux plan --json` writes plans")
+                );
             }
         }
         serde_json::from_value(value).map_err(|error| invalid(error.to_string()))

@@ -1,0 +1,212 @@
+/* Plans and transactions on the real kernel (tests/c/apply.setup made the interfaces). */
+#include <unistd.h>
+
+#include "arpflux.h"
+#include "check.h"
+
+static const char *const policy_text =
+    "version = 1\n[host]\ninterfaces = [\"eth0\", \"eth3\", \"eth4\"]\n"
+    "[[proxy]]\nowner = \"101\"\naddresses = [\"192.168.18.101\"]\ninterface = \"eth3\"\n";
+
+static arpflux_host *host;
+
+static arpflux_snapshot *here(void)
+{
+    arpflux_error *err = NULL;
+    arpflux_snapshot *snapshot = arpflux_host_snapshot(host, &err);
+    CHECK_OK(snapshot != NULL, err);
+    return snapshot;
+}
+
+static arpflux_plan *plan_for(const arpflux_snapshot *snapshot)
+{
+    arpflux_error *err = NULL;
+    arpflux_policy *policy = arpflux_policy_from_toml(policy_text, "policy.toml", &err);
+    arpflux_plan *plan;
+
+    CHECK_OK(policy != NULL, err);
+    plan = arpflux_policy_plan(policy, snapshot, &err);
+    CHECK_OK(plan != NULL, err);
+    arpflux_policy_free(policy);
+    return plan;
+}
+
+static int32_t arp_ignore(const char *interface)
+{
+    arpflux_snapshot *snapshot = here();
+    int32_t value = -1;
+    CHECK(arpflux_snapshot_sysctl(snapshot, interface, "arp_ignore", &value, NULL, NULL));
+    arpflux_snapshot_free(snapshot);
+    return value;
+}
+
+static void a_plan_lists_its_changes(void)
+{
+    arpflux_snapshot *snapshot = here();
+    arpflux_plan *plan = plan_for(snapshot), *again;
+    arpflux_error *err = NULL;
+    size_t i, ignore = 0;
+    char *json;
+
+    CHECK(arpflux_plan_change_count(plan) > 3);
+    for (i = 0; i < arpflux_plan_change_count(plan); i++)
+        ignore += strstr(arpflux_plan_change_at(plan, i), "arp_ignore") != NULL;
+    CHECK(ignore == 3);
+    CHECK(arpflux_plan_change_at(plan, i) == NULL);
+    CHECK(arpflux_plan_decision_count(plan) > 0 && arpflux_plan_decision_at(plan, 0) != NULL);
+    CHECK(strstr(arpflux_plan_text(plan), "arp_announce") != NULL);
+
+    json = arpflux_plan_to_json(plan, &err);
+    CHECK_OK(json != NULL, err);
+    again = arpflux_plan_from_json(json, &err);
+    CHECK_OK(again != NULL, err);
+    CHECK(arpflux_plan_change_count(again) == arpflux_plan_change_count(plan));
+    arpflux_plan_free(again);
+    again = arpflux_plan_inverse(plan, &err);
+    CHECK_OK(again != NULL, err);
+    CHECK(arpflux_plan_change_count(again) == arpflux_plan_change_count(plan));
+    arpflux_plan_free(again);
+    arpflux_string_free(json);
+    CHECK(arpflux_plan_from_json("{}", &err) == NULL);
+    CHECK(arpflux_error_code(err) == ARPFLUX_CODE_INVALID_DATA);
+    arpflux_error_free(err);
+    CHECK(arpflux_policy_plan(NULL, snapshot, NULL) == NULL);
+    arpflux_plan_free(plan);
+    arpflux_snapshot_free(snapshot);
+}
+
+static void applied_twice_changes_once_and_rolls_back_exactly(void)
+{
+    arpflux_error *err = NULL;
+    arpflux_snapshot *before = here(), *after;
+    arpflux_plan *plan = plan_for(before), *empty;
+    arpflux_receipt *receipt, *back;
+    char *json;
+
+    CHECK(arp_ignore("eth0") == 0);
+    receipt = arpflux_host_apply(host, plan, NULL, &err);
+    CHECK_OK(receipt != NULL, err);
+    CHECK(arpflux_receipt_outcome(receipt) == ARPFLUX_OUTCOME_APPLIED);
+    CHECK(arpflux_receipt_id(receipt) >= 1);
+    CHECK(arpflux_receipt_change_count(receipt) == arpflux_plan_change_count(plan));
+    CHECK(arpflux_receipt_verified_count(receipt) > 0);
+    CHECK(arpflux_receipt_change_at(receipt, 0) != NULL);
+    json = arpflux_receipt_to_json(receipt, &err);
+    CHECK_OK(json != NULL && strstr(json, "\"outcome\": \"applied\"") != NULL, err);
+    arpflux_string_free(json);
+    CHECK(arp_ignore("eth0") == 1);
+
+    /* The plan is for the host as it was. */
+    CHECK(arpflux_host_apply(host, plan, NULL, &err) == NULL);
+    CHECK(arpflux_error_code(err) == ARPFLUX_CODE_CHANGED);
+    arpflux_error_free(err);
+    /* Planned again, there is nothing to do. */
+    after = here();
+    empty = plan_for(after);
+    CHECK(arpflux_plan_change_count(empty) == 0);
+    back = arpflux_host_apply(host, empty, NULL, &err);
+    CHECK_OK(back != NULL, err);
+    CHECK(arpflux_receipt_outcome(back) == ARPFLUX_OUTCOME_UNCHANGED && arpflux_receipt_id(back) == 0);
+    arpflux_receipt_free(back);
+    arpflux_plan_free(empty);
+    arpflux_snapshot_free(after);
+
+    back = arpflux_host_rollback(host, arpflux_receipt_id(receipt), false, NULL, &err);
+    CHECK_OK(back != NULL, err);
+    CHECK(arpflux_receipt_conflict_count(back) == 0);
+    arpflux_receipt_free(back);
+    CHECK(arp_ignore("eth0") == 0);
+    /* The plan fits again: everything is as it was. */
+    after = here();
+    empty = plan_for(after);
+    CHECK(arpflux_plan_change_count(empty) == arpflux_plan_change_count(plan));
+    arpflux_plan_free(empty);
+    arpflux_snapshot_free(after);
+
+    CHECK(arpflux_host_rollback(host, 999, false, NULL, &err) == NULL);
+    CHECK(arpflux_error_code(err) == ARPFLUX_CODE_NOT_FOUND);
+    arpflux_error_free(err);
+    arpflux_receipt_free(receipt);
+    arpflux_plan_free(plan);
+    arpflux_snapshot_free(before);
+}
+
+static void on_trial(void)
+{
+    arpflux_apply_options options;
+    arpflux_error *err = NULL;
+    arpflux_snapshot *before = here();
+    arpflux_plan *plan = plan_for(before);
+    arpflux_receipt *receipt;
+    bool undone = true;
+
+    memset(&options, 0, sizeof options);
+    options.size = sizeof options;
+    options.confirm_within_ms = 3600 * 1000;
+    /* Freed without confirmation: undone. */
+    receipt = arpflux_host_apply(host, plan, &options, &err);
+    CHECK_OK(receipt != NULL, err);
+    CHECK(arpflux_receipt_outcome(receipt) == ARPFLUX_OUTCOME_PENDING && arp_ignore("eth0") == 1);
+    arpflux_receipt_free(receipt);
+    CHECK(arp_ignore("eth0") == 0);
+    /* Confirmed: kept. */
+    receipt = arpflux_host_apply(host, plan, &options, &err);
+    CHECK_OK(receipt != NULL, err);
+    CHECK_OK(arpflux_receipt_confirm(receipt, &err), err);
+    CHECK(arpflux_receipt_outcome(receipt) == ARPFLUX_OUTCOME_APPLIED);
+    CHECK(!arpflux_receipt_confirm(receipt, &err)); /* decided already */
+    CHECK(arpflux_error_code(err) == ARPFLUX_CODE_INVALID_INPUT);
+    arpflux_error_free(err);
+    arpflux_receipt_free(receipt);
+    CHECK(arp_ignore("eth0") == 1);
+    receipt = arpflux_host_rollback(host, 0, false, NULL, &err);
+    CHECK_OK(receipt != NULL, err);
+    arpflux_receipt_free(receipt);
+    /* Left, and confirmed by somebody else. */
+    receipt = arpflux_host_apply(host, plan, &options, &err);
+    CHECK_OK(receipt != NULL, err);
+    CHECK_OK(arpflux_receipt_leave(receipt, &err), err);
+    arpflux_receipt_free(receipt);
+    CHECK(arp_ignore("eth0") == 1);
+    receipt = arpflux_host_confirm(host, 0, NULL, &err);
+    CHECK_OK(receipt != NULL, err);
+    arpflux_receipt_free(receipt);
+    CHECK(arpflux_host_confirm(host, 0, NULL, NULL) == NULL);
+    /* Undone by its holder. */
+    receipt = arpflux_host_rollback(host, 0, false, NULL, &err);
+    CHECK_OK(receipt != NULL, err);
+    arpflux_receipt_free(receipt);
+    receipt = arpflux_host_apply(host, plan, NULL, &err);
+    CHECK_OK(receipt != NULL, err);
+    CHECK_OK(arpflux_receipt_undo(receipt, &err), err);
+    arpflux_receipt_free(receipt);
+    CHECK(arp_ignore("eth0") == 0);
+    CHECK_OK(arpflux_host_recover(host, false, NULL, &undone, &err), err);
+    CHECK(!undone);
+
+    options.confirm_within_ms = 1; /* below a second */
+    CHECK(arpflux_host_apply(host, plan, &options, &err) == NULL);
+    CHECK(arpflux_error_code(err) == ARPFLUX_CODE_INVALID_INPUT);
+    arpflux_error_free(err);
+    options.confirm_within_ms = 0;
+    options.state_dir = "relative";
+    CHECK(arpflux_host_apply(host, plan, &options, NULL) == NULL);
+    CHECK(arp_ignore("eth0") == 0);
+    arpflux_plan_free(plan);
+    arpflux_snapshot_free(before);
+}
+
+int main(void)
+{
+    arpflux_error *err = NULL;
+    host = arpflux_host_open_current(&err);
+    if (!host) {
+        fprintf(stderr, "%s\n", arpflux_error_text(err));
+        return 1;
+    }
+    RUN(a_plan_lists_its_changes);
+    RUN(applied_twice_changes_once_and_rolls_back_exactly);
+    RUN(on_trial);
+    arpflux_host_free(host);
+    return report();
+}
