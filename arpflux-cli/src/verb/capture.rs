@@ -2,13 +2,17 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use arpflux_core::capture::{AddressReport, Certainty, Class, Counts, Known, Limits, Report, Source, Table};
-use arpflux_core::types::Mac;
+use arpflux_core::types::{IfName, Mac};
+use arpflux_core::wire::{Filter, Port, Received, Ring, catch_interrupt, interrupted, own_macs};
 use arpflux_core::{Error, Result};
 use serde::Serialize;
 
+use crate::input::Live;
 use crate::output::Style;
 use crate::{Output, exit, table};
 
@@ -22,14 +26,26 @@ use crate::{Output, exit, table};
 Examples:
   arpflux capture trace.pcap
   tcpdump -eni eth0 arp | arpflux capture -
+  arpflux capture -i eth0 --seconds 60
   arpflux capture --svg who-answered-when.svg mon.pcapng tue.pcapng.gz
 
 Exit code 1 if an address is in flux, duplicated, perhaps spoofed or in conflict with itself.
 Addresses that cannot be judged by frames alone are called undetermined, and are no finding.")]
 pub struct Args {
+    #[command(flatten)]
+    live: Live,
     /// Captures to read; - is standard input.
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE", required_unless_present = "interface")]
     files: Vec<PathBuf>,
+    /// Listen to ARP on this interface instead, until Ctrl-C, --seconds or --count.
+    #[arg(long, short, value_name = "NAME", conflicts_with = "files")]
+    interface: Option<IfName>,
+    /// How long to listen.
+    #[arg(long, value_name = "SECONDS", requires = "interface")]
+    seconds: Option<u64>,
+    /// How many frames to take.
+    #[arg(long, value_name = "FRAMES", requires = "interface")]
+    count: Option<u64>,
     /// MACs known to be one host's, separated by commas; may be given for several hosts.
     #[arg(long, value_name = "MAC,...")]
     host: Vec<String>,
@@ -42,7 +58,7 @@ pub struct Args {
 }
 
 /// One file, as JSON tells it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Entry {
     file: String,
     format: Option<&'static str>,
@@ -68,9 +84,15 @@ struct Answer<'a> {
 /// If an option is wrong or the picture cannot be written. A file that cannot be read is told after the
 /// others were.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
-    let known = Known { hosts: args.host.iter().map(|list| hosts(list)).collect::<Result<_>>()? };
+    let mut known = Known { hosts: args.host.iter().map(|list| hosts(list)).collect::<Result<_>>()? };
     let mut table = Table::new(Limits::default());
     let (mut files, mut dated, mut failed) = (Vec::new(), true, None);
+    if let Some(interface) = &args.interface {
+        // What belongs to this host is known: flux of its own is no guess.
+        let (entry, own) = args.live.netns()?.run(|| listen(args, interface, &mut table))??;
+        known.hosts.push(own);
+        files.push(entry);
+    }
     for path in &args.files {
         let name = path.display().to_string();
         let (read, is_dated, error) = read(path, &mut table);
@@ -103,6 +125,39 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     }
 }
 
+/// Takes frames from an interface into the table; gives the counts and this host's own MACs.
+fn listen(args: &Args, interface: &IfName, table: &mut Table) -> Result<(Entry, Vec<Mac>)> {
+    let own = own_macs()?;
+    let mut ring = Ring::open(Port::named(interface)?.index, Filter::Arp)?;
+    catch_interrupt()?;
+    let forever = Duration::from_secs(u64::from(u32::MAX));
+    let end = Instant::now() + args.seconds.map_or(forever, Duration::from_secs).min(forever);
+    let (mut frames, most) = (0, args.count.unwrap_or(u64::MAX));
+    let mut take = |received: Received<'_>| {
+        table.observe_ethernet(received.at, received.frame);
+        frames += 1;
+        if frames < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    let mut done = most == 0;
+    while !done && !interrupted() && Instant::now() < end {
+        done = ring.read(end, &mut take)?;
+    }
+    if !done {
+        ring.read_until(Instant::now() + Ring::LAG, &mut take)?;
+    }
+    table.settle();
+    let dropped = ring.dropped();
+    let entry = Entry {
+        file: interface.to_string(),
+        format: Some("live"),
+        records: frames,
+        read: frames,
+        error: (dropped > 0).then(|| format!("{dropped} frames came too fast and were lost")),
+        ..Entry::default()
+    };
+    Ok((entry, own))
+}
+
 fn hosts(list: &str) -> Result<Vec<Mac>> {
     list.split(',').map(str::parse).collect()
 }
@@ -117,17 +172,7 @@ fn read(path: &Path, table: &mut Table) -> (Entry, bool, Option<Error>) {
             .map(|file| Box::new(file) as Box<dyn Read>)
             .map_err(|error| Error::io("open", &name, &error))
     };
-    let mut read = Entry {
-        file: String::new(),
-        format: None,
-        compressed: false,
-        records: 0,
-        read: 0,
-        cut: 0,
-        unread: 0,
-        ends_early: false,
-        error: None,
-    };
+    let mut read = Entry::default();
     let placed = |error: Error| {
         let place =
             if error.object().is_empty() { name.clone() } else { format!("{name} {}", error.object()) };
@@ -154,7 +199,10 @@ fn read(path: &Path, table: &mut Table) -> (Entry, bool, Option<Error>) {
 
 /// What a reader of the table must know about its completeness.
 fn remarks(files: &[Entry], report: &Report, output: &Output) {
-    for Entry { file, cut, unread, ends_early, records, read, error, .. } in files {
+    for Entry { file, cut, unread, ends_early, records, read, error, format, .. } in files {
+        if let (Some(lost), Some("live")) = (error, format) {
+            output.note(format_args!("{file}: {lost}"));
+        }
         if *ends_early {
             output.note(format_args!("{file}: ends within a record; what came before was read"));
         }

@@ -8,11 +8,13 @@ mod filter;
 mod interrupt;
 mod port;
 pub mod probe;
+mod ring;
 mod socket;
 
 pub use filter::Filter;
 pub use interrupt::{catch_interrupt, interrupted};
-pub use port::Port;
+pub use port::{Port, own_macs};
+pub use ring::Ring;
 #[cfg_attr(not(feature = "lab"), expect(unused_imports, reason = "the lab waits for several sockets"))]
 pub(crate) use socket::wait;
 pub use socket::{Direction, PacketSocket, Received};

@@ -125,6 +125,22 @@ impl Port {
     }
 }
 
+/// The MACs of this namespace's interfaces: those of one host.
+///
+/// # Errors
+/// Those of listing the interfaces.
+pub fn own_macs() -> Result<Vec<Mac>> {
+    let all = getifaddrs().map_err(|errno| Error::os("list", "interfaces", errno as i32))?;
+    let mut macs: Vec<Mac> = all
+        .filter_map(|entry| entry.address?.as_link_addr()?.addr())
+        .filter(|octets| *octets != [0; 6])
+        .map(Mac::ethernet)
+        .collect();
+    macs.sort_unstable();
+    macs.dedup();
+    Ok(macs)
+}
+
 fn index_of(name: &IfName) -> Result<IfIndex> {
     let missing = || {
         Error::new(ErrorKind::NotFound, "there is no interface of that name")

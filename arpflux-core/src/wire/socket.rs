@@ -59,7 +59,7 @@ pub struct PacketSocket {
     buffer: Box<[u8]>,
 }
 
-fn failed(operation: &'static str) -> Error {
+pub(super) fn failed(operation: &'static str) -> Error {
     let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
     let error = Error::os(operation, "packet socket", errno);
     match error.kind() {
@@ -69,7 +69,7 @@ fn failed(operation: &'static str) -> Error {
     }
 }
 
-fn set<T>(fd: RawFd, level: libc::c_int, name: libc::c_int, value: &T) -> bool {
+pub(super) fn set<T>(fd: RawFd, level: libc::c_int, name: libc::c_int, value: &T) -> bool {
     // SAFETY: `value` is alive for the call, and the length is its own.
     let done = unsafe {
         libc::setsockopt(fd, level, name, std::ptr::from_ref(value).cast(), size_of::<T>() as libc::socklen_t)

@@ -4,7 +4,8 @@
 //! it. A queue of a few frames lets the loads for all of them go on at once instead of one by one.
 
 use super::{Table, ask, key};
-use crate::capture::record::Vlans;
+use crate::capture::record::{self, LinkType, Record, Vlans};
+use crate::frame::Timestamp;
 
 /// What matters of an ARP packet.
 #[derive(Debug, Clone, Copy, Default)]
@@ -57,6 +58,28 @@ impl Table {
         op
     }
 
+    /// Takes one Ethernet frame, seen at `time`: what a packet socket receives. [`Table::report`] counts it
+    /// in after [`Table::settle`].
+    #[inline]
+    pub fn observe_ethernet(&mut self, time: Timestamp, frame: &[u8]) {
+        if self.take(time.0, frame) {
+            return;
+        }
+        let data = &frame[..frame.len().min(Record::PREFIX)];
+        let length = frame.len() as u32;
+        let record = Record {
+            time: Some(time),
+            link_type: LinkType::ETHERNET,
+            interface: 0,
+            data,
+            captured: length,
+            original: length,
+        };
+        if let record::Read::Sighting(sighting) = record::read(&record) {
+            self.observe(&sighting);
+        }
+    }
+
     /// Takes an untagged Ethernet frame at once if it holds an ordinary ARP packet; else says no, and
     /// [`Table::observe`] will do.
     #[inline]
@@ -102,8 +125,9 @@ impl Table {
         true
     }
 
-    /// Does what waits. To be called before anything else is looked at.
-    pub(in crate::capture) fn settle(&mut self) {
+    /// Counts in the last frames of [`Table::observe_ethernet`], which wait for company: to be called
+    /// before [`Table::report`].
+    pub fn settle(&mut self) {
         for at in 0..std::mem::take(&mut self.queue.used) {
             let op = self.queue.ops[at];
             let [_, _, mac @ ..] = op.station.to_be_bytes();
