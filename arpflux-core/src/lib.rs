@@ -51,6 +51,9 @@ pub mod lab;
 #[cfg(feature = "kernel")]
 pub mod host;
 
+#[cfg(feature = "kernel")]
+pub mod watch;
+
 pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "kernel")]
 pub use host::Host;

@@ -5,6 +5,7 @@ mod capture;
 mod explain;
 mod probe;
 mod snapshot;
+mod watch;
 
 use arpflux_core::Result;
 
@@ -21,6 +22,8 @@ pub enum Verb {
     Probe(probe::Args),
     /// Read captures and say which addresses have several MACs, and why.
     Capture(capture::Args),
+    /// Keep watch over a policy: say what drifts from it, and with --heal put it right.
+    Watch(watch::Args),
     /// Print what the kernel holds: interfaces, addresses, sysctls, routes, rules, proxy entries.
     Snapshot(snapshot::Args),
 }
@@ -36,6 +39,7 @@ impl Verb {
             Self::Announce(args) => announce::run(&args, output),
             Self::Probe(args) => probe::run(&args, output),
             Self::Capture(args) => capture::run(&args, output),
+            Self::Watch(args) => watch::run(&args, output),
             Self::Snapshot(args) => snapshot::run(&args, output),
         }
     }

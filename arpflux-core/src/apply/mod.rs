@@ -48,6 +48,7 @@ pub use transaction::{Announce, Transaction};
 pub use watcher::Reopen;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::kernel::Kernel;
 
 /// When a change counts as kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -111,4 +112,18 @@ impl Options {
             _ => Ok(()),
         }
     }
+}
+
+/// The right to change the namespace, while it is held; nobody else's transaction is under way or
+/// waits for its confirmation. `None` if somebody has it: no waiting.
+pub(crate) fn try_lock(kernel: &mut dyn Kernel, options: &Options) -> Result<Option<impl Sized + use<>>> {
+    let netns = kernel.identity()?;
+    let folder = store::Folder::state(options.state_dir.as_deref())?.namespace(&netns)?;
+    let lock = match lock::Lock::take(&folder, Duration::ZERO) {
+        Ok(lock) => lock,
+        Err(error) if error.kind() == ErrorKind::Busy => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    // A journal that is there belongs to a transaction that waits, or that a crash cut off.
+    Ok(folder.inode(journal::NAME).is_none().then_some(lock))
 }

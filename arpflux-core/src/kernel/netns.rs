@@ -157,7 +157,8 @@ impl Netns {
         })
     }
 
-    fn is_current(&self) -> Result<bool> {
+    /// Whether the calling thread is in it.
+    pub(crate) fn is_current(&self) -> Result<bool> {
         let stat = |what: &str, result: nix::Result<nix::libc::stat>| {
             result.map_err(|errno| Error::os("look at", what, errno as i32))
         };

@@ -78,6 +78,31 @@ impl LinuxKernel {
         }
     }
 
+    /// The value of one sysctl now, of `all`, `default` or an interface.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Changed`] if the name means another interface by now, [`ErrorKind::Unsupported`] if
+    /// the kernel has no such sysctl, and any failure to read.
+    pub fn sysctl(&self, scope: &SysctlScope, sysctl: Sysctl) -> Result<i32> {
+        let name = || format!("net.ipv4.conf.{scope}.{sysctl}");
+        let failed = |errno| sysctl_error("read sysctl", name(), errno);
+        let tree = self.sysctls.as_ref().map_err(|errno| failed(*errno))?;
+        let folder: &[u8] = match scope {
+            SysctlScope::All => b"all",
+            SysctlScope::Default => b"default",
+            SysctlScope::Interface { name, .. } => name.as_bytes(),
+        };
+        let value = tree.read(Folder::Ipv4Conf, &[folder, sysctl.name().as_bytes()]).map_err(failed)?;
+        if let SysctlScope::Interface { index, name: interface } = scope {
+            self.check(*index, *interface, &name())?;
+        }
+        value.ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, "this kernel has no such sysctl")
+                .during("read sysctl")
+                .on(name())
+        })
+    }
+
     fn set_ipv6_sysctl(&mut self, scope: &SysctlScope, sysctl: Ipv6Sysctl, value: i32) -> Result<()> {
         let name = format!("net.ipv6.conf.{scope}.{sysctl}");
         self.write_sysctl(Folder::Ipv6Conf, scope, sysctl.name(), value, &name)

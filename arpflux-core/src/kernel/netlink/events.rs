@@ -1,5 +1,7 @@
 //! Notices of changes (multicast groups), only to know whether there were any.
 
+use std::os::fd::{AsRawFd as _, BorrowedFd};
+
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 use nix::libc;
@@ -39,6 +41,12 @@ impl Events {
             socket.add_membership(group).map_err(failed)?;
         }
         Ok(Self { socket })
+    }
+
+    /// Readable when there is news.
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: the descriptor belongs to the socket, which outlives the borrow of `self`.
+        unsafe { BorrowedFd::borrow_raw(self.socket.as_raw_fd()) }
     }
 
     /// What has changed since the last call. Does not wait.

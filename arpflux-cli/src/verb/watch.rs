@@ -1,0 +1,121 @@
+//! `arpflux watch`.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use arpflux_core::apply;
+use arpflux_core::watch::{Drift, Options, Outcome, ServiceManager, Watcher};
+use arpflux_core::wire::{catch_interrupt, interrupted};
+use arpflux_core::{Error, ErrorKind, Host, Policy, Result};
+
+use crate::input::Live;
+use crate::output::Style;
+use crate::{Output, exit};
+
+/// Keep watch over a policy: say what drifts from it, and with --heal put it right.
+///
+/// Interfaces that appear later, links that flap (which drops proxy entries without a word), programs
+/// that rewrite sysctls, entries added on the wrong interface: each is told with the time, what it was
+/// noticed by and what was done. The policy file is read again when it changes. Runs until
+/// interrupted; under systemd it says when it is ready and feeds the watchdog.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The policy, TOML or JSON.
+    #[arg(long, value_name = "FILE")]
+    policy: PathBuf,
+    /// Put right what drifts, each time as a transaction that `arpflux rollback` can undo.
+    #[arg(long)]
+    heal: bool,
+    /// Seconds between two looks at everything, for what the kernel sends no news of.
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    look: u32,
+    /// Stop after this many seconds.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    duration: Option<u32>,
+    /// The folder that holds the state of transactions. Default: /run/arpflux.
+    #[arg(long, value_name = "DIR", env = "ARPFLUX_STATE_DIR")]
+    state_dir: Option<PathBuf>,
+    #[command(flatten)]
+    live: Live,
+}
+
+/// How often to look whether the policy file is another one, or the end has come.
+const TURN: Duration = Duration::from_secs(1);
+
+/// Runs the verb.
+///
+/// # Errors
+/// If the policy is not valid at the start, or the namespace cannot be read.
+pub fn run(args: &Args, output: &Output) -> Result<u8> {
+    let policy = Policy::from_path(&args.policy)?;
+    let mut version = version(&args.policy);
+    let options = Options {
+        heal: args.heal,
+        look: Duration::from_secs(args.look.into()),
+        apply: apply::Options { state_dir: args.state_dir.clone(), ..apply::Options::default() },
+    };
+    let host = Host::from(args.live.netns()?);
+    let mut watcher = Watcher::new(&host, policy, options)?;
+    catch_interrupt()?;
+    let manager = ServiceManager::from_environment();
+    let started = Instant::now();
+    let end = args.duration.map(|seconds| Duration::from_secs(seconds.into()));
+    let mut ready = false;
+    let mut fed = started;
+    // Whether the last word about the policy was that it is not kept.
+    let mut bad = false;
+    while !interrupted() && end.is_none_or(|end| started.elapsed() < end) {
+        let left = end.map_or(TURN, |end| end.saturating_sub(started.elapsed()).min(TURN));
+        let turn = manager.interval().map_or(left, |interval| left.min(interval));
+        for drift in watcher.wait(Some(turn))? {
+            bad = !matches!(drift.outcome, Outcome::Healed | Outcome::Possible);
+            tell(output, &drift)?;
+            manager.status(&drift.to_string());
+        }
+        if !ready {
+            ready = true;
+            manager.ready(&format!("watching {}", args.policy.display()));
+        }
+        if manager.interval().is_some_and(|interval| fed.elapsed() >= interval) {
+            manager.alive();
+            fed = Instant::now();
+        }
+        let now = self::version(&args.policy);
+        if now != version {
+            version = now;
+            match Policy::from_path(&args.policy) {
+                Ok(policy) => watcher.set_policy(policy)?,
+                // The policy that was valid stays in force.
+                Err(error) => output.error(&error),
+            }
+        }
+    }
+    manager.stopping();
+    Ok(if bad { exit::BAD } else { exit::GOOD })
+}
+
+fn tell(output: &Output, drift: &Drift) -> Result<()> {
+    if output.json() {
+        return output.answer_line(drift);
+    }
+    let style = match drift.outcome {
+        Outcome::Healed | Outcome::Possible => Style::Good,
+        Outcome::Reported => Style::Caution,
+        _ => Style::Bad,
+    };
+    let at = clock(drift.at_ms);
+    output.text(format!("{} {}\n", output.paint(Style::Faint, at), output.paint(style, drift)))
+}
+
+/// The time of day in UTC, as `12:34:56.789Z`.
+fn clock(at_ms: u64) -> String {
+    let (seconds, ms) = (at_ms / 1000, at_ms % 1000);
+    format!("{:02}:{:02}:{:02}.{ms:03}Z", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60)
+}
+
+/// What tells one state of a file from another.
+fn version(path: &Path) -> Option<(SystemTime, u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.len(), metadata.ino()))
+}

@@ -1,0 +1,112 @@
+//! What was found, and what was done about it.
+
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Serialize, Serializer};
+
+use crate::error::Error;
+use crate::plan::Change;
+
+/// What made the watcher look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The watch began.
+    Start,
+    /// Somebody wrote a sysctl.
+    Sysctl,
+    /// The kernel told of an interface, address, route or rule.
+    Event,
+    /// The list of proxy entries was another one.
+    Proxies,
+    /// The regular look at everything.
+    Poll,
+    /// There is a new policy.
+    Policy,
+    /// The kernel lost events, so everything was looked at.
+    Lost,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Start => "at the start",
+            Self::Sysctl => "a sysctl was written",
+            Self::Event => "the network changed",
+            Self::Proxies => "proxy entries changed",
+            Self::Poll => "found by the regular look",
+            Self::Policy => "there is a new policy",
+            Self::Lost => "events were lost, so everything was looked at",
+        })
+    }
+}
+
+/// What became of a drift.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// Only told.
+    Reported,
+    /// Put right.
+    Healed,
+    /// It could not be put right.
+    Failed {
+        /// Why.
+        #[serde(serialize_with = "as_text")]
+        error: Error,
+    },
+    /// The policy cannot be kept on the host as it is now: an interface is missing, for one.
+    Impossible {
+        /// Why.
+        #[serde(serialize_with = "as_text")]
+        error: Error,
+    },
+    /// The policy can be kept again.
+    Possible,
+}
+
+fn as_text<S: Serializer>(error: &Error, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(error)
+}
+
+/// The host was found to be otherwise than the policy says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Drift {
+    /// When, in milliseconds since 1970 (UTC).
+    pub at_ms: u64,
+    /// What made the watcher look.
+    pub cause: Cause,
+    /// What it takes to put it right: `before` is what was found, `after` what the policy says.
+    pub changes: Vec<Change>,
+    /// What became of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// From the moment the watcher woke up to the end of the repair, in microseconds.
+    pub took_us: u64,
+}
+
+impl Drift {
+    pub(super) fn now_ms() -> u64 {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+impl fmt::Display for Drift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.cause)?;
+        match &self.outcome {
+            Outcome::Possible => return write!(f, "the policy can be kept again"),
+            Outcome::Impossible { error } => return write!(f, "the policy cannot be kept now: {error}"),
+            Outcome::Reported => write!(f, "not as the policy says")?,
+            Outcome::Healed => write!(f, "put right in {} us", self.took_us)?,
+            Outcome::Failed { error } => write!(f, "could not be put right: {error}")?,
+        }
+        for change in &self.changes {
+            write!(f, "\n  {change}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,56 @@
+//! How often to look where the kernel sends no news.
+
+use std::time::Duration;
+
+/// Keeps the cost of a poll below a share of one processor, by waiting longer after dearer polls.
+///
+/// Proxy entries send no events, so they are polled: often while the list is short, seldom while it
+/// is long. The interval follows the measured cost: at once when it rises, slowly when it falls.
+#[derive(Debug, Clone)]
+pub struct Interval {
+    shortest: Duration,
+    longest: Duration,
+    /// One part of this many may be spent.
+    share: u32,
+    cost: Duration,
+}
+
+impl Interval {
+    /// An interval between `shortest` and `longest` that spends at most one part in `share` of the
+    /// time, as long as `longest` allows. `share` is at least 1.
+    #[must_use]
+    pub fn new(shortest: Duration, longest: Duration, share: u32) -> Self {
+        Self { shortest, longest, share: share.max(1), cost: Duration::ZERO }
+    }
+
+    /// Takes note of what a poll has cost, in processor time.
+    pub fn spent(&mut self, cost: Duration) {
+        self.cost = if cost > self.cost { cost } else { (self.cost * 7 + cost) / 8 };
+    }
+
+    /// How long to wait from the beginning of one poll to the next.
+    #[must_use]
+    pub fn current(&self) -> Duration {
+        self.cost.saturating_mul(self.share).clamp(self.shortest, self.longest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dear_polls_are_rare_and_cheap_ones_frequent_again() {
+        let ms = Duration::from_millis;
+        let mut interval = Interval::new(ms(20), ms(1000), 400);
+        assert_eq!(interval.current(), ms(20));
+        interval.spent(Duration::from_micros(250));
+        assert_eq!(interval.current(), ms(100));
+        interval.spent(ms(6));
+        assert_eq!(interval.current(), ms(1000));
+        for _ in 0..60 {
+            interval.spent(Duration::from_micros(14));
+        }
+        assert_eq!(interval.current(), ms(20));
+    }
+}

@@ -1,0 +1,33 @@
+//! Keeps a policy: notices what drifts from it, says so, and puts it right.
+//!
+//! The kernel tells of interfaces, addresses, routes and rules (netlink) and of writes to sysctls
+//! (inotify). It tells nothing of proxy entries and of sysctls set through netlink: those are polled,
+//! as often as the cost allows. A [`Watcher`] is one descriptor that is readable when there is
+//! something to do and one function that does it, so that it fits any event loop:
+//!
+//! ```no_run
+//! use arpflux_core::{Host, Policy, watch::{Options, Watcher}};
+//!
+//! let policy = Policy::from_path("/etc/arpflux/policy.toml".as_ref())?;
+//! let mut watcher = Watcher::new(&Host::current()?, policy, Options::default())?;
+//! loop {
+//!     for drift in watcher.wait(None)? {
+//!         println!("{drift}");
+//!     }
+//! }
+//! # #[allow(unreachable_code)]
+//! # Ok::<(), arpflux_core::Error>(())
+//! ```
+
+mod drift;
+mod interval;
+mod notify;
+mod sysctls;
+mod timer;
+mod watcher;
+
+pub use drift::{Cause, Drift, Outcome};
+pub use interval::Interval;
+pub use notify::ServiceManager;
+pub use sysctls::{Folder, SysctlEvent, SysctlWatch};
+pub use watcher::{Options, Watcher};

@@ -1,0 +1,451 @@
+//! The watcher: where news comes in, and what is done on it.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+
+use super::drift::{Cause, Drift, Outcome};
+use super::interval::Interval;
+use super::sysctls::{Folder, SysctlEvent, SysctlWatch};
+use super::timer::Timer;
+use crate::apply::{self, Transaction};
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
+use crate::kernel::netlink::{Changed, Events};
+use crate::kernel::{Kernel as _, LinuxKernel};
+use crate::plan::{Change, Plan, SysctlScope};
+use crate::policy::Policy;
+use crate::snapshot::{ProxyEntry, Snapshot};
+use crate::sysctl::{Sysctl, SysctlValues};
+use crate::wire::announce;
+
+/// How a policy is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Put right what drifts; otherwise it is only told.
+    pub heal: bool,
+    /// The longest time between two looks at everything, for what no event tells of (sysctls set
+    /// through netlink). Default 5 s; at least 100 ms.
+    pub look: Duration,
+    /// How a repair is run; the confirmation does not apply to it.
+    pub apply: apply::Options,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { heal: false, look: Duration::from_secs(5), apply: apply::Options::default() }
+    }
+}
+
+/// One part in this many of a processor may go into polling proxy entries.
+const PROXY_SHARE: u32 = 300;
+/// Proxy entries are looked at this often at most, and at least (see [`Interval`]).
+const PROXY_POLL: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
+/// How long to wait before trying again what somebody else's transaction was in the way of.
+const RETRY: Duration = Duration::from_millis(200);
+/// Where the network changes all the time, one part in this many may go into looking at everything.
+const LOOK_SHARE: u32 = 20;
+
+/// Watches one namespace for one policy. See the [module](super) text.
+///
+/// It belongs to the namespace of its host, whichever one the calling thread is in.
+#[derive(Debug)]
+pub struct Watcher {
+    kernel: LinuxKernel,
+    host: Host,
+    policy: Policy,
+    options: Options,
+    events: Events,
+    sysctls: SysctlWatch,
+    timer: Timer,
+    epoll: Epoll,
+    /// The last look: what the namespace was like when nothing was to be done.
+    settled: Snapshot,
+    proxies: Vec<ProxyEntry>,
+    proxy_poll: Interval,
+    next_proxies: Instant,
+    look: Interval,
+    next_look: Instant,
+    /// A look is due as soon as the interval allows, for this reason.
+    pending: Option<Cause>,
+    last_look: Instant,
+    /// The next look repeats one for this reason, because somebody else held the lock.
+    retry: Option<Cause>,
+    impossible: Option<Error>,
+    /// What was found and told last, so that it is told once.
+    told: Vec<Change>,
+}
+
+impl Watcher {
+    /// Begins to watch. The first [`Watcher::wait`] or [`Watcher::step`] looks at everything.
+    ///
+    /// # Errors
+    /// If the namespace cannot be entered or read.
+    pub fn new(host: &Host, policy: Policy, options: Options) -> Result<Self> {
+        if options.look < Duration::from_millis(100) {
+            return Err(Error::new(ErrorKind::InvalidInput, format!("{:?} is below 100 ms", options.look))
+                .during("watch")
+                .on("time between two looks"));
+        }
+        let (kernel, events) =
+            host.namespace().run(|| -> Result<_> { Ok((LinuxKernel::open()?, Events::open()?)) })??;
+        let now = Instant::now();
+        let sysctls = SysctlWatch::new()?;
+        let timer = Timer::new()?;
+        let failed = |errno: nix::Error| Error::os("watch", "descriptors", errno as i32);
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
+        for fd in [events.as_fd(), sysctls.as_fd(), timer.as_fd()] {
+            epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, 0)).map_err(failed)?;
+        }
+        timer.arm(Duration::ZERO)?;
+        Ok(Self {
+            kernel,
+            host: host.clone(),
+            policy,
+            look: Interval::new(Duration::ZERO, options.look, LOOK_SHARE),
+            options,
+            events,
+            sysctls,
+            timer,
+            epoll,
+            settled: Snapshot::default(),
+            proxies: Vec::new(),
+            proxy_poll: Interval::new(PROXY_POLL.0, PROXY_POLL.1, PROXY_SHARE),
+            next_proxies: now,
+            next_look: now,
+            pending: Some(Cause::Start),
+            last_look: now,
+            retry: None,
+            impossible: None,
+            told: Vec::new(),
+        })
+    }
+
+    /// Watches for another policy from now on; the next step looks at everything.
+    ///
+    /// # Errors
+    /// If the timer cannot be set.
+    pub fn set_policy(&mut self, policy: Policy) -> Result<()> {
+        self.policy = policy;
+        self.pending = Some(Cause::Policy);
+        self.timer.arm(Duration::ZERO)
+    }
+
+    /// The policy that is watched.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Waits for news up to `timeout` (`None`: without end) and does what is to be done. Comes back
+    /// with what drifted, or empty-handed when the time is over or a signal came.
+    ///
+    /// # Errors
+    /// If the kernel can no longer be asked: the namespace itself, or memory, is gone.
+    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Vec<Drift>> {
+        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        loop {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            // Rounded up, or the last millisecond would be spent turning in circles.
+            let left = left.map_or(PollTimeout::NONE, |left| {
+                PollTimeout::try_from(left + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX)
+            });
+            let mut fds = [PollFd::new(self.epoll.0.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut fds, left) {
+                Ok(0) | Err(nix::Error::EINTR) => return Ok(Vec::new()),
+                Ok(_) => {}
+                Err(errno) => return Err(Error::os("wait for", "events", errno as i32)),
+            }
+            let drifts = self.step()?;
+            if !drifts.is_empty() || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Ok(drifts);
+            }
+        }
+    }
+
+    /// Does what is to be done now, without waiting. To be called when the descriptor is readable.
+    ///
+    /// # Errors
+    /// As [`Watcher::wait`].
+    pub fn step(&mut self) -> Result<Vec<Drift>> {
+        let host = self.host.clone();
+        // Looking up a sysctl from outside of its namespace gives it a second inode, and who writes to it
+        // afterwards uses that one, on which there is no watch (`proc_sys_compare()`).
+        if host.namespace().is_current()? {
+            self.step_inside()
+        } else {
+            host.namespace().run(|| self.step_inside())?
+        }
+    }
+
+    fn step_inside(&mut self) -> Result<Vec<Drift>> {
+        let woken = Instant::now();
+        let mut drifts = Vec::new();
+        self.read_sysctl_events(woken, &mut drifts)?;
+        if self.events.changed() != Changed::Nothing {
+            self.look_soon(Cause::Event);
+        }
+        if woken >= self.next_proxies {
+            self.poll_proxies()?;
+        }
+        if woken >= self.next_look {
+            let cause = self.retry.take().unwrap_or(Cause::Poll);
+            self.look_soon(cause);
+        }
+        if let Some(cause) = self.pending
+            && (cause != Cause::Event || woken >= self.last_look + self.look.current())
+        {
+            self.pending = None;
+            self.look_at_everything(cause, woken, &mut drifts)?;
+        }
+        self.arm()?;
+        Ok(drifts)
+    }
+
+    fn look_soon(&mut self, cause: Cause) {
+        // The first reason is told; one that may not wait takes its place.
+        match self.pending {
+            Some(Cause::Event) | None => self.pending = Some(cause),
+            Some(_) => {}
+        }
+    }
+
+    /// Sets the timer for the next thing that no event announces.
+    fn arm(&self) -> Result<()> {
+        let mut next = self.next_proxies.min(self.next_look);
+        if self.pending.is_some() {
+            next = next.min(self.last_look + self.look.current());
+        }
+        self.timer.arm(next.saturating_duration_since(Instant::now()))
+    }
+
+    /// A sysctl that was written is put right at once if the policy named its value: without looking
+    /// at anything else. Everything else about it waits for a look.
+    fn read_sysctl_events(&mut self, woken: Instant, drifts: &mut Vec<Drift>) -> Result<()> {
+        let mut wrong = Vec::new();
+        for event in self.sysctls.read()? {
+            match event {
+                SysctlEvent::Lost => self.look_soon(Cause::Lost),
+                SysctlEvent::Written(folder, sysctl) => match self.deviation(folder, sysctl) {
+                    Ok(Some(change)) => wrong.push(change),
+                    Ok(None) => {}
+                    // The interface has just gone, or become another: a look finds out.
+                    Err(_) => self.look_soon(Cause::Sysctl),
+                },
+            }
+        }
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        let managed = self.managed(&wrong);
+        if managed.len() < wrong.len() {
+            self.look_soon(Cause::Sysctl);
+        }
+        if managed.is_empty() {
+            return Ok(());
+        }
+        if !self.options.heal {
+            self.report(Cause::Sysctl, managed, woken, drifts);
+            return Ok(());
+        }
+        // A single value is set in one step: there is nothing a crash could leave half done. The lock
+        // keeps this from the middle of somebody's transaction.
+        let outcome = match apply::try_lock(&mut self.kernel, &self.options.apply)? {
+            Some(_lock) => match self.kernel.make(&managed) {
+                Ok(()) => Outcome::Healed,
+                Err(failed) => Outcome::Failed { error: failed.error },
+            },
+            None => {
+                self.look_soon(Cause::Sysctl);
+                return Ok(());
+            }
+        };
+        drifts.push(Drift {
+            at_ms: Drift::now_ms(),
+            cause: Cause::Sysctl,
+            changes: managed,
+            outcome,
+            took_us: us(woken),
+        });
+        Ok(())
+    }
+
+    /// The change that gives a sysctl the value it had when all was well; `None` if it has it.
+    fn deviation(&self, folder: Folder, sysctl: Sysctl) -> Result<Option<Change>> {
+        let (scope, known) = match folder {
+            Folder::All => (SysctlScope::All, self.settled.all.get(sysctl)),
+            Folder::Default => (SysctlScope::Default, self.settled.default.get(sysctl)),
+            Folder::Interface { index, name } => {
+                let interface = self.settled.interface(index).filter(|known| known.name == name);
+                let interface = interface
+                    .ok_or_else(|| Error::new(ErrorKind::Changed, "it is new").on(name.to_string()))?;
+                (SysctlScope::Interface { index, name }, interface.sysctls.get(sysctl))
+            }
+        };
+        let now = self.kernel.sysctl(&scope, sysctl)?;
+        Ok(match (known, now) {
+            (Some(after), before) if before != after => Some(Change::Sysctl { scope, sysctl, before, after }),
+            _ => None,
+        })
+    }
+
+    /// Those of `changes` that the policy itself would make: the others are nobody's business here.
+    fn managed(&self, changes: &[Change]) -> Vec<Change> {
+        let mut found = self.settled.clone();
+        for change in changes {
+            // `settled` with the foreign values in it is what a snapshot would show now.
+            found.change(&change.inverse());
+        }
+        let plan = self.policy.plan(&found).map(|plan| plan.changes).unwrap_or_default();
+        changes.iter().filter(|change| plan.contains(change)).cloned().collect()
+    }
+
+    fn poll_proxies(&mut self) -> Result<()> {
+        let begun = cpu_time();
+        let proxies = self.kernel.proxies()?;
+        if proxies != self.proxies {
+            self.proxies = proxies;
+            self.look_soon(Cause::Proxies);
+        }
+        self.proxy_poll.spent(cpu_time().saturating_sub(begun));
+        self.next_proxies = Instant::now() + self.proxy_poll.current();
+        Ok(())
+    }
+
+    fn look_at_everything(&mut self, cause: Cause, woken: Instant, drifts: &mut Vec<Drift>) -> Result<()> {
+        let begun = cpu_time();
+        let result = self.look(cause, woken, drifts);
+        self.look.spent(cpu_time().saturating_sub(begun));
+        self.last_look = Instant::now();
+        let pause = if self.retry.is_some() { RETRY.min(self.options.look) } else { self.options.look };
+        self.next_look = self.last_look + pause;
+        match result {
+            // Too much is changing right now: the next event or look comes soon.
+            Err(error) if error.kind().is_transient() => {
+                self.look_soon(Cause::Event);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    fn look(&mut self, cause: Cause, woken: Instant, drifts: &mut Vec<Drift>) -> Result<()> {
+        // Events about what is read now would only make it look again for nothing.
+        self.sysctls.read()?;
+        self.events.changed();
+        let snapshot = self.kernel.snapshot()?;
+        let plan = match self.policy.plan(&snapshot) {
+            Ok(plan) => {
+                if self.impossible.take().is_some() {
+                    drifts.push(Drift {
+                        at_ms: Drift::now_ms(),
+                        cause,
+                        changes: Vec::new(),
+                        outcome: Outcome::Possible,
+                        took_us: us(woken),
+                    });
+                }
+                plan
+            }
+            Err(error) => {
+                if self.impossible.as_ref() != Some(&error) {
+                    self.impossible = Some(error.clone());
+                    drifts.push(Drift {
+                        at_ms: Drift::now_ms(),
+                        cause,
+                        changes: Vec::new(),
+                        outcome: Outcome::Impossible { error },
+                        took_us: us(woken),
+                    });
+                }
+                return self.settle(snapshot);
+            }
+        };
+        if plan.is_empty() {
+            self.told.clear();
+            return self.settle(snapshot);
+        }
+        if !self.options.heal {
+            self.report(cause, plan.changes, woken, drifts);
+            return self.settle(snapshot);
+        }
+        let changes = plan.changes.clone();
+        let outcome = match self.heal(&plan) {
+            Ok(()) => Outcome::Healed,
+            // Somebody was faster, or is at it (or waits for a confirmation): look again a little later.
+            Err(error) if matches!(error.kind(), ErrorKind::Changed | ErrorKind::Busy) => {
+                self.retry = Some(cause);
+                return self.settle(snapshot);
+            }
+            Err(error) => Outcome::Failed { error },
+        };
+        let failed = matches!(outcome, Outcome::Failed { .. });
+        if !(failed && self.told == changes) {
+            self.told = if failed { changes.clone() } else { Vec::new() };
+            drifts.push(Drift { at_ms: Drift::now_ms(), cause, changes, outcome, took_us: us(woken) });
+        }
+        // What was healed is the new state of rest; the repair's own events are of no interest.
+        let snapshot = self.kernel.snapshot()?;
+        self.sysctls.read()?;
+        self.events.changed();
+        self.settle(snapshot)
+    }
+
+    fn heal(&mut self, plan: &Plan) -> Result<()> {
+        let options = apply::Options { confirm: apply::Confirm::Now, ..self.options.apply.clone() };
+        // One round: a second would keep the watch from its work for more than a second.
+        let once = announce::Options { rounds: 1, ..announce::Options::default() };
+        let mut announce = announce::announcer(self.host.namespace(), &once);
+        Transaction::new(&mut self.kernel, &options).announce(&mut announce).apply(plan).map(drop)
+    }
+
+    /// Tells what drifted, once as long as it stays the same.
+    fn report(&mut self, cause: Cause, changes: Vec<Change>, woken: Instant, drifts: &mut Vec<Drift>) {
+        if changes.is_empty() || self.told == changes {
+            return;
+        }
+        self.told.clone_from(&changes);
+        drifts.push(Drift {
+            at_ms: Drift::now_ms(),
+            cause,
+            changes,
+            outcome: Outcome::Reported,
+            took_us: us(woken),
+        });
+    }
+
+    /// Remembers the state of rest and watches the sysctls of its interfaces.
+    fn settle(&mut self, snapshot: Snapshot) -> Result<()> {
+        let of_interfaces = snapshot
+            .interfaces
+            .iter()
+            .filter(|interface| interface.sysctls != SysctlValues::default())
+            .map(|interface| Folder::Interface { index: interface.index, name: interface.name });
+        let folders: Vec<Folder> = of_interfaces.chain([Folder::All, Folder::Default]).collect();
+        if self.sysctls.is_stale(&folders) {
+            self.sysctls.follow(&folders)?;
+        }
+        self.proxies.clone_from(&snapshot.proxies);
+        self.settled = snapshot;
+        Ok(())
+    }
+}
+
+impl AsFd for Watcher {
+    /// Readable when [`Watcher::step`] has something to do.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.0.as_fd()
+    }
+}
+
+fn us(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Processor time that this thread has used.
+fn cpu_time() -> Duration {
+    nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID)
+        .map_or(Duration::ZERO, Duration::from)
+}

@@ -1,0 +1,224 @@
+//! The watch on the running kernel: what drifts is noticed, told and put right, and how soon.
+#![allow(missing_docs, reason = "a test")]
+
+use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use arpflux_core::lab::{self, Lab};
+use arpflux_core::sysctl::Sysctl;
+use arpflux_core::watch::{Cause, Drift, Options, Outcome, Watcher};
+use arpflux_core::{Host, Policy, apply};
+
+const POLICY: &str = r#"
+version = 1
+[host]
+interfaces = ["eth0", "eth3", "eth4"]
+strategy = "strict"
+announce = false
+[[proxy]]
+owner = "101"
+addresses = ["192.168.18.101"]
+interface = "eth3"
+"#;
+
+/// A node as on the page, and what is needed to watch it.
+struct Node {
+    hn: lab::Host,
+    host: Host,
+    state: PathBuf,
+    _lab: Lab,
+}
+
+impl Node {
+    fn new(name: &str) -> Self {
+        let lab = Lab::new().unwrap();
+        let lan = lab.switch("lan").unwrap();
+        let hn = lab.host("hn").unwrap();
+        for (interface, mac, address) in [
+            ("eth0", "00:0c:29:b3:a2:54", "192.168.18.10/24"),
+            ("eth3", "00:0c:29:b3:a2:68", "192.168.18.11/24"),
+            ("eth4", "00:0c:29:b3:a2:5e", "192.168.18.12/24"),
+        ] {
+            hn.plug(&lan, interface, mac.parse().unwrap()).unwrap();
+            hn.address(interface, address).unwrap();
+        }
+        let host = Host::at(format!("/proc/self/fd/{}", hn.netns().as_fd().as_raw_fd()).as_ref()).unwrap();
+        let state = std::env::temp_dir().join(format!("arpflux-watch-{}-{name}", std::process::id()));
+        std::fs::create_dir(&state).unwrap();
+        Self { hn, host, state, _lab: lab }
+    }
+
+    fn watcher(&self, heal: bool) -> Watcher {
+        let policy = Policy::from_toml(POLICY, "policy.toml").unwrap();
+        let apply = apply::Options::default().state_dir(&self.state);
+        let options = Options { heal, look: Duration::from_millis(500), apply };
+        Watcher::new(&self.host, policy, options).unwrap()
+    }
+
+    /// A watcher that has seen everything as the policy says.
+    fn at_rest(&self) -> Watcher {
+        let mut watcher = self.watcher(true);
+        let first = next(&mut watcher);
+        assert_eq!((first.cause, &first.outcome), (Cause::Start, &Outcome::Healed), "{first:?}");
+        assert_eq!(watcher.wait(Some(Duration::from_millis(700))).unwrap(), [], "nothing is left to do");
+        watcher
+    }
+
+    fn proxies(&self) -> Vec<(String, String)> {
+        let snapshot = self.host.snapshot().unwrap();
+        let mut proxies: Vec<_> = snapshot
+            .proxies
+            .iter()
+            .map(|proxy| {
+                (proxy.address.to_string(), proxy.interface.map_or("all".into(), |i| snapshot.name_of(i)))
+            })
+            .collect();
+        proxies.sort();
+        proxies
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.state);
+    }
+}
+
+fn next(watcher: &mut Watcher) -> Drift {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let mut drifts = watcher.wait(Some(Duration::from_secs(1))).unwrap();
+        assert!(drifts.len() <= 1, "one at a time here: {drifts:#?}");
+        if let Some(drift) = drifts.pop() {
+            return drift;
+        }
+        assert!(Instant::now() < deadline, "nothing was noticed");
+    }
+}
+
+fn wanted() -> Vec<(String, String)> {
+    vec![("192.168.18.101".into(), "eth3".into())]
+}
+
+#[test]
+fn a_sysctl_that_somebody_writes_is_put_right_within_a_millisecond() {
+    let node = Node::new("sysctl");
+    let mut watcher = node.at_rest();
+    let mut took = Vec::new();
+    for round in 0..41 {
+        let interface = ["eth0", "eth3", "eth4"][round % 3];
+        let key = format!("net.ipv4.conf.{interface}.arp_ignore");
+        let written = Instant::now();
+        node.hn.sysctl(&key, 0).unwrap();
+        let drift = next(&mut watcher);
+        took.push(written.elapsed());
+        assert_eq!((drift.cause, &drift.outcome), (Cause::Sysctl, &Outcome::Healed), "{drift:?}");
+        assert_eq!(drift.changes.len(), 1, "{drift:?}");
+        assert_eq!(node.hn.read_sysctl(&key).unwrap(), "1");
+    }
+    took.sort();
+    // From before the write (which starts a thread of its own in the namespace) to after the repair.
+    println!("median {:?}, longest {:?}", took[20], took[40]);
+    assert!(took[20] < Duration::from_millis(10), "{took:?}");
+    // Not named by the policy: left alone.
+    node.hn.sysctl("net.ipv4.conf.eth0.arp_notify", 1).unwrap();
+    assert_eq!(watcher.wait(Some(Duration::from_millis(700))).unwrap(), []);
+    assert_eq!(node.hn.read_sysctl("net.ipv4.conf.eth0.arp_notify").unwrap(), "1");
+}
+
+#[test]
+fn a_proxy_entry_on_the_wrong_interface_goes_and_one_that_was_lost_comes_back() {
+    let node = Node::new("proxy");
+    let mut watcher = node.at_rest();
+    assert_eq!(node.proxies(), wanted());
+
+    let added = Instant::now();
+    node.hn.proxy("eth0", "192.168.18.101".parse().unwrap()).unwrap();
+    let drift = next(&mut watcher);
+    let after = added.elapsed();
+    assert_eq!((drift.cause, &drift.outcome), (Cause::Proxies, &Outcome::Healed), "{drift:?}");
+    assert_eq!(node.proxies(), wanted());
+    println!("removed after {after:?}");
+    assert!(after < Duration::from_millis(500), "{after:?}");
+
+    // The policy does not name this address.
+    node.hn.proxy("eth0", "192.168.18.77".parse().unwrap()).unwrap();
+    assert_eq!(watcher.wait(Some(Duration::from_millis(700))).unwrap(), []);
+    node.hn.delete_proxy("eth0", "192.168.18.77".parse().unwrap()).unwrap();
+
+    // Set down, the interface loses its entries and routes; up again, it gets them back.
+    node.hn.down("eth3").unwrap();
+    node.hn.up("eth3").unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while node.proxies() != wanted() || !plan_is_empty(&node) {
+        watcher.wait(Some(Duration::from_millis(100))).unwrap();
+        assert!(Instant::now() < deadline, "{:?}", node.proxies());
+    }
+}
+
+fn plan_is_empty(node: &Node) -> bool {
+    let policy = Policy::from_toml(POLICY, "policy.toml").unwrap();
+    policy.plan(&node.host.snapshot().unwrap()).is_ok_and(|plan| plan.is_empty())
+}
+
+#[test]
+fn an_interface_that_goes_is_told_once_and_one_that_comes_is_set_up() {
+    let node = Node::new("interface");
+    let mut watcher = node.at_rest();
+    node.hn.rename("eth4", "eth9").unwrap();
+    let drift = next(&mut watcher);
+    assert!(
+        matches!(&drift.outcome, Outcome::Impossible { error } if error.to_string().contains("eth4")),
+        "{drift:?}"
+    );
+    assert_eq!(watcher.wait(Some(Duration::from_millis(1200))).unwrap(), [], "once is enough");
+    node.hn.rename("eth9", "eth4").unwrap();
+    node.hn.up("eth4").unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let mut possible = false;
+    while !possible || !plan_is_empty(&node) {
+        let drifts = watcher.wait(Some(Duration::from_millis(100))).unwrap();
+        possible |= drifts.iter().any(|drift| drift.outcome == Outcome::Possible);
+        assert!(Instant::now() < deadline);
+    }
+}
+
+#[test]
+fn without_heal_it_only_tells_and_tells_once() {
+    let node = Node::new("tell");
+    let mut watcher = node.watcher(false);
+    let first = next(&mut watcher);
+    assert_eq!(first.outcome, Outcome::Reported);
+    assert!(first.changes.len() > 5, "{first:?}");
+    assert_eq!(watcher.wait(Some(Duration::from_millis(1200))).unwrap(), []);
+    let snapshot = node.host.snapshot().unwrap();
+    assert!(snapshot.interfaces.iter().all(|i| i.sysctls.get(Sysctl::ArpIgnore) == Some(0)));
+    assert!(snapshot.proxies.is_empty());
+}
+
+#[test]
+fn somebody_elses_transaction_is_waited_for() {
+    let node = Node::new("lock");
+    let mut watcher = node.at_rest();
+    // A transaction that waits for its confirmation owns the namespace.
+    let policy = Policy::from_toml(&POLICY.replace("eth3\"\n", "eth4\"\n"), "other.toml").unwrap();
+    let options = apply::Options {
+        confirm: apply::Confirm::Within(Duration::from_secs(60)),
+        ..apply::Options::default()
+    }
+    .state_dir(&node.state);
+    let plan = policy.plan(&node.host.snapshot().unwrap()).unwrap();
+    assert!(!plan.is_empty());
+    let receipt = node.host.apply(&plan, options.clone()).unwrap().leave();
+    for _ in 0..4 {
+        assert_eq!(watcher.wait(Some(Duration::from_millis(300))).unwrap(), []);
+    }
+    assert_eq!(node.proxies(), [("192.168.18.101".to_owned(), "eth4".to_owned())]);
+    node.host.rollback(receipt.id, false, &options).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while node.proxies() != wanted() {
+        watcher.wait(Some(Duration::from_millis(100))).unwrap();
+        assert!(Instant::now() < deadline);
+    }
+}
