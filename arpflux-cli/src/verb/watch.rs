@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use arpflux_core::apply;
 use arpflux_core::watch::{Drift, Options, Outcome, ServiceManager, Watcher};
 use arpflux_core::wire::{catch_interrupt, interrupted};
-use arpflux_core::{Error, ErrorKind, Host, Policy, Result};
+use arpflux_core::{Host, Policy, Result};
 
 use crate::input::Live;
 use crate::output::Style;
@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     duration: Option<u32>,
     /// The folder that holds the state of transactions. Default: /run/arpflux.
-    #[arg(long, value_name = "DIR", env = "ARPFLUX_STATE_DIR")]
+    #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
     #[command(flatten)]
     live: Live,
