@@ -54,6 +54,9 @@ pub mod host;
 #[cfg(feature = "kernel")]
 pub mod watch;
 
+#[cfg(feature = "lab")]
+pub mod demo;
+
 pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "kernel")]
 pub use host::Host;

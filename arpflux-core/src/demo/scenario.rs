@@ -1,0 +1,104 @@
+//! The page's hardware node, client and containers.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::error::Result;
+use crate::lab::{Host, Lab, Venet};
+
+/// An interface of the node.
+pub(super) struct Nic {
+    pub name: &'static str,
+    pub mac: &'static str,
+    pub address: Ipv4Addr,
+}
+
+pub(super) const NICS: [Nic; 3] = [
+    Nic { name: "eth0", mac: "00:0c:29:b3:a2:54", address: Ipv4Addr::new(192, 168, 18, 10) },
+    Nic { name: "eth3", mac: "00:0c:29:b3:a2:68", address: Ipv4Addr::new(192, 168, 18, 11) },
+    Nic { name: "eth4", mac: "00:0c:29:b3:a2:5e", address: Ipv4Addr::new(192, 168, 18, 12) },
+];
+
+pub(super) const CLIENT_MAC: &str = "00:0c:29:d2:c7:aa";
+pub(super) const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 168, 18, 129);
+
+/// A container, and the interface that shall answer for it.
+pub(super) struct Container {
+    pub id: &'static str,
+    pub address: Ipv4Addr,
+    pub wanted: &'static str,
+}
+
+pub(super) const CONTAINERS: [Container; 2] = [
+    Container { id: "101", address: Ipv4Addr::new(192, 168, 18, 101), wanted: "eth3" },
+    Container { id: "102", address: Ipv4Addr::new(192, 168, 18, 102), wanted: "eth4" },
+];
+
+/// The policy that the demo applies.
+pub const POLICY: &str = r#"version = 1
+
+[host]
+interfaces = ["eth0", "eth3", "eth4"]
+
+[[proxy]]
+owner = "101"
+addresses = ["192.168.18.101"]
+interface = "eth3"
+
+[[proxy]]
+owner = "102"
+addresses = ["192.168.18.102"]
+interface = "eth4"
+"#;
+
+/// All addresses: whose, which, and which interface of the node shall answer.
+pub(super) fn addresses() -> impl Iterator<Item = (String, Ipv4Addr, &'static str)> {
+    let own = NICS.iter().map(|nic| (format!("HN {}", nic.name), nic.address, nic.name));
+    let theirs = CONTAINERS.iter().map(|ct| (format!("container {}", ct.id), ct.address, ct.wanted));
+    own.chain(theirs)
+}
+
+/// The scenario, running.
+pub(super) struct Scenario {
+    pub hn: Host,
+    pub client: Host,
+    pub containers: Vec<Host>,
+    venet: Venet,
+    _lab: Lab,
+}
+
+impl Scenario {
+    /// The node and the client; containers come with [`Scenario::start_containers`].
+    pub fn new() -> Result<Self> {
+        let lab = Lab::new()?;
+        let lan = lab.switch("lan")?;
+        let client = lab.host("client")?;
+        client.plug(&lan, "eth0", CLIENT_MAC.parse()?)?;
+        client.address("eth0", &format!("{CLIENT}/24"))?;
+        let hn = lab.host("HN")?;
+        for nic in &NICS {
+            hn.plug(&lan, nic.name, nic.mac.parse()?)?;
+            hn.address(nic.name, &format!("{}/24", nic.address))?;
+        }
+        hn.sysctl("net.ipv4.ip_forward", 1)?;
+        let venet = lab.venet(&hn, "venet0")?;
+        Ok(Self { hn, client, containers: Vec::new(), venet, _lab: lab })
+    }
+
+    /// Starts the containers and does what vzctl's `vzarp` does: a proxy entry for each address on
+    /// every interface.
+    pub fn start_containers(&mut self) -> Result<()> {
+        for container in &CONTAINERS {
+            self.containers.push(self.venet.container(container.id, container.address)?);
+            for nic in &NICS {
+                self.hn.proxy(nic.name, IpAddr::V4(container.address))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the client ask anew for everything.
+    pub fn clear_caches(&self) -> Result<()> {
+        self.client.forget_neighbours()?;
+        self.hn.forget_neighbours()
+    }
+}
