@@ -2,6 +2,7 @@
 
 mod announce;
 mod capture;
+mod demo;
 mod explain;
 mod probe;
 mod snapshot;
@@ -18,6 +19,8 @@ pub enum Verb {
     Explain(explain::Args),
     /// Tell everybody on the wire that addresses are at one interface (gratuitous ARP).
     Announce(announce::Args),
+    /// See the problem and the cure, with real frames in throw-away namespaces.
+    Demo(demo::Args),
     /// Ask who has addresses, and count the MACs that answer.
     Probe(probe::Args),
     /// Read captures and say which addresses have several MACs, and why.
@@ -37,6 +40,7 @@ impl Verb {
         match self {
             Self::Explain(args) => explain::run(&args, output),
             Self::Announce(args) => announce::run(&args, output),
+            Self::Demo(args) => demo::run(&args, output),
             Self::Probe(args) => probe::run(&args, output),
             Self::Capture(args) => capture::run(&args, output),
             Self::Watch(args) => watch::run(&args, output),

@@ -61,7 +61,11 @@ impl<'a> Demo<'a> {
         let plan = self.plan(&snapshot)?;
         let receipt = host.apply(&plan, self.options.clone())?.leave();
         self.check(
-            format!("applied as one transaction, {} of {} changes re-read from the kernel", receipt.verified, receipt.changes.len()),
+            format!(
+                "applied as one transaction, {} of {} changes re-read from the kernel",
+                receipt.verified,
+                receipt.changes.len()
+            ),
             receipt.verified == receipt.changes.len() && !receipt.changes.is_empty(),
             || format!("{:?}", receipt.notes),
         );
@@ -319,10 +323,8 @@ impl<'a> Demo<'a> {
             .chain(scenario.containers.iter().map(|container| (container, CLIENT)))
             .collect();
         std::thread::scope(|scope| {
-            let running: Vec<_> = pairs
-                .into_iter()
-                .map(|(from, to)| scope.spawn(move || from.ping(None, to, PINGS)))
-                .collect();
+            let running: Vec<_> =
+                pairs.into_iter().map(|(from, to)| scope.spawn(move || from.ping(None, to, PINGS))).collect();
             running
                 .into_iter()
                 .map(|thread| match thread.join() {
@@ -353,7 +355,8 @@ impl<'a> Demo<'a> {
             || difference(&essence(snapshot), &essence(&now)),
         );
         let targets: Vec<_> = before.keys().copied().collect();
-        let again: Vec<_> = ask(&self.scenario, &targets, LATE)?.iter().map(|one| one.replies.len()).collect();
+        let again: Vec<_> =
+            ask(&self.scenario, &targets, LATE)?.iter().map(|one| one.replies.len()).collect();
         self.check("and on the wire every address floats again", again.iter().all(|macs| *macs == 3), || {
             format!("MACs for each address: {again:?}")
         });
@@ -397,9 +400,8 @@ fn essence(snapshot: &Snapshot) -> Snapshot {
 fn difference(before: &Snapshot, now: &Snapshot) -> String {
     let lines = |snapshot: &Snapshot| format!("{snapshot:#?}");
     let (before, now) = (lines(before), lines(now));
-    before
-        .lines()
-        .zip(now.lines())
-        .find(|(before, now)| before != now)
-        .map_or_else(|| "one has more entries".into(), |(before, now)| format!("{} became {}", before.trim(), now.trim()))
+    before.lines().zip(now.lines()).find(|(before, now)| before != now).map_or_else(
+        || "one has more entries".into(),
+        |(before, now)| format!("{} became {}", before.trim(), now.trim()),
+    )
 }

@@ -88,7 +88,8 @@ pub(super) fn round_trip(frames: &[Recorded]) -> Option<(Mac, Mac)> {
     let find = |reply: bool| {
         frames.iter().find_map(|frame| {
             let ethernet = Ethernet::parse(&frame.frame).ok()?;
-            let echo = Ipv4::parse(ethernet.payload).ok().filter(|_| ethernet.ether_type == EtherType::IPV4)?;
+            let echo =
+                Ipv4::parse(ethernet.payload).ok().filter(|_| ethernet.ether_type == EtherType::IPV4)?;
             let echo = echo.echo().filter(|echo| echo.reply == reply)?;
             Some(if echo.reply { ethernet.source } else { ethernet.destination })
         })

@@ -16,10 +16,9 @@ use super::probe::Transmit;
 use super::{Filter, PacketSocket, Port};
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::{Ipv4Arp, Ndp};
-use crate::kernel::Netns;
 use crate::plan::Announcement;
 use crate::snapshot::Snapshot;
-use crate::types::{IpNet, Mac};
+use crate::types::{IfIndex, IpNet, Mac};
 
 /// How to announce.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,33 +155,33 @@ pub fn announce(items: &[(Port, Vec<IpAddr>)], options: &Options) -> Result<usiz
     }
 }
 
-/// What [`crate::apply::Transaction::announce`] takes: sends a plan's announcements in `netns`.
+/// Sends a plan's announcements from the calling thread's namespace, as
+/// [`crate::apply::Transaction::announce`] wants it done. Gives the number of frames sent.
 ///
-/// An interface that is no longer the one of the snapshot (another MAC) is not announced from.
-pub fn announcer<'a>(
-    netns: &'a Netns,
-    options: &'a Options,
-) -> impl FnMut(&Snapshot, &[Announcement]) -> Result<usize> + 'a {
-    move |snapshot, announcements| {
-        let mut wanted: Vec<(_, Vec<IpAddr>)> = Vec::new();
-        for announcement in announcements {
-            match wanted.iter_mut().find(|(interface, _)| *interface == announcement.interface) {
-                Some((_, addresses)) => addresses.push(announcement.address),
-                None => wanted.push((announcement.interface, vec![announcement.address])),
-            }
+/// # Errors
+/// [`ErrorKind::Changed`] if an interface is no longer the one of the snapshot (another MAC), and as
+/// [`announce`].
+pub fn announce_planned(
+    snapshot: &Snapshot,
+    announcements: &[Announcement],
+    options: &Options,
+) -> Result<usize> {
+    let mut wanted: Vec<(IfIndex, Vec<IpAddr>)> = Vec::new();
+    for announcement in announcements {
+        match wanted.iter_mut().find(|(interface, _)| *interface == announcement.interface) {
+            Some((_, addresses)) => addresses.push(announcement.address),
+            None => wanted.push((announcement.interface, vec![announcement.address])),
         }
-        netns.run(|| {
-            let mut items = Vec::new();
-            for (interface, addresses) in wanted {
-                let port = Port::numbered(interface)?;
-                if snapshot.interface(interface).is_some_and(|known| known.mac != port.mac) {
-                    return Err(Error::new(ErrorKind::Changed, "its MAC is another one now")
-                        .during("announce")
-                        .on(port.name.to_string()));
-                }
-                items.push((port, addresses));
-            }
-            announce(&items, options)
-        })?
     }
+    let mut items = Vec::new();
+    for (interface, addresses) in wanted {
+        let port = Port::numbered(interface)?;
+        if snapshot.interface(interface).is_some_and(|known| known.mac != port.mac) {
+            return Err(Error::new(ErrorKind::Changed, "its MAC is another one now")
+                .during("announce")
+                .on(port.name.to_string()));
+        }
+        items.push((port, addresses));
+    }
+    announce(&items, options)
 }
