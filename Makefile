@@ -13,7 +13,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## the main job: flux as captured frames, the cure, the proof (root or not)
-	@$(CARGO) run --quiet --release -p arpflux-cli -- demo
+	@$(CARGO) run --quiet --release -p arpflux-cli -- demo --out target/demo
 
 test: ## install what the tests need, run all of them (Rust, C, Python), print the counts
 	@tests/support/run-all

@@ -10,6 +10,7 @@ use crate::host::Host;
 use crate::kernel::{Kernel, LinuxKernel};
 use crate::plan::{Announcement, Plan};
 use crate::snapshot::Snapshot;
+use crate::wire::announce::{self, announce_planned};
 
 /// The receipt of a change that was made, and the means to keep it.
 ///
@@ -171,6 +172,6 @@ impl Host {
     }
 }
 
-fn announce(_snapshot: &Snapshot, _announcements: &[Announcement]) -> Result<usize> {
-    Err(crate::Error::new(crate::ErrorKind::Unsupported, "sending announcements is not built in yet"))
+fn announce(snapshot: &Snapshot, announcements: &[Announcement]) -> Result<usize> {
+    announce_planned(snapshot, announcements, &announce::Options::default())
 }

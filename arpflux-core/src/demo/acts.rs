@@ -261,8 +261,8 @@ impl<'a> Demo<'a> {
         }
         self.command("HN# arpflux apply --policy policy.toml");
         let plan = Policy::from_toml(POLICY, "policy.toml")?.plan(snapshot)?;
-        for decision in &plan.decisions {
-            self.text(decision.clone());
+        for line in plan.to_string().lines() {
+            self.text(line);
         }
         self.check("the plan has something to do", !plan.is_empty(), || "it is empty".into());
         Ok(plan)

@@ -34,7 +34,7 @@ fn nics(macs: impl Iterator<Item = Mac>) -> Vec<String> {
 /// Asks for addresses from the client, as `arpflux probe` does. `wait` has to be beyond 0.8 s where
 /// addresses are proxied.
 pub(super) fn ask(scenario: &Scenario, targets: &[Ipv4Addr], wait: Duration) -> Result<Vec<Probed>> {
-    let options = probe::Options { tries: 1, wait, ..probe::Options::default() };
+    let options = probe::Options { tries: 1, wait, tell_proxies: false, ..probe::Options::default() };
     scenario.client.run(|| {
         let port = Port::named(&"eth0".parse()?)?;
         probe::run(&port, targets, options, |_| ControlFlow::Continue(()))
@@ -52,9 +52,15 @@ pub(super) fn observe(scenario: &Scenario, targets: &[Ipv4Addr], wait: Duration)
         .collect();
     let places: Vec<_> = NICS.iter().map(|nic| (&scenario.hn, nic.name)).collect();
     let recorder = Recorder::start(&places, Filter::EtherType(EtherType::IPV4.0))?;
-    for target in targets {
-        scenario.client.ping(None, *target, 2)?;
-    }
+    // At once, as each first one waits for its neighbour.
+    std::thread::scope(|scope| {
+        let running: Vec<_> =
+            targets.iter().map(|target| scope.spawn(|| scenario.client.ping(None, *target, 2))).collect();
+        running.into_iter().try_for_each(|thread| match thread.join() {
+            Ok(pings) => pings.map(|_| ()),
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    })?;
     for frame in recorder.stop()?.iter().filter(|frame| frame.direction == Direction::Out) {
         let source = Ethernet::parse(&frame.frame).ok().and_then(|frame| Ipv4::parse(frame.payload).ok());
         if let Some(seen) = source.and_then(|packet| observed.get_mut(&packet.source)) {

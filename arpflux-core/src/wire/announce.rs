@@ -16,6 +16,7 @@ use super::probe::Transmit;
 use super::{Filter, PacketSocket, Port};
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::{Ipv4Arp, Ndp};
+use crate::kernel::Netns;
 use crate::plan::Announcement;
 use crate::snapshot::Snapshot;
 use crate::types::{IfIndex, IpNet, Mac};
@@ -184,4 +185,13 @@ pub fn announce_planned(
         items.push((port, addresses));
     }
     announce(&items, options)
+}
+
+/// [`announce_planned`] in another namespace, in the form that
+/// [`crate::apply::Transaction::announce`] takes.
+pub fn announcer<'a>(
+    netns: &'a Netns,
+    options: &'a Options,
+) -> impl FnMut(&Snapshot, &[Announcement]) -> Result<usize> + 'a {
+    move |snapshot, announcements| netns.run(|| announce_planned(snapshot, announcements, options))?
 }
