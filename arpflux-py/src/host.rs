@@ -9,8 +9,11 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
+use crate::apply::{self, Receipt};
 use crate::error::Result;
+use crate::plan::Plan;
 use crate::snapshot::Snapshot;
+use crate::value::Seconds;
 
 /// One network namespace of this machine, which lives at least as long as this object.
 ///
@@ -66,6 +69,65 @@ impl Host {
     /// Raises PermissionDenied if the namespace may not be entered, Raced if it kept changing.
     fn snapshot(&self, py: Python<'_>) -> Result<Snapshot> {
         Ok(Snapshot(Arc::new(py.detach(|| self.0.snapshot())?)))
+    }
+
+    /// Makes a plan so, as one transaction: all of it, or nothing of it.
+    ///
+    /// With `confirm` (seconds or timedelta, 1 s to 24 h) the change is on trial: it is undone unless the receipt's
+    /// `confirm()` comes in time, by a process of its own that outlives this one. `lock_wait`: how long to wait for another
+    /// writer, 10 s without. `state_dir`: where receipts and journals lie; all writers of a namespace have to agree.
+    ///
+    /// Raises Changed if the host is no longer what the plan saw, RolledBack if a step failed and all was undone,
+    /// PartlyApplied if not all could be undone, Busy if another writer is in the way.
+    #[pyo3(signature = (plan, *, confirm = None, lock_wait = None, state_dir = None))]
+    fn apply(
+        &self,
+        py: Python<'_>,
+        plan: &Plan,
+        confirm: Option<Seconds>,
+        lock_wait: Option<Seconds>,
+        state_dir: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Receipt> {
+        apply::apply(py, self, plan, confirm, lock_wait, state_dir)
+    }
+
+    /// Takes a transaction back: the one of number `id`, or the last that stands. What somebody else changed since is
+    /// left alone and listed in the receipt's `conflicts`, unless `force`.
+    #[pyo3(signature = (id = None, *, force = false, lock_wait = None, state_dir = None))]
+    fn rollback(
+        &self,
+        py: Python<'_>,
+        id: Option<u64>,
+        force: bool,
+        lock_wait: Option<Seconds>,
+        state_dir: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Receipt> {
+        apply::rollback(py, self, id, force, lock_wait, state_dir)
+    }
+
+    /// Keeps the transaction that waits for confirmation, for those who do not hold its receipt.
+    #[pyo3(signature = (id = None, *, lock_wait = None, state_dir = None))]
+    fn confirm(
+        &self,
+        py: Python<'_>,
+        id: Option<u64>,
+        lock_wait: Option<Seconds>,
+        state_dir: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Receipt> {
+        apply::confirm(py, self, id, lock_wait, state_dir)
+    }
+
+    /// Undoes what a crash left half done; the receipt of what was undone, or None. With `discard`, a journal that cannot
+    /// be carried out is set aside instead.
+    #[pyo3(signature = (*, discard = false, lock_wait = None, state_dir = None))]
+    fn recover(
+        &self,
+        py: Python<'_>,
+        discard: bool,
+        lock_wait: Option<Seconds>,
+        state_dir: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Option<Receipt>> {
+        apply::recover(py, self, discard, lock_wait, state_dir)
     }
 
     fn __repr__(&self) -> String {

@@ -2,9 +2,11 @@
 
 use pyo3::prelude::*;
 
+mod apply;
 mod error;
 mod explain;
 mod host;
+mod plan;
 mod policy;
 mod records;
 mod snapshot;
@@ -13,9 +15,13 @@ mod value;
 #[pymodule]
 mod _native {
     #[pymodule_export]
+    use crate::apply::Receipt;
+    #[pymodule_export]
     use crate::explain::Explanation;
     #[pymodule_export]
     use crate::host::Host;
+    #[pymodule_export]
+    use crate::plan::{Change, Plan};
     #[pymodule_export]
     use crate::policy::Policy;
     #[pymodule_export]

@@ -5,6 +5,8 @@ use pyo3::types::PyDict;
 
 use crate::error::Result;
 use crate::host;
+use crate::plan::Plan;
+use crate::snapshot::Snapshot;
 use crate::value;
 
 /// The desired state of one host. What it does not name is never touched. It never changes itself.
@@ -46,6 +48,14 @@ impl Policy {
         let text: String = py.import("json")?.call_method("dumps", (policy,), Some(&options))?.extract()?;
         let policy = py.detach(|| arpflux_core::Policy::from_json(&text, "dict"));
         Ok(Self(policy.map_err(crate::error::PyError::from)?))
+    }
+
+    /// What has to change on the host that `snapshot` shows so that this policy holds; empty if it holds already. Nothing
+    /// is changed by this, and the snapshot may be of another machine.
+    ///
+    /// Raises Refused if the policy would not work there, NotFound if an interface is not there.
+    fn plan(&self, py: Python<'_>, snapshot: &Snapshot) -> Result<Plan> {
+        Ok(Plan(py.detach(|| self.0.plan(&snapshot.0))?))
     }
 
     /// The TOML form.

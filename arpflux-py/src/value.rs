@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use pyo3::IntoPyObjectExt as _;
 use pyo3::exceptions::PyValueError;
@@ -71,5 +72,22 @@ impl<'py> FromPyObject<'_, 'py> for Ipv4 {
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         let text: String = object.str()?.extract()?;
         text.parse().map(Self).map_err(|_| PyValueError::new_err(format!("{text:?} is not an IPv4 address")))
+    }
+}
+
+/// A time argument: `datetime.timedelta`, or a number of seconds.
+pub struct Seconds(pub Duration);
+
+impl<'py> FromPyObject<'_, 'py> for Seconds {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let seconds: f64 = match object.getattr("total_seconds") {
+            Ok(total) => total.call0()?.extract()?,
+            Err(_) => object.extract()?,
+        };
+        Duration::try_from_secs_f64(seconds)
+            .map(Self)
+            .map_err(|error| PyValueError::new_err(format!("{seconds} s is not a time to wait: {error}")))
     }
 }

@@ -26,13 +26,16 @@ from ._errors import (
 )
 from ._native import (
     Address,
+    Change,
     Effective,
     Explanation,
     Host,
     Interface,
     NeighParams,
+    Plan,
     Policy,
     ProxyEntry,
+    Receipt,
     Snapshot,
     __version__,
 )
@@ -40,6 +43,7 @@ from ._native import (
 __all__ = [
     "Address",
     "Busy",
+    "Change",
     "Changed",
     "Effective",
     "Error",
@@ -56,9 +60,11 @@ __all__ = [
     "NotFound",
     "PartlyApplied",
     "PermissionDenied",
+    "Plan",
     "Policy",
     "ProxyEntry",
     "Raced",
+    "Receipt",
     "Refused",
     "RolledBack",
     "Snapshot",

@@ -1,0 +1,147 @@
+"""Plans and transactions on the real kernel."""
+
+import datetime
+import os
+import pathlib
+import pickle
+import signal
+import subprocess
+import sys
+
+import pytest
+
+import arpflux
+
+POLICY = """\
+version = 1
+
+[host]
+interfaces = ["eth0", "eth3", "eth4"]
+
+[[proxy]]
+owner = "101"
+addresses = ["192.168.18.101"]
+interface = "eth3"
+"""
+
+
+@pytest.fixture
+def host(node):
+    return arpflux.Host.netns(node)
+
+
+@pytest.fixture
+def plan(host):
+    return arpflux.Policy.from_toml(POLICY).plan(host.snapshot())
+
+
+def arp_ignore(host) -> int:
+    return host.snapshot().effective("eth0", "arp_ignore").value
+
+
+def test_plan_is_typed_and_round_trips(host, plan):
+    assert plan and len(plan) == len(plan.changes) > 3
+    assert sum("arp_ignore" in str(change) for change in plan.changes) == 2  # eth4 has it already
+    assert all("change" in change.to_dict() for change in plan.changes)
+    assert plan.decisions and all(isinstance(decision, str) for decision in plan.decisions)
+    for again in (arpflux.Plan.from_json(plan.to_json()), pickle.loads(pickle.dumps(plan))):
+        assert again == plan and hash(again) == hash(plan)
+    assert plan.inverse().inverse().changes == plan.changes != plan.inverse().changes
+    assert "arp_announce" in str(plan) and "changes" in repr(plan)
+    with pytest.raises(arpflux.InvalidData):
+        arpflux.Plan.from_json("{}")
+
+
+def test_planning_needs_no_host(host, plan):
+    stored = arpflux.Snapshot.from_json(host.snapshot().to_json())
+    assert arpflux.Policy.from_toml(POLICY).plan(stored).changes == plan.changes
+    with pytest.raises(arpflux.NotFound, match="eth9"):
+        arpflux.Policy.from_toml(POLICY.replace('"eth4"', '"eth9"')).plan(stored)
+
+
+def test_applied_twice_changes_once_and_rolls_back(host, plan):
+    receipt = host.apply(plan)
+    assert (receipt.outcome, receipt.changes) == ("applied", plan.changes)
+    assert receipt.verified > 0 and receipt.to_dict()["id"] == receipt.id
+    assert arp_ignore(host) == 1
+    with pytest.raises(arpflux.Changed):
+        host.apply(plan)
+    empty = arpflux.Policy.from_toml(POLICY).plan(host.snapshot())
+    assert not empty and host.apply(empty).outcome == "unchanged"
+    back = host.rollback(receipt.id)
+    assert back.conflicts == [] and arp_ignore(host) == 0
+    assert arpflux.Policy.from_toml(POLICY).plan(host.snapshot()).changes == plan.changes
+    with pytest.raises(arpflux.NotFound):
+        host.rollback(999)
+    assert host.recover() is None
+
+
+@pytest.mark.parametrize("confirm", [None, 3600, datetime.timedelta(hours=1)])
+def test_an_exception_undoes_it(host, plan, confirm):
+    with pytest.raises(ZeroDivisionError):
+        with host.apply(plan, confirm=confirm):
+            assert arp_ignore(host) == 1
+            raise ZeroDivisionError
+    assert arp_ignore(host) == 0
+
+
+def test_on_trial_it_is_kept_only_if_confirmed(host, plan):
+    with host.apply(plan, confirm=3600) as receipt:
+        assert receipt.outcome == "pending"
+    assert (arp_ignore(host), receipt.outcome) == (0, "undone")
+    with host.apply(plan, confirm=3600) as receipt:
+        receipt.confirm()
+    assert (arp_ignore(host), receipt.outcome) == (1, "applied")
+    with pytest.raises(arpflux.InvalidInput):
+        receipt.confirm()
+    host.rollback()
+    with host.apply(plan) as receipt:
+        pass
+    assert (arp_ignore(host), receipt.outcome) == (1, "applied"), "not on trial: kept"
+    host.rollback()
+    del receipt
+    dropped = host.apply(plan, confirm=3600)
+    assert arp_ignore(host) == 1
+    del dropped
+    assert arp_ignore(host) == 0
+    host.apply(plan, confirm=3600).leave()
+    assert arp_ignore(host) == 1
+    assert host.confirm().outcome == "applied"
+    with pytest.raises(arpflux.NotFound):
+        host.confirm()
+
+
+def test_nobody_confirms_not_even_the_process_lives(node, host, plan):
+    code = (
+        "import arpflux, os, sys, signal\n"
+        f"host = arpflux.Host.netns({node!r})\n"
+        "host.apply(arpflux.Plan.from_json(sys.stdin.read()), confirm=1.5).leave()\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], input=plan.to_json(), text=True)
+    assert done.returncode == -signal.SIGKILL
+    assert arp_ignore(host) == 1
+    deadline = datetime.datetime.now() + datetime.timedelta(seconds=20)
+    while arp_ignore(host) == 1 and datetime.datetime.now() < deadline:
+        os.sched_yield()
+    assert arp_ignore(host) == 0
+
+
+def test_bad_options_name_themselves(host, plan, tmp_path):
+    with pytest.raises(arpflux.InvalidInput, match="24 h"):
+        host.apply(plan, confirm=0.001)
+    with pytest.raises(ValueError):
+        host.apply(plan, confirm=-1)
+    with pytest.raises(ValueError):
+        host.apply(plan, confirm=float("nan"))
+    with pytest.raises(TypeError):
+        host.apply("plan")
+    with pytest.raises(TypeError):
+        host.apply(plan, confirm="30s")
+    with pytest.raises(arpflux.Error):
+        host.apply(plan, state_dir="relative")
+    assert arp_ignore(host) == 0
+    receipt = host.apply(plan, state_dir=pathlib.Path(tmp_path), lock_wait=datetime.timedelta(seconds=1))
+    assert any(tmp_path.iterdir())
+    receipt.undo()
+    assert arp_ignore(host) == 0
