@@ -2,7 +2,9 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use arpflux_core::apply::Options;
 use arpflux_core::kernel::Netns;
 use arpflux_core::{Error, ErrorKind, Host, Result, Snapshot};
 
@@ -30,6 +32,67 @@ impl Live {
             Some(name) => Netns::named(name),
         }
     }
+}
+
+/// For verbs that change something.
+#[derive(Debug, Clone, clap::Args)]
+pub struct State {
+    /// The folder for journals, locks and receipts. Default: the variable ARPFLUX_STATE_DIR, or
+    /// /run/arpflux, or $XDG_RUNTIME_DIR/arpflux where this user may not write there.
+    #[arg(long, value_name = "FOLDER")]
+    state_dir: Option<PathBuf>,
+    /// How long to wait for another run that is changing the namespace: 10s, 1m.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    wait: Duration,
+}
+
+impl State {
+    /// The options meant.
+    #[must_use]
+    pub fn options(&self) -> Options {
+        let named = || std::env::var_os("ARPFLUX_STATE_DIR").filter(|path| !path.is_empty());
+        let state_dir = self.state_dir.clone().or_else(|| named().map(PathBuf::from));
+        Options { state_dir, lock_wait: self.wait, ..Options::default() }
+    }
+}
+
+/// A time as people write it: `30s`, `500ms`, `5m`, `1h`; a number alone is seconds.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] if it is none.
+pub fn duration(text: &str) -> Result<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let scale = match unit {
+        "ms" => 1,
+        "" | "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => 0,
+    };
+    let milliseconds = number.parse().ok().and_then(|number: u64| number.checked_mul(scale));
+    milliseconds.filter(|_| scale > 0).map(Duration::from_millis).ok_or_else(|| {
+        Error::new(ErrorKind::InvalidInput, "not a time")
+            .on(format!("{text:?}"))
+            .hint("write it as 30s, 5m or 1h")
+    })
+}
+
+/// A time of day, in UTC, as ISO 8601 writes it.
+#[must_use]
+pub fn time_of_day(unix_seconds: u64) -> String {
+    let (days, seconds) = (unix_seconds / 86_400, unix_seconds % 86_400);
+    // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days; days are never negative.
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 /// For pure verbs: a namespace, or a snapshot stored earlier, perhaps on another machine.
@@ -78,4 +141,30 @@ pub fn read_text(path: &Path) -> Result<String> {
     }
     String::from_utf8(bytes)
         .map_err(|_| Error::new(ErrorKind::InvalidData, "it is not UTF-8 text").during("read").on(name()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{duration, time_of_day};
+
+    #[test]
+    fn times_with_and_without_units() {
+        for (text, ms) in
+            [("30", 30_000), ("30s", 30_000), ("500ms", 500), ("5m", 300_000), ("1h", 3_600_000)]
+        {
+            assert_eq!(duration(text).unwrap().as_millis(), ms, "{text}");
+        }
+        for text in ["", "s", "-1", "1.5s", "1d", "1 s", "99999999999999999999", "18446744073709551615h"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn days_of_the_calendar() {
+        assert_eq!(time_of_day(0), "1970-01-01T00:00:00Z");
+        assert_eq!(time_of_day(951_782_399), "2000-02-28T23:59:59Z");
+        assert_eq!(time_of_day(951_782_400), "2000-02-29T00:00:00Z");
+        assert_eq!(time_of_day(1_704_067_199), "2023-12-31T23:59:59Z");
+        assert_eq!(time_of_day(4_102_444_800), "2100-01-01T00:00:00Z");
+    }
 }

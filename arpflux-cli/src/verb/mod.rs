@@ -1,10 +1,15 @@
 //! The verbs, one file each.
 
 mod announce;
+mod apply;
 mod capture;
+mod confirm;
 mod demo;
 mod explain;
 mod probe;
+mod proxy;
+mod recover;
+mod rollback;
 mod snapshot;
 mod watch;
 
@@ -17,6 +22,16 @@ use crate::Output;
 pub enum Verb {
     /// Say who answers for an address, or for every address, and which rule of the kernel decides.
     Explain(explain::Args),
+    /// Make a policy so, as one transaction.
+    Apply(apply::Args),
+    /// Take a transaction back exactly.
+    Rollback(rollback::Args),
+    /// Keep what `apply --confirm` made on trial.
+    Confirm(confirm::Args),
+    /// Undo what a crash left half done.
+    Recover(recover::Args),
+    /// List, add and delete proxy entries.
+    Proxy(proxy::Args),
     /// Tell everybody on the wire that addresses are at one interface (gratuitous ARP).
     Announce(announce::Args),
     /// See the problem and the cure, with real frames in throw-away namespaces.
@@ -39,6 +54,11 @@ impl Verb {
     pub fn run(self, output: &Output) -> Result<u8> {
         match self {
             Self::Explain(args) => explain::run(&args, output),
+            Self::Apply(args) => apply::run(&args, output),
+            Self::Rollback(args) => rollback::run(&args, output),
+            Self::Confirm(args) => confirm::run(&args, output),
+            Self::Recover(args) => recover::run(&args, output),
+            Self::Proxy(args) => proxy::run(&args, output),
             Self::Announce(args) => announce::run(&args, output),
             Self::Demo(args) => demo::run(&args, output),
             Self::Probe(args) => probe::run(&args, output),

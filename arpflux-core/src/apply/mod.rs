@@ -27,6 +27,7 @@ mod host;
 mod journal;
 mod lock;
 mod object;
+mod proxy;
 mod receipt;
 mod recover;
 mod store;
@@ -41,6 +42,7 @@ use std::time::Duration;
 
 pub use confirm::{confirm, pending};
 pub use host::Applied;
+pub use proxy::{AddProxies, add_proxies, remove_proxies};
 pub use receipt::{Conflict, Outcome, Receipt};
 pub use recover::{Recovered, recover};
 pub use store::DEFAULT as DEFAULT_STATE_DIR;

@@ -1,0 +1,51 @@
+//! `arpflux confirm`.
+
+use arpflux_core::apply::Receipt;
+use arpflux_core::{Host, Result};
+use serde::Serialize;
+
+use super::apply::report;
+use crate::exit;
+use crate::input::{Live, State};
+use crate::output::Output;
+
+/// Keep what `arpflux apply --confirm` made on trial.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    live: Live,
+    #[command(flatten)]
+    state: State,
+    /// The transaction's number; default: whichever waits.
+    #[arg(value_name = "NUMBER")]
+    id: Option<u64>,
+    /// Only say what waits, and how long it still does. Exit code 1 if nothing waits.
+    #[arg(long, conflicts_with = "id")]
+    status: bool,
+}
+
+#[derive(Serialize)]
+struct Status {
+    waiting: Option<Receipt>,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// If nothing waits.
+pub fn run(args: &Args, output: &Output) -> Result<u8> {
+    let host = Host::from(args.live.netns()?);
+    let options = args.state.options();
+    if !args.status {
+        report(&host.confirm(args.id, &options)?, output);
+        return Ok(exit::GOOD);
+    }
+    let waiting = host.pending(&options)?;
+    let code = if waiting.is_some() { exit::GOOD } else { exit::BAD };
+    match &waiting {
+        _ if output.json() => output.answer(&Status { waiting })?,
+        Some(receipt) => report(receipt, output),
+        None => output.text("nothing waits for confirmation\n")?,
+    }
+    Ok(code)
+}

@@ -1,0 +1,135 @@
+//! `arpflux proxy list|add|del`.
+
+use std::net::IpAddr;
+
+use arpflux_core::apply::{AddProxies, add_proxies, remove_proxies};
+use arpflux_core::types::IfName;
+use arpflux_core::{Host, Result};
+use serde::Serialize;
+
+use super::apply::report;
+use crate::exit;
+use crate::input::{Live, State};
+use crate::output::Output;
+use crate::table::{Cell, Table};
+
+/// List, add and delete proxy entries: addresses that this host answers for though others have them.
+///
+/// Adding what is there and deleting what is not changes nothing and is no error. Each call is one
+/// transaction, also with many addresses.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Print the entries.
+    List(List),
+    /// Let an interface answer for addresses.
+    Add(Add),
+    /// Let nobody here answer for addresses any more.
+    Del(Del),
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    #[command(flatten)]
+    live: Live,
+}
+
+#[derive(Debug, clap::Args)]
+struct Add {
+    #[command(flatten)]
+    live: Live,
+    #[command(flatten)]
+    state: State,
+    /// The interface that answers.
+    #[arg(long, short, value_name = "NAME")]
+    interface: IfName,
+    /// Delete the entries of these addresses on all other interfaces.
+    #[arg(long)]
+    only: bool,
+    /// Tell everybody on the wire.
+    #[arg(long)]
+    announce: bool,
+    /// The addresses, IPv4 (ARP) or IPv6 (NDP).
+    #[arg(value_name = "ADDRESS", required = true)]
+    addresses: Vec<IpAddr>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Del {
+    #[command(flatten)]
+    live: Live,
+    #[command(flatten)]
+    state: State,
+    /// Only the entries on this interface; default: all.
+    #[arg(long, short, value_name = "NAME")]
+    interface: Option<IfName>,
+    /// The addresses.
+    #[arg(value_name = "ADDRESS", required = true)]
+    addresses: Vec<IpAddr>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    address: IpAddr,
+    interface: Option<String>,
+    protocol: u8,
+}
+
+#[derive(Serialize)]
+struct Entries {
+    proxies: Vec<Entry>,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// If there is no such interface, or the change could not be made.
+pub fn run(args: &Args, output: &Output) -> Result<u8> {
+    let receipt = match &args.verb {
+        Verb::List(list) => return print(list, output),
+        Verb::Add(add) => {
+            let how = AddProxies { only: add.only, announce: add.announce };
+            let host = Host::from(add.live.netns()?);
+            host.apply_with(add.state.options(), |now| add_proxies(now, &add.interface, &add.addresses, how))?
+        }
+        Verb::Del(del) => {
+            let host = Host::from(del.live.netns()?);
+            let plan = |now: &_| remove_proxies(now, del.interface.as_ref(), &del.addresses);
+            host.apply_with(del.state.options(), plan)?
+        }
+    };
+    report(&receipt.leave(), output);
+    Ok(exit::GOOD)
+}
+
+fn print(list: &List, output: &Output) -> Result<u8> {
+    let now = Host::from(list.live.netns()?).snapshot()?;
+    let entry = |entry: &arpflux_core::snapshot::ProxyEntry| Entry {
+        address: entry.address,
+        interface: entry.interface.map(|index| now.name_of(index)),
+        protocol: entry.protocol,
+    };
+    let mut proxies: Vec<Entry> = now.proxies.iter().map(entry).collect();
+    proxies.sort_by(|a, b| (a.address, &a.interface).cmp(&(b.address, &b.interface)));
+    if output.json() {
+        output.answer(&Entries { proxies })?;
+        return Ok(exit::GOOD);
+    }
+    let mut table = Table::new(["address", "interface", "made by"]);
+    for entry in &proxies {
+        let by = match entry.protocol {
+            arpflux_core::plan::PROTOCOL => "arpflux".to_owned(),
+            0 => "unknown".to_owned(),
+            other => format!("protocol {other}"),
+        };
+        let interface = entry.interface.as_deref().unwrap_or("all");
+        table.row([Cell::new(entry.address), Cell::new(interface), Cell::new(by)]);
+    }
+    output.text(if proxies.is_empty() { "no proxy entries\n".into() } else { table.render(output) })?;
+    Ok(exit::GOOD)
+}
