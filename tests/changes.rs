@@ -323,3 +323,31 @@ fn proxy_delay_takes_back_any_value_that_it_gave() {
         }
     });
 }
+
+/// In containers `/proc/sys` is often mounted read-only: interfaces are then written by netlink, `all` cannot be.
+#[test]
+fn with_proc_sys_read_only_netlink_writes_the_interface() {
+    in_new_netns(|| {
+        ip("link add eth0 type veth peer name p0");
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).unwrap();
+        run("mount --make-rprivate /");
+        run("mount --bind /proc/sys /proc/sys");
+        run("mount -o remount,bind,ro /proc/sys");
+        let mut kernel = LinuxKernel::open().unwrap();
+        let scope = interface(&mut kernel, "eth0");
+        let SysctlScope::Interface { index, name } = scope else { unreachable!() };
+        for sysctl in Sysctl::ALL {
+            for after in [1, 0, 2, 0] {
+                let change = Change::Sysctl { scope, sysctl: *sysctl, before: 0, after };
+                kernel.make(std::slice::from_ref(&change)).unwrap();
+                let text = fs::read_to_string(format!("/proc/sys/net/ipv4/conf/eth0/{sysctl}")).unwrap();
+                assert_eq!(text.trim(), after.to_string(), "{sysctl}");
+            }
+        }
+        let gone = SysctlScope::Interface { index: IfIndex(index.0 + 100), name };
+        let change = |scope| Change::Sysctl { scope, sysctl: Sysctl::ArpIgnore, before: 0, after: 1 };
+        let kind = |kernel: &mut LinuxKernel, scope| kernel.make(&[change(scope)]).unwrap_err().error.kind();
+        assert_eq!(kind(&mut kernel, gone), ErrorKind::Changed);
+        assert_eq!(kind(&mut kernel, SysctlScope::All), ErrorKind::PermissionDenied);
+    });
+}

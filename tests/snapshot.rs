@@ -598,3 +598,48 @@ fn a_thousand_interfaces_and_ten_thousand_proxies() {
         assert!(best < Duration::from_secs(1));
     });
 }
+
+/// Until the rules are changed for the first time, main and local are searched as one, and no dump shows it.
+#[test]
+fn whether_the_rules_were_ever_changed_is_asked_of_the_kernel() {
+    in_new_netns(|| {
+        ip("link set lo up
+            link add eth0 type veth peer name p0
+            link set eth0 up
+            link set p0 up");
+        assert_eq!(take().routing.rules_changed, None, "no address tells, so it makes no difference");
+        ip("addr add 10.60.0.1/16 dev lo
+            addr add 10.60.1.1/24 dev eth0");
+        assert_eq!(take().routing.rules_changed, Some(false));
+        ip("rule add from 10.0.0.1 table 77 pref 5
+            rule del pref 5");
+        let after = take();
+        assert_eq!(after.rules.iter().filter(|rule| !rule.ipv6).count(), 3);
+        assert_eq!(after.routing.rules_changed, Some(true));
+        assert_eq!(after.routing.realms, Some(false));
+        ip("route add 10.61.0.0/16 dev eth0 realm 7");
+        assert_eq!(take().routing.realms, Some(true));
+    });
+}
+
+/// In containers `/proc/sys` may be something else, or nothing.
+#[test]
+fn without_the_kernels_proc_sys_the_gap_is_named() {
+    in_new_netns(|| {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).unwrap();
+        run("mount --make-rprivate /");
+        fs::write("/proc/sys/net/ipv4/conf/all/rp_filter", "2").unwrap();
+        fs::write("/proc/sys/net/ipv4/conf/all/arp_ignore", "1").unwrap();
+        // A folder that only looks like it.
+        run("mount -t tmpfs tmpfs /proc/sys");
+        fs::create_dir_all("/proc/sys/net/ipv4/conf/all").unwrap();
+        fs::write("/proc/sys/net/ipv4/conf/all/arp_ignore", "7").unwrap();
+        let snapshot = take();
+        assert_eq!(snapshot.all.get(Sysctl::ArpIgnore), None);
+        // This much netlink tells.
+        assert_eq!(snapshot.all.get(Sysctl::RpFilter), Some(2));
+        let named =
+            |i: &Interference| matches!(i, Interference::Unreadable { what } if what.contains("conf.all"));
+        assert!(snapshot.interference.iter().any(named), "{:?}", snapshot.interference);
+    });
+}

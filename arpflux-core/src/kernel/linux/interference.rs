@@ -189,8 +189,8 @@ fn chain(payload: &[u8], snapshot: &Snapshot, found: &mut Vec<Interference>) {
     if !sees_arp || (policy == NF_ACCEPT && rules == 0) {
         return;
     }
-    let chain =
-        format!("nftables {word} {} {}", String::from_utf8_lossy(table), String::from_utf8_lossy(name));
+    // Names may be any bytes; they end up on terminals.
+    let chain = format!("nftables {word} {} {}", table.escape_ascii(), name.escape_ascii());
     let mut devices = Vec::new();
     for attribute in hook.nested() {
         match attribute.kind {

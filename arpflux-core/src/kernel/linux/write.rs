@@ -120,7 +120,9 @@ impl LinuxKernel {
         let failed = |errno| {
             let error = sysctl_error(SET, name.to_owned(), errno);
             match errno {
-                Errno::EROFS => error.hint("/proc/sys is mounted read-only here; run outside the container"),
+                Errno::EROFS => error
+                    .with_kind(ErrorKind::PermissionDenied)
+                    .hint("/proc/sys is mounted read-only here; run outside the container"),
                 _ => error,
             }
         };

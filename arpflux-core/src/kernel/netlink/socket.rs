@@ -193,22 +193,21 @@ impl NetlinkSocket {
         let mut callers = None;
         let mut interrupted = false;
         while verdict.is_none() {
-            interrupted |= self
-                .receive(Some(number), |heard| match heard {
-                    Heard::Message(kind, payload) if callers.is_none() => {
-                        callers = each(kind, payload).err();
-                    }
-                    Heard::Message(..) => {}
-                    Heard::Verdict(_, errno, words) => verdict = Some((errno, words)),
-                })
-                .map_err(|error| {
-                    // Part of a dump was dropped for want of room.
-                    if error.errno() == Some(libc::ENOBUFS) {
-                        error.with_kind(ErrorKind::Raced)
-                    } else {
-                        error
-                    }
-                })?;
+            let received = self.receive(Some(number), |heard| match heard {
+                Heard::Message(kind, payload) if callers.is_none() => {
+                    callers = each(kind, payload).err();
+                }
+                Heard::Message(..) => {}
+                Heard::Verdict(_, errno, words) => verdict = Some((errno, words)),
+            });
+            match received {
+                Ok(marked) => interrupted |= marked,
+                // Part of the dump was dropped for want of room. Its end still comes, and must be read.
+                Err(error) if error.errno() == Some(libc::ENOBUFS) && flags == NLM_F_DUMP => {
+                    interrupted = true
+                }
+                Err(error) => return Err(error),
+            }
         }
         match (callers, verdict) {
             (Some(error), _) => Err(error),
@@ -398,6 +397,28 @@ mod tests {
             let failure = socket.batch(&mut messages).unwrap_err();
             assert!(failure.lost.is_none(), "{failure:?}");
             assert_eq!(failure.refused.len(), 256);
+        });
+    }
+
+    #[test]
+    fn lost_answers_are_said_and_do_not_disturb_the_next_question() {
+        in_new_netns(|| {
+            let mut socket = NetlinkSocket::open().unwrap();
+            // Room for a few answers only.
+            setsockopt(&socket, sockopt::RcvBuf, &1).unwrap();
+            let mut messages = Messages::new();
+            for i in 0..=255 {
+                proxy(&mut messages, if i % 2 == 0 { 1 } else { 999 }, [10, 0, 0, i]);
+            }
+            let failure = socket.batch(&mut messages).unwrap_err();
+            assert_eq!(failure.lost.and_then(|error| error.errno()), Some(libc::ENOBUFS));
+            assert!(failure.refused.len() < 128);
+            assert_eq!(count_proxies(&mut socket), 128);
+            messages.clear();
+            proxy(&mut messages, 999, [10, 0, 1, 0]);
+            let failure = socket.batch(&mut messages).unwrap_err();
+            assert!(failure.lost.is_none());
+            assert_eq!(failure.refused.len(), 1);
         });
     }
 
