@@ -130,8 +130,10 @@ impl NetlinkSocket {
         let mut refused = BTreeMap::new();
         let mut answered = false;
         let mut lost = None;
-        while !answered && lost.is_none() {
-            let result = self.receive(None, |heard| {
+        loop {
+            // After a loss only what is there already: the last answer may be what was lost.
+            let flags = if lost.is_some() { libc::MSG_DONTWAIT } else { 0 };
+            let result = self.receive(None, flags, |heard| {
                 if let Heard::Verdict(number, errno, words) = heard {
                     let place = number.wrapping_sub(first);
                     if place < count {
@@ -142,7 +144,12 @@ impl NetlinkSocket {
                     }
                 }
             });
-            lost = result.err();
+            match result {
+                Ok(_) if answered && lost.is_none() => break,
+                Ok(_) => {}
+                Err(_) if lost.is_some() => break,
+                Err(error) => lost = Some(error),
+            }
         }
         if refused.is_empty() && lost.is_none() {
             return Ok(());
@@ -193,7 +200,7 @@ impl NetlinkSocket {
         let mut callers = None;
         let mut interrupted = false;
         while verdict.is_none() {
-            let received = self.receive(Some(number), |heard| match heard {
+            let received = self.receive(Some(number), 0, |heard| match heard {
                 Heard::Message(kind, payload) if callers.is_none() => {
                     callers = each(kind, payload).err();
                 }
@@ -204,7 +211,7 @@ impl NetlinkSocket {
                 Ok(marked) => interrupted |= marked,
                 // Part of the dump was dropped for want of room. Its end still comes, and must be read.
                 Err(error) if error.errno() == Some(libc::ENOBUFS) && flags == NLM_F_DUMP => {
-                    interrupted = true
+                    interrupted = true;
                 }
                 Err(error) => return Err(error),
             }
@@ -233,9 +240,15 @@ impl NetlinkSocket {
         }
     }
 
-    /// Reads one datagram and hands on its messages, of sequence number `only` if that is given.
+    /// Reads one datagram (`flags` are `MSG_*`) and hands on its messages, of sequence number `only` if
+    /// that is given.
     /// Whether one of them carried the mark of an interrupted dump.
-    fn receive(&mut self, only: Option<u32>, mut each: impl FnMut(Heard<'_>)) -> Result<bool> {
+    fn receive(
+        &mut self,
+        only: Option<u32>,
+        flags: libc::c_int,
+        mut each: impl FnMut(Heard<'_>),
+    ) -> Result<bool> {
         let failed = |error: &std::io::Error| match error.raw_os_error() {
             Some(libc::EAGAIN) => Error::new(
                 ErrorKind::TimedOut,
@@ -246,7 +259,7 @@ impl NetlinkSocket {
             _ => Error::io("read from", "netlink socket", error),
         };
         let len = loop {
-            match self.socket.recv(&mut &mut self.receive[..], libc::MSG_TRUNC) {
+            match self.socket.recv(&mut &mut self.receive[..], libc::MSG_TRUNC | flags) {
                 Ok(len) => break len,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(failed(&error)),
