@@ -1,10 +1,11 @@
 //! Frames on the wire: sockets that send and receive them, and what is asked and told with them.
 //!
 //! [`PacketSocket`] is the thin shell; it belongs to the namespace it was opened in, wherever it is
-//! used later. The cores ([`probe::Prober`], [`announce::Announcer`]) know no sockets and no clock.
+//! used later; [`Ring`] receives at the rate of the wire; [`inject`] asks a host on itself. The cores ([`probe::Prober`], [`announce::Announcer`]) know no sockets and no clock.
 
 pub mod announce;
 mod filter;
+pub mod inject;
 mod interrupt;
 mod port;
 pub mod probe;

@@ -59,7 +59,6 @@ impl Messages {
     }
 
     /// Appends bytes as they are: the fixed part of what an attribute nests.
-    #[cfg(feature = "lab")]
     pub fn raw(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
         self.pad();
