@@ -33,6 +33,8 @@ pub mod policy;
 
 pub mod plan;
 
+pub mod verify;
+
 #[cfg(feature = "kernel")]
 pub mod persist;
 

@@ -85,8 +85,8 @@ fn connected_routes_come_before_gateways_and_go_after_them() {
         };
         changes.iter().filter_map(of).collect()
     };
-    assert_eq!(gateways(&first.changes), [false, true, false, false]);
+    assert_eq!(gateways(&first.changes), [false, true, false, true, false, true]);
     let applied = Host(host.0.with(&first.changes));
     let gone = plan(&applied, "[host]\nstrategy = \"unmanaged\"\negress = \"unmanaged\"\n");
-    assert_eq!(gateways(&gone.changes), [false, false, true, false]);
+    assert_eq!(gateways(&gone.changes), [true, false, true, false, true, false]);
 }

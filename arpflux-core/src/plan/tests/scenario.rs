@@ -71,7 +71,11 @@ fn the_page() {
         routes(table(2)),
         [(connected, Some(index(2)), None), (net("0.0.0.0/0"), Some(index(2)), Some(lan(1)))]
     );
-    assert_eq!(routes(table(3)), [(connected, Some(index(3)), None)]);
+    // The gateway is on eth3's link as well.
+    assert_eq!(
+        routes(table(3)),
+        [(connected, Some(index(3)), None), (net("0.0.0.0/0"), Some(index(3)), Some(lan(1)))]
+    );
 
     let mut announced: Vec<_> = plan.announcements.iter().map(|a| (a.address, a.interface.0)).collect();
     announced.sort();

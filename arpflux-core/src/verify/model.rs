@@ -1,0 +1,116 @@
+//! What the model says of all senders and targets, proved and not sampled.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use super::{AddressReport, CheckKind, Failure, Report, wanted};
+use crate::error::Result;
+use crate::plan::desired::Desired;
+use crate::policy::Policy;
+use crate::proof::{Expectation, Proof, Prover};
+use crate::snapshot::Snapshot;
+use crate::sysctl::Sysctl;
+use crate::types::{IfIndex, Ipv4Net};
+
+/// Proves for each IPv4 address of the policy that its own interface answers every neighbour and that no
+/// other does: among the policy's interfaces for the host's own addresses, on all for proxied ones. And
+/// that packets from proxied addresses with a rule of ours leave by no other interface of the policy. (Of
+/// the host's own, broadcasts of a shared subnet leave by the first of its interfaces: table local, which
+/// comes before all rules, says so.)
+///
+/// # Errors
+/// As [`super::check`].
+pub fn model(policy: &Policy, snapshot: &Snapshot) -> Result<Report> {
+    let mut report = Report::default();
+    match wanted(policy, snapshot)? {
+        Ok(desired) => prove(&desired, snapshot, &mut report),
+        Err(failure) => report.count(Some(failure)),
+    }
+    Ok(report)
+}
+
+fn prove(desired: &Desired, snapshot: &Snapshot, report: &mut Report) {
+    let mut prover = Prover::new(snapshot);
+    let looked_after: HashSet<IfIndex> = desired
+        .sysctls
+        .iter()
+        .filter(|wanted| wanted.sysctl != Sysctl::Forwarding)
+        .map(|wanted| wanted.interface)
+        .collect();
+    let among: Vec<IfIndex> =
+        desired.interfaces.iter().copied().filter(|index| looked_after.contains(index)).collect();
+    let listening: Vec<IfIndex> = snapshot
+        .interfaces
+        .iter()
+        .filter(|interface| interface.speaks_arp())
+        .map(|interface| interface.index)
+        .collect();
+    let own = desired.host_addresses.iter().filter(|(_, owner)| looked_after.contains(owner));
+    let each = own.map(|pair| (pair, &among)).chain(desired.proxied.iter().map(|pair| (pair, &listening)));
+    for ((address, owner), among) in each {
+        let IpAddr::V4(target) = *address else { continue };
+        let answers = Expectation::Answers { interface: *owner, target };
+        let answered = prover.prove(&answers);
+        judge(snapshot, *address, &answers, &answered, report);
+        let target = Ipv4Net::from(target);
+        let alone = Expectation::NothingBut { interface: *owner, target, among: among.clone() };
+        let nobody_else = prover.prove(&alone);
+        judge(snapshot, *address, &alone, &nobody_else, report);
+
+        let mut answering = Vec::new();
+        if answered.holds() != Some(false) {
+            answering.push(snapshot.name_of(*owner));
+        }
+        if nobody_else.holds() == Some(false) {
+            for other in among.iter().filter(|other| *other != owner) {
+                let never = Expectation::Never { interface: *other, target };
+                if prover.prove(&never).holds() == Some(false) {
+                    answering.push(snapshot.name_of(*other));
+                }
+            }
+        }
+        report.addresses.push(AddressReport {
+            address: *address,
+            expected: snapshot.name_of(*owner),
+            answering,
+        });
+    }
+    egress(desired, snapshot, &mut prover, report);
+}
+
+/// Where a source's table leads everywhere, its packets leave by no other interface.
+fn egress(desired: &Desired, snapshot: &Snapshot, prover: &mut Prover<'_>, report: &mut Report) {
+    let everywhere: HashSet<u32> = desired
+        .routes
+        .iter()
+        .filter(|route| route.destination.prefix_len() == 0 && route.destination.addr().is_ipv4())
+        .map(|route| route.table)
+        .collect();
+    for (address, interface) in &desired.proxied {
+        let IpAddr::V4(source) = *address else { continue };
+        let rule = desired.rules.iter().find(|rule| rule.source.is_some_and(|net| net.addr() == *address));
+        if rule.is_some_and(|rule| everywhere.contains(&rule.table)) {
+            let claim =
+                Expectation::LeavesBy { source, interface: *interface, among: desired.interfaces.clone() };
+            let proof = prover.prove(&claim);
+            judge(snapshot, *address, &claim, &proof, report);
+        }
+    }
+}
+
+fn judge(snapshot: &Snapshot, address: IpAddr, claim: &Expectation, proof: &Proof, report: &mut Report) {
+    match proof {
+        Proof::Proved { .. } => report.count(None),
+        Proof::Refuted(contradiction) => report.count(Some(Failure {
+            check: CheckKind::Model,
+            object: address.to_string(),
+            expected: claim.sentence(snapshot),
+            found: contradiction.sentence.clone(),
+        })),
+        Proof::Undetermined { missing, .. } => {
+            report
+                .undetermined
+                .push(format!("{address}: {}: cannot be told: {missing}", claim.sentence(snapshot)));
+        }
+    }
+}

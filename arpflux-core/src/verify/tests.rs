@@ -1,0 +1,142 @@
+//! A host that is as the policy says, and one thing at a time that is not.
+
+use super::*;
+use crate::plan::tests::{Host, OPENVZ_POLICY, policy};
+use crate::snapshot::ProxyEntry;
+use crate::sysctl::Sysctl;
+use crate::types::IfIndex;
+
+fn applied() -> Snapshot {
+    let host = Host::openvz();
+    let text = OPENVZ_POLICY.replace("[host]", "[host]\nproxy_delay = 0");
+    host.0.with(&policy(&text).plan(&host.0).unwrap().changes)
+}
+
+fn the_policy() -> Policy {
+    policy(&OPENVZ_POLICY.replace("[host]", "[host]\nproxy_delay = 0"))
+}
+
+#[test]
+fn a_host_as_the_policy_says() {
+    let report = check(&the_policy(), &applied()).unwrap();
+    assert!(report.ok(), "{report}");
+    // 6 sysctls, 2 forwarding, 2 delays; 2 entries and 2 addresses without others; 6 rules; 6 routes;
+    // 5 addresses answered, 5 by nobody else, 2 leave by their own.
+    assert_eq!(report.checks, 10 + 4 + 6 + 6 + 12);
+    assert_eq!(report.addresses.len(), 5);
+    for address in &report.addresses {
+        assert_eq!(address.answering, [address.expected.as_str()], "{report}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&report.to_json().unwrap()).unwrap();
+    assert_eq!(json["schema"], 1);
+    assert_eq!(json["ok"], true);
+    assert_eq!(json["addresses"][3]["address"], "192.168.18.101");
+    assert_eq!(json["addresses"][3]["expected"], "eth3");
+    assert_eq!(json["failures"].as_array().unwrap().len(), 0);
+    assert!(report.into_result().is_ok());
+}
+
+#[test]
+fn the_host_before_fails_in_every_respect() {
+    let report = check(&the_policy(), &Host::openvz().0).unwrap();
+    assert!(!report.ok());
+    for kind in [CheckKind::Sysctl, CheckKind::Proxy, CheckKind::Rule, CheckKind::Route, CheckKind::Model] {
+        assert!(report.failures.iter().any(|failure| failure.check == kind), "{kind}: {report}");
+    }
+    let eth0 = &report.addresses[0];
+    assert_eq!(eth0.answering, ["eth0", "eth3", "eth4"], "{report}");
+    let error = report.into_result().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::VerifyFailed);
+    assert_eq!(error.object(), "sysctl net.ipv4.conf.eth0.arp_announce");
+    assert_eq!(error.kind().exit_code(), 1);
+}
+
+/// Every single deviation is found by the configuration check, and named.
+#[test]
+fn each_deviation_is_found() {
+    type Deviation = (&'static str, fn(&mut Snapshot));
+    let deviations: &[Deviation] = &[
+        ("eth3.arp_ignore", |host| host.interfaces[2].sysctls.set(Sysctl::ArpIgnore, Some(0))),
+        ("eth4.arp_announce", |host| host.interfaces[3].sysctls.set(Sysctl::ArpAnnounce, Some(1))),
+        ("eth4.forwarding", |host| host.interfaces[3].sysctls.set(Sysctl::Forwarding, Some(0))),
+        ("eth3.proxy_delay", |host| host.interfaces[2].neigh.proxy_delay = 800),
+        ("192.168.18.101 on eth3", |host| host.proxies.retain(|entry| entry.interface != Some(IfIndex(3)))),
+        ("192.168.18.101 on eth0", |host| {
+            let entry = ProxyEntry { interface: Some(IfIndex(2)), ..host.proxies[0] };
+            host.proxies.push(ProxyEntry { address: "192.168.18.101".parse().unwrap(), ..entry });
+        }),
+        ("192.168.18.102 on all interfaces", |host| {
+            let entry = ProxyEntry { interface: None, ..host.proxies[0] };
+            host.proxies.push(ProxyEntry { address: "192.168.18.102".parse().unwrap(), ..entry });
+        }),
+        ("suppress_prefixlength 31", |host| host.rules.retain(|rule| rule.suppress_prefix_len.is_none())),
+        ("from 192.168.18.12 lookup 175004", |host| {
+            host.rules.retain(|rule| rule.source != Some("192.168.18.12/32".parse().unwrap()));
+        }),
+        ("table 175003: 192.168.18.0/24 dev eth3", |host| {
+            host.routes.retain(|route| route.table != 175_003 || route.destination.prefix_len() == 0);
+        }),
+        ("from 192.168.18.77 lookup 175003", |host| {
+            let rule = host.rules.iter().find(|rule| rule.source.is_some()).unwrap().clone();
+            let source = Some("192.168.18.77/32".parse().unwrap());
+            host.rules.push(crate::snapshot::Rule { source, table: 175_003, ..rule });
+        }),
+        ("net.ipv4.conf.all.arp_ignore", |host| host.all.set(Sysctl::ArpIgnore, Some(3))),
+    ];
+    for (named, deviate) in deviations {
+        let mut host = applied();
+        deviate(&mut host);
+        let policy = match *named {
+            "net.ipv4.conf.all.arp_ignore" => {
+                let text = OPENVZ_POLICY.replace("[host]", "[host]\nproxy_delay = 0\nstrategy = \"strict\"");
+                crate::plan::tests::policy(&text)
+            }
+            _ => the_policy(),
+        };
+        let report = configuration(&policy, &host).unwrap();
+        assert!(report.failures.iter().any(|failure| failure.object.contains(named)), "{named}: {report}");
+        assert!(report.checks >= report.failures.len());
+    }
+}
+
+#[test]
+fn the_model_sees_what_no_entry_shows() {
+    let mut host = applied();
+    host.interfaces[1].sysctls.set(Sysctl::ProxyArp, Some(1));
+    host.interfaces[1].sysctls.set(Sysctl::Forwarding, Some(1));
+    assert!(configuration(&the_policy(), &host).unwrap().ok());
+    let report = model(&the_policy(), &host).unwrap();
+    let named: Vec<&str> = report.failures.iter().map(|failure| failure.object.as_str()).collect();
+    assert!(named.contains(&"192.168.18.101"), "{report}");
+    assert!(report.addresses.iter().any(|address| address.answering == ["eth3", "eth0"]), "{report}");
+}
+
+#[test]
+fn a_policy_that_can_no_longer_hold_is_a_failure_not_an_error() {
+    let mut host = applied();
+    host.interfaces.retain(|interface| interface.index != IfIndex(4));
+    let report = check(&the_policy(), &host).unwrap();
+    assert!(!report.ok());
+    assert_eq!((report.failures[0].check, report.failures[0].object.as_str()), (CheckKind::Policy, "eth4"));
+}
+
+#[test]
+fn a_report_that_checked_nothing_is_not_good() {
+    let report = Report::default();
+    assert!(!report.ok());
+    assert_eq!(report.into_result().unwrap_err().message(), "nothing was checked");
+}
+
+#[test]
+fn reports_of_two_witnesses_are_one() {
+    let mut report = check(&the_policy(), &applied()).unwrap();
+    let checks = report.checks;
+    let wire = AddressReport {
+        address: "192.168.18.101".parse().unwrap(),
+        expected: "eth3".into(),
+        answering: vec!["eth0".into()],
+    };
+    report.merge(Report { checks: 1, addresses: vec![wire], ..Report::default() });
+    assert_eq!(report.checks, checks + 1);
+    assert_eq!(report.addresses[3].answering, ["eth3", "eth0"]);
+}
