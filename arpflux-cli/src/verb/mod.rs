@@ -6,11 +6,13 @@ mod capture;
 mod confirm;
 mod demo;
 mod explain;
+mod plan;
 mod probe;
 mod proxy;
 mod recover;
 mod rollback;
 mod snapshot;
+mod verify;
 mod watch;
 
 use arpflux_core::Result;
@@ -22,6 +24,10 @@ use crate::Output;
 pub enum Verb {
     /// Say who answers for an address, or for every address, and which rule of the kernel decides.
     Explain(explain::Args),
+    /// Say what has to change so that a policy holds, why, and which answers change with it.
+    Plan(plan::Args),
+    /// Check that the host is as a policy says.
+    Verify(verify::Args),
     /// Make a policy so, as one transaction.
     Apply(apply::Args),
     /// Take a transaction back exactly.
@@ -54,6 +60,8 @@ impl Verb {
     pub fn run(self, output: &Output) -> Result<u8> {
         match self {
             Self::Explain(args) => explain::run(&args, output),
+            Self::Plan(args) => plan::run(&args, output),
+            Self::Verify(args) => verify::run(&args, output),
             Self::Apply(args) => apply::run(&args, output),
             Self::Rollback(args) => rollback::run(&args, output),
             Self::Confirm(args) => confirm::run(&args, output),

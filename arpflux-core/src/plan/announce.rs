@@ -3,15 +3,15 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
+use super::Announcement;
 use super::change::{Change, SysctlScope};
 use super::desired::Desired;
-use super::{Announcement, View};
-use crate::snapshot::Interface;
+use crate::snapshot::{Interface, Snapshot};
 use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
 
 /// The announcements that follow `changes`.
-pub(super) fn announcements(desired: &Desired, view: &View<'_>, changes: &[Change]) -> Vec<Announcement> {
+pub(super) fn announcements(desired: &Desired, snapshot: &Snapshot, changes: &[Change]) -> Vec<Announcement> {
     let mut touched: HashSet<IpAddr> = HashSet::new();
     let mut opened: HashSet<IfIndex> = HashSet::new();
     let mut host = false;
@@ -41,7 +41,7 @@ pub(super) fn announcements(desired: &Desired, view: &View<'_>, changes: &[Chang
             _ => {}
         }
     }
-    let up = |index: IfIndex| view.snapshot.interface(index).is_some_and(Interface::speaks_arp);
+    let up = |index: IfIndex| snapshot.interface(index).is_some_and(Interface::speaks_arp);
     let own = desired.host_addresses.iter().filter(|(address, _)| host || touched.contains(address));
     let proxied = desired.proxied.iter().filter(|(address, index)| {
         touched.contains(address) || (address.is_ipv4() && opened.contains(index))

@@ -104,20 +104,8 @@ pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
     routes.extend(egress_v6.routes);
     let mut rules = egress_v4.rules;
     rules.extend(egress_v6.rules);
-    let wanted_rules: HashSet<&Rule> = rules.iter().collect();
-    let unwanted_rules = snapshot
-        .rules
-        .iter()
-        .filter(|rule| rule.protocol == PROTOCOL && !wanted_rules.contains(rule))
-        .cloned()
-        .collect();
-    let wanted_routes: HashSet<Route> = routes.iter().map(settled).collect();
-    let unwanted_routes = snapshot
-        .routes
-        .iter()
-        .filter(|route| route.protocol == PROTOCOL && !wanted_routes.contains(&settled(route)))
-        .cloned()
-        .collect();
+    let unwanted_rules = unwanted_rules(&rules, snapshot);
+    let unwanted_routes = unwanted_routes(&routes, snapshot);
     let pair = |source: &Source| (source.address, source.interface);
     Ok(Desired {
         interfaces: managed.all().map(|interface| interface.index).collect(),
@@ -145,6 +133,21 @@ fn host_addresses(view: &View<'_>, managed: &Managed<'_>) -> Vec<Source> {
 
 fn sources_of_v4(host: &[Source], proxied: &[Source]) -> Vec<Source> {
     host.iter().chain(proxied).copied().filter(|source| source.address.is_ipv4()).collect()
+}
+
+fn unwanted_rules(wanted: &[Rule], snapshot: &Snapshot) -> Vec<Rule> {
+    let ours: Vec<&Rule> = snapshot.rules.iter().filter(|rule| rule.protocol == PROTOCOL).collect();
+    if ours.is_empty() {
+        return Vec::new();
+    }
+    let wanted: HashSet<&Rule> = wanted.iter().collect();
+    ours.into_iter().filter(|rule| !wanted.contains(rule)).cloned().collect()
+}
+
+fn unwanted_routes(wanted: &[Route], snapshot: &Snapshot) -> Vec<Route> {
+    let wanted: HashSet<Route> = wanted.iter().map(settled).collect();
+    let ours = snapshot.routes.iter().filter(|route| route.protocol == PROTOCOL);
+    ours.filter(|route| !wanted.contains(&settled(route))).cloned().collect()
 }
 
 /// A route without what the kernel adds by itself: the state of its next hops.

@@ -1,5 +1,6 @@
 //! Rules that others have set up: where they already send a source address.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::PROTOCOL;
@@ -23,7 +24,12 @@ pub(super) enum Found<'s> {
 pub(super) struct ForeignRules<'v, 's> {
     view: &'v View<'s>,
     family: Family,
+    /// In the order in which they are tried.
     rules: Vec<&'s Rule>,
+    /// The places of those for a single source, by that source.
+    exact: HashMap<IpAddr, Vec<usize>>,
+    /// The places of the others.
+    wide: Vec<usize>,
 }
 
 impl<'v, 's> ForeignRules<'v, 's> {
@@ -48,15 +54,26 @@ impl<'v, 's> ForeignRules<'v, 's> {
         };
         let mut rules: Vec<&Rule> = view.snapshot.rules.iter().filter(decides).collect();
         rules.sort_by_key(|rule| rule.priority);
-        Self { view, family, rules }
+        let (mut exact, mut wide) = (HashMap::<_, Vec<usize>>::new(), Vec::new());
+        for (place, rule) in rules.iter().enumerate() {
+            match rule.source {
+                Some(net) if net.prefix_len() == net.max_prefix_len() => {
+                    exact.entry(net.addr()).or_default().push(place);
+                }
+                _ => wide.push(place),
+            }
+        }
+        Self { view, family, rules, exact, wide }
     }
 
     /// Where the first rule that says anything about `address` sends it, for destinations on the link
     /// of `interface`.
     pub(super) fn look(&self, address: IpAddr, interface: IfIndex) -> Found<'s> {
-        let matching =
-            self.rules.iter().filter(|rule| rule.source.is_none_or(|source| source.contains(&address)));
-        for rule in matching {
+        let mut places: Vec<usize> = self.exact.get(&address).cloned().unwrap_or_default();
+        let contains = |place: &&usize| self.rules[**place].source.is_none_or(|net| net.contains(&address));
+        places.extend(self.wide.iter().filter(contains));
+        places.sort_unstable();
+        for rule in places.into_iter().map(|place| self.rules[place]) {
             match rule.action {
                 RuleAction::Table => match self.leaves_by(rule, interface) {
                     Some(true) => return Found::Routed,

@@ -50,7 +50,6 @@ pub use change::{Change, Edit, SysctlScope};
 pub use egress::{RULE_PRIORITY, TABLE_BASE};
 pub use impact::{Effect, Impact, Range, Turn};
 
-use self::view::View;
 use crate::error::Result;
 use crate::policy::Policy;
 use crate::snapshot::{NetnsIdentity, Snapshot};
@@ -135,9 +134,8 @@ impl Policy {
     pub fn plan(&self, snapshot: &Snapshot) -> Result<Plan> {
         let desired = desired::desired(self, snapshot)?;
         let changes = order::changes(&desired, snapshot)?;
-        let view = View::new(snapshot);
         let announcements = match self.host.announce {
-            true => announce::announcements(&desired, &view, &changes),
+            true => announce::announcements(&desired, snapshot, &changes),
             false => Vec::new(),
         };
         let mut touched: Vec<IfIndex> = desired.interfaces.clone();

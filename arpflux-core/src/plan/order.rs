@@ -119,7 +119,7 @@ fn add_proxies(desired: &Desired, snapshot: &Snapshot, changes: &mut Vec<Change>
 }
 
 fn rules(desired: &Desired, snapshot: &Snapshot, changes: &mut Vec<Change>) {
-    let there: HashSet<&Rule> = snapshot.rules.iter().collect();
+    let there: HashSet<&Rule> = snapshot.rules.iter().filter(|rule| rule.protocol == PROTOCOL).collect();
     let is_source = |rule: &&Rule| rule.source.is_some();
     let missing = || desired.rules.iter().filter(|rule| !there.contains(rule));
     let add = |rule: &Rule| Change::Rule { edit: Edit::Add, rule: rule.clone() };

@@ -55,6 +55,7 @@ pub(super) fn plan(
 ) -> Result<Proxies> {
     possible(view, sources)?;
     let mut proxies = entries(policy, view, managed, sources);
+    note_kept(policy, view, sources, decisions);
     let mut interfaces: BTreeMap<IfIndex, [bool; 2]> = BTreeMap::new();
     for source in sources {
         interfaces.entry(source.interface).or_default()[usize::from(source.address.is_ipv6())] = true;
@@ -125,7 +126,6 @@ fn entries(policy: &Policy, view: &View<'_>, managed: &Managed<'_>, sources: &[S
                 false
             }
             Some(_) => true,
-            None if entry.protocol == PROTOCOL => true,
             None => {
                 policy.host.foreign_proxies == ForeignProxies::Remove
                     && entry.interface.is_none_or(|interface| all.contains(&interface))
@@ -147,6 +147,23 @@ fn entries(policy: &Policy, view: &View<'_>, managed: &Managed<'_>, sources: &[S
         })
         .collect();
     proxies
+}
+
+/// Entries of ours may be of an earlier policy, or of `arpflux proxy add`: only the policy can tell.
+fn note_kept(policy: &Policy, view: &View<'_>, sources: &[Source], decisions: &mut Vec<String>) {
+    if policy.host.foreign_proxies == ForeignProxies::Remove {
+        return;
+    }
+    let named: HashSet<IpAddr> = sources.iter().map(|source| source.address).collect();
+    let kept = view.snapshot.proxies.iter().filter(|entry| entry.protocol == PROTOCOL);
+    let kept: BTreeSet<IpAddr> = kept.map(|entry| entry.address).filter(|a| !named.contains(a)).collect();
+    if !kept.is_empty() {
+        decisions.push(format!(
+            "kept: proxy entries for {}, which the policy does not name, though arpflux added them; \
+             foreign_proxies = \"remove\" would take them away",
+            listed(kept.iter().map(ToString::to_string).collect()),
+        ));
+    }
 }
 
 fn possible(view: &View<'_>, sources: &[Source]) -> Result<()> {

@@ -241,7 +241,7 @@ impl Plan {
             .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()).during("write plan"))
     }
 
-    /// Reads what [`Plan::to_json`] wrote.
+    /// Reads what [`Plan::to_json`] wrote, or what `arpflux plan --json` printed.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidData`] if the text is not a plan, or of another schema.
@@ -263,6 +263,8 @@ impl Plan {
                 );
             }
         }
+        // For people to read; it is not a part of the plan.
+        value.as_object_mut().and_then(|object| object.remove("impact"));
         serde_json::from_value(value).map_err(|error| invalid(error.to_string()))
     }
 }

@@ -134,6 +134,19 @@ fn ours_go_when_the_policy_wants_them_no_more() {
 }
 
 #[test]
+fn entries_of_addresses_not_named_stay_whoever_added_them() {
+    let mut host = Host::openvz();
+    host.0.proxies.clear();
+    let applied = Host(host.0.with(&plan(&host, OPENVZ_POLICY).changes));
+    let fewer = OPENVZ_POLICY.split("[[proxy]]\nowner = \"102\"").next().unwrap();
+    let keep = plan(&applied, fewer);
+    assert!(proxies(&keep.changes, Edit::Remove).is_empty());
+    assert!(keep.decisions.iter().any(|why| why.starts_with("kept: proxy entries for 192.168.18.102")));
+    let remove = fewer.replace("[host]", "[host]\nforeign_proxies = \"remove\"");
+    assert_eq!(proxies(&plan(&applied, &remove).changes, Edit::Remove).len(), 1);
+}
+
+#[test]
 fn a_container_that_moves_takes_its_rule_along() {
     let host = Host::openvz();
     let applied = Host(host.0.with(&plan(&host, OPENVZ_POLICY).changes));

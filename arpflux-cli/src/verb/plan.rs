@@ -1,0 +1,68 @@
+//! `arpflux plan`.
+
+use std::path::PathBuf;
+
+use arpflux_core::plan::Impact;
+use arpflux_core::{Plan, Policy, Result};
+use serde::Serialize;
+
+use crate::Source;
+use crate::exit;
+use crate::output::{Output, Style};
+
+/// Say what has to change so that a policy holds, why, and which answers change with it.
+///
+/// Nothing is changed, and no privilege is needed. `arpflux apply` makes the change; it also takes the
+/// JSON that this prints.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The policy, TOML or JSON.
+    #[arg(long, short, value_name = "FILE")]
+    policy: PathBuf,
+    /// Leave out which answers change: quicker where there are very many routes and entries.
+    #[arg(long)]
+    no_impact: bool,
+    #[command(flatten)]
+    source: Source,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    #[serde(flatten)]
+    plan: &'a Plan,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    impact: Option<&'a Impact>,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// If the policy is not valid or would not work on this host, or there is no snapshot to be had.
+pub fn run(args: &Args, output: &Output) -> Result<u8> {
+    let policy = Policy::from_path(&args.policy)?;
+    let snapshot = args.source.snapshot()?;
+    let plan = policy.plan(&snapshot)?;
+    let impact = (!args.no_impact).then(|| plan.impact(&snapshot, &policy));
+    if output.json() {
+        output.answer(&Answer { plan: &plan, impact: impact.as_ref() })?;
+        return Ok(exit::GOOD);
+    }
+    output.text(&plan)?;
+    let Some(impact) = impact else { return Ok(exit::GOOD) };
+    if impact.effects.is_empty() {
+        if !plan.is_empty() {
+            output.text("No answer to any ARP request changes.\n")?;
+        }
+        return Ok(exit::GOOD);
+    }
+    let victims = impact.victims().count();
+    let heading = match victims {
+        0 => "answers".to_owned(),
+        _ => format!("answers ({victims} of them for addresses that the policy does not name, these first)"),
+    };
+    output.text(output.paint(Style::Strong, heading) + "\n")?;
+    for line in impact.to_string().lines() {
+        output.text(format!("    {line}\n"))?;
+    }
+    Ok(exit::GOOD)
+}

@@ -1,0 +1,118 @@
+//! `arpflux plan` and `arpflux verify` on a stored snapshot: three NICs on one subnet, two containers.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use arpflux_core::{Plan, Snapshot};
+
+const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hardware-node.json");
+
+const POLICY: &str = r#"version = 1
+
+[host]
+interfaces = ["eth0", "eth3", "eth4"]
+
+[[proxy]]
+owner = "101"
+addresses = ["192.168.18.101"]
+interface = "eth3"
+
+[[proxy]]
+owner = "102"
+addresses = ["192.168.18.102"]
+interface = "eth4"
+"#;
+
+fn file(name: &str, text: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn arpflux(verb: &str, policy: &PathBuf, more: &[&str]) -> (i32, String, String) {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_arpflux")).arg(verb).arg("--policy").arg(policy).args(more).output();
+    let output = output.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn a_plan_says_what_changes_why_and_which_answers() {
+    let policy = file("good.toml", POLICY);
+    let (code, text, errors) = arpflux("plan", &policy, &["--snapshot", SNAPSHOT]);
+    assert_eq!((code, errors.as_str()), (0, ""));
+    for line in [
+        "  ~ net.ipv4.conf.eth0.arp_ignore    0 -> 1\n",
+        "  - 192.168.18.101 on eth0\n",
+        "  + 17500: from all lookup main suppress_prefixlength 31\n",
+        "  + 17501: from 192.168.18.101 lookup 175005\n",
+        "  + table 175005: 192.168.18.0/24 dev eth3",
+        "    192.168.18.101 from eth3\n",
+        "strategy strict: eth0 and eth3 share 192.168.18.0/24",
+        "answers\n",
+    ] {
+        assert!(text.contains(line), "{line:?} in {text}");
+    }
+    let (code, text, _) = arpflux("plan", &policy, &["--snapshot", SNAPSHOT, "--json"]);
+    let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, answer["schema"].as_u64()), (0, Some(1)));
+    assert!(!answer["impact"]["effects"].as_array().unwrap().is_empty());
+    let plan = Plan::from_json(&text).unwrap();
+    assert_eq!(answer["changes"].as_array().unwrap().len(), plan.changes.len());
+    assert_eq!(Plan::from_json(&plan.to_json().unwrap()).unwrap(), plan);
+}
+
+#[test]
+fn verify_tells_before_from_after() {
+    let policy = file("verify.toml", POLICY);
+    let (code, text, errors) = arpflux("verify", &policy, &["--snapshot", SNAPSHOT]);
+    assert_eq!((code, errors.as_str()), (1, ""));
+    assert!(text.contains("BAD 192.168.18.101  answered by eth3, eth0, eth4, not by eth3 alone\n"), "{text}");
+    assert!(text.contains("BAD sysctl net.ipv4.conf.eth0.arp_ignore: expected 1, found 0\n"), "{text}");
+
+    let before = Snapshot::from_json(&std::fs::read_to_string(SNAPSHOT).unwrap()).unwrap();
+    let plan = arpflux_core::Policy::from_path(&policy).unwrap().plan(&before).unwrap();
+    let after = file("after.json", &before.with(&plan.changes).to_json().unwrap());
+    let after = after.to_str().unwrap();
+    let (code, text, _) = arpflux("verify", &policy, &["--snapshot", after]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("ok  192.168.18.101  answered by eth3\n"), "{text}");
+    let (code, text, _) = arpflux("verify", &policy, &["--snapshot", after, "--json"]);
+    let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, answer["schema"].as_u64(), answer["ok"].as_bool()), (0, Some(1), Some(true)));
+    assert!(answer["checks"].as_u64().unwrap() > 30);
+    assert_eq!(answer["addresses"][3]["answering"][0], "eth3");
+    let (code, text, _) = arpflux("plan", &policy, &["--snapshot", after]);
+    assert_eq!(code, 0);
+    assert!(text.starts_with("Nothing to change.\n"), "{text}");
+}
+
+#[test]
+fn bad_policies_name_the_place_and_nothing_else_happens() {
+    let cases = [
+        (
+            "typo.toml",
+            POLICY.replace("[host]", "[host]\nstratgey = \"auto\""),
+            "typo.toml:4:1",
+            "did you mean strategy?",
+        ),
+        ("text.toml", "this is not TOML".into(), "text.toml:1:", "not TOML"),
+        ("empty.toml", String::new(), "empty.toml:1:1", "version = 1"),
+        ("address.toml", POLICY.replace("18.102", "18.302"), "address.toml:13:14", "\"192.168.18.302\""),
+        ("nic.toml", POLICY.replace("\"eth0\"", "\"eth9\""), "eth9", "there are lo, eth0"),
+    ];
+    for (name, text, place, said) in cases {
+        for verb in ["plan", "verify"] {
+            if name == "nic.toml" && verb == "verify" {
+                continue;
+            }
+            let (code, out, errors) = arpflux(verb, &file(name, &text), &["--snapshot", SNAPSHOT]);
+            assert_eq!((code, out.as_str()), (2, ""), "{name}: {errors}");
+            assert!(errors.contains(place) && errors.contains(said), "{name}: {errors}");
+        }
+    }
+    let (code, _, errors) =
+        arpflux("plan", &PathBuf::from("/nonexistent/policy.toml"), &["--snapshot", SNAPSHOT]);
+    assert_eq!(code, 2, "{errors}");
+}
