@@ -182,16 +182,13 @@ impl fmt::Display for Plan {
                 writeln!(f, "{}{heading}", family(ipv6))?;
                 let signed = added.iter().map(|c| ('+', c)).chain(removed.iter().map(|c| ('-', c)));
                 for (sign, change) in signed {
-                    match change {
-                        Change::Proxy { entry, .. } => {
-                            writeln!(f, "  {sign} {}", self::proxy(entry, &names))?
-                        }
-                        Change::Rule { rule, .. } => writeln!(f, "  {sign} {}", rule_in_words(rule))?,
-                        Change::Route { route, .. } => {
-                            writeln!(f, "  {sign} {}", route_in_words(route, &names))?
-                        }
-                        _ => {}
-                    }
+                    let line = match change {
+                        Change::Proxy { entry, .. } => self::proxy(entry, &names),
+                        Change::Rule { rule, .. } => rule_in_words(rule),
+                        Change::Route { route, .. } => route_in_words(route, &names),
+                        _ => continue,
+                    };
+                    writeln!(f, "  {sign} {line}")?;
                 }
             }
         }
