@@ -22,7 +22,7 @@ test-deps: ## only check (as root: install) what the tests need
 	@tests/support/prepare
 
 test-rust: ## Rust tests, each binary in a fresh network namespace
-	@$(CARGO) test --workspace --exclude arpflux-py
+	@$(CARGO) test --workspace --exclude arpflux-py --no-fail-fast
 
 test-c: ## C programs against the library, under valgrind and the sanitizers
 	@tests/support/run-c

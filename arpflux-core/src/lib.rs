@@ -67,3 +67,8 @@ pub use policy::Policy;
 pub use predict::{ArpRequest, Explanation, Model, Verdict};
 pub use snapshot::Snapshot;
 pub use sysctl::Sysctl;
+
+/// The examples of the README compile.
+#[cfg(all(doctest, feature = "kernel"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;
