@@ -14,6 +14,7 @@ use arpflux_core::ErrorKind;
 use arpflux_core::apply::fault::{self, Call, Fault};
 use arpflux_core::apply::{Options, Outcome, Transaction, recover};
 use arpflux_core::kernel::{FakeKernel, Kernel};
+use arpflux_core::persist::{FileChange, FileState};
 use arpflux_core::plan::Plan;
 use arpflux_core::snapshot::{NetnsIdentity, Snapshot};
 use essence::essence;
@@ -186,6 +187,82 @@ fn every_call_of_apply_and_rollback_may_fail_or_be_the_last() {
     for kind in ["short", "torn", "stop torn"] {
         assert!(points.contains_key(&(Call::Write, kind)), "no {kind} at write");
     }
+}
+
+/// Files of a manager are written with the changes, or neither.
+#[test]
+fn files_and_changes_together_or_not_at_all() {
+    let scratch = Scratch::new("files");
+    let options = scratch.options();
+    let etc = Scratch::new("files-etc");
+    let (made, changed) = (etc.0.join("sysctl.d/60-arpflux.conf"), etc.0.join("policy.toml"));
+    let text = |text: &str| FileState::Regular { text: text.into(), mode: 0o600 };
+    let files = [
+        FileChange { path: made.clone(), before: FileState::Absent, after: text("new\n") },
+        FileChange { path: changed.clone(), before: text("old\n"), after: text("other\n") },
+    ];
+    let plan = plans::plan(&host(), "t", 2, &mut Random::new(3));
+    let (before, after) = (essence(&host()), essence(&host().with(&plan.changes)));
+    let reset = || {
+        scratch.clear();
+        etc.clear();
+        std::fs::create_dir_all(&etc.0).unwrap();
+        FileChange { path: changed.clone(), before: FileState::Absent, after: text("old\n") }.make().unwrap();
+        FakeKernel::new(host())
+    };
+    let run = |kernel: &mut dyn Kernel| {
+        let mut persist = |_: &Snapshot, _: &Plan| Ok(files.to_vec());
+        Transaction::new(kernel, &options).persist(&mut persist).apply(&plan)
+    };
+    let state = |kernel: &FakeKernel| {
+        let of_files = files.iter().map(|file| FileState::read(&file.path).unwrap());
+        (essence(kernel.state()), of_files.collect::<Vec<_>>())
+    };
+    let start = (before, files.iter().map(|file| file.before.clone()).collect::<Vec<_>>());
+    let end = (after, files.iter().map(|file| file.after.clone()).collect::<Vec<_>>());
+    let mut kernel = reset();
+    fault::arm(None);
+    let receipt = run(&mut fault::kernel(&mut kernel)).unwrap();
+    let calls = fault::seen();
+    fault::disarm();
+    assert_eq!((receipt.verified, receipt.files.len()), (4, 2));
+    assert!(state(&kernel) == end);
+    assert_eq!(calls.iter().filter(|call| **call == Call::File).count(), 2);
+    let mut points = 0;
+    for at in 0..calls.len() {
+        for fault in [Fault::Error(EIO), Fault::ErrorAfter(ENOSPC), Fault::Stop, Fault::StopAfter] {
+            let mut kernel = reset();
+            fault::arm(Some((at, fault)));
+            let result = run(&mut fault::kernel(&mut kernel));
+            fault::disarm();
+            let point = format!("call {at} ({:?}), {fault:?}: {result:?}", calls[at]);
+            if let (Err(error), false) = (&result, dead(fault))
+                && error.kind() != ErrorKind::PartlyApplied
+            {
+                assert!(state(&kernel) == start, "{point}: not undone");
+            }
+            recover(&mut kernel, &options, false).unwrap();
+            let now = state(&kernel);
+            assert!(now == start || now == end, "{point}: {:?}", now.1);
+            points += 1;
+        }
+    }
+    assert!(points >= 100, "{points}");
+
+    // Taken back with the rest; what somebody else wrote meanwhile is left alone.
+    let mut kernel = reset();
+    run(&mut kernel).unwrap();
+    Transaction::new(&mut kernel, &options).rollback(None, false).unwrap();
+    assert!(state(&kernel) == start);
+    run(&mut kernel).unwrap();
+    std::fs::write(&changed, "mine\n").unwrap();
+    let receipt = Transaction::new(&mut kernel, &options).rollback(None, false).unwrap();
+    assert_eq!(receipt.conflicts.len(), 1);
+    assert!(receipt.conflicts[0].object.ends_with("policy.toml"), "{:?}", receipt.conflicts);
+    assert_eq!(std::fs::read_to_string(&changed).unwrap(), "mine\n");
+    assert!(!made.exists());
+    Transaction::new(&mut kernel, &options).rollback(None, true).unwrap();
+    assert!(state(&kernel) == start);
 }
 
 /// The recovery itself is cut off, at every call, after a run that was cut off at every call.

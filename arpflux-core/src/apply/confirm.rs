@@ -2,12 +2,13 @@
 
 use nix::time::{ClockId, clock_gettime};
 
-use super::Options;
 use super::journal::{Applied, Journal, State};
 use super::lock::Lock;
 use super::receipt::{self, Outcome, Receipt};
 use super::recover::{foreign, settle};
 use super::store::Folder;
+use super::undo::Report;
+use super::{Options, files};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
 
@@ -36,7 +37,15 @@ pub fn confirm(kernel: &mut dyn Kernel, options: &Options, id: Option<u64>) -> R
     let Some(mut journal) = Journal::open(&folder)? else {
         return nothing_waits(&folder, id);
     };
-    journal.set(&folder, State::Applied(Applied { verified: waiting.verified, notes: waiting.notes }))?;
+    if let Err(error) = files::make(&journal.log.files) {
+        // It stays on trial. What could not be taken back here is taken back with the rest.
+        files::undo(&journal.log.files, &mut Report::default());
+        return Err(error);
+    }
+    journal.set(
+        &folder,
+        State::Applied(Applied { verified: waiting.verified + waiting.files.len(), notes: waiting.notes }),
+    )?;
     // From here on it is kept; if it is not filed now, the next run files it.
     let _ = receipt::file(&folder, journal.log.header.id);
     Ok(Receipt::of(&journal.log))

@@ -8,7 +8,8 @@
 //! ….. arpflux-journal 1
 //! ….. begin {"id":7,"netns":{…},…}
 //! ….. change {"change":"sysctl",…}          one per change, in order
-//! ….. ready 3                                the number of changes
+//! ….. file {"path":"/etc/…",…}               one per file, in order
+//! ….. ready 3                                the number of changes and files
 //! ….. reach 2                                the first 2 may have been made from here on
 //! ….. pending {…}                            all made and checked; undone unless confirmed
 //! ….. applied {…}  or  undone {…}            the end
@@ -26,6 +27,7 @@ use self::crc::Crc;
 use super::receipt::Conflict;
 use super::store::Folder;
 use crate::error::{Error, ErrorKind, Result};
+use crate::persist::FileChange;
 use crate::plan::{Change, InterfaceIdentity};
 use crate::snapshot::NetnsIdentity;
 
@@ -94,6 +96,8 @@ pub(crate) enum State {
 pub(crate) struct Log {
     pub(crate) header: Header,
     pub(crate) changes: Vec<Change>,
+    /// Written after all changes; whether they were is seen by looking at them.
+    pub(crate) files: Vec<FileChange>,
     /// Only the first so many changes can have been made.
     pub(crate) reach: usize,
     pub(crate) state: State,
@@ -107,6 +111,8 @@ pub(crate) struct Journal {
     file: File,
     crc: Crc,
     length: u64,
+    /// Whether the last state may stand in the file though writing it failed.
+    pub(crate) doubtful: bool,
     pub(crate) log: Log,
 }
 
@@ -133,7 +139,12 @@ impl Journal {
     ///
     /// # Errors
     /// Any failure to write; nothing has been done then.
-    pub(crate) fn begin(folder: &Folder, header: Header, changes: Vec<Change>) -> Result<Self> {
+    pub(crate) fn begin(
+        folder: &Folder,
+        header: Header,
+        changes: Vec<Change>,
+        files: Vec<FileChange>,
+    ) -> Result<Self> {
         let mut crc = Crc::new();
         let mut text = Vec::with_capacity(512 + 256 * changes.len());
         raw_record(&mut crc, &mut text, format!("arpflux-journal {VERSION}").as_bytes());
@@ -141,7 +152,10 @@ impl Journal {
         for change in &changes {
             record(&mut crc, &mut text, "change", change)?;
         }
-        record(&mut crc, &mut text, "ready", &changes.len())?;
+        for file in &files {
+            record(&mut crc, &mut text, "file", file)?;
+        }
+        record(&mut crc, &mut text, "ready", &(changes.len() + files.len()))?;
         if text.len() as u64 > LARGEST {
             return Err(Error::new(
                 ErrorKind::Refused,
@@ -159,8 +173,8 @@ impl Journal {
             let _ = folder.remove(NAME);
             return Err(error);
         }
-        let log = Log { header, changes, reach: 0, state: State::Open, torn: false };
-        Ok(Self { file, crc, length: text.len() as u64, log })
+        let log = Log { header, changes, files, reach: 0, state: State::Open, torn: false };
+        Ok(Self { file, crc, length: text.len() as u64, doubtful: false, log })
     }
 
     /// Opens the journal that is there; `None` if there is none.
@@ -172,7 +186,7 @@ impl Journal {
         let text = folder.read(NAME, &file, LARGEST)?;
         let (log, crc, length) =
             parse(&text).map_err(|error| error.during("read journal").on(folder.path_of(NAME)))?;
-        Ok(Some(Self { file, crc, length, log }))
+        Ok(Some(Self { file, crc, length, doubtful: false, log }))
     }
 
     fn append(&mut self, folder: &Folder, word: &str, value: &impl Serialize) -> Result<()> {
@@ -209,14 +223,17 @@ impl Journal {
     /// # Errors
     /// Any failure to write; the transaction stands as it did before, as far as anybody can tell.
     pub(crate) fn set(&mut self, folder: &Folder, state: State) -> Result<()> {
-        match &state {
+        let written = match &state {
             State::Open => return Ok(()),
-            State::Pending(pending) => self.append(folder, "pending", pending)?,
-            State::Applied(applied) => self.append(folder, "applied", applied)?,
-            State::Undone(undone) => self.append(folder, "undone", undone)?,
+            State::Pending(pending) => self.append(folder, "pending", pending),
+            State::Applied(applied) => self.append(folder, "applied", applied),
+            State::Undone(undone) => self.append(folder, "undone", undone),
+        };
+        match written {
+            Ok(()) => self.log.state = state,
+            Err(_) => self.doubtful = self.log.torn,
         }
-        self.log.state = state;
-        Ok(())
+        written
     }
 }
 
@@ -232,6 +249,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<(Log, Crc, u64)> {
     let mut good = 0;
     let mut header = None;
     let mut changes = Vec::new();
+    let mut files = Vec::new();
     let mut ready = false;
     let (mut reach, mut state, mut torn) = (0, State::Open, false);
     for (number, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
@@ -263,11 +281,13 @@ pub(crate) fn parse(text: &[u8]) -> Result<(Log, Crc, u64)> {
             }
             _ if number == 1 => return damaged(number, "is not the first line of a journal"),
             "begin" if number == 2 => header = Some(value!()),
-            "change" if header.is_some() && !ready => changes.push(value!()),
+            "change" if header.is_some() && !ready && files.is_empty() => changes.push(value!()),
+            "file" if header.is_some() && !ready => files.push(value!()),
             "ready" if header.is_some() && !ready => {
                 let count: usize = value!();
-                if count != changes.len() {
-                    return damaged(number, &format!("says {count} changes, there are {}", changes.len()));
+                let there = changes.len() + files.len();
+                if count != there {
+                    return damaged(number, &format!("says {count} changes, there are {there}"));
                 }
                 ready = true;
             }
@@ -290,7 +310,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<(Log, Crc, u64)> {
         Some(header) if ready => {
             // Which record was cut off is not known: it may have said that all is about to be made.
             let reach = if torn { changes.len() } else { reach };
-            Ok((Log { header, changes, reach, state, torn }, crc, good as u64))
+            Ok((Log { header, changes, files, reach, state, torn }, crc, good as u64))
         }
         _ => damaged(
             text.iter().filter(|byte| **byte == b'\n').count() + 1,

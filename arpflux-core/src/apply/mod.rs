@@ -16,6 +16,9 @@
 //! `SIGKILL` to itself, for instance when a service manager kills a whole control group. Whatever runs
 //! next in the namespace then undoes what has not been confirmed in time.
 //!
+//! Files of the host's managers ([`crate::persist`]) belong to the transaction: they are written after
+//! the kernel's state was checked, on trial only when it is confirmed, and taken back with the rest.
+//!
 //! What is not restored, because no kernel interface shows or sets it: whether a sysctl counts as
 //! "never set individually" (`net/ipv4/devinet.c`, `ipv4_devconf_setall`), and whether the tables
 //! `local` and `main` were ever split (`net/ipv4/fib_frontend.c`, `fib_unmerge`). Proxy entries are
@@ -23,6 +26,7 @@
 
 mod confirm;
 pub mod fault;
+mod files;
 mod host;
 mod journal;
 mod lock;
@@ -46,7 +50,7 @@ pub use proxy::{AddProxies, add_proxies, remove_proxies};
 pub use receipt::{Conflict, Outcome, Receipt};
 pub use recover::{Recovered, recover};
 pub use store::DEFAULT as DEFAULT_STATE_DIR;
-pub use transaction::{Announce, Transaction};
+pub use transaction::{Announce, Persist, Transaction};
 pub use watcher::Reopen;
 
 use crate::error::{Error, ErrorKind, Result};

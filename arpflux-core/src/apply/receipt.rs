@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::journal::{self, Journal, Log, State};
 use super::store::Folder;
 use crate::error::{Error, ErrorKind, Result};
+use crate::persist::FileChange;
 use crate::plan::{Change, InterfaceIdentity};
 
 /// The folder of finished transactions.
@@ -64,6 +65,8 @@ pub struct Receipt {
     pub rollback_of: Option<u64>,
     /// The changes, in the order they were made. Each says what was there before.
     pub changes: Vec<Change>,
+    /// The files that were changed with them; on trial: that will be, once it is confirmed.
+    pub files: Vec<FileChange>,
     /// How many of them were read again from the kernel and found as they should be.
     pub verified: usize,
     /// What was left alone because somebody else had changed it.
@@ -95,6 +98,7 @@ impl Receipt {
             outcome: Outcome::Unchanged,
             rollback_of: None,
             changes: Vec::new(),
+            files: Vec::new(),
             verified: 0,
             conflicts: Vec::new(),
             notes,
@@ -114,6 +118,7 @@ impl Receipt {
             outcome: Outcome::Undone,
             rollback_of: header.rollback_of,
             changes: log.changes.clone(),
+            files: log.files.clone(),
             conflicts: header.conflicts.clone(),
             started: header.started,
             command: header.command.clone(),

@@ -8,7 +8,7 @@ use super::journal::{self, Journal, State, Undone};
 use super::lock::Lock;
 use super::receipt::{self, Receipt};
 use super::store::Folder;
-use super::{Options, confirm, undo};
+use super::{Options, confirm, files, undo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
 use crate::snapshot::NetnsIdentity;
@@ -125,7 +125,14 @@ pub(crate) fn take_back(
     made: usize,
 ) -> Result<TakenBack> {
     let log = &journal.log;
-    let report = undo::undo(kernel, &log.changes[..log.reach], &log.header.interfaces, made);
+    let mut of_files = undo::Report::default();
+    if log.reach == log.changes.len() {
+        files::undo(&log.files, &mut of_files);
+    }
+    let mut report = undo::undo(kernel, &log.changes[..log.reach], &log.header.interfaces, made);
+    report.undone += of_files.undone;
+    report.conflicts.extend(of_files.conflicts);
+    report.left.extend(of_files.left);
     if !report.left.is_empty() {
         return Err(Error::new(
             ErrorKind::PartlyApplied,

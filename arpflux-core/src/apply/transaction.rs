@@ -9,9 +9,10 @@ use super::receipt::{self, Conflict, Receipt};
 use super::recover::{TakenBack, busy_pending, listed, settle, take_back};
 use super::store::Folder;
 use super::watcher::{Reopen, Watcher};
-use super::{Confirm, Options, confirm, undo};
+use super::{Confirm, Options, confirm, files, undo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
+use crate::persist::FileChange;
 use crate::plan::{Announcement, Change, InterfaceIdentity, Plan};
 use crate::snapshot::{NetnsIdentity, Snapshot};
 use crate::sysctl::{Ipv6Sysctl, Sysctl};
@@ -23,11 +24,15 @@ const BATCH: usize = 512;
 /// Sends announcements, given the state before the changes; gives the number of frames sent.
 pub type Announce<'a> = dyn FnMut(&Snapshot, &[Announcement]) -> Result<usize> + 'a;
 
+/// Says which files go with a plan, given the state before the changes.
+pub type Persist<'a> = dyn FnMut(&Snapshot, &Plan) -> Result<Vec<FileChange>> + 'a;
+
 /// A kernel and how to change it. [`Transaction::apply`] runs one transaction.
 pub struct Transaction<'a> {
     kernel: &'a mut dyn Kernel,
     options: &'a Options,
     announce: Option<&'a mut Announce<'a>>,
+    persist: Option<&'a mut Persist<'a>>,
     reopen: Option<Reopen<'a>>,
 }
 
@@ -40,6 +45,7 @@ impl std::fmt::Debug for Transaction<'_> {
 /// What is about to be carried out.
 struct Work {
     changes: Vec<Change>,
+    files: Vec<FileChange>,
     interfaces: Vec<InterfaceIdentity>,
     rollback_of: Option<u64>,
     conflicts: Vec<Conflict>,
@@ -49,13 +55,20 @@ struct Work {
 impl<'a> Transaction<'a> {
     /// Changes to `kernel`, as `options` say.
     pub fn new(kernel: &'a mut dyn Kernel, options: &'a Options) -> Self {
-        Self { kernel, options, announce: None, reopen: None }
+        Self { kernel, options, announce: None, persist: None, reopen: None }
     }
 
     /// Sends a plan's announcements by `announce`; without it they are not sent, which the receipt notes.
     #[must_use]
     pub fn announce(mut self, announce: &'a mut Announce<'a>) -> Self {
         self.announce = Some(announce);
+        self
+    }
+
+    /// Changes the files that `persist` names in the same transaction; on trial, when it is confirmed.
+    #[must_use]
+    pub fn persist(mut self, persist: &'a mut Persist<'a>) -> Self {
+        self.persist = Some(persist);
         self
     }
 
@@ -96,12 +109,23 @@ impl<'a> Transaction<'a> {
         let snapshot = self.kernel.snapshot()?;
         let plan = make_plan(&snapshot)?;
         check_plan(&plan, &snapshot, &netns)?;
-        if plan.is_empty() {
+        let files = match &mut self.persist {
+            Some(persist) => persist(&snapshot, &plan)?,
+            None => Vec::new(),
+        };
+        files::check(&files)?;
+        if plan.is_empty() && files.is_empty() {
             return Ok(Receipt::unchanged(notes));
         }
         let interfaces = identities(&plan.changes, &plan.interfaces, &snapshot);
-        let work =
-            Work { changes: plan.changes, interfaces, rollback_of: None, conflicts: Vec::new(), notes };
+        let work = Work {
+            changes: plan.changes,
+            files,
+            interfaces,
+            rollback_of: None,
+            conflicts: Vec::new(),
+            notes,
+        };
         let mut receipt = self.execute(&folder, &netns, work)?;
         // Telling the peers takes a second or more, in which others may write.
         drop(lock);
@@ -145,6 +169,7 @@ impl<'a> Transaction<'a> {
         let target = receipt::to_roll_back(&folder, id)?;
         let snapshot = self.kernel.snapshot()?;
         let inverse = undo::inverse(&target.changes, &target.interfaces, &snapshot, force);
+        let (files, of_files) = files::inverse(&target.files, force)?;
         let mut notes = settled.notes;
         if !inverse.moot.is_empty() {
             notes.push(format!("gone with its interface: {}", listed(&inverse.moot)));
@@ -152,8 +177,9 @@ impl<'a> Transaction<'a> {
         let work = Work {
             interfaces: identities(&inverse.changes, &[], &snapshot),
             changes: inverse.changes,
+            files,
             rollback_of: target.id,
-            conflicts: inverse.conflicts,
+            conflicts: inverse.conflicts.into_iter().chain(of_files).collect(),
             notes,
         };
         self.execute(&folder, &netns, work)
@@ -177,7 +203,7 @@ impl<'a> Transaction<'a> {
             started: lock::unix_seconds(),
             conflicts: work.conflicts,
         };
-        let mut journal = Journal::begin(folder, header, work.changes)?;
+        let mut journal = Journal::begin(folder, header, work.changes, work.files)?;
         let mut watcher = match self.watch(folder, netns) {
             Ok(watcher) => watcher,
             Err(error) => {
@@ -197,7 +223,7 @@ impl<'a> Transaction<'a> {
                 Ok(Receipt::of(&journal.log))
             }
             // The journal may say that it stands, and cannot be corrected. Undoing now could end in between.
-            Err(cause) if journal.log.torn => Err(Error::new(
+            Err(cause) if journal.doubtful => Err(Error::new(
                 ErrorKind::PartlyApplied,
                 format!("everything was made, but the journal cannot be written: {cause}"),
             )
@@ -240,7 +266,10 @@ impl<'a> Transaction<'a> {
         let snapshot = self.kernel.snapshot()?;
         let verified = check_made(&journal.log.changes, &journal.log.header.interfaces, &snapshot)?;
         let state = match self.options.confirm {
-            Confirm::Now => State::Applied(Applied { verified, notes }),
+            Confirm::Now => {
+                files::make(&journal.log.files)?;
+                State::Applied(Applied { verified: verified + journal.log.files.len(), notes })
+            }
             Confirm::Within(time) => {
                 let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
                 State::Pending(Pending { deadline: confirm::now().saturating_add(time), verified, notes })

@@ -1,0 +1,104 @@
+//! Files of the host's managers, changed with the kernel's state and taken back with it.
+
+use super::fault::{self, Call};
+use super::receipt::Conflict;
+use super::undo::Report;
+use crate::error::{Error, ErrorKind, Result};
+use crate::persist::{FileChange, FileState};
+
+fn name(file: &FileChange) -> String {
+    format!("file {}", file.path.display())
+}
+
+fn in_words(state: &FileState) -> String {
+    match state {
+        FileState::Absent => "not there".into(),
+        FileState::Regular { text, mode } => format!("a file of {} bytes, mode {mode:o}", text.len()),
+        FileState::Link { target } => format!("a link to {}", target.display()),
+    }
+}
+
+fn make_one(file: &FileChange) -> Result<()> {
+    let mut own = Ok(());
+    let met = fault::around(Call::File, || {
+        own = file.make();
+        Ok(())
+    });
+    own?;
+    met.map_err(|errno| Error::os("write", file.path.display().to_string(), errno as i32))
+}
+
+/// Whether every file is still what the plan saw.
+///
+/// # Errors
+/// [`ErrorKind::Changed`] names the first that is not.
+pub(super) fn check(files: &[FileChange]) -> Result<()> {
+    for file in files {
+        if FileState::read(&file.path)? != file.before {
+            return Err(Error::new(ErrorKind::Changed, "somebody else changed the file meanwhile")
+                .during("apply")
+                .on(file.path.display().to_string())
+                .hint("run again"));
+        }
+    }
+    Ok(())
+}
+
+/// Makes all, and reads them again.
+///
+/// # Errors
+/// The first failure; those before it stay.
+pub(super) fn make(files: &[FileChange]) -> Result<()> {
+    for file in files {
+        make_one(file)?;
+        if FileState::read(&file.path)? != file.after {
+            return Err(Error::new(
+                ErrorKind::Changed,
+                "it is not what was written; somebody else writes it too",
+            )
+            .during("check")
+            .on(file.path.display().to_string()));
+        }
+    }
+    Ok(())
+}
+
+/// What takes `files` back as they are now, the last first, and what somebody else changed since. With
+/// `force`, that goes back too.
+///
+/// # Errors
+/// If a file cannot be read.
+pub(super) fn inverse(files: &[FileChange], force: bool) -> Result<(Vec<FileChange>, Vec<Conflict>)> {
+    let (mut changes, mut conflicts) = (Vec::new(), Vec::new());
+    for file in files.iter().rev() {
+        let now = FileState::read(&file.path)?;
+        if now == file.before {
+            continue;
+        }
+        if now == file.after || force {
+            changes.push(FileChange { path: file.path.clone(), before: now, after: file.before.clone() });
+        } else {
+            conflicts.push(Conflict {
+                object: name(file),
+                expected: in_words(&file.after),
+                found: in_words(&now),
+                former: in_words(&file.before),
+            });
+        }
+    }
+    Ok((changes, conflicts))
+}
+
+/// Takes all back that is in force, and never stops at a failure.
+pub(super) fn undo(files: &[FileChange], report: &mut Report) {
+    for file in files.iter().rev() {
+        let one = inverse(std::slice::from_ref(file), false).and_then(|(changes, conflicts)| {
+            report.conflicts.extend(conflicts);
+            report.undone += changes.len();
+            changes.iter().try_for_each(make_one)
+        });
+        if let Err(error) = one {
+            report.left.push(format!("{}: {error}", name(file)));
+        }
+    }
+}
