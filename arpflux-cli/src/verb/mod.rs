@@ -5,6 +5,7 @@ mod apply;
 mod capture;
 mod confirm;
 mod demo;
+mod detect;
 mod explain;
 mod plan;
 mod probe;
@@ -42,6 +43,8 @@ pub enum Verb {
     Announce(announce::Args),
     /// See the problem and the cure, with real frames in throw-away namespaces.
     Demo(demo::Args),
+    /// Find out whether somebody else has addresses already.
+    Detect(detect::Args),
     /// Ask who has addresses, and count the MACs that answer.
     Probe(probe::Args),
     /// Read captures and say which addresses have several MACs, and why.
@@ -69,6 +72,7 @@ impl Verb {
             Self::Proxy(args) => proxy::run(&args, output),
             Self::Announce(args) => announce::run(&args, output),
             Self::Demo(args) => demo::run(&args, output),
+            Self::Detect(args) => detect::run(&args, output),
             Self::Probe(args) => probe::run(&args, output),
             Self::Capture(args) => capture::run(&args, output),
             Self::Watch(args) => watch::run(&args, output),

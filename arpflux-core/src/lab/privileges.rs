@@ -66,8 +66,11 @@ pub fn enter() -> Result<()> {
         ("gid_map", format!("0 {gid} 1")),
     ] {
         let path = Path::new("/proc/self").join(file);
-        std::fs::write(&path, text)
-            .map_err(|error| Error::io("write", path.display().to_string(), &error))?;
+        std::fs::write(&path, text).map_err(|error| match error.raw_os_error() {
+            // Root without CAP_SETFCAP, as in some containers, may not be mapped.
+            Some(errno) => refusal("become root of a user namespace", Errno::from_raw(errno)),
+            None => Error::io("write", path.display().to_string(), &error),
+        })?;
     }
     // Capabilities over the user namespace are complete only after an exec as its root.
     let mut arguments = std::env::args_os();

@@ -1,9 +1,11 @@
 //! Frames on the wire: sockets that send and receive them, and what is asked and told with them.
 //!
 //! [`PacketSocket`] is the thin shell; it belongs to the namespace it was opened in, wherever it is
-//! used later; [`Ring`] receives at the rate of the wire; [`inject`] asks a host on itself. The cores ([`probe::Prober`], [`announce::Announcer`]) know no sockets and no clock.
+//! used later; [`Ring`] receives at the rate of the wire; [`inject`] asks a host on itself. The cores
+//! ([`probe::Prober`], [`announce::Announcer`], [`detect::Detector`]) know no sockets and no clock.
 
 pub mod announce;
+pub mod detect;
 mod filter;
 pub mod inject;
 mod interrupt;
@@ -16,6 +18,6 @@ pub use filter::Filter;
 pub use interrupt::{catch_interrupt, interrupted};
 pub use port::{Port, own_macs};
 pub use ring::Ring;
-#[cfg_attr(not(feature = "lab"), expect(unused_imports, reason = "the lab waits for several sockets"))]
+#[cfg(feature = "lab")]
 pub(crate) use socket::wait;
 pub use socket::{Direction, PacketSocket, Received};

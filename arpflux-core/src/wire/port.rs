@@ -93,6 +93,28 @@ impl Port {
         }
     }
 
+    /// All Ethernet interfaces of the calling thread's namespace that are up, speak ARP and hold an
+    /// IPv4 address.
+    ///
+    /// # Errors
+    /// Those of listing interfaces.
+    pub fn all() -> Result<Vec<Self>> {
+        use nix::net::if_::InterfaceFlags;
+        let all = getifaddrs().map_err(|errno| Error::os("list", "interfaces", errno as i32))?;
+        let mut names: Vec<IfName> = all
+            .filter(|entry| {
+                entry.flags.contains(InterfaceFlags::IFF_UP)
+                    && !entry.flags.intersects(InterfaceFlags::IFF_NOARP | InterfaceFlags::IFF_LOOPBACK)
+            })
+            .filter_map(|entry| IfName::from_bytes(entry.interface_name.as_bytes()).ok())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        let mut ports = names.iter().map(Self::named).collect::<Result<Vec<_>>>()?;
+        ports.retain(|port| port.mac != Mac::NONE && !port.addresses.is_empty());
+        Ok(ports)
+    }
+
     fn add(&mut self, address: IpAddr, length: u8) {
         match address {
             IpAddr::V4(address) => self.addresses.extend(Ipv4Net::new(address, length)),

@@ -1,0 +1,102 @@
+//! Duplicate detection among real hosts.
+#![allow(missing_docs, reason = "a test")]
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
+
+use arpflux_core::frame::Ipv4Arp;
+use arpflux_core::lab::{Host, Lab, NewRoute};
+use arpflux_core::types::Mac;
+use arpflux_core::wire::detect::{self, Claim, Conflict, Detected, Options};
+use arpflux_core::wire::{Filter, Port};
+
+fn ip(text: &str) -> Ipv4Addr {
+    text.parse().unwrap()
+}
+
+const HELD: &str = "192.168.18.60";
+const PROXIED: &str = "192.168.18.61";
+
+/// A node with three interfaces on one wire, and another host that holds one address and proxies another.
+fn hosts() -> (Lab, Host, Host) {
+    let lab = Lab::new().unwrap();
+    let lan = lab.switch("lan").unwrap();
+    let hn = lab.host("hn").unwrap();
+    for (i, name) in ["eth0", "eth3", "eth4"].iter().enumerate() {
+        hn.plug(&lan, name, Mac::NONE).unwrap();
+        hn.address(name, &format!("192.168.18.{}/24", 10 + i)).unwrap();
+    }
+    let other = lab.host("other").unwrap();
+    other.plug(&lan, "eth0", "02:00:00:00:00:99".parse().unwrap()).unwrap();
+    other.address("eth0", &format!("{HELD}/24")).unwrap();
+    other.sysctl("net.ipv4.ip_forward", 1).unwrap();
+    other.plug(&lab.switch("behind").unwrap(), "eth1", Mac::NONE).unwrap();
+    other.route(&NewRoute::to(PROXIED).unwrap().device("eth1").unwrap()).unwrap();
+    other.proxy("eth0", IpAddr::V4(ip(PROXIED))).unwrap();
+    (lab, hn, other)
+}
+
+fn detect(host: &Host, addresses: &[&str]) -> Vec<Detected> {
+    let addresses: Vec<_> = addresses.iter().map(|address| ip(address)).collect();
+    host.run(|| detect::run(&Port::all()?, &addresses, Options::default())).unwrap().unwrap()
+}
+
+#[test]
+fn holders_and_proxies_are_found_on_every_interface_and_own_ones_are_not_blamed() {
+    let (_lab, hn, other) = hosts();
+    let thief = other.mac("eth0").unwrap();
+    let start = Instant::now();
+    let found = detect(&hn, &["192.168.18.50", "192.168.18.11", HELD, PROXIED]);
+    assert!(start.elapsed() < Duration::from_millis(2500), "{:?}", start.elapsed());
+    assert_eq!(found.len(), 12);
+    for one in &found {
+        let conflicts: &[Conflict] = match one.address.octets()[3] {
+            60 => &[Conflict { mac: thief, claim: Claim::Holds }],
+            61 => &[Conflict { mac: thief, claim: Claim::Proxies }],
+            _ => &[],
+        };
+        assert_eq!(one.conflicts, conflicts, "{one:?}");
+        // The only address of eth3 cannot ask for itself.
+        let alone = (one.address, one.interface.to_string()) == (ip("192.168.18.11"), "eth3".to_string());
+        assert_eq!(one.proxies_seen, !alone, "{one:?}");
+        // The node's other interfaces do answer for its address.
+        assert_eq!(one.own.is_empty(), one.address != ip("192.168.18.11"), "{one:?}");
+    }
+    // Nobody learned the addresses from the questions.
+    for address in ["192.168.18.50", PROXIED] {
+        assert_eq!(other.neighbour(ip(address).into()).unwrap(), None);
+    }
+}
+
+/// What RFC 5227 alone sees, and that it is said.
+#[test]
+fn without_an_address_of_its_own_proxies_do_not_show() {
+    let (_lab, hn, _other) = hosts();
+    hn.delete_address("eth3", "192.168.18.11/24").unwrap();
+    let found = hn
+        .run(|| detect::run(&[Port::named(&"eth3".parse()?)?], &[ip(HELD), ip(PROXIED)], Options::default()))
+        .unwrap()
+        .unwrap();
+    assert_eq!(found.iter().map(|one| one.conflicts.len()).collect::<Vec<_>>(), [1, 0]);
+    assert!(found.iter().all(|one| !one.proxies_seen));
+}
+
+#[test]
+fn somebody_who_is_about_to_take_it_is_seen() {
+    let (_lab, hn, other) = hosts();
+    let socket = other.packet_socket("eth0", Filter::Arp).unwrap();
+    let thief = other.mac("eth0").unwrap();
+    let probe = Ipv4Arp::probe(thief, ip("192.168.18.50")).to_frame(Mac::BROADCAST);
+    let found = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| detect(&hn, &["192.168.18.50"]));
+        for _ in 0..8 {
+            socket.send(&probe).unwrap();
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        asking.join().unwrap()
+    });
+    assert_eq!(found.len(), 3);
+    for one in found {
+        assert_eq!(one.conflicts, [Conflict { mac: thief, claim: Claim::Probing }], "{}", one.interface);
+    }
+}
