@@ -106,6 +106,12 @@ pub struct Source {
 }
 
 impl Source {
+    /// The file of the stored snapshot; `None`: the running kernel is meant.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        self.snapshot.as_deref()
+    }
+
     /// The snapshot meant: read from the file, or taken now.
     ///
     /// # Errors

@@ -101,3 +101,40 @@ no question
     let (code, text, _) = explain(&["--stdin"], "");
     assert_eq!((code, text.as_str()), (0, ""));
 }
+
+#[test]
+fn flux_is_refuted_with_two_requests_and_one_interface_alone_is_proved() {
+    let (code, text, _) = explain(&["--prove", "192.168.18.10"], "");
+    assert_eq!(code, 1);
+    let expected = "refuted  exactly one of eth0, eth3, eth4 answers for 192.168.18.10: two interfaces \
+                    answer for 192.168.18.10: eth0 ";
+    assert!(text.starts_with(expected), "{text}");
+    let (code, text, _) = explain(&["--prove", "192.168.18.101", "--on", "eth3", "--json"], "");
+    let answer = json(&text);
+    assert_eq!((code, &answer["claims"][0]["proof"]), (0, &"proved".into()), "{text}");
+    assert!(answer["claims"][0]["cases"].as_u64().unwrap() > 20);
+}
+
+#[test]
+fn a_second_host_with_the_same_proxies_is_a_duplicate() {
+    let copy = std::env::temp_dir().join(format!("arpflux-{}-second.json", std::process::id()));
+    let text = std::fs::read_to_string(SNAPSHOT).unwrap().replace("00:0c:29:", "00:0c:30:");
+    std::fs::write(&copy, text).unwrap();
+    let path = copy.to_str().unwrap();
+    let (code, text, _) = explain(&["192.168.18.101", "--also", path, "--json"], "");
+    let answer = json(&text);
+    assert_eq!(code, 1);
+    assert_eq!(answer["segments"][0]["ports"].as_array().unwrap().len(), 6);
+    assert_eq!(answer["segments"][0]["addresses"][0]["outcome"], "duplicate");
+    // Said to share no wire but eth3's, each host answers once.
+    let name = copy.file_stem().unwrap().to_str().unwrap();
+    let wire = format!("hardware-node:eth3,{name}:eth3");
+    let (code, text, _) = explain(&["192.168.18.101", "--also", path, "--wire", &wire], "");
+    assert_eq!(code, 1);
+    assert!(text.starts_with("On one wire: hardware-node eth3, "), "{text}");
+    assert_eq!(text.matches("there is a proxy entry").count(), 2, "{text}");
+    let (code, _, errors) = explain(&["--also", path, "--wire", "nobody:eth3"], "");
+    assert_eq!(code, 2);
+    assert!(errors.contains("there is no host \"nobody\""), "{errors}");
+    std::fs::remove_file(copy).unwrap();
+}

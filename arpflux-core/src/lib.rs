@@ -29,6 +29,8 @@ pub mod predict;
 
 pub mod proof;
 
+pub mod segment;
+
 pub mod policy;
 
 pub mod plan;

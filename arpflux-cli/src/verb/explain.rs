@@ -1,10 +1,13 @@
 //! `arpflux explain`: who answers for which address, and why.
 
 mod address;
+mod hosts;
 mod matrix;
+mod proofs;
 mod stream;
 
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 
 use arpflux_core::predict::{Model, listeners};
 use arpflux_core::types::{IfIndex, IfName};
@@ -32,6 +35,17 @@ pub struct Args {
     /// {"iface":"eth1","sender_ip":"10.0.0.9","target_ip":"10.0.0.1"}, optional "sender_mac", "unicast".
     #[arg(long, conflicts_with_all = ["address", "from", "on"])]
     stdin: bool,
+    /// Prove it for all senders: exactly one interface of each wire answers for ADDRESS, or for every
+    /// address held or proxied there. Where that is not so, a request is shown that tells.
+    #[arg(long, conflicts_with_all = ["from", "stdin"])]
+    prove: bool,
+    /// Another host's snapshot (may be repeated): who answers among all of them on the wires they share.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "on", "stdin", "prove"])]
+    also: Vec<PathBuf>,
+    /// Who shares a wire (may be repeated), as HOST:IFACE,HOST:IFACE; a host is called like its file
+    /// without the ending, the running one self. Default: interfaces whose subnets overlap.
+    #[arg(long, value_name = "PORTS", requires = "also")]
+    wire: Vec<String>,
     #[command(flatten)]
     source: Source,
 }
@@ -42,11 +56,23 @@ pub struct Args {
 /// If there is no snapshot to be had, or no such interface.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let snapshot = args.source.snapshot()?;
+    if !args.also.is_empty() {
+        let question = hosts::Question {
+            first: args.source.file(),
+            also: &args.also,
+            wires: &args.wire,
+            target: args.address,
+        };
+        return hosts::run(&snapshot, &question, output);
+    }
     let model = Model::new(&snapshot);
     if args.stdin {
         return stream::run(&model, output);
     }
     let interfaces = chosen(&snapshot, &args.on)?;
+    if args.prove {
+        return proofs::run(&model, args.address, &interfaces, output);
+    }
     match args.address {
         Some(target) => address::run(&model, target, &interfaces, args.from, output),
         None => matrix::run(&model, &interfaces, args.from, output),

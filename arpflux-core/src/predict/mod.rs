@@ -30,6 +30,7 @@
 mod address;
 mod explain;
 mod fib;
+mod forwarded;
 mod index;
 mod interference;
 mod kernel_version;
@@ -54,6 +55,7 @@ use std::net::Ipv4Addr;
 
 pub use explain::Explanation;
 pub use index::Model;
+pub use forwarded::Forwarded;
 pub use learn::{Announcement, Event, Learning, Received};
 pub use matrix::{Cell, Column, Matrix, Neighbours, Row, listeners, targets, wires};
 pub use missing::{Missing, MissingSet};

@@ -46,8 +46,9 @@ pub enum Expectation {
         /// The addresses asked for.
         target: Ipv4Net,
     },
-    /// Packets of the host with the address `source`, wherever they go, leave by none of `among` but
-    /// `interface`. Packets to the host itself, to other interfaces (containers) and to nowhere do not count.
+    /// Packets from `source`, wherever they go, leave by none of `among` but `interface`: the host's own
+    /// packets or, if the address is not the host's, those it forwards for the container behind it. Packets
+    /// to the host itself, to other interfaces (containers) and to nowhere do not count.
     LeavesBy {
         /// The address that the packets come from.
         source: Ipv4Addr,

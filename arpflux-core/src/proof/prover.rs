@@ -1,7 +1,7 @@
 //! Evaluates one request for each pair of classes, and decides claims from the answers.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
 use serde::Serialize;
@@ -10,7 +10,7 @@ use super::contradiction::{Contradiction, Evidence};
 use super::expectation::Expectation;
 use super::space::masters;
 use super::{Space, View};
-use crate::predict::{ArpRequest, MissingSet, Model, Outgoing, Verdict, listeners};
+use crate::predict::{ArpRequest, Forwarded, MissingSet, Model, Outgoing, Verdict, listeners};
 use crate::snapshot::Snapshot;
 use crate::types::{IfIndex, IpNet, Ipv4Net};
 
@@ -368,24 +368,71 @@ impl<'s> Prover<'s> {
 
     fn leaves_by(&self, source: Ipv4Addr, interface: IfIndex, among: &[IfIndex]) -> Proof {
         let among = self.among(among);
+        let snapshot = self.model.snapshot();
+        let own = snapshot.holders_of(IpAddr::V4(source)).next().is_some();
+        // Packets of others come from where the host would send packets to them or, where that is
+        // nowhere or the wire itself, from anywhere but the wire.
+        let arrivals: Vec<Option<IfIndex>> = if own {
+            vec![None]
+        } else {
+            let behind = match self.model.outgoing(source, None, None) {
+                Outgoing::Asks { interface, .. } | Outgoing::NoRequest { interface, .. } => Some(interface),
+                Outgoing::Unreachable | Outgoing::Undetermined { .. } => None,
+            };
+            match behind.filter(|behind| !among.contains(behind)) {
+                Some(behind) => vec![Some(behind)],
+                None => snapshot
+                    .interfaces
+                    .iter()
+                    .map(|other| other.index)
+                    .filter(|other| !among.contains(other))
+                    .map(Some)
+                    .collect(),
+            }
+        };
         let mut cases = 0;
         let mut open = None;
-        for destination in self.space.destinations() {
-            cases += 1;
-            let out = match self.model.outgoing(destination, Some(source), None) {
-                Outgoing::Asks { interface, .. } | Outgoing::NoRequest { interface, .. } => interface,
-                Outgoing::Unreachable => continue,
-                Outgoing::Undetermined { missing } => {
-                    let request = ArpRequest::broadcast(interface, source, destination);
-                    open = open.or(Some(Proof::Undetermined { missing, request }));
-                    continue;
+        for arrival in arrivals {
+            for destination in self.space.destinations() {
+                cases += 1;
+                let out = match self.way(arrival, source, destination) {
+                    Ok(Some(out)) => out,
+                    Ok(None) => continue,
+                    Err(missing) => {
+                        let request = ArpRequest::broadcast(interface, source, destination);
+                        open = open.or(Some(Proof::Undetermined { missing, request }));
+                        continue;
+                    }
+                };
+                if out != interface && among.contains(&out) {
+                    return self.refuted(vec![Evidence::Packet { source, destination, interface: out }]);
                 }
-            };
-            if out != interface && among.contains(&out) {
-                return self.refuted(vec![Evidence::Packet { source, destination, interface: out }]);
             }
         }
         open.unwrap_or(Proof::Proved { cases })
+    }
+
+    /// The interface that a packet leaves by: the host's own, or one that came in by `arrival`.
+    fn way(
+        &self,
+        arrival: Option<IfIndex>,
+        source: Ipv4Addr,
+        destination: Ipv4Addr,
+    ) -> Result<Option<IfIndex>, MissingSet> {
+        match arrival {
+            None => match self.model.outgoing(destination, Some(source), None) {
+                Outgoing::Asks { interface, .. } | Outgoing::NoRequest { interface, .. } => {
+                    Ok(Some(interface))
+                }
+                Outgoing::Unreachable => Ok(None),
+                Outgoing::Undetermined { missing } => Err(missing),
+            },
+            Some(arrival) => match self.model.forwarded(arrival, source, destination) {
+                Forwarded::Leaves { interface } => Ok(Some(interface)),
+                Forwarded::Delivered | Forwarded::Dropped => Ok(None),
+                Forwarded::Undetermined { missing } => Err(missing),
+            },
+        }
     }
 
     fn refuted(&self, evidence: Vec<Evidence>) -> Proof {

@@ -137,6 +137,23 @@ fn flux_is_refuted_and_the_cure_is_proved() {
     let egress = Expectation::own_egress(&host.0, &wire);
     let holds: Vec<_> = egress.iter().map(|claim| prover.prove(claim).holds()).collect();
     assert_eq!(holds, [Some(true), Some(false), Some(false)]);
+    // Nor do a container's packets, until a rule sends them by its own interface.
+    let container = Expectation::LeavesBy {
+        source: "192.168.18.101".parse().unwrap(),
+        interface: IfIndex(3),
+        among: wire.to_vec(),
+    };
+    host.address(5, "192.168.19.1", 32, Scope::UNIVERSE);
+    host.set(5, Sysctl::Forwarding, 1);
+    let Proof::Refuted(contradiction) = Prover::new(&host.0).prove(&container) else { panic!("not refuted") };
+    assert!(contradiction.sentence.contains("leaves by eth0"), "{contradiction}");
+    host.route(101, RouteKind::Unicast, "0.0.0.0/0", 3, Scope::LINK);
+    let mut by_source = rule(100, 101);
+    by_source.source = Some("192.168.18.101/32".parse().unwrap());
+    host.0.rules.insert(1, by_source);
+    host.0.routing.rules_changed = Some(true);
+    let proof = Prover::new(&host.0).prove(&container);
+    assert!(matches!(proof, Proof::Proved { cases } if cases > 5), "{proof:?}");
 }
 
 /// The size that the claims about speed are made for: 16 interfaces, 1,000 addresses or prefixes, 10,000

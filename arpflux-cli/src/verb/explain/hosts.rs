@@ -1,0 +1,163 @@
+//! `explain --also FILE`: who answers among several hosts on one wire.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use arpflux_core::segment::{Answer, Member, Outcome, Port, Segment, answers, infer};
+use arpflux_core::types::IfName;
+use arpflux_core::{Error, ErrorKind, Result, Snapshot};
+use serde::Serialize;
+
+use crate::input::read_text;
+use crate::output::Style;
+use crate::{Cell, Output, Table, exit};
+
+#[derive(Serialize)]
+struct Printed {
+    segments: Vec<PrintedSegment>,
+}
+
+#[derive(Serialize)]
+struct PrintedSegment {
+    ports: Vec<PrintedPort>,
+    addresses: Vec<Answer>,
+}
+
+#[derive(Serialize)]
+struct PrintedPort {
+    host: String,
+    interface: String,
+}
+
+/// Which hosts, which wires, and which address.
+#[derive(Debug)]
+pub struct Question<'a> {
+    /// The first host's file; `None`: the running kernel.
+    pub first: Option<&'a Path>,
+    /// The other hosts' files.
+    pub also: &'a [PathBuf],
+    /// Who shares a wire, as HOST:IFACE,HOST:IFACE; empty: inferred.
+    pub wires: &'a [String],
+    /// Only this address.
+    pub target: Option<Ipv4Addr>,
+}
+
+/// Says who answers on each wire.
+pub fn run(first: &Snapshot, question: &Question<'_>, output: &Output) -> Result<u8> {
+    let mut names = vec![question.first.map_or_else(|| "self".to_string(), stem)];
+    let mut others = Vec::new();
+    for path in question.also {
+        names.push(stem(path));
+        let snapshot = Snapshot::from_json(&read_text(path)?).map_err(|error| {
+            if error.object().is_empty() { error.on(path.display().to_string()) } else { error }
+        })?;
+        others.push(snapshot);
+    }
+    let members: Vec<Member<'_>> =
+        names.iter().zip(std::iter::once(first).chain(&others)).map(|(n, s)| Member::new(n, s)).collect();
+    let segments = if question.wires.is_empty() {
+        infer(&members)
+    } else {
+        question.wires.iter().map(|wire| given(wire, &members)).collect::<Result<_>>()?
+    };
+    let mut printed = Vec::new();
+    for segment in &segments {
+        let mut addresses = answers(&members, segment);
+        addresses.retain(|answer| question.target.is_none_or(|target| answer.address == target));
+        let ports = segment
+            .ports
+            .iter()
+            .map(|port| PrintedPort {
+                host: names[port.member].clone(),
+                interface: members[port.member].snapshot.name_of(port.interface),
+            })
+            .collect();
+        printed.push(PrintedSegment { ports, addresses });
+    }
+    let bad = printed.iter().flat_map(|segment| &segment.addresses).any(Answer::is_bad);
+    let code = if bad { exit::BAD } else { exit::GOOD };
+    if output.json() {
+        output.answer(&Printed { segments: printed })?;
+        return Ok(code);
+    }
+    if printed.is_empty() {
+        output.text("These hosts share no wire as far as their subnets tell; --wire says otherwise.\n")?;
+    }
+    for segment in &printed {
+        output.text(text(segment, output))?;
+    }
+    Ok(code)
+}
+
+/// A host's name: that of its file.
+fn stem(path: &Path) -> String {
+    path.file_stem().map_or_else(|| "-".into(), |stem| stem.to_string_lossy().into_owned())
+}
+
+/// The wire that `HOST:IFACE,HOST:IFACE` names.
+fn given(wire: &str, members: &[Member<'_>]) -> Result<Segment> {
+    let bad = |message: String| {
+        Error::new(ErrorKind::InvalidInput, message)
+            .during("read --wire")
+            .on(format!("{wire:?}"))
+            .hint("write HOST:IFACE,HOST:IFACE; a host is called like its file, the running one self")
+    };
+    let mut ports = Vec::new();
+    for part in wire.split(',') {
+        let Some((host, interface)) = part.split_once(':') else {
+            return Err(bad(format!("{part:?} has no colon")));
+        };
+        let member = members.iter().position(|member| member.name == host);
+        let member = member.ok_or_else(|| bad(format!("there is no host {host:?}")))?;
+        let name: IfName = interface.parse().map_err(|error: Error| bad(error.to_string()))?;
+        let found = members[member].snapshot.interface_named(&name);
+        let found = found.ok_or_else(|| bad(format!("{host} has no interface {name}")))?;
+        ports.push(Port { member, interface: found.index });
+    }
+    ports.sort_unstable();
+    ports.dedup();
+    Ok(Segment { ports })
+}
+
+fn text(segment: &PrintedSegment, output: &Output) -> String {
+    let ports: Vec<String> =
+        segment.ports.iter().map(|port| format!("{} {}", port.host, port.interface)).collect();
+    let mut table = Table::new(["ADDRESS", "OUTCOME", "HOST", "INTERFACE", "MAC", "WHY"]);
+    for answer in &segment.addresses {
+        let style = match answer.outcome {
+            Outcome::Duplicate | Outcome::Flux => Style::Bad,
+            Outcome::Single => Style::Good,
+            Outcome::Nobody => Style::Faint,
+        };
+        let mut before = vec![Cell::new(answer.address), Cell::new(answer.outcome.to_string()).style(style)];
+        for responder in &answer.responders {
+            let mut row = std::mem::replace(&mut before, vec![Cell::default(), Cell::default()]);
+            row.extend([
+                Cell::new(&responder.host),
+                Cell::new(responder.interface),
+                Cell::new(responder.mac),
+                Cell::new(responder.via.reason()),
+            ]);
+            table.row(row);
+        }
+        for unclear in &answer.undetermined {
+            let mut row = std::mem::replace(&mut before, vec![Cell::default(), Cell::default()]);
+            row.extend([
+                Cell::new(&unclear.host),
+                Cell::new(unclear.interface),
+                Cell::new("unknown").style(Style::Caution),
+                Cell::new(unclear.missing),
+            ]);
+            table.row(row);
+        }
+        if answer.responders.is_empty() && answer.undetermined.is_empty() {
+            table.row(before);
+        }
+    }
+    format!(
+        "{} {}\n{}\n",
+        output.paint(Style::Strong, "On one wire:"),
+        ports.join(", "),
+        table.render(output)
+    )
+}

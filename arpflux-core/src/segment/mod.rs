@@ -1,0 +1,215 @@
+//! Several hosts on one wire: who of them answers for which address.
+//!
+//! Each host alone may be as it should be and the wire still be wrong: two nodes proxy one address, every
+//! node of a cluster answers for a service address, a container was moved and its old node did not
+//! notice. Give the snapshots and say who shares a wire, or let [`infer`] take that from overlapping
+//! subnets.
+//!
+//! ```
+//! use arpflux_core::segment::{Member, answers, infer};
+//! use arpflux_core::snapshot::Snapshot;
+//!
+//! let (a, b) = (Snapshot::default(), Snapshot::default());
+//! let members = [Member::new("node1", &a), Member::new("node2", &b)];
+//! for segment in infer(&members) {
+//!     for answer in answers(&members, &segment) {
+//!         println!("{answer}");
+//!     }
+//! }
+//! ```
+
+mod infer;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use serde::Serialize;
+
+pub use infer::infer;
+
+use crate::predict::{ArpRequest, MissingSet, Model, Neighbours, Verdict, Via, targets};
+use crate::snapshot::Snapshot;
+use crate::types::{IfIndex, IfName, Mac};
+
+/// One host.
+#[derive(Debug, Clone, Copy)]
+pub struct Member<'s> {
+    /// What to call it.
+    pub name: &'s str,
+    /// Its state.
+    pub snapshot: &'s Snapshot,
+}
+
+impl<'s> Member<'s> {
+    /// A host of that name.
+    #[must_use]
+    pub const fn new(name: &'s str, snapshot: &'s Snapshot) -> Self {
+        Self { name, snapshot }
+    }
+}
+
+/// An interface of one of several hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Port {
+    /// The host, by its place among the members.
+    pub member: usize,
+    /// The interface there.
+    pub interface: IfIndex,
+}
+
+/// Interfaces that share a wire.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Segment {
+    /// The interfaces, sorted.
+    pub ports: Vec<Port>,
+}
+
+/// Who answers for one address on a segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// What it comes to.
+    pub outcome: Outcome,
+    /// Everybody who answers an ordinary neighbour.
+    pub responders: Vec<Responder>,
+    /// Those of whom it cannot be told, with what is missing.
+    pub undetermined: Vec<Unclear>,
+}
+
+/// What the answers for one address come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Several hosts answer, with different MACs: whoever is heard first has the traffic.
+    Duplicate,
+    /// One host answers with several MACs.
+    Flux,
+    /// One MAC answers.
+    Single,
+    /// Nobody answers for certain.
+    Nobody,
+}
+
+/// One that answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Responder {
+    /// The host.
+    pub host: String,
+    /// The interface.
+    pub interface: IfName,
+    /// The MAC in its answer.
+    pub mac: Mac,
+    /// Why it answers.
+    pub via: Via,
+}
+
+/// One of whom it cannot be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unclear {
+    /// The host.
+    pub host: String,
+    /// The interface.
+    pub interface: IfName,
+    /// What is missing.
+    pub missing: MissingSet,
+}
+
+/// Who answers on `segment` for each address that one of its hosts holds or proxies: duplicates first,
+/// then flux, each in the order of addresses.
+///
+/// The request is that of an ordinary neighbour of each interface. 127/8 is left out.
+#[must_use]
+pub fn answers(members: &[Member<'_>], segment: &Segment) -> Vec<Answer> {
+    let hosts: BTreeSet<usize> = segment.ports.iter().map(|port| port.member).collect();
+    let asked: BTreeSet<Ipv4Addr> = hosts
+        .iter()
+        .filter_map(|host| members.get(*host))
+        .flat_map(|member| targets(member.snapshot))
+        .collect();
+    let mut found: Vec<Answer> = asked
+        .into_iter()
+        .map(|address| Answer {
+            address,
+            outcome: Outcome::Nobody,
+            responders: Vec::new(),
+            undetermined: Vec::new(),
+        })
+        .collect();
+    for host in hosts {
+        let Some(member) = members.get(host) else { continue };
+        let model = Model::new(member.snapshot);
+        let mut neighbours = Neighbours::new(member.snapshot);
+        for port in segment.ports.iter().filter(|port| port.member == host) {
+            let Some(interface) = member.snapshot.interface(port.interface) else { continue };
+            let (host, interface) = (member.name, interface.name);
+            for answer in &mut found {
+                let sender = neighbours.of(port.interface, answer.address);
+                match model.reply(&ArpRequest::broadcast(port.interface, sender, answer.address)) {
+                    Verdict::Answers { mac, via, .. } => {
+                        answer.responders.push(Responder { host: host.into(), interface, mac, via });
+                    }
+                    Verdict::Undetermined { missing } => {
+                        answer.undetermined.push(Unclear { host: host.into(), interface, missing });
+                    }
+                    Verdict::Silent { .. } => {}
+                }
+            }
+        }
+    }
+    for answer in &mut found {
+        let macs: BTreeSet<Mac> = answer.responders.iter().map(|responder| responder.mac).collect();
+        let hosts: BTreeSet<&str> =
+            answer.responders.iter().map(|responder| responder.host.as_str()).collect();
+        answer.outcome = match (macs.len(), hosts.len()) {
+            (0, _) => Outcome::Nobody,
+            (1, _) => Outcome::Single,
+            (_, 1) => Outcome::Flux,
+            _ => Outcome::Duplicate,
+        };
+    }
+    found.sort_by_key(|answer| (answer.outcome, answer.address));
+    found
+}
+
+impl Answer {
+    /// Whether several MACs answer.
+    #[must_use]
+    pub const fn is_bad(&self) -> bool {
+        matches!(self.outcome, Outcome::Duplicate | Outcome::Flux)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Duplicate => "duplicate",
+            Self::Flux => "flux",
+            Self::Single => "single",
+            Self::Nobody => "nobody",
+        })
+    }
+}
+
+impl fmt::Display for Answer {
+    /// One sentence.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.address)?;
+        match self.outcome {
+            Outcome::Duplicate => f.write_str("several hosts answer")?,
+            Outcome::Flux => f.write_str("one host answers with several MACs")?,
+            Outcome::Single => f.write_str("one MAC answers")?,
+            Outcome::Nobody => return f.write_str("nobody answers"),
+        }
+        for (i, responder) in self.responders.iter().enumerate() {
+            let Responder { host, interface, mac, via } = responder;
+            let before = if i == 0 { ": " } else { "; " };
+            write!(f, "{before}{host} {interface} with {mac}, {}", via.reason())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

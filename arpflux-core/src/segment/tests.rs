@@ -1,0 +1,86 @@
+use super::*;
+use crate::proof::testing::{Host, hardware_node};
+use crate::snapshot::{InterfaceFlags, RouteKind, Scope, table};
+use crate::sysctl::Sysctl;
+
+/// A node with one NIC, a service address on lo and a proxied container behind a veth.
+fn node(number: u8, container: Option<&str>) -> Host {
+    let mut host = Host::new();
+    host.up(2, "eth0");
+    host.0.interfaces[1].mac = Mac::ethernet([2, number, 0, 0, 0, 2]);
+    host.address(2, &format!("10.0.0.{number}"), 24, Scope::UNIVERSE);
+    host.address(1, "10.0.0.200", 32, Scope::UNIVERSE);
+    host.set(2, Sysctl::Forwarding, 1);
+    host.interface(3, "veth1", InterfaceFlags::UP | InterfaceFlags::BROADCAST);
+    if let Some(container) = container {
+        host.route(table::MAIN, RouteKind::Unicast, &format!("{container}/32"), 3, Scope::LINK);
+        host.proxy(container, Some(2));
+    }
+    host
+}
+
+#[test]
+fn two_nodes_that_proxy_one_address_and_a_service_address_on_all() {
+    let (a, b) = (node(1, Some("10.0.0.101")), node(2, Some("10.0.0.101")));
+    let members = [Member::new("node1", &a.0), Member::new("node2", &b.0)];
+    let segments = infer(&members);
+    assert_eq!(segments.len(), 1);
+    let names: Vec<(usize, u32)> =
+        segments[0].ports.iter().map(|port| (port.member, port.interface.0)).collect();
+    assert_eq!(names, [(0, 2), (1, 2)]);
+    let found = answers(&members, &segments[0]);
+    let outcomes: Vec<(String, Outcome)> =
+        found.iter().map(|answer| (answer.address.to_string(), answer.outcome)).collect();
+    assert_eq!(
+        outcomes,
+        [
+            ("10.0.0.101".to_string(), Outcome::Duplicate),
+            ("10.0.0.200".to_string(), Outcome::Duplicate),
+            ("10.0.0.1".to_string(), Outcome::Single),
+            ("10.0.0.2".to_string(), Outcome::Single),
+        ]
+    );
+    assert_eq!(
+        found[0].to_string(),
+        "10.0.0.101: several hosts answer: node1 eth0 with 02:01:00:00:00:02, there is a proxy entry for \
+         it; node2 eth0 with 02:02:00:00:00:02, there is a proxy entry for it"
+    );
+    // arp_ignore=1 on the nodes hides the service address.
+    let (mut a, mut b) = (a, b);
+    a.set(2, Sysctl::ArpIgnore, 1);
+    b.set(2, Sysctl::ArpIgnore, 1);
+    let members = [Member::new("node1", &a.0), Member::new("node2", &b.0)];
+    let found = answers(&members, &segments[0]);
+    let service = found.iter().find(|answer| answer.address == Ipv4Addr::new(10, 0, 0, 200)).unwrap();
+    assert_eq!(service.outcome, Outcome::Nobody);
+}
+
+#[test]
+fn flux_of_one_host_is_told_from_duplicates_across_hosts() {
+    let node = hardware_node();
+    let mut client = Host::new();
+    client.up(2, "eth0");
+    client.0.interfaces[1].mac = Mac::ethernet([2, 9, 0, 0, 0, 2]);
+    client.address(2, "192.168.18.129", 24, Scope::UNIVERSE);
+    let members = [Member::new("hn", &node.0), Member::new("client", &client.0)];
+    let segments = infer(&members);
+    assert_eq!(segments.iter().map(|segment| segment.ports.len()).collect::<Vec<_>>(), [4]);
+    let found = answers(&members, &segments[0]);
+    let flux: Vec<_> = found.iter().filter(|answer| answer.outcome == Outcome::Flux).collect();
+    assert_eq!(flux.len(), 5);
+    assert!(found.iter().all(|answer| answer.outcome != Outcome::Duplicate));
+}
+
+#[test]
+fn private_bridges_of_two_hosts_are_no_wire() {
+    let mut hosts = [node(1, None), node(2, None)];
+    for host in &mut hosts {
+        host.up(4, "docker0");
+        host.0.interfaces.iter_mut().find(|i| i.index.0 == 4).unwrap().kind = Some("bridge".into());
+        host.address(4, "172.17.0.1", 16, Scope::UNIVERSE);
+    }
+    let members = [Member::new("a", &hosts[0].0), Member::new("b", &hosts[1].0)];
+    let segments = infer(&members);
+    assert_eq!(segments.len(), 1);
+    assert!(segments[0].ports.iter().all(|port| port.interface == IfIndex(2)));
+}
