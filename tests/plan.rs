@@ -2,18 +2,40 @@
 //! plan is empty, and the inverse gives the former snapshot.
 #![allow(missing_docs, reason = "a test")]
 
+use std::time::Duration;
+
 use arpflux_core::kernel::{Kernel as _, LinuxKernel};
 use arpflux_core::plan::{Change, PROTOCOL};
-use arpflux_core::snapshot::{NeighbourState, RoutingMemory, Snapshot};
+use arpflux_core::snapshot::{AddressFlags, NeighbourState, RoutingMemory, Snapshot};
 use arpflux_core::{Policy, verify};
 use arpflux_tests::iproute::{in_new_netns, ip};
 
-/// Without what comes and goes by itself, and what no change can take back.
+/// Without what comes and goes by itself, what no change can take back, and the order of rules of one
+/// priority for different sources, which means nothing.
 fn still(mut snapshot: Snapshot) -> Snapshot {
     snapshot.neighbours.retain(|neighbour| neighbour.state == NeighbourState(0x80));
     snapshot.routing = RoutingMemory::default();
     snapshot.proxies.sort_unstable();
+    snapshot.rules.sort_by_key(|rule| (rule.ipv6, rule.priority, rule.source.map(|net| net.addr())));
     snapshot
+}
+
+/// Waits until the kernel has done what follows by itself from links that came up: it adds IPv6 addresses
+/// and routes, and takes its time.
+fn settled(kernel: &mut LinuxKernel) {
+    let mut last = still(kernel.snapshot().unwrap());
+    let mut same = 0;
+    for _ in 0..200 {
+        std::thread::sleep(Duration::from_millis(50));
+        let now = still(kernel.snapshot().unwrap());
+        same = if now == last { same + 1 } else { 0 };
+        last = now;
+        let tentative = last.addresses.iter().any(|held| held.flags.contains(AddressFlags::TENTATIVE));
+        if same >= 4 && !tentative {
+            return;
+        }
+    }
+    panic!("the namespace keeps changing");
 }
 
 /// Carries out the plan for `policy` and checks everything that must hold then. Gives the changes made.
@@ -29,7 +51,7 @@ fn carry_out(kernel: &mut LinuxKernel, policy: &str) -> Vec<Change> {
     let after = kernel.snapshot().unwrap();
     assert_eq!(
         still(before.with(&plan.changes)).rules,
-        after.rules,
+        still(after.clone()).rules,
         "the kernel holds other rules than foreseen"
     );
     let again = policy.plan(&after).unwrap();
@@ -94,6 +116,7 @@ fn the_page_with_every_rp_filter() {
                 set(&format!("conf/{nic}/forwarding"), i32::from(nic == "venet0"));
             }
             let mut kernel = LinuxKernel::open().unwrap();
+            settled(&mut kernel);
             let changes = carry_out(&mut kernel, &format!("{HOST}proxy_delay = 0\n{CONTAINERS}"));
             assert!(changes.len() > 20, "{changes:#?}");
             // A container moves, then everything of ours goes again.
@@ -132,6 +155,7 @@ fn gateways_ipv6_and_the_rules_of_others() {
         ip("rule add from 10.77.0.0/16 lookup 77 pref 17501");
         ip("route add 10.0.0.0/8 via 10.0.1.254 table 77");
         let mut kernel = LinuxKernel::open().unwrap();
+        settled(&mut kernel);
         let container = "[[proxy]]\nowner = \"101\"\naddresses = [\"2001:db8::101\"]\ninterface = \"eth2\"\n";
         let changes = carry_out(&mut kernel, &format!("[host]\nforeign_proxies = \"remove\"\n{container}"));
         let v6 = changes.iter().filter(|change| change.to_string().contains("2001:db8::101"));

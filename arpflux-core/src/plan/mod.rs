@@ -22,7 +22,8 @@
 //! 7. Proxy entries on the wrong interfaces go.
 //!
 //! Announcements follow when all of it is done. [`Plan::inverse`] is the same list backwards, and
-//! passes through the same states.
+//! passes through the same states. Our rules for different sources share one priority; one that went
+//! comes back behind the others, which means nothing, as no packet has two sources.
 
 mod announce;
 mod change;
