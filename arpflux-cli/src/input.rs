@@ -26,12 +26,16 @@ impl Live {
     /// # Errors
     /// If there is no such namespace, or it may not be opened.
     pub fn netns(&self) -> Result<Netns> {
-        match self.netns.as_deref() {
-            None => Netns::current(),
-            Some(path) if path.contains('/') => Netns::at(Path::new(path)),
-            Some(name) => Netns::named(name),
-        }
+        self.netns.as_deref().map_or_else(Netns::current, netns)
     }
+}
+
+/// A namespace by its name, or by a path where there is a slash in it.
+///
+/// # Errors
+/// If there is no such namespace, or it may not be opened.
+pub fn netns(name: &str) -> Result<Netns> {
+    if name.contains('/') { Netns::at(Path::new(name)) } else { Netns::named(name) }
 }
 
 /// For verbs that change something.
@@ -112,6 +116,14 @@ impl Source {
         self.snapshot.as_deref()
     }
 
+    /// The namespace meant, where it is not a file.
+    ///
+    /// # Errors
+    /// If there is no such namespace, or it may not be opened.
+    pub fn host(&self) -> Result<Host> {
+        self.live.netns().map(Host::from)
+    }
+
     /// The snapshot meant: read from the file, or taken now.
     ///
     /// # Errors
@@ -121,7 +133,7 @@ impl Source {
             Some(path) => Snapshot::from_json(&read_text(path)?).map_err(|error| {
                 if error.object().is_empty() { error.on(path.display().to_string()) } else { error }
             }),
-            None => Host::from(self.live.netns()?).snapshot(),
+            None => self.host()?.snapshot(),
         }
     }
 }

@@ -2,16 +2,18 @@
 
 use std::path::PathBuf;
 
-use arpflux_core::{Policy, Result, verify};
+use arpflux_core::types::IfName;
+use arpflux_core::{Host, Policy, Result, verify};
 use serde::Serialize;
 
+use crate::input::netns;
 use crate::output::Output;
 use crate::{Source, exit};
 
 /// Check that a host is as a policy says: every value, entry, rule and route, and, proved over all
 /// senders and targets, that each address is answered by its own interface alone.
 ///
-/// The exit code is 1 if anything is not so. Nothing is sent and nothing is changed.
+/// The exit code is 1 if anything is not so. Without --wire nothing is sent; nothing is changed either way.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The policy, TOML or JSON.
@@ -19,6 +21,26 @@ pub struct Args {
     policy: PathBuf,
     #[command(flatten)]
     source: Source,
+    /// Also look at frames: `self` asks this host itself, as if from the wire, without a second machine;
+    /// `peer` asks from the namespace that --peer names.
+    #[arg(long, value_enum, value_name = "WHO", conflicts_with = "snapshot")]
+    wire: Option<Wire>,
+    /// The namespace to ask from: a name of `ip netns`, or a path such as /proc/1234/ns/net.
+    #[arg(long, value_name = "NAME|PATH", required_if_eq("wire", "peer"))]
+    peer: Option<String>,
+    /// The interface there to ask on. Default: the one whose subnet the address is in.
+    #[arg(long, value_name = "IFACE", requires = "peer")]
+    from: Option<IfName>,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Wire {
+    /// This host itself.
+    #[value(name = "self")]
+    Own,
+    /// Another namespace on the same wire.
+    Peer,
 }
 
 #[derive(Serialize)]
@@ -35,7 +57,15 @@ struct Answer<'a> {
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let policy = Policy::from_path(&args.policy)?;
     let snapshot = args.source.snapshot()?;
-    let report = verify::check(&policy, &snapshot)?;
+    let mut report = verify::check(&policy, &snapshot)?;
+    match (args.wire, args.peer.as_deref()) {
+        (Some(Wire::Own), _) => report.merge(verify::wire::own(&policy, &snapshot, &args.source.host()?)?),
+        (Some(Wire::Peer), Some(peer)) => {
+            let peer = Host::from(netns(peer)?);
+            report.merge(verify::wire::peer(&policy, &snapshot, &peer, args.from.as_ref())?);
+        }
+        _ => {}
+    }
     if output.json() {
         output.answer(&Answer { ok: report.ok(), report: &report })?;
     } else {

@@ -54,8 +54,8 @@ mod verdict;
 use std::net::Ipv4Addr;
 
 pub use explain::Explanation;
-pub use index::Model;
 pub use forwarded::Forwarded;
+pub use index::Model;
 pub use learn::{Announcement, Event, Learning, Received};
 pub use matrix::{Cell, Column, Matrix, Neighbours, Row, listeners, targets, wires};
 pub use missing::{Missing, MissingSet};

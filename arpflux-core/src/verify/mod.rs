@@ -10,6 +10,8 @@
 mod configuration;
 mod model;
 mod report;
+#[cfg(feature = "kernel")]
+pub mod wire;
 
 #[cfg(test)]
 mod tests;

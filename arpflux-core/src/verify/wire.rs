@@ -1,0 +1,201 @@
+//! What is seen on the wire: each address asked for, one MAC expected.
+
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use super::{AddressReport, CheckKind, Failure, Report, wanted};
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
+use crate::plan::desired::Desired;
+use crate::policy::Policy;
+use crate::predict::ArpRequest;
+use crate::snapshot::{Interface, Snapshot};
+use crate::types::{IfIndex, IfName, Ipv4Net, Mac};
+use crate::wire::{Port, inject, probe};
+
+/// How much longer than the longest delay of a proxy an answer is waited for.
+const SLACK: Duration = Duration::from_millis(200);
+
+/// Asks for each IPv4 address of the policy from another host of the wire (`peer`, a namespace of this
+/// machine), on its interface `from`; `None`: the one whose subnet the address is in.
+///
+/// Each address must be answered, by the MAC of its own interface and no other. Takes a second and
+/// more: proxies answer late. `snapshot` is of the host that is verified.
+///
+/// # Errors
+/// Those of [`Port::towards`] and [`probe::run`]; [`ErrorKind::InvalidPolicy`] as [`super::check`].
+pub fn peer(policy: &Policy, snapshot: &Snapshot, peer: &Host, from: Option<&IfName>) -> Result<Report> {
+    let mut report = Report::default();
+    let desired = match wanted(policy, snapshot)? {
+        Ok(desired) => desired,
+        Err(failure) => {
+            report.count(Some(failure));
+            return Ok(report);
+        }
+    };
+    let owners = owners(&desired, &mut report);
+    let probed = peer.namespace().run(|| -> Result<Vec<_>> {
+        // Addresses that are asked from the same interface are asked together.
+        let mut ports: Vec<(Port, Vec<Ipv4Addr>)> = Vec::new();
+        for (target, _) in &owners {
+            let port = match from {
+                Some(name) => Port::named(name),
+                None => Port::towards(*target),
+            }
+            .map_err(|error| error.during("verify on the wire"))?;
+            match ports.iter_mut().find(|(known, _)| known.index == port.index) {
+                Some((_, targets)) => targets.push(*target),
+                None => ports.push((port, vec![*target])),
+            }
+        }
+        let mut probed = Vec::new();
+        for (port, targets) in ports {
+            let options = probe::Options {
+                wait: longest_wait(snapshot),
+                tell_proxies: false,
+                ..probe::Options::default()
+            };
+            probed.extend(probe::run(&port, &targets, options, |_| ControlFlow::Continue(()))?);
+        }
+        Ok(probed)
+    })??;
+    for result in probed {
+        let Some((_, owner)) = owners.iter().find(|(target, _)| *target == result.target) else { continue };
+        let answering = result.replies.iter().map(|reply| name_of(snapshot, reply.mac)).collect();
+        judge(snapshot, result.target, *owner, answering, &mut report);
+    }
+    Ok(report)
+}
+
+/// Asks the host itself, as if from the wire, on each of the policy's interfaces (see [`inject`]): no
+/// second machine is needed, and no frame is sent. `snapshot` is of `host`.
+///
+/// # Errors
+/// Those of [`inject::ask`]; [`ErrorKind::InvalidPolicy`] as [`super::check`].
+pub fn own(policy: &Policy, snapshot: &Snapshot, host: &Host) -> Result<Report> {
+    let mut report = Report::default();
+    let desired = match wanted(policy, snapshot)? {
+        Ok(desired) => desired,
+        Err(failure) => {
+            report.count(Some(failure));
+            return Ok(report);
+        }
+    };
+    let owners = owners(&desired, &mut report);
+    let mut answering: Vec<Vec<String>> = vec![Vec::new(); owners.len()];
+    for index in &desired.interfaces {
+        let Some(interface) = snapshot.interface(*index) else { continue };
+        let sender = asker(snapshot, interface, &owners)?;
+        let requests: Vec<ArpRequest> = owners
+            .iter()
+            .map(|(target, _)| ArpRequest {
+                interface: *index,
+                sender,
+                sender_mac: None,
+                target: *target,
+                unicast: false,
+            })
+            .collect();
+        for (names, answers) in
+            answering.iter_mut().zip(inject::ask(host, &interface.name, &requests, longest_wait(snapshot))?)
+        {
+            for answer in answers {
+                // The reply leaves where the request came in; a MAC of another interface is told apart.
+                let name = name_of(snapshot, answer.mac);
+                let seen = if name == interface.name.to_string() {
+                    name
+                } else {
+                    format!("{name} (on {})", interface.name)
+                };
+                if !names.contains(&seen) {
+                    names.push(seen);
+                }
+            }
+        }
+    }
+    for ((target, owner), names) in owners.iter().zip(answering) {
+        judge(snapshot, *target, *owner, names, &mut report);
+    }
+    Ok(report)
+}
+
+/// The IPv4 addresses to ask for, with the interface that has to answer.
+fn owners(desired: &Desired, report: &mut Report) -> Vec<(Ipv4Addr, IfIndex)> {
+    let mut owners = Vec::new();
+    let mut seen = HashSet::new();
+    for (address, owner) in desired.host_addresses.iter().chain(&desired.proxied) {
+        match address {
+            IpAddr::V4(target) if seen.insert(*target) => owners.push((*target, *owner)),
+            IpAddr::V4(_) => {}
+            IpAddr::V6(_) => {
+                report.undetermined.push(format!("{address} is not asked for on the wire: it is IPv6"))
+            }
+        }
+    }
+    owners
+}
+
+fn judge(snapshot: &Snapshot, target: Ipv4Addr, owner: IfIndex, answering: Vec<String>, report: &mut Report) {
+    let expected = snapshot.name_of(owner);
+    let failure = (answering.as_slice() != [expected.clone()]).then(|| Failure {
+        check: CheckKind::Wire,
+        object: target.to_string(),
+        expected: format!("an answer from {expected} alone"),
+        found: if answering.is_empty() {
+            "no answer".into()
+        } else {
+            format!("answers from {}", answering.join(", "))
+        },
+    });
+    report.count(failure);
+    report.addresses.push(AddressReport { address: target.into(), expected, answering });
+}
+
+/// The name of the interface that has a MAC, or the MAC: of a stranger, or of several interfaces.
+fn name_of(snapshot: &Snapshot, mac: Mac) -> String {
+    let mut owners =
+        snapshot.interfaces.iter().filter(|interface| interface.mac == mac && interface.speaks_arp());
+    match (owners.next(), owners.next()) {
+        (Some(interface), None) => interface.name.to_string(),
+        _ => mac.to_string(),
+    }
+}
+
+fn longest_wait(snapshot: &Snapshot) -> Duration {
+    let longest = snapshot.interfaces.iter().filter(|i| i.speaks_arp()).map(|i| i.neigh.proxy_delay).max();
+    Duration::from_millis(longest.unwrap_or(0)) + SLACK
+}
+
+/// An address to ask from that looks like a neighbour's on this interface: of its first subnet, and not
+/// known to be anybody's.
+fn asker(snapshot: &Snapshot, interface: &Interface, owners: &[(Ipv4Addr, IfIndex)]) -> Result<Ipv4Addr> {
+    let known: HashSet<Ipv4Addr> = snapshot
+        .addresses
+        .iter()
+        .map(|address| address.local)
+        .chain(snapshot.neighbours.iter().map(|neighbour| neighbour.address))
+        .chain(snapshot.proxies.iter().map(|proxy| proxy.address))
+        .filter_map(|address| match address {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        })
+        .chain(owners.iter().map(|(target, _)| *target))
+        .collect();
+    let subnets = snapshot.addresses_of(interface.index).filter_map(|address| match address.subnet() {
+        ipnet::IpNet::V4(subnet) => Some(subnet),
+        ipnet::IpNet::V6(_) => None,
+    });
+    // From the end, where gateways and first hosts are not; never more looks than there are known ones.
+    let free = |subnet: Ipv4Net| {
+        let (first, last) = (u32::from(subnet.network()), u32::from(subnet.broadcast()));
+        (first.saturating_add(1)..last).rev().map(Ipv4Addr::from).find(|address| !known.contains(address))
+    };
+    subnets.into_iter().find_map(free).ok_or_else(|| {
+        Error::new(ErrorKind::Unsupported, "none of its subnets has a free address to ask from")
+            .during("verify on the wire")
+            .on(interface.name.to_string())
+            .hint("ask from another host: --wire peer")
+    })
+}

@@ -1,0 +1,97 @@
+//! Verification by frames: from a peer, and on the host itself.
+#![allow(missing_docs, reason = "a test")]
+
+use std::os::fd::{AsFd as _, AsRawFd as _};
+
+use arpflux_core::lab::{self, Lab};
+use arpflux_core::verify::{self, CheckKind};
+use arpflux_core::{Host, Policy, apply};
+
+const POLICY: &str = r#"
+version = 1
+[host]
+interfaces = ["eth0", "eth3", "eth4"]
+announce = false
+[[proxy]]
+owner = "101"
+addresses = ["192.168.18.101"]
+interface = "eth3"
+"#;
+
+fn host(of: &lab::Host) -> Host {
+    Host::at(format!("/proc/self/fd/{}", of.netns().as_fd().as_raw_fd()).as_ref()).unwrap()
+}
+
+#[test]
+fn floating_addresses_are_seen_and_so_is_the_cure() {
+    let lab = Lab::new().unwrap();
+    let lan = lab.switch("lan").unwrap();
+    let hn = lab.host("hn").unwrap();
+    for (interface, mac, address) in [
+        ("eth0", "00:0c:29:b3:a2:54", "192.168.18.10/24"),
+        ("eth3", "00:0c:29:b3:a2:68", "192.168.18.11/24"),
+        ("eth4", "00:0c:29:b3:a2:5e", "192.168.18.12/24"),
+    ] {
+        hn.plug(&lan, interface, mac.parse().unwrap()).unwrap();
+        hn.address(interface, address).unwrap();
+    }
+    hn.sysctl("net.ipv4.ip_forward", 1).unwrap();
+    let client = lab.host("client").unwrap();
+    client.plug(&lan, "eth0", "00:0c:29:d2:c7:aa".parse().unwrap()).unwrap();
+    client.address("eth0", "192.168.18.129/24").unwrap();
+    let venet = lab.venet(&hn, "venet0").unwrap();
+    let _container = venet.container("101", "192.168.18.101".parse().unwrap()).unwrap();
+    for interface in ["eth0", "eth3", "eth4"] {
+        hn.proxy(interface, "192.168.18.101".parse().unwrap()).unwrap();
+    }
+
+    let (node, peer) = (host(&hn), host(&client));
+    let policy = Policy::from_toml(POLICY, "policy.toml").unwrap();
+    let before = node.snapshot().unwrap();
+    let eth0 = "eth0".parse().unwrap();
+    let asked = [
+        verify::wire::peer(&policy, &before, &peer, None).unwrap(),
+        verify::wire::peer(&policy, &before, &peer, Some(&eth0)).unwrap(),
+        verify::wire::own(&policy, &before, &node).unwrap(),
+    ];
+    for report in asked {
+        assert_eq!((report.checks, report.failures.len()), (4, 4), "{report:#?}");
+        assert!(report.failures.iter().all(|failure| failure.check == CheckKind::Wire));
+        for address in &report.addresses {
+            let mut answering = address.answering.clone();
+            answering.sort();
+            assert_eq!(answering, ["eth0", "eth3", "eth4"], "{address:?}");
+        }
+    }
+    assert_eq!(node.snapshot().unwrap().interfaces, before.interfaces, "asking leaves no trace");
+
+    let state = std::env::temp_dir().join(format!("arpflux-verify-wire-{}", std::process::id()));
+    std::fs::create_dir(&state).unwrap();
+    let plan = policy.plan(&before).unwrap();
+    let _kept = node.apply(&plan, apply::Options::default().state_dir(&state)).unwrap();
+    std::fs::remove_dir_all(&state).unwrap();
+
+    let after = node.snapshot().unwrap();
+    for report in [
+        verify::wire::peer(&policy, &after, &peer, None).unwrap(),
+        verify::wire::own(&policy, &after, &node).unwrap(),
+    ] {
+        assert!(report.ok(), "{report:#?}");
+        assert_eq!(report.checks, 4);
+        let answering: Vec<_> =
+            report.addresses.iter().map(|a| (a.address.to_string(), a.answering.join(" "))).collect();
+        for (address, interface) in [
+            ("192.168.18.10", "eth0"),
+            ("192.168.18.11", "eth3"),
+            ("192.168.18.12", "eth4"),
+            ("192.168.18.101", "eth3"),
+        ] {
+            assert!(answering.contains(&(address.to_owned(), interface.to_owned())), "{answering:?}");
+        }
+    }
+
+    // Somebody undoes part of it behind our back: the wire shows it.
+    hn.sysctl("net.ipv4.conf.eth4.arp_ignore", 0).unwrap();
+    let report = verify::wire::own(&policy, &after, &node).unwrap();
+    assert_eq!(report.failures.len(), 2, "eth4 answers for .10 and .11 as well: {report:#?}");
+}
