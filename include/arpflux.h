@@ -282,6 +282,11 @@ typedef struct arpflux_proxy arpflux_proxy;
 typedef struct arpflux_receipt arpflux_receipt;
 
 /**
+ * What verification found; it never changes. Free it with `arpflux_report_free`.
+ */
+typedef struct arpflux_report arpflux_report;
+
+/**
  * One network namespace at one moment. It never changes; free it with `arpflux_snapshot_free`.
  * Records and texts taken from it are borrowed: they live as long as the snapshot does.
  */
@@ -943,6 +948,60 @@ uint8_t arpflux_proxy_protocol(const arpflux_proxy *proxy);
  * Frees a text that arpflux returned as `char *`. NULL, and what is not such a text, is left alone.
  */
 void arpflux_string_free(char *text);
+
+/**
+ * Checks a snapshot against a policy: every value, entry, rule and route, and by the model of the kernel that each address
+ * is answered by its own interface and no other, for all senders and targets. Nothing is sent.
+ *
+ * Returns a report to be freed with `arpflux_report_free`, which also tells what is not as it should be; or NULL and sets `*err`
+ * (`ARPFLUX_CODE_INVALID_POLICY`).
+ */
+arpflux_report *arpflux_policy_verify(const arpflux_policy *policy,
+                                      const arpflux_snapshot *snapshot,
+                                      arpflux_error **err);
+
+/**
+ * Whether something was checked and all of it is as the policy says; false for NULL. What cannot be told is no failure:
+ * see `arpflux_report_undetermined_count`.
+ */
+bool arpflux_report_ok(const arpflux_report *report);
+
+/**
+ * How many things were checked; 0 for NULL.
+ */
+size_t arpflux_report_check_count(const arpflux_report *report);
+
+/**
+ * How much is not as the policy says; 0 for NULL.
+ */
+size_t arpflux_report_failure_count(const arpflux_report *report);
+
+/**
+ * The failure at a place, from 0, as a sentence. Borrowed from the report; NULL beyond the last.
+ */
+const char *arpflux_report_failure_at(const arpflux_report *report, size_t at);
+
+/**
+ * How much cannot be told from the snapshot; 0 for NULL.
+ */
+size_t arpflux_report_undetermined_count(const arpflux_report *report);
+
+/**
+ * What cannot be told, at a place from 0, as a sentence. Borrowed from the report; NULL beyond the last.
+ */
+const char *arpflux_report_undetermined_at(const arpflux_report *report, size_t at);
+
+/**
+ * The report as one JSON object with `"schema": 1`.
+ *
+ * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
+ */
+char *arpflux_report_to_json(const arpflux_report *report, arpflux_error **err);
+
+/**
+ * Frees a report. NULL and reports already freed are left alone.
+ */
+void arpflux_report_free(arpflux_report *report);
 
 /**
  * The version of the library that is linked, such as `"0.1.0"`. Static; do not free it.

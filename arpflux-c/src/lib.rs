@@ -23,6 +23,7 @@ pub mod plan;
 pub mod policy;
 pub mod snapshot;
 pub mod string;
+pub mod verify;
 pub mod version;
 
 #[cfg(test)]

@@ -12,8 +12,10 @@ use pyo3::types::{PyBytes, PyString};
 use crate::apply::{self, Receipt};
 use crate::error::Result;
 use crate::plan::Plan;
+use crate::policy::Policy;
 use crate::snapshot::Snapshot;
 use crate::value::Seconds;
+use crate::verify::Report;
 
 /// One network namespace of this machine, which lives at least as long as this object.
 ///
@@ -69,6 +71,11 @@ impl Host {
     /// Raises PermissionDenied if the namespace may not be entered, Raced if it kept changing.
     fn snapshot(&self, py: Python<'_>) -> Result<Snapshot> {
         Ok(Snapshot(Arc::new(py.detach(|| self.0.snapshot())?)))
+    }
+
+    /// Takes a snapshot and checks it: see Policy.verify.
+    fn verify(&self, py: Python<'_>, policy: &Policy) -> Result<Report> {
+        policy.check(py, &self.snapshot(py)?)
     }
 
     /// Makes a plan so, as one transaction: all of it, or nothing of it.

@@ -11,6 +11,7 @@ mod policy;
 mod records;
 mod snapshot;
 mod value;
+mod verify;
 
 #[pymodule]
 mod _native {
@@ -28,6 +29,9 @@ mod _native {
     use crate::records::{Address, Effective, Interface, NeighParams, ProxyEntry};
     #[pymodule_export]
     use crate::snapshot::Snapshot;
+
+    #[pymodule_export]
+    use crate::verify::Report;
 
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "the name that Python expects")]

@@ -1,5 +1,6 @@
 //! Policies: the desired state.
 
+use arpflux_core::verify;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -8,6 +9,7 @@ use crate::host;
 use crate::plan::Plan;
 use crate::snapshot::Snapshot;
 use crate::value;
+use crate::verify::Report;
 
 /// The desired state of one host. What it does not name is never touched. It never changes itself.
 #[pyclass(frozen, eq, module = "arpflux")]
@@ -58,6 +60,12 @@ impl Policy {
         Ok(Plan(py.detach(|| self.0.plan(&snapshot.0))?))
     }
 
+    /// Checks a snapshot against this policy: every value, entry, rule and route, and by the model of the kernel that each
+    /// address is answered by its own interface and no other, for all senders and targets. Nothing is sent.
+    fn verify(&self, py: Python<'_>, snapshot: &Snapshot) -> Result<Report> {
+        self.check(py, snapshot)
+    }
+
     /// The TOML form.
     fn to_toml(&self, py: Python<'_>) -> Result<String> {
         Ok(py.detach(|| self.0.to_toml())?)
@@ -85,5 +93,12 @@ impl Policy {
     fn __repr__(&self) -> String {
         let owners: Vec<&str> = self.0.proxies.iter().map(|proxy| proxy.owner.as_str()).collect();
         format!("Policy(proxies={owners:?})")
+    }
+}
+
+impl Policy {
+    /// What `verify` does, for other classes too.
+    pub(crate) fn check(&self, py: Python<'_>, snapshot: &Snapshot) -> Result<Report> {
+        Ok(Report(py.detach(|| verify::check(&self.0, &snapshot.0))?))
     }
 }

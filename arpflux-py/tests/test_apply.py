@@ -76,6 +76,22 @@ def test_applied_twice_changes_once_and_rolls_back(host, plan):
     assert host.recover() is None
 
 
+def test_verify_sees_the_difference(host, plan):
+    policy = arpflux.Policy.from_toml(POLICY)
+    before = host.verify(policy)
+    assert not before and not before.ok and before.checks > 0 and before.failures
+    assert any("arp_ignore" in failure for failure in before.failures)
+    with pytest.raises(arpflux.VerifyFailed) as caught:
+        before.raise_for_failures()
+    assert isinstance(caught.value, AssertionError) and caught.value.object
+    host.apply(plan)
+    after = host.verify(policy)
+    assert after and after.checks > 0, after.failures
+    after.raise_for_failures()
+    assert after.to_dict()["ok"] is True and after.to_dict()["schema"] == 1
+    assert policy.verify(host.snapshot()) == after and after != before
+
+
 @pytest.mark.parametrize("confirm", [None, 3600, datetime.timedelta(hours=1)])
 def test_an_exception_undoes_it(host, plan, confirm):
     with pytest.raises(ZeroDivisionError):

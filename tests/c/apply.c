@@ -131,6 +131,46 @@ static void applied_twice_changes_once_and_rolls_back_exactly(void)
     arpflux_snapshot_free(before);
 }
 
+static void verify_sees_the_difference(void)
+{
+    arpflux_error *err = NULL;
+    arpflux_policy *policy = arpflux_policy_from_toml(policy_text, "policy.toml", &err);
+    arpflux_snapshot *snapshot = here();
+    arpflux_plan *plan = plan_for(snapshot);
+    arpflux_report *report = arpflux_policy_verify(policy, snapshot, &err);
+    arpflux_receipt *receipt;
+    char *json;
+    size_t i;
+
+    CHECK_OK(report != NULL, err);
+    CHECK(!arpflux_report_ok(report) && arpflux_report_check_count(report) > 0);
+    CHECK(arpflux_report_failure_count(report) > 0 && arpflux_report_failure_at(report, 0) != NULL);
+    CHECK(arpflux_report_failure_at(report, arpflux_report_failure_count(report)) == NULL);
+    arpflux_report_free(report);
+    arpflux_snapshot_free(snapshot);
+
+    receipt = arpflux_host_apply(host, plan, NULL, &err);
+    CHECK_OK(receipt != NULL, err);
+    snapshot = here();
+    report = arpflux_policy_verify(policy, snapshot, &err);
+    CHECK_OK(report != NULL, err);
+    CHECK(arpflux_report_ok(report) && arpflux_report_check_count(report) > 0);
+    for (i = 0; i < arpflux_report_failure_count(report); i++)
+        fprintf(stderr, "%s\n", arpflux_report_failure_at(report, i));
+    for (i = 0; i < arpflux_report_undetermined_count(report); i++)
+        CHECK(arpflux_report_undetermined_at(report, i) != NULL);
+    json = arpflux_report_to_json(report, &err);
+    CHECK_OK(json != NULL && strstr(json, "\"ok\": true") != NULL, err);
+    CHECK_OK(arpflux_receipt_undo(receipt, &err), err);
+    CHECK(arpflux_policy_verify(policy, NULL, NULL) == NULL && !arpflux_report_ok(NULL));
+    arpflux_string_free(json);
+    arpflux_receipt_free(receipt);
+    arpflux_report_free(report);
+    arpflux_plan_free(plan);
+    arpflux_snapshot_free(snapshot);
+    arpflux_policy_free(policy);
+}
+
 static void on_trial(void)
 {
     arpflux_apply_options options;
@@ -206,6 +246,7 @@ int main(void)
     }
     RUN(a_plan_lists_its_changes);
     RUN(applied_twice_changes_once_and_rolls_back_exactly);
+    RUN(verify_sees_the_difference);
     RUN(on_trial);
     arpflux_host_free(host);
     return report();

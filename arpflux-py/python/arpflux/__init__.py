@@ -36,6 +36,7 @@ from ._native import (
     Policy,
     ProxyEntry,
     Receipt,
+    Report,
     Snapshot,
     __version__,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "Raced",
     "Receipt",
     "Refused",
+    "Report",
     "RolledBack",
     "Snapshot",
     "TimedOut",
