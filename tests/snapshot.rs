@@ -513,6 +513,14 @@ fn hostile_names_and_namesakes() {
     });
 }
 
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// One thread keeps adding and deleting addresses, so that every dump may be cut through. Whatever is
 /// returned is of one moment: each IPv4 address has its route in table local, and each such route its address.
 #[test]
@@ -539,6 +547,8 @@ fn snapshots_under_constant_change_are_of_one_moment() {
                     }
                 })
             });
+            // Also where the test fails, or it would wait for the other thread for ever.
+            let _stop = StopOnDrop(&stop);
             let mut kernel = LinuxKernel::open().unwrap();
             let end = Instant::now() + Duration::from_secs(3);
             while Instant::now() < end {
@@ -562,7 +572,6 @@ fn snapshots_under_constant_change_are_of_one_moment() {
                     }
                 }
             }
-            stop.store(true, Ordering::Relaxed);
         });
         println!("{good} snapshots, {raced} given up");
         assert!(good >= 20, "{good} good, {raced} given up");
