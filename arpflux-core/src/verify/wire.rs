@@ -130,7 +130,7 @@ fn owners(desired: &Desired, report: &mut Report) -> Vec<(Ipv4Addr, IfIndex)> {
             IpAddr::V4(target) if seen.insert(*target) => owners.push((*target, *owner)),
             IpAddr::V4(_) => {}
             IpAddr::V6(_) => {
-                report.undetermined.push(format!("{address} is not asked for on the wire: it is IPv6"))
+                report.undetermined.push(format!("{address} is not asked for on the wire: it is IPv6"));
             }
         }
     }
