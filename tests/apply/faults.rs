@@ -229,13 +229,13 @@ fn files_and_changes_together_or_not_at_all() {
     assert!(state(&kernel) == end);
     assert_eq!(calls.iter().filter(|call| **call == Call::File).count(), 2);
     let mut points = 0;
-    for at in 0..calls.len() {
+    for (at, call) in calls.iter().enumerate() {
         for fault in [Fault::Error(EIO), Fault::ErrorAfter(ENOSPC), Fault::Stop, Fault::StopAfter] {
             let mut kernel = reset();
             fault::arm(Some((at, fault)));
             let result = run(&mut fault::kernel(&mut kernel));
             fault::disarm();
-            let point = format!("call {at} ({:?}), {fault:?}: {result:?}", calls[at]);
+            let point = format!("call {at} ({call:?}), {fault:?}: {result:?}");
             if let (Err(error), false) = (&result, dead(fault))
                 && error.kind() != ErrorKind::PartlyApplied
             {
