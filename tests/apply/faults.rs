@@ -189,6 +189,52 @@ fn every_call_of_apply_and_rollback_may_fail_or_be_the_last() {
     }
 }
 
+/// A write fails although it was carried out, perhaps cannot be taken back either, and then the process
+/// dies while it undoes: what the journal says must fit what was done at each moment.
+#[test]
+fn a_journal_that_cannot_be_trusted_and_then_a_crash() {
+    let scratch = Scratch::new("doubt");
+    let options = scratch.options();
+    let plan = plans::plan(&host(), "t", 4, &mut Random::new(11));
+    let (start, end) = (essence(&host()), essence(&host().with(&plan.changes)));
+    let run = apply(&plan);
+    let mut kernel = FakeKernel::new(host());
+    scratch.clear();
+    fault::arm(None);
+    run(&mut fault::kernel(&mut kernel), &options).unwrap();
+    let calls = fault::seen();
+    fault::disarm();
+    let mut points = 0;
+    let writes = calls.iter().enumerate().filter(|(_, call)| matches!(call, Call::Write | Call::Sync));
+    for (write, _) in writes {
+        for truncate_fails in [false, true] {
+            for last in write + 2..write + 40 {
+                scratch.clear();
+                let mut kernel = FakeKernel::new(host());
+                let mut faults = vec![(write, Fault::ErrorAfter(EIO)), (last, Fault::Stop)];
+                if truncate_fails {
+                    faults.push((write + 1, Fault::Error(EIO)));
+                }
+                fault::arm_all(&faults);
+                let result = run(&mut fault::kernel(&mut kernel), &options);
+                let reached = fault::seen().len() > last;
+                fault::disarm();
+                let recovered = recover(&mut kernel, &options, false);
+                let now = essence(kernel.state());
+                let point = format!("call {write}, stopped before {last}: {result:?}, {recovered:?}");
+                assert!(recovered.is_ok(), "{point}");
+                assert!(now == start || now == end, "{point}: neither before nor after");
+                points += 1;
+                if !reached {
+                    break;
+                }
+            }
+        }
+    }
+    println!("{points} points");
+    assert!(points >= 70, "{points}");
+}
+
 /// Files of a manager are written with the changes, or neither.
 #[test]
 fn files_and_changes_together_or_not_at_all() {

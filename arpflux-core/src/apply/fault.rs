@@ -33,7 +33,7 @@ pub enum Call {
 }
 
 #[cfg(feature = "fault")]
-pub use armed::{Fault, arm, around, disarm, kernel, seen, write};
+pub use armed::{Fault, arm, arm_all, around, disarm, kernel, seen, write};
 
 #[cfg(feature = "fault")]
 mod armed {
@@ -72,7 +72,7 @@ mod armed {
 
     #[derive(Default)]
     struct State {
-        armed: Option<(usize, Fault)>,
+        armed: Vec<(usize, Fault)>,
         seen: Vec<Call>,
         dead: bool,
     }
@@ -83,7 +83,12 @@ mod armed {
 
     /// From now on, this thread's call number `at` (from 0) meets `fault`; `None`: only count.
     pub fn arm(fault: Option<(usize, Fault)>) {
-        STATE.with_borrow_mut(|state| *state = State { armed: fault, ..State::default() });
+        arm_all(fault.as_slice());
+    }
+
+    /// The same with several calls that meet faults.
+    pub fn arm_all(faults: &[(usize, Fault)]) {
+        STATE.with_borrow_mut(|state| *state = State { armed: faults.to_vec(), ..State::default() });
     }
 
     /// No faults from now on.
@@ -109,12 +114,13 @@ mod armed {
                 return Now::Dead;
             }
             state.seen.push(call);
-            match state.armed {
-                Some((at, fault)) if at + 1 == state.seen.len() => {
+            let due = state.armed.iter().find(|(at, _)| at + 1 == state.seen.len()).copied();
+            match due {
+                Some((_, fault)) => {
                     state.dead = matches!(fault, Fault::Stop | Fault::StopAfter | Fault::StopTorn);
                     Now::Meet(fault)
                 }
-                _ => Now::Go,
+                None => Now::Go,
             }
         })
     }

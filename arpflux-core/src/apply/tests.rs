@@ -165,6 +165,43 @@ fn a_failing_step_undoes_the_earlier_ones_and_both_are_told() {
     assert_eq!(kernel.made()[2..], [changes[1].inverse(), changes[0].inverse()]);
 }
 
+/// A kernel that says it made a change and did not.
+struct Deaf(FakeKernel, usize);
+
+impl crate::kernel::Kernel for Deaf {
+    fn snapshot(&mut self) -> Result<Snapshot> {
+        self.0.snapshot()
+    }
+
+    fn make(&mut self, changes: &[Change]) -> std::result::Result<(), crate::kernel::Failed> {
+        let mut heard = changes.to_vec();
+        if let Some(unheard) = std::mem::take(&mut self.1).checked_sub(1) {
+            heard.remove(unheard);
+        }
+        self.0.make(&heard)
+    }
+}
+
+#[test]
+fn what_did_not_take_is_noticed_and_everything_is_undone() {
+    let scratch = Scratch::new();
+    let changes = [sysctl(1, 0, 1), proxy(Edit::Add, 5), sysctl(2, 0, 1)];
+    for (unheard, object) in [
+        (1, "net.ipv4.conf.eth1.arp_ignore"),
+        (2, "proxy entry 192.0.2.5 on eth1"),
+        (3, "net.ipv4.conf.eth2.arp_ignore"),
+    ] {
+        let mut kernel = Deaf(host(), unheard);
+        let error =
+            Transaction::new(&mut kernel, &scratch.options()).apply(&plan(changes.clone())).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::RolledBack);
+        assert!(error.message().contains(object), "{error}");
+        assert!(error.message().contains("2 changes were undone"), "{error}");
+        assert_eq!(kernel.0.state(), host().state());
+        assert!(!scratch.journal().exists());
+    }
+}
+
 #[test]
 fn undoing_never_stops_at_a_failure_and_says_what_is_left() {
     let scratch = Scratch::new();
