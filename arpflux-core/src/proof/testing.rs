@@ -306,6 +306,84 @@ pub(crate) fn random_host(seed: u64) -> Host {
     host
 }
 
+/// A host drawn by seed on which little but routing, rules and subnets decides: every interface filters
+/// by route, holds several subnets, and rules and routes compete.
+pub(crate) fn dense_host(seed: u64) -> Host {
+    let mut rng = Rng(seed ^ 0x00de_5e00);
+    let mut host = Host::new();
+    host.0.routing.rules_changed = Some(true);
+    for index in 2..5 {
+        host.up(index, &format!("eth{index}"));
+        host.set(index, Sysctl::ArpIgnore, rng.pick(&[0, 2]));
+        host.set(index, Sysctl::ArpFilter, rng.pick(&[0, 1]));
+        host.set(index, Sysctl::RpFilter, rng.pick(&[0, 1, 2]));
+        host.set(index, Sysctl::IgnoreRoutesWithLinkdown, rng.pick(&[0, 1]));
+        host.set(index, Sysctl::Forwarding, 1);
+        for subnet in 0..1 + rng.below(2) {
+            host.address(index, &format!("10.{index}.{subnet}.1"), 24, Scope::UNIVERSE);
+        }
+        host.route(100 + index, RouteKind::Unicast, "0.0.0.0/0", index, Scope::UNIVERSE);
+    }
+    // Unequal routes of equal prefixes, without carrier some of them.
+    for third in 0..3_u8 {
+        for _ in 0..2 {
+            let length = rng.pick(&[24, 24, 16]);
+            let net = Ipv4Net::new(Ipv4Addr::new(10, 9, third, 0), length).unwrap().trunc().to_string();
+            host.route(table::MAIN, RouteKind::Unicast, &net, rng.pick(&[2, 3, 4]), Scope::LINK);
+            let route = host.0.routes.last_mut().unwrap();
+            route.metric = rng.below(3) as u32;
+            if rng.one_in(3) {
+                route.next_hops[0].flags = NextHopFlags::LINKDOWN;
+            }
+        }
+    }
+    // Rules that compete for the same few senders.
+    let jumps = rng.one_in(3);
+    let by_source = rng.one_in(2);
+    for place in 0..6 {
+        let mut extra = rule(100 + place * 10, rng.pick(&[102, 103, 104, table::MAIN]));
+        let from = Ipv4Addr::new(10, 9, rng.below(3) as u8, 0);
+        let prefix = IpNet::V4(Ipv4Net::new(from, rng.pick(&[24, 24, 16])).unwrap().trunc());
+        if by_source {
+            extra.source = Some(prefix)
+        } else {
+            extra.destination = Some(prefix)
+        }
+        if rng.one_in(4) {
+            extra.flags = RuleFlags::INVERT;
+        }
+        if rng.one_in(4) {
+            extra.suppress_prefix_len = Some(rng.pick(&[0, 16, 24]));
+        }
+        if jumps && rng.one_in(3) {
+            extra.action = RuleAction::Goto;
+            extra.goto = Some((100 + place * 10 + 20).min(150));
+        }
+        host.0.rules.push(extra);
+    }
+    host.0.rules.sort_by_key(|rule| rule.priority);
+    host
+}
+
+/// Requests that matter to a [`dense_host`]: for its own addresses, from all of its prefixes.
+pub(crate) fn dense_sample(seed: u64, host: &Snapshot, count: usize) -> Vec<ArpRequest> {
+    let mut rng = Rng(seed ^ 0x1234);
+    let own: Vec<Ipv4Addr> = crate::predict::targets(host);
+    (0..count)
+        .map(|_| {
+            let interface = IfIndex(2 + rng.below(3) as u32);
+            let second = rng.pick(&[2, 3, 4, 9, 9, 9]);
+            let sender = Ipv4Addr::new(10, second, rng.below(3) as u8, rng.pick(&[1, 7, 200]));
+            let target = if rng.one_in(4) { sender } else { rng.pick(&own) };
+            let sender = if rng.one_in(2) { sender } else { rng.pick(&own) };
+            match rng.one_in(4) {
+                true => ArpRequest::broadcast(interface, target, sender),
+                false => ArpRequest::broadcast(interface, sender, target),
+            }
+        })
+        .collect()
+}
+
 /// An address of a small world, so that prefixes and requests meet.
 fn address(rng: &mut Rng) -> Ipv4Addr {
     let third = rng.pick(&[0, 0, 1, 2]);

@@ -1,6 +1,8 @@
 //! Random hosts: every request fares as its representative, and every proof survives sampling.
 
-use super::testing::{Host, Rng, any_address, any_request, hardware_node, random_host, rule, sample};
+use super::testing::{
+    Host, Rng, any_address, any_request, dense_host, dense_sample, hardware_node, random_host, rule, sample,
+};
 use super::*;
 use crate::predict::{ArpRequest, Model, Reason, Verdict};
 use crate::snapshot::{InterfaceFlags, RouteKind, Scope, table};
@@ -35,6 +37,23 @@ fn every_request_fares_as_its_representative() {
         assert!(reasons.get(&Some(reason)).is_some_and(|count| *count > 100), "{reason:?}: {reasons:?}");
     }
     assert!(reasons.get(&None).is_some_and(|count| *count > 100), "undetermined: {reasons:?}");
+}
+
+#[test]
+fn every_request_fares_as_its_representative_where_rules_routes_and_subnets_compete() {
+    let mut answered = 0;
+    for seed in 0..3_000 {
+        let host = dense_host(seed).0;
+        let model = Model::new(&host);
+        let mut prover = Prover::new(&host);
+        for request in dense_sample(seed, &host, 100) {
+            let representative = prover.representative(&request);
+            let (verdict, expected) = (model.reply(&representative), model.reply(&request));
+            assert_eq!(verdict, expected, "seed {seed}: {request:?} is not like {representative:?}");
+            answered += u32::from(expected.answers() == Some(true));
+        }
+    }
+    assert!(answered > 20_000, "{answered}");
 }
 
 /// What one request says about a claim: `Some(false)` contradicts it.
