@@ -113,15 +113,23 @@ pub struct Source<R> {
 }
 
 /// One read. Larger ones leave the processor's second-level cache.
-const BUFFER: usize = 4 * LOOK_AHEAD;
+const BUFFER: usize = 16 * LOOK_AHEAD;
 
 impl<R: Read> Source<R> {
     /// Looks at the first bytes.
     ///
     /// # Errors
     /// [`crate::ErrorKind::InvalidData`] if it is no capture, any failure to read.
-    pub fn new(mut source: R) -> Result<Self> {
-        let mut buffer = vec![0; BUFFER].into_boxed_slice();
+    pub fn new(source: R) -> Result<Self> {
+        Self::with_buffer(source, BUFFER)
+    }
+
+    /// The same with a buffer of `size` bytes, or 16 KiB where that is less: for many small captures.
+    ///
+    /// # Errors
+    /// As [`Source::new`].
+    pub fn with_buffer(mut source: R, size: usize) -> Result<Self> {
+        let mut buffer = vec![0; size.max(LOOK_AHEAD)].into_boxed_slice();
         let mut counts = Counts::default();
         let mut end = fill(&mut source, &mut buffer, 0, LOOK_AHEAD, &mut counts)?;
         let compressed = buffer[..end].starts_with(&[0x1f, 0x8b]);
@@ -273,7 +281,7 @@ impl<R: Read> Source<R> {
     /// skipped is read and forgotten: the source may be a pipe.
     fn refill(&mut self, needed: usize) -> Result<bool> {
         while self.skip > 0 {
-            let wanted = self.skip.min(BUFFER as u64) as usize;
+            let wanted = self.skip.min(self.buffer.len() as u64) as usize;
             let got = fill(&mut self.bytes, &mut self.buffer[..wanted], 0, wanted, &mut self.counts)?;
             self.skip -= got as u64;
             if got < wanted {

@@ -15,7 +15,7 @@ pub(super) enum Step<'a> {
 }
 
 /// No decoder asks for more bytes at a time.
-pub(super) const LOOK_AHEAD: usize = 64 << 10;
+pub(super) const LOOK_AHEAD: usize = 16 << 10;
 
 /// The order of the bytes in the numbers of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -50,7 +50,7 @@ impl Report {
     }
 
     fn axis(&self, svg: &mut String, used: u32, height: u32) {
-        let length = u64::from(used) * self.part;
+        let length = u64::from(used).saturating_mul(self.part);
         for tick in 0..=4u32 {
             let x = LEFT + WIDTH * tick / 4;
             let label = if self.clocked {

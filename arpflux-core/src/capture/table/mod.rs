@@ -342,16 +342,16 @@ impl Table {
         let own = self.find_mac(place.slot, op.other).is_some();
         if let Some((first, again)) = contested.filter(|_| !own) {
             if !again && let Some(first) = self.find_mac(place.slot, first) {
-                self.rare(first, |rare| rare.shared += 1);
+                self.rare(first, |rare| rare.shared = rare.shared.saturating_add(1));
             }
-            self.rare(place, |rare| rare.shared += 1);
+            self.rare(place, |rare| rare.shared = rare.shared.saturating_add(1));
             if !again && let Some(detail) = self.detail(place.slot) {
-                detail.stats.contested += 1;
+                detail.stats.contested = detail.stats.contested.saturating_add(1);
             }
         }
         if let Some(detail) = self.detail(place.slot) {
             if own && op.other != op.station {
-                detail.stats.self_answered += 1;
+                detail.stats.self_answered = detail.stats.self_answered.saturating_add(1);
             }
             if probed {
                 detail.stats.prober.get_or_insert(op.other);
@@ -426,13 +426,13 @@ impl Table {
         let stats = &mut detail.stats;
         stats.moves = stats.moves.saturating_add(1);
         if claim == Claim::Announcement {
-            stats.announced_moves += 1;
+            stats.announced_moves = stats.announced_moves.saturating_add(1);
         }
         if tenure < SETTLED {
-            stats.quick_moves += 1;
+            stats.quick_moves = stats.quick_moves.saturating_add(1);
         }
         if known.is_some() && tenure < DEFEND {
-            stats.quick_returns += 1;
+            stats.quick_returns = stats.quick_returns.saturating_add(1);
         }
         (detail.current, detail.since) = (which, op.now);
         Some(place)
