@@ -194,6 +194,8 @@ pub struct Histogram {
     pub undetermined: u64,
     pub hosts: u64,
     pub asked_again: u64,
+    /// The hosts' own packets, by what became of them.
+    pub own: BTreeMap<&'static str, u64>,
 }
 
 impl Histogram {
@@ -227,6 +229,9 @@ impl Histogram {
         for (code, count) in other.missing {
             *self.missing.entry(code).or_default() += count;
         }
+        for (outcome, count) in other.own {
+            *self.own.entry(outcome).or_default() += count;
+        }
         self.requests += other.requests;
         self.answered += other.answered;
         self.silent += other.silent;
@@ -248,6 +253,9 @@ impl std::fmt::Display for Histogram {
         }
         for (code, count) in &self.missing {
             writeln!(f, "  undetermined: {code:<18}{count:>5}")?;
+        }
+        for (outcome, count) in &self.own {
+            writeln!(f, "  own packets: {outcome:<19}{count:>5}")?;
         }
         Ok(())
     }

@@ -302,6 +302,7 @@ impl Draw {
                         ("medium_id", self.rng.one_of(MEDIUM))
                     }
                     5 if scope != "all" => ("forwarding", self.rng.one_of(&[0, 1, 1])),
+                    6 => ("arp_announce", self.rng.one_of(&[0, 1, 1, 2, 2, 3])),
                     _ => (self.rng.one_of(SWITCHES), self.rng.one_of(&[0, 1, 1, 1, 2])),
                 };
                 self.sysctl(format!("conf/{scope}/{name}"), value);

@@ -16,13 +16,16 @@ pub struct Wire {
     control: OwnedFd,
 }
 
-/// A reply that came out of a host.
+/// An ARP frame that came out of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reply {
-    /// The asker's MAC, which names the request.
-    pub asker: [u8; 6],
-    /// The MAC that the reply gives.
-    pub mac: [u8; 6],
+pub struct Arp {
+    /// Whether it is a reply; otherwise a request.
+    pub reply: bool,
+    pub sender_mac: [u8; 6],
+    pub sender: [u8; 4],
+    /// In a reply the asker's MAC, which names the request.
+    pub target_mac: [u8; 6],
+    pub target: [u8; 4],
 }
 
 fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
@@ -90,16 +93,16 @@ impl Wire {
         if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
-    /// The next reply, waiting up to `wait_ms`; `None`: nothing came.
-    pub fn receive(&self, wait_ms: i32) -> io::Result<Option<Reply>> {
+    /// The next frame, waiting up to `wait_ms`; `None`: nothing came.
+    pub fn receive(&self, wait_ms: i32) -> io::Result<Option<Arp>> {
         let mut frame = [0u8; 128];
         loop {
             // SAFETY: the kernel writes at most the buffer's length.
             let got =
                 unsafe { libc::recv(self.packets.as_raw_fd(), frame.as_mut_ptr().cast(), frame.len(), 0) };
             if got >= 0 {
-                if let Some(reply) = parse(&frame[..got as usize]) {
-                    return Ok(Some(reply));
+                if let Some(arp) = parse(&frame[..got as usize]) {
+                    return Ok(Some(arp));
                 }
                 continue;
             }
@@ -136,11 +139,20 @@ fn set_option(socket: &OwnedFd, level: i32, option: i32, value: libc::c_int) -> 
     checked(result).map(drop)
 }
 
-fn parse(frame: &[u8]) -> Option<Reply> {
+fn parse(frame: &[u8]) -> Option<Arp> {
     let arp = frame.get(14..42)?;
-    let reply = arp[..8] == [0, 1, 8, 0, 6, 4, 0, 2];
-    reply.then_some(())?;
-    Some(Reply { asker: arp[18..24].try_into().ok()?, mac: arp[8..14].try_into().ok()? })
+    let reply = match arp[..8] {
+        [0, 1, 8, 0, 6, 4, 0, 2] => true,
+        [0, 1, 8, 0, 6, 4, 0, 1] => false,
+        _ => return None,
+    };
+    Some(Arp {
+        reply,
+        sender_mac: arp[8..14].try_into().ok()?,
+        sender: arp[14..18].try_into().ok()?,
+        target_mac: arp[18..24].try_into().ok()?,
+        target: arp[24..28].try_into().ok()?,
+    })
 }
 
 /// An Ethernet frame with an ARP request.
@@ -166,9 +178,11 @@ pub fn request(to: Mac, asker: [u8; 6], sender: [u8; 4], target: [u8; 4], vlan: 
 pub struct Answers(HashMap<u32, Vec<[u8; 6]>>);
 
 impl Answers {
-    pub fn add(&mut self, reply: &Reply) {
-        let [_, _, a, b, c, d] = reply.asker;
-        self.0.entry(u32::from_be_bytes([a, b, c, d])).or_default().push(reply.mac);
+    pub fn add(&mut self, arp: &Arp) {
+        if arp.reply {
+            let [_, _, a, b, c, d] = arp.target_mac;
+            self.0.entry(u32::from_be_bytes([a, b, c, d])).or_default().push(arp.sender_mac);
+        }
     }
 
     /// The MACs that answered a request, sorted.

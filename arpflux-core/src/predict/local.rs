@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::fib::{Flow, Looked};
-use super::index::{LOOPBACK, slot_in};
+use super::index::{LOOPBACK, Port, slot_in};
 use super::missing::Missing;
 use super::reason::Reason;
 use super::reply::{Run, is_loopback};
@@ -99,6 +99,9 @@ impl<T: Trace> Run<'_, '_, T> {
             // With an interface given, the kernel takes the destination for a neighbour on it.
             if oif != 0 && flow.l3mdev == 0 {
                 let slot = model.slot(IfIndex(oif))?;
+                if strange(&model.ports[slot], source) {
+                    return None;
+                }
                 return Some(Way { slot, looked: None, hop: None, local: false });
             }
             return None;
@@ -108,12 +111,13 @@ impl<T: Trace> Run<'_, '_, T> {
             let slot = if vrf == 0 { model.loopback? } else { model.slot(IfIndex(vrf))? };
             return Some(Way { slot, looked: Some(looked), hop: None, local: true });
         }
-        let (looked, hop) =
-            if flow.oif == 0 || flow.any_hop { self.select_path(&looked) } else { (looked, looked.hit.hop) };
+        let (looked, hop) = if flow.oif == 0 || flow.any_hop {
+            self.select_path(&looked, purpose == Purpose::Own)
+        } else {
+            (looked, looked.hit.hop)
+        };
         let out = model.ports.get(hop.slot as usize)?;
-        // __mkroute_output()
-        let strange = is_loopback(source) && !out.route_localnet && !out.loopback && !out.vrf;
-        if !out.ipv4 || strange {
+        if !out.ipv4 || strange(out, source) {
             return None;
         }
         Some(Way { slot: hop.slot as usize, looked: Some(looked), hop: Some(hop), local: false })
@@ -125,10 +129,10 @@ impl<T: Trace> Run<'_, '_, T> {
     }
 
     /// `fib_select_path()`: one of several next hops, or of several default routes.
-    fn select_path(&mut self, looked: &Looked) -> (Looked, Hop) {
+    fn select_path(&mut self, looked: &Looked, gateways: bool) -> (Looked, Hop) {
         let table = self.model.fib.table(looked.table);
         if table.hops_of(&looked.hit.alias).len() > 1 {
-            return (*looked, self.select_hop(looked));
+            return (*looked, self.select_hop(looked, gateways));
         }
         if looked.hit.prefix_len == 0 && looked.hit.alias.kind == RouteKind::Unicast {
             return self.select_default(looked);
@@ -175,6 +179,11 @@ impl<T: Trace> Run<'_, '_, T> {
         let hit = equal[self.oracle.choose(Missing::DefaultRoute, count)];
         (Looked { hit, table: looked.table }, hit.hop)
     }
+}
+
+/// `__mkroute_output()`: whether a packet from `source` may not leave by an interface: 127/8 stays inside.
+fn strange(out: &Port, source: Ipv4Addr) -> bool {
+    is_loopback(source) && !out.route_localnet && !out.loopback && !out.vrf
 }
 
 /// The way of a packet of the host's own.

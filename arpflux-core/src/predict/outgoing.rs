@@ -99,20 +99,20 @@ impl<T: Trace> Run<'_, '_, T> {
         let interface = IfIndex(port.index);
         let packet_source = source.unwrap_or_else(|| self.packet_source(&way, destination));
         let flags = model.interface(way.slot).flags;
-        let broadcast = way.looked.is_some_and(|looked| looked.hit.alias.kind == RouteKind::Broadcast);
         let target = match self.next_hop(&way) {
             Some(IpAddr::V4(gateway)) => Some(gateway),
             Some(IpAddr::V6(_)) => None,
             None => Some(destination),
         };
         let asks = !way.local
-            && !broadcast
             && !destination.is_multicast()
             && !destination.is_broadcast()
             && !port.noarp
+            && !port.loopback
             && !flags.contains(InterfaceFlags::POINTOPOINT);
         match target {
-            Some(target) if asks => {
+            // arp_constructor(): what the table local calls broadcast needs no asking.
+            Some(target) if asks && !self.is_broadcast(target, port.l3mdev_table) => {
                 let (sender, rule) = self.request_source(way.slot, packet_source, target);
                 Outgoing::Asks { interface, target, sender, mac: port.mac, packet_source, rule }
             }
@@ -141,10 +141,17 @@ impl<T: Trace> Run<'_, '_, T> {
         select(near, Scope(looked.hit.alias.scope))
     }
 
+    fn is_broadcast(&mut self, address: Ipv4Addr, table: u32) -> bool {
+        matches!(
+            self.address_kind(address.to_bits(), table),
+            Some(RouteKind::Broadcast | RouteKind::Multicast)
+        )
+    }
+
     fn next_hop(&self, way: &Way) -> Option<IpAddr> {
         let (looked, hop) = (way.looked?, way.hop.or_else(|| way.looked.map(|looked| looked.hit.hop))?);
         let route = &self.model.snapshot.routes[looked.hit.alias.route as usize];
-        route.next_hops.iter().find(|next| next.interface == Some(IfIndex(hop.oif)))?.gateway
+        route.next_hops.get(usize::from(hop.nth))?.gateway
     }
 
     /// `arp_solicit()`: the sender address of a request on `slot` for `target`, on behalf of a packet from

@@ -301,7 +301,7 @@ impl<T: Trace> Run<'_, '_, T> {
             return Err(Reason::RouteKind);
         }
         // fib_select_multipath(): the hash has a secret key, so that only the choice is known.
-        let hop = self.select_hop(&looked);
+        let hop = self.select_hop(&looked, false);
         let Some(out) = self.model.ports.get(hop.slot as usize) else { return Err(Reason::NoRoute) };
         if !out.ipv4 {
             self.trace_interface(Some(hop.slot as usize), IfIndex(out.index), Reason::Ipv4DisabledBehind);
@@ -324,16 +324,17 @@ impl<T: Trace> Run<'_, '_, T> {
         Ok(Some((hop.slot as usize, pvlan)))
     }
 
-    /// One of the next hops that count; where several do, unknown which.
-    pub(super) fn select_hop(&mut self, looked: &Looked) -> Hop {
+    /// One of the next hops that count; where several do, unknown which. Unless `gateways` matter, hops
+    /// through one interface are as good as one.
+    pub(super) fn select_hop(&mut self, looked: &Looked, gateways: bool) -> Hop {
         let model = self.model;
         let hops = model.fib.table(looked.table).hops_of(&looked.hit.alias);
         if hops.len() <= 1 {
             return looked.hit.hop;
         }
         let mut good = 0;
-        for (at, hop) in hops.iter().enumerate() {
-            if self.counts(hops, at, hop) {
+        for at in 0..hops.len() {
+            if self.counts(hops, at, gateways) {
                 good += 1;
             }
         }
@@ -344,7 +345,7 @@ impl<T: Trace> Run<'_, '_, T> {
         }
         let mut seen = 0;
         for (at, hop) in hops.iter().enumerate() {
-            if self.counts(hops, at, hop) {
+            if self.counts(hops, at, gateways) {
                 if seen == chosen {
                     return *hop;
                 }
@@ -354,11 +355,15 @@ impl<T: Trace> Run<'_, '_, T> {
         looked.hit.hop
     }
 
-    /// Whether a next hop may be chosen, and is the first through its interface.
-    fn counts(&mut self, hops: &[Hop], at: usize, hop: &Hop) -> bool {
+    /// Whether a next hop may be chosen and, unless `gateways` matter, is the first through its interface.
+    fn counts(&mut self, hops: &[Hop], at: usize, gateways: bool) -> bool {
+        let hop = &hops[at];
         let usable = |run: &mut Self, hop: &Hop| !(hop.dead || hop.linkdown && run.ignores(hop));
         if !usable(self, hop) {
             return false;
+        }
+        if gateways {
+            return true;
         }
         for earlier in &hops[..at] {
             if earlier.oif == hop.oif && usable(self, earlier) {

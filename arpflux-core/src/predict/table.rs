@@ -22,6 +22,8 @@ pub(super) struct Hop {
     pub(super) linkdown: bool,
     /// It has a gateway.
     pub(super) gateway: bool,
+    /// Which of the route's next hops it is.
+    pub(super) nth: u16,
 }
 
 /// A route (`struct fib_alias`).
@@ -99,7 +101,7 @@ impl Table {
         let mut table = Self::default();
         for (start, len, route, i) in order {
             let hops = table.hops.len() as u32;
-            for hop in &route.next_hops {
+            for (nth, hop) in route.next_hops.iter().enumerate() {
                 let up = hop.interface.and_then(|index| snapshot.interface(index)).is_none_or(is_up);
                 let linkdown = hop.flags.contains(NextHopFlags::LINKDOWN);
                 table.hops.push(Hop {
@@ -110,6 +112,7 @@ impl Table {
                     dead: hop.flags.contains(NextHopFlags::DEAD) && !(linkdown && up),
                     linkdown,
                     gateway: hop.gateway.is_some(),
+                    nth: nth as u16,
                 });
             }
             let alias = Alias {
