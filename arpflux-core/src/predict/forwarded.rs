@@ -65,7 +65,7 @@ impl<T: Trace> Run<'_, '_, T> {
         match looked.hit.alias.kind {
             RouteKind::Local | RouteKind::Broadcast => Forwarded::Delivered,
             RouteKind::Unicast if port.forwarding => {
-                let hop = self.select_hop(&looked);
+                let hop = self.select_hop(&looked, false);
                 let out = model.ports.get(hop.slot as usize).filter(|out| out.ipv4);
                 let Some(out) = out else { return Forwarded::Dropped };
                 match self.validate_source(slot, source, destination, out.index) {
