@@ -138,7 +138,7 @@ fn main() {
                 let random = n.wrapping_mul(2_654_435_761);
                 let target = match n % 4 {
                     0 => Ipv4Addr::new(192, 168, 18, 2 + (random >> 8) as u8 % INTERFACES as u8),
-                    1 | 2 => Ipv4Addr::from_bits(0x0a00_0000 | random % proxies),
+                    1 | 2 => Ipv4Addr::from_bits(0x0a00_0000 | (random % proxies)),
                     _ => Ipv4Addr::from_bits(random),
                 };
                 let interface = IfIndex(2 + (random >> 16) % INTERFACES);

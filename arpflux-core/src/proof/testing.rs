@@ -345,9 +345,9 @@ pub(crate) fn dense_host(seed: u64) -> Host {
         let from = Ipv4Addr::new(10, 9, rng.below(3) as u8, 0);
         let prefix = IpNet::V4(Ipv4Net::new(from, rng.pick(&[24, 24, 16])).unwrap().trunc());
         if by_source {
-            extra.source = Some(prefix)
+            extra.source = Some(prefix);
         } else {
-            extra.destination = Some(prefix)
+            extra.destination = Some(prefix);
         }
         if rng.one_in(4) {
             extra.flags = RuleFlags::INVERT;
