@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use arpflux_core::apply;
 use arpflux_core::watch::{Drift, Options, Outcome, ServiceManager, Watcher};
 use arpflux_core::wire::{catch_interrupt, interrupted};
 use arpflux_core::{Host, Policy, Result};
 
-use crate::input::Live;
+use crate::input::{Live, State, duration};
 use crate::output::Style;
 use crate::{Output, exit};
 
@@ -21,20 +20,19 @@ use crate::{Output, exit};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The policy, TOML or JSON.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE")]
     policy: PathBuf,
     /// Put right what drifts, each time as a transaction that `arpflux rollback` can undo.
     #[arg(long)]
     heal: bool,
-    /// Seconds between two looks at everything, for what the kernel sends no news of.
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = clap::value_parser!(u32).range(1..=3600))]
-    look: u32,
-    /// Stop after this many seconds.
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
-    duration: Option<u32>,
-    /// The folder that holds the state of transactions. Default: /run/arpflux.
-    #[arg(long, value_name = "DIR")]
-    state_dir: Option<PathBuf>,
+    /// The time between two looks at everything, for what the kernel sends no news of; at least 100ms.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
+    look: Duration,
+    /// Stop after this time.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    duration: Option<Duration>,
+    #[command(flatten)]
+    state: State,
     #[command(flatten)]
     live: Live,
 }
@@ -49,17 +47,13 @@ const TURN: Duration = Duration::from_secs(1);
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let policy = Policy::from_path(&args.policy)?;
     let mut version = version(&args.policy);
-    let options = Options {
-        heal: args.heal,
-        look: Duration::from_secs(args.look.into()),
-        apply: apply::Options { state_dir: args.state_dir.clone(), ..apply::Options::default() },
-    };
+    let options = Options { heal: args.heal, look: args.look, apply: args.state.options() };
     let host = Host::from(args.live.netns()?);
     let mut watcher = Watcher::new(&host, policy, options)?;
     catch_interrupt()?;
     let manager = ServiceManager::from_environment();
     let started = Instant::now();
-    let end = args.duration.map(|seconds| Duration::from_secs(seconds.into()));
+    let end = args.duration;
     let mut ready = false;
     let mut fed = started;
     // Whether the last word about the policy was that it is not kept.
