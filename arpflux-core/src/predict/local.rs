@@ -182,7 +182,7 @@ impl<T: Trace> Run<'_, '_, T> {
 }
 
 /// `__mkroute_output()`: whether a packet from `source` may not leave by an interface: 127/8 stays inside.
-fn strange(out: &Port, source: Ipv4Addr) -> bool {
+pub(super) fn strange(out: &Port, source: Ipv4Addr) -> bool {
     is_loopback(source) && !out.route_localnet && !out.loopback && !out.vrf
 }
 

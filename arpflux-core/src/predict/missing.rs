@@ -44,6 +44,9 @@ missing! {
     Multipath = "multipath", "which of several next hops the kernel's hash picks";
     /// Which of several equal default routes is in use: that depends on which gateways answer.
     DefaultRoute = "default_route", "which of several equal default routes the kernel considers alive";
+    /// Which source address the kernel keeps for a nexthop object: one chosen when the object was made, or
+    /// one chosen for the route after addresses changed.
+    KeptSource = "kept_source", "which source address the kernel keeps for the nexthop object";
     /// The kernel's version does not tell how it behaves here.
     KernelVersion = "kernel_version", "how this kernel behaves here: its version does not tell";
     /// How a bond treats its ports and answers.

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde::Serialize;
 
 use super::index::Model;
-use super::local::Way;
-use super::missing::MissingSet;
+use super::local::{Way, strange};
+use super::missing::{Missing, MissingSet};
 use super::oracle::Oracle;
 use super::reply::Run;
 use super::step::{Purpose, Silent, Trace};
@@ -98,6 +98,9 @@ impl<T: Trace> Run<'_, '_, T> {
         let port = &model.ports[way.slot];
         let interface = IfIndex(port.index);
         let packet_source = source.unwrap_or_else(|| self.packet_source(&way, destination));
+        if !way.local && strange(port, packet_source) {
+            return Outgoing::Unreachable;
+        }
         let flags = model.interface(way.slot).flags;
         let target = match self.next_hop(&way) {
             Some(IpAddr::V4(gateway)) => Some(gateway),
@@ -121,14 +124,14 @@ impl<T: Trace> Run<'_, '_, T> {
     }
 
     /// `fib_result_prefsrc()`.
-    fn packet_source(&self, way: &Way, destination: Ipv4Addr) -> Ipv4Addr {
+    fn packet_source(&mut self, way: &Way, destination: Ipv4Addr) -> Ipv4Addr {
         let model = self.model;
         let select = |near, scope| {
             model.addresses.select(&model.ports, way.slot, near, scope).unwrap_or(Ipv4Addr::UNSPECIFIED)
         };
         let Some(looked) = way.looked else { return select(0, Scope::LINK) };
-        let preferred = model.snapshot.routes[looked.hit.alias.route as usize].preferred_source;
-        if let Some(IpAddr::V4(preferred)) = preferred {
+        let route = &model.snapshot.routes[looked.hit.alias.route as usize];
+        if let Some(IpAddr::V4(preferred)) = route.preferred_source {
             return preferred;
         }
         if way.local {
@@ -138,7 +141,12 @@ impl<T: Trace> Run<'_, '_, T> {
             Some(IpAddr::V4(gateway)) => gateway.to_bits(),
             _ => 0,
         };
-        select(near, Scope(looked.hit.alias.scope))
+        let chosen = select(near, Scope(looked.hit.alias.scope));
+        // A nexthop object keeps an address chosen for its own scope, until some address changes
+        // (nh_create_ipv4(), fib_result_prefsrc()).
+        let kept = select(near, Scope::LINK);
+        let stale = route.nexthop_id.is_some() && kept != chosen && self.oracle.ask(Missing::KeptSource);
+        if stale { kept } else { chosen }
     }
 
     fn is_broadcast(&mut self, address: Ipv4Addr, table: u32) -> bool {
