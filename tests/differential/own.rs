@@ -130,9 +130,8 @@ impl Worker {
 fn carries(snapshot: &Snapshot, interface: IfIndex) -> bool {
     let Some(found) = snapshot.interface(interface) else { return false };
     match found.kind.as_deref() {
-        // A dummy swallows; behind a bridge or bond is whatever port it chooses.
-        Some("dummy") => false,
-        Some("bridge" | "bond") => found.carrier,
+        // A dummy swallows all, a bond what it sends while it has no partner or no active port.
+        Some("dummy" | "bond") => false,
         Some("macvlan" | "vlan" | "ipvlan") => {
             found.carrier && found.link.is_some_and(|lower| carries(snapshot, lower))
         }
