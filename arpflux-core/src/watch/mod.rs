@@ -8,7 +8,7 @@
 //! ```no_run
 //! use arpflux_core::{Host, Policy, watch::{Options, Watcher}};
 //!
-//! let policy = Policy::from_path("/etc/arpflux/policy.toml".as_ref())?;
+//! let policy = Policy::from_path("/etc/arpflux/policy.toml")?;
 //! let mut watcher = Watcher::new(&Host::current()?, policy, Options::default())?;
 //! loop {
 //!     for drift in watcher.wait(None)? {
