@@ -138,3 +138,31 @@ fn a_second_host_with_the_same_proxies_is_a_duplicate() {
     assert!(errors.contains("there is no host \"nobody\""), "{errors}");
     std::fs::remove_file(copy).unwrap();
 }
+
+#[test]
+fn the_hosts_own_request_and_what_it_teaches() {
+    let (code, text, errors) = explain(&["192.168.18.129", "--outgoing"], "");
+    assert_eq!(code, 0, "{text}{errors}");
+    assert!(text.starts_with("192.168.18.129 is reached by eth0, from 192.168.18.10\n"), "{text}");
+    assert!(text.contains("who-has 192.168.18.129 tell 192.168.18.10, from 00:0c:29:b3:a2:54"), "{text}");
+    // From eth4's address: it leaves by eth0 all the same, with eth0's MAC.
+    let (code, text, _) = explain(&["192.168.18.129", "--outgoing", "--from", "192.168.18.12"], "");
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("tell 192.168.18.12, from 00:0c:29:b3:a2:54"), "{text}");
+    assert!(text.contains("arp_announce=2 prevents it"), "{text}");
+    let (_, text, _) = explain(&["192.168.18.129", "--outgoing", "--from", "192.168.18.12", "--json"], "");
+    let answer = json(&text);
+    assert_eq!((&answer["schema"], &answer["teaches_wrong_mac"]), (&1.into(), &true.into()), "{text}");
+}
+
+#[test]
+fn the_first_of_several_quick_answers_is_kept() {
+    let (code, text, errors) =
+        explain(&["192.168.18.129", "--learn", "00:0c:29:d2:c7:aa", "--on", "eth0", "--json"], "");
+    assert_eq!(code, 0, "{text}{errors}");
+    let frames = json(&text)["interfaces"][0]["frames"].clone();
+    assert_eq!(frames[2]["frame"], "unicast reply");
+    assert_eq!(frames[2]["unknown"]["learning"], "nothing", "{frames}");
+    assert_eq!(frames[2]["fresh"]["learning"], "keeps_other", "{frames}");
+    assert_eq!(frames[2]["old"]["learning"], "takes", "{frames}");
+}

@@ -2,7 +2,9 @@
 
 mod address;
 mod hosts;
+mod learning;
 mod matrix;
+mod outgoing;
 mod proofs;
 mod stream;
 
@@ -10,7 +12,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use arpflux_core::predict::{Model, listeners};
-use arpflux_core::types::{IfIndex, IfName};
+use arpflux_core::types::{IfIndex, IfName, Mac};
 use arpflux_core::{Error, ErrorKind, Result, Snapshot};
 
 use crate::{Output, Source};
@@ -46,6 +48,13 @@ pub struct Args {
     /// without the ending, the running one self. Default: interfaces whose subnets overlap.
     #[arg(long, value_name = "PORTS", requires = "also")]
     wire: Vec<String>,
+    /// Instead: what this host itself does to reach ADDRESS: by which interface, from which address (--from:
+    /// the packet's source), and what peers learn from its request. Exit code 1 if that is a wrong MAC.
+    #[arg(long, requires = "address", conflicts_with_all = ["stdin", "prove", "also"])]
+    outgoing: bool,
+    /// Instead: what this host learns when it is told that ADDRESS is at MAC, by interface.
+    #[arg(long, value_name = "MAC", requires = "address", conflicts_with_all = ["from", "stdin", "prove", "also", "outgoing"])]
+    learn: Option<Mac>,
     #[command(flatten)]
     source: Source,
 }
@@ -72,6 +81,13 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let interfaces = chosen(&snapshot, &args.on)?;
     if args.prove {
         return proofs::run(&model, args.address, &interfaces, output);
+    }
+    if let (true, Some(destination)) = (args.outgoing, args.address) {
+        let by = if args.on.is_empty() { None } else { interfaces.first().copied() };
+        return outgoing::run(&model, destination, args.from, by, output);
+    }
+    if let (Some(mac), Some(address)) = (args.learn, args.address) {
+        return learning::run(&model, address, mac, &interfaces, output);
     }
     match args.address {
         Some(target) => address::run(&model, target, &interfaces, args.from, output),

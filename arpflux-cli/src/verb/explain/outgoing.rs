@@ -1,0 +1,80 @@
+//! `explain --outgoing`: what this host itself asks, and what peers learn from it.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use arpflux_core::predict::{Model, Outgoing, SourceRule};
+use arpflux_core::types::IfIndex;
+use arpflux_core::{Result, Snapshot};
+use serde::Serialize;
+
+use crate::output::Style;
+use crate::{Output, exit};
+
+#[derive(Serialize)]
+struct Answer {
+    destination: Ipv4Addr,
+    source: Option<Ipv4Addr>,
+    #[serde(flatten)]
+    outgoing: Outgoing,
+    /// Whether peers learn an address of another interface with this one's MAC.
+    teaches_wrong_mac: bool,
+}
+
+/// Says how the host reaches `destination`, from `source` if that is given, by `by` if that is.
+pub fn run(
+    model: &Model<'_>,
+    destination: Ipv4Addr,
+    source: Option<Ipv4Addr>,
+    by: Option<IfIndex>,
+    output: &Output,
+) -> Result<u8> {
+    let snapshot = model.snapshot();
+    let outgoing = model.outgoing(destination, source, by);
+    let teaches_wrong_mac = match outgoing {
+        Outgoing::Asks { interface, sender, .. } => {
+            let mut owners = snapshot.holders_of(IpAddr::V4(sender)).peekable();
+            owners.peek().is_some() && owners.all(|owner| owner != interface)
+        }
+        _ => false,
+    };
+    let code = if teaches_wrong_mac { exit::BAD } else { exit::GOOD };
+    if output.json() {
+        output.answer(&Answer { destination, source, outgoing, teaches_wrong_mac })?;
+        return Ok(code);
+    }
+    output.text(words(snapshot, destination, &outgoing))?;
+    if teaches_wrong_mac {
+        let text =
+            "so peers learn an address of another interface with this MAC; arp_announce=2 prevents it\n";
+        output.text(output.paint(Style::Bad, text))?;
+    }
+    Ok(code)
+}
+
+fn words(snapshot: &Snapshot, destination: Ipv4Addr, outgoing: &Outgoing) -> String {
+    match outgoing {
+        Outgoing::Asks { interface, target, sender, mac, packet_source, rule } => {
+            let rule = match rule {
+                SourceRule::Packet => "the packet's own source, as arp_announce allows any",
+                SourceRule::SameSubnet => {
+                    "the packet's own source, of a subnet with the target (arp_announce=1)"
+                }
+                SourceRule::Best => "the interface's best address for the target (arp_announce)",
+            };
+            format!(
+                "{destination} is reached by {}, from {packet_source}\n\
+                 the request: who-has {target} tell {sender}, from {mac}\n\
+                 its sender address is {rule}\n",
+                snapshot.name_of(*interface)
+            )
+        }
+        Outgoing::NoRequest { interface, packet_source } => format!(
+            "{destination} is reached by {}, from {packet_source}; no request is sent\n",
+            snapshot.name_of(*interface)
+        ),
+        Outgoing::Unreachable => format!("{destination} cannot be reached: no route\n"),
+        Outgoing::Undetermined { missing } => {
+            format!("that cannot be told from the snapshot: {missing}\n")
+        }
+    }
+}
