@@ -47,6 +47,8 @@ pub(crate) struct Desired {
     /// `proxy_delay` of interfaces, in ms.
     pub proxy_delays: Vec<(IfIndex, u64)>,
     pub proxies: Vec<ProxyEntry>,
+    /// Those of them that are not there.
+    pub missing_proxies: Vec<ProxyEntry>,
     /// Entries that are there and shall not be.
     pub unwanted_proxies: Vec<ProxyEntry>,
     pub rules: Vec<Rule>,
@@ -115,6 +117,7 @@ pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
         ipv6_sysctls: proxies.ipv6_sysctls,
         proxy_delays: proxies.delays,
         proxies: proxies.wanted,
+        missing_proxies: proxies.missing,
         unwanted_proxies: proxies.unwanted,
         rules,
         unwanted_rules,

@@ -69,6 +69,9 @@ impl<'v, 's> ForeignRules<'v, 's> {
     /// Where the first rule that says anything about `address` sends it, for destinations on the link
     /// of `interface`.
     pub(super) fn look(&self, address: IpAddr, interface: IfIndex) -> Found<'s> {
+        if self.rules.is_empty() {
+            return Found::Nothing;
+        }
         let mut places: Vec<usize> = self.exact.get(&address).cloned().unwrap_or_default();
         let contains = |place: &&usize| self.rules[**place].source.is_none_or(|net| net.contains(&address));
         places.extend(self.wide.iter().filter(contains));

@@ -23,7 +23,8 @@ pub(super) fn changes(desired: &Desired, snapshot: &Snapshot) -> Result<Vec<Chan
     changes.append(&mut sysctls.forwarding);
     changes.append(&mut sysctls.opening);
     let stale_routes = routes(desired, snapshot, &mut changes);
-    add_proxies(desired, snapshot, &mut changes);
+    let add = |entry: &ProxyEntry| Change::Proxy { edit: Edit::Add, entry: *entry };
+    changes.extend(desired.missing_proxies.iter().map(add));
     rules(desired, snapshot, &mut changes);
     changes.extend(stale_routes);
     changes.append(&mut sysctls.announce);
@@ -110,12 +111,6 @@ fn ipv6_sysctls(desired: &Desired, snapshot: &Snapshot) -> Result<Vec<Change>> {
         }
     }
     Ok(changes)
-}
-
-fn add_proxies(desired: &Desired, snapshot: &Snapshot, changes: &mut Vec<Change>) {
-    let there: HashSet<&ProxyEntry> = snapshot.proxies.iter().collect();
-    let missing = desired.proxies.iter().filter(|entry| !there.contains(entry));
-    changes.extend(missing.map(|entry| Change::Proxy { edit: Edit::Add, entry: *entry }));
 }
 
 fn rules(desired: &Desired, snapshot: &Snapshot, changes: &mut Vec<Change>) {

@@ -8,7 +8,7 @@ use super::desired::{WantedIpv6Sysctl, WantedSysctl};
 use super::egress::{Egress, Source};
 use super::interfaces::Managed;
 use super::rivals::Rivals;
-use super::view::{Family, View, listed};
+use super::view::{Family, View, listed_first};
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{ForeignProxies, Policy};
 use crate::snapshot::{ProxyEntry, Route, RouteKind, table};
@@ -20,6 +20,8 @@ use crate::types::{IfIndex, IpNet};
 pub(super) struct Proxies {
     /// The entries that shall be there, each as it is where it is there already.
     pub wanted: Vec<ProxyEntry>,
+    /// Those of them that are not there.
+    pub missing: Vec<ProxyEntry>,
     /// The entries that are there and shall not be.
     pub unwanted: Vec<ProxyEntry>,
     pub sysctls: Vec<WantedSysctl>,
@@ -135,23 +137,23 @@ fn entries(policy: &Policy, view: &View<'_>, managed: &Managed<'_>, sources: &[S
             proxies.unwanted.push(*entry);
         }
     }
-    proxies.wanted = sources
-        .iter()
-        .map(|source| {
-            there.get(&source.address).copied().unwrap_or(ProxyEntry {
-                address: source.address,
-                interface: Some(source.interface),
-                flags: 0,
-                protocol: PROTOCOL,
-            })
-        })
-        .collect();
+    proxies.wanted.reserve(sources.len());
+    for source in sources {
+        let entry = there.get(&source.address).copied().unwrap_or_else(|| {
+            let interface = Some(source.interface);
+            let entry = ProxyEntry { address: source.address, interface, flags: 0, protocol: PROTOCOL };
+            proxies.missing.push(entry);
+            entry
+        });
+        proxies.wanted.push(entry);
+    }
     proxies
 }
 
 /// Entries of ours may be of an earlier policy, or of `arpflux proxy add`: only the policy can tell.
 fn note_kept(policy: &Policy, view: &View<'_>, sources: &[Source], decisions: &mut Vec<String>) {
-    if policy.host.foreign_proxies == ForeignProxies::Remove {
+    let ours = view.snapshot.proxies.iter().any(|entry| entry.protocol == PROTOCOL);
+    if policy.host.foreign_proxies == ForeignProxies::Remove || !ours {
         return;
     }
     let named: HashSet<IpAddr> = sources.iter().map(|source| source.address).collect();
@@ -161,7 +163,7 @@ fn note_kept(policy: &Policy, view: &View<'_>, sources: &[Source], decisions: &m
         decisions.push(format!(
             "kept: proxy entries for {}, which the policy does not name, though arpflux added them; \
              foreign_proxies = \"remove\" would take them away",
-            listed(kept.iter().map(ToString::to_string).collect()),
+            listed_first(&kept.into_iter().collect::<Vec<_>>()),
         ));
     }
 }
@@ -272,10 +274,10 @@ fn note_unreachable(view: &View<'_>, sources: &[Source], decisions: &mut Vec<Str
     for source in sources {
         match hosts.get(&source.address) {
             Some(route) if route.next_hops.iter().all(|hop| hop.interface == Some(source.interface)) => {
-                back.push(source.address.to_string());
+                back.push(source.address);
             }
             Some(_) => {}
-            None if on_link(source) => open.push(source.address.to_string()),
+            None if on_link(source) => open.push(source.address),
             None => {}
         }
     }
@@ -283,13 +285,13 @@ fn note_unreachable(view: &View<'_>, sources: &[Source], decisions: &mut Vec<Str
         decisions.push(format!(
             "no route leads to {} behind this host yet: nothing passes until there is one (is the container \
              started?)",
-            listed(open),
+            listed_first(&open),
         ));
     }
     if !back.is_empty() {
         decisions.push(format!(
             "the route to {} leaves by the interface that shall answer: the kernel never proxies that way",
-            listed(back),
+            listed_first(&back),
         ));
     }
 }

@@ -154,9 +154,20 @@ pub(super) fn overlap(a: &IpNet, b: &IpNet) -> bool {
     a.contains(b) || b.contains(a)
 }
 
+/// How many words of a list are written out.
+const MOST: usize = 8;
+
+/// [`listed`] of addresses, of which only those that are written out become text.
+pub(super) fn listed_first(addresses: &[IpAddr]) -> String {
+    let words: Vec<String> = addresses.iter().take(MOST).map(IpAddr::to_string).collect();
+    match addresses.len().saturating_sub(MOST) {
+        0 => listed(words),
+        more => format!("{} and {more} more", words.join(", ")),
+    }
+}
+
 /// `a`, `a and b`, `a, b and c`; long lists are cut.
 pub(super) fn listed(mut words: Vec<String>) -> String {
-    const MOST: usize = 8;
     if words.len() > MOST {
         let more = words.len() - MOST;
         words.truncate(MOST);
