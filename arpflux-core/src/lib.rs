@@ -10,8 +10,8 @@
 //! ```
 //!
 //! [`predict`] and [`plan`] are pure functions over a [`Snapshot`]: they need no privileges, run on
-//! a snapshot of another machine, and build without the feature `kernel`. Only [`kernel`] talks to
-//! the running system.
+//! a snapshot of another machine, and build without the feature `kernel`. Only `kernel` reads and
+//! changes the state of the network. (The stage `diagnose` is not there yet.)
 #![deny(missing_docs)]
 
 pub mod error;

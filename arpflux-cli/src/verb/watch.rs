@@ -7,7 +7,7 @@ use arpflux_core::watch::{Drift, Options, Outcome, ServiceManager, Watcher};
 use arpflux_core::wire::{catch_interrupt, interrupted};
 use arpflux_core::{Host, Policy, Result};
 
-use crate::input::{Live, State, duration};
+use crate::input::{Live, State, duration, time_of_day};
 use crate::output::Style;
 use crate::{Output, exit};
 
@@ -97,14 +97,8 @@ fn tell(output: &Output, drift: &Drift) -> Result<()> {
         Outcome::Reported => Style::Caution,
         _ => Style::Bad,
     };
-    let at = clock(drift.at_ms);
+    let at = time_of_day(drift.at_ms / 1000);
     output.text(format!("{} {}\n", output.paint(Style::Faint, at), output.paint(style, drift)))
-}
-
-/// The time of day in UTC, as `12:34:56.789Z`.
-fn clock(at_ms: u64) -> String {
-    let (seconds, ms) = (at_ms / 1000, at_ms % 1000);
-    format!("{:02}:{:02}:{:02}.{ms:03}Z", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60)
 }
 
 /// What tells one state of a file from another.

@@ -10,7 +10,7 @@ use super::missing::{Missing, MissingSet};
 use super::oracle::Oracle;
 use super::reply::Run;
 use super::step::{Purpose, Silent, Trace};
-use crate::snapshot::{InterfaceFlags, RouteKind, Scope};
+use crate::snapshot::{InterfaceFlags, RouteKind, Scope, Snapshot};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, Mac};
 
@@ -63,6 +63,17 @@ pub enum Outgoing {
         /// What is missing.
         missing: MissingSet,
     },
+}
+
+impl Outgoing {
+    /// Whether peers learn from the request that an address of another interface is at this one's MAC:
+    /// what `arp_announce=2` prevents.
+    #[must_use]
+    pub fn teaches_wrong_mac(&self, snapshot: &Snapshot) -> bool {
+        let Self::Asks { interface, sender, .. } = self else { return false };
+        let mut owners = snapshot.holders_of(IpAddr::V4(*sender)).peekable();
+        owners.peek().is_some() && owners.all(|owner| owner != *interface)
+    }
 }
 
 impl Model<'_> {

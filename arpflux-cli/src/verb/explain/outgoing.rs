@@ -1,6 +1,6 @@
 //! `explain --outgoing`: what this host itself asks, and what peers learn from it.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 use arpflux_core::predict::{Model, Outgoing, SourceRule};
 use arpflux_core::types::IfIndex;
@@ -30,13 +30,7 @@ pub fn run(
 ) -> Result<u8> {
     let snapshot = model.snapshot();
     let outgoing = model.outgoing(destination, source, by);
-    let teaches_wrong_mac = match outgoing {
-        Outgoing::Asks { interface, sender, .. } => {
-            let mut owners = snapshot.holders_of(IpAddr::V4(sender)).peekable();
-            owners.peek().is_some() && owners.all(|owner| owner != interface)
-        }
-        _ => false,
-    };
+    let teaches_wrong_mac = outgoing.teaches_wrong_mac(snapshot);
     let code = if teaches_wrong_mac { exit::BAD } else { exit::GOOD };
     if output.json() {
         output.answer(&Answer { destination, source, outgoing, teaches_wrong_mac })?;
