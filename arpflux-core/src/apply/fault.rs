@@ -1,5 +1,5 @@
 //! System calls that fail on purpose: every call this module makes on files, and every change it asks
-//! the kernel for, passes through [`around`]. Without the feature `fault` that is nothing at all.
+//! the kernel for, passes through `around`. Without the feature `fault` that is nothing at all.
 
 /// The class of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
