@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use arpflux_core::frame::Ipv4Arp;
 use arpflux_core::lab::{Host, Lab, NewRoute};
 use arpflux_core::types::Mac;
+use arpflux_core::wire::announce::{self, announce_until};
 use arpflux_core::wire::detect::{self, Claim, Conflict, Detected, Options};
 use arpflux_core::wire::{Filter, Port};
+use arpflux_core::{ErrorKind, Stop};
 
 fn ip(text: &str) -> Ipv4Addr {
     text.parse().unwrap()
@@ -99,4 +101,34 @@ fn somebody_who_is_about_to_take_it_is_seen() {
     for one in found {
         assert_eq!(one.conflicts, [Conflict { mac: thief, claim: Claim::Probing }], "{}", one.interface);
     }
+}
+
+#[test]
+fn waiting_for_answers_and_between_announcements_can_be_ended() {
+    let (_lab, hn, _other) = hosts();
+    let minute = Duration::from_secs(60);
+    let started = Instant::now();
+    let raised = || {
+        let stop = Stop::default();
+        let later = stop.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(100));
+            later.raise();
+        });
+        stop
+    };
+    let stop = raised();
+    let options = Options { wait: minute, ..Options::default() };
+    let error = hn.run(|| detect::run_until(&Port::all()?, &[ip("192.168.18.50")], options, &stop)).unwrap();
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Interrupted);
+    let stop = raised();
+    let options = announce::Options { spacing: minute, ..announce::Options::default() };
+    let error = hn
+        .run(|| {
+            let port = Port::named(&"eth3".parse()?)?;
+            announce_until(&[(port, vec![ip("192.168.18.11").into()])], &options, &stop)
+        })
+        .unwrap();
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Interrupted);
+    assert!(started.elapsed() < minute / 2);
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::IpAddr;
+use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -463,6 +464,14 @@ fn other_namespaces_by_name_path_and_process_without_moving() {
     let index = snapshot.interface_named(&eth7).unwrap().index;
     let at = Host::at("/run/netns/other".as_ref()).unwrap().snapshot().unwrap();
     assert_eq!(at.netns, snapshot.netns);
+    // A descriptor of the namespace, and any socket that was made in it, stand for it as well.
+    let file = fs::File::open("/run/netns/other").unwrap();
+    let socket = named.namespace().run(|| std::net::UdpSocket::bind(("127.0.0.1", 0)).unwrap()).unwrap();
+    for fd in [file.as_fd(), socket.as_fd()] {
+        assert_eq!(Host::of_descriptor(fd).unwrap().snapshot().unwrap().netns, snapshot.netns);
+    }
+    let other = fs::File::open("/proc/self/ns/mnt").unwrap();
+    assert_eq!(Host::of_descriptor(other.as_fd()).unwrap_err().kind(), ErrorKind::InvalidInput);
     let mut child =
         std::process::Command::new("ip").args(["netns", "exec", "other", "sleep", "60"]).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(10);

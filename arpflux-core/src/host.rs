@@ -1,5 +1,6 @@
 //! A host: one network namespace of this machine, as the stages of the pipeline see it.
 
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -57,6 +58,14 @@ impl Host {
     /// As [`Netns::of_process`].
     pub fn of_process(pid: u32) -> Result<Self> {
         Netns::of_process(pid).map(Self::from)
+    }
+
+    /// The namespace that a descriptor stands for: its own file, or any socket of it.
+    ///
+    /// # Errors
+    /// As [`Netns::of_descriptor`].
+    pub fn of_descriptor(fd: BorrowedFd<'_>) -> Result<Self> {
+        Netns::of_descriptor(fd).map(Self::from)
     }
 
     /// The namespace itself.

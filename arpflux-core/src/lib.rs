@@ -15,6 +15,7 @@
 #![deny(missing_docs)]
 
 pub mod error;
+pub mod stop;
 pub mod sysctl;
 pub mod types;
 
@@ -68,6 +69,7 @@ pub use plan::Plan;
 pub use policy::Policy;
 pub use predict::{ArpRequest, Explanation, Model, Verdict};
 pub use snapshot::Snapshot;
+pub use stop::Stop;
 pub use sysctl::Sysctl;
 
 /// The examples of the README compile.

@@ -29,7 +29,7 @@ pub(crate) fn now() -> u64 {
 pub fn confirm(kernel: &mut dyn Kernel, options: &Options, id: Option<u64>) -> Result<Receipt> {
     let netns = kernel.identity()?;
     let folder = Folder::state(options.state_dir.as_deref())?.namespace(&netns)?;
-    let _lock = Lock::take(&folder, options.lock_wait)?;
+    let _lock = Lock::take(&folder, options.lock_wait, &options.stop)?;
     let settled = settle(kernel, &folder, &netns, now())?;
     let Some(waiting) = settled.pending.filter(|waiting| id.is_none() || waiting.id == id) else {
         return nothing_waits(&folder, id);

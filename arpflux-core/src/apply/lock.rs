@@ -11,6 +11,7 @@ use nix::libc;
 use super::fault::{self, Call};
 use super::store::Folder;
 use crate::error::{Error, ErrorKind, Result};
+use crate::stop::Stop;
 
 const NAME: &str = "lock";
 
@@ -24,8 +25,9 @@ impl Lock {
     /// Takes the lock of the namespace that `folder` is for, waiting at most `wait`.
     ///
     /// # Errors
-    /// [`ErrorKind::Busy`] names who holds it: process, command, since when.
-    pub(crate) fn take(folder: &Folder, wait: Duration) -> Result<Self> {
+    /// [`ErrorKind::Busy`] names who holds it: process, command, since when. [`ErrorKind::Interrupted`] if
+    /// `stop` is raised meanwhile.
+    pub(crate) fn take(folder: &Folder, wait: Duration, stop: &Stop) -> Result<Self> {
         let file = folder.open_or_make(NAME)?;
         let start = Instant::now();
         let mut pause = Duration::from_millis(1);
@@ -42,6 +44,7 @@ impl Lock {
                     if waited >= wait {
                         return Err(busy(&file, wait));
                     }
+                    stop.check().map_err(|error| error.on("lock of the namespace"))?;
                     std::thread::sleep(pause.min(wait.saturating_sub(waited)));
                     // Not in step with others that wait.
                     let jitter = u64::from(std::process::id() % 7);

@@ -55,6 +55,7 @@ pub use watcher::Reopen;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
+use crate::stop::Stop;
 
 /// When a change counts as kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -79,11 +80,18 @@ pub struct Options {
     pub state_dir: Option<PathBuf>,
     /// How long to wait for another writer. Default 10 s.
     pub lock_wait: Duration,
+    /// Ends that wait, with [`ErrorKind::Interrupted`]; a change that has begun is finished.
+    pub stop: Stop,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { confirm: Confirm::default(), state_dir: None, lock_wait: Duration::from_secs(10) }
+        Self {
+            confirm: Confirm::default(),
+            state_dir: None,
+            lock_wait: Duration::from_secs(10),
+            stop: Stop::default(),
+        }
     }
 }
 
@@ -125,7 +133,7 @@ impl Options {
 pub(crate) fn try_lock(kernel: &mut dyn Kernel, options: &Options) -> Result<Option<impl Sized + use<>>> {
     let netns = kernel.identity()?;
     let folder = store::Folder::state(options.state_dir.as_deref())?.namespace(&netns)?;
-    let lock = match lock::Lock::take(&folder, Duration::ZERO) {
+    let lock = match lock::Lock::take(&folder, Duration::ZERO, &options.stop) {
         Ok(lock) => lock,
         Err(error) if error.kind() == ErrorKind::Busy => return Ok(None),
         Err(error) => return Err(error),

@@ -41,7 +41,7 @@ impl Recovered {
 pub fn recover(kernel: &mut dyn Kernel, options: &Options, discard: bool) -> Result<Recovered> {
     let netns = kernel.identity()?;
     let folder = Folder::state(options.state_dir.as_deref())?.namespace(&netns)?;
-    let _lock = Lock::take(&folder, options.lock_wait)?;
+    let _lock = Lock::take(&folder, options.lock_wait, &options.stop)?;
     match settle(kernel, &folder, &netns, confirm::now()) {
         Err(error) if discard && error.kind() == ErrorKind::PartlyApplied => {
             let path = receipt::set_aside(&folder)?;

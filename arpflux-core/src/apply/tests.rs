@@ -394,10 +394,21 @@ fn a_second_writer_waits_and_then_names_the_first() {
     options.lock_wait = std::time::Duration::from_millis(50);
     let netns = kernel.identity().unwrap();
     let folder = store::Folder::state(options.state_dir.as_deref()).unwrap().namespace(&netns).unwrap();
-    let held = lock::Lock::take(&folder, Duration::ZERO).unwrap();
+    let held = lock::Lock::take(&folder, Duration::ZERO, &Stop::default()).unwrap();
     let error = Transaction::new(&mut kernel, &options).apply(&plan([sysctl(1, 0, 1)])).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Busy);
     assert!(error.message().contains(&format!("process {} (", std::process::id())), "{error}");
+    // Whoever waits for longer can be called off.
+    let patient = Options { lock_wait: Duration::from_secs(3600), ..options.clone() };
+    let error = std::thread::scope(|scope| {
+        let stop = patient.stop.clone();
+        scope.spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            stop.raise();
+        });
+        Transaction::new(&mut kernel, &patient).apply(&plan([sysctl(1, 0, 1)])).unwrap_err()
+    });
+    assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
     drop(held);
     Transaction::new(&mut kernel, &options).apply(&plan([sysctl(1, 0, 1)])).unwrap();
 }

@@ -188,7 +188,7 @@ impl<'a> Transaction<'a> {
     fn enter(&mut self) -> Result<(NetnsIdentity, Folder, Lock)> {
         let netns = self.kernel.identity()?;
         let folder = Folder::state(self.options.state_dir.as_deref())?.namespace(&netns)?;
-        let lock = Lock::take(&folder, self.options.lock_wait)?;
+        let lock = Lock::take(&folder, self.options.lock_wait, &self.options.stop)?;
         Ok((netns, folder, lock))
     }
 

@@ -28,6 +28,7 @@ use super::store::Folder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
 use crate::snapshot::NetnsIdentity;
+use crate::stop::Stop;
 use std::os::fd::AsFd as _;
 
 /// How a second process opens the kernel of the same namespace.
@@ -180,7 +181,7 @@ impl Task<'_> {
     }
 
     fn undo(&self) -> Result<()> {
-        let _lock = Lock::take(&self.folder, LOCK)?;
+        let _lock = Lock::take(&self.folder, LOCK, &Stop::default())?;
         if !self.needed() {
             return Ok(());
         }

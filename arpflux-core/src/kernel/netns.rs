@@ -1,7 +1,7 @@
 //! Network namespaces, by name, path or process.
 
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _};
 use std::path::Path;
 
 use nix::libc;
@@ -87,17 +87,48 @@ impl Netns {
         })
     }
 
+    /// The namespace that a descriptor stands for: its own file, or any socket, which belongs to the
+    /// namespace it was made in. The descriptor stays open.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if it is neither; [`ErrorKind::PermissionDenied`] for a socket
+    /// without `CAP_NET_ADMIN` in its namespace.
+    pub fn of_descriptor(fd: BorrowedFd<'_>) -> Result<Self> {
+        // SIOCGSKNS (include/uapi/linux/sockios.h).
+        const SIOCGSKNS: libc::Ioctl = 0x894c;
+        let label = format!("namespace of descriptor {}", fd.as_raw_fd());
+        let stat =
+            nix::sys::stat::fstat(fd).map_err(|errno| Error::os("look at", label.clone(), errno as i32))?;
+        let file = if stat.st_mode & libc::S_IFMT == libc::S_IFSOCK {
+            // SAFETY: the descriptor is open, and this request takes no argument.
+            let namespace = unsafe { libc::ioctl(fd.as_raw_fd(), SIOCGSKNS) };
+            let namespace = nix::errno::Errno::result(namespace)
+                .map_err(|errno| Error::os("open network namespace", label.clone(), errno as i32))?;
+            // SAFETY: the call has just made this descriptor, and nobody else has it.
+            File::from(unsafe { std::os::fd::OwnedFd::from_raw_fd(namespace) })
+        } else {
+            let again = fd.try_clone_to_owned();
+            File::from(again.map_err(|error| Error::io("open network namespace", label.clone(), &error))?)
+        };
+        Self::checked(file, &label.clone(), label)
+    }
+
     fn open(path: &Path, label: String) -> Result<Self> {
-        const NSFS_MAGIC: i64 = 0x6e73_6673;
         let file = File::open(path)
             .map_err(|error| Error::io("open network namespace", path.display().to_string(), &error))?;
+        Self::checked(file, &path.display().to_string(), label)
+    }
+
+    /// The handle, if the file is one of a network namespace.
+    fn checked(file: File, name: &str, label: String) -> Result<Self> {
+        const NSFS_MAGIC: i64 = 0x6e73_6673;
         let kind = nix::sys::statfs::fstatfs(&file)
-            .map_err(|errno| Error::os("look at", path.display().to_string(), errno as i32))?
+            .map_err(|errno| Error::os("look at", name.to_owned(), errno as i32))?
             .filesystem_type();
         if kind.0 as i64 != NSFS_MAGIC {
             return Err(Error::new(ErrorKind::InvalidInput, "it is not a namespace file")
                 .during("open network namespace")
-                .on(path.display().to_string())
+                .on(name.to_owned())
                 .hint("give /proc/PID/ns/net or a name that `ip netns list` shows"));
         }
         // A namespace of another kind is only told apart by asking (ioctl_ns(2)).
@@ -107,7 +138,7 @@ impl Netns {
         if kind != libc::CLONE_NEWNET {
             return Err(Error::new(ErrorKind::InvalidInput, "it is a namespace, but not of the network")
                 .during("open network namespace")
-                .on(path.display().to_string())
+                .on(name.to_owned())
                 .hint("give /proc/PID/ns/net or a name that `ip netns list` shows"));
         }
         Ok(Self { file, label })

@@ -12,6 +12,7 @@ use crate::plan::desired::Desired;
 use crate::policy::Policy;
 use crate::predict::ArpRequest;
 use crate::snapshot::{Interface, Snapshot};
+use crate::stop::Stop;
 use crate::types::{IfIndex, IfName, Ipv4Net, Mac};
 use crate::wire::{Port, inject, probe};
 
@@ -27,6 +28,20 @@ const SLACK: Duration = Duration::from_millis(200);
 /// # Errors
 /// Those of [`Port::towards`] and [`probe::run`]; [`ErrorKind::InvalidPolicy`] as [`super::check`].
 pub fn peer(policy: &Policy, snapshot: &Snapshot, peer: &Host, from: Option<&IfName>) -> Result<Report> {
+    peer_until(policy, snapshot, peer, from, &Stop::default())
+}
+
+/// The same, until `stop` is raised.
+///
+/// # Errors
+/// As [`peer`]; [`ErrorKind::Interrupted`] if it was ended.
+pub fn peer_until(
+    policy: &Policy,
+    snapshot: &Snapshot,
+    peer: &Host,
+    from: Option<&IfName>,
+    stop: &Stop,
+) -> Result<Report> {
     let mut report = Report::default();
     let desired = match wanted(policy, snapshot)? {
         Ok(desired) => desired,
@@ -57,7 +72,9 @@ pub fn peer(policy: &Policy, snapshot: &Snapshot, peer: &Host, from: Option<&IfN
                 tell_proxies: false,
                 ..probe::Options::default()
             };
-            probed.extend(probe::run(&port, &targets, options, |_| ControlFlow::Continue(()))?);
+            let go_on = |_| if stop.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+            probed.extend(probe::run(&port, &targets, options, go_on)?);
+            stop.check()?;
         }
         Ok(probed)
     })??;
@@ -75,6 +92,14 @@ pub fn peer(policy: &Policy, snapshot: &Snapshot, peer: &Host, from: Option<&IfN
 /// # Errors
 /// Those of [`inject::ask`]; [`ErrorKind::InvalidPolicy`] as [`super::check`].
 pub fn own(policy: &Policy, snapshot: &Snapshot, host: &Host) -> Result<Report> {
+    own_until(policy, snapshot, host, &Stop::default())
+}
+
+/// The same; `stop` ends it between two interfaces, which take a second and more each.
+///
+/// # Errors
+/// As [`own`]; [`ErrorKind::Interrupted`] if it was ended.
+pub fn own_until(policy: &Policy, snapshot: &Snapshot, host: &Host, stop: &Stop) -> Result<Report> {
     let mut report = Report::default();
     let desired = match wanted(policy, snapshot)? {
         Ok(desired) => desired,
@@ -86,6 +111,7 @@ pub fn own(policy: &Policy, snapshot: &Snapshot, host: &Host) -> Result<Report> 
     let owners = owners(&desired, &mut report);
     let mut answering: Vec<Vec<String>> = vec![Vec::new(); owners.len()];
     for index in &desired.interfaces {
+        stop.check()?;
         let Some(interface) = snapshot.interface(*index) else { continue };
         let sender = asker(snapshot, interface, &owners)?;
         let requests: Vec<ArpRequest> = owners

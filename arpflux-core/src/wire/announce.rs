@@ -19,6 +19,7 @@ use crate::frame::{Ipv4Arp, Ndp};
 use crate::kernel::Netns;
 use crate::plan::Announcement;
 use crate::snapshot::Snapshot;
+use crate::stop::Stop;
 use crate::types::{IfIndex, IpNet, Mac};
 
 /// How to announce.
@@ -121,6 +122,14 @@ impl Announcer {
 /// # Errors
 /// [`ErrorKind::Unsupported`] if an interface is not Ethernet, and those of [`PacketSocket`].
 pub fn announce(items: &[(Port, Vec<IpAddr>)], options: &Options) -> Result<usize> {
+    announce_until(items, options, &Stop::default())
+}
+
+/// The same; `stop` ends it between two rounds.
+///
+/// # Errors
+/// As [`announce`]; [`ErrorKind::Interrupted`] if `stop` is raised before the last round.
+pub fn announce_until(items: &[(Port, Vec<IpAddr>)], options: &Options, stop: &Stop) -> Result<usize> {
     let mut senders = Vec::new();
     for (port, addresses) in items {
         let port = port.clone().ethernet()?;
@@ -150,7 +159,7 @@ pub fn announce(items: &[(Port, Vec<IpAddr>)], options: &Options) -> Result<usiz
             }
         }
         match next {
-            Some(until) => std::thread::sleep(until.saturating_sub(start.elapsed())),
+            Some(until) => stop.sleep_until(start + until).map_err(|error| error.during("announce"))?,
             None => return Ok(sent),
         }
     }

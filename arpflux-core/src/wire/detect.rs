@@ -18,6 +18,7 @@ use super::probe::Transmit;
 use super::{Filter, PacketSocket, Port, own_macs, socket};
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::{Arp, EtherType, Ethernet, Ipv4Arp, Operation};
+use crate::stop::Stop;
 use crate::types::{IfName, Ipv4Net, Mac};
 
 /// How to ask.
@@ -180,6 +181,19 @@ impl Detector {
 /// [`ErrorKind::InvalidInput`] if there is nothing to ask for, [`ErrorKind::Unsupported`] if an
 /// interface is not Ethernet, [`ErrorKind::Raced`] if frames were lost, and those of [`PacketSocket`].
 pub fn run(ports: &[Port], addresses: &[Ipv4Addr], options: Options) -> Result<Vec<Detected>> {
+    run_until(ports, addresses, options, &Stop::default())
+}
+
+/// The same, until `stop` is raised.
+///
+/// # Errors
+/// As [`run`]; [`ErrorKind::Interrupted`] if it was ended: what is not found by then is not known to be free.
+pub fn run_until(
+    ports: &[Port],
+    addresses: &[Ipv4Addr],
+    options: Options,
+    stop: &Stop,
+) -> Result<Vec<Detected>> {
     if ports.is_empty() || addresses.is_empty() {
         return Err(Error::new(ErrorKind::InvalidInput, "no interface or no address to ask for")
             .during("detect duplicates"));
@@ -213,7 +227,8 @@ pub fn run(ports: &[Port], addresses: &[Ipv4Addr], options: Options) -> Result<V
         }
         let Some(until) = next else { break };
         let sockets: Vec<_> = running.iter().map(|(_, socket, _)| socket.as_fd()).collect();
-        socket::wait(&sockets, start + until)?;
+        socket::wait(&sockets, Stop::next_look(start + until))?;
+        stop.check().map_err(|error| error.during("detect duplicates"))?;
     }
     let mut found = Vec::new();
     for (detector, socket, name) in &running {

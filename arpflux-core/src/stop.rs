@@ -1,0 +1,103 @@
+//! Ending a wait from another thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// How long somebody who sleeps may take to notice.
+const SLICE: Duration = Duration::from_millis(20);
+
+/// A flag that ends waits: for a lock, for answers, between announcements. Its clones are the same flag.
+///
+/// What waits looks at it at least every 50 ms. What is being changed is never cut short by it.
+///
+/// ```
+/// use arpflux_core::Stop;
+///
+/// let stop = Stop::default();
+/// let other = stop.clone();
+/// std::thread::spawn(move || other.raise());
+/// while !stop.is_raised() {
+///     std::thread::yield_now();
+/// }
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// From now on nothing that has this flag waits any longer.
+    pub fn raise(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether it was raised.
+    #[must_use]
+    pub fn is_raised(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Nothing, or an error if it was raised.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Interrupted`].
+    pub fn check(&self) -> Result<()> {
+        if self.is_raised() {
+            return Err(Error::new(ErrorKind::Interrupted, "ended by the caller").during("wait"));
+        }
+        Ok(())
+    }
+
+    /// Sleeps until `end`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Interrupted`] as soon as the flag is raised.
+    pub fn sleep_until(&self, end: Instant) -> Result<()> {
+        loop {
+            self.check()?;
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            std::thread::sleep(left.min(SLICE));
+        }
+    }
+
+    /// `end`, or an earlier moment at which to look at the flag again.
+    #[cfg(feature = "kernel")]
+    pub(crate) fn next_look(end: Instant) -> Instant {
+        end.min(Instant::now() + SLICE)
+    }
+}
+
+/// Two are equal if they are the same flag, or if neither was raised: then they make no difference.
+impl PartialEq for Stop {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || (!self.is_raised() && !other.is_raised())
+    }
+}
+
+impl Eq for Stop {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sleep_ends_when_the_flag_is_raised() {
+        let stop = Stop::default();
+        stop.sleep_until(Instant::now() + Duration::from_millis(30)).unwrap();
+        let started = Instant::now();
+        let error = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(30));
+                stop.clone().raise();
+            });
+            stop.sleep_until(started + Duration::from_secs(600)).unwrap_err()
+        });
+        assert_eq!(error.kind(), ErrorKind::Interrupted);
+        assert!(started.elapsed() < Duration::from_secs(300));
+        assert_ne!(stop, Stop::default());
+    }
+}
