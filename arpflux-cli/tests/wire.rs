@@ -102,3 +102,97 @@ fn announce_moves_a_peer() {
         assert_eq!(client.neighbour(target.into()).unwrap(), Some(hn.mac(name).unwrap()));
     }
 }
+
+#[test]
+fn detect_tells_who_has_an_address_and_never_blames_this_host() {
+    let (_lab, hn, client) = hosts();
+    // Free, taken by the client, and held by the host itself on all three interfaces.
+    let (code, stdout, stderr) =
+        on(&hn, &["detect", "192.168.18.50", "192.168.18.129", "192.168.18.11", "--json"], "");
+    assert_eq!(code, 1, "{stdout}{stderr}");
+    let answer: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((&answer["schema"], &answer["free"]), (&1.into(), &false.into()));
+    let addresses = answer["addresses"].as_array().unwrap();
+    assert_eq!(addresses.len(), 9, "three addresses on three interfaces");
+    for one in addresses {
+        let conflicts = one["conflicts"].as_array().unwrap();
+        if one["address"] == "192.168.18.129" {
+            assert_eq!(conflicts.len(), 1, "{one}");
+            assert_eq!(conflicts[0]["mac"], client.mac("eth0").unwrap().to_string());
+            assert_eq!(conflicts[0]["claim"], "holds");
+        } else {
+            assert_eq!(conflicts.len(), 0, "{one}");
+        }
+        let own = one["own"].as_array().unwrap().len();
+        assert_eq!(own > 0, one["address"] == "192.168.18.11", "{one}");
+    }
+    let (code, stdout, stderr) = on(&hn, &["detect", "-i", "eth3", "192.168.18.48/30"], "");
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    assert_eq!(stdout.matches("free").count(), 4, "{stdout}");
+    let (code, stdout, _) = on(&hn, &["detect", "-i", "eth4", "192.168.18.129"], "");
+    assert_eq!(code, 1);
+    assert!(stdout.contains("holds it") && stdout.contains("00:0c:29:d2:c7:aa"), "{stdout}");
+    let (code, _, stderr) = on(&hn, &["detect", "-i", "eth9", "192.168.18.129"], "");
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("eth9"), "{stderr}");
+}
+
+#[test]
+fn capture_listens_on_an_interface() {
+    let (_lab, _hn, client) = hosts();
+    let svg = std::env::temp_dir().join(format!("arpflux-cli-capture-{}.svg", std::process::id()));
+    let listen = |arguments: &[&str]| {
+        let arguments = [&["capture", "-i", "eth0", "--seconds", "3"], arguments].concat();
+        std::thread::scope(|scope| {
+            let listening = scope.spawn(|| on(&client, &arguments, ""));
+            // More than once: the first may come before anybody listens.
+            for _ in 0..8 {
+                std::thread::sleep(std::time::Duration::from_millis(250));
+                client.forget_neighbours().unwrap();
+                client.ping(None, std::net::Ipv4Addr::new(192, 168, 18, 11), 1).unwrap();
+            }
+            listening.join().unwrap()
+        })
+    };
+    let (code, stdout, stderr) = listen(&["--json", "--svg", svg.to_str().unwrap()]);
+    assert_eq!(code, 1, "{stdout}{stderr}");
+    let answer: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(answer["files"][0]["format"], "live");
+    let address = &answer["addresses"][0];
+    assert_eq!((&address["address"], &address["verdict"]), (&"192.168.18.11".into(), &"flux".into()));
+    let macs = address["macs"].as_array().unwrap();
+    assert_eq!(macs.len(), 3);
+    assert!(macs.iter().all(|mac| mac["first_s"].as_f64() <= mac["last_s"].as_f64()), "{stdout}");
+    let picture = std::fs::read_to_string(&svg).unwrap();
+    std::fs::remove_file(&svg).unwrap();
+    assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"), "{picture}");
+    assert_eq!(picture.matches("text-anchor=\"end\"").count(), 3, "a row for each MAC: {picture}");
+
+    let (code, stdout, stderr) = listen(&["--count", "5"]);
+    assert_eq!(code, 1, "{stdout}{stderr}");
+    assert!(stdout.contains("several MACs answered the same request"), "{stdout}");
+
+    let (code, _, stderr) = on(&client, &["capture", "-i", "eth9"], "");
+    assert_eq!(code, 2, "{stderr}");
+}
+
+#[test]
+fn segments_print_who_shares_a_wire() {
+    let (lab, hn, _client) = hosts();
+    hn.plug(&lab.switch("other").unwrap(), "eth5", "02:00:00:00:00:05".parse().unwrap()).unwrap();
+    let (code, stdout, stderr) = on(&hn, &["segments", "--json"], "");
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    let wires = arpflux_core::segment::Wires::from_json(&stdout).unwrap();
+    assert_eq!(wires.to_string(), "eth0, eth3, eth4 | eth5");
+    let answer: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(answer["heard"].as_array().unwrap().len(), 6);
+
+    hn.carrier("eth0", false).unwrap();
+    let (code, stdout, stderr) = on(&hn, &["segments"], "");
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    assert!(stdout.contains("eth3, eth4  2 of 2 frames"), "{stdout}");
+    assert!(stdout.contains("no other interface of this host"), "{stdout}");
+    assert!(stderr.contains("eth0 has no carrier"), "{stderr}");
+    let (code, _, stderr) = on(&hn, &["segments", "eth9"], "");
+    assert_eq!((code, stderr.contains("eth9")), (2, true), "{stderr}");
+}

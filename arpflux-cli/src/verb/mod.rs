@@ -12,6 +12,7 @@ mod probe;
 mod proxy;
 mod recover;
 mod rollback;
+mod segments;
 mod snapshot;
 mod verify;
 mod watch;
@@ -47,6 +48,8 @@ pub enum Verb {
     Detect(detect::Args),
     /// Ask who has addresses, and count the MACs that answer.
     Probe(probe::Args),
+    /// Find out which of this host's interfaces share a wire, by a frame from each.
+    Segments(segments::Args),
     /// Read captures and say which addresses have several MACs, and why.
     Capture(capture::Args),
     /// Keep watch over a policy: say what drifts from it, and with --heal put it right.
@@ -74,6 +77,7 @@ impl Verb {
             Self::Demo(args) => demo::run(&args, output),
             Self::Detect(args) => detect::run(&args, output),
             Self::Probe(args) => probe::run(&args, output),
+            Self::Segments(args) => segments::run(&args, output),
             Self::Capture(args) => capture::run(&args, output),
             Self::Watch(args) => watch::run(&args, output),
             Self::Snapshot(args) => snapshot::run(&args, output),

@@ -1,4 +1,5 @@
-//! Several hosts on one wire: who of them answers for which address.
+//! Several hosts on one wire: who of them answers for which address. And which interfaces of one host
+//! share a wire ([`Wires`]).
 //!
 //! Each host alone may be as it should be and the wire still be wrong: two nodes proxy one address, every
 //! node of a cluster answers for a service address, a container was moved and its old node did not
@@ -19,6 +20,7 @@
 //! ```
 
 mod infer;
+mod wires;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -27,6 +29,7 @@ use std::net::Ipv4Addr;
 use serde::Serialize;
 
 pub use infer::infer;
+pub use wires::Wires;
 
 use crate::predict::{ArpRequest, MissingSet, Model, Neighbours, Verdict, Via, targets};
 use crate::snapshot::Snapshot;

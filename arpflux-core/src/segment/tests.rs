@@ -84,3 +84,42 @@ fn private_bridges_of_two_hosts_are_no_wire() {
     assert_eq!(segments.len(), 1);
     assert!(segments[0].ports.iter().all(|port| port.interface == IfIndex(2)));
 }
+
+fn names(wires: &Wires) -> String {
+    wires.to_string()
+}
+
+#[test]
+fn told_wires_go_before_guessed_ones() {
+    let node = hardware_node();
+    // All three hold addresses of one subnet.
+    let guess = Wires::guess(&node.0);
+    let together = guess.of(&"eth0".parse().unwrap()).unwrap();
+    assert_eq!(guess.wires()[together].len(), 3, "{}", names(&guess));
+    assert_eq!(guess.numbers(&node.0), crate::predict::wires(&node.0));
+
+    let told = Wires::new([vec!["eth4".parse().unwrap()], vec!["eth0".parse().unwrap()]]).unwrap();
+    let numbers = told.numbers(&node.0);
+    let number =
+        |name: &str| numbers[&node.0.interfaces.iter().find(|i| i.name.to_string() == name).unwrap().index];
+    assert_eq!((number("eth4"), number("eth0")), (0, 1));
+    assert!(number("eth3") > 1, "what nothing is said about is kept apart");
+    assert_eq!(names(&told), "eth4 | eth0");
+}
+
+#[test]
+fn wires_in_json() {
+    let text = r#"{"schema":1,"wires":[["eth0","eth3"],["eth4"]],"heard":[{"from":"eth0","on":"eth3"}]}"#;
+    assert_eq!(names(&Wires::from_json(text).unwrap()), "eth0, eth3 | eth4");
+    for (text, words) in [
+        (r#"{"wires":[]}"#, "no \"schema\" key"),
+        (r#"{"schema":2,"wires":[]}"#, "schema 2"),
+        (r#"{"schema":1}"#, "missing field `wires`"),
+        (r#"{"schema":1,"wires":[["eth0"],["eth1","eth0"]]}"#, "eth0: it stands twice"),
+        (r#"{"schema":1,"wires":[["a/b"]]}"#, "not an interface name"),
+    ] {
+        let error = Wires::from_json(text).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::InvalidData);
+        assert!(error.to_string().contains(words), "{error}");
+    }
+}

@@ -2,7 +2,8 @@
 //!
 //! [`PacketSocket`] is the thin shell; it belongs to the namespace it was opened in, wherever it is
 //! used later; [`Ring`] receives at the rate of the wire; [`inject`] asks a host on itself. The cores
-//! ([`probe::Prober`], [`announce::Announcer`], [`detect::Detector`]) know no sockets and no clock.
+//! ([`probe::Prober`], [`announce::Announcer`], [`detect::Detector`], [`segments::Finder`]) know no sockets and
+//! no clock.
 
 pub mod announce;
 pub mod detect;
@@ -12,6 +13,7 @@ mod interrupt;
 mod port;
 pub mod probe;
 mod ring;
+pub mod segments;
 mod socket;
 
 pub use filter::Filter;

@@ -1,0 +1,65 @@
+//! `arpflux segments`.
+
+use std::time::Duration;
+
+use arpflux_core::types::IfName;
+use arpflux_core::wire::segments::{Options, Segments, find};
+use arpflux_core::{Host, Result};
+
+use crate::exit;
+use crate::input::Live;
+use crate::output::Output;
+use crate::table::{Cell, Table};
+
+/// Find out which of this host's interfaces share a wire.
+///
+/// Each sends one harmless broadcast frame (EtherType 0x88b5, kept for local experiments) and all listen.
+/// Nothing is left behind. Interfaces of one wire all hear every ARP request on it; diagnose takes the
+/// JSON output as a statement of who shares a wire.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    live: Live,
+    /// Only these interfaces. Default: all that take ARP requests.
+    #[arg(value_name = "INTERFACE")]
+    interfaces: Vec<IfName>,
+    /// How many frames each sends.
+    #[arg(long, value_name = "COUNT", default_value_t = Options::default().rounds, value_parser = clap::value_parser!(u8).range(1..=10))]
+    rounds: u8,
+    /// How long to listen after each round, in ms.
+    #[arg(long, value_name = "MS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    wait: u64,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// If there is no such interface, or frames may not be sent.
+pub fn run(args: &Args, output: &Output) -> Result<u8> {
+    let options = Options { rounds: args.rounds, wait: Duration::from_millis(args.wait) };
+    let host = Host::from(args.live.netns()?);
+    let found = find(&host, &args.interfaces, options)?;
+    if output.json() {
+        output.answer(&found)?;
+    } else {
+        output.text(table(&found).render(output))?;
+        for name in &found.unconnected {
+            output.note(format!("{name} has no carrier: nothing is known about it"));
+        }
+    }
+    Ok(exit::GOOD)
+}
+
+fn table(found: &Segments) -> Table {
+    let mut table = Table::new(["wire", "interfaces", "heard"]);
+    for (number, wire) in found.wires.wires().iter().enumerate() {
+        let names: Vec<String> = wire.iter().map(ToString::to_string).collect();
+        let heard = found.heard.iter().filter(|heard| wire.contains(&heard.on)).count();
+        let heard = match (wire.len(), heard) {
+            (1, _) => "no other interface of this host".to_string(),
+            (size, heard) => format!("{heard} of {} frames", size * (size - 1)),
+        };
+        table.row([Cell::new(number + 1), Cell::new(names.join(", ")), Cell::new(heard)]);
+    }
+    table
+}
