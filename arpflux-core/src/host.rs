@@ -4,6 +4,7 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::diagnose::{Diagnosis, Options};
 use crate::error::Result;
 use crate::kernel::{Kernel as _, LinuxKernel, Netns};
 use crate::snapshot::{NetnsIdentity, Snapshot};
@@ -89,6 +90,25 @@ impl Host {
     /// [`crate::ErrorKind::Raced`] if it kept changing while it was read, and any failure to read.
     pub fn snapshot(&self) -> Result<Snapshot> {
         self.with_kernel(LinuxKernel::snapshot)
+    }
+
+    /// What is wrong there: [`crate::diagnose::diagnose`] on a new snapshot.
+    ///
+    /// ```no_run
+    /// use arpflux_core::Host;
+    /// use arpflux_core::diagnose::{Options, Severity};
+    ///
+    /// let diagnosis = Host::current()?.diagnose(&Options::default())?;
+    /// for finding in diagnosis.at_least(Severity::Warning) {
+    ///     println!("{}: {} {}", finding.id, finding.what, finding.remedy);
+    /// }
+    /// # Ok::<(), arpflux_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Host::snapshot`].
+    pub fn diagnose(&self, options: &Options) -> Result<Diagnosis> {
+        Ok(self.snapshot()?.diagnose(options))
     }
 
     /// Opens the kernel inside the namespace and lets `work` use it there, on a thread of its own.

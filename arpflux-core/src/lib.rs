@@ -9,9 +9,9 @@
 //!   state      answers       wrong      to do      it        model + wire
 //! ```
 //!
-//! [`predict`] and [`plan`] are pure functions over a [`Snapshot`]: they need no privileges, run on
-//! a snapshot of another machine, and build without the feature `kernel`. Only `kernel` reads and
-//! changes the state of the network. (The stage `diagnose` is not there yet.)
+//! [`predict`], [`diagnose`] and [`plan`] are pure functions over a [`Snapshot`]: they need no privileges,
+//! run on a snapshot of another machine, and build without the feature `kernel`. Only `kernel` reads and
+//! changes the state of the network.
 #![deny(missing_docs)]
 
 pub mod error;
@@ -37,6 +37,8 @@ pub mod policy;
 pub mod plan;
 
 pub mod verify;
+
+pub mod diagnose;
 
 #[cfg(feature = "kernel")]
 pub mod persist;

@@ -6,6 +6,7 @@ mod capture;
 mod confirm;
 mod demo;
 mod detect;
+mod diagnose;
 mod explain;
 mod plan;
 mod probe;
@@ -26,6 +27,8 @@ use crate::Output;
 pub enum Verb {
     /// Say who answers for an address, or for every address, and which rule of the kernel decides.
     Explain(explain::Args),
+    /// Say what is wrong with a host, why, what to do, and what that would change elsewhere.
+    Diagnose(diagnose::Args),
     /// Say what has to change so that a policy holds, why, and which answers change with it.
     Plan(plan::Args),
     /// Check that the host is as a policy says.
@@ -66,6 +69,7 @@ impl Verb {
     pub fn run(self, output: &Output) -> Result<u8> {
         match self {
             Self::Explain(args) => explain::run(&args, output),
+            Self::Diagnose(args) => diagnose::run(&args, output),
             Self::Plan(args) => plan::run(&args, output),
             Self::Verify(args) => verify::run(&args, output),
             Self::Apply(args) => apply::run(&args, output),

@@ -351,20 +351,25 @@ impl<'s> Neighbours<'s> {
     /// stranger. A gateway is taken first.
     pub fn of(&mut self, interface: IfIndex, target: Ipv4Addr) -> Ipv4Addr {
         let own = self.subnets.get(&interface).cloned().unwrap_or_default();
-        let mut candidates: Vec<Ipv4Net> =
-            own.iter().copied().filter(|subnet| subnet.contains(&target)).collect();
-        candidates.extend(own);
-        candidates.extend(self.snapshot.addresses.iter().filter_map(|address| match address.subnet() {
+        let around = own.iter().copied().filter(|subnet| subnet.contains(&target));
+        let candidates: Vec<Ipv4Net> = around.chain(own.iter().copied()).collect();
+        if let Some(host) = self.host_of(candidates, target) {
+            return host;
+        }
+        let of_the_host = self.snapshot.addresses.iter().filter_map(|address| match address.subnet() {
             IpNet::V4(subnet) if subnet.contains(&target) && subnet.prefix_len() < 32 => Some(subnet),
             _ => None,
-        }));
-        for subnet in candidates {
+        });
+        let candidates: Vec<Ipv4Net> = of_the_host.collect();
+        self.host_of(candidates, target).unwrap_or(Ipv4Addr::new(192, 0, 2, 1))
+    }
+
+    /// A host of the first of the subnets that has one other than `target`.
+    fn host_of(&mut self, subnets: Vec<Ipv4Net>, target: Ipv4Addr) -> Option<Ipv4Addr> {
+        subnets.into_iter().find_map(|subnet| {
             let host = self.hosts(subnet).iter().copied().find(|host| *host != target.to_bits());
-            if let Some(host) = host {
-                return host.into();
-            }
-        }
-        Ipv4Addr::new(192, 0, 2, 1)
+            host.map(Ipv4Addr::from)
+        })
     }
 
     /// Up to two hosts of a subnet.

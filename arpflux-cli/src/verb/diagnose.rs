@@ -1,0 +1,119 @@
+//! `arpflux diagnose`.
+
+use std::path::PathBuf;
+
+use arpflux_core::diagnose::{Diagnosis, FindingId, Options, Severity};
+use arpflux_core::{Policy, Result};
+use serde::Serialize;
+
+use crate::Source;
+use crate::exit;
+use crate::output::Output;
+
+/// Say what is wrong with a host, why, what to do, and what that would change elsewhere.
+///
+/// No policy is needed, nothing is sent and nothing is changed. The exit code is 1 if a finding is as bad as
+/// --fail-on says, or worse.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Also find what is not as this policy says, TOML or JSON.
+    #[arg(long, short, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Exit with 1 if there is a finding of this severity or a worse one.
+    #[arg(long, value_enum, default_value_t = FailOn::Warning, value_name = "SEVERITY")]
+    fail_on: FailOn,
+    /// Leave this finding out: AF012. May be given several times.
+    #[arg(long, value_name = "ID")]
+    ignore: Vec<FindingId>,
+    /// Leave out what each remedy changes elsewhere: quicker on large hosts.
+    #[arg(long)]
+    no_impact: bool,
+    /// Print all that can be found, instead of looking at a host.
+    #[arg(long, conflicts_with_all = ["policy", "snapshot", "netns", "ignore"])]
+    list: bool,
+    #[command(flatten)]
+    source: Source,
+}
+
+/// From which severity on the exit code is 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum FailOn {
+    /// Any finding.
+    Info,
+    /// Warnings and errors.
+    Warning,
+    /// Errors alone.
+    Error,
+    /// Never for a finding.
+    Never,
+}
+
+impl FailOn {
+    const fn severity(self) -> Option<Severity> {
+        match self {
+            Self::Info => Some(Severity::Info),
+            Self::Warning => Some(Severity::Warning),
+            Self::Error => Some(Severity::Error),
+            Self::Never => None,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    ok: bool,
+    worst: Option<Severity>,
+    #[serde(flatten)]
+    diagnosis: &'a Diagnosis,
+}
+
+#[derive(Serialize)]
+struct List {
+    findings: Vec<Listed>,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    id: FindingId,
+    severity: Severity,
+    title: &'static str,
+    link: String,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// If the policy is not valid, or there is no snapshot to be had.
+pub fn run(args: &Args, output: &Output) -> Result<u8> {
+    if args.list {
+        return list(output);
+    }
+    let policy = args.policy.as_deref().map(Policy::from_path).transpose()?;
+    let snapshot = args.source.snapshot()?;
+    let options = Options { policy, ignore: args.ignore.clone(), impact: !args.no_impact };
+    let diagnosis = snapshot.diagnose(&options);
+    let bad = args.fail_on.severity().is_some_and(|severity| diagnosis.at_least(severity).next().is_some());
+    if output.json() {
+        output.answer(&Answer { ok: !bad, worst: diagnosis.worst(), diagnosis: &diagnosis })?;
+    } else {
+        output.text(&diagnosis)?;
+    }
+    Ok(if bad { exit::BAD } else { exit::GOOD })
+}
+
+fn list(output: &Output) -> Result<u8> {
+    let listed = FindingId::ALL.iter().map(|id| Listed {
+        id: *id,
+        severity: id.severity(),
+        title: id.title(),
+        link: id.link(),
+    });
+    if output.json() {
+        output.answer(&List { findings: listed.collect() })?;
+    } else {
+        for Listed { id, severity, title, .. } in listed {
+            output.text(format!("{id}  {severity:<7}  {title}\n"))?;
+        }
+    }
+    Ok(exit::GOOD)
+}

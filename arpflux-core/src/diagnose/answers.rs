@@ -1,0 +1,271 @@
+//! Who answers: several interfaces for one address, the host to its own probe, wrong MACs taught by its own
+//! requests.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::ground::{Answers, Ground, listed};
+use super::remedy::Remedy;
+use super::{Evidence, Finding, FindingId, Objects};
+use crate::predict::{ArpRequest, Outgoing, Verdict};
+use crate::snapshot::Interface;
+use crate::sysctl::Sysctl;
+use crate::types::{IfIndex, IfName, Mac};
+
+/// How many addresses are shown as evidence.
+const SHOWN: usize = 3;
+
+pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
+    for wire in 0..ground.wires.len() {
+        let answers = ground.answers_on(wire);
+        findings.extend(several_answer(ground, wire, &answers));
+        findings.extend(self_conflict(ground, wire, &answers));
+        findings.extend(teaches_wrong_mac(ground, wire, &answers));
+    }
+}
+
+/// Several MACs for one address.
+fn several_answer(ground: &Ground<'_>, wire: usize, answers: &[Answers]) -> Option<Finding> {
+    let members = &ground.wires[wire];
+    let several: Vec<&Answers> = answers
+        .iter()
+        .filter(|answers| {
+            let macs: BTreeSet<&Mac> = answers.verdicts.iter().filter_map(Verdict::mac).collect();
+            macs.len() > 1
+        })
+        .collect();
+    let worst = several.iter().max_by_key(|answers| answered(answers).count())?;
+    let wrong = wrong_interfaces(members, &several);
+    let replies = answered(worst).count();
+    let addresses = targets(&several);
+    let mut evidence: Vec<Evidence> = Vec::new();
+    for answers in several.iter().take(SHOWN) {
+        for (interface, verdict) in
+            members.iter().zip(&answers.verdicts).filter(|(_, verdict)| verdict.mac().is_some())
+        {
+            evidence.push(ground.request(interface, answers.sender, answers.target, *verdict));
+        }
+    }
+    evidence.extend(wrong.iter().take(SHOWN).map(|interface| ground.sysctl(interface, Sysctl::ArpIgnore)));
+    Some(finding(
+        FindingId::SeveralAnswer,
+        Text {
+            what: format!(
+                "{} on this wire answer for {}: who asks gets up to {replies} replies with different MACs, \
+                 and its traffic goes to the one that it happens to keep.",
+                listed(&answering_names(members, &several)),
+                listed(&addresses),
+            ),
+            why: format!(
+                "An address belongs to the whole host, not to one interface, and {} may answer for addresses of \
+                 other interfaces: arp_ignore is {} there.",
+                listed(&names(&wrong)),
+                values(ground, &wrong, Sysctl::ArpIgnore),
+            ),
+            remedy: cure_in_words(ground, wire),
+        },
+        Objects { interfaces: names(&wrong), addresses },
+        evidence,
+        ground.cure_of_wire(wire),
+    ))
+}
+
+/// The probe that a network manager sends before it uses an address comes back in by another interface.
+fn self_conflict(ground: &Ground<'_>, wire: usize, answers: &[Answers]) -> Option<Finding> {
+    let members = &ground.wires[wire];
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    let mut wrong: Vec<&Interface> = Vec::new();
+    let mut evidence: Vec<Evidence> = Vec::new();
+    for answers in answers {
+        let owners: Vec<&Mac> = members
+            .iter()
+            .filter(|interface| answers.holders.contains(&interface.index))
+            .map(|interface| &interface.mac)
+            .collect();
+        let mut conflicts = false;
+        for interface in members.iter().filter(|interface| !answers.holders.contains(&interface.index)) {
+            if matches!(ground.effective(interface, Sysctl::ArpIgnore).value, 1 | 2 | 8) {
+                continue;
+            }
+            let verdict = ground.reply(&ArpRequest::probe(interface.index, answers.target));
+            let Some(mac) = verdict.mac() else { continue };
+            if owners.contains(&mac) {
+                continue;
+            }
+            if addresses.len() < SHOWN {
+                evidence.push(ground.request(interface, Ipv4Addr::UNSPECIFIED, answers.target, verdict));
+            }
+            conflicts = true;
+            if !wrong.iter().any(|known| known.index == interface.index) {
+                wrong.push(interface);
+            }
+        }
+        if conflicts {
+            addresses.push(IpAddr::V4(answers.target));
+        }
+    }
+    if addresses.is_empty() {
+        return None;
+    }
+    evidence.extend(wrong.iter().take(SHOWN).map(|interface| ground.sysctl(interface, Sysctl::ArpIgnore)));
+    Some(finding(
+        FindingId::SelfConflict,
+        Text {
+            what: format!(
+                "When the host checks whether {} is free before using it, {} of the same host answers: \
+                 NetworkManager, systemd-networkd and dhcpcd report a conflict with one of the host's own MACs \
+                 and may give the address up.",
+                listed(&addresses),
+                listed(&names(&wrong)),
+            ),
+            why: "A duplicate address probe (RFC 5227, sender 0.0.0.0) is stopped by arp_ignore alone; arp_filter \
+                  and rp_filter do not look at it."
+                .into(),
+            remedy: cure_in_words(ground, wire),
+        },
+        Objects { interfaces: names(&wrong), addresses },
+        evidence,
+        ground.cure_of_wire(wire),
+    ))
+}
+
+/// `arp_ignore` keeps an interface from answering for others; only `arp_announce` keeps it from asking in
+/// their name.
+fn teaches_wrong_mac(ground: &Ground<'_>, wire: usize, answers: &[Answers]) -> Option<Finding> {
+    let members = &ground.wires[wire];
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    let mut wrong: Vec<&Interface> = Vec::new();
+    let mut evidence: Vec<Evidence> = Vec::new();
+    for answers in answers {
+        let outgoing = ground.outgoing(answers.holders[0], answers.sender, answers.target);
+        let Outgoing::Asks { interface: by, sender, packet_source, .. } = outgoing else { continue };
+        let Some(asking) = members.iter().find(|interface| interface.index == by) else { continue };
+        let strict = matches!(ground.effective(asking, Sysctl::ArpIgnore).value, 1 | 2 | 8);
+        if !strict || !outgoing.teaches_wrong_mac(ground.snapshot) {
+            continue;
+        }
+        if addresses.len() < SHOWN {
+            evidence.push(Evidence::Packet {
+                source: packet_source,
+                destination: answers.sender,
+                interface: asking.name,
+                request_from: Some(sender),
+            });
+        }
+        addresses.push(IpAddr::V4(answers.target));
+        if !wrong.iter().any(|known| known.index == by) {
+            wrong.push(asking);
+        }
+    }
+    if addresses.is_empty() {
+        return None;
+    }
+    evidence.extend(wrong.iter().take(SHOWN).flat_map(|interface| {
+        [Sysctl::ArpAnnounce, Sysctl::ArpIgnore].map(|sysctl| ground.sysctl(interface, sysctl))
+    }));
+    Some(finding(
+        FindingId::TeachesWrongMac,
+        Text {
+            what: format!(
+                "When the host itself asks for a neighbour's MAC on behalf of {}, the request leaves by {} with that \
+                 address and {}'s MAC, and whoever hears it learns the wrong MAC.",
+                listed(&addresses),
+                listed(&names(&wrong)),
+                wrong[0].name,
+            ),
+            why: format!(
+                "arp_ignore decides about answers only; which address a request carries is up to arp_announce, \
+                 which is {} on {}: only 2 keeps addresses of other interfaces out.",
+                values(ground, &wrong, Sysctl::ArpAnnounce),
+                listed(&names(&wrong)),
+            ),
+            remedy: cure_in_words(ground, wire),
+        },
+        Objects { interfaces: names(&wrong), addresses },
+        evidence,
+        ground.cure_of_wire(wire),
+    ))
+}
+
+/// The three sentences of a finding.
+pub(super) struct Text {
+    pub what: String,
+    pub why: String,
+    pub remedy: String,
+}
+
+/// Puts a finding together, with its default severity.
+pub(super) fn finding(
+    id: FindingId,
+    text: Text,
+    objects: Objects,
+    evidence: Vec<Evidence>,
+    remedy: Remedy,
+) -> Finding {
+    let Text { what, why, remedy: mut words } = text;
+    if let Some(refused) = remedy.refused {
+        words = format!("{words} arpflux cannot plan that here yet: {refused}.");
+    }
+    Finding {
+        id,
+        severity: id.severity(),
+        objects,
+        what,
+        why,
+        remedy: words,
+        evidence,
+        plan: remedy.plan,
+        remedy_changes: remedy.changes,
+        link: id.link(),
+    }
+}
+
+/// What cures a wire, as a sentence.
+pub(super) fn cure_in_words(ground: &Ground<'_>, wire: usize) -> String {
+    let names: Vec<IfName> = ground.wires[wire].iter().map(|interface| interface.name).collect();
+    format!(
+        "Set arp_ignore=1 and arp_announce=2 on {} (never on all), send packets from each address by its own \
+         interface, and announce the addresses once so that neighbours forget the wrong MAC.",
+        listed(&names),
+    )
+}
+
+fn answered(answers: &Answers) -> impl Iterator<Item = &Mac> {
+    answers.verdicts.iter().filter_map(Verdict::mac)
+}
+
+fn targets(answers: &[&Answers]) -> Vec<IpAddr> {
+    answers.iter().map(|answers| IpAddr::V4(answers.target)).collect()
+}
+
+/// The interfaces that answer for one of the addresses.
+fn answering_names(members: &[&Interface], answers: &[&Answers]) -> Vec<IfName> {
+    let answers_any = |place: usize| answers.iter().any(|answers| answers.verdicts[place].mac().is_some());
+    (0..members.len()).filter(|place| answers_any(*place)).map(|place| members[place].name).collect()
+}
+
+/// The interfaces that answer for an address that they do not hold.
+fn wrong_interfaces<'s>(members: &[&'s Interface], answers: &[&Answers]) -> Vec<&'s Interface> {
+    let wrong = |place: usize, index: IfIndex| {
+        answers
+            .iter()
+            .any(|answers| answers.verdicts[place].mac().is_some() && !answers.holders.contains(&index))
+    };
+    members
+        .iter()
+        .enumerate()
+        .filter(|(place, interface)| wrong(*place, interface.index))
+        .map(|(_, interface)| *interface)
+        .collect()
+}
+
+pub(super) fn names(interfaces: &[&Interface]) -> Vec<IfName> {
+    interfaces.iter().map(|interface| interface.name).collect()
+}
+
+/// The values of a sysctl that count on the interfaces: `0`, `0 and 3`.
+pub(super) fn values(ground: &Ground<'_>, interfaces: &[&Interface], sysctl: Sysctl) -> String {
+    let values: BTreeSet<i32> =
+        interfaces.iter().map(|interface| ground.effective(interface, sysctl).value).collect();
+    listed(&values.into_iter().collect::<Vec<_>>())
+}

@@ -1,0 +1,110 @@
+//! What is wrong with a host, why, and what to do: findings, from a snapshot alone.
+//!
+//! ```
+//! use arpflux_core::diagnose::{Options, Severity, diagnose};
+//! use arpflux_core::snapshot::Snapshot;
+//!
+//! let snapshot = Snapshot::default();
+//! let diagnosis = diagnose(&snapshot, &Options::default());
+//! for finding in &diagnosis.findings {
+//!     println!("{finding}");
+//! }
+//! assert!(diagnosis.worst() < Some(Severity::Warning));
+//! ```
+//!
+//! Every finding is decided by the model of the kernel ([`crate::predict`]) on this snapshot: a request or
+//! a packet of which the model says what becomes of it. What the model cannot tell is in
+//! [`Diagnosis::unseen`] and never becomes a finding.
+//!
+//! # Which interfaces share a wire
+//! No snapshot says that. Interfaces are taken to share one if they have the same subnet on their link, and
+//! so is a macvlan with the interface below it. A subnet inside a wider one is often a network of containers,
+//! and two VRFs may use the same subnets: neither says anything. Interfaces without carrier are on no wire.
+//!
+//! # Severities
+//! [`Severity::Error`]: it goes wrong now. [`Severity::Warning`]: it goes wrong under conditions that do
+//! occur. [`Severity::Info`]: worth knowing, but healthy hosts have it too.
+
+mod answers;
+mod catalogue;
+mod finding;
+mod ground;
+mod proxies;
+mod remedy;
+mod render;
+mod severity;
+
+use serde::Serialize;
+
+pub use catalogue::FindingId;
+pub use finding::{Evidence, Finding, Objects};
+pub use severity::Severity;
+
+use crate::policy::Policy;
+use crate::snapshot::Snapshot;
+use ground::Ground;
+
+/// What to look at.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The policy that the host should follow; what is not so becomes a finding.
+    pub policy: Option<Policy>,
+    /// Findings that are not wanted.
+    pub ignore: Vec<FindingId>,
+    /// Whether to compute what each remedy changes elsewhere. It is left out all the same on hosts so large
+    /// that it would take long.
+    pub impact: bool,
+}
+
+impl Default for Options {
+    /// No policy, nothing ignored, with the changes of each remedy.
+    fn default() -> Self {
+        Self { policy: None, ignore: Vec::new(), impact: true }
+    }
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Diagnosis {
+    /// The findings, the worst first, then in the order of their numbers.
+    pub findings: Vec<Finding>,
+    /// What could not be seen, one sentence each: it is neither good nor bad.
+    pub unseen: Vec<String>,
+}
+
+impl Diagnosis {
+    /// The severity of the worst finding; `None` without findings.
+    #[must_use]
+    pub fn worst(&self) -> Option<Severity> {
+        self.findings.iter().map(|finding| finding.severity).max()
+    }
+
+    /// The findings of this severity or worse.
+    pub fn at_least(&self, severity: Severity) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(move |finding| finding.severity >= severity)
+    }
+}
+
+/// What is wrong with the host that `snapshot` shows. Pure: it needs no privileges and works on a stored
+/// snapshot of another machine.
+#[must_use]
+pub fn diagnose(snapshot: &Snapshot, options: &Options) -> Diagnosis {
+    let ground = Ground::new(snapshot, options);
+    let mut findings = Vec::new();
+    answers::find(&ground, &mut findings);
+    proxies::find(&ground, &mut findings);
+    findings.retain(|finding| !options.ignore.contains(&finding.id));
+    findings.sort_by(|a, b| {
+        let key = |finding: &Finding| (std::cmp::Reverse(finding.severity), finding.id);
+        key(a).cmp(&key(b)).then_with(|| a.objects.interfaces.cmp(&b.objects.interfaces))
+    });
+    Diagnosis { findings, unseen: ground.unseen() }
+}
+
+impl Snapshot {
+    /// [`diagnose`] with these options.
+    #[must_use]
+    pub fn diagnose(&self, options: &Options) -> Diagnosis {
+        diagnose(self, options)
+    }
+}

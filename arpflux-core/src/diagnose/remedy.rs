@@ -1,0 +1,134 @@
+//! What to do, as changes, and what they change elsewhere.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use super::ground::Ground;
+use crate::error::Error;
+use crate::plan::{Change, Impact, InterfaceIdentity, Plan, SysctlScope};
+use crate::policy::{HostPolicy, Policy};
+use crate::snapshot::Interface;
+use crate::sysctl::Sysctl;
+use crate::types::IfIndex;
+
+/// The plan of a remedy and what it does, or why there is none.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Remedy {
+    pub plan: Option<Plan>,
+    pub changes: Option<Impact>,
+    /// Why no plan can be made; a clause.
+    pub refused: Option<String>,
+}
+
+/// Beyond this many pairs of an interface and a prefix, address, rule or entry, effects are not computed: it
+/// would take seconds.
+const IMPACT_MOST: usize = 20_000;
+
+impl Ground<'_> {
+    /// The remedy for a wire: one interface for each address, in and out. Worked out once for each wire.
+    pub(super) fn cure_of_wire(&self, wire: usize) -> Remedy {
+        if let Some(cure) = self.cures.borrow().get(&wire) {
+            return cure.clone();
+        }
+        let names = self.wires[wire]
+            .iter()
+            .filter(|interface| self.public(interface.index).next().is_some())
+            .map(|interface| interface.name)
+            .collect();
+        let host = HostPolicy { interfaces: Some(names), ..HostPolicy::default() };
+        let cure = self.cure_by_policy(&Policy { host, proxies: Vec::new() });
+        self.cures.borrow_mut().insert(wire, cure.clone());
+        cure
+    }
+
+    /// What has to change so that a policy holds. Where a value of `all` stands against it, that one goes
+    /// first.
+    pub(super) fn cure_by_policy(&self, policy: &Policy) -> Remedy {
+        match policy.plan(self.snapshot) {
+            Ok(plan) => self.remedy(plan),
+            Err(error) => {
+                let first = self.relax_all();
+                let relaxed = self.snapshot.with(&first);
+                match policy.plan(&relaxed) {
+                    Ok(mut plan) if !first.is_empty() => {
+                        plan.changes.splice(0..0, first);
+                        self.remedy(plan)
+                    }
+                    _ => Remedy { refused: Some(clause(&error)), ..Remedy::default() },
+                }
+            }
+        }
+    }
+
+    /// Sets what outweighs every interface's own value in a useless way to 0.
+    pub(super) fn relax_all(&self) -> Vec<Change> {
+        let useless = [(Sysctl::ArpIgnore, 2), (Sysctl::ArpAnnounce, 2)];
+        useless
+            .into_iter()
+            .filter_map(|(sysctl, good)| {
+                let before = self.snapshot.all.get(sysctl).filter(|value| *value > good)?;
+                Some(Change::Sysctl { scope: SysctlScope::All, sysctl, before, after: 0 })
+            })
+            .collect()
+    }
+
+    /// A remedy of these changes alone.
+    pub(super) fn cure_by_changes(&self, changes: Vec<Change>) -> Remedy {
+        let mut touched: Vec<IfIndex> = changes.iter().filter_map(Change::interface).collect();
+        touched.sort_unstable();
+        touched.dedup();
+        let identity = |index: IfIndex| {
+            let Interface { index, name, mac, .. } = self.snapshot.interface(index)?;
+            Some(InterfaceIdentity { index: *index, name: *name, mac: *mac })
+        };
+        self.remedy(Plan {
+            netns: self.snapshot.netns.clone(),
+            interfaces: touched.into_iter().filter_map(identity).collect(),
+            decisions: Vec::new(),
+            changes,
+            announcements: Vec::new(),
+        })
+    }
+
+    fn remedy(&self, plan: Plan) -> Remedy {
+        if plan.is_empty() {
+            return Remedy::default();
+        }
+        let changes = self.affordable().then(|| {
+            let after = self.snapshot.with(&plan.changes);
+            let touched: HashSet<IfIndex> = plan.interfaces.iter().map(|identity| identity.index).collect();
+            let meant = self.snapshot.addresses.iter().filter(|held| touched.contains(&held.interface));
+            let meant = meant.filter_map(|held| match held.local {
+                IpAddr::V4(address) => Some(address),
+                IpAddr::V6(_) => None,
+            });
+            Impact::between(self.snapshot, &after, &meant.collect())
+        });
+        Remedy { plan: Some(plan), changes, refused: None }
+    }
+
+    fn affordable(&self) -> bool {
+        let snapshot = self.snapshot;
+        let boundaries =
+            snapshot.addresses.len() + snapshot.routes.len() + snapshot.rules.len() + snapshot.proxies.len();
+        self.options.impact && snapshot.interfaces.len().saturating_mul(boundaries) <= IMPACT_MOST
+    }
+
+    /// A change of an interface's own sysctl.
+    pub(super) fn set(&self, interface: &Interface, sysctl: Sysctl, after: i32) -> Option<Change> {
+        let before = interface.sysctls.get(sysctl).filter(|before| *before != after)?;
+        let scope = SysctlScope::Interface { index: interface.index, name: interface.name };
+        Some(Change::Sysctl { scope, sysctl, before, after })
+    }
+}
+
+fn clause(error: &Error) -> String {
+    let object = match error.object() {
+        "" => String::new(),
+        object => format!("{object}: "),
+    };
+    match error.remedy() {
+        Some(hint) => format!("{object}{}; {hint}", error.message()),
+        None => format!("{object}{}", error.message()),
+    }
+}

@@ -1,0 +1,70 @@
+//! Findings in words.
+
+use std::fmt;
+
+use super::{Diagnosis, Finding, Severity};
+
+impl fmt::Display for Finding {
+    /// Several lines, for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} {}: {}", self.id, self.severity, self.id.title())?;
+        writeln!(f, "    {}", self.what)?;
+        writeln!(f, "    why: {}", self.why)?;
+        writeln!(f, "    do:  {}", self.remedy)?;
+        for evidence in &self.evidence {
+            writeln!(f, "    seen: {evidence}")?;
+        }
+        if let Some(plan) = &self.plan {
+            writeln!(f, "    the remedy is {} changes:", plan.changes.len())?;
+            for line in plan.to_string().lines() {
+                writeln!(f, "        {line}")?;
+            }
+        }
+        match &self.remedy_changes {
+            Some(impact) if impact.effects.is_empty() => {
+                writeln!(f, "    It changes no answer to any ARP request.")?;
+            }
+            Some(impact) => {
+                writeln!(f, "    With it,")?;
+                for effect in &impact.effects {
+                    writeln!(f, "        {effect}")?;
+                }
+            }
+            None => {}
+        }
+        writeln!(f, "    see {}", self.link)
+    }
+}
+
+impl fmt::Display for Diagnosis {
+    /// All findings with an empty line between, then what could not be seen.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.findings.is_empty() {
+            writeln!(f, "Nothing found.")?;
+        }
+        for (i, finding) in self.findings.iter().enumerate() {
+            if i > 0 {
+                writeln!(f)?;
+            }
+            finding.fmt(f)?;
+        }
+        if !self.findings.is_empty() {
+            let count =
+                |severity| self.findings.iter().filter(|finding| finding.severity == severity).count();
+            writeln!(
+                f,
+                "\n{} errors, {} warnings, {} remarks",
+                count(Severity::Error),
+                count(Severity::Warning),
+                count(Severity::Info)
+            )?;
+        }
+        if !self.unseen.is_empty() {
+            writeln!(f, "\nNot seen, so neither good nor bad:")?;
+            for sentence in &self.unseen {
+                writeln!(f, "    {sentence}")?;
+            }
+        }
+        Ok(())
+    }
+}
