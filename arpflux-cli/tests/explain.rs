@@ -31,13 +31,14 @@ fn the_matrix_names_the_rule_in_each_cell_and_flux_is_exit_code_1() {
     assert_eq!((code, errors.as_str()), (1, ""));
     assert!(!text.contains('\x1b'), "colour without a terminal: {text:?}");
     let expected = "\
-ADDRESS         eth0                  eth3                  eth4
-                00:0c:29:b3:a2:54     00:0c:29:b3:a2:68     00:0c:29:b3:a2:5e
-192.168.18.10   answers: own address  answers: own address  answers: own address
+ADDRESS         eth0                      eth3                      eth4
+                00:0c:29:b3:a2:54         00:0c:29:b3:a2:68         00:0c:29:b3:a2:5e
+192.168.18.10   answers: own address      answers too: own address  answers too: own address
 eth0
+FLUX
 ";
     assert!(text.starts_with(expected), "{text}");
-    let row = "192.168.18.102  answers: proxy entry  answers: proxy entry  answers: proxy entry\nproxied\n";
+    let row = "192.168.18.102  answers too: proxy entry  answers too: proxy entry  answers too: proxy entry\nproxied\nFLUX\n";
     assert!(text.contains(row), "{text}");
     let (code, text, _) = explain(&["--json"], "");
     let matrix = json(&text);

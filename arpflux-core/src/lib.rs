@@ -40,6 +40,8 @@ pub mod verify;
 
 pub mod diagnose;
 
+pub mod report;
+
 #[cfg(feature = "kernel")]
 pub mod persist;
 

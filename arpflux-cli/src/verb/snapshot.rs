@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arpflux_core::snapshot::{
-    Address, AddressFlags, Interface, InterfaceFlags, Interference, Route, RouteKind, Rule, RuleAction,
-    Scope, table,
-};
-use arpflux_core::sysctl::{Sysctl, SysctlValues};
+use arpflux_core::snapshot::{Address, AddressFlags, Route, RouteKind, Rule, RuleAction, Scope, table};
 use arpflux_core::types::IfIndex;
 use arpflux_core::{Result, Snapshot};
 
@@ -76,7 +72,7 @@ fn text(snapshot: &Snapshot, limit: usize, output: &Output) -> String {
     section("Routes", own.len(), &routes);
 
     for interference in &snapshot.interference {
-        let line = format!("note: {}", meddler(snapshot, interference));
+        let line = format!("note: {}", interference.in_words(snapshot));
         text += &format!("{}\n", output.paint(Style::Caution, line));
     }
     text
@@ -95,18 +91,22 @@ fn interfaces(snapshot: &Snapshot) -> Table {
     let mut table = Table::new(["INTERFACE", "MAC", "STATE", "ADDRESSES", "SYSCTLS NOT AT DEFAULT"]);
     for interface in &snapshot.interfaces {
         let addresses = held.remove(&interface.index).unwrap_or_default().join("\n");
-        let (state, style) = state(interface);
+        let style = match interface.state() {
+            "down" => Style::Faint,
+            "no carrier" => Style::Caution,
+            _ => Style::Good,
+        };
         table.row([
             interface.name.into(),
             interface.mac.into(),
-            Cell::new(state).style(style),
+            Cell::new(interface.state()).style(style),
             addresses.into(),
-            sysctls(&interface.sysctls).into(),
+            interface.sysctls.not_default().into(),
         ]);
     }
     for (name, values) in [("(all)", &snapshot.all), ("(default)", &snapshot.default)] {
         let empty = Cell::default();
-        table.row([name.into(), empty.clone(), empty.clone(), empty, sysctls(values).into()]);
+        table.row([name.into(), empty.clone(), empty.clone(), empty, values.not_default().into()]);
     }
     table
 }
@@ -119,30 +119,6 @@ fn address_text(address: &Address) -> String {
         ""
     };
     format!("{}{peer}/{}{secondary}", address.local, address.prefix_len)
-}
-
-fn state(interface: &Interface) -> (&'static str, Style) {
-    if !interface.flags.contains(InterfaceFlags::UP) {
-        ("down", Style::Faint)
-    } else if !interface.carrier {
-        ("no carrier", Style::Caution)
-    } else if interface.flags.contains(InterfaceFlags::NOARP) {
-        ("up, no ARP", Style::Good)
-    } else {
-        ("up", Style::Good)
-    }
-}
-
-/// `arp_ignore=1 arp_announce=2`: what differs from what a kernel starts with.
-fn sysctls(values: &SysctlValues) -> String {
-    let changed = values.iter().filter(|(sysctl, value)| {
-        let default = match sysctl {
-            Sysctl::SendRedirects | Sysctl::SharedMedia | Sysctl::ArpEvictNocarrier => 1,
-            _ => 0,
-        };
-        *value != default
-    });
-    changed.map(|(sysctl, value)| format!("{sysctl}={value}")).collect::<Vec<_>>().join(" ")
 }
 
 /// Who made an entry (`RTPROT_*`).
@@ -230,24 +206,4 @@ fn leads(snapshot: &Snapshot, route: &Route) -> String {
     }
     words.retain(|word| !word.is_empty());
     words.join(" ")
-}
-
-fn meddler(snapshot: &Snapshot, interference: &Interference) -> String {
-    let on = |interface: &Option<IfIndex>| {
-        interface.map_or_else(String::new, |index| format!(" on {}", snapshot.name_of(index)))
-    };
-    match interference {
-        Interference::Netfilter { chain, interface } => {
-            format!("{chain} filters ARP frames{}", on(interface))
-        }
-        Interference::TrafficControl { interface } => {
-            format!("traffic control filters{}", on(&Some(*interface)))
-        }
-        Interference::Xdp { interface } => format!("an XDP program runs{}", on(&Some(*interface))),
-        Interference::Listener { interface } => {
-            format!("a program listens for ARP frames and may answer{}", on(interface))
-        }
-        Interference::Unreadable { what } => format!("not readable: {what}"),
-        other => format!("{other:?}"),
-    }
 }

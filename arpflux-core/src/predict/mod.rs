@@ -45,6 +45,7 @@ mod reason;
 mod render;
 mod reply;
 mod rules;
+mod standing;
 mod step;
 mod table;
 mod trace;
@@ -61,6 +62,7 @@ pub use matrix::{Cell, Column, Matrix, Neighbours, Row, listeners, targets, wire
 pub use missing::{Missing, MissingSet};
 pub use outgoing::{Outgoing, SourceRule};
 pub use reason::Reason;
+pub use standing::Standing;
 pub use step::{Lookup, Purpose, Step};
 pub use verdict::{Delay, Verdict, Via};
 

@@ -12,6 +12,7 @@ mod json;
 mod neighbour;
 mod route;
 mod rule;
+mod words;
 
 use std::net::IpAddr;
 

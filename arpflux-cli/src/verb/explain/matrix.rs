@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use arpflux_core::Result;
-use arpflux_core::predict::{Matrix, Model, Verdict, targets};
+use arpflux_core::predict::{Matrix, Model, Standing, Verdict, targets};
 use arpflux_core::types::IfIndex;
 
 use crate::output::Style;
@@ -32,7 +32,9 @@ pub fn run(model: &Model<'_>, interfaces: &[IfIndex], from: Option<Ipv4Addr>, ou
     Ok(code)
 }
 
-fn table(matrix: &Matrix, with_probes: bool) -> Table {
+/// The matrix as a table of text. Which cells are wrong is said in words, colour only repeats it: in a row
+/// with flux the interfaces that do not hold the address "answer too".
+pub fn table(matrix: &Matrix, with_probes: bool) -> Table {
     let heading = std::iter::once("ADDRESS".to_string())
         .chain(matrix.interfaces.iter().map(|column| format!("{}\n{}", column.name, column.mac)));
     let mut table = Table::new(heading);
@@ -41,21 +43,26 @@ fn table(matrix: &Matrix, with_probes: bool) -> Table {
             ([], _) => "proxied".to_string(),
             (held, _) => held.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         };
-        let first = Cell::new(format_args!("{}\n{held}", row.target));
-        let cells = row.cells.iter().map(|cell| {
-            let mut text = format!("{} {}", word(&cell.verdict), cell.rule());
+        let flux = if row.flux { "\nFLUX" } else { "" };
+        let first = Cell::new(format_args!("{}\n{held}{flux}", row.target));
+        let cells = row.cells.iter().enumerate().map(|(at, cell)| {
+            let standing = matrix.standing(row, at, with_probes);
+            let said = match (cell.verdict, standing) {
+                (Verdict::Answers { .. }, standing) => standing,
+                (Verdict::Silent { .. }, _) => Standing::Silent,
+                (Verdict::Undetermined { .. }, _) => Standing::Unknown,
+            };
+            let mut text = format!("{}: {}", said.words(), cell.rule());
             // A probe is answered for own addresses only, so for proxied ones nothing needs saying.
             let expected = row.held_by.is_empty() && cell.probe.answers() == Some(false);
             if with_probes && cell.probe.answers() != cell.verdict.answers() && !expected {
-                text.push_str(&format!("\nprobe: {} {}", word(&cell.probe), cell.probe_rule()));
+                text.push_str(&format!("\nprobe: {}: {}", probed(&cell.probe), cell.probe_rule()));
             }
-            let answers =
-                cell.verdict.answers() == Some(true) || (with_probes && cell.probe.answers() == Some(true));
-            let style = match cell.verdict {
-                _ if answers && row.flux => Style::Bad,
-                Verdict::Answers { .. } => Style::Good,
-                Verdict::Undetermined { .. } => Style::Caution,
-                Verdict::Silent { .. } => Style::Faint,
+            let style = match standing {
+                Standing::AnswersToo => Style::Bad,
+                Standing::Answers => Style::Good,
+                Standing::Unknown => Style::Caution,
+                Standing::Silent => Style::Faint,
             };
             Cell::new(text).style(style)
         });
@@ -64,10 +71,10 @@ fn table(matrix: &Matrix, with_probes: bool) -> Table {
     table
 }
 
-fn word(verdict: &Verdict) -> &'static str {
+fn probed(verdict: &Verdict) -> &'static str {
     match verdict {
-        Verdict::Answers { .. } => "answers:",
-        Verdict::Silent { .. } => "silent:",
-        Verdict::Undetermined { .. } => "unknown:",
+        Verdict::Answers { .. } => "answers",
+        Verdict::Silent { .. } => "silent",
+        Verdict::Undetermined { .. } => "unknown",
     }
 }

@@ -1,0 +1,7 @@
+//! What the stages found, drawn for people and for monitoring. Pure: nothing here decides, reads files or
+//! touches the kernel.
+//!
+//! [`html`] draws snapshots, matrices, plans and diagnoses, as fragments for notebooks and as one
+//! self-contained page.
+
+pub mod html;

@@ -1,0 +1,55 @@
+//! Parts of a snapshot in a few words, the same in tables of text and on pages.
+
+use super::{Interface, InterfaceFlags, Interference, Snapshot};
+use crate::sysctl::{Sysctl, SysctlValues};
+use crate::types::IfIndex;
+
+impl Interface {
+    /// Its state: `up`, `down`, `no carrier`, or `up, no ARP`.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        if !self.flags.contains(InterfaceFlags::UP) {
+            "down"
+        } else if !self.carrier {
+            "no carrier"
+        } else if self.flags.contains(InterfaceFlags::NOARP) {
+            "up, no ARP"
+        } else {
+            "up"
+        }
+    }
+}
+
+impl SysctlValues {
+    /// What differs from what a kernel starts with: `arp_ignore=1 arp_announce=2`.
+    #[must_use]
+    pub fn not_default(&self) -> String {
+        let changed = self.iter().filter(|(sysctl, value)| {
+            let default = match sysctl {
+                Sysctl::SendRedirects | Sysctl::SharedMedia | Sysctl::ArpEvictNocarrier => 1,
+                _ => 0,
+            };
+            *value != default
+        });
+        changed.map(|(sysctl, value)| format!("{sysctl}={value}")).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl Interference {
+    /// What it is and where, with interfaces by their names in `snapshot`.
+    #[must_use]
+    pub fn in_words(&self, snapshot: &Snapshot) -> String {
+        let on = |interface: &Option<IfIndex>| {
+            interface.map_or_else(String::new, |index| format!(" on {}", snapshot.name_of(index)))
+        };
+        match self {
+            Self::Netfilter { chain, interface } => format!("{chain} filters ARP frames{}", on(interface)),
+            Self::TrafficControl { interface } => format!("traffic control filters{}", on(&Some(*interface))),
+            Self::Xdp { interface } => format!("an XDP program runs{}", on(&Some(*interface))),
+            Self::Listener { interface } => {
+                format!("a program listens for ARP frames and may answer{}", on(interface))
+            }
+            Self::Unreadable { what } => format!("not readable: {what}"),
+        }
+    }
+}
