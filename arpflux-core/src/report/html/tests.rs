@@ -101,8 +101,7 @@ fn hostile_names_stay_text_and_nothing_is_loaded() {
         assert!(!html.contains(evil), "{evil}");
     }
     assert!(html.contains("&lt;b&gt;&amp;&quot;&#39;") && html.contains("\\u{202e}x"));
-    let urls: Vec<&str> = html.match_indices("://").map(|(at, _)| &html[at - 5..at + 12]).collect();
-    assert!(urls.iter().all(|url| url.contains("www.w3.org")), "only the name of SVG: {urls:?}");
+    assert!(!html.contains("://") && !html.contains(" src="));
     assert!(!html.contains("@import") && !html.contains("url("));
 }
 

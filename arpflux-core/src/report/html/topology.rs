@@ -62,7 +62,7 @@ pub(super) fn draw(html: &mut Markup, snapshot: &Snapshot, matrix: &Matrix, titl
     let bottom = top + if left_out.is_empty() { 6 } else { 28 };
     html.raw("<div class=\"scroll\"><svg class=\"topology\" role=\"img\" viewBox=\"0 0 920 ")
         .text(bottom + 10);
-    html.raw("\" xmlns=\"http://www.w3.org/2000/svg\" aria-label=\"").text(described(&nics)).raw("\">\n");
+    html.raw("\" aria-label=\"").text(described(&nics)).raw("\">\n");
     html.raw("<rect class=\"host\" x=\"10\" y=\"10\" rx=\"10\" width=\"345\" height=\"")
         .text(bottom - 10)
         .raw("\"/>\n");
