@@ -1,9 +1,10 @@
 //! `arpflux apply`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use arpflux_core::apply::{Confirm, Outcome, Receipt};
+use arpflux_core::persist::{FileChange, Layout, Manager, Persistence};
 use arpflux_core::{Error, ErrorKind, Host, Plan, Policy, Result, Snapshot};
 use serde::Serialize;
 
@@ -14,7 +15,7 @@ use crate::{exit, input};
 /// Make a policy so, as one transaction: all of it, or nothing of it.
 ///
 /// Everything is written down before it is done, so that neither a failure nor a crash leaves the host
-/// half changed. A second run changes nothing and says so.
+/// half changed. A second run changes nothing and says so. --persist brings it back at boot.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -26,9 +27,52 @@ pub struct Args {
     /// Undo everything unless `arpflux confirm` comes within this time: 30s, 5m, 1h.
     #[arg(long, value_name = "TIME", value_parser = input::duration)]
     confirm: Option<Duration>,
+    /// Also write what brings it back at boot: sysctl.d, and the files of the network's managers. Written
+    /// and taken back with everything else; with --confirm, when it is confirmed.
+    #[arg(long, requires = "policy")]
+    persist: bool,
+    #[command(flatten)]
+    boot: Boot,
     /// Only print what would be changed.
     #[arg(long)]
     dry_run: bool,
+}
+
+/// Where and for whom files are written.
+#[derive(Debug, clap::Args)]
+struct Boot {
+    /// The managers to write for: systemd, networkd, ifupdown, network-manager; several with commas.
+    /// Default: those in use on this host.
+    #[arg(long, value_name = "NAME", value_delimiter = ',', requires = "persist")]
+    manager: Option<Vec<Manager>>,
+    /// The folder that stands for / of the host that boots: an image, or a container's /proc/PID/root.
+    #[arg(long, value_name = "FOLDER", default_value = "/", requires = "persist")]
+    root: PathBuf,
+    /// How the host calls this command at boot. Default: its path now; below another root
+    /// /usr/bin/arpflux.
+    #[arg(long, value_name = "PATH", requires = "persist")]
+    command: Option<PathBuf>,
+}
+
+impl Boot {
+    fn persistence(&self, policy: Policy, live: &Live) -> Result<Persistence> {
+        let host = self.root == Path::new("/");
+        if host && live.netns.is_some() {
+            return Err(Error::new(ErrorKind::InvalidInput, "the files of this host are not read for it")
+                .during("persist the policy of")
+                .on("another network namespace")
+                .hint("name the folder that stands for / there with --root"));
+        }
+        let own = || host.then(std::env::current_exe).and_then(std::result::Result::ok);
+        let layout = Layout {
+            root: self.root.clone(),
+            command: self.command.clone().or_else(own).unwrap_or_else(|| Layout::default().command),
+        };
+        Ok(match &self.manager {
+            Some(managers) => Persistence { policy, managers: managers.clone(), layout },
+            None => Persistence::detect(policy, layout),
+        })
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -44,6 +88,7 @@ struct What {
 
 enum Wanted {
     Policy(Policy),
+    Persistence(Persistence),
     Plan(Plan),
 }
 
@@ -51,6 +96,7 @@ impl Wanted {
     fn plan(&self, now: &Snapshot) -> Result<Plan> {
         match self {
             Self::Policy(policy) => policy.plan(now),
+            Self::Persistence(persistence) => persistence.plan(now),
             Self::Plan(plan) => Ok(plan.clone()),
         }
     }
@@ -62,6 +108,9 @@ impl Wanted {
 /// If the policy is no good, or not everything could be made; what was made is undone then.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let wanted = match (&args.what.policy, &args.what.plan) {
+        (Some(path), _) if args.persist => {
+            Wanted::Persistence(args.boot.persistence(Policy::from_path(path)?, &args.live)?)
+        }
         (Some(path), _) => Wanted::Policy(Policy::from_path(path)?),
         (None, Some(path)) => Wanted::Plan(Plan::from_json(&read_text(path)?)?),
         (None, None) => {
@@ -70,26 +119,53 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     };
     let host = Host::from(args.live.netns()?);
     if args.dry_run {
-        let plan = wanted.plan(&host.snapshot()?)?;
-        if output.json() {
-            output.text(plan.to_json()? + "\n")?;
-        } else {
-            output.text(format!("{plan}\nnothing was changed (--dry-run)\n"))?;
-        }
-        return Ok(exit::GOOD);
+        return dry_run(&wanted, &host.snapshot()?, output);
     }
     let mut options = args.state.options();
     options.confirm = args.confirm.map_or(Confirm::Now, Confirm::Within);
-    let applied = host.apply_with(options, |now| {
-        let plan = wanted.plan(now)?;
-        if !output.json() && !plan.is_empty() {
-            output.text(format!("{plan}\n"))?;
-        }
-        Ok(plan)
-    })?;
+    let show = |plan: &Plan, files: &[FileChange]| match output.json() || plan.is_empty() && files.is_empty()
+    {
+        true => Ok(()),
+        false => output.text(format!("{plan}{}\n", listed(files))),
+    };
+    let applied = match &wanted {
+        Wanted::Persistence(persistence) => host.apply_and_persist(persistence, options, show)?,
+        _ => host.apply_with(options, |now| {
+            let plan = wanted.plan(now)?;
+            show(&plan, &[])?;
+            Ok(plan)
+        })?,
+    };
     // Another process waits for the confirmation; this one ends.
     report(&applied.leave(), output);
     Ok(exit::GOOD)
+}
+
+#[derive(Serialize)]
+struct DryRun<'a> {
+    #[serde(flatten)]
+    plan: &'a Plan,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    files: &'a [FileChange],
+}
+
+fn dry_run(wanted: &Wanted, now: &Snapshot, output: &Output) -> Result<u8> {
+    let plan = wanted.plan(now)?;
+    let files = match wanted {
+        Wanted::Persistence(persistence) => persistence.files(now)?,
+        _ => Vec::new(),
+    };
+    if output.json() {
+        output.answer(&DryRun { plan: &plan, files: &files })?;
+    } else {
+        output.text(format!("{plan}{}\nnothing was changed (--dry-run)\n", listed(&files)))?;
+    }
+    Ok(exit::GOOD)
+}
+
+/// Files with what becomes of them, one a line.
+fn listed(files: &[FileChange]) -> String {
+    files.iter().map(|file| format!("{file}\n")).collect()
 }
 
 /// Prints what a transaction did. What is done is done: a failure to print does not fail the verb.
@@ -103,7 +179,13 @@ pub(super) fn report(receipt: &Receipt, output: &Output) {
         text += &format!("note: {note}\n");
     }
     let (id, count) = (receipt.id.unwrap_or_default(), receipt.changes.len());
-    let changes = if count == 1 { "1 change".to_owned() } else { format!("{count} changes") };
+    let mut changes = if count == 1 { "1 change".to_owned() } else { format!("{count} changes") };
+    match (receipt.files.len(), receipt.outcome) {
+        (0, _) => {}
+        (_, Outcome::Pending) => text += "note: the files are written when it is confirmed\n",
+        (1, _) => changes += " and 1 file",
+        (files, _) => changes += &format!(" and {files} files"),
+    }
     match receipt.outcome {
         Outcome::Unchanged => text += "nothing to change: everything is as it should be\n",
         Outcome::Applied => {

@@ -1,5 +1,7 @@
 //! `arpflux diagnose`.
 
+mod persisted;
+
 use std::path::PathBuf;
 
 use arpflux_core::diagnose::{Diagnosis, FindingId, Options, Severity};
@@ -31,6 +33,8 @@ pub struct Args {
     /// Print all that can be found, instead of looking at a host.
     #[arg(long, conflicts_with_all = ["policy", "snapshot", "netns", "ignore"])]
     list: bool,
+    #[command(flatten)]
+    boot: persisted::Args,
     #[command(flatten)]
     source: Source,
 }
@@ -87,6 +91,9 @@ struct Listed {
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     if args.list {
         return list(output);
+    }
+    if args.boot.persisted {
+        return persisted::run(&args.boot, &args.source.snapshot()?, output);
     }
     let policy = args.policy.as_deref().map(Policy::from_path).transpose()?;
     let snapshot = args.source.snapshot()?;

@@ -28,8 +28,6 @@ pub enum Call {
     Snapshot,
     /// One change of the kernel's state.
     Change,
-    /// One file of a manager, written or removed.
-    File,
 }
 
 #[cfg(feature = "fault")]

@@ -1,6 +1,5 @@
 //! Files of the host's managers, changed with the kernel's state and taken back with it.
 
-use super::fault::{self, Call};
 use super::receipt::Conflict;
 use super::undo::Report;
 use crate::error::{Error, ErrorKind, Result};
@@ -16,16 +15,6 @@ fn in_words(state: &FileState) -> String {
         FileState::Regular { text, mode } => format!("a file of {} bytes, mode {mode:o}", text.len()),
         FileState::Link { target } => format!("a link to {}", target.display()),
     }
-}
-
-fn make_one(file: &FileChange) -> Result<()> {
-    let mut own = Ok(());
-    let met = fault::around(Call::File, || {
-        own = file.make();
-        Ok(())
-    });
-    own?;
-    met.map_err(|errno| Error::os("write", file.path.display().to_string(), errno as i32))
 }
 
 /// Whether every file is still what the plan saw.
@@ -50,7 +39,7 @@ pub(super) fn check(files: &[FileChange]) -> Result<()> {
 /// The first failure; those before it stay.
 pub(super) fn make(files: &[FileChange]) -> Result<()> {
     for file in files {
-        make_one(file)?;
+        file.make()?;
         if FileState::read(&file.path)? != file.after {
             return Err(Error::new(
                 ErrorKind::Changed,
@@ -95,9 +84,9 @@ pub(super) fn undo(files: &[FileChange], report: &mut Report) {
         let one = inverse(std::slice::from_ref(file), false).and_then(|(changes, conflicts)| {
             report.conflicts.extend(conflicts);
             report.undone += changes.len();
-            changes.iter().try_for_each(make_one)
+            changes.iter().try_for_each(FileChange::make)
         });
-        if let Err(error) = one {
+        if let Err(error) = one.and_then(|()| file.tidy()) {
             report.left.push(format!("{}: {error}", name(file)));
         }
     }

@@ -1,5 +1,6 @@
 //! Transactions of a [`Host`].
 
+use std::cell::RefCell;
 use std::ops::Deref;
 
 use super::receipt::{self, Outcome, Receipt};
@@ -8,6 +9,7 @@ use super::{Options, Recovered, Reopen, Transaction, confirm, pending, recover};
 use crate::error::Result;
 use crate::host::Host;
 use crate::kernel::{Kernel, LinuxKernel};
+use crate::persist::{FileChange, Persistence};
 use crate::plan::{Announcement, Plan};
 use crate::snapshot::Snapshot;
 use crate::wire::announce::{self, announce_planned};
@@ -120,6 +122,59 @@ impl Host {
                 .reopen(Reopen::new(&reopen, &[]))
                 .announce(&mut announce)
                 .apply_with(make_plan)
+        })?;
+        let on_trial = receipt.outcome == Outcome::Pending;
+        Ok(Applied { receipt, host: self.clone(), options, on_trial })
+    }
+
+    /// Makes a policy so, now and at every boot: the files of the host's managers belong to the same
+    /// transaction. On trial they are written when it is confirmed.
+    ///
+    /// `see` is shown the plan and the files before anything is changed; an error of its own stops here.
+    ///
+    /// ```no_run
+    /// use arpflux_core::apply::Confirm;
+    /// use arpflux_core::persist::{Layout, Persistence};
+    /// use arpflux_core::{Host, Policy};
+    ///
+    /// # fn example(host: &Host) -> arpflux_core::Result<()> {
+    /// let policy = Policy::from_path("policy.toml")?;
+    /// let persistence = Persistence::detect(policy, Layout::default());
+    /// host.apply_and_persist(&persistence, Confirm::Now, |plan, files| {
+    ///     println!("{plan}and {} files", files.len());
+    ///     Ok(())
+    /// })?
+    /// .leave();
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Persistence::plan`], [`Persistence::files`] and [`Transaction::apply`].
+    pub fn apply_and_persist(
+        &self,
+        persistence: &Persistence,
+        options: impl Into<Options>,
+        see: impl FnOnce(&Plan, &[FileChange]) -> Result<()> + Send,
+    ) -> Result<Applied> {
+        let options = options.into();
+        let receipt = self.with_kernel(|kernel| {
+            let files = RefCell::new(Vec::new());
+            let mut persist = |_: &Snapshot, _: &Plan| Ok(files.take());
+            let make_plan = |now: &Snapshot| {
+                let plan = persistence.plan(now)?;
+                let wanted = persistence.files(now)?;
+                see(&plan, &wanted)?;
+                files.replace(wanted);
+                Ok(plan)
+            };
+            let mut receipt = Transaction::new(kernel, &options)
+                .reopen(Reopen::new(&reopen, &[]))
+                .announce(&mut announce)
+                .persist(&mut persist)
+                .apply_with(make_plan)?;
+            receipt.notes.extend(persistence.notes(&receipt.files));
+            Ok(receipt)
         })?;
         let on_trial = receipt.outcome == Outcome::Pending;
         Ok(Applied { receipt, host: self.clone(), options, on_trial })

@@ -5,7 +5,9 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::plan::{Change, Edit, InterfaceIdentity, SysctlScope};
-use crate::snapshot::{Interface, NextHopFlags, ProxyEntry, Route, Rule, RuleFlags, Snapshot};
+use crate::snapshot::{
+    Interface, NextHopFlags, PROXY_DELAY_STEP, ProxyEntry, Route, Rule, RuleFlags, Snapshot,
+};
 use crate::sysctl::{Ipv6Sysctl, Sysctl};
 use crate::types::IfIndex;
 
@@ -107,8 +109,12 @@ impl Step {
     }
 }
 
+fn in_steps(milliseconds: u64) -> Option<i64> {
+    i64::try_from(milliseconds / PROXY_DELAY_STEP * PROXY_DELAY_STEP).ok()
+}
+
 fn milliseconds(value: u64) -> Value {
-    Value::Number(i64::try_from(value).unwrap_or(i64::MAX))
+    Value::Number(in_steps(value).unwrap_or(i64::MAX))
 }
 
 fn entry_value(entry: &ProxyEntry) -> Value {
@@ -157,13 +163,9 @@ impl<'a> View<'a> {
                     snapshot.all_ipv6.get(*sysctl).map(i64::from),
                     None,
                 ),
-                Object::ProxyDelay(scope) => of_scope(
-                    snapshot,
-                    *scope,
-                    |interface| i64::try_from(interface.neigh.proxy_delay).ok(),
-                    None,
-                    None,
-                ),
+                Object::ProxyDelay(scope) => {
+                    of_scope(snapshot, *scope, |interface| in_steps(interface.neigh.proxy_delay), None, None)
+                }
                 Object::Proxy(_, interface) => {
                     proxies = true;
                     absent_or_gone(snapshot, *interface)

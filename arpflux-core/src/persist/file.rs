@@ -1,12 +1,15 @@
 //! A file as it was and as it shall be, changed in one step.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
+use crate::apply::fault::{self, Call};
 use crate::error::{Error, ErrorKind, Result};
 
 /// No file of a manager is larger.
@@ -94,7 +97,7 @@ impl FileChange {
     }
 
     /// Makes the change: the new content is written beside the old, synced, and renamed over it, so
-    /// that at every moment one of the two is there whole.
+    /// that at every moment one of the two is there whole. The new file belongs to whom the old one did.
     ///
     /// Folders that are missing are made (and stay, when the change is undone).
     ///
@@ -112,45 +115,125 @@ impl FileChange {
                 .on(self.path.display().to_string())
                 .hint("look at the file, then try again"));
         }
-        let failed = |error: std::io::Error| Error::io("write", self.path.display().to_string(), &error);
-        let folder = self.path.parent().unwrap_or(Path::new("/"));
-        if self.after == FileState::Absent {
-            fs::remove_file(&self.path).map_err(failed)?;
+        let written = if self.after == FileState::Absent {
+            met(Call::Remove, || fs::remove_file(&self.path))
         } else {
-            fs::create_dir_all(folder).map_err(failed)?;
-            let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-            // A leading dot and no known ending: no manager reads it if a crash leaves it behind, and
-            // the fixed name means that the next attempt replaces it.
-            let temporary = folder.join(format!(".{name}.arpflux-new"));
-            match fs::remove_file(&temporary) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
-                _ => {}
-            }
-            self.write_to(&temporary).and_then(|()| fs::rename(&temporary, &self.path)).map_err(|error| {
-                // The failure to write is what matters; the leftover is harmless.
-                let _ = fs::remove_file(&temporary);
-                failed(error)
-            })?;
-        }
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+            self.replace()
+        };
+        written.and_then(|()| sync_folder(self.folder())).map_err(|error| self.failed(&error))
     }
 
-    fn write_to(&self, path: &Path) -> std::io::Result<()> {
+    /// Removes what a crash may have left of [`FileChange::make`] beside the file.
+    ///
+    /// # Errors
+    /// Any failure to remove it.
+    pub(crate) fn tidy(&self) -> Result<()> {
+        remove_if_there(&self.temporary()).map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &io::Error) -> Error {
+        let failed = Error::io("write", self.path.display().to_string(), error);
+        match failed.kind() {
+            ErrorKind::PermissionDenied => {
+                failed.hint("run as a user who may write the host's files (root), or without persisting")
+            }
+            _ => failed,
+        }
+    }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
+    }
+
+    fn temporary(&self) -> PathBuf {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        // A leading dot and no known ending: no manager reads it if a crash leaves it behind, and the fixed
+        // name means that the next attempt replaces it.
+        self.folder().join(format!(".{name}.arpflux-new"))
+    }
+
+    fn replace(&self) -> io::Result<()> {
+        make_folders(self.folder())?;
+        let temporary = self.temporary();
+        remove_if_there(&temporary)?;
+        let written =
+            self.write_to(&temporary).and_then(|()| met(Call::Rename, || fs::rename(&temporary, &self.path)));
+        if written.is_err() {
+            // The failure to write is what matters; the leftover is harmless.
+            let _ = remove_if_there(&temporary);
+        }
+        written
+    }
+
+    fn write_to(&self, path: &Path) -> io::Result<()> {
         match &self.after {
             FileState::Absent => Ok(()),
-            FileState::Link { target } => std::os::unix::fs::symlink(target, path),
+            FileState::Link { target } => met(Call::Open, || std::os::unix::fs::symlink(target, path)),
             FileState::Regular { text, mode } => {
-                let mut file = OpenOptions::new()
-                    .write(true)
-                    .create_new(true)
-                    .mode(*mode)
-                    .custom_flags(libc::O_NOFOLLOW)
-                    .open(path)?;
-                file.write_all(text.as_bytes())?;
+                let file = met(Call::Open, || {
+                    let mut options = OpenOptions::new();
+                    options.write(true).create_new(true).mode(*mode).custom_flags(libc::O_NOFOLLOW).open(path)
+                })?;
+                if let Ok(old) = fs::symlink_metadata(&self.path) {
+                    // Only root can, and only where it matters.
+                    let _ = std::os::unix::fs::fchown(&file, Some(old.uid()), Some(old.gid()));
+                }
+                let mut rest = text.as_bytes();
+                while !rest.is_empty() {
+                    match fault::write(rest, |part| nix::unistd::write(&file, part)) {
+                        Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                        Ok(count) => rest = &rest[count..],
+                        Err(Errno::EINTR) => {}
+                        Err(errno) => return Err(errno.into()),
+                    }
+                }
                 // The mode given to open() is less the umask.
                 file.set_permissions(fs::Permissions::from_mode(*mode))?;
-                file.sync_all()
+                met(Call::Sync, || file.sync_all())
             }
         }
     }
+}
+
+impl fmt::Display for FileChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = match (&self.before, &self.after) {
+            (_, FileState::Absent) => "remove",
+            (FileState::Absent, FileState::Regular { .. }) => "write",
+            (FileState::Absent, FileState::Link { .. }) => "link",
+            _ => "rewrite",
+        };
+        write!(f, "{verb} {}", self.path.display())
+    }
+}
+
+/// A call that can meet a fault.
+fn met<T>(call: Call, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let errno = |error: io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
+    fault::around(call, || work().map_err(errno)).map_err(io::Error::from)
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match met(Call::Remove, || fs::remove_file(path)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a folder and those above it that are missing, each synced into the one that holds it.
+fn make_folders(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder.parent().unwrap_or(Path::new("/"));
+    make_folders(above)?;
+    match met(Call::MakeFolder, || fs::create_dir(folder)) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    sync_folder(above)
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    met(Call::Sync, || File::open(folder)?.sync_all())
 }

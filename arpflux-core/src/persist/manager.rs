@@ -40,6 +40,22 @@ impl Manager {
         }
     }
 
+    /// Whether its files have the whole policy applied, and not only parts of it.
+    #[must_use]
+    pub const fn applies(self) -> bool {
+        match self {
+            Self::Systemd | Self::Ifupdown | Self::NetworkManager => true,
+            Self::Networkd => false,
+        }
+    }
+
+    /// Whether all of its files are there, whatever is in them.
+    pub(super) fn is_installed(self, layout: &Layout) -> bool {
+        self.files(true, &Desired::default(), layout).is_ok_and(|files| {
+            !files.is_empty() && files.iter().all(|(path, _)| path.symlink_metadata().is_ok())
+        })
+    }
+
     /// The managers in use on the host whose files are below the layout's root.
     ///
     /// networkd counts if it keeps state for interfaces or has `.network` files of the administrator,

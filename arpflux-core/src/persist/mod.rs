@@ -2,50 +2,40 @@
 //!
 //! [`files`] says which files to write for a policy and a [`Manager`], as [`FileChange`]s that belong
 //! to the same transaction as the changes of the kernel; [`sysctld`] says what the files that are
-//! there will do at the next boot, which line wins, and by which rule of systemd-sysctl.
+//! there will do at the next boot, which line wins, and by which rule of systemd-sysctl. A
+//! [`Persistence`] is a policy with all this chosen, which `Host::apply_and_persist` carries out;
+//! [`at_boot`] says what the next boot brings, and what it does not bring back.
 //!
 //! Values that the kernel keeps per interface go to `sysctl.d`, where udev has them set again for
 //! interfaces that appear later. Proxy entries, rules and routes have no such place of their own: a
 //! systemd unit applies the policy at boot and watches it, and the hooks of ifupdown and
 //! NetworkManager apply it when an interface comes up.
 
-mod drift;
+mod boot;
+mod desired;
 mod file;
 mod hooks;
 mod manager;
 mod networkd;
+mod persistence;
 pub mod sysctld;
 
 use std::path::{Path, PathBuf};
 
-pub use drift::{BootDifference, boot_differences};
+pub use boot::{BootEntry, BootPolicy, BootReport, BootValue, at_boot};
+pub use desired::Desired;
 pub use file::{FileChange, FileState};
 pub use manager::Manager;
+pub use persistence::Persistence;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::Policy;
-use crate::snapshot::{Route, Rule};
-use crate::sysctl::Sysctl;
-use crate::types::{IfIndex, IfName};
 
 /// Where the policy is kept that the unit and the hooks apply.
 pub const POLICY: &str = "/etc/arpflux/policy.toml";
 
-/// What shall be there after a reboot, as the plan worked it out.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Desired {
-    /// Sysctls below `net.ipv4.conf` of named interfaces.
-    pub sysctls: Vec<(IfName, Sysctl, i32)>,
-    /// Rules of source-routed egress.
-    pub rules: Vec<Rule>,
-    /// Routes of source-routed egress.
-    pub routes: Vec<Route>,
-    /// The names of the interfaces that rules and routes refer to.
-    pub names: Vec<(IfIndex, IfName)>,
-}
-
 /// How to call the command, and where the host's files are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
     /// The folder that stands for `/`; another one for images and tests.
     pub root: PathBuf,
@@ -60,6 +50,12 @@ impl Default for Layout {
 }
 
 impl Layout {
+    /// The files of this host, with the command at `command`.
+    #[must_use]
+    pub fn of_host(command: &Path) -> Self {
+        Self { root: "/".into(), command: command.into() }
+    }
+
     /// `path`, absolute, below the root.
     fn below(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
@@ -93,9 +89,11 @@ pub fn files(
     layout: &Layout,
 ) -> Result<Vec<FileChange>> {
     let mut wanted: Vec<(PathBuf, FileState)> = Vec::new();
-    let text = policy.to_toml()?;
-    wanted.push((layout.below(POLICY), FileState::text(text, 0o600)));
-    wanted.push((layout.below(sysctld::FILE), FileState::text(sysctld::write(&desired.sysctls)?, 0o644)));
+    // A file that says the same in other words, perhaps with comments, is the administrator's.
+    if kept_policy(layout)?.as_ref() != Some(policy) {
+        wanted.push((layout.below(POLICY), FileState::text(policy.to_toml()?, 0o600)));
+    }
+    wanted.push((layout.below(sysctld::FILE), FileState::text(sysctld::write(desired)?, 0o644)));
     for manager in Manager::ALL {
         let used = managers.contains(manager);
         wanted.extend(manager.files(used, desired, layout)?);
@@ -108,6 +106,18 @@ pub fn files(
         }
     }
     Ok(changes)
+}
+
+/// The policy that is kept for the unit and the hooks; `None` if there is none, or it is no good.
+///
+/// # Errors
+/// If the file cannot be read.
+fn kept_policy(layout: &Layout) -> Result<Option<Policy>> {
+    let path = layout.below(POLICY);
+    match FileState::read(&path)? {
+        FileState::Regular { text, .. } => Ok(Policy::from_toml(&text, &path.display().to_string()).ok()),
+        FileState::Absent | FileState::Link { .. } => Ok(None),
+    }
 }
 
 /// The changes that remove everything [`files`] wrote, for every manager.

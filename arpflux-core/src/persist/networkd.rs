@@ -1,88 +1,174 @@
 //! Drop-ins for systemd-networkd.
 //!
 //! networkd removes rules and routes that it does not know when it starts or an interface comes up
-//! (`ManageForeignRoutingPolicyRules=`, `ManageForeignRoutes=`, both on by default). So they are
-//! given to it: in a drop-in beside the `.network` file that it uses for the interface, which it
-//! names in `/run/systemd/netif/links/INDEX`.
+//! (`ManageForeignRoutingPolicyRules=`, `ManageForeignRoutes=`, both on by default), and sets
+//! `proxy_ndp` of each interface to what its file says. So they are given to it: in a drop-in beside
+//! the `.network` file that it uses for the interface, which it names in
+//! `/run/systemd/netif/links/INDEX`.
+//!
+//! A `.network` file for several interfaces would give the routes of one to all of them, and where
+//! networkd has no file it takes no drop-in. Then it gets none of them, as two who make the same rules
+//! would make them twice; it is told to leave alone what it does not know, and the unit or a hook brings
+//! rules and routes back.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::{Desired, FileState, Layout};
 use crate::error::Result;
-use crate::snapshot::{Route, RouteKind, Rule, RuleAction, Scope};
+use crate::plan::{Change, Edit, PROTOCOL};
+use crate::snapshot::{NextHopFlags, Route, RouteKind, Rule, RuleAction, Scope, Snapshot, table};
+use crate::sysctl::Ipv6Sysctl;
 use crate::types::IfIndex;
 
 /// The name of the drop-in, in each `NAME.network.d`.
 const DROP_IN: &str = "90-arpflux.conf";
+/// Where networkd is told to leave alone what it does not know.
+const LENIENT: &str = "/etc/systemd/networkd.conf.d/90-arpflux.conf";
+/// `RTPROT_STATIC`: what networkd marks with what its files say.
+const STATIC: u8 = 4;
+
+const HEADING: &str = "# Written by `arpflux apply --persist`.\n";
 
 pub(super) fn drop_ins(used: bool, desired: &Desired, layout: &Layout) -> Result<Vec<(PathBuf, FileState)>> {
-    let mut files = Vec::new();
-    for folder in existing(layout) {
-        files.push((folder.join(DROP_IN), FileState::Absent));
-    }
+    let mut files: BTreeMap<PathBuf, FileState> =
+        existing(layout).into_iter().map(|path| (path, FileState::Absent)).collect();
+    files.insert(layout.below(LENIENT), FileState::Absent);
     if !used {
-        return Ok(files);
+        return Ok(files.into_iter().collect());
     }
-    let mut networks: Vec<(PathBuf, Vec<IfIndex>)> = Vec::new();
-    for (index, _) in &desired.names {
-        if let Some(network) = network_file(*index, layout) {
-            match networks.iter_mut().find(|(path, _)| *path == network) {
-                Some((_, indexes)) => indexes.push(*index),
-                None => networks.push((network, vec![*index])),
-            }
-        }
-    }
-    let mut rules_written = false;
-    for (network, indexes) in networks {
+    let networks = networks(layout);
+    let carried = Carried::of(desired, &networks);
+    for (index, network) in &networks {
+        let Some(text) = carried.text(*index, desired) else { continue };
         let Some(name) = network.file_name() else { continue };
-        let mut text = String::from("# Written by `arpflux apply --persist`.\n");
-        // Rules belong to the host, not to an interface: once is enough.
-        if !rules_written {
-            for rule in &desired.rules {
-                rule_section(&mut text, rule);
-            }
-            rules_written = true;
-        }
-        for route in &desired.routes {
-            let leaves_here =
-                route.next_hops.iter().any(|hop| hop.interface.is_some_and(|i| indexes.contains(&i)));
-            if leaves_here {
-                route_section(&mut text, route);
-            }
-        }
         let mut folder = PathBuf::from("/etc/systemd/network").join(name).into_os_string();
         folder.push(".d");
         let path = layout.below(Path::new(&folder)).join(DROP_IN);
-        files.retain(|(other, _)| *other != path);
-        files.push((path, FileState::text(text, 0o644)));
+        files.insert(path, FileState::text(format!("{HEADING}{text}"), 0o644));
     }
-    Ok(files)
+    if carried.by_table.is_empty() && !desired.routes.is_empty() {
+        let text = format!(
+            "{HEADING}# A file for several interfaces cannot carry the routes of one of them.\n\
+             [Network]\nManageForeignRoutingPolicyRules=no\nManageForeignRoutes=no\n"
+        );
+        files.insert(layout.below(LENIENT), FileState::text(text, 0o644));
+    }
+    Ok(files.into_iter().collect())
 }
 
-/// The folders of the administrator that already hold a drop-in of ours.
+/// By the file of which interface each table goes, with the rules that lead there: all, or none.
+struct Carried {
+    by_table: HashMap<u32, IfIndex>,
+    interfaces: HashSet<IfIndex>,
+}
+
+impl Carried {
+    fn of(desired: &Desired, networks: &BTreeMap<IfIndex, PathBuf>) -> Self {
+        let mut by_table: HashMap<u32, Option<IfIndex>> = HashMap::new();
+        for route in &desired.routes {
+            let carrier = by_table.entry(route.table).or_insert_with(|| hop(route));
+            // Routes that reject have no interface: they go with the others of their table.
+            *carrier = match (*carrier, hop(route)) {
+                (Some(first), Some(own)) if networks.contains_key(&own) => {
+                    networks.contains_key(&first).then_some(first)
+                }
+                (_, Some(_)) => None,
+                (first, None) => first.filter(|first| networks.contains_key(first)),
+            };
+        }
+        let all = by_table.into_iter().map(|(table, carrier)| Some((table, carrier?))).collect();
+        let by_table: Option<HashMap<u32, IfIndex>> = all;
+        Self { by_table: by_table.unwrap_or_default(), interfaces: networks.keys().copied().collect() }
+    }
+
+    /// The drop-in of an interface; `None` if there is nothing to say.
+    fn text(&self, index: IfIndex, desired: &Desired) -> Option<String> {
+        let mut text = String::new();
+        let proxy_ndp = desired.names.iter().any(|(number, name)| {
+            *number == index && desired.ipv6_sysctls.contains(&(*name, Ipv6Sysctl::ProxyNdp, 1))
+        });
+        if proxy_ndp && self.interfaces.contains(&index) {
+            text += "\n[Network]\nIPv6ProxyNDP=yes\n";
+        }
+        let mine = |rule: &&Rule| self.by_table.get(&rule.table) == Some(&index);
+        for ipv6 in [false, true] {
+            let family = || desired.rules.iter().filter(move |rule| rule.ipv6 == ipv6);
+            if !family().any(|rule| mine(&rule)) {
+                continue;
+            }
+            // What stands before the rules for sources stands in each file: whichever is read, it is there.
+            for rule in family().filter(|rule| rule.table == table::MAIN) {
+                text += &rule_section(rule);
+            }
+            for rule in family().filter(mine) {
+                text += &rule_section(rule);
+            }
+        }
+        for route in &desired.routes {
+            let carrier = self.by_table.get(&route.table);
+            if carrier.is_some_and(|carrier| hop(route).unwrap_or(*carrier) == index) {
+                text += &route_section(route);
+            }
+        }
+        (!text.is_empty()).then_some(text)
+    }
+}
+
+fn hop(route: &Route) -> Option<IfIndex> {
+    route.next_hops.iter().find_map(|hop| hop.interface)
+}
+
+/// Our drop-ins that are there.
 fn existing(layout: &Layout) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(layout.below("/etc/systemd/network"));
-    let mut folders: Vec<PathBuf> = entries
+    entries
         .into_iter()
         .flatten()
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|e| e == "d") && path.join(DROP_IN).exists())
-        .collect();
-    folders.sort();
-    folders
+        .filter(|path| path.extension().is_some_and(|e| e == "d"))
+        .map(|path| path.join(DROP_IN))
+        .filter(|path| path.exists())
+        .collect()
 }
 
-/// The `.network` file that networkd uses for an interface.
-fn network_file(index: IfIndex, layout: &Layout) -> Option<PathBuf> {
-    let state = std::fs::read_to_string(layout.below(format!("/run/systemd/netif/links/{index}"))).ok()?;
-    state.lines().find_map(|line| line.strip_prefix("NETWORK_FILE=")).map(PathBuf::from)
+/// The `.network` files that networkd uses, each for one interface alone.
+fn networks(layout: &Layout) -> BTreeMap<IfIndex, PathBuf> {
+    let mut users: HashMap<PathBuf, Vec<IfIndex>> = HashMap::new();
+    for entry in std::fs::read_dir(layout.below("/run/systemd/netif/links")).into_iter().flatten().flatten() {
+        let Some(index) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let state = std::fs::read_to_string(entry.path()).unwrap_or_default();
+        if let Some(file) = state.lines().find_map(|line| line.strip_prefix("NETWORK_FILE=")) {
+            users.entry(file.into()).or_default().push(IfIndex(index));
+        }
+    }
+    let alone = |(file, users): (PathBuf, Vec<IfIndex>)| match users[..] {
+        [only] if is_for_one(&std::fs::read_to_string(layout.below(&file)).unwrap_or_default()) => {
+            Some((only, file))
+        }
+        _ => None,
+    };
+    users.into_iter().filter_map(alone).collect()
 }
 
-fn rule_section(text: &mut String, rule: &Rule) {
+/// Whether a `.network` file names one interface, so that none that comes later gets the same routes.
+fn is_for_one(text: &str) -> bool {
+    let mut in_match = false;
+    text.lines().map(str::trim).any(|line| {
+        if line.starts_with('[') {
+            in_match = line == "[Match]";
+        }
+        let key = |name: &str| line.strip_prefix(name)?.trim_start().strip_prefix('=').map(str::trim);
+        let one = |value: &str| !value.is_empty() && !value.contains([' ', '*', '?', '[', '!', ',']);
+        in_match && ["Name", "MACAddress", "PermanentMACAddress"].into_iter().filter_map(key).any(one)
+    })
+}
+
+fn rule_section(rule: &Rule) -> String {
+    let mut text = format!("\n[RoutingPolicyRule]\nPriority={}\n", rule.priority);
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "\n[RoutingPolicyRule]\nPriority={}", rule.priority);
     if let Some(source) = rule.source {
         let _ = writeln!(text, "From={source}");
     }
@@ -96,20 +182,117 @@ fn rule_section(text: &mut String, rule: &Rule) {
         let _ = writeln!(text, "SuppressPrefixLength={length}");
     }
     let _ = writeln!(text, "Family={}", if rule.ipv6 { "ipv6" } else { "ipv4" });
+    text
 }
 
-fn route_section(text: &mut String, route: &Route) {
-    let _ = writeln!(text, "\n[Route]\nDestination={}\nTable={}", route.destination, route.table);
+fn route_section(route: &Route) -> String {
+    let mut text = format!("\n[Route]\nDestination={}\nTable={}\n", route.destination, route.table);
+    let kind = match route.kind {
+        RouteKind::Blackhole => Some("blackhole"),
+        RouteKind::Unreachable => Some("unreachable"),
+        RouteKind::Prohibit => Some("prohibit"),
+        RouteKind::Throw => Some("throw"),
+        _ => None,
+    };
+    if let Some(kind) = kind {
+        let _ = writeln!(text, "Type={kind}");
+    }
     if route.kind == RouteKind::Unicast && route.scope == Scope::LINK {
         let _ = writeln!(text, "Scope=link");
     }
-    if let Some(gateway) = route.next_hops.first().and_then(|hop| hop.gateway) {
-        let _ = writeln!(text, "Gateway={gateway}");
+    if let Some(hop) = route.next_hops.first() {
+        if let Some(gateway) = hop.gateway {
+            let _ = writeln!(text, "Gateway={gateway}");
+        }
+        if hop.flags.contains(NextHopFlags::ONLINK) {
+            let _ = writeln!(text, "GatewayOnLink=yes");
+        }
     }
     if let Some(source) = route.preferred_source {
         let _ = writeln!(text, "PreferredSource={source}");
     }
     if route.metric != 0 {
         let _ = writeln!(text, "Metric={}", route.metric);
+    }
+    text
+}
+
+/// The sections of our drop-ins that are there.
+pub(super) fn sections(layout: &Layout) -> Result<HashSet<String>> {
+    let mut sections = HashSet::new();
+    for path in existing(layout) {
+        if let FileState::Regular { text, .. } = FileState::read(&path)? {
+            sections.extend(text.split("\n\n").map(|section| section.trim().to_owned()));
+        }
+    }
+    Ok(sections)
+}
+
+/// Whether the sections say so.
+pub(super) fn has_rule(sections: &HashSet<String>, rule: &Rule) -> bool {
+    sections.contains(rule_section(rule).trim())
+}
+
+/// Whether the sections say so.
+pub(super) fn has_route(sections: &HashSet<String>, route: &Route) -> bool {
+    sections.contains(route_section(route).trim())
+}
+
+/// What networkd has made of our drop-ins.
+#[derive(Debug)]
+pub(super) struct Made {
+    rules: Vec<Rule>,
+    routes: Vec<Route>,
+}
+
+impl Made {
+    /// Finds it; `None` if there is nothing.
+    ///
+    /// # Errors
+    /// If a drop-in cannot be read.
+    pub fn find(snapshot: &Snapshot, layout: &Layout) -> Result<Option<Self>> {
+        let sections = sections(layout)?;
+        if sections.is_empty() {
+            return Ok(None);
+        }
+        let rules = snapshot.rules.iter().filter(|it| it.protocol == STATIC && has_rule(&sections, it));
+        let routes = snapshot.routes.iter().filter(|it| it.protocol == STATIC && has_route(&sections, it));
+        let made = Self { rules: rules.cloned().collect(), routes: routes.cloned().collect() };
+        Ok((!made.rules.is_empty() || !made.routes.is_empty()).then_some(made))
+    }
+
+    /// The snapshot with all of it marked as ours.
+    pub fn as_ours(&self, snapshot: &Snapshot) -> Snapshot {
+        let mut ours = snapshot.clone();
+        ours.rules.iter_mut().filter(|it| self.rules.contains(it)).for_each(|it| it.protocol = PROTOCOL);
+        ours.routes.iter_mut().filter(|it| self.routes.contains(it)).for_each(|it| it.protocol = PROTOCOL);
+        ours
+    }
+
+    /// The snapshot without any of it.
+    pub fn taken_out(&self, snapshot: &Snapshot) -> Snapshot {
+        let mut rest = snapshot.clone();
+        rest.rules.retain(|rule| !self.rules.contains(rule));
+        rest.routes.retain(|route| !self.routes.contains(route));
+        rest
+    }
+
+    /// Adds the removal of all of it to changes that were planned without it: routes go immediately
+    /// before those that take their place, everything else when the new rules stand.
+    pub fn replace(self, changes: Vec<Change>) -> Vec<Change> {
+        let mut left = self.routes;
+        let mut woven = Vec::with_capacity(changes.len() + left.len() + self.rules.len());
+        let place = |route: &Route| (route.table, route.destination.trunc(), route.tos, route.metric);
+        for change in changes {
+            if let Change::Route { edit: Edit::Add, route } = &change
+                && let Some(at) = left.iter().position(|old| place(old) == place(route))
+            {
+                woven.push(Change::Route { edit: Edit::Remove, route: left.remove(at) });
+            }
+            woven.push(change);
+        }
+        woven.extend(self.rules.into_iter().map(|rule| Change::Rule { edit: Edit::Remove, rule }));
+        woven.extend(left.into_iter().map(|route| Change::Route { edit: Edit::Remove, route }));
+        woven
     }
 }

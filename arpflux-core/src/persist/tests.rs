@@ -2,6 +2,7 @@ use super::sysctld::{self, BootSysctls, Key};
 use super::sysctld_tests::TempDir;
 use super::*;
 use crate::error::ErrorKind;
+use crate::sysctl::Sysctl;
 
 fn layout(root: &TempDir) -> Layout {
     Layout { root: root.0.clone(), command: "/usr/bin/arpflux".into() }
@@ -106,14 +107,19 @@ fn names_that_a_file_cannot_carry_are_refused() {
 
 #[test]
 fn networkd_gets_rules_and_routes_beside_the_file_it_uses() {
-    use crate::snapshot::{NextHop, NextHopFlags, RouteKind, RuleAction, RuleFlags, Scope};
+    use crate::snapshot::{NextHop, NextHopFlags, Route, RouteKind, Rule, RuleAction, RuleFlags, Scope};
+    use crate::types::IfIndex;
     let root = TempDir::new();
     std::fs::create_dir_all(root.0.join("run/systemd/netif/links")).unwrap();
-    std::fs::write(
-        root.0.join("run/systemd/netif/links/3"),
-        "ADMIN_STATE=configured\nNETWORK_FILE=/usr/lib/systemd/network/10-lan.network\n",
-    )
-    .unwrap();
+    std::fs::create_dir_all(root.0.join("usr/lib/systemd/network")).unwrap();
+    let file = "/usr/lib/systemd/network/10-lan.network";
+    let network = |text: &str| std::fs::write(root.0.join(&file[1..]), text).unwrap();
+    let uses = |index: u32| {
+        let state = format!("ADMIN_STATE=configured\nNETWORK_FILE={file}\n");
+        std::fs::write(root.0.join(format!("run/systemd/netif/links/{index}")), state).unwrap();
+    };
+    network("[Match]\nName = eth3\n\n[Network]\nDHCP=yes\n");
+    uses(3);
     let mut desired = desired("eth3");
     desired.names = vec![(IfIndex(3), "eth3".parse().unwrap()), (IfIndex(4), "eth4".parse().unwrap())];
     desired.rules = vec![Rule {
@@ -169,21 +175,24 @@ fn networkd_gets_rules_and_routes_beside_the_file_it_uses() {
     drop_in.make().unwrap();
     let without = files(&Policy::default(), &desired, &[], &layout(&root)).unwrap();
     assert!(without.iter().any(|change| change.path == drop_in.path && change.after == FileState::Absent));
-}
 
-#[test]
-fn differences_name_the_line_that_wins() {
-    let root = TempDir::new();
-    std::fs::create_dir_all(root.0.join("etc/sysctl.d")).unwrap();
-    std::fs::write(root.0.join("etc/sysctl.d/10.conf"), "net.ipv4.conf.default.arp_announce=2\n").unwrap();
-    let boot = BootSysctls::load(&root.0).unwrap();
-    let mut snapshot = crate::Snapshot::default();
-    snapshot.all.set(Sysctl::ArpIgnore, Some(1));
-    snapshot.all.set(Sysctl::ArpAnnounce, Some(0));
-    let differences = boot_differences(&snapshot, &boot);
-    assert_eq!(differences.len(), 1, "{differences:#?}");
-    assert_eq!(
-        (differences[0].sysctl, differences[0].now, differences[0].at_boot),
-        (Sysctl::ArpIgnore, 1, None)
-    );
+    // A file for several interfaces would give all of them the routes of one.
+    let shared = || {
+        let changes = files(&Policy::default(), &desired, &[Manager::Networkd], &layout(&root)).unwrap();
+        let lenient = changes.iter().any(|change| change.path.ends_with("networkd.conf.d/90-arpflux.conf"));
+        let kept =
+            changes.iter().all(|change| change.path != drop_in.path || change.after == FileState::Absent);
+        (lenient, kept)
+    };
+    assert!(!shared().0);
+    for text in
+        ["[Match]\nName=eth*\n", "[Match]\nName=eth3 eth4\n", "[Match]\nType=ether\n", "[Link]\nName=eth3\n"]
+    {
+        network(text);
+        assert_eq!(shared(), (true, true), "{text}");
+    }
+    network("[Match]\nMACAddress=00:0c:29:b3:a2:68\n");
+    assert!(!shared().0);
+    uses(4);
+    assert_eq!(shared(), (true, true));
 }

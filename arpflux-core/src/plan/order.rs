@@ -7,7 +7,7 @@ use super::PROTOCOL;
 use super::change::{Change, Edit, SysctlScope};
 use super::desired::{Desired, settled};
 use crate::error::{Error, ErrorKind, Result};
-use crate::snapshot::{ProxyEntry, Route, Rule, Snapshot};
+use crate::snapshot::{PROXY_DELAY_STEP, ProxyEntry, Route, Rule, Snapshot};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IpNet};
 
@@ -57,7 +57,7 @@ fn absent(snapshot: &Snapshot, tree: &str, index: IfIndex, name: &str) -> Error 
 fn delays(desired: &Desired, snapshot: &Snapshot, changes: &mut Vec<Change>) -> Result<()> {
     for (index, after) in &desired.proxy_delays {
         let before = snapshot.interface(*index).map_or(*after, |interface| interface.neigh.proxy_delay);
-        if before != *after {
+        if before / PROXY_DELAY_STEP != *after / PROXY_DELAY_STEP {
             changes.push(Change::ProxyDelay { scope: scope(snapshot, *index)?, before, after: *after });
         }
     }

@@ -7,11 +7,10 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Policy, Strategy};
 use crate::error::{Error, ErrorKind};
+use crate::snapshot::PROXY_DELAY_STEP;
 
 /// The largest [`super::HostPolicy::proxy_delay`], in ms.
 pub(super) const PROXY_DELAY_MAX: u64 = 60_000;
-/// `proxy_delay` is kept in 1/100 s.
-pub(super) const PROXY_DELAY_STEP: u64 = 10;
 /// The longest [`super::ProxyPolicy::owner`], in bytes.
 const OWNER_MAX: usize = 255;
 

@@ -46,6 +46,10 @@ impl<'de> Deserialize<'de> for InterfaceFlags {
     }
 }
 
+/// The step in which user space sets `proxy_delay`, in ms (`USER_HZ`). The kernel keeps timer ticks, four
+/// ms each on Debian, and shows 50 ms as 52: what falls into the same step is the same value.
+pub(crate) const PROXY_DELAY_STEP: u64 = 10;
+
 /// What `net.ipv4.neigh.INTERFACE` says about proxied answers and learning; all times in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

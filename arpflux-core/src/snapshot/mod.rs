@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use address::{Address, AddressFlags, Scope};
 pub use effective::{Effective, ValueSource};
+pub(crate) use interface::PROXY_DELAY_STEP;
 pub use interface::{Interface, InterfaceFlags, NeighParams};
 pub use neighbour::{Neighbour, NeighbourState, ProxyEntry};
 pub use route::{NextHop, NextHopFlags, Route, RouteKind, table};

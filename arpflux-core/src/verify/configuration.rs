@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::plan::desired::{Desired, settled};
 use crate::plan::render::{proxy, route_in_words, rule_in_words};
 use crate::policy::Policy;
-use crate::snapshot::{ProxyEntry, Route, Rule, Snapshot};
+use crate::snapshot::{PROXY_DELAY_STEP, ProxyEntry, Route, Rule, Snapshot};
 use crate::types::IfIndex;
 
 /// Compares every value, entry, rule and route that `policy` wants with what `snapshot` shows, and looks
@@ -59,7 +59,8 @@ fn sysctls(desired: &Desired, snapshot: &Snapshot, report: &mut Report) {
     for (index, delay) in &desired.proxy_delays {
         let found = snapshot.interface(*index).map(|interface| interface.neigh.proxy_delay);
         let object = format!("net.ipv4.neigh.{}.proxy_delay", snapshot.name_of(*index));
-        compare(object, format!("{delay} ms"), found.map(|found| format!("{found} ms")));
+        let in_words = |delay: u64| format!("{} ms", delay / PROXY_DELAY_STEP * PROXY_DELAY_STEP);
+        compare(object, in_words(*delay), found.map(in_words));
     }
 }
 

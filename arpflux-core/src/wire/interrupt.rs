@@ -1,4 +1,4 @@
-//! Ctrl-C as a flag, for runs that end with what they have so far.
+//! Ctrl-C and the request to end as a flag, for runs that end with what they have so far.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,7 +12,8 @@ extern "C" fn note(_signal: libc::c_int) {
     INTERRUPTED.store(true, Ordering::Relaxed);
 }
 
-/// From now on the first SIGINT of this process is only noted; a second one ends it as usual.
+/// From now on the first SIGINT and the first SIGTERM of this process are only noted; a second one ends it
+/// as usual.
 ///
 /// For programs, not for libraries inside of others: it changes the disposition of the process.
 ///
@@ -23,14 +24,16 @@ pub fn catch_interrupt() -> Result<()> {
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = note as extern "C" fn(libc::c_int) as libc::sighandler_t;
     action.sa_flags = libc::SA_RESETHAND;
-    // SAFETY: the handler does nothing but store into an atomic.
-    if unsafe { libc::sigaction(libc::SIGINT, &raw const action, std::ptr::null_mut()) } < 0 {
-        return Err(Error::io("catch", "SIGINT", &std::io::Error::last_os_error()));
+    for (signal, name) in [(libc::SIGINT, "SIGINT"), (libc::SIGTERM, "SIGTERM")] {
+        // SAFETY: the handler does nothing but store into an atomic.
+        if unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) } < 0 {
+            return Err(Error::io("catch", name, &std::io::Error::last_os_error()));
+        }
     }
     Ok(())
 }
 
-/// Whether a SIGINT was noted since [`catch_interrupt`].
+/// Whether a SIGINT or SIGTERM was noted since [`catch_interrupt`].
 #[must_use]
 pub fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)

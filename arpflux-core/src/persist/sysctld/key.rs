@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::sysctl::Sysctl;
+use crate::sysctl::{Ipv6Sysctl, Sysctl};
 
 /// The path of a sysctl below `/proc/sys`, such as `net/ipv4/conf/eth0.10/arp_ignore`.
 ///
@@ -34,6 +34,18 @@ impl Key {
     #[must_use]
     pub fn conf(folder: impl fmt::Display, sysctl: Sysctl) -> Self {
         Self(format!("net/ipv4/conf/{folder}/{sysctl}"))
+    }
+
+    /// The key of `net.ipv6.conf.FOLDER.NAME`.
+    #[must_use]
+    pub fn conf_v6(folder: impl fmt::Display, sysctl: Ipv6Sysctl) -> Self {
+        Self(format!("net/ipv6/conf/{folder}/{sysctl}"))
+    }
+
+    /// The key of `net.ipv4.neigh.FOLDER.proxy_delay`, which counts hundredths of a second.
+    #[must_use]
+    pub fn proxy_delay(folder: impl fmt::Display) -> Self {
+        Self(format!("net/ipv4/neigh/{folder}/proxy_delay"))
     }
 
     /// The path below `/proc/sys`.

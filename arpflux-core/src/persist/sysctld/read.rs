@@ -120,6 +120,11 @@ impl BootSysctls {
         self.counted.iter().rfind(|line| line.value.is_some() && line.reaches(key))
     }
 
+    /// The place of a line in the order of effect.
+    pub(in crate::persist) fn place(&self, line: &Assignment) -> Option<usize> {
+        self.counted.iter().position(|other| std::ptr::eq(other, line))
+    }
+
     /// The lines about `key` that do not count, each because of the [`BootSysctls::winner`] or
     /// because of a `-KEY` line.
     #[must_use]
