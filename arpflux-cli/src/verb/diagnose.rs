@@ -5,11 +5,13 @@ mod persisted;
 use std::path::PathBuf;
 
 use arpflux_core::diagnose::{Diagnosis, FindingId, Options, Severity};
+use arpflux_core::segment::Wires;
 use arpflux_core::{Policy, Result};
 use serde::Serialize;
 
 use crate::Source;
 use crate::exit;
+use crate::input::read_text;
 use crate::output::Output;
 
 /// Say what is wrong with a host, why, what to do, and what that would change elsewhere.
@@ -21,6 +23,9 @@ pub struct Args {
     /// Also find what is not as this policy says, TOML or JSON.
     #[arg(long, short, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// Which interfaces share a wire, as `arpflux segments --json` prints it. Default: what the subnets tell.
+    #[arg(long, value_name = "FILE")]
+    segments: Option<PathBuf>,
     /// Exit with 1 if there is a finding of this severity or a worse one.
     #[arg(long, value_enum, default_value_t = FailOn::Warning, value_name = "SEVERITY")]
     fail_on: FailOn,
@@ -31,7 +36,7 @@ pub struct Args {
     #[arg(long)]
     no_impact: bool,
     /// Print all that can be found, instead of looking at a host.
-    #[arg(long, conflicts_with_all = ["policy", "snapshot", "netns", "ignore"])]
+    #[arg(long, conflicts_with_all = ["policy", "segments", "snapshot", "netns", "ignore"])]
     list: bool,
     #[command(flatten)]
     boot: persisted::Args,
@@ -96,8 +101,9 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         return persisted::run(&args.boot, &args.source.snapshot()?, output);
     }
     let policy = args.policy.as_deref().map(Policy::from_path).transpose()?;
+    let wires = args.segments.as_deref().map(|path| Wires::from_json(&read_text(path)?)).transpose()?;
     let snapshot = args.source.snapshot()?;
-    let options = Options { policy, ignore: args.ignore.clone(), impact: !args.no_impact };
+    let options = Options { policy, wires, ignore: args.ignore.clone(), impact: !args.no_impact };
     let diagnosis = snapshot.diagnose(&options);
     let bad = args.fail_on.severity().is_some_and(|severity| diagnosis.at_least(severity).next().is_some());
     if output.json() {

@@ -1,13 +1,13 @@
 //! Who answers: several interfaces for one address, the host to its own probe, wrong MACs taught by its own
 //! requests.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::ground::{Answers, Ground, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
-use crate::predict::{ArpRequest, Outgoing, Verdict};
+use crate::predict::{ArpRequest, Outgoing};
 use crate::snapshot::Interface;
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IfName, Mac};
@@ -25,26 +25,26 @@ pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// Several MACs for one address.
-fn several_answer(ground: &Ground<'_>, wire: usize, answers: &[Answers]) -> Option<Finding> {
-    let members = &ground.wires[wire];
-    let several: Vec<&Answers> = answers
+fn several_answer(ground: &Ground<'_>, wire: usize, answers: &[Answers<'_>]) -> Option<Finding> {
+    let several: Vec<&Answers<'_>> = answers
         .iter()
         .filter(|answers| {
-            let macs: BTreeSet<&Mac> = answers.verdicts.iter().filter_map(Verdict::mac).collect();
+            let macs: BTreeSet<&Mac> = answered(answers).collect();
             macs.len() > 1
         })
         .collect();
     let worst = several.iter().max_by_key(|answers| answered(answers).count())?;
-    let wrong = wrong_interfaces(members, &several);
+    let (answering, wrong) = answering(&several);
     let replies = answered(worst).count();
     let addresses = targets(&several);
     let mut evidence: Vec<Evidence> = Vec::new();
     for answers in several.iter().take(SHOWN) {
-        for (interface, verdict) in
-            members.iter().zip(&answers.verdicts).filter(|(_, verdict)| verdict.mac().is_some())
-        {
-            evidence.push(ground.request(interface, answers.sender, answers.target, *verdict));
-        }
+        let replies = answers.verdicts.iter().filter(|(_, verdict)| verdict.mac().is_some());
+        evidence.extend(
+            replies.take(SHOWN).map(|(interface, verdict)| {
+                ground.request(interface, answers.sender, answers.target, *verdict)
+            }),
+        );
     }
     evidence.extend(wrong.iter().take(SHOWN).map(|interface| ground.sysctl(interface, Sysctl::ArpIgnore)));
     Some(finding(
@@ -53,7 +53,7 @@ fn several_answer(ground: &Ground<'_>, wire: usize, answers: &[Answers]) -> Opti
             what: format!(
                 "{} on this wire answer for {}: who asks gets up to {replies} replies with different MACs, \
                  and its traffic goes to the one that it happens to keep.",
-                listed(&answering_names(members, &several)),
+                listed(&names(&answering)),
                 listed(&addresses),
             ),
             why: format!(
@@ -71,22 +71,17 @@ fn several_answer(ground: &Ground<'_>, wire: usize, answers: &[Answers]) -> Opti
 }
 
 /// The probe that a network manager sends before it uses an address comes back in by another interface.
-fn self_conflict(ground: &Ground<'_>, wire: usize, answers: &[Answers]) -> Option<Finding> {
-    let members = &ground.wires[wire];
+fn self_conflict(ground: &Ground<'_>, wire: usize, answers: &[Answers<'_>]) -> Option<Finding> {
     let mut addresses: Vec<IpAddr> = Vec::new();
-    let mut wrong: Vec<&Interface> = Vec::new();
+    let mut wrong: BTreeMap<IfIndex, &Interface> = BTreeMap::new();
     let mut evidence: Vec<Evidence> = Vec::new();
     for answers in answers {
-        let owners: Vec<&Mac> = members
-            .iter()
-            .filter(|interface| answers.holders.contains(&interface.index))
-            .map(|interface| &interface.mac)
-            .collect();
+        let holds = |interface: &Interface| answers.holders.contains(&interface.index);
+        let asked = || answers.verdicts.iter().map(|(interface, _)| *interface);
+        let owners: Vec<&Mac> =
+            asked().filter(|interface| holds(interface)).map(|owner| &owner.mac).collect();
         let mut conflicts = false;
-        for interface in members.iter().filter(|interface| !answers.holders.contains(&interface.index)) {
-            if matches!(ground.effective(interface, Sysctl::ArpIgnore).value, 1 | 2 | 8) {
-                continue;
-            }
+        for interface in asked().filter(|interface| !holds(interface)) {
             let verdict = ground.reply(&ArpRequest::probe(interface.index, answers.target));
             let Some(mac) = verdict.mac() else { continue };
             if owners.contains(&mac) {
@@ -96,9 +91,7 @@ fn self_conflict(ground: &Ground<'_>, wire: usize, answers: &[Answers]) -> Optio
                 evidence.push(ground.request(interface, Ipv4Addr::UNSPECIFIED, answers.target, verdict));
             }
             conflicts = true;
-            if !wrong.iter().any(|known| known.index == interface.index) {
-                wrong.push(interface);
-            }
+            wrong.insert(interface.index, interface);
         }
         if conflicts {
             addresses.push(IpAddr::V4(answers.target));
@@ -107,6 +100,7 @@ fn self_conflict(ground: &Ground<'_>, wire: usize, answers: &[Answers]) -> Optio
     if addresses.is_empty() {
         return None;
     }
+    let wrong: Vec<&Interface> = wrong.into_values().collect();
     evidence.extend(wrong.iter().take(SHOWN).map(|interface| ground.sysctl(interface, Sysctl::ArpIgnore)));
     Some(finding(
         FindingId::SelfConflict,
@@ -131,7 +125,7 @@ fn self_conflict(ground: &Ground<'_>, wire: usize, answers: &[Answers]) -> Optio
 
 /// `arp_ignore` keeps an interface from answering for others; only `arp_announce` keeps it from asking in
 /// their name.
-fn teaches_wrong_mac(ground: &Ground<'_>, wire: usize, answers: &[Answers]) -> Option<Finding> {
+fn teaches_wrong_mac(ground: &Ground<'_>, wire: usize, answers: &[Answers<'_>]) -> Option<Finding> {
     let members = &ground.wires[wire];
     let mut addresses: Vec<IpAddr> = Vec::new();
     let mut wrong: Vec<&Interface> = Vec::new();
@@ -140,8 +134,8 @@ fn teaches_wrong_mac(ground: &Ground<'_>, wire: usize, answers: &[Answers]) -> O
         let outgoing = ground.outgoing(answers.holders[0], answers.sender, answers.target);
         let Outgoing::Asks { interface: by, sender, packet_source, .. } = outgoing else { continue };
         let Some(asking) = members.iter().find(|interface| interface.index == by) else { continue };
-        let strict = matches!(ground.effective(asking, Sysctl::ArpIgnore).value, 1 | 2 | 8);
-        if !strict || !outgoing.teaches_wrong_mac(ground.snapshot) {
+        let restricted = matches!(ground.effective(asking, Sysctl::ArpIgnore).value, 1 | 2 | 8);
+        if !restricted || !outgoing.teaches_wrong_mac(ground.snapshot) {
             continue;
         }
         if addresses.len() < SHOWN {
@@ -230,33 +224,27 @@ pub(super) fn cure_in_words(ground: &Ground<'_>, wire: usize) -> String {
     )
 }
 
-fn answered(answers: &Answers) -> impl Iterator<Item = &Mac> {
-    answers.verdicts.iter().filter_map(Verdict::mac)
+fn answered<'a>(answers: &'a Answers<'_>) -> impl Iterator<Item = &'a Mac> {
+    answers.verdicts.iter().filter_map(|(_, verdict)| verdict.mac())
 }
 
-fn targets(answers: &[&Answers]) -> Vec<IpAddr> {
+fn targets(answers: &[&Answers<'_>]) -> Vec<IpAddr> {
     answers.iter().map(|answers| IpAddr::V4(answers.target)).collect()
 }
 
-/// The interfaces that answer for one of the addresses.
-fn answering_names(members: &[&Interface], answers: &[&Answers]) -> Vec<IfName> {
-    let answers_any = |place: usize| answers.iter().any(|answers| answers.verdicts[place].mac().is_some());
-    (0..members.len()).filter(|place| answers_any(*place)).map(|place| members[place].name).collect()
-}
-
-/// The interfaces that answer for an address that they do not hold.
-fn wrong_interfaces<'s>(members: &[&'s Interface], answers: &[&Answers]) -> Vec<&'s Interface> {
-    let wrong = |place: usize, index: IfIndex| {
-        answers
-            .iter()
-            .any(|answers| answers.verdicts[place].mac().is_some() && !answers.holders.contains(&index))
-    };
-    members
-        .iter()
-        .enumerate()
-        .filter(|(place, interface)| wrong(*place, interface.index))
-        .map(|(_, interface)| *interface)
-        .collect()
+/// The interfaces that answer for one of the addresses, and those that answer for one that they do not hold.
+fn answering<'s>(found: &[&Answers<'s>]) -> (Vec<&'s Interface>, Vec<&'s Interface>) {
+    let mut answering: BTreeMap<IfIndex, &Interface> = BTreeMap::new();
+    let mut wrong: BTreeMap<IfIndex, &Interface> = BTreeMap::new();
+    for answers in found {
+        for (interface, _) in answers.verdicts.iter().filter(|(_, verdict)| verdict.mac().is_some()) {
+            answering.insert(interface.index, interface);
+            if !answers.holders.contains(&interface.index) {
+                wrong.insert(interface.index, interface);
+            }
+        }
+    }
+    (answering.into_values().collect(), wrong.into_values().collect())
 }
 
 pub(super) fn names(interfaces: &[&Interface]) -> Vec<IfName> {

@@ -1,26 +1,36 @@
 //! What every finding stands on: the model, the wires, and who holds what.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::remedy::Remedy;
-use super::{Evidence, Options};
-use crate::predict::{
-    ArpRequest, Missing, MissingSet, Model, Neighbours, Outgoing, Reason, Verdict, listeners,
-};
-use crate::snapshot::{Address, Effective, Interface, Scope, Snapshot};
+use super::{Evidence, Options, wires};
+use crate::predict::{ArpRequest, Missing, MissingSet, Model, Neighbours, Outgoing, Verdict, listeners};
+use crate::snapshot::{Address, Effective, Interface, RouteKind, Scope, Snapshot};
 use crate::sysctl::Sysctl;
-use crate::types::{IfIndex, IfName, IpNet};
+use crate::types::{IfIndex, IfName, IpNet, Ipv4Net};
 
 /// A snapshot with its model and the look-ups that findings need.
 pub(super) struct Ground<'s> {
     pub snapshot: &'s Snapshot,
     pub options: &'s Options,
     pub model: Model<'s>,
+    /// Interfaces that take ARP requests for themselves, by number.
+    pub listeners: Vec<&'s Interface>,
+    by_number: HashMap<IfIndex, &'s Interface>,
+    /// The interfaces that a default route leaves by.
+    pub uplinks: BTreeSet<IfIndex>,
     /// Interfaces that share a wire, each wire with two of them or more.
     pub wires: Vec<Vec<&'s Interface>>,
+    wire_of: HashMap<IfIndex, usize>,
     held: HashMap<IfIndex, Vec<&'s Address>>,
+    holders: HashMap<Ipv4Addr, Vec<IfIndex>>,
+    /// The subnets of interfaces, and who has them.
+    subnets: HashMap<Ipv4Net, Vec<IfIndex>>,
+    lengths: BTreeSet<u8>,
+    on_link: HashMap<IfIndex, Vec<Ipv4Net>>,
+    gateways: HashMap<IfIndex, Vec<Ipv4Addr>>,
     neighbours: RefCell<Neighbours<'s>>,
     senders: RefCell<HashMap<(IfIndex, Ipv4Addr), Ipv4Addr>>,
     missing: RefCell<BTreeMap<Missing, BTreeSet<IfName>>>,
@@ -29,37 +39,116 @@ pub(super) struct Ground<'s> {
 }
 
 /// Who answers for one address on one wire.
-pub(super) struct Answers {
+pub(super) struct Answers<'s> {
     pub target: Ipv4Addr,
     /// The interfaces of the wire that hold it.
     pub holders: Vec<IfIndex>,
     /// The neighbour that asks.
     pub sender: Ipv4Addr,
-    /// What becomes of its request, by interface of the wire.
-    pub verdicts: Vec<Verdict>,
+    /// What becomes of its request on the interfaces that were asked.
+    pub verdicts: Vec<(&'s Interface, Verdict)>,
 }
+
+/// How many interfaces of one wire are asked for each address; see [`Ground::answers_on`].
+const ASKED: usize = 64;
 
 impl<'s> Ground<'s> {
     pub(super) fn new(snapshot: &'s Snapshot, options: &'s Options) -> Self {
         let mut held: HashMap<IfIndex, Vec<&Address>> = HashMap::new();
-        for address in snapshot.addresses.iter().filter(|address| address.local.is_ipv4()) {
+        let mut holders: HashMap<Ipv4Addr, Vec<IfIndex>> = HashMap::new();
+        let mut subnets: HashMap<Ipv4Net, Vec<IfIndex>> = HashMap::new();
+        for address in &snapshot.addresses {
+            let IpAddr::V4(local) = address.local else { continue };
             held.entry(address.interface).or_default().push(address);
+            holders.entry(local).or_default().push(address.interface);
+            if let IpNet::V4(subnet) = address.subnet()
+                && subnet.prefix_len() < 32
+                && is_public(address)
+            {
+                subnets.entry(subnet).or_default().push(address.interface);
+            }
         }
+        let (on_link, gateways) = leading(snapshot);
         let listeners: Vec<&Interface> =
             listeners(snapshot).into_iter().filter_map(|index| snapshot.interface(index)).collect();
-        let wires = wires(snapshot, &listeners, &held);
+        let wires = wires::wires(snapshot, options.wires.as_ref(), &listeners, &held);
+        let wire_of = wires
+            .iter()
+            .enumerate()
+            .flat_map(|(wire, members)| members.iter().map(move |interface| (interface.index, wire)))
+            .collect();
         Self {
             snapshot,
             options,
             model: Model::new(snapshot),
+            by_number: listeners.iter().map(|interface| (interface.index, *interface)).collect(),
+            listeners,
+            uplinks: uplinks(snapshot),
             wires,
+            wire_of,
             held,
+            holders,
+            lengths: subnets.keys().map(Ipv4Net::prefix_len).collect(),
+            subnets,
+            on_link,
+            gateways,
             neighbours: RefCell::new(Neighbours::new(snapshot)),
             senders: RefCell::new(HashMap::new()),
             missing: RefCell::new(BTreeMap::new()),
             notes: RefCell::new(BTreeSet::new()),
             cures: RefCell::new(HashMap::new()),
         }
+    }
+
+    /// The interface of that number, if it takes ARP requests for itself.
+    pub(super) fn listener(&self, index: IfIndex) -> Option<&'s Interface> {
+        self.by_number.get(&index).copied()
+    }
+
+    /// The wire that an interface shares with others.
+    pub(super) fn wire_of(&self, index: IfIndex) -> Option<usize> {
+        self.wire_of.get(&index).copied()
+    }
+
+    /// The interfaces on the wire of an interface, itself among them.
+    pub(super) fn beside(&self, interface: &'s Interface) -> Vec<&'s Interface> {
+        self.wire_of(interface.index).map_or_else(|| vec![interface], |wire| self.wires[wire].clone())
+    }
+
+    /// The interfaces that have `address` in a subnet on their link.
+    pub(super) fn around(&self, address: Ipv4Addr) -> Vec<IfIndex> {
+        let nets = self.lengths.iter().filter_map(|length| Ipv4Net::new(address, *length).ok());
+        let mut found: Vec<IfIndex> =
+            nets.filter_map(|net| self.subnets.get(&net.trunc())).flatten().copied().collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// The places that routes lead to directly through an interface, its own subnets left out.
+    pub(super) fn on_link(&self, index: IfIndex) -> &[Ipv4Net] {
+        self.on_link.get(&index).map_or(&[], Vec::as_slice)
+    }
+
+    /// The gateways that routes lead to through an interface.
+    pub(super) fn gateways(&self, index: IfIndex) -> &[Ipv4Addr] {
+        self.gateways.get(&index).map_or(&[], Vec::as_slice)
+    }
+
+    /// Neighbours on an interface that would ask for `target`: one of its subnets, and one that a route or
+    /// gateway outside of them says is there.
+    pub(super) fn askers(&self, interface: IfIndex, target: Ipv4Addr) -> Vec<Ipv4Addr> {
+        let ordinary = Some(self.sender(interface, target)).filter(|sender| *sender != STRANGER);
+        let own = |address: Ipv4Addr| {
+            self.held(interface).iter().any(|held| held.subnet().contains(&IpAddr::V4(address)))
+        };
+        let gateway = self.gateways(interface).iter().copied().find(|gateway| !own(*gateway));
+        let routed = self.on_link(interface).iter().filter_map(|net| host_of(*net));
+        let routed = routed.filter(|host| !own(*host) && self.holders(*host).is_empty()).take(1);
+        let mut askers: Vec<Ipv4Addr> = ordinary.into_iter().chain(gateway).chain(routed).collect();
+        askers.dedup();
+        askers.retain(|asker| *asker != target);
+        askers
     }
 
     /// The IPv4 addresses of an interface, in the kernel's order.
@@ -73,6 +162,11 @@ impl<'s> Ground<'s> {
             IpAddr::V4(local) if is_public(address) => Some((local, *address)),
             _ => None,
         })
+    }
+
+    /// The interfaces that hold an address.
+    pub(super) fn holders(&self, address: Ipv4Addr) -> &[IfIndex] {
+        self.holders.get(&address).map_or(&[], Vec::as_slice)
     }
 
     pub(super) fn effective(&self, interface: &Interface, sysctl: Sysctl) -> Effective {
@@ -113,6 +207,11 @@ impl<'s> Ground<'s> {
         }
     }
 
+    /// Takes down a sentence about something that could not be seen.
+    pub(super) fn note(&self, sentence: String) {
+        self.notes.borrow_mut().insert(sentence);
+    }
+
     /// What could not be seen, one sentence each.
     pub(super) fn unseen(&self) -> Vec<String> {
         let missing = self.missing.borrow();
@@ -129,36 +228,39 @@ impl<'s> Ground<'s> {
 
     /// Who answers on a wire for the addresses that its interfaces hold, in rising order.
     ///
-    /// One neighbour asks all interfaces, as on a real wire. An interface that `arp_ignore` 1 or 2 restricts
-    /// to its own addresses is not asked for others (`arp_ignore()` in net/ipv4/arp.c), so that a thousand
-    /// strict interfaces on one wire do not cost a million requests.
-    pub(super) fn answers_on(&self, wire: usize) -> Vec<Answers> {
+    /// One neighbour asks all interfaces, as on a real wire. Two things keep a thousand interfaces on one wire from
+    /// costing a million requests. One that `arp_ignore` 1 or 2 restricts to its own addresses is not asked for
+    /// others (`arp_ignore()` in net/ipv4/arp.c). And where many are left, all of them are asked for the first
+    /// address only; for the others those that hold it, and some of those that answered.
+    pub(super) fn answers_on(&self, wire: usize) -> Vec<Answers<'s>> {
         let members = &self.wires[wire];
-        let mut targets: BTreeMap<Ipv4Addr, Vec<IfIndex>> = BTreeMap::new();
+        let mut targets: BTreeMap<Ipv4Addr, Vec<&'s Interface>> = BTreeMap::new();
         for interface in members {
             for (local, _) in self.public(interface.index) {
-                targets.entry(local).or_default().push(interface.index);
+                targets.entry(local).or_default().push(interface);
             }
         }
-        let strict: Vec<bool> = members
-            .iter()
-            .map(|interface| matches!(self.effective(interface, Sysctl::ArpIgnore).value, 1 | 2))
-            .collect();
-        targets
-            .into_iter()
-            .map(|(target, holders)| {
-                let sender = self.sender(holders[0], target);
-                let verdicts = members
-                    .iter()
-                    .zip(&strict)
-                    .map(|(interface, strict)| match *strict && !holders.contains(&interface.index) {
-                        true => Verdict::Silent { reason: Reason::ArpIgnore },
-                        false => self.reply(&ArpRequest::broadcast(interface.index, sender, target)),
-                    })
-                    .collect();
-                Answers { target, holders, sender, verdicts }
-            })
-            .collect()
+        let restricted =
+            |interface: &Interface| matches!(self.effective(interface, Sysctl::ArpIgnore).value, 1 | 2);
+        let mut lax: Vec<&'s Interface> =
+            members.iter().copied().filter(|interface| !restricted(interface)).collect();
+        let mut found = Vec::new();
+        for (target, holders) in targets {
+            let sender = self.sender(holders[0].index, target);
+            let ask = |interface: &&'s Interface| {
+                (*interface, self.reply(&ArpRequest::broadcast(interface.index, sender, target)))
+            };
+            let others = lax.iter().filter(|other| !holders.iter().any(|holder| holder.index == other.index));
+            let mut verdicts: Vec<(&Interface, Verdict)> = holders.iter().chain(others).map(ask).collect();
+            verdicts.sort_by_key(|(interface, _)| interface.index);
+            if lax.len() > ASKED {
+                let answering = verdicts.iter().filter(|(_, verdict)| verdict.answers() == Some(true));
+                lax = answering.map(|(interface, _)| *interface).take(ASKED).collect();
+            }
+            let holders = holders.iter().map(|interface| interface.index).collect();
+            found.push(Answers { target, holders, sender, verdicts });
+        }
+        found
     }
 
     /// The value of a sysctl on an interface, as evidence.
@@ -182,62 +284,59 @@ impl<'s> Ground<'s> {
 }
 
 /// Whether other hosts may ask for the address.
-fn is_public(address: &Address) -> bool {
+pub(super) fn is_public(address: &Address) -> bool {
     address.scope < Scope::HOST && !address.local.is_loopback()
 }
 
-/// Which of the listeners share a wire: see the module text of [`super`].
-fn wires<'s>(
-    snapshot: &'s Snapshot,
-    listeners: &[&'s Interface],
-    held: &HashMap<IfIndex, Vec<&Address>>,
-) -> Vec<Vec<&'s Interface>> {
-    let connected: Vec<&Interface> =
-        listeners.iter().copied().filter(|interface| interface.carrier).collect();
-    let places: HashMap<IfIndex, usize> =
-        connected.iter().enumerate().map(|(place, interface)| (interface.index, place)).collect();
-    let mut parent: Vec<usize> = (0..connected.len()).collect();
-    fn root(parent: &mut [usize], mut at: usize) -> usize {
-        while parent[at] != at {
-            parent[at] = parent[parent[at]];
-            at = parent[at];
-        }
-        at
-    }
-    let mut join = |a: usize, b: usize| {
-        let (a, b) = (root(&mut parent, a), root(&mut parent, b));
-        parent[a.max(b)] = a.min(b);
-    };
-    let mut first: HashMap<(Option<IfIndex>, IpNet), usize> = HashMap::new();
-    for (place, interface) in connected.iter().enumerate() {
-        let vrf = interface.master.filter(|master| {
-            snapshot.interface(*master).is_some_and(|master| master.kind.as_deref() == Some("vrf"))
-        });
-        for address in held.get(&interface.index).into_iter().flatten() {
-            let subnet = address.subnet();
-            if address.peer.is_none() && is_public(address) && tells_a_wire(&subnet) {
-                join(place, *first.entry((vrf, subnet)).or_insert(place));
-            }
-        }
-        if interface.kind.as_deref() == Some("macvlan")
-            && interface.link_netnsid.is_none()
-            && let Some(below) = interface.link.and_then(|below| places.get(&below))
-        {
-            join(place, *below);
-        }
-    }
-    let mut wires: BTreeMap<usize, Vec<&Interface>> = BTreeMap::new();
-    for (place, interface) in connected.iter().enumerate() {
-        let wire = root(&mut parent, place);
-        wires.entry(wire).or_default().push(interface);
-    }
-    wires.into_values().filter(|wire| wire.len() > 1).collect()
+/// The sender that stands for nobody in particular ([`Neighbours::of`]).
+const STRANGER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+
+/// An address of a prefix that a host may have: the only one, or the first after the network's.
+fn host_of(net: Ipv4Net) -> Option<Ipv4Addr> {
+    net.hosts().next()
 }
 
-/// Whether two interfaces with this subnet are on one wire: not if it holds a single address, and not if
-/// every link has it (169.254/16, RFC 3927).
-fn tells_a_wire(subnet: &IpNet) -> bool {
-    matches!(subnet, IpNet::V4(net) if net.prefix_len() < 32 && !net.network().is_link_local())
+/// The interfaces that an IPv4 default route of any table leaves by.
+fn uplinks(snapshot: &Snapshot) -> BTreeSet<IfIndex> {
+    snapshot
+        .routes
+        .iter()
+        .filter(|route| route.kind == RouteKind::Unicast && route.destination.prefix_len() == 0)
+        .filter(|route| route.destination.addr().is_ipv4())
+        .flat_map(|route| route.next_hops.iter().filter_map(|hop| hop.interface))
+        .collect()
+}
+
+type Leading = (HashMap<IfIndex, Vec<Ipv4Net>>, HashMap<IfIndex, Vec<Ipv4Addr>>);
+
+/// Where routes lead through each interface: places on its link that none of its subnets covers, and gateways.
+fn leading(snapshot: &Snapshot) -> Leading {
+    let own: HashSet<(IfIndex, IpNet)> =
+        snapshot.addresses.iter().map(|address| (address.interface, address.subnet())).collect();
+    let mut on_link: HashMap<IfIndex, Vec<Ipv4Net>> = HashMap::new();
+    let mut gateways: HashMap<IfIndex, Vec<Ipv4Addr>> = HashMap::new();
+    for route in snapshot.routes.iter().filter(|route| route.kind == RouteKind::Unicast) {
+        let IpNet::V4(net) = route.destination else { continue };
+        for hop in &route.next_hops {
+            let Some(index) = hop.interface else { continue };
+            match hop.gateway {
+                Some(IpAddr::V4(gateway)) => {
+                    let known = gateways.entry(index).or_default();
+                    if !known.contains(&gateway) {
+                        known.push(gateway);
+                    }
+                }
+                None if net.prefix_len() > 0 && !own.contains(&(index, IpNet::V4(net.trunc()))) => {
+                    let known = on_link.entry(index).or_default();
+                    if known.last() != Some(&net) {
+                        known.push(net);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    (on_link, gateways)
 }
 
 /// How many words of a list are written out.

@@ -20,6 +20,7 @@
 //! No snapshot says that. Interfaces are taken to share one if they have the same subnet on their link, and
 //! so is a macvlan with the interface below it. A subnet inside a wider one is often a network of containers,
 //! and two VRFs may use the same subnets: neither says anything. Interfaces without carrier are on no wire.
+//! [`Options::wires`] says it where it is known; `wire::segments` finds it out.
 //!
 //! # Severities
 //! [`Severity::Error`]: it goes wrong now. [`Severity::Warning`]: it goes wrong under conditions that do
@@ -27,12 +28,19 @@
 
 mod answers;
 mod catalogue;
+mod egress;
 mod finding;
 mod ground;
+mod own;
+mod policy;
 mod proxies;
+mod proxy_arp;
 mod remedy;
 mod render;
+mod settings;
 mod severity;
+mod silenced;
+mod wires;
 
 use serde::Serialize;
 
@@ -41,6 +49,7 @@ pub use finding::{Evidence, Finding, Objects};
 pub use severity::Severity;
 
 use crate::policy::Policy;
+use crate::segment::Wires;
 use crate::snapshot::Snapshot;
 use ground::Ground;
 
@@ -49,6 +58,8 @@ use ground::Ground;
 pub struct Options {
     /// The policy that the host should follow; what is not so becomes a finding.
     pub policy: Option<Policy>,
+    /// Which interfaces share a wire, where that is known; see the [module](self) text.
+    pub wires: Option<Wires>,
     /// Findings that are not wanted.
     pub ignore: Vec<FindingId>,
     /// Whether to compute what each remedy changes elsewhere. It is left out all the same on hosts so large
@@ -59,7 +70,7 @@ pub struct Options {
 impl Default for Options {
     /// No policy, nothing ignored, with the changes of each remedy.
     fn default() -> Self {
-        Self { policy: None, ignore: Vec::new(), impact: true }
+        Self { policy: None, wires: None, ignore: Vec::new(), impact: true }
     }
 }
 
@@ -92,7 +103,13 @@ pub fn diagnose(snapshot: &Snapshot, options: &Options) -> Diagnosis {
     let ground = Ground::new(snapshot, options);
     let mut findings = Vec::new();
     answers::find(&ground, &mut findings);
+    own::find(&ground, &mut findings);
+    settings::find(&ground, &mut findings);
     proxies::find(&ground, &mut findings);
+    proxy_arp::find(&ground, &mut findings);
+    egress::find(&ground, &mut findings);
+    silenced::find(&ground, &mut findings);
+    policy::find(&ground, &mut findings);
     findings.retain(|finding| !options.ignore.contains(&finding.id));
     findings.sort_by(|a, b| {
         let key = |finding: &Finding| (std::cmp::Reverse(finding.severity), finding.id);

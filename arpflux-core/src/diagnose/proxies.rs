@@ -1,107 +1,395 @@
-//! Proxy entries that cannot answer.
+//! Proxy entries: those that cannot answer, that are on several interfaces of one wire, missing, late, too many.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::answers::{Text, finding};
+use super::answers::{Text, finding, names};
 use super::ground::{Ground, listed};
 use super::remedy::Remedy;
-use super::{Evidence, Finding, FindingId, Objects};
-use crate::plan::{Change, Edit};
-use crate::predict::{ArpRequest, Reason, Verdict};
-use crate::snapshot::{Interface, ProxyEntry};
+use super::{Evidence, Finding, FindingId, Objects, Severity};
+use crate::plan::{Change, Edit, PROTOCOL, SysctlScope};
+use crate::policy::{HostPolicy, Policy, ProxyPolicy};
+use crate::predict::{ArpRequest, Model, Reason, Verdict};
+use crate::snapshot::{Interface, ProxyEntry, RouteKind};
 use crate::sysctl::Sysctl;
-use crate::types::IfIndex;
+use crate::types::{IfIndex, IpNet, Mac};
 
 /// How many entries are shown as evidence.
 const SHOWN: usize = 3;
+/// From here on adding entries costs the kernel noticeable time: its lists have 16 heads for the whole machine.
+const MANY: usize = 10_000;
 
-pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
-    findings.extend(cannot_answer(ground));
+/// A proxy entry on an interface, what is asked of it, and what becomes of that.
+struct Asked<'s> {
+    entry: ProxyEntry,
+    address: Ipv4Addr,
+    interface: &'s Interface,
+    sender: Ipv4Addr,
+    verdict: Verdict,
 }
 
-/// The entries of one interface that fail for one reason.
-type Failing = BTreeMap<(FindingId, IfIndex), Vec<(Ipv4Addr, ProxyEntry, Evidence)>>;
+impl Asked<'_> {
+    fn request(&self) -> ArpRequest {
+        ArpRequest::broadcast(self.interface.index, self.sender, self.address)
+    }
 
-fn cannot_answer(ground: &Ground<'_>) -> Vec<Finding> {
-    let mut failing: Failing = BTreeMap::new();
+    fn evidence(&self) -> Evidence {
+        let Self { interface, sender, address, verdict, .. } = self;
+        Evidence::Request { interface: interface.name, sender: *sender, target: *address, verdict: *verdict }
+    }
+}
+
+pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
+    let asked = asked(ground);
+    findings.extend(cannot_answer(ground, &asked));
+    findings.extend(several(ground, &asked));
+    findings.extend(late(ground, &asked));
+    findings.extend(missing(ground));
+    findings.extend(many(ground));
+    let others = ground.snapshot.proxies.iter().filter(|entry| entry.protocol != PROTOCOL).count();
+    if others > 0 {
+        ground.note(format!(
+            "Not shown by any dump: whether the {others} proxy entries that arpflux did not make are permanent; \
+             others vanish with the carrier, silently.",
+        ));
+    }
+}
+
+/// Asks a neighbour's question for each entry, on each interface that it counts on.
+fn asked<'s>(ground: &Ground<'s>) -> Vec<Asked<'s>> {
+    let mut asked = Vec::new();
     for entry in &ground.snapshot.proxies {
-        let (IpAddr::V4(address), Some(index)) = (entry.address, entry.interface) else { continue };
-        let Some(interface) = ground.snapshot.interface(index).filter(|interface| interface.speaks_arp())
-        else {
-            continue;
+        let IpAddr::V4(address) = entry.address else { continue };
+        let on: Vec<&Interface> = match entry.interface {
+            Some(index) => ground.listener(index).into_iter().collect(),
+            None => ground.listeners.clone(),
         };
-        let sender = ground.sender(index, address);
-        let verdict = ground.reply(&ArpRequest::broadcast(index, sender, address));
-        let Verdict::Silent { reason } = verdict else { continue };
-        let id = match reason {
-            Reason::ForwardingOff => FindingId::ProxyForwardingOff,
-            Reason::NoRoute | Reason::RouteRejects => FindingId::ProxyNoRoute,
-            Reason::SameInterface => FindingId::ProxySameInterface,
-            _ => continue,
+        for interface in on {
+            let sender = ground.sender(interface.index, address);
+            let verdict = ground.reply(&ArpRequest::broadcast(interface.index, sender, address));
+            asked.push(Asked { entry: *entry, address, interface, sender, verdict });
+        }
+    }
+    asked
+}
+
+/// Entries that never answer, by cause and interface.
+fn cannot_answer(ground: &Ground<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
+    // Forwarding is looked at before the route: with it on, another cause may remain.
+    let off: BTreeSet<IfIndex> = asked
+        .iter()
+        .filter(|asked| asked.verdict.reason() == Some(Reason::ForwardingOff))
+        .map(|asked| asked.interface.index)
+        .collect();
+    let forwarding: Vec<Change> = off
+        .iter()
+        .filter_map(|index| ground.set(ground.snapshot.interface(*index)?, Sysctl::Forwarding, 1))
+        .collect();
+    let forwards = ground.snapshot.with(&forwarding);
+    let model = (!off.is_empty()).then(|| Model::new(&forwards));
+    let mut failing: BTreeMap<(FindingId, IfIndex), Vec<&Asked<'_>>> = BTreeMap::new();
+    for asked in asked.iter().filter(|asked| asked.entry.interface.is_some()) {
+        let Verdict::Silent { reason } = asked.verdict else { continue };
+        let key = |id| (id, asked.interface.index);
+        let beyond = model.as_ref().and_then(|model| model.reply(&asked.request()).reason());
+        let reason = match reason {
+            Reason::ForwardingOff => {
+                // An entry for what is on the same wire would not answer with forwarding either.
+                if beyond != Some(Reason::SameInterface) {
+                    failing.entry(key(FindingId::ProxyForwardingOff)).or_default().push(asked);
+                }
+                beyond.unwrap_or(reason)
+            }
+            reason => reason,
         };
-        let evidence = ground.request(interface, sender, address, verdict);
-        failing.entry((id, index)).or_default().push((address, *entry, evidence));
+        match reason {
+            Reason::NoRoute | Reason::RouteRejects => {
+                failing.entry(key(FindingId::ProxyNoRoute)).or_default().push(asked);
+            }
+            Reason::SameInterface => {
+                failing.entry(key(FindingId::ProxySameInterface)).or_default().push(asked);
+            }
+            _ => {}
+        }
     }
     failing
         .into_iter()
-        .filter_map(|((id, index), entries)| {
-            Some(one(ground, id, ground.snapshot.interface(index)?, &entries))
-        })
+        .filter_map(|((id, index), asked)| Some(one(ground, id, ground.snapshot.interface(index)?, &asked)))
         .collect()
 }
 
-fn one(
-    ground: &Ground<'_>,
-    id: FindingId,
-    interface: &Interface,
-    entries: &[(Ipv4Addr, ProxyEntry, Evidence)],
-) -> Finding {
+fn one(ground: &Ground<'_>, id: FindingId, interface: &Interface, asked: &[&Asked<'_>]) -> Finding {
     let name = interface.name;
-    let addresses: Vec<IpAddr> = entries.iter().map(|(address, ..)| IpAddr::V4(*address)).collect();
+    let addresses: Vec<IpAddr> = asked.iter().map(|asked| IpAddr::V4(asked.address)).collect();
     let whose = listed(&addresses);
-    let mut evidence: Vec<Evidence> = entries.iter().take(SHOWN).map(|(.., seen)| seen.clone()).collect();
-    let remove = || {
-        let entries = entries.iter();
-        entries.map(|(_, entry, _)| Change::Proxy { edit: Edit::Remove, entry: *entry }).collect()
-    };
+    let mut evidence: Vec<Evidence> = asked.iter().take(SHOWN).map(|asked| asked.evidence()).collect();
+    let what = format!("{name} is told to answer for {whose} (proxy entries) and does not.");
     let (text, remedy) = match id {
         FindingId::ProxyForwardingOff => {
             evidence.push(ground.sysctl(interface, Sysctl::Forwarding));
             let change = ground.set(interface, Sysctl::Forwarding, 1);
-            let text = Text {
-                what: format!("{name} has proxy entries for {whose} and does not answer for them."),
-                why: format!(
-                    "A proxy entry answers only on an interface that forwards, and net.ipv4.conf.{name}.forwarding is \
-                     0; net.ipv4.ip_forward does not say so, as each interface has a value of its own.",
-                ),
-                remedy: format!("Set net.ipv4.conf.{name}.forwarding to 1, or delete the entries."),
-            };
-            (text, ground.cure_by_changes(change.into_iter().collect()))
+            let why = format!(
+                "A proxy entry answers only on an interface that forwards, and net.ipv4.conf.{name}.forwarding is 0, \
+                 whatever net.ipv4.ip_forward says: each interface has a value of its own.",
+            );
+            let remedy = format!("Set net.ipv4.conf.{name}.forwarding to 1, or delete the entries.");
+            (Text { what, why, remedy }, ground.cure_by_changes(change.into_iter().collect()))
         }
-        FindingId::ProxyNoRoute => (
-            Text {
-                what: format!("{name} has proxy entries for {whose} and does not answer for them."),
-                why: "A proxy entry answers only if a route leads to its address, and there is none, or one that \
-                      rejects it."
-                    .into(),
-                remedy: "Add the route to the container or host behind this one (`ip route add ADDRESS dev \
-                         INTERFACE`), or delete the entries."
-                    .into(),
-            },
-            Remedy::default(),
-        ),
-        _ => (
-            Text {
-                what: format!("{name} has proxy entries for {whose} and does not answer for them."),
-                why: format!(
-                    "A host never answers for an address that it would itself look for on the same wire: the route to \
-                     it leaves by {name}, where the request came in.",
-                ),
-                remedy: "Delete the entries, or add the route that leads to the address behind this host.".into(),
-            },
-            ground.cure_by_changes(remove()),
-        ),
+        FindingId::ProxyNoRoute => {
+            let why = "A proxy entry answers only if a route leads to its address; for a request that comes in by this \
+                       interface the rules and tables give none, or one that rejects it."
+                .into();
+            let remedy = format!(
+                "Add the route to the container or host behind this one to a table that the rules look up for packets \
+                 from {name}, or delete the entries.",
+            );
+            (Text { what, why, remedy }, Remedy::default())
+        }
+        _ => {
+            let why = format!(
+                "A host never answers for an address that it would itself look for on the same wire: the route to {whose} \
+                 leaves by {name}, where the request came in.",
+            );
+            let remedy =
+                "Delete the entries, or add the route that leads to the address behind this host.".into();
+            let changes = asked.iter().map(|asked| Change::Proxy { edit: Edit::Remove, entry: asked.entry });
+            (Text { what, why, remedy }, ground.cure_by_changes(changes.collect()))
+        }
     };
     finding(id, text, Objects { interfaces: vec![name], addresses }, evidence, remedy)
+}
+
+/// One address proxied on several interfaces of a wire.
+fn several(ground: &Ground<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
+    let mut answers: BTreeMap<(usize, Ipv4Addr), Vec<&Asked<'_>>> = BTreeMap::new();
+    for asked in asked.iter().filter(|asked| asked.verdict.answers() == Some(true)) {
+        if let Some(wire) = ground.wire_of(asked.interface.index) {
+            answers.entry((wire, asked.address)).or_default().push(asked);
+        }
+    }
+    let mut by_wire: BTreeMap<usize, Vec<(Ipv4Addr, Vec<&Asked<'_>>)>> = BTreeMap::new();
+    for ((wire, address), asked) in answers {
+        let macs: BTreeSet<&Mac> = asked.iter().filter_map(|asked| asked.verdict.mac()).collect();
+        if macs.len() > 1 {
+            by_wire.entry(wire).or_default().push((address, asked));
+        }
+    }
+    by_wire.into_iter().map(|(wire, addresses)| several_on(ground, wire, &addresses)).collect()
+}
+
+fn several_on(ground: &Ground<'_>, wire: usize, found: &[(Ipv4Addr, Vec<&Asked<'_>>)]) -> Finding {
+    let addresses: Vec<IpAddr> = found.iter().map(|(address, _)| IpAddr::V4(*address)).collect();
+    let mut interfaces: Vec<&Interface> =
+        found.iter().flat_map(|(_, asked)| asked.iter().map(|asked| asked.interface)).collect();
+    interfaces.sort_by_key(|interface| interface.index);
+    interfaces.dedup_by_key(|interface| interface.index);
+    let keeps = interfaces[0];
+    let shown = found.iter().take(SHOWN).flat_map(|(_, asked)| asked.iter().map(|asked| asked.evidence()));
+    let policy = Policy {
+        host: HostPolicy {
+            interfaces: Some(ground.wires[wire].iter().map(|interface| interface.name).collect()),
+            ..HostPolicy::default()
+        },
+        proxies: vec![ProxyPolicy {
+            owner: "behind this host".into(),
+            addresses: addresses.clone(),
+            interface: keeps.name,
+        }],
+    };
+    finding(
+        FindingId::ProxySeveral,
+        Text {
+            what: format!(
+                "{} all answer for {}, which live behind this host: who asks gets several replies with different MACs, \
+                 and traffic comes in by any of them.",
+                listed(&names(&interfaces)),
+                listed(&addresses),
+            ),
+            why: "There is a proxy entry for the address on each of these interfaces, and they share a wire; arp_ignore and \
+                  arp_filter do not apply to proxied addresses."
+                .into(),
+            remedy: format!(
+                "Keep the entries on one interface and delete the others; the plan keeps those on {}, and a policy with \
+                 [[proxy]] says which interface answers for which address.",
+                keeps.name,
+            ),
+        },
+        Objects { interfaces: names(&interfaces), addresses },
+        shown.collect(),
+        ground.cure_by_policy(&policy),
+    )
+}
+
+/// Answers that wait, and requests that find the queue full.
+fn late(ground: &Ground<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
+    let mut by_interface: BTreeMap<IfIndex, Vec<&Asked<'_>>> = BTreeMap::new();
+    for asked in asked {
+        if matches!(asked.verdict, Verdict::Answers { delay: Some(delay), .. } if delay.below_ms > 0) {
+            by_interface.entry(asked.interface.index).or_default().push(asked);
+        }
+    }
+    let mut found = Vec::new();
+    let full = |asked: &Vec<&Asked<'_>>| asked.len() > asked[0].interface.neigh.proxy_qlen as usize + 1;
+    for (id, waiting) in [
+        (FindingId::ProxyDelay, by_interface.values().collect::<Vec<_>>()),
+        (FindingId::ProxyQueue, by_interface.values().filter(|asked| full(asked)).collect()),
+    ] {
+        if waiting.is_empty() {
+            continue;
+        }
+        let interfaces: Vec<&Interface> = waiting.iter().map(|asked| asked[0].interface).collect();
+        let whose = listed(&names(&interfaces));
+        let slowest = interfaces.iter().map(|interface| interface.neigh.proxy_delay).max().unwrap_or(0);
+        let (most, queue) = waiting
+            .iter()
+            .map(|asked| (asked.len(), asked[0].interface.neigh.proxy_qlen))
+            .max()
+            .unwrap_or((0, 0));
+        let mut evidence = vec![waiting[0][0].evidence()];
+        for interface in interfaces.iter().take(SHOWN) {
+            let neigh = interface.neigh;
+            for (key, value) in [
+                ("proxy_delay", format!("{} ms", neigh.proxy_delay)),
+                ("proxy_qlen", neigh.proxy_qlen.to_string()),
+            ] {
+                evidence.push(Evidence::Setting {
+                    name: format!("net.ipv4.neigh.{}.{key}", interface.name),
+                    value,
+                });
+            }
+        }
+        let text = if id == FindingId::ProxyDelay {
+            Text {
+                what: format!(
+                    "The first packet to a proxied address on {whose} waits up to {slowest} ms, as the answer to a \
+                     broadcast request does.",
+                ),
+                why: "The kernel delays answers for others' addresses by a random time below proxy_delay, so that the \
+                      owner may come first; here nobody else owns them."
+                    .into(),
+                remedy: format!("Set proxy_delay to 0 on {whose}."),
+            }
+        } else {
+            Text {
+                what: format!(
+                    "{most} addresses are proxied on one interface and only {queue} requests may wait there: when a \
+                     gateway asks for all of them at once, as after a restart, some get no answer.",
+                ),
+                why: "Broadcast requests for proxied addresses wait up to proxy_delay, and what does not fit into proxy_qlen \
+                      is dropped silently."
+                    .into(),
+                remedy: format!("Set proxy_delay to 0 on {whose}: then nothing waits."),
+            }
+        };
+        let changes = interfaces.iter().map(|interface| Change::ProxyDelay {
+            scope: SysctlScope::Interface { index: interface.index, name: interface.name },
+            before: interface.neigh.proxy_delay,
+            after: 0,
+        });
+        let remedy = ground.cure_by_changes(changes.collect());
+        let objects = Objects { interfaces: names(&interfaces), addresses: Vec::new() };
+        found.push(finding(id, text, objects, evidence, remedy));
+    }
+    found
+}
+
+/// An address of a neighbouring subnet that is routed behind this host, and that nobody answers for.
+fn missing(ground: &Ground<'_>) -> Option<Finding> {
+    let mut lost: Vec<(Ipv4Addr, &Interface, Evidence)> = Vec::new();
+    let mut seen: HashSet<Ipv4Addr> = HashSet::new();
+    for route in ground.snapshot.routes.iter().filter(|route| route.kind == RouteKind::Unicast) {
+        let IpNet::V4(net) = route.destination else { continue };
+        let [hop] = route.next_hops.as_slice() else { continue };
+        let (32, Some(behind), None) = (net.prefix_len(), hop.interface, hop.gateway) else { continue };
+        let address = net.addr();
+        let around = ground.around(address);
+        if around.contains(&behind) || !ground.holders(address).is_empty() || !seen.insert(address) {
+            continue;
+        }
+        for index in around {
+            let Some(front) = ground.listener(index) else { continue };
+            let wire = ground.beside(front);
+            let same_wire = wire.iter().any(|other| other.index == behind);
+            if same_wire || front.sysctls.get(Sysctl::Forwarding).unwrap_or(0) == 0 {
+                continue;
+            }
+            let sender = ground.sender(index, address);
+            let ask = |other: &Interface| ground.reply(&ArpRequest::broadcast(other.index, sender, address));
+            let verdict = ask(front);
+            let nobody = wire.iter().all(|other| ask(other).answers() == Some(false));
+            if nobody && verdict.reason() == Some(Reason::NotProxied) {
+                lost.push((address, front, ground.request(front, sender, address, verdict)));
+                break;
+            }
+        }
+    }
+    let (_, front, _) = lost.first()?;
+    let mut fronts: Vec<&Interface> = lost.iter().map(|(_, front, _)| *front).collect();
+    fronts.sort_by_key(|interface| interface.index);
+    fronts.dedup_by_key(|interface| interface.index);
+    // Where others of the kind are proxied, ARP is what makes them reachable, and this one was forgotten or lost.
+    let proxying = ground.snapshot.proxies.iter().any(|entry| {
+        entry.address.is_ipv4()
+            && entry.interface.is_none_or(|index| {
+                fronts.iter().any(|front| ground.beside(front).iter().any(|beside| beside.index == index))
+            })
+    });
+    let addresses: Vec<IpAddr> = lost.iter().map(|(address, ..)| IpAddr::V4(*address)).collect();
+    let whose = listed(&addresses);
+    let entries = lost.iter().map(|(address, front, _)| Change::Proxy {
+        edit: Edit::Add,
+        entry: ProxyEntry {
+            address: IpAddr::V4(*address),
+            interface: Some(front.index),
+            flags: 0,
+            protocol: PROTOCOL,
+        },
+    });
+    let remedy = ground.cure_by_changes(entries.collect());
+    let mut found = finding(
+        FindingId::ProxyMissing,
+        Text {
+            what: format!(
+                "{whose} lies in a subnet of {} and is routed behind this host, but nobody answers for it on that wire, so \
+                 neighbours cannot reach it.",
+                listed(&names(&fronts)),
+            ),
+            why: "There is no proxy entry for it; entries vanish silently when their interface is set down and, unless they \
+                  are permanent, when the carrier goes."
+                .into(),
+            remedy: format!(
+                "Add a permanent proxy entry on {} and keep it there (`arpflux watch --heal`); where routers know the way \
+                 to it without ARP, as in clouds, ignore this.",
+                front.name,
+            ),
+        },
+        Objects { interfaces: names(&fronts), addresses },
+        lost.iter().take(SHOWN).map(|(.., seen)| seen.clone()).collect(),
+        remedy,
+    );
+    if !proxying {
+        found.severity = Severity::Info;
+    }
+    Some(found)
+}
+
+fn many(ground: &Ground<'_>) -> Option<Finding> {
+    let count = ground.snapshot.proxies.len();
+    (count > MANY).then(|| {
+        finding(
+            FindingId::ProxyMany,
+            Text {
+                what: format!("There are {count} proxy entries, and each one more takes longer to add than the last."),
+                why: "The kernel keeps all proxy entries of the machine, of every namespace, in 16 lists and walks one of \
+                      them for each change."
+                    .into(),
+                remedy: "Proxy whole prefixes with proxy_arp and a route where that is possible, and delete entries newest \
+                         first."
+                    .into(),
+            },
+            Objects::default(),
+            vec![Evidence::Fact { text: format!("{count} proxy entries in this namespace") }],
+            Remedy::default(),
+        )
+    })
 }

@@ -114,6 +114,29 @@ impl Ground<'_> {
         self.options.impact && snapshot.interfaces.len().saturating_mul(boundaries) <= IMPACT_MOST
     }
 
+    /// Changes that give a sysctl the value `good` on some interfaces and leave it as it is on all others, also
+    /// where the value of `all` is the larger one: that one is lowered then, and the others get it as their own.
+    pub(super) fn lower(
+        &self,
+        sysctl: Sysctl,
+        interfaces: &[&Interface],
+        good: impl Fn(&Interface) -> i32,
+    ) -> Vec<Change> {
+        let all = self.snapshot.all.get(sysctl).unwrap_or(0);
+        let lowest = interfaces.iter().map(|interface| good(interface)).min().unwrap_or(all);
+        let mut changes = Vec::new();
+        if all > lowest {
+            let among = |other: &Interface| interfaces.iter().any(|interface| interface.index == other.index);
+            let others = self.snapshot.interfaces.iter().filter(|other| !among(other));
+            let weaker = others.filter(|other| other.sysctls.get(sysctl).is_some_and(|own| own < all));
+            changes.extend(weaker.filter_map(|other| self.set(other, sysctl, all)));
+            changes.push(Change::Sysctl { scope: SysctlScope::All, sysctl, before: all, after: lowest });
+        }
+        changes
+            .extend(interfaces.iter().filter_map(|interface| self.set(interface, sysctl, good(interface))));
+        changes
+    }
+
     /// A change of an interface's own sysctl.
     pub(super) fn set(&self, interface: &Interface, sysctl: Sysctl, after: i32) -> Option<Change> {
         let before = interface.sysctls.get(sysctl).filter(|before| *before != after)?;

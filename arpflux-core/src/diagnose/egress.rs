@@ -1,0 +1,133 @@
+//! By which interface packets from the host's own addresses leave.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::answers::{Text, cure_in_words, finding, names};
+use super::ground::{Ground, listed};
+use super::remedy::Remedy;
+use super::{Evidence, Finding, FindingId, Objects};
+use crate::predict::Outgoing;
+use crate::snapshot::Interface;
+use crate::types::IfIndex;
+
+/// How many packets are shown as evidence.
+const SHOWN: usize = 3;
+
+/// A destination that stands for the rest of the world (RFC 5737, TEST-NET-3).
+const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+
+pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
+    for wire in 0..ground.wires.len() {
+        findings.extend(same_wire(ground, wire));
+    }
+    findings.extend(other_uplink(ground));
+}
+
+/// The interface that a packet leaves by, and the packet as evidence.
+fn leaves(ground: &Ground<'_>, of: &Interface, from: Ipv4Addr, to: Ipv4Addr) -> Option<(IfIndex, Evidence)> {
+    let (by, request_from) = match ground.outgoing(of.index, to, from) {
+        Outgoing::Asks { interface, sender, .. } => (interface, Some(sender)),
+        Outgoing::NoRequest { interface, .. } => (interface, None),
+        Outgoing::Unreachable | Outgoing::Undetermined { .. } => return None,
+    };
+    let interface = ground.snapshot.interface(by)?.name;
+    Some((by, Evidence::Packet { source: from, destination: to, interface, request_from }))
+}
+
+/// To a neighbour on the wire, or to the world through a gateway on it, by another interface of the wire.
+fn same_wire(ground: &Ground<'_>, wire: usize) -> Option<Finding> {
+    let members = &ground.wires[wire];
+    let mut astray: Vec<&Interface> = Vec::new();
+    let mut by: Vec<&Interface> = Vec::new();
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    let mut evidence: Vec<Evidence> = Vec::new();
+    for interface in members.iter().copied() {
+        for (local, _) in
+            ground.public(interface.index).filter(|(local, _)| ground.holders(*local).len() == 1)
+        {
+            let neighbour = ground.sender(interface.index, local);
+            let found = [neighbour, ELSEWHERE].into_iter().find_map(|to| {
+                let (by, seen) = leaves(ground, interface, local, to)?;
+                let other = members.iter().find(|member| member.index == by && by != interface.index)?;
+                Some((*other, seen))
+            });
+            let Some((other, seen)) = found else { continue };
+            if evidence.len() < SHOWN {
+                evidence.push(seen);
+            }
+            addresses.push(IpAddr::V4(local));
+            astray.push(interface);
+            if !by.iter().any(|known| known.index == other.index) {
+                by.push(other);
+            }
+        }
+    }
+    if addresses.is_empty() {
+        return None;
+    }
+    astray.dedup_by_key(|interface| interface.index);
+    let (whose, other) = (listed(&addresses), listed(&names(&by)));
+    Some(finding(
+        FindingId::EgressSameWire,
+        Text {
+            what: format!(
+                "Packets from {whose} leave by {other} although {} holds the address: traffic comes in by one interface \
+                 and goes out by another, one link carries it all, and clouds and switches that check MACs drop it.",
+                listed(&names(&astray)),
+            ),
+            why: "Without source routing only the destination counts, and of several routes to one subnet one wins for \
+                  every source address."
+                .into(),
+            remedy: format!("Route packets from each address by its own interface: {}", cure_in_words(ground, wire)),
+        },
+        Objects { interfaces: names(&astray), addresses },
+        evidence,
+        ground.cure_of_wire(wire),
+    ))
+}
+
+/// To the world by another uplink than the one whose address the packet carries.
+fn other_uplink(ground: &Ground<'_>) -> Option<Finding> {
+    let mut astray: Vec<&Interface> = Vec::new();
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    let mut evidence: Vec<Evidence> = Vec::new();
+    let mut by = String::new();
+    for index in &ground.uplinks {
+        let Some(interface) = ground.snapshot.interface(*index) else { continue };
+        for (local, _) in ground.public(*index).filter(|(local, _)| ground.holders(*local).len() == 1) {
+            let Some((other, seen)) = leaves(ground, interface, local, ELSEWHERE) else { continue };
+            let together = ground.wire_of(other).is_some() && ground.wire_of(other) == ground.wire_of(*index);
+            if other == *index || together || !ground.uplinks.contains(&other) {
+                continue;
+            }
+            if evidence.len() < SHOWN {
+                evidence.push(seen);
+            }
+            by = ground.snapshot.name_of(other);
+            addresses.push(IpAddr::V4(local));
+            astray.push(interface);
+        }
+    }
+    if addresses.is_empty() {
+        return None;
+    }
+    astray.dedup_by_key(|interface| interface.index);
+    let (whose, held_by) = (listed(&addresses), listed(&names(&astray)));
+    Some(finding(
+        FindingId::EgressOtherUplink,
+        Text {
+            what: format!(
+                "Replies to the world from {whose} leave by {by}, not by {held_by}, which has a default route of its own: \
+                 a service asked for on that address answers by the other uplink, whose provider may drop it.",
+            ),
+            why: format!("Only the destination counts, and the default route by {by} comes first."),
+            remedy: format!(
+                "If the host is to be reached on {whose} from outside, send packets from there to a table whose default \
+                 route leaves by {held_by}.",
+            ),
+        },
+        Objects { interfaces: names(&astray), addresses },
+        evidence,
+        Remedy::default(),
+    ))
+}

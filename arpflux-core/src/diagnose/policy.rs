@@ -1,0 +1,48 @@
+//! What is not as the policy says.
+
+use std::net::IpAddr;
+
+use super::answers::{Text, finding};
+use super::ground::Ground;
+use super::{Evidence, Finding, FindingId, Objects};
+use crate::verify;
+
+/// How many failures are shown.
+const SHOWN: usize = 12;
+
+pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
+    let Some(policy) = &ground.options.policy else { return };
+    let (failures, undetermined) = match verify::check(policy, ground.snapshot) {
+        Ok(report) => (report.failures.iter().map(ToString::to_string).collect(), report.undetermined),
+        Err(error) => (vec![error.to_string()], Vec::new()),
+    };
+    for sentence in undetermined {
+        ground.note(sentence);
+    }
+    if failures.is_empty() {
+        return;
+    }
+    let mut evidence: Vec<Evidence> =
+        failures.iter().take(SHOWN).map(|text| Evidence::Fact { text: text.clone() }).collect();
+    if failures.len() > SHOWN {
+        evidence.push(Evidence::Fact { text: format!("and {} more", failures.len() - SHOWN) });
+    }
+    let addresses: Vec<IpAddr> = policy.proxies.iter().flat_map(|proxy| proxy.addresses.clone()).collect();
+    let count = match failures.len() {
+        1 => "One thing is".to_owned(),
+        count => format!("{count} things are"),
+    };
+    findings.push(finding(
+        FindingId::PolicyNotKept,
+        Text {
+            what: format!("{count} not as the policy says."),
+            why: "Values, entries, rules or routes were changed or lost since the policy was applied, or it never was: a \
+                  link that was set down takes its proxy entries and routes along, silently."
+                .into(),
+            remedy: "Apply the policy again (`arpflux apply`); `arpflux watch --heal` keeps it.".into(),
+        },
+        Objects { interfaces: policy.host.interfaces.clone().unwrap_or_default(), addresses },
+        evidence,
+        ground.cure_by_policy(policy),
+    ));
+}

@@ -1,0 +1,178 @@
+//! `proxy_arp`: answering for a whole subnet, for everything, or for nothing.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::answers::{Text, finding, names};
+use super::ground::{Ground, listed};
+use super::remedy::Remedy;
+use super::{Evidence, Finding, FindingId, Objects};
+use crate::predict::{ArpRequest, Reason, Verdict};
+use crate::snapshot::Interface;
+use crate::sysctl::Sysctl;
+use crate::types::Ipv4Net;
+
+/// How many interfaces are shown as evidence.
+const SHOWN: usize = 3;
+/// The gateway that Calico gives to its containers; no interface has it.
+const CALICO_GATEWAY: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
+
+pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
+    let proxying: Vec<&Interface> = ground
+        .listeners
+        .iter()
+        .copied()
+        .filter(|interface| ground.effective(interface, Sysctl::ProxyArp).value != 0)
+        .collect();
+    findings.extend(whole_subnet(ground, &proxying));
+    findings.extend(nothing_behind(ground, &proxying));
+    findings.extend(no_route(ground, &proxying));
+}
+
+/// A request for an address that is neither the host's nor proxied by an entry, answered all the same.
+fn answers_for_others(
+    ground: &Ground<'_>,
+    interface: &Interface,
+    sender: Ipv4Addr,
+    target: Ipv4Addr,
+) -> Option<Evidence> {
+    let verdict = ground.reply(&ArpRequest::broadcast(interface.index, sender, target));
+    let by_proxy_arp = verdict.reason() == Some(Reason::ProxyArp) && verdict.mac().is_some();
+    by_proxy_arp.then(|| ground.request(interface, sender, target, verdict))
+}
+
+/// Two ordinary neighbours on an interface.
+fn two_neighbours(ground: &Ground<'_>, interface: &Interface) -> Option<(Ipv4Addr, Ipv4Addr)> {
+    let (local, _) = ground.public(interface.index).next()?;
+    let one = ground.sender(interface.index, local);
+    let other = ground.sender(interface.index, one);
+    let shared = |address: &Ipv4Addr| ground.around(*address).contains(&interface.index);
+    (one != other && shared(&one) && shared(&other)).then_some((one, other))
+}
+
+/// With two interfaces in one subnet, the route to a neighbour leaves by the other one.
+fn whole_subnet(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding> {
+    let mut wrong: Vec<&Interface> = Vec::new();
+    let mut evidence: Vec<Evidence> = Vec::new();
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for interface in proxying.iter().copied() {
+        let Some((one, other)) = two_neighbours(ground, interface) else { continue };
+        let Some(seen) = answers_for_others(ground, interface, one, other) else { continue };
+        if wrong.len() < SHOWN {
+            evidence.extend([seen, ground.sysctl(interface, Sysctl::ProxyArp)]);
+        }
+        addresses.extend(ground.public(interface.index).map(|(local, _)| IpAddr::V4(local)).take(1));
+        wrong.push(interface);
+    }
+    let first = wrong.first()?;
+    Some(finding(
+        FindingId::ProxyArpWholeSubnet,
+        Text {
+            what: format!(
+                "{} answers ARP requests for every other host of its own subnet, live ones included, and so draws their \
+                 traffic to this host.",
+                listed(&names(&wrong)),
+            ),
+            why: format!(
+                "proxy_arp answers for whatever is routed out of another interface, and this host reaches the subnet of {} \
+                 by another one.",
+                first.name,
+            ),
+            remedy: format!(
+                "Set proxy_arp to 0 on {}, and add proxy entries (`arpflux proxy add`) for the addresses that do live \
+                 behind this host.",
+                listed(&names(&wrong)),
+            ),
+        },
+        Objects { interfaces: names(&wrong), addresses },
+        evidence,
+        ground.cure_by_changes(ground.lower(Sysctl::ProxyArp, &wrong, |_| 0)),
+    ))
+}
+
+/// `proxy_arp` where no route leads: who asks there asks for what others answer for.
+fn nothing_behind(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding> {
+    let unnumbered = |interface: &&Interface| {
+        ground.held(interface.index).is_empty()
+            && ground.on_link(interface.index).is_empty()
+            && ground.gateways(interface.index).is_empty()
+    };
+    // What others on such a wire ask for, if it is the wire of one of the other interfaces.
+    let questions: Vec<(Ipv4Addr, Ipv4Addr)> =
+        ground.listeners.iter().filter_map(|other| two_neighbours(ground, other)).take(4).collect();
+    let mut wrong: Vec<&Interface> = Vec::new();
+    let mut evidence: Vec<Evidence> = Vec::new();
+    for interface in proxying.iter().copied().filter(unnumbered) {
+        let seen = questions
+            .iter()
+            .find_map(|(sender, target)| answers_for_others(ground, interface, *sender, *target));
+        let Some(seen) = seen else { continue };
+        if wrong.len() < SHOWN {
+            evidence.extend([seen, ground.sysctl(interface, Sysctl::ProxyArp)]);
+        }
+        wrong.push(interface);
+    }
+    if wrong.is_empty() {
+        return None;
+    }
+    let whose = listed(&names(&wrong));
+    Some(finding(
+        FindingId::ProxyArpNothingBehind,
+        Text {
+            what: format!(
+                "{whose} has no address and no route leads there, yet it answers ARP requests for everything that this \
+                 host has a route to: routers on that wire learn its MAC for addresses of others.",
+            ),
+            why: "proxy_arp answers for whatever is routed out of another interface, and on an interface without routes \
+                  that is everything."
+                .into(),
+            remedy: format!("Set proxy_arp to 0 on {whose}."),
+        },
+        Objects { interfaces: names(&wrong), addresses: Vec::new() },
+        evidence,
+        ground.cure_by_changes(ground.lower(Sysctl::ProxyArp, &wrong, |_| 0)),
+    ))
+}
+
+/// Containers behind an interface without an address, which ask for a gateway that no route leads to.
+fn no_route(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding> {
+    let mut wrong: Vec<&Interface> = Vec::new();
+    let mut evidence: Vec<Evidence> = Vec::new();
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for interface in proxying.iter().copied().filter(|interface| ground.held(interface.index).is_empty()) {
+        let container = ground.on_link(interface.index).iter().find(|net| net.prefix_len() == 32);
+        let Some(container) = container.map(Ipv4Net::addr) else { continue };
+        let verdict = ground.reply(&ArpRequest::broadcast(interface.index, container, CALICO_GATEWAY));
+        if !matches!(verdict, Verdict::Silent { reason: Reason::NoRoute | Reason::RouteRejects }) {
+            continue;
+        }
+        if wrong.len() < SHOWN {
+            evidence.push(ground.request(interface, container, CALICO_GATEWAY, verdict));
+        }
+        addresses.push(IpAddr::V4(container));
+        wrong.push(interface);
+    }
+    if wrong.is_empty() {
+        return None;
+    }
+    Some(finding(
+        FindingId::ProxyArpNoRoute,
+        Text {
+            what: format!(
+                "{} gets no answer on {} for its gateway {CALICO_GATEWAY}, so it can reach nobody.",
+                listed(&addresses),
+                listed(&names(&wrong)),
+            ),
+            why: format!(
+                "proxy_arp answers only for addresses that a route leads to, and no route leads to {CALICO_GATEWAY}, not \
+                 even a default route.",
+            ),
+            remedy: format!(
+                "Add any route that covers {CALICO_GATEWAY} and leaves by another interface (`ip route add \
+                 {CALICO_GATEWAY} dev eth0`, with the host's own NIC); where containers ask for another gateway, ignore this.",
+            ),
+        },
+        Objects { interfaces: names(&wrong), addresses },
+        evidence,
+        Remedy::default(),
+    ))
+}

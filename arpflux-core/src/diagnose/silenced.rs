@@ -1,0 +1,305 @@
+//! What strict settings silence besides the interfaces' own addresses, and what the weak host model exposes.
+
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::answers::{Text, finding, names};
+use super::ground::{Ground, listed};
+use super::remedy::Remedy;
+use super::{Evidence, Finding, FindingId, Objects};
+use crate::plan::Change;
+use crate::predict::{ArpRequest, Model, Reason, Verdict};
+use crate::snapshot::Interface;
+use crate::sysctl::Sysctl;
+use crate::types::{IfIndex, IpNet, Ipv4Net};
+
+/// How many requests are shown as evidence.
+const SHOWN: usize = 3;
+
+pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
+    service_addresses(ground, findings);
+    findings.extend(unnumbered(ground));
+    findings.extend(bridges(ground));
+}
+
+/// An address on an interface that no request reaches: a loopback or dummy interface.
+struct Service<'s> {
+    address: Ipv4Addr,
+    holder: &'s Interface,
+    /// An interface whose subnet it lies in, where it is asked for.
+    front: &'s Interface,
+    sender: Ipv4Addr,
+    verdict: Verdict,
+}
+
+fn services<'s>(ground: &Ground<'s>) -> Vec<Service<'s>> {
+    let mut services = Vec::new();
+    let holders = ground.snapshot.interfaces.iter().filter(|holder| !holder.speaks_arp());
+    for holder in holders {
+        for (address, held) in ground.public(holder.index) {
+            // Point-to-point links have a far end of their own.
+            if held.peer.is_some() || ground.holders(address).len() > 1 {
+                continue;
+            }
+            for index in ground.around(address) {
+                let Some(front) = ground.listener(index) else { continue };
+                let sender = ground.sender(index, address);
+                let verdict = ground.reply(&ArpRequest::broadcast(index, sender, address));
+                services.push(Service { address, holder, front, sender, verdict });
+            }
+        }
+    }
+    services
+}
+
+fn service_addresses(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
+    let services = services(ground);
+    let answered = |address: Ipv4Addr| {
+        services.iter().any(|other| other.address == address && other.verdict.answers() != Some(false))
+    };
+    let silent: Vec<&Service<'_>> = services
+        .iter()
+        .filter(|service| service.verdict.reason() == Some(Reason::ArpIgnore) && !answered(service.address))
+        .collect();
+    if let Some(first) = silent.first() {
+        let (objects, mut evidence) = described(ground, &silent);
+        evidence.push(ground.sysctl(first.front, Sysctl::ArpIgnore));
+        findings.push(finding(
+            FindingId::ServiceAddressSilent,
+            Text {
+                what: format!(
+                    "Neighbours that ask for {} get no answer.",
+                    listed(&objects.addresses),
+                ),
+                why: format!(
+                    "It is on {}, where no request arrives, and arp_ignore keeps {} from answering for addresses of other \
+                     interfaces.",
+                    first.holder.name, first.front.name,
+                ),
+                remedy: format!(
+                    "This is right behind a load balancer that answers for the address (LVS); to have this host answer, put \
+                     the address on {}.",
+                    first.front.name,
+                ),
+            },
+            objects,
+            evidence,
+            Remedy::default(),
+        ));
+    }
+    let own = |holder: &Interface| holder.sysctls.get(Sysctl::ArpIgnore).unwrap_or(0) != 0;
+    // kube-proxy in IPVS mode binds every service address to this interface, on every node.
+    let ipvs = |holder: &Interface| holder.name.as_bytes() == b"kube-ipvs0";
+    let leaking: Vec<&Service<'_>> = services
+        .iter()
+        .filter(|service| service.verdict.answers() == Some(true))
+        .filter(|service| own(service.holder) || ipvs(service.holder))
+        .collect();
+    let Some(first) = leaking.first() else { return };
+    let (objects, mut evidence) = described(ground, &leaking);
+    evidence.push(ground.sysctl(first.holder, Sysctl::ArpIgnore));
+    let mut fronts: Vec<&Interface> = leaking.iter().map(|service| service.front).collect();
+    fronts.sort_by_key(|interface| interface.index);
+    fronts.dedup_by_key(|interface| interface.index);
+    evidence.extend(fronts.iter().take(SHOWN).map(|front| ground.sysctl(front, Sysctl::ArpIgnore)));
+    let front_names = listed(&names(&fronts));
+    let changes = [(Sysctl::ArpAnnounce, 2), (Sysctl::ArpIgnore, 1)]
+        .into_iter()
+        .flat_map(|(sysctl, value)| fronts.iter().filter_map(move |front| ground.set(front, sysctl, value)));
+    let why = if own(first.holder) {
+        format!(
+            "arp_ignore is set on {}, where no request ever arrives: the interface that receives the request decides, and \
+             {front_names} answers for every address of the host.",
+            first.holder.name,
+        )
+    } else {
+        format!(
+            "kube-proxy puts every service address on {} of every node, and {front_names} answers for every address of the \
+             host, on every node.",
+            first.holder.name,
+        )
+    };
+    findings.push(finding(
+        FindingId::SettingOnOwner,
+        Text {
+            what: format!(
+                "{front_names} answers for {}, an address on {}: every host that holds it does, and traffic bypasses the \
+                 load balancer.",
+                listed(&objects.addresses),
+                first.holder.name,
+            ),
+            why,
+            remedy: format!("Set arp_ignore=1 and arp_announce=2 on {front_names}, which receives the requests."),
+        },
+        objects,
+        evidence,
+        ground.cure_by_changes(changes.collect()),
+    ));
+}
+
+fn described(ground: &Ground<'_>, services: &[&Service<'_>]) -> (Objects, Vec<Evidence>) {
+    let mut interfaces: Vec<&Interface> =
+        services.iter().flat_map(|service| [service.front, service.holder]).collect();
+    interfaces.sort_by_key(|interface| interface.index);
+    interfaces.dedup_by_key(|interface| interface.index);
+    let mut addresses: Vec<IpAddr> = services.iter().map(|service| IpAddr::V4(service.address)).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    let mut evidence = Vec::new();
+    for service in services.iter().take(SHOWN) {
+        let Service { address, holder, front, sender, verdict } = service;
+        evidence.push(Evidence::Address { address: address.to_string(), interface: holder.name });
+        evidence.push(ground.request(front, *sender, *address, *verdict));
+    }
+    (Objects { interfaces: names(&interfaces), addresses }, evidence)
+}
+
+/// Containers behind interfaces without an address, to which every address of the host is one of another
+/// interface.
+fn unnumbered(ground: &Ground<'_>) -> Option<Finding> {
+    let targets: Vec<Ipv4Addr> = ground
+        .snapshot
+        .interfaces
+        .iter()
+        .flat_map(|interface| ground.public(interface.index).map(|(local, _)| local).take(1))
+        .take(4)
+        .collect();
+    let proxying: HashSet<IfIndex> =
+        ground.snapshot.proxies.iter().filter_map(|entry| entry.interface).collect();
+    let mut silent: Vec<&Interface> = Vec::new();
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    let mut evidence: Vec<Evidence> = Vec::new();
+    let mut asked: Vec<ArpRequest> = Vec::new();
+    for interface in
+        ground.listeners.iter().copied().filter(|interface| ground.held(interface.index).is_empty())
+    {
+        let container = ground.on_link(interface.index).iter().find(|net| net.prefix_len() == 32);
+        let Some(container) = container.map(Ipv4Net::addr) else { continue };
+        let ask = |target: Ipv4Addr| ArpRequest::broadcast(interface.index, container, target);
+        let refused =
+            |target: &Ipv4Addr| ground.reply(&ask(*target)) == Verdict::Silent { reason: Reason::ArpIgnore };
+        let gateways = [Ipv4Addr::new(169, 254, 1, 1), Ipv4Addr::new(203, 0, 113, 1)];
+        let proxied = gateways.iter().any(|gateway| ground.reply(&ask(*gateway)).answers() != Some(false))
+            || proxying.contains(&interface.index);
+        let Some(target) = targets.first().copied() else { continue };
+        if proxied || !targets.iter().all(refused) {
+            continue;
+        }
+        if silent.len() < SHOWN {
+            let verdict = Verdict::Silent { reason: Reason::ArpIgnore };
+            evidence.push(ground.request(interface, container, target, verdict));
+            evidence.push(ground.sysctl(interface, Sysctl::ArpIgnore));
+        }
+        asked.push(ask(target));
+        addresses.push(IpAddr::V4(container));
+        silent.push(interface);
+    }
+    if silent.is_empty() {
+        return None;
+    }
+    let changes = ground.lower(Sysctl::ArpIgnore, &silent, |_| 0);
+    let whose = listed(&names(&silent));
+    Some(finding(
+        FindingId::UnnumberedSilent,
+        Text {
+            what: format!(
+                "{}, behind {whose}, gets no ARP answer for any address of this host, so it cannot reach its gateway.",
+                listed(&addresses),
+            ),
+            why: format!(
+                "arp_ignore lets an interface answer for its own addresses only, and {whose} has none: the containers use \
+                 an address of another interface.",
+            ),
+            remedy: format!(
+                "Set arp_ignore to 0 on {whose}; where the value comes from `all`, set that to 0 and the value on the NICs \
+                 instead.",
+            ),
+        },
+        Objects { interfaces: names(&silent), addresses },
+        evidence,
+        ground.cure_by_changes(answering(ground, changes, &asked)),
+    ))
+}
+
+/// The changes, if all of the requests are answered after them.
+fn answering(ground: &Ground<'_>, changes: Vec<Change>, requests: &[ArpRequest]) -> Vec<Change> {
+    let after = ground.snapshot.with(&changes);
+    let model = Model::new(&after);
+    let all = requests.iter().all(|request| model.reply(request).answers() == Some(true));
+    if all { changes } else { Vec::new() }
+}
+
+/// Addresses of bridges without a NIC in them, answered for on a wire that they are not on.
+fn bridges(ground: &Ground<'_>) -> Option<Finding> {
+    let virtual_port = |port: &&Interface| matches!(port.kind.as_deref(), Some("veth" | "tun" | "tap"));
+    let ports = ground.snapshot.interfaces.iter().filter(|port| !virtual_port(port));
+    let with_nic: HashSet<IfIndex> = ports.filter_map(|port| port.master).collect();
+    let (inner, others): (Vec<&Interface>, Vec<&Interface>) =
+        ground.listeners.iter().copied().partition(|interface| {
+            interface.kind.as_deref() == Some("bridge") && !with_nic.contains(&interface.index)
+        });
+    let uplinks: Vec<&Interface> = others.into_iter().filter(|front| is_uplink(ground, front)).collect();
+    let mut exposed: Vec<&Interface> = Vec::new();
+    let mut fronts: Vec<&Interface> = Vec::new();
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    let mut evidence: Vec<Evidence> = Vec::new();
+    for bridge in &inner {
+        for (address, _) in ground.public(bridge.index) {
+            let answers = uplinks.iter().find_map(|front| {
+                let sender = ground.sender(front.index, address);
+                let local = ground
+                    .public(front.index)
+                    .next()
+                    .map_or(sender, |(local, _)| ground.sender(front.index, local));
+                let verdict = ground.reply(&ArpRequest::broadcast(front.index, local, address));
+                (verdict.answers() == Some(true))
+                    .then(|| (*front, ground.request(front, local, address, verdict)))
+            });
+            let Some((front, seen)) = answers else { continue };
+            if evidence.len() < SHOWN {
+                evidence.push(seen);
+            }
+            addresses.push(IpAddr::V4(address));
+            exposed.push(bridge);
+            if !fronts.iter().any(|known| known.index == front.index) {
+                fronts.push(front);
+            }
+        }
+    }
+    if addresses.is_empty() {
+        return None;
+    }
+    exposed.dedup_by_key(|interface| interface.index);
+    evidence.extend(fronts.iter().take(SHOWN).map(|front| ground.sysctl(front, Sysctl::ArpIgnore)));
+    let front_names = listed(&names(&fronts));
+    let changes = fronts.iter().filter_map(|front| ground.set(front, Sysctl::ArpIgnore, 1));
+    let remedy = ground.cure_by_changes(changes.collect());
+    Some(finding(
+        FindingId::BridgeExposed,
+        Text {
+            what: format!(
+                "Whoever is on the wire of {front_names} can reach {}, the address of {}, directly.",
+                listed(&addresses),
+                listed(&names(&exposed)),
+            ),
+            why: format!(
+                "An address belongs to the whole host: {front_names} answers ARP for it and takes packets for it, whatever \
+                 the bridge is for.",
+            ),
+            remedy: format!(
+                "Set arp_ignore=1 on {front_names} if that is not wanted; a route on the other host still gets there, so \
+                 filter packets as well.",
+            ),
+        },
+        Objects { interfaces: names(&fronts), addresses },
+        evidence,
+        remedy,
+    ))
+}
+
+/// Whether the interface has a subnet, or the host's default route.
+fn is_uplink(ground: &Ground<'_>, interface: &Interface) -> bool {
+    let subnet = |held: IpNet| held.prefix_len() < held.max_prefix_len();
+    ground.public(interface.index).any(|(_, held)| subnet(held.subnet()))
+        || ground.uplinks.contains(&interface.index)
+}
