@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::ground::{Answers, Ground, listed};
+use super::ground::{Answers, Ground, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::predict::{ArpRequest, Outgoing};
@@ -106,11 +106,12 @@ fn self_conflict(ground: &Ground<'_>, wire: usize, answers: &[Answers<'_>]) -> O
         FindingId::SelfConflict,
         Text {
             what: format!(
-                "When the host checks whether {} is free before using it, {} of the same host answers: \
-                 NetworkManager, systemd-networkd and dhcpcd report a conflict with one of the host's own MACs \
-                 and may give the address up.",
+                "Before it uses an address, a host asks whether anybody has it; asked about {}, {} of this very host \
+                 {}: NetworkManager, systemd-networkd and dhcpcd report a conflict with one of the host's own MACs, and \
+                 may give the address up.",
                 listed(&addresses),
                 listed(&names(&wrong)),
+                by_number(wrong.len(), "answers", "answer"),
             ),
             why: "A duplicate address probe (RFC 5227, sender 0.0.0.0) is stopped by arp_ignore alone; arp_filter \
                   and rp_filter do not look at it."

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::answers::{Text, cure_in_words, finding, names};
-use super::ground::{Ground, listed};
+use super::ground::{Ground, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::predict::Outgoing;
@@ -71,9 +71,10 @@ fn same_wire(ground: &Ground<'_>, wire: usize) -> Option<Finding> {
         FindingId::EgressSameWire,
         Text {
             what: format!(
-                "Packets from {whose} leave by {other} although {} holds the address: traffic comes in by one interface \
+                "Packets from {whose} leave by {other} although {} {} the address: traffic comes in by one interface \
                  and goes out by another, one link carries it all, and clouds and switches that check MACs drop it.",
                 listed(&names(&astray)),
+                by_number(astray.len(), "holds", "hold"),
             ),
             why: "Without source routing only the destination counts, and of several routes to one subnet one wins for \
                   every source address."
@@ -117,8 +118,9 @@ fn other_uplink(ground: &Ground<'_>) -> Option<Finding> {
         FindingId::EgressOtherUplink,
         Text {
             what: format!(
-                "Replies to the world from {whose} leave by {by}, not by {held_by}, which has a default route of its own: \
+                "Replies to the world from {whose} leave by {by}, not by {held_by}, which {} a default route of its own: \
                  a service asked for on that address answers by the other uplink, whose provider may drop it.",
+                by_number(astray.len(), "has", "have"),
             ),
             why: format!("Only the destination counts, and the default route by {by} comes first."),
             remedy: format!(

@@ -339,6 +339,11 @@ fn leading(snapshot: &Snapshot) -> Leading {
     (on_link, gateways)
 }
 
+/// One word or the other, by how many there are.
+pub(super) const fn by_number<'w>(count: usize, one: &'w str, several: &'w str) -> &'w str {
+    if count == 1 { one } else { several }
+}
+
 /// How many words of a list are written out.
 const MOST: usize = 6;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::answers::{Text, cure_in_words, finding, names};
-use super::ground::{Ground, listed};
+use super::ground::{Ground, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects, Severity};
 use crate::plan::Change;
@@ -95,6 +95,8 @@ fn one(ground: &Ground<'_>, id: FindingId, wire: Option<usize>, silences: &[Sile
     instead.dedup_by_key(|interface| interface.index);
     let instead = listed(&names(&instead));
     let sender = silences[0].sender;
+    let does = by_number(silent.len(), "does", "do");
+    let holds = by_number(silent.len(), "it holds", "they hold");
     let reasons: BTreeSet<Reason> = silences.iter().map(|silence| silence.reason).collect();
     let settings = settings(&reasons);
     let evidence = evidence(ground, silences, &silent, &settings);
@@ -108,7 +110,7 @@ fn one(ground: &Ground<'_>, id: FindingId, wire: Option<usize>, silences: &[Sile
         FindingId::FilterWithoutRouting => (
             Text {
                 what: format!(
-                    "{silent_names} does not answer for its own {whose}; {instead} answers instead, with its own MAC, \
+                    "{silent_names} {does} not answer for {whose}, which {holds}; {instead} answers instead, with its own MAC, \
                      so all traffic of these addresses comes in there.",
                 ),
                 why: format!(
@@ -125,7 +127,7 @@ fn one(ground: &Ground<'_>, id: FindingId, wire: Option<usize>, silences: &[Sile
         FindingId::RpFilterSilences => (
             Text {
                 what: format!(
-                    "{silent_names} does not answer for its own {whose}; {instead} answers instead, with its own MAC.",
+                    "{silent_names} {does} not answer for {whose}, which {holds}; {instead} answers instead, with its own MAC.",
                 ),
                 why: format!(
                     "With rp_filter=1 the kernel drops requests of senders that it would itself reach by another \
@@ -141,7 +143,7 @@ fn one(ground: &Ground<'_>, id: FindingId, wire: Option<usize>, silences: &[Sile
         FindingId::PointToPointSilent => (
             Text {
                 what: format!(
-                    "{silent_names} does not answer for its own {whose}, so the other end of the point-to-point link \
+                    "{silent_names} {does} not answer for its own {whose}, so the other end of the point-to-point link \
                      cannot reach the host.",
                 ),
                 why: "arp_ignore=1 compares the target with the far end's prefix, and an address that was added with a \
@@ -154,7 +156,7 @@ fn one(ground: &Ground<'_>, id: FindingId, wire: Option<usize>, silences: &[Sile
         FindingId::OffSubnetSilent => (
             Text {
                 what: format!(
-                    "{silent_names} does not answer {sender} for {whose}, although a route or gateway says that \
+                    "{silent_names} {does} not answer {sender} for {whose}, although a route or gateway says that \
                      {sender} is on that link.",
                 ),
                 why: "arp_ignore=2 demands that sender and target share a subnet of the interface, and they do not."
@@ -175,8 +177,10 @@ fn one(ground: &Ground<'_>, id: FindingId, wire: Option<usize>, silences: &[Sile
             (
                 Text {
                     what: format!(
-                        "Nobody answers for {whose}: {silent_names}, which holds it, is silent, {only}; neighbours \
-                         cannot reach the address.",
+                        "Nobody answers for {whose}: {silent_names}, which {}, {} silent, {only}; neighbours cannot reach the \
+                         address.",
+                        by_number(silent.len(), "holds it", "hold them"),
+                        by_number(silent.len(), "is", "are"),
                     ),
                     why: format!(
                         "On {silent_names}, {}{}.",

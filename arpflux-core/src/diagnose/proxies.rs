@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::answers::{Text, finding, names};
-use super::ground::{Ground, listed};
+use super::ground::{Ground, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects, Severity};
 use crate::plan::{Change, Edit, PROTOCOL, SysctlScope};
@@ -12,7 +12,7 @@ use crate::policy::{HostPolicy, Policy, ProxyPolicy};
 use crate::predict::{ArpRequest, Model, Reason, Verdict};
 use crate::snapshot::{Interface, ProxyEntry, RouteKind};
 use crate::sysctl::Sysctl;
-use crate::types::{IfIndex, IpNet, Mac};
+use crate::types::{IfIndex, IpNet, Ipv4Net, Mac};
 
 /// How many entries are shown as evidence.
 const SHOWN: usize = 3;
@@ -200,10 +200,11 @@ fn several_on(ground: &Ground<'_>, wire: usize, found: &[(Ipv4Addr, Vec<&Asked<'
         FindingId::ProxySeveral,
         Text {
             what: format!(
-                "{} all answer for {}, which live behind this host: who asks gets several replies with different MACs, \
+                "{} all answer for {}, which {} behind this host: who asks gets several replies with different MACs, \
                  and traffic comes in by any of them.",
                 listed(&names(&interfaces)),
                 listed(&addresses),
+                by_number(addresses.len(), "lives", "live"),
             ),
             why: "There is a proxy entry for the address on each of these interfaces, and they share a wire; arp_ignore and \
                   arp_filter do not apply to proxied addresses."
@@ -220,32 +221,54 @@ fn several_on(ground: &Ground<'_>, wire: usize, found: &[(Ipv4Addr, Vec<&Asked<'
     )
 }
 
+/// An interface on which answers wait.
+struct Waiting<'s> {
+    interface: &'s Interface,
+    seen: Evidence,
+    addresses: usize,
+}
+
+/// Somewhere behind the default route (RFC 5737, TEST-NET-3): what a container asks for stands for it.
+const ANYWHERE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+
 /// Answers that wait, and requests that find the queue full.
 fn late(ground: &Ground<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
-    let mut by_interface: BTreeMap<IfIndex, Vec<&Asked<'_>>> = BTreeMap::new();
-    for asked in asked {
-        if matches!(asked.verdict, Verdict::Answers { delay: Some(delay), .. } if delay.below_ms > 0) {
-            by_interface.entry(asked.interface.index).or_default().push(asked);
+    let delayed = |verdict: &Verdict| matches!(verdict, Verdict::Answers { delay: Some(delay), .. } if delay.below_ms > 0);
+    let mut by_interface: BTreeMap<IfIndex, Waiting<'_>> = BTreeMap::new();
+    for asked in asked.iter().filter(|asked| delayed(&asked.verdict)) {
+        let waiting = by_interface.entry(asked.interface.index).or_insert_with(|| Waiting {
+            interface: asked.interface,
+            seen: asked.evidence(),
+            addresses: 0,
+        });
+        waiting.addresses += 1;
+    }
+    for interface in ground.listeners.iter().copied() {
+        let proxies = ground.effective(interface, Sysctl::ProxyArp).value != 0;
+        let container = ground.on_link(interface.index).iter().find(|net| net.prefix_len() == 32);
+        let Some(container) = container.filter(|_| proxies).map(Ipv4Net::addr) else { continue };
+        let verdict = ground.reply(&ArpRequest::broadcast(interface.index, container, ANYWHERE));
+        if delayed(&verdict) {
+            let seen = ground.request(interface, container, ANYWHERE, verdict);
+            by_interface.entry(interface.index).or_insert(Waiting { interface, seen, addresses: 1 });
         }
     }
     let mut found = Vec::new();
-    let full = |asked: &Vec<&Asked<'_>>| asked.len() > asked[0].interface.neigh.proxy_qlen as usize + 1;
+    let full = |waiting: &&Waiting<'_>| waiting.addresses > waiting.interface.neigh.proxy_qlen as usize + 1;
     for (id, waiting) in [
         (FindingId::ProxyDelay, by_interface.values().collect::<Vec<_>>()),
-        (FindingId::ProxyQueue, by_interface.values().filter(|asked| full(asked)).collect()),
+        (FindingId::ProxyQueue, by_interface.values().filter(full).collect()),
     ] {
-        if waiting.is_empty() {
-            continue;
-        }
-        let interfaces: Vec<&Interface> = waiting.iter().map(|asked| asked[0].interface).collect();
+        let Some(first) = waiting.first() else { continue };
+        let interfaces: Vec<&Interface> = waiting.iter().map(|waiting| waiting.interface).collect();
         let whose = listed(&names(&interfaces));
         let slowest = interfaces.iter().map(|interface| interface.neigh.proxy_delay).max().unwrap_or(0);
         let (most, queue) = waiting
             .iter()
-            .map(|asked| (asked.len(), asked[0].interface.neigh.proxy_qlen))
+            .map(|waiting| (waiting.addresses, waiting.interface.neigh.proxy_qlen))
             .max()
             .unwrap_or((0, 0));
-        let mut evidence = vec![waiting[0][0].evidence()];
+        let mut evidence = vec![first.seen.clone()];
         for interface in interfaces.iter().take(SHOWN) {
             let neigh = interface.neigh;
             for (key, value) in [
@@ -350,11 +373,13 @@ fn missing(ground: &Ground<'_>) -> Option<Finding> {
         FindingId::ProxyMissing,
         Text {
             what: format!(
-                "{whose} lies in a subnet of {} and is routed behind this host, but nobody answers for it on that wire, so \
-                 neighbours cannot reach it.",
+                "{whose} {} in a subnet of {} and behind this host, but nobody answers for {} on that wire, and neighbours \
+                 cannot get there.",
+                by_number(lost.len(), "lies", "lie"),
                 listed(&names(&fronts)),
+                by_number(lost.len(), "it", "them"),
             ),
-            why: "There is no proxy entry for it; entries vanish silently when their interface is set down and, unless they \
+            why: "No proxy entry says so; entries vanish silently when their interface is set down and, unless they \
                   are permanent, when the carrier goes."
                 .into(),
             remedy: format!(

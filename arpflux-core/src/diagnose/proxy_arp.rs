@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::answers::{Text, finding, names};
-use super::ground::{Ground, listed};
+use super::ground::{Ground, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::predict::{ArpRequest, Reason, Verdict};
@@ -68,9 +68,10 @@ fn whole_subnet(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding>
         FindingId::ProxyArpWholeSubnet,
         Text {
             what: format!(
-                "{} answers ARP requests for every other host of its own subnet, live ones included, and so draws their \
-                 traffic to this host.",
+                "{} {} ARP requests for every other host of the subnet, live ones included, which draws their traffic to \
+                 this host.",
                 listed(&names(&wrong)),
+                by_number(wrong.len(), "answers", "answer"),
             ),
             why: format!(
                 "proxy_arp answers for whatever is routed out of another interface, and this host reaches the subnet of {} \
@@ -119,8 +120,10 @@ fn nothing_behind(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Findin
         FindingId::ProxyArpNothingBehind,
         Text {
             what: format!(
-                "{whose} has no address and no route leads there, yet it answers ARP requests for everything that this \
-                 host has a route to: routers on that wire learn its MAC for addresses of others.",
+                "{whose} {}, yet {} ARP requests for everything that this host has a route to: routers on that wire learn \
+                 the wrong MAC for addresses of others.",
+                by_number(wrong.len(), "has no address and no route leads there", "have no address and no routes lead there"),
+                by_number(wrong.len(), "it answers", "they answer"),
             ),
             why: "proxy_arp answers for whatever is routed out of another interface, and on an interface without routes \
                   that is everything."
@@ -158,8 +161,9 @@ fn no_route(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding> {
         FindingId::ProxyArpNoRoute,
         Text {
             what: format!(
-                "{} gets no answer on {} for its gateway {CALICO_GATEWAY}, so it can reach nobody.",
+                "{} {} no answer on {} for the gateway {CALICO_GATEWAY} and can reach nobody.",
                 listed(&addresses),
+                by_number(addresses.len(), "gets", "get"),
                 listed(&names(&wrong)),
             ),
             why: format!(

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::ground::Ground;
 use crate::error::Error;
 use crate::plan::{Change, Impact, InterfaceIdentity, Plan, SysctlScope};
-use crate::policy::{HostPolicy, Policy};
+use crate::policy::{HostPolicy, Policy, Strategy};
 use crate::snapshot::Interface;
 use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
@@ -30,12 +30,10 @@ impl Ground<'_> {
         if let Some(cure) = self.cures.borrow().get(&wire) {
             return cure.clone();
         }
-        let names = self.wires[wire]
-            .iter()
-            .filter(|interface| self.public(interface.index).next().is_some())
-            .map(|interface| interface.name)
-            .collect();
-        let host = HostPolicy { interfaces: Some(names), ..HostPolicy::default() };
+        let names = self.wires[wire].iter().map(|interface| interface.name).collect();
+        // Not `auto`: where `all` defeats strict, it would take arp_filter, which probes do not heed.
+        let host =
+            HostPolicy { interfaces: Some(names), strategy: Strategy::Strict, ..HostPolicy::default() };
         let cure = self.cure_by_policy(&Policy { host, proxies: Vec::new() });
         self.cures.borrow_mut().insert(wire, cure.clone());
         cure

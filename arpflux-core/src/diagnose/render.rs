@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::ground::by_number;
 use super::{Diagnosis, Finding, Severity};
 
 impl fmt::Display for Finding {
@@ -15,7 +16,8 @@ impl fmt::Display for Finding {
             writeln!(f, "    seen: {evidence}")?;
         }
         if let Some(plan) = &self.plan {
-            writeln!(f, "    the remedy is {} changes:", plan.changes.len())?;
+            let count = plan.changes.len();
+            writeln!(f, "    the remedy as {count} {}:", by_number(count, "change", "changes"))?;
             for line in plan.to_string().lines() {
                 writeln!(f, "        {line}")?;
             }
@@ -51,12 +53,16 @@ impl fmt::Display for Diagnosis {
         if !self.findings.is_empty() {
             let count =
                 |severity| self.findings.iter().filter(|finding| finding.severity == severity).count();
+            let counted = |severity, one, several| {
+                let count = count(severity);
+                format!("{count} {}", by_number(count, one, several))
+            };
             writeln!(
                 f,
-                "\n{} errors, {} warnings, {} remarks",
-                count(Severity::Error),
-                count(Severity::Warning),
-                count(Severity::Info)
+                "\n{}, {}, {}",
+                counted(Severity::Error, "error", "errors"),
+                counted(Severity::Warning, "warning", "warnings"),
+                counted(Severity::Info, "remark", "remarks"),
             )?;
         }
         if !self.unseen.is_empty() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::answers::{Text, finding, names};
-use super::ground::{Ground, listed};
+use super::ground::{Ground, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::plan::{Change, SysctlScope};
@@ -64,14 +64,16 @@ fn all_weakens(ground: &Ground<'_>, sysctl: Sysctl) -> Option<Finding> {
         return None;
     }
     let whose = listed(&names(&weakened));
-    let (does, mode) = match (sysctl, all) {
-        (Sysctl::ArpIgnore, 3) => {
-            ("answer for addresses of other interfaces", "mode 3 does not look at the interface")
+    let one = weakened.len();
+    let does = match sysctl {
+        Sysctl::ArpIgnore => {
+            format!("{} for addresses of other interfaces", by_number(one, "answers", "answer"))
         }
-        (Sysctl::ArpIgnore, _) => {
-            ("answer for addresses of other interfaces", "the kernel has no such mode and treats it as 0")
-        }
-        _ => ("ask in the name of other interfaces", "the kernel has no such mode and treats it as 0"),
+        _ => format!("{} neighbours in the name of other interfaces", by_number(one, "asks", "ask")),
+    };
+    let mode = match (sysctl, all) {
+        (Sysctl::ArpIgnore, 3) => "mode 3 does not look at the interface",
+        _ => "the kernel has no such mode and treats it as 0",
     };
     Some(finding(
         FindingId::AllWeakens,

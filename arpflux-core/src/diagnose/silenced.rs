@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::answers::{Text, finding, names};
-use super::ground::{Ground, listed};
+use super::ground::{Ground, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::plan::Change;
@@ -72,9 +72,11 @@ fn service_addresses(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
                     listed(&objects.addresses),
                 ),
                 why: format!(
-                    "It is on {}, where no request arrives, and arp_ignore keeps {} from answering for addresses of other \
+                    "{} on {}, where no request arrives, and arp_ignore keeps {} from answering for addresses of other \
                      interfaces.",
-                    first.holder.name, first.front.name,
+                    by_number(silent.len(), "It is", "They are"),
+                    first.holder.name,
+                    first.front.name,
                 ),
                 remedy: format!(
                     "This is right behind a load balancer that answers for the address (LVS); to have this host answer, put \
@@ -123,8 +125,8 @@ fn service_addresses(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
         FindingId::SettingOnOwner,
         Text {
             what: format!(
-                "{front_names} answers for {}, an address on {}: every host that holds it does, and traffic bypasses the \
-                 load balancer.",
+                "{front_names} {} for {} on {}, as every other host does that has it: traffic bypasses the load balancer.",
+                by_number(fronts.len(), "answers", "answer"),
                 listed(&objects.addresses),
                 first.holder.name,
             ),
@@ -203,12 +205,15 @@ fn unnumbered(ground: &Ground<'_>) -> Option<Finding> {
         FindingId::UnnumberedSilent,
         Text {
             what: format!(
-                "{}, behind {whose}, gets no ARP answer for any address of this host, so it cannot reach its gateway.",
+                "{}, behind {whose}, {} no ARP answer for any address of this host, and so {} no gateway.",
                 listed(&addresses),
+                by_number(addresses.len(), "gets", "get"),
+                by_number(addresses.len(), "has", "have"),
             ),
             why: format!(
-                "arp_ignore lets an interface answer for its own addresses only, and {whose} has none: the containers use \
-                 an address of another interface.",
+                "arp_ignore lets an interface answer for its own addresses only, and {whose} {} none: containers there \
+                 ask for an address of another interface.",
+                by_number(silent.len(), "has", "have"),
             ),
             remedy: format!(
                 "Set arp_ignore to 0 on {whose}; where the value comes from `all`, set that to 0 and the value on the NICs \
@@ -278,7 +283,7 @@ fn bridges(ground: &Ground<'_>) -> Option<Finding> {
         FindingId::BridgeExposed,
         Text {
             what: format!(
-                "Whoever is on the wire of {front_names} can reach {}, the address of {}, directly.",
+                "Whoever is on the wire of {front_names} can reach {} on {} directly.",
                 listed(&addresses),
                 listed(&names(&exposed)),
             ),
