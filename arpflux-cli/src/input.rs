@@ -116,6 +116,21 @@ impl Source {
         self.snapshot.as_deref()
     }
 
+    /// What to call the host on a page: the namespace, the file without its ending, or this machine's name.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let stem = |path: &Path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let own = || {
+            let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+            if name.trim().is_empty() { "this host".to_owned() } else { name.trim().to_owned() }
+        };
+        match (self.file(), &self.live.netns) {
+            (Some(path), _) if path != Path::new("-") => stem(path).unwrap_or_else(own),
+            (_, Some(netns)) => netns.clone(),
+            _ => own(),
+        }
+    }
+
     /// The namespace meant, where it is not a file.
     ///
     /// # Errors

@@ -38,6 +38,8 @@ pub mod plan;
 
 pub mod verify;
 
+pub mod recommend;
+
 pub mod diagnose;
 
 pub mod report;

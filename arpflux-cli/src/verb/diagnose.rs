@@ -1,6 +1,8 @@
 //! `arpflux diagnose`.
 
+mod files;
 mod persisted;
+mod text;
 
 use std::path::PathBuf;
 
@@ -38,6 +40,14 @@ pub struct Args {
     /// Print all that can be found, instead of looking at a host.
     #[arg(long, conflicts_with_all = ["policy", "segments", "snapshot", "netns", "ignore"])]
     list: bool,
+    /// Also write one self-contained page: findings, who answers before and after the change that the policy
+    /// (or the recommended one) makes, the topology, and the steps of each cell.
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
+    html: Option<PathBuf>,
+    /// Also write numbers for node_exporter's textfile collector, whole or not at all; the name must end in
+    /// .prom for it to be read.
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
+    metrics: Option<PathBuf>,
     #[command(flatten)]
     boot: persisted::Args,
     #[command(flatten)]
@@ -105,11 +115,17 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let snapshot = args.source.snapshot()?;
     let options = Options { policy, wires, ignore: args.ignore.clone(), impact: !args.no_impact };
     let diagnosis = snapshot.diagnose(&options);
+    if let Some(path) = &args.html {
+        files::page(path, &snapshot, &diagnosis, options.policy.as_ref(), &args.source)?;
+    }
+    if let Some(path) = &args.metrics {
+        files::numbers(path, &snapshot, &diagnosis, &args.source)?;
+    }
     let bad = args.fail_on.severity().is_some_and(|severity| diagnosis.at_least(severity).next().is_some());
     if output.json() {
         output.answer(&Answer { ok: !bad, worst: diagnosis.worst(), diagnosis: &diagnosis })?;
     } else {
-        output.text(&diagnosis)?;
+        output.text(text::diagnosis(&diagnosis, &snapshot, output))?;
     }
     Ok(if bad { exit::BAD } else { exit::GOOD })
 }

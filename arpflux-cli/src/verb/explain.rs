@@ -11,11 +11,11 @@ mod stream;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use arpflux_core::predict::{Model, listeners};
+use arpflux_core::predict::{Matrix, Model, listeners};
 use arpflux_core::types::{IfIndex, IfName, Mac};
 use arpflux_core::{Error, ErrorKind, Result, Snapshot};
 
-use crate::{Output, Source};
+use crate::{Output, Source, Table};
 
 /// Who answers ARP requests for ADDRESS on each interface, with which MAC, and which rule of the kernel
 /// decides. Without ADDRESS: a table of all addresses that this host holds or proxies. Nothing is sent.
@@ -57,6 +57,11 @@ pub struct Args {
     learn: Option<Mac>,
     #[command(flatten)]
     source: Source,
+}
+
+/// The matrix as a table, probes included.
+pub fn matrix_table(matrix: &Matrix) -> Table {
+    matrix::table(matrix, true)
 }
 
 /// Runs the verb.

@@ -11,6 +11,7 @@ mod explain;
 mod plan;
 mod probe;
 mod proxy;
+mod recommend;
 mod recover;
 mod rollback;
 mod segments;
@@ -29,6 +30,8 @@ pub enum Verb {
     Explain(explain::Args),
     /// Say what is wrong with a host, why, what to do, and what that would change elsewhere.
     Diagnose(diagnose::Args),
+    /// Write a policy that fits this host, with the reasons and the proof.
+    Recommend(recommend::Args),
     /// Say what has to change so that a policy holds, why, and which answers change with it.
     Plan(plan::Args),
     /// Check that the host is as a policy says.
@@ -70,6 +73,7 @@ impl Verb {
         match self {
             Self::Explain(args) => explain::run(&args, output),
             Self::Diagnose(args) => diagnose::run(&args, output),
+            Self::Recommend(args) => recommend::run(&args, output),
             Self::Plan(args) => plan::run(&args, output),
             Self::Verify(args) => verify::run(&args, output),
             Self::Apply(args) => apply::run(&args, output),

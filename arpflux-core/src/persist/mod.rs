@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 pub use boot::{BootEntry, BootPolicy, BootReport, BootValue, at_boot};
 pub use desired::Desired;
-pub use file::{FileChange, FileState};
+pub use file::{FileChange, FileState, replace};
 pub use manager::Manager;
 pub use persistence::Persistence;
 

@@ -50,6 +50,7 @@ use serde::{Deserialize, Serialize};
 pub use change::{Change, Edit, SysctlScope};
 pub use egress::{RULE_PRIORITY, TABLE_BASE};
 pub use impact::{Effect, Impact, Range, Turn};
+pub(crate) use view::listed;
 
 use crate::error::Result;
 use crate::policy::Policy;

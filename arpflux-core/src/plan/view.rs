@@ -167,7 +167,7 @@ pub(super) fn listed_first(addresses: &[IpAddr]) -> String {
 }
 
 /// `a`, `a and b`, `a, b and c`; long lists are cut.
-pub(super) fn listed(mut words: Vec<String>) -> String {
+pub(crate) fn listed(mut words: Vec<String>) -> String {
     if words.len() > MOST {
         let more = words.len() - MOST;
         words.truncate(MOST);

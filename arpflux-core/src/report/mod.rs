@@ -2,6 +2,9 @@
 //! touches the kernel.
 //!
 //! [`html`] draws snapshots, matrices, plans and diagnoses, as fragments for notebooks and as one
-//! self-contained page.
+//! self-contained page. [`metrics()`] gives numbers for node_exporter's textfile collector.
 
 pub mod html;
+mod metrics;
+
+pub use metrics::metrics;

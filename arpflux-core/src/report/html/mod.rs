@@ -1,6 +1,6 @@
-//! Snapshots, matrices and plans drawn as HTML.
+//! Snapshots, matrices, plans and diagnoses drawn as HTML.
 //!
-//! Each function gives a fragment with its own style, for a notebook or a page of somebody else's.
+//! [`page`] gives one self-contained page about a host; every other function gives a fragment with its own style, for a notebook or a page of somebody else's.
 //! Nothing is loaded from anywhere, everything that is not of this crate is escaped, and colours follow
 //! the reader's choice of light or dark. All can be read without colour and without a script.
 //!
@@ -13,9 +13,11 @@
 //! ```
 
 mod change;
+mod findings;
 mod kernel_state;
 mod markup;
 mod matrix;
+mod page;
 mod steps;
 mod topology;
 
@@ -23,7 +25,9 @@ mod topology;
 mod tests;
 
 use markup::Markup;
+pub use page::{Page, page};
 
+use crate::diagnose::Diagnosis;
 use crate::plan::{Impact, Plan};
 use crate::predict::{Matrix, Model};
 use crate::snapshot::Snapshot;
@@ -69,4 +73,10 @@ pub fn plan(plan: &Plan) -> String {
 #[must_use]
 pub fn impact(impact: &Impact) -> String {
     fragment(|html| change::impact(html, impact))
+}
+
+/// What is wrong with a host, why, and what to do.
+#[must_use]
+pub fn diagnosis(diagnosis: &Diagnosis) -> String {
+    fragment(|html| findings::list(html, diagnosis))
 }

@@ -25,7 +25,6 @@ pub(super) fn by_address(html: &mut Markup, model: &Model<'_>, matrix: &Matrix) 
 
 /// One folded trace for each cell, `PREFIX-ROW-COLUMN`, counted from 1: what the links of the table
 /// lead to. `title` goes before each.
-#[expect(dead_code, reason = "for the page")]
 pub(super) fn by_cell(
     html: &mut Markup,
     model: &Model<'_>,

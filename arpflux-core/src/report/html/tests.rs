@@ -117,3 +117,56 @@ fn a_large_host_gives_a_page_of_bounded_size() {
     assert!(html.len() < 6_000_000, "{}", html.len());
     assert!(html.contains("Left out: 19605 more addresses"), "{:?}", html.find("Left out"));
 }
+
+fn the_page(host: &Snapshot) -> String {
+    let recommended = crate::recommend::recommend(host).unwrap();
+    page(&Page {
+        title: "hn<1>",
+        taken: "today",
+        snapshot: host,
+        diagnosis: &host.diagnose(&crate::diagnose::Options::default()),
+        change: Some((&recommended.policy, &recommended.plan)),
+    })
+}
+
+#[test]
+fn each_cell_of_a_page_leads_to_its_own_trace() {
+    let host = openvz();
+    let html = the_page(&host);
+    let (elements, ids) = well_formed(&html);
+    assert!(elements.contains("script"));
+    for loading in ["<link", "<img", "<iframe", " src=", "@import", "url("] {
+        assert!(!html.contains(loading), "{loading}");
+    }
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "an id twice: {ids:?}");
+    let links: Vec<&str> =
+        html.split(" href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    for link in &links {
+        assert!(ids.iter().any(|id| id == link), "{link} leads nowhere");
+    }
+    // Five addresses on three interfaces, before and after.
+    let cells = links.iter().filter(|link| link.starts_with("cell-") || link.starts_with("after-")).count();
+    assert_eq!(cells, 30);
+    for said in [
+        "<title>ARP on hn&lt;1&gt;</title>",
+        "5 of 5 addresses have several MACs on one wire. With the plan none has.",
+        "AF001",
+        "The remedy, ",
+        "With the plan: <span class=\"mono\">192.168.18.101</span> on eth3",
+    ] {
+        assert!(html.contains(said), "{said}");
+    }
+    // The trace of a cell is about that address and interface.
+    let trace = html.split("id=\"cell-4-2\"").nth(1).unwrap().split("</details>").next().unwrap();
+    assert!(trace.contains("There is a proxy entry for 192.168.18.101 on eth3."), "{trace}");
+    let trace = html.split("id=\"after-1-2\"").nth(1).unwrap().split("</details>").next().unwrap();
+    assert!(trace.contains("arp_ignore is 1 on eth3"), "{trace}");
+}
+
+#[test]
+fn a_healthy_host_has_a_page_too() {
+    let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).0;
+    let html = the_page(&host);
+    well_formed(&html);
+    assert!(html.contains("Nothing to change.") && html.contains("No address has several MACs on one wire."));
+}

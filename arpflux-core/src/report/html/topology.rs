@@ -20,6 +20,8 @@ const NIC_WIDTH: usize = 300;
 const WIRE_AT: usize = 640;
 const GAP: usize = 14;
 const TOP: usize = 46;
+/// How far below the top of its frame the line to an interface's wire is.
+const LEAD: usize = 12;
 /// How many characters fit beside an interface's frame.
 const ANSWER_CHARS: usize = 34;
 /// How many characters fit in it.
@@ -40,7 +42,7 @@ struct Nic<'s> {
 
 impl Nic<'_> {
     fn height(&self) -> usize {
-        (self.lines.len() + 1).max(self.answers.len() + usize::from(!self.answers.is_empty())) * LINE + 14
+        (self.lines.len() + 1).max(self.answers.len() + 2) * LINE + 10
     }
 }
 
@@ -51,11 +53,10 @@ pub(super) fn draw(html: &mut Markup, snapshot: &Snapshot, matrix: &Matrix, titl
     let mut placed = Vec::new();
     let mut ends: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
     for nic in &nics {
-        let middle = top + nic.height() / 2;
         placed.push((nic, top));
         if let Some(wire) = nic.wire {
-            let end = ends.entry(wire).or_insert((middle, middle));
-            end.1 = middle;
+            let end = ends.entry(wire).or_insert((top + LEAD, top + LEAD));
+            end.1 = top + LEAD;
         }
         top += nic.height() + GAP;
     }
@@ -95,18 +96,16 @@ fn one(html: &mut Markup, nic: &Nic<'_>, top: usize) {
     }
     let edge = NIC_LEFT + NIC_WIDTH;
     if nic.wire.is_some() {
-        let middle = top + nic.height() / 2;
         let class = if interface.carrier { "lead" } else { "lead off" };
-        line(html, class, (edge, middle), (edge + 22, middle));
-        line(html, class, (WIRE_AT - 22, middle), (WIRE_AT, middle));
+        line(html, class, (edge, top + LEAD), (WIRE_AT, top + LEAD));
     }
     if nic.answers.is_empty() {
         if nic.column.is_some() {
-            text(html, "q", edge + 30, top + nic.height() / 2 + 4, "answers for nothing");
+            text(html, "q", edge + 30, top + LEAD + LINE, "answers for nothing");
         }
         return;
     }
-    let first = top + (nic.height() - (nic.answers.len() + 1) * LINE) / 2 + 12;
+    let first = top + LEAD + LINE;
     text(html, "q", edge + 30, first, "answers for");
     for (place, (standing, entry)) in nic.answers.iter().enumerate() {
         let class = match standing {

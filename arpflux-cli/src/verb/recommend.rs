@@ -1,0 +1,106 @@
+//! `arpflux recommend`.
+
+use std::path::{Path, PathBuf};
+
+use arpflux_core::persist;
+use arpflux_core::recommend::{Recommendation, recommend};
+use arpflux_core::{Error, ErrorKind, Result};
+use serde::Serialize;
+
+use crate::output::{Output, Style};
+use crate::{Source, exit};
+
+/// Write a policy that fits this host, with comments that say why, and the proof that it works here.
+///
+/// Nothing is sent and nothing is changed. The host is recognised (one subnet, several, many rails, proxies,
+/// service addresses, Kubernetes, two uplinks, a cloud), policies that fit are tried on a copy of it, and one
+/// that would break something is refused with the reason; so are the recipes often told, where they would.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Write the policy to this file, whose name ends in .toml, instead of standard output.
+    #[arg(long, short, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Replace the file if it is there and says something else.
+    #[arg(long, requires = "out")]
+    force: bool,
+    #[command(flatten)]
+    source: Source,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    #[serde(flatten)]
+    recommended: &'a Recommendation,
+    /// What was proved, in words.
+    proved: Vec<String>,
+    /// The policy as a file.
+    file: String,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// If there is no snapshot to be had, no policy would work on the host, or the file cannot be written.
+pub fn run(args: &Args, output: &Output) -> Result<u8> {
+    let snapshot = args.source.snapshot()?;
+    let recommended = recommend(&snapshot)?;
+    let file = recommended.to_toml()?;
+    if let Some(path) = &args.out {
+        write(path, &file, args.force)?;
+    }
+    if output.json() {
+        let proved = recommended.proved();
+        output.answer(&Answer { recommended: &recommended, proved, file })?;
+    } else if let Some(path) = &args.out {
+        output.text(summary(&recommended, path, output))?;
+    } else {
+        output.text(file)?;
+    }
+    Ok(exit::GOOD)
+}
+
+/// Writes the file, unless another text would be lost.
+fn write(path: &Path, text: &str, force: bool) -> Result<()> {
+    let refused = |message: &str, hint: &str| {
+        Err(Error::new(ErrorKind::InvalidInput, message.to_owned())
+            .during("recommend")
+            .on(path.display().to_string())
+            .hint(hint.to_owned()))
+    };
+    if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("toml")) {
+        return refused(
+            "the name of the file does not end in .toml",
+            "give it that ending: other verbs go by it",
+        );
+    }
+    match std::fs::read_to_string(path) {
+        Ok(there) if there == text => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        _ if force => {}
+        _ => {
+            return refused("the file is there and says something else", "compare the two, then use --force");
+        }
+    }
+    persist::replace(path, text, 0o644)
+}
+
+fn summary(recommended: &Recommendation, path: &Path, output: &Output) -> String {
+    let mut text = String::new();
+    for seen in &recommended.seen {
+        text += &format!("seen      {seen}\n");
+    }
+    for line in recommended.proved() {
+        text += &format!("{}    {line}\n", output.paint(Style::Good, "proved"));
+    }
+    for note in &recommended.notes {
+        text += &format!("{}      {note}\n", output.paint(Style::Caution, "note"));
+    }
+    for refused in &recommended.refused {
+        text +=
+            &format!("{}   {}: {}\n", output.paint(Style::Caution, "refused"), refused.recipe, refused.why);
+    }
+    let file = path.display();
+    text + &format!(
+        "\nWritten to {file}. Next: arpflux plan --policy {file}, then arpflux apply --policy {file} --confirm 30s\n"
+    )
+}

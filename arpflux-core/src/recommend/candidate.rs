@@ -1,0 +1,314 @@
+//! Policies that may fit, in the order in which they are tried.
+
+use std::net::Ipv4Addr;
+
+use super::Reason;
+use super::harm::silenced;
+use super::proxies::{Proxies, proxies};
+use super::topology::{Ground, Topology};
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::{Plan, listed};
+use crate::policy::{Egress, HostPolicy, Policy, Strategy};
+use crate::predict::{Model, Neighbours, Outgoing};
+use crate::snapshot::Snapshot;
+use crate::sysctl::Sysctl;
+use crate::types::IfName;
+use crate::verify::{self, Report};
+
+/// A policy that may fit.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    pub policy: Policy,
+    pub reasons: Vec<Reason>,
+    notes: Vec<String>,
+}
+
+/// A candidate that works.
+#[derive(Debug)]
+pub(super) struct Tried {
+    pub plan: Plan,
+    pub proof: Report,
+    pub after: Snapshot,
+}
+
+/// The candidates for a host, the best first. Never empty.
+pub(super) fn candidates(ground: &Ground<'_>) -> Vec<Candidate> {
+    let others = ground.snapshot.addresses.iter().any(|held| {
+        let nic = ground.is_nic(held.interface);
+        !nic && ground.public(held.interface).any(|(address, _)| address.local == held.local)
+    });
+    let proxied = proxies(ground);
+    let alone = ground.nics.len() < 2 && !others && proxied.policies.is_empty();
+    if alone || ground.nics.is_empty() {
+        return vec![nothing(ground)];
+    }
+    if ground.is(Topology::CloudHost) {
+        return [Egress::SourceRouted, Egress::Unmanaged]
+            .map(|egress| candidate(ground, &Proxies::default(), Strategy::Unmanaged, egress))
+            .into();
+    }
+    let routed = if leave_routing(ground).is_some() {
+        [Egress::Unmanaged, Egress::SourceRouted]
+    } else {
+        [Egress::SourceRouted, Egress::Unmanaged]
+    };
+    // Never `filter`: it goes on answering address probes, so it cannot be proved.
+    routed.map(|egress| candidate(ground, &proxied, Strategy::Strict, egress)).into()
+}
+
+/// Why routing is somebody else's here.
+fn leave_routing(ground: &Ground<'_>) -> Option<String> {
+    if ground.is(Topology::KubernetesNode) {
+        return Some(
+            "the network plugin owns the routes to pods, which come and go, and tables by source would not follow \
+             them"
+            .into(),
+        );
+    }
+    ground.marks().map(|priority| {
+        format!(
+            "the rule of priority {priority} chooses the way by a mark, as VPNs do, and rules by source before it \
+             would lead around it"
+        )
+    })
+}
+
+/// Where there is nothing to manage.
+fn nothing(ground: &Ground<'_>) -> Candidate {
+    let host = HostPolicy {
+        strategy: Strategy::Unmanaged,
+        egress: Egress::Unmanaged,
+        announce: false,
+        ..HostPolicy::default()
+    };
+    let why = if ground.nics.is_empty() {
+        "no interface that speaks ARP holds an IPv4 address, so none can float"
+    } else {
+        "there is one interface on a wire and no address elsewhere, so none can float; recommend again when there \
+         is a second one"
+    };
+    let reasons = vec![
+        reason("host.strategy", why.into()),
+        reason("host.egress", "there is one way out only".into()),
+        reason("host.announce", "nothing changes that peers would have to be told".into()),
+    ];
+    Candidate { policy: Policy { host, proxies: Vec::new() }, reasons, notes: Vec::new() }
+}
+
+fn candidate(ground: &Ground<'_>, proxied: &Proxies, strategy: Strategy, egress: Egress) -> Candidate {
+    let names: Vec<IfName> = ground.nics.iter().map(|nic| nic.name).collect();
+    // A laptop's interfaces come and go: a policy that names none goes on fitting.
+    let come_and_go = ground.is(Topology::TwoUplinks)
+        && !ground.is(Topology::MultiRail)
+        && !ground.is(Topology::ContainerHost)
+        && !ground.is(Topology::KubernetesNode)
+        && !ground.is(Topology::CloudHost)
+        && ground.left_out.is_empty()
+        && proxied.policies.is_empty();
+    let cloud = ground.is(Topology::CloudHost);
+    let has_proxies = !proxied.policies.is_empty();
+    let host = HostPolicy {
+        interfaces: (!come_and_go).then_some(names),
+        strategy,
+        egress,
+        announce: !cloud,
+        proxy_delay: has_proxies.then_some(0),
+        ..HostPolicy::default()
+    };
+    let mut reasons = vec![
+        reason("host.interfaces", interfaces_why(ground, come_and_go)),
+        reason("host.strategy", strategy_why(ground, strategy)),
+        reason("host.egress", egress_why(ground, egress)),
+        reason(
+            "host.announce",
+            if cloud {
+                "the fabric does not listen to gratuitous ARP".into()
+            } else {
+                "after a change peers keep the wrong MAC for half a minute unless they are told".into()
+            },
+        ),
+    ];
+    if has_proxies {
+        let delay = "broadcast requests for proxied addresses are answered at once, not up to 0.8 s later, and none \
+                     is lost when more than 64 wait";
+        reasons.push(reason("host.proxy_delay", delay.into()));
+    }
+    reasons.extend(proxied.reasons.iter().cloned());
+    Candidate {
+        policy: Policy { host, proxies: proxied.policies.clone() },
+        reasons,
+        notes: proxied.notes.clone(),
+    }
+}
+
+fn reason(key: &str, text: String) -> Reason {
+    Reason { key: key.to_owned(), text }
+}
+
+fn interfaces_why(ground: &Ground<'_>, come_and_go: bool) -> String {
+    if come_and_go {
+        return "not named: every interface that speaks ARP and holds an IPv4 address, so that the policy goes on \
+                fitting when one comes or goes"
+            .into();
+    }
+    let mut text =
+        "the interfaces on wires with other hosts; `all` is never written, so interfaces of containers \
+                    and those that come later stay as they are"
+            .to_owned();
+    for left_out in &ground.left_out {
+        text.push_str(". ");
+        text.push_str(left_out);
+    }
+    text
+}
+
+fn strategy_why(ground: &Ground<'_>, strategy: Strategy) -> String {
+    match strategy {
+        Strategy::Unmanaged => {
+            "the fabric answers ARP, whatever this host answers; arp_ignore and arp_announce would change nothing"
+                .into()
+        }
+        Strategy::Strict | Strategy::Filter | Strategy::Auto => {
+            let mut text = if ground.shared.is_empty() {
+                "arp_ignore=1 and arp_announce=2 on each: requests are answered for the interface's own addresses \
+                 only, whatever wires turn out to be joined"
+                    .to_owned()
+            } else {
+                "arp_ignore=1 and arp_announce=2 on each: interfaces of one subnet answer each other's requests \
+                 otherwise. arp_filter would go on answering address probes"
+                    .to_owned()
+            };
+            let services: Vec<String> =
+                ground.service_addresses().map(|(address, name)| format!("{address} on {name}")).collect();
+            if !services.is_empty() {
+                text.push_str(&format!(
+                    ". It silences {}, as a real server behind a load balancer wants (settings of lo would do \
+                     nothing: the interface that receives the request decides). Where clients on the wire shall \
+                     reach such an address here, put it on the interface that shall answer",
+                    listed(services)
+                ));
+            }
+            text
+        }
+    }
+}
+
+fn egress_why(ground: &Ground<'_>, egress: Egress) -> String {
+    match egress {
+        Egress::SourceRouted if ground.shared.is_empty() && ground.uplinks.len() < 2 => {
+            "packets leave by the interface that owns their source; no rules are needed for that as long as no two \
+             interfaces lead to the same place"
+                .into()
+        }
+        Egress::SourceRouted if ground.is(Topology::CloudHost) => {
+            "packets leave by the interface that owns their source: the fabric drops those that leave by another"
+                .into()
+        }
+        Egress::SourceRouted => {
+            "packets leave by the interface that owns their source, so that both directions use the same one and \
+             strict rp_filter does not silence the others"
+                .into()
+        }
+        Egress::Unmanaged => {
+            leave_routing(ground).unwrap_or_else(|| "source routing cannot be set up here (see below)".into())
+        }
+    }
+}
+
+impl Candidate {
+    /// In a few words.
+    pub(super) fn name(&self) -> String {
+        let strategy = match self.policy.host.strategy {
+            Strategy::Auto => "auto",
+            Strategy::Strict => "strict",
+            Strategy::Filter => "filter",
+            Strategy::Unmanaged => "unmanaged",
+        };
+        let egress = match self.policy.host.egress {
+            Egress::SourceRouted => "source-routed",
+            Egress::Unmanaged => "unmanaged",
+        };
+        format!("strategy {strategy} with egress {egress}")
+    }
+
+    /// Plans it and proves that the host is as it says afterwards.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] if it does not hold, or silences somebody.
+    pub(super) fn tried(&self, ground: &Ground<'_>) -> Result<Tried> {
+        let plan = self.policy.plan(ground.snapshot)?;
+        let after = ground.snapshot.with(&plan.changes);
+        let mut proof = verify::check(&self.policy, &after)?;
+        if let Some(failure) = proof.failures.first() {
+            return Err(Error::new(ErrorKind::Refused, failure.to_string()));
+        }
+        if let Some(harm) = silenced(ground, &after).into_iter().next() {
+            return Err(Error::new(ErrorKind::Refused, harm));
+        }
+        if self.policy.host.egress == Egress::SourceRouted {
+            if let Some(stray) = strays(ground, &after).into_iter().next() {
+                return Err(Error::new(ErrorKind::Refused, stray));
+            }
+            proof.checks += ground.nics.iter().map(|nic| ground.public(nic.index).count()).sum::<usize>();
+        }
+        Ok(Tried { plan, proof, after })
+    }
+
+    /// With which values of `rp_filter` it holds, where interfaces share a wire.
+    pub(super) fn rp_filter(&self, ground: &Ground<'_>) -> Vec<i32> {
+        if ground.shared.is_empty() || ground.is(Topology::CloudHost) {
+            return Vec::new();
+        }
+        let holds = |value: &i32| {
+            let mut other = ground.snapshot.clone();
+            other.all.set(Sysctl::RpFilter, Some(*value));
+            for interface in other.interfaces.iter_mut().filter(|interface| ground.is_nic(interface.index)) {
+                interface.sysctls.set(Sysctl::RpFilter, Some(*value));
+            }
+            let after = self.policy.plan(&other).map(|plan| other.with(&plan.changes));
+            after.and_then(|after| verify::check(&self.policy, &after)).is_ok_and(|report| report.ok())
+        };
+        (0..=2).filter(holds).collect()
+    }
+}
+
+/// Addresses whose packets leave by another interface than their own, one sentence each: to a neighbour and,
+/// where a default route leaves by the interface, to somewhere far.
+fn strays(ground: &Ground<'_>, after: &Snapshot) -> Vec<String> {
+    let model = Model::new(after);
+    let mut neighbours = Neighbours::new(ground.snapshot);
+    let mut found = Vec::new();
+    for nic in &ground.nics {
+        for (held, source) in ground.public(nic.index) {
+            if ground.snapshot.holders_of(held.local).count() > 1 {
+                continue;
+            }
+            // Of a documentation range (RFC 5737): nobody's.
+            let far = ground.uplinks.contains(&nic.index).then_some(Ipv4Addr::new(198, 51, 100, 1));
+            let near = (held.subnet().prefix_len() < 32).then(|| neighbours.of(nic.index, source));
+            for destination in near.into_iter().chain(far) {
+                let by = match model.outgoing(destination, Some(source), None) {
+                    Outgoing::Asks { interface, .. } | Outgoing::NoRequest { interface, .. } => interface,
+                    Outgoing::Unreachable | Outgoing::Undetermined { .. } => continue,
+                };
+                if by != nic.index {
+                    found.push(format!(
+                        "packets from {source} of {} to {destination} leave by {}",
+                        nic.name,
+                        after.name_of(by)
+                    ));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// What the policy does not settle.
+pub(super) fn notes(ground: &Ground<'_>, candidate: &Candidate, tried: &Tried) -> Vec<String> {
+    let mut notes = candidate.notes.clone();
+    if candidate.policy.host.egress == Egress::Unmanaged {
+        notes.extend(strays(ground, &tried.after).into_iter().take(4));
+    }
+    notes
+}

@@ -1,0 +1,131 @@
+//! Which policy fits a host, why, and the proof that it works there.
+//!
+//! ```
+//! use arpflux_core::recommend::recommend;
+//! use arpflux_core::snapshot::Snapshot;
+//!
+//! let recommended = recommend(&Snapshot::default())?;
+//! assert!(recommended.plan.is_empty());
+//! println!("{}", recommended.to_toml()?);
+//! # Ok::<(), arpflux_core::Error>(())
+//! ```
+//!
+//! The host is recognised first ([`Topology`]), then policies that fit are tried in order: each is planned,
+//! the plan is made on a copy of the snapshot, and all of [`crate::verify`] is proved there. One that fails,
+//! or that silences what worked before (a container behind an interface without an address, a
+//! point-to-point peer, an address that nobody would answer for any more), is refused with the reason. So
+//! are the recipes often told, where the model shows what they break on this host.
+//!
+//! Recommending twice gives the same policy, also after it was applied.
+
+mod candidate;
+mod file;
+mod harm;
+mod proxies;
+mod recipe;
+mod topology;
+
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
+
+pub use topology::{Seen, Topology};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::{Impact, Plan};
+use crate::policy::Policy;
+use crate::snapshot::Snapshot;
+use crate::verify::Report;
+use topology::Ground;
+
+/// A policy that fits a host. `Display` gives what was seen and refused; [`Recommendation::to_toml`] the
+/// policy as a file that says why.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Recommendation {
+    /// What sort of host it is; never empty.
+    pub seen: Vec<Seen>,
+    /// The policy.
+    #[serde(serialize_with = "file::versioned")]
+    pub policy: Policy,
+    /// Why each key of the policy is as it is.
+    pub reasons: Vec<Reason>,
+    /// What is not recommended, and why.
+    pub refused: Vec<Refused>,
+    /// What the policy changes on this host.
+    pub plan: Plan,
+    /// What was checked and proved of the host as it is after the plan.
+    pub proof: Report,
+    /// With which values of `rp_filter` on its interfaces all of the proof holds; empty if the policy's
+    /// interfaces do not share a wire, so that it does not matter.
+    pub rp_filter: Vec<i32>,
+    /// What the policy does not settle, one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Why a key of the policy is as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// The key: `host.strategy`, `proxy[0].interface`.
+    pub key: String,
+    /// Why, as a sentence.
+    pub text: String,
+}
+
+/// What is not recommended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// What: settings or a strategy.
+    pub recipe: String,
+    /// What it breaks here, or why it does not work.
+    pub why: String,
+}
+
+/// Recommends a policy for the host that `snapshot` shows. Pure: it needs no privileges and works on a stored
+/// snapshot.
+///
+/// # Errors
+/// [`ErrorKind::Refused`] if no policy would work on this host as it is; the error says what stands in the
+/// way.
+pub fn recommend(snapshot: &Snapshot) -> Result<Recommendation> {
+    let ground = Ground::new(snapshot);
+    let mut refused = Vec::new();
+    let mut first_error: Option<Error> = None;
+    for candidate in candidate::candidates(&ground) {
+        match candidate.tried(&ground) {
+            Ok(tried) => {
+                refused.extend(recipe::refused(&ground));
+                return Ok(Recommendation {
+                    seen: ground.seen.clone(),
+                    rp_filter: candidate.rp_filter(&ground),
+                    notes: candidate::notes(&ground, &candidate, &tried),
+                    policy: candidate.policy,
+                    reasons: candidate.reasons,
+                    refused,
+                    plan: tried.plan,
+                    proof: tried.proof,
+                });
+            }
+            Err(error) => {
+                let why = match error.remedy() {
+                    Some(remedy) => format!("{}: {}; {remedy}", error.object(), error.message()),
+                    None => format!("{}: {}", error.object(), error.message()),
+                };
+                refused
+                    .push(Refused { recipe: candidate.name(), why: why.trim_start_matches(": ").to_owned() });
+                first_error.get_or_insert(error);
+            }
+        }
+    }
+    Err(first_error
+        .unwrap_or_else(|| Error::new(ErrorKind::Internal, "no policy was tried"))
+        .during("recommend"))
+}
+
+impl Recommendation {
+    /// What the policy does to answers on the host it was made for.
+    #[must_use]
+    pub fn impact(&self, snapshot: &Snapshot) -> Impact {
+        self.plan.impact(snapshot, &self.policy)
+    }
+}

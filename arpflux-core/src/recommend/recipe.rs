@@ -1,0 +1,79 @@
+//! The recipes often told, and what they do on this host.
+
+use super::Refused;
+use super::harm::silenced;
+use super::topology::Ground;
+use crate::plan::{Change, SysctlScope, listed};
+use crate::predict::{Matrix, Model};
+use crate::snapshot::Snapshot;
+use crate::sysctl::Sysctl;
+
+/// The recipes that break something here, or do not cure what is wrong.
+pub(super) fn refused(ground: &Ground<'_>) -> Vec<Refused> {
+    let recipes: [(&str, &[(Sysctl, i32)]); 3] = [
+        (
+            "net.ipv4.conf.all.arp_ignore = 1 and arp_announce = 2",
+            &[(Sysctl::ArpIgnore, 1), (Sysctl::ArpAnnounce, 2)],
+        ),
+        ("net.ipv4.conf.all.arp_ignore = 2", &[(Sysctl::ArpIgnore, 2)]),
+        ("net.ipv4.conf.all.arp_filter = 1", &[(Sysctl::ArpFilter, 1)]),
+    ];
+    let mut refused = Vec::new();
+    for (recipe, values) in recipes {
+        let after = with_all(ground.snapshot, values);
+        let mut why = silenced(ground, &after);
+        why.truncate(3);
+        why.extend(still_floats(ground, &after));
+        if !why.is_empty() {
+            refused.push(Refused { recipe: recipe.into(), why: why.join("; ") });
+        }
+    }
+    refused
+}
+
+/// The snapshot with values of `all` raised, as the recipe says.
+fn with_all(snapshot: &Snapshot, values: &[(Sysctl, i32)]) -> Snapshot {
+    let change = |(sysctl, value): &(Sysctl, i32)| {
+        let before = snapshot.all.get(*sysctl)?;
+        (before < *value).then_some(Change::Sysctl {
+            scope: SysctlScope::All,
+            sysctl: *sysctl,
+            before,
+            after: *value,
+        })
+    };
+    let changes: Vec<Change> = values.iter().filter_map(change).collect();
+    snapshot.with(&changes)
+}
+
+/// Whether addresses of NICs still have several MACs.
+fn still_floats(ground: &Ground<'_>, after: &Snapshot) -> Option<String> {
+    if ground.shared.is_empty() {
+        return None;
+    }
+    let nics: Vec<_> = ground.nics.iter().map(|nic| nic.index).collect();
+    let own: Vec<_> =
+        ground.nics.iter().flat_map(|nic| ground.public(nic.index)).map(|(_, local)| local).collect();
+    let matrix = Matrix::with(&Model::new(after), &own, &nics, None);
+    let floating: Vec<String> =
+        matrix.rows.iter().filter(|row| row.flux).map(|row| row.target.to_string()).collect();
+    let stray: Vec<String> = matrix
+        .rows
+        .iter()
+        .filter(|row| !row.flux)
+        .filter_map(|row| {
+            let at = row.answering().find(|at| !row.held_by.contains(&matrix.interfaces[*at].name))?;
+            Some(format!("{} by {}", row.target, matrix.interfaces[at].name))
+        })
+        .collect();
+    match (floating.as_slice(), stray.as_slice()) {
+        ([], []) => None,
+        ([], _) => {
+            Some(format!("it would have addresses answered by the wrong interface: {}", listed(stray)))
+        }
+        (_, _) => Some(format!(
+            "it does not cure: {} would still have several MACs, probes counted",
+            listed(floating)
+        )),
+    }
+}

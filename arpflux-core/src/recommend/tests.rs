@@ -1,0 +1,247 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::plan::tests::Host;
+use crate::policy::{Egress, Strategy};
+use crate::sysctl::Sysctl;
+use crate::types::{IfIndex, Mac};
+
+/// Recommends, and checks what must hold for every host: the file reads back as the policy, the plan is
+/// proved, and a host where it was applied gets the same policy and an empty plan.
+fn recommended(host: &Snapshot) -> Recommendation {
+    let first = recommend(host).unwrap();
+    let text = first.to_toml().unwrap();
+    assert_eq!(Policy::from_toml(&text, "policy.toml").unwrap(), first.policy, "{text}");
+    assert!(text.lines().all(|line| line.len() <= 130), "{text}");
+    assert!(first.proof.failures.is_empty());
+    assert_eq!(first.policy.plan(host).unwrap(), first.plan);
+    let after = host.with(&first.plan.changes);
+    let again = recommend(&after).unwrap();
+    assert_eq!(again.policy, first.policy, "recommended again: {}", again.to_toml().unwrap());
+    assert!(again.plan.is_empty(), "{}", again.plan);
+    first
+}
+
+fn sorts(of: &Recommendation) -> BTreeSet<Topology> {
+    of.seen.iter().map(|seen| seen.topology).collect()
+}
+
+fn names(of: &Recommendation) -> Vec<String> {
+    of.policy.host.interfaces.iter().flatten().map(ToString::to_string).collect()
+}
+
+fn refusals(of: &Recommendation) -> String {
+    of.refused.iter().map(|refused| format!("{}: {}\n", refused.recipe, refused.why)).collect()
+}
+
+#[test]
+fn one_interface_needs_nothing() {
+    let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).route("0.0.0.0/0", Some("10.0.0.1"), 2, 0).0;
+    let found = recommended(&host);
+    assert_eq!(sorts(&found), [Topology::OneInterface].into());
+    assert_eq!(found.policy.host.strategy, Strategy::Unmanaged);
+    assert!(found.plan.is_empty() && found.refused.is_empty());
+}
+
+#[test]
+fn one_subnet_is_strict_and_routed_by_source_and_the_filter_is_refused() {
+    let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.0.0.3/24"]).0;
+    let found = recommended(&host);
+    assert_eq!(sorts(&found), [Topology::OneSubnet].into());
+    assert_eq!(
+        (found.policy.host.strategy, found.policy.host.egress),
+        (Strategy::Strict, Egress::SourceRouted)
+    );
+    assert_eq!(names(&found), ["eth0", "eth1"]);
+    assert_eq!(found.rp_filter, [0, 1, 2]);
+    let refused = refusals(&found);
+    assert!(refused.contains("all.arp_filter = 1: it does not cure"), "{refused}");
+    assert!(!refused.contains("all.arp_ignore = 1"), "it would do here: {refused}");
+}
+
+#[test]
+fn subnets_of_their_own_need_no_rules() {
+    let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.0.1.2/24"]).0;
+    let found = recommended(&host);
+    assert_eq!(sorts(&found), [Topology::SeveralSubnets].into());
+    assert_eq!(found.policy.host.strategy, Strategy::Strict);
+    assert_eq!(found.plan.changes.len(), 4, "two sysctls on each: {}", found.plan);
+}
+
+#[test]
+fn many_rails_hold_with_every_rp_filter() {
+    let mut host = Host::new();
+    for rail in 0..8_u32 {
+        host = host.nic(2 + rail, &format!("ib{rail}"), &[&format!("10.9.0.{}/16", 10 + rail)]);
+    }
+    for value in 0..=2 {
+        let found = recommended(&host.clone().each(Sysctl::RpFilter, value).0);
+        assert_eq!(sorts(&found), [Topology::MultiRail].into());
+        assert_eq!(
+            (found.policy.host.strategy, found.policy.host.egress),
+            (Strategy::Strict, Egress::SourceRouted)
+        );
+        assert_eq!(found.rp_filter, [0, 1, 2]);
+        assert_eq!(names(&found).len(), 8);
+        assert!(found.to_toml().unwrap().contains("it holds with rp_filter 0, 1 and 2 alike"));
+    }
+}
+
+#[test]
+fn a_service_address_on_lo_is_silenced_and_the_file_says_so() {
+    let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).address(1, "10.0.0.100/32").0;
+    let found = recommended(&host);
+    assert_eq!(sorts(&found), [Topology::ServiceAddress, Topology::OneInterface].into());
+    assert_eq!(names(&found), ["eth0"]);
+    let text = found.to_toml().unwrap();
+    assert!(text.contains("10.0.0.100 on lo"), "{text}");
+}
+
+#[test]
+fn a_container_host_keeps_each_address_on_one_interface() {
+    let found = recommended(&Host::openvz().0);
+    assert_eq!(sorts(&found), [Topology::ContainerHost, Topology::OneSubnet].into());
+    assert_eq!(names(&found), ["eth0", "eth3", "eth4"]);
+    let [proxy] = found.policy.proxies.as_slice() else { panic!("{:?}", found.policy.proxies) };
+    assert_eq!((proxy.owner.as_str(), proxy.interface.to_string().as_str()), ("venet0", "eth0"));
+    assert_eq!(proxy.addresses.len(), 2);
+    assert_eq!(found.policy.host.proxy_delay, Some(0));
+    // An address that is published on one interface only stays there.
+    let mut host = Host::openvz().0;
+    host.proxies
+        .retain(|entry| entry.interface == Some(IfIndex(4)) || !entry.address.to_string().ends_with("102"));
+    let found = recommended(&host);
+    let by: Vec<String> = found.policy.proxies.iter().map(|proxy| proxy.interface.to_string()).collect();
+    assert_eq!(by, ["eth0", "eth4"]);
+}
+
+#[test]
+fn entries_that_cannot_answer_are_left_alone_and_named() {
+    let mut host = Host::openvz().0;
+    host.routes.retain(|route| !route.destination.addr().to_string().ends_with(".102"));
+    let found = recommended(&host);
+    assert_eq!(found.policy.proxies[0].addresses.len(), 1);
+    assert!(
+        found.notes.iter().any(|note| note.contains("192.168.18.102 cannot answer")),
+        "{:?}",
+        found.notes
+    );
+}
+
+/// Two NICs of a node and a pod behind an interface without an address.
+fn kubernetes() -> Host {
+    Host::new()
+        .nic(2, "eth0", &["10.0.0.2/24"])
+        .nic(3, "eth1", &["10.0.1.2/24"])
+        .nic(4, "cali1", &[])
+        .route("10.244.1.5/32", None, 4, 0)
+        .route("0.0.0.0/0", Some("10.0.0.1"), 2, 0)
+}
+
+#[test]
+fn a_kubernetes_node_is_strict_on_its_own_interfaces_only() {
+    let found = recommended(&kubernetes().0);
+    assert!(sorts(&found).contains(&Topology::KubernetesNode));
+    assert_eq!(names(&found), ["eth0", "eth1"]);
+    assert_eq!((found.policy.host.strategy, found.policy.host.egress), (Strategy::Strict, Egress::Unmanaged));
+    let refused = refusals(&found);
+    let said = "all.arp_ignore = 1 and arp_announce = 2: 10.244.1.5, behind it on cali1, which has no address of its \
+                own, would get no answer for 10.0.0.2 any more";
+    assert!(refused.contains(said), "{refused}");
+    assert!(
+        found.impact(&kubernetes().0).effects.iter().all(|effect| effect.interface.to_string() != "cali1")
+    );
+}
+
+#[test]
+fn two_uplinks_name_no_interface_and_a_vpn_keeps_its_rules() {
+    let laptop = || {
+        Host::new()
+            .nic(2, "enp1s0", &["192.168.1.20/24"])
+            .nic(3, "wlan0", &["192.168.1.21/24"])
+            .route("0.0.0.0/0", Some("192.168.1.1"), 2, 100)
+            .route("0.0.0.0/0", Some("192.168.1.1"), 3, 600)
+    };
+    let found = recommended(&laptop().0);
+    assert_eq!(sorts(&found), [Topology::OneSubnet, Topology::TwoUplinks].into());
+    assert_eq!(
+        (found.policy.host.interfaces.as_ref(), found.policy.host.egress),
+        (None, Egress::SourceRouted)
+    );
+    let mut vpn = laptop().0;
+    let main = vpn.rules.iter().position(|rule| rule.priority == 32_766).unwrap();
+    let marked = crate::snapshot::Rule {
+        priority: 32_765,
+        fwmark: 0xca6c,
+        fwmask: u32::MAX,
+        table: 51_820,
+        ..vpn.rules[main].clone()
+    };
+    vpn.rules.insert(main, crate::snapshot::Rule { protocol: 0, ..marked });
+    vpn.routing.rules_changed = Some(true);
+    let found = recommended(&vpn);
+    assert_eq!(found.policy.host.egress, Egress::Unmanaged);
+    assert!(found.to_toml().unwrap().contains("priority 32765"));
+    assert!(found.notes.iter().any(|note| note.contains("leave by enp1s0")), "{:?}", found.notes);
+}
+
+#[test]
+fn in_a_cloud_only_the_way_out_matters() {
+    let host = || {
+        Host::new().nic(2, "ens5", &["172.31.0.10/20"]).nic(3, "ens6", &["172.31.0.11/20"]).route(
+            "0.0.0.0/0",
+            Some("172.31.0.1"),
+            2,
+            0,
+        )
+    };
+    let mut aws = host().0;
+    aws.kernel.release = "6.8.0-1021-aws".into();
+    let found = recommended(&aws);
+    assert!(sorts(&found).contains(&Topology::CloudHost));
+    assert_eq!(
+        (found.policy.host.strategy, found.policy.host.egress),
+        (Strategy::Unmanaged, Egress::SourceRouted)
+    );
+    assert!(!found.policy.host.announce && found.proof.checks > 0);
+    let mut google = host().0;
+    google.interfaces[1].mac = Mac::ethernet([0x42, 0x01, 172, 31, 0, 10]);
+    assert!(sorts(&recommended(&google)).contains(&Topology::CloudHost));
+    assert!(!sorts(&recommended(&host().0)).contains(&Topology::CloudHost));
+}
+
+#[test]
+fn a_point_to_point_address_is_left_out_and_the_recipe_that_silences_it_refused() {
+    let mut host =
+        Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.0.0.3/24"]).nic(4, "eth2", &[]);
+    host = host.address(4, "10.8.0.1/32");
+    host.0.addresses.last_mut().unwrap().peer = Some("10.8.0.2".parse().unwrap());
+    let host = host.route("10.8.0.2/32", None, 4, 0).0;
+    let found = recommended(&host);
+    assert_eq!(names(&found), ["eth0", "eth1"]);
+    assert!(found.to_toml().unwrap().contains("eth2 is left out: its address has the peer 10.8.0.2"));
+    let refused = refusals(&found);
+    assert!(refused.contains("10.8.0.2, its peer on eth2, would get no answer for"), "{refused}");
+}
+
+#[test]
+fn what_stands_in_the_way_is_an_error_with_the_remedy() {
+    for weakened in [3, 5, 8] {
+        let host = Host::new()
+            .nic(2, "eth0", &["10.0.0.2/24"])
+            .nic(3, "eth1", &["10.0.0.3/24"])
+            .all(Sysctl::ArpIgnore, weakened)
+            .0;
+        let error = recommend(&host).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        assert!(error.remedy().unwrap().contains("sysctl -w net.ipv4.conf.all.arp_ignore=0"), "{error}");
+    }
+}
+
+#[test]
+fn hostile_names_stay_text() {
+    let mut host = Host::openvz().0;
+    host.interfaces[1].name = "e\"]\u{202e}#".parse().unwrap();
+    host.interfaces[4].name = "v\"\\".parse().unwrap();
+    recommended(&host);
+}

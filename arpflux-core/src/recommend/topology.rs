@@ -1,0 +1,388 @@
+//! What sort of host a snapshot shows: which interfaces lead to a wire, which of them share one, and what
+//! else lives there.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde::Serialize;
+
+use crate::plan::{PROTOCOL, listed};
+use crate::predict::wires;
+use crate::snapshot::{Address, Interface, RouteKind, Scope, Snapshot, table};
+use crate::types::{IfIndex, IfName, IpNet, Mac};
+
+/// A sort of host. One host may be several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Topology {
+    /// A virtual machine of a cloud that answers ARP itself, so that only the way out matters.
+    CloudHost,
+    /// A Kubernetes node: a network plugin owns interfaces and routes.
+    KubernetesNode,
+    /// Containers or virtual machines behind the host: proxy entries, host routes, bridges of their own.
+    ContainerHost,
+    /// Addresses on `lo` or a dummy that belong to a service, as on a real server behind LVS.
+    ServiceAddress,
+    /// Many interfaces in one subnet, or several InfiniBand ones.
+    MultiRail,
+    /// Several interfaces in one subnet.
+    OneSubnet,
+    /// Default routes by several interfaces.
+    TwoUplinks,
+    /// Several interfaces, each in a subnet of its own.
+    SeveralSubnets,
+    /// One interface, or none.
+    OneInterface,
+}
+
+/// A sort of host that was recognised, and by what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Seen {
+    /// Which sort.
+    pub topology: Topology,
+    /// By what it was recognised, as a sentence.
+    pub text: String,
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// InfiniBand's `ARPHRD_*` number.
+const INFINIBAND: u16 = 32;
+/// From how many interfaces in one subnet it is called multi-rail.
+const RAILS: usize = 4;
+
+/// A snapshot with what recommending asks of it.
+#[derive(Debug)]
+pub(super) struct Ground<'s> {
+    pub snapshot: &'s Snapshot,
+    /// The interfaces that lead to a wire with other hosts: they speak ARP and hold an address of a subnet.
+    pub nics: Vec<&'s Interface>,
+    /// Interfaces with addresses that were left out, and why.
+    pub left_out: Vec<String>,
+    /// Those of one wire, where there are several.
+    pub shared: Vec<Vec<&'s Interface>>,
+    /// The interfaces of default routes of table main, the preferred one first.
+    pub uplinks: Vec<IfIndex>,
+    /// Single addresses that are routed elsewhere than to a NIC, by the interface they are behind.
+    pub behind: BTreeMap<IfIndex, Vec<Ipv4Addr>>,
+    pub seen: Vec<Seen>,
+}
+
+impl<'s> Ground<'s> {
+    pub(super) fn new(snapshot: &'s Snapshot) -> Self {
+        let mut ground = Self {
+            snapshot,
+            nics: Vec::new(),
+            left_out: Vec::new(),
+            shared: Vec::new(),
+            uplinks: uplinks(snapshot),
+            behind: BTreeMap::new(),
+            seen: Vec::new(),
+        };
+        ground.sort_interfaces();
+        ground.find_hosts_behind();
+        ground.find_shared();
+        ground.recognise();
+        ground
+    }
+
+    /// Whether the host was recognised as this sort.
+    pub(super) fn is(&self, topology: Topology) -> bool {
+        self.seen.iter().any(|seen| seen.topology == topology)
+    }
+
+    pub(super) fn is_nic(&self, index: IfIndex) -> bool {
+        self.nics.iter().any(|nic| nic.index == index)
+    }
+
+    pub(super) fn names<'a>(&self, interfaces: impl IntoIterator<Item = &'a Interface>) -> String {
+        listed(interfaces.into_iter().map(|interface| interface.name.to_string()).collect())
+    }
+
+    /// The IPv4 addresses of an interface that other hosts may ask for.
+    pub(super) fn public(&self, index: IfIndex) -> impl Iterator<Item = (&'s Address, Ipv4Addr)> + use<'s> {
+        self.snapshot.addresses_of(index).filter_map(|address| match address.local {
+            IpAddr::V4(local) if address.scope < Scope::HOST && !local.is_loopback() => {
+                Some((address, local))
+            }
+            _ => None,
+        })
+    }
+
+    fn sort_interfaces(&mut self) {
+        for interface in &self.snapshot.interfaces {
+            let on_link = |address: &Address| address.subnet().prefix_len() < 32;
+            let held: Vec<&Address> = self.public(interface.index).map(|(address, _)| address).collect();
+            let leads_out = self.uplinks.contains(&interface.index);
+            let name = interface.name;
+            if held.is_empty() || !interface.speaks_arp() || self.is_port(interface) {
+                continue;
+            }
+            if let Some(peer) = held.iter().find_map(|address| address.peer) {
+                self.left_out.push(format!(
+                    "{name} is left out: its address has the peer {peer}, and arp_ignore=1 would silence it even \
+                     towards that peer"
+                ));
+            } else if self.is_container_bridge(interface) {
+                self.left_out.push(format!(
+                    "{name} is left out: it is a bridge of containers or virtual machines, which ask it for its own \
+                     address only"
+                ));
+            } else if held.iter().any(|address| on_link(address)) || leads_out {
+                self.nics.push(interface);
+            } else {
+                self.left_out.push(format!(
+                    "{name} is left out: its addresses have no subnet, so no wire is known there"
+                ));
+            }
+        }
+    }
+
+    /// Whether a bridge or bond takes the interface's frames; a VRF does not.
+    fn is_port(&self, interface: &Interface) -> bool {
+        let master = interface.master.and_then(|master| self.snapshot.interface(master));
+        master.is_some_and(|master| master.kind.as_deref() != Some("vrf"))
+    }
+
+    /// A bridge without a port that leads outside, by which no default route goes.
+    fn is_container_bridge(&self, interface: &Interface) -> bool {
+        let kind = interface.kind.as_deref();
+        if !matches!(kind, Some("bridge" | "openvswitch")) || self.uplinks.contains(&interface.index) {
+            return false;
+        }
+        let mut ports = self.snapshot.interfaces.iter().filter(|port| port.master == Some(interface.index));
+        ports.all(|port| matches!(port.kind.as_deref(), Some("veth" | "tun" | "dummy")))
+    }
+
+    fn find_hosts_behind(&mut self) {
+        for route in &self.snapshot.routes {
+            let IpNet::V4(net) = route.destination else { continue };
+            let ours = route.protocol == PROTOCOL || route.table != table::MAIN;
+            if ours || net.prefix_len() < 32 || route.kind != RouteKind::Unicast {
+                continue;
+            }
+            if let [hop] = route.next_hops.as_slice()
+                && hop.gateway.is_none()
+                && let Some(index) = hop.interface
+                && !self.is_nic(index)
+            {
+                self.behind.entry(index).or_default().push(net.addr());
+            }
+        }
+    }
+
+    fn find_shared(&mut self) {
+        let wires = wires(self.snapshot);
+        let mut groups: BTreeMap<usize, Vec<&Interface>> = BTreeMap::new();
+        for nic in &self.nics {
+            if let Some(wire) = wires.get(&nic.index) {
+                groups.entry(*wire).or_default().push(nic);
+            }
+        }
+        self.shared = groups.into_values().filter(|group| group.len() > 1).collect();
+    }
+
+    fn recognise(&mut self) {
+        let mut seen = Vec::new();
+        let mut add = |topology, text: Option<String>| {
+            if let Some(text) = text {
+                seen.push(Seen { topology, text });
+            }
+        };
+        add(Topology::CloudHost, self.cloud());
+        add(Topology::KubernetesNode, self.kubernetes());
+        add(Topology::ContainerHost, self.containers());
+        add(Topology::ServiceAddress, self.services());
+        for group in &self.shared {
+            let rails = group.len() >= RAILS || group.iter().all(|nic| nic.link_type == INFINIBAND);
+            let text = format!("{} share {}", self.names(group.iter().copied()), self.subnets(group));
+            if rails {
+                add(Topology::MultiRail, Some(format!("{text}: {} rails of one subnet", group.len())));
+            } else {
+                add(Topology::OneSubnet, Some(text));
+            }
+        }
+        let out: Vec<&Interface> = self
+            .uplinks
+            .iter()
+            .filter_map(|index| self.nics.iter().find(|nic| nic.index == *index))
+            .copied()
+            .collect();
+        if out.len() > 1 {
+            add(Topology::TwoUplinks, Some(format!("default routes leave by {}", self.names(out))));
+        }
+        match self.nics.as_slice() {
+            [] => {
+                add(
+                    Topology::OneInterface,
+                    Some("no interface that speaks ARP holds an IPv4 address".into()),
+                );
+            }
+            [only] => {
+                add(Topology::OneInterface, Some(format!("{} is the only interface on a wire", only.name)));
+            }
+            several if self.shared.is_empty() => {
+                let text = format!("{} are in subnets of their own", self.names(several.iter().copied()));
+                add(Topology::SeveralSubnets, Some(text));
+            }
+            _ => {}
+        }
+        self.seen = seen;
+    }
+
+    fn subnets(&self, group: &[&Interface]) -> String {
+        let subnets: BTreeSet<IpNet> = group
+            .iter()
+            .flat_map(|nic| self.public(nic.index))
+            .map(|(address, _)| address.subnet())
+            .filter(|subnet| subnet.prefix_len() < 32)
+            .collect();
+        listed(subnets.iter().map(ToString::to_string).collect())
+    }
+
+    /// Clouds whose fabric answers ARP for everybody: told by their kernels, and by Google's MACs, which
+    /// hold the address.
+    fn cloud(&self) -> Option<String> {
+        let release = self.snapshot.kernel.release.as_str();
+        let kernels =
+            [("-aws", "AWS"), (".amzn", "AWS"), ("-azure", "Azure"), ("-gcp", "Google"), ("-gke", "Google")];
+        let by_mac = |nic: &&&Interface| {
+            self.public(nic.index).any(|(_, local)| {
+                let [a, b, c, d] = local.octets();
+                nic.mac == Mac::ethernet([0x42, 0x01, a, b, c, d])
+            })
+        };
+        if let Some((_, cloud)) = kernels.iter().find(|(part, _)| release.contains(part)) {
+            return Some(format!(
+                "the kernel {release} is {cloud}'s: the fabric there answers ARP itself, so addresses cannot float"
+            ));
+        }
+        self.nics.iter().find(by_mac).map(|nic| {
+            format!(
+                "{} of {} is made of its address, as Google's cloud does: the fabric answers ARP itself",
+                nic.mac, nic.name
+            )
+        })
+    }
+
+    fn kubernetes(&self) -> Option<String> {
+        const NAMES: [&str; 9] = [
+            "kube-ipvs0",
+            "kube-bridge",
+            "nodelocaldns",
+            "cni0",
+            "cilium_host",
+            "vxlan.calico",
+            "weave",
+            "antrea-gw0",
+            "ovn-k8s-mp0",
+        ];
+        const PREFIXES: [&str; 3] = ["cali", "flannel.", "lxc_health"];
+        let found: Vec<String> = self
+            .snapshot
+            .interfaces
+            .iter()
+            .map(|interface| interface.name.to_string())
+            .filter(|name| {
+                NAMES.contains(&name.as_str()) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+            })
+            .collect();
+        (!found.is_empty())
+            .then(|| format!("{} are a Kubernetes network plugin's or kube-proxy's", listed(found)))
+    }
+
+    fn containers(&self) -> Option<String> {
+        let proxied: BTreeSet<IpAddr> = self.snapshot.proxies.iter().map(|entry| entry.address).collect();
+        let bridges: Vec<&Interface> =
+            self.snapshot.interfaces.iter().filter(|bridge| self.is_container_bridge(bridge)).collect();
+        let routed: usize = self.behind.values().map(Vec::len).sum();
+        let mut words = Vec::new();
+        if !proxied.is_empty() {
+            words.push(format!("{} of others are proxied", count(proxied.len(), "address", "addresses")));
+        }
+        if routed > 0 {
+            let by = self.behind.keys().map(|index| self.snapshot.name_of(*index)).collect();
+            words.push(format!(
+                "{} behind {}",
+                count(routed, "single address is", "single addresses are"),
+                listed(by)
+            ));
+        }
+        if !bridges.is_empty() {
+            words.push(format!("{} without a port that leads outside", self.names(bridges)));
+        }
+        (!words.is_empty()).then(|| format!("containers or virtual machines: {}", words.join("; ")))
+    }
+
+    fn services(&self) -> Option<String> {
+        let held: Vec<String> =
+            self.service_addresses().map(|(address, name)| format!("{address} on {name}")).collect();
+        (!held.is_empty()).then(|| format!("service addresses: {}", listed(held)))
+    }
+
+    /// Addresses on interfaces that take no requests, so that others would answer for them.
+    pub(super) fn service_addresses(&self) -> impl Iterator<Item = (Ipv4Addr, IfName)> {
+        let held = self.snapshot.interfaces.iter().filter(|interface| {
+            !interface.speaks_arp()
+                && (interface.name.to_string() == "lo" || interface.kind.as_deref() == Some("dummy"))
+        });
+        held.flat_map(|interface| self.public(interface.index).map(|(_, local)| (local, interface.name)))
+    }
+
+    /// Rules of others that choose the way by a mark, as VPNs do.
+    pub(super) fn marks(&self) -> Option<u32> {
+        let mut rules = self.snapshot.rules.iter();
+        rules
+            .find(|rule| rule.protocol != PROTOCOL && rule.fwmask != 0 && !rule.ipv6)
+            .map(|rule| rule.priority)
+    }
+
+    /// The proxied IPv4 addresses with the interfaces that they are published on; `None`: on all.
+    pub(super) fn published(&self) -> BTreeMap<Ipv4Addr, Vec<Option<IfIndex>>> {
+        let mut published: BTreeMap<Ipv4Addr, Vec<Option<IfIndex>>> = BTreeMap::new();
+        for entry in &self.snapshot.proxies {
+            if let IpAddr::V4(address) = entry.address {
+                published.entry(address).or_default().push(entry.interface);
+            }
+        }
+        published
+    }
+}
+
+/// The interfaces of default routes of table main, by metric.
+fn uplinks(snapshot: &Snapshot) -> Vec<IfIndex> {
+    let mut routes: Vec<_> = snapshot
+        .routes
+        .iter()
+        .filter(|route| {
+            route.table == table::MAIN
+                && route.kind == RouteKind::Unicast
+                && route.destination.prefix_len() == 0
+                && route.destination.addr().is_ipv4()
+        })
+        .collect();
+    routes.sort_by_key(|route| route.metric);
+    let mut found: Vec<IfIndex> = Vec::new();
+    for index in routes.iter().flat_map(|route| &route.next_hops).filter_map(|hop| hop.interface) {
+        if !found.contains(&index) {
+            found.push(index);
+        }
+    }
+    found
+}
+
+/// The interface that a single address is routed to, by address.
+pub(super) fn routed_to(ground: &Ground<'_>) -> HashMap<Ipv4Addr, IfIndex> {
+    let each = ground.behind.iter();
+    each.flat_map(|(index, addresses)| addresses.iter().map(|address| (*address, *index))).collect()
+}
+
+pub(super) fn count(number: usize, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
+}
