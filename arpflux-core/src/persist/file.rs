@@ -78,13 +78,15 @@ impl FileState {
 }
 
 /// Writes a whole file: beside the old one, synced, and renamed over it, so that whoever reads it sees the
-/// old text or the new one. A symbolic link at `path` is replaced, not followed. The folder must be there.
+/// old text or the new one. A symbolic link at `path` is replaced, not followed. Missing folders are made.
 ///
 /// # Errors
 /// Any failure to write; the old file stays then.
 pub fn replace(path: &Path, text: &str, mode: u32) -> Result<()> {
-    let after = FileState::text(text, mode);
-    FileChange { path: path.to_owned(), before: FileState::Absent, after }.place()
+    let named = |error: &io::Error| Error::io("write", path.display().to_string(), error);
+    let whole = std::path::absolute(path).map_err(|error| named(&error))?;
+    let change = FileChange { path: whole, before: FileState::Absent, after: FileState::text(text, mode) };
+    change.replace().and_then(|()| sync_folder(change.folder())).map_err(|error| named(&error))
 }
 
 /// A file that becomes another, is made or goes. Carries what was there, so that it can be undone.
@@ -125,50 +127,12 @@ impl FileChange {
                 .on(self.path.display().to_string())
                 .hint("look at the file, then try again"));
         }
-<<<<<<< HEAD
         let written = if self.after == FileState::Absent {
             met(Call::Remove, || fs::remove_file(&self.path))
         } else {
             self.replace()
         };
         written.and_then(|()| sync_folder(self.folder())).map_err(|error| self.failed(&error))
-=======
-        if let Some(folder) = self.path.parent()
-            && self.after != FileState::Absent
-        {
-            fs::create_dir_all(folder)
-                .map_err(|error| Error::io("write", self.path.display().to_string(), &error))?;
-        }
-        self.place()
-    }
-
-    /// Puts [`FileChange::after`] in its place, whatever is there now.
-    fn place(&self) -> Result<()> {
-        let failed = |error: std::io::Error| Error::io("write", self.path.display().to_string(), &error);
-        let folder = match self.path.parent() {
-            Some(folder) if folder == Path::new("") => Path::new("."),
-            Some(folder) => folder,
-            None => Path::new("/"),
-        };
-        if self.after == FileState::Absent {
-            fs::remove_file(&self.path).map_err(failed)?;
-        } else {
-            let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-            // A leading dot and no known ending: no manager reads it if a crash leaves it behind, and
-            // the fixed name means that the next attempt replaces it.
-            let temporary = folder.join(format!(".{name}.arpflux-new"));
-            match fs::remove_file(&temporary) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
-                _ => {}
-            }
-            self.write_to(&temporary).and_then(|()| fs::rename(&temporary, &self.path)).map_err(|error| {
-                // The failure to write is what matters; the leftover is harmless.
-                let _ = fs::remove_file(&temporary);
-                failed(error)
-            })?;
-        }
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
->>>>>>> 9c759a8 (recommend: a policy that fits the host, with reasons and proof; diagnose --html and --metrics)
     }
 
     /// Removes what a crash may have left of [`FileChange::make`] beside the file.
