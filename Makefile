@@ -7,7 +7,7 @@ export DESTDIR PREFIX LIBDIR
 
 CARGO ?= cargo
 
-.PHONY: help demo test test-deps test-rust test-c test-python lint docs header install clean
+.PHONY: help demo test test-deps test-rust test-c test-python lint bench docs header install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ test-python: ## build the wheel into target/venv and run pytest
 
 lint: ## formatting, clippy, docs, cargo-deny, generated files: what CI checks besides tests
 	@.ci/lint
+
+bench: ## what it costs, beside the kernel's floor and other tools; ONLY=ROW for one part
+	@benches/run $(if $(ONLY),--only $(ONLY))
 
 docs: ## the Rust documentation, warnings denied
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items

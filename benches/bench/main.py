@@ -1,0 +1,68 @@
+"""The command line of the benchmark."""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+
+from . import build, picture, row, table
+from .rows import all_rows
+
+
+def main() -> int:
+    """Builds, runs, prints; exit status 0 if every figure that could be decided was reached."""
+    parser = argparse.ArgumentParser(
+        prog="make bench",
+        description="Runs arpflux, a floor program in C and other tools in turn, in network namespaces "
+        "of their own, and prints what each took. Every run's result is checked; a contender that is "
+        "not here, or does something else, is void.",
+    )
+    parser.add_argument("--only", metavar="ROW", help="rows whose name begins so (`--list` names them)")
+    parser.add_argument("--list", action="store_true", help="the rows, and nothing else")
+    parser.add_argument("--quick", action="store_true", help="three rounds instead of seven")
+    parser.add_argument("--out", default=str(build.OUT), metavar="DIR", help="where bench.json, .md and .svg go")
+    parser.add_argument("--no-build", action="store_true", help="what is built is what is measured")
+    asked = parser.parse_args()
+    if os.geteuid() != 0:
+        # The root of a user namespace will do; mounts for `ip netns` in a mount namespace.
+        os.execvp("unshare", ["unshare", "-Urnm", sys.executable, *sys.argv])
+    reasons = {}
+    if not (asked.no_build or asked.list):
+        build.ours()
+        build.floors()
+        build.c_abi()
+        reasons = {"python": build.python(), "rtnetlink": build.rtnetlink()}
+    rows = [r for r in all_rows(reasons) if r.key.startswith(asked.only or "")]
+    if asked.list or not rows:
+        print("\n".join(f"{r.key:20} {r.work}" for r in all_rows({})))
+        return 0 if rows else 2
+    begun = time.monotonic()
+    figures, texts, reached = [], [], []
+    for one in rows:
+        if asked.quick:
+            one.rounds = min(one.rounds, 3)
+        own = row.run(one)
+        figures += own
+        text = table.render(one, own)
+        print(text, flush=True)
+        texts.append(text)
+        reached.append((one, *table.verdict(one, own)))
+    took = time.monotonic() - begun
+    host = f"Linux {platform.release()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}"
+    summary = [f"{host}. {len(rows)} rows in {took:.0f} s.", "", "| work | to reach | |", "|---|---|---|"]
+    word = {True: "reached", False: "**not reached**", None: "not decided"}
+    summary += [f"| {one.work} | {said} | {word[good]} |" for one, said, good in reached]
+    print("\n".join(summary))
+    os.makedirs(asked.out, exist_ok=True)
+    document = {"schema": 1, "host": host, "figures": [f.as_dict() for f in figures]}
+    for name, text in (
+        ("bench.json", json.dumps(document, indent=1) + "\n"),
+        ("bench.md", "\n".join(summary) + "\n\n" + "\n".join(texts)),
+        ("bench.svg", picture.draw(rows, figures)),
+    ):
+        with open(os.path.join(asked.out, name), "w", encoding="utf-8") as file:
+            file.write(text)
+    print(f"\nwritten: {asked.out}/bench.json, bench.md, bench.svg")
+    return 1 if any(good is False for _, _, good in reached) else 0

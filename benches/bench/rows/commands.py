@@ -1,0 +1,58 @@
+"""The command, from its start to its end; and the watcher, from a change to its repair."""
+
+from ..build import RELEASE
+from ..contender import Contender, Taken, Void
+from ..namespace import sh, veths
+from ..row import Reach, Row
+
+
+def rows(_reasons: dict) -> list[Row]:
+    """Start-up, and healing."""
+    command = str(RELEASE / "arpflux")
+    return [
+        Row(
+            key="start",
+            work="`arpflux explain ADDRESS`: start to end",
+            unit="interfaces",
+            sizes=[2, 10, 100],
+            measure="wall",
+            reach=Reach(ns=5e6),
+            reach_size=10,
+            setup=veths,
+            rounds=15,
+            contenders=[
+                Contender("arpflux explain", "ours", lambda n: [command, "explain", "10.100.0.1"], tells=False),
+                Contender("ip -j address", "peer", lambda n: ["ip", "-j", "address"], tells=False),
+            ],
+        ),
+        _heal("sysctl", "A sysctl written by somebody else is put right", 1e6),
+        _heal("proxy", "A proxy entry on the wrong NIC is removed (10,000 others there)", 100e6),
+    ]
+
+
+def _heal(what: str, work: str, reach: float) -> Row:
+    def setup(size: int) -> None:
+        veths(2)
+        if what == "proxy":
+            # On the other end: the policy is about v0 only.
+            sh(f"{RELEASE}/arpflux-bench proxies add v1 {size}")
+
+    def check(_contender: Contender, _size: int, taken: Taken) -> None:
+        if taken.result != 40:
+            raise Void(f"{taken.result} repairs instead of 40")
+
+    return Row(
+        key=f"heal-{what}",
+        work=work,
+        unit="proxy entries" if what == "proxy" else "interfaces",
+        sizes=[10_000] if what == "proxy" else [2],
+        measure="wall",
+        reach=Reach(ns=reach),
+        setup=setup,
+        check=check,
+        rounds=3,
+        note="Each run is the median of 40 changes, from before the change to its effect being gone.",
+        contenders=[
+            Contender("arpflux watch", "ours", lambda n: [str(RELEASE / "arpflux-bench"), "heal", what, "v0", "40"])
+        ],
+    )

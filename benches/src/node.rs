@@ -1,0 +1,164 @@
+//! Large hosts in memory, for the pure stages.
+
+use std::net::Ipv4Addr;
+
+use arpflux_core::snapshot::{
+    Address, AddressFlags, Interface, InterfaceFlags, KernelVersion, NeighParams, NextHop, NextHopFlags,
+    ProxyEntry, Route, RouteKind, RoutingMemory, Rule, Scope, Snapshot, table,
+};
+use arpflux_core::sysctl::{Sysctl, SysctlValues};
+use arpflux_core::types::{IfIndex, IfName, Ipv4Net, Mac};
+
+/// How many interfaces the source-routed node has.
+pub const INTERFACES: u32 = 16;
+/// Where proxied addresses begin: 172.16.0.0.
+pub const PROXIED: u32 = 0xac10_0000;
+
+/// The name of interface number `at`, from 0.
+pub fn name(at: u32) -> IfName {
+    format!("eth{at}").parse().expect("a short name")
+}
+
+/// An address of the source-routed node.
+pub fn own(at: u32) -> Ipv4Addr {
+    Ipv4Addr::new(192, 168, 18, 2 + at as u8)
+}
+
+fn net(address: Ipv4Addr, len: u8) -> Ipv4Net {
+    Ipv4Net::new(address, len).expect("a prefix length").trunc()
+}
+
+fn empty() -> Snapshot {
+    Snapshot {
+        kernel: KernelVersion { release: "6.18.44".into(), version: "#1 SMP".into() },
+        all: Sysctl::ALL.iter().map(|sysctl| (*sysctl, 0)).collect(),
+        rules: Rule::defaults().to_vec(),
+        routing: RoutingMemory {
+            rules_changed: Some(true),
+            local_routes_added: Some(false),
+            realms: Some(false),
+        },
+        ..Snapshot::default()
+    }
+}
+
+fn route(table: u32, kind: RouteKind, to: Ipv4Net, by: u32) -> Route {
+    Route {
+        table,
+        kind,
+        destination: to.into(),
+        source: None,
+        tos: 0,
+        metric: 0,
+        scope: Scope::LINK,
+        protocol: 2,
+        preferred_source: None,
+        next_hops: vec![NextHop {
+            interface: Some(IfIndex(by)),
+            gateway: None,
+            weight: 1,
+            flags: NextHopFlags::empty(),
+        }],
+        nexthop_id: None,
+    }
+}
+
+/// An interface that holds `own`/24, with its local and connected routes.
+fn interface(snapshot: &mut Snapshot, index: u32, name: IfName, own: Ipv4Addr, values: &[(Sysctl, i32)]) {
+    let mut sysctls: SysctlValues = Sysctl::ALL.iter().map(|sysctl| (*sysctl, 0)).collect();
+    for (sysctl, value) in values {
+        sysctls.set(*sysctl, Some(*value));
+    }
+    let [.., high, low] = index.to_be_bytes();
+    snapshot.interfaces.push(Interface {
+        index: IfIndex(index),
+        name,
+        kind: None,
+        link_type: 1,
+        mac: Mac::ethernet([2, 0, 0, 0, high, low]),
+        flags: InterfaceFlags::UP | InterfaceFlags::BROADCAST,
+        carrier: true,
+        master: None,
+        link: None,
+        link_netnsid: None,
+        mtu: 1500,
+        vlan_id: None,
+        macvlan_mode: None,
+        vrf_table: None,
+        group: 0,
+        bond_mode: None,
+        bond_port_state: None,
+        bridge_port_state: None,
+        sysctls,
+        ipv6: Default::default(),
+        neigh: NeighParams::default(),
+    });
+    snapshot.addresses.push(Address {
+        interface: IfIndex(index),
+        local: own.into(),
+        peer: None,
+        prefix_len: 24,
+        scope: Scope::UNIVERSE,
+        flags: AddressFlags::PERMANENT,
+        broadcast: None,
+    });
+    snapshot.routes.push(route(table::LOCAL, RouteKind::Local, net(own, 32), index));
+    snapshot.routes.push(route(table::MAIN, RouteKind::Unicast, net(own, 24), index));
+}
+
+/// `interfaces` of them, each in a subnet of its own, and nothing set up.
+pub fn untouched(interfaces: u32) -> Snapshot {
+    let mut snapshot = empty();
+    for at in 0..interfaces {
+        let own = Ipv4Addr::from_bits(0x0a00_0001 | at << 8);
+        interface(&mut snapshot, 2 + at, name(at), own, &[(Sysctl::Forwarding, 1)]);
+    }
+    // What the proxied addresses are behind.
+    interface(&mut snapshot, 2 + interfaces, "venet0".parse().expect("a name"), [198, 18, 0, 1].into(), &[]);
+    snapshot.routes.push(route(
+        table::MAIN,
+        RouteKind::Unicast,
+        net(Ipv4Addr::from_bits(PROXIED), 12),
+        2 + interfaces,
+    ));
+    snapshot
+}
+
+/// [`INTERFACES`] in one subnet, each with a table and a rule of its own; `routes` prefixes and `proxies`
+/// proxy entries, spread over them.
+pub fn source_routed(routes: u32, proxies: u32) -> Snapshot {
+    let mut snapshot = empty();
+    for at in 0..INTERFACES {
+        let (index, own) = (2 + at, own(at));
+        let values = [
+            (Sysctl::Forwarding, 1),
+            (Sysctl::RpFilter, 2),
+            (Sysctl::ArpIgnore, 1),
+            (Sysctl::ArpFilter, 1),
+        ];
+        interface(&mut snapshot, index, name(at), own, &values);
+        snapshot.routes.push(route(1000 + index, RouteKind::Unicast, net(own, 24), index));
+        snapshot.rules.insert(
+            1,
+            Rule {
+                priority: 100,
+                source: Some(net(own, 32).into()),
+                table: 1000 + index,
+                ..Rule::defaults()[1].clone()
+            },
+        );
+    }
+    for at in 0..routes {
+        let to = Ipv4Addr::from_bits(PROXIED | at << 8);
+        snapshot.routes.push(route(table::MAIN, RouteKind::Unicast, net(to, 24), 2 + at % INTERFACES));
+    }
+    for at in 0..proxies {
+        snapshot.proxies.push(ProxyEntry {
+            address: Ipv4Addr::from_bits(PROXIED | at).into(),
+            interface: Some(IfIndex(2 + (at + 1) % INTERFACES)),
+            flags: 0,
+            protocol: 0,
+        });
+    }
+    snapshot
+}

@@ -1,0 +1,26 @@
+//! Many addresses asked for.
+
+use std::net::Ipv4Addr;
+use std::ops::ControlFlow;
+
+use arpflux_core::Result;
+use arpflux_core::error::{Error, ErrorKind};
+use arpflux_core::types::IfName;
+use arpflux_core::wire::Port;
+use arpflux_core::wire::probe::{self, Options};
+
+use crate::measure::Measure;
+
+/// `count` addresses from `first` on, as fast as it goes. The result is the number that answered.
+pub fn run(interface: &str, first: &str, count: u32) -> Result<()> {
+    let first: Ipv4Addr =
+        first.parse().map_err(|_| Error::new(ErrorKind::InvalidInput, "no IPv4 address").on(first))?;
+    let name: IfName = interface.parse()?;
+    let port = Port::named(&name)?;
+    let targets: Vec<Ipv4Addr> = (0..count).map(|at| Ipv4Addr::from_bits(first.to_bits() + at)).collect();
+    let options = Options { rate: 10_000_000, tell_proxies: false, ..Options::default() };
+    let begun = Measure::begin()?;
+    let probed = probe::run(&port, &targets, options, |_| ControlFlow::Continue(()))?;
+    let answered = probed.iter().filter(|probed| !probed.replies.is_empty()).count();
+    begun.end(1, answered)
+}

@@ -1,0 +1,38 @@
+//! Three sysctls on many interfaces: read, compared, written where they differ.
+
+use arpflux_core::kernel::{Kernel as _, LinuxKernel};
+use arpflux_core::plan::{Change, SysctlScope};
+use arpflux_core::sysctl::Sysctl;
+use arpflux_core::{Host, Result};
+
+use crate::measure::Measure;
+
+/// `arp_ignore`, `arp_announce` and `rp_filter` of the interfaces whose names begin with `prefix`. The
+/// result is the number of values written.
+pub fn run(prefix: &str, count: usize, value: i32) -> Result<()> {
+    // Which interfaces there are is known beforehand, as it is to the floor program.
+    let known = Host::current()?.snapshot()?;
+    let scopes: Vec<SysctlScope> = known
+        .interfaces
+        .iter()
+        .filter(|interface| interface.name.to_string().starts_with(prefix))
+        .take(count)
+        .map(|interface| SysctlScope::Interface { index: interface.index, name: interface.name })
+        .collect();
+    let begun = Measure::begin()?;
+    let mut kernel = LinuxKernel::open()?;
+    // Read by netlink: the dump of the interfaces carries the values.
+    let now = kernel.snapshot()?;
+    let mut changes = Vec::new();
+    for scope in &scopes {
+        let SysctlScope::Interface { index, .. } = scope else { continue };
+        let Some(interface) = now.interface(*index) else { continue };
+        for sysctl in [Sysctl::ArpIgnore, Sysctl::ArpAnnounce, Sysctl::RpFilter] {
+            if let Some(before) = interface.sysctls.get(sysctl).filter(|before| *before != value) {
+                changes.push(Change::Sysctl { scope: *scope, sysctl, before, after: value });
+            }
+        }
+    }
+    kernel.make(&changes).map_err(|failed| failed.error)?;
+    begun.end(1, changes.len())
+}
