@@ -298,6 +298,55 @@ fn an_interface_that_is_another_by_now_is_not_written() {
     });
 }
 
+/// Changes of one interface in a row are checked together; each is still told apart.
+#[test]
+fn sysctls_in_a_row_are_set_in_order_up_to_the_one_that_fails() {
+    in_new_netns(|| {
+        ip("link add eth0 type veth peer name p0");
+        let mut kernel = LinuxKernel::open().unwrap();
+        let (eth0, p0) = (interface(&mut kernel, "eth0"), interface(&mut kernel, "p0"));
+        let change = |scope, sysctl, after| Change::Sysctl { scope, sysctl, before: 0, after };
+        let read = |name: &str, sysctl: &str| {
+            fs::read_to_string(format!("/proc/sys/net/ipv4/conf/{name}/{sysctl}")).unwrap().trim().to_owned()
+        };
+        let changes = [
+            change(eth0, Sysctl::ArpIgnore, 1),
+            change(eth0, Sysctl::ArpAnnounce, 2),
+            change(p0, Sysctl::ArpIgnore, 8),
+            change(p0, Sysctl::RpFilter, 2),
+        ];
+        kernel.make(&changes).unwrap();
+        let values =
+            [("eth0", "arp_ignore"), ("eth0", "arp_announce"), ("p0", "arp_ignore"), ("p0", "rp_filter")];
+        assert_eq!(values.map(|(name, sysctl)| read(name, sysctl)), ["1", "2", "8", "2"]);
+        // p0 is another one by now: what comes before is made, nothing of what comes after.
+        ip("link set p0 name p9
+            link add p0 type veth peer name p8");
+        let undo: Vec<Change> = changes.iter().map(Change::inverse).collect();
+        let failed = kernel.make(&undo).unwrap_err();
+        assert_eq!((failed.at, failed.error.kind()), (2, ErrorKind::Changed), "{}", failed.error);
+        assert_eq!(values.map(|(name, sysctl)| read(name, sysctl)), ["0", "0", "0", "0"]);
+        assert_eq!((read("p9", "arp_ignore"), read("p9", "rp_filter")), ("8".to_owned(), "2".to_owned()));
+        // A value that the kernel refuses, in the middle.
+        let refused = [
+            change(eth0, Sysctl::ArpIgnore, 1),
+            change(eth0, Sysctl::MediumId, 7),
+            change(eth0, Sysctl::ArpAnnounce, 1),
+        ];
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).unwrap();
+        run("mount --make-rprivate /");
+        // In place of the file, one that takes nothing.
+        run("mount --bind /proc/version /proc/sys/net/ipv4/conf/eth0/medium_id");
+        let mut kernel = LinuxKernel::open().unwrap();
+        let failed = kernel.make(&refused).unwrap_err();
+        assert_eq!(failed.at, 1, "{}", failed.error);
+        assert_eq!(
+            (read("eth0", "arp_ignore"), read("eth0", "arp_announce")),
+            ("1".to_owned(), "0".to_owned())
+        );
+    });
+}
+
 #[test]
 fn proxy_delay_takes_back_any_value_that_it_gave() {
     in_new_netns(|| {

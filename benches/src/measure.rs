@@ -33,9 +33,7 @@ pub fn print(cpu_ns: i128, wall_ns: i128, result: usize) -> Result<()> {
     let status = std::fs::read_to_string(STATUS).map_err(|error| Error::io("read", STATUS, &error))?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0");
     let peak = peak.trim().trim_end_matches(" kB");
-    println!(
-        "{{\"cpu_ns\":{cpu_ns},\"wall_ns\":{wall_ns},\"result\":{result},\"max_rss_kib\":{peak}}}"
-    );
+    println!("{{\"cpu_ns\":{cpu_ns},\"wall_ns\":{wall_ns},\"result\":{result},\"max_rss_kib\":{peak}}}");
     Ok(())
 }
 

@@ -130,12 +130,8 @@ pub fn source_routed(routes: u32, proxies: u32) -> Snapshot {
     let mut snapshot = empty();
     for at in 0..INTERFACES {
         let (index, own) = (2 + at, own(at));
-        let values = [
-            (Sysctl::Forwarding, 1),
-            (Sysctl::RpFilter, 2),
-            (Sysctl::ArpIgnore, 1),
-            (Sysctl::ArpFilter, 1),
-        ];
+        let values =
+            [(Sysctl::Forwarding, 1), (Sysctl::RpFilter, 2), (Sysctl::ArpIgnore, 1), (Sysctl::ArpFilter, 1)];
         interface(&mut snapshot, index, name(at), own, &values);
         snapshot.routes.push(route(1000 + index, RouteKind::Unicast, net(own, 24), index));
         snapshot.rules.insert(

@@ -42,7 +42,7 @@ def _row(key: str, work: str, differ: bool) -> Row:
         setup=veths,
         before=before,
         check=check,
-        note="Ours takes a whole snapshot to compare with; the floor opens only the files.",
+        note="Ours reads by one dump of the interfaces; the floor opens each file.",
         contenders=[
             Contender(
                 "arpflux (Rust)", "ours", lambda n: [str(RELEASE / "arpflux-bench"), "sysctls", "v", str(n), "1"]

@@ -25,11 +25,8 @@ pub fn run(what: &str, interface: &str, rounds: usize) -> Result<()> {
         .find(|i| i.name.to_string() == interface)
         .ok_or_else(|| Error::new(ErrorKind::NotFound, "no such interface").on(interface))?;
     let state = std::env::temp_dir().join(format!("arpflux-bench-{}", std::process::id()));
-    let options = Options {
-        heal: true,
-        apply: apply::Options::default().state_dir(&state),
-        ..Options::default()
-    };
+    let options =
+        Options { heal: true, apply: apply::Options::default().state_dir(&state), ..Options::default() };
     let scope = SysctlScope::Interface { index: interface.index, name: interface.name };
     let stray = ProxyEntry {
         address: Ipv4Addr::new(10, 255, 255, 1).into(),

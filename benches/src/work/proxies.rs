@@ -36,10 +36,8 @@ fn changes(edit: &str, interface: &str, count: u32) -> Result<(Plan, usize)> {
         Edit::Add => (0..count).map(change).collect(),
         Edit::Remove => (0..count).rev().map(change).collect(),
     };
-    let identity =
-        InterfaceIdentity { index: interface.index, name: interface.name, mac: interface.mac };
-    let plan =
-        Plan { netns: snapshot.netns.clone(), interfaces: vec![identity], changes, ..Plan::default() };
+    let identity = InterfaceIdentity { index: interface.index, name: interface.name, mac: interface.mac };
+    let plan = Plan { netns: snapshot.netns.clone(), interfaces: vec![identity], changes, ..Plan::default() };
     Ok((plan, left))
 }
 

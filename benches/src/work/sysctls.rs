@@ -22,11 +22,12 @@ pub fn run(prefix: &str, count: usize, value: i32) -> Result<()> {
     let begun = Measure::begin()?;
     let mut kernel = LinuxKernel::open()?;
     // Read by netlink: the dump of the interfaces carries the values.
-    let now = kernel.snapshot()?;
+    let now = kernel.interfaces()?;
     let mut changes = Vec::new();
     for scope in &scopes {
         let SysctlScope::Interface { index, .. } = scope else { continue };
-        let Some(interface) = now.interface(*index) else { continue };
+        let Ok(at) = now.binary_search_by_key(index, |interface| interface.index) else { continue };
+        let interface = &now[at];
         for sysctl in [Sysctl::ArpIgnore, Sysctl::ArpAnnounce, Sysctl::RpFilter] {
             if let Some(before) = interface.sysctls.get(sysctl).filter(|before| *before != value) {
                 changes.push(Change::Sysctl { scope: *scope, sysctl, before, after: value });

@@ -9,7 +9,7 @@ use super::{LinuxKernel, interference, routing_memory, sysctl_error};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::decode;
 use crate::kernel::netlink::{Changed, Events, Messages, NetlinkSocket, attributes};
-use crate::snapshot::{Interference, ProxyEntry, Snapshot};
+use crate::snapshot::{Interface, Interference, ProxyEntry, Snapshot};
 use crate::sysctl::{Ipv6Sysctl, Ipv6SysctlValues, Sysctl, SysctlValues};
 use crate::types::IfIndex;
 
@@ -233,6 +233,17 @@ impl LinuxKernel {
 
         snapshot.proxies = self.proxies()?;
         Ok(())
+    }
+
+    /// The interfaces alone, with their own sysctls, in one dump: a fifth of what a snapshot costs, and
+    /// less than opening three files for each interface. Values of `all` and `default` are not in it.
+    ///
+    /// # Errors
+    /// Any failure to read.
+    pub fn interfaces(&mut self) -> Result<Vec<Interface>> {
+        let mut read = Snapshot::default();
+        self.links(&mut read)?;
+        Ok(read.interfaces)
     }
 
     /// The proxy entries of both families alone. The kernel sends no news of them, so who wants to know

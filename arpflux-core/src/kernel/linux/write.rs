@@ -1,5 +1,7 @@
 //! Making changes.
 
+use std::os::fd::OwnedFd;
+
 use nix::errno::Errno;
 use nix::libc;
 
@@ -38,7 +40,15 @@ impl LinuxKernel {
                     error: failed.error,
                 })?;
                 at += run.len();
-            } else {
+                continue;
+            }
+            let set = self.set_sysctls(&changes[at..]).map_err(|(place, error)| Failed {
+                at: at + place,
+                beyond: Vec::new(),
+                error,
+            })?;
+            at += set;
+            if set == 0 {
                 self.make_one(change).map_err(|error| Failed { at, beyond: Vec::new(), error })?;
                 at += 1;
             }
@@ -57,6 +67,41 @@ impl LinuxKernel {
             Change::Rule { edit, rule } => self.edit_rule(*edit, rule),
             Change::Route { edit, route } => self.edit_route(*edit, route),
         }
+    }
+
+    /// Sets the sysctls of one interface that `changes` begin with: all files are opened, then the name
+    /// and the number are compared once, then all are written. Gives how many that were; 0 or fewer than
+    /// there are if one cannot be opened, which [`LinuxKernel::set_sysctl`] then says, or works around.
+    ///
+    /// # Errors
+    /// The place of the change that failed, and why.
+    fn set_sysctls(&self, changes: &[Change]) -> Result<usize, (usize, Error)> {
+        let Some(Change::Sysctl { scope: scope @ SysctlScope::Interface { index, name }, .. }) =
+            changes.first()
+        else {
+            return Ok(0);
+        };
+        let Ok(tree) = &self.sysctls else { return Ok(0) };
+        let files: Vec<_> = changes
+            .iter()
+            .take(Sysctl::ALL.len())
+            .map_while(|change| match change {
+                Change::Sysctl { scope: other, sysctl, after, .. } if other == scope => {
+                    let path = [name.as_bytes(), sysctl.name().as_bytes()];
+                    let file = tree.open_to_write(Folder::Ipv4Conf, &path).ok()?;
+                    Some((file, *sysctl, *after))
+                }
+                _ => None,
+            })
+            .collect();
+        for (place, (file, sysctl, value)) in files.iter().enumerate() {
+            let object = || format!("net.ipv4.conf.{scope}.{sysctl}");
+            if place == 0 {
+                self.check(*index, *name, &object()).map_err(|error| (0, error))?;
+            }
+            write_opened(file, *value, object).map_err(|error| (place, error))?;
+        }
+        Ok(files.len())
     }
 
     fn set_sysctl(&mut self, scope: &SysctlScope, sysctl: Sysctl, value: i32) -> Result<()> {
@@ -116,16 +161,7 @@ impl LinuxKernel {
         value: i32,
         name: &str,
     ) -> Result<()> {
-        const SET: &str = "set sysctl";
-        let failed = |errno| {
-            let error = sysctl_error(SET, name.to_owned(), errno);
-            match errno {
-                Errno::EROFS => error
-                    .with_kind(ErrorKind::PermissionDenied)
-                    .hint("/proc/sys is mounted read-only here; run outside the container"),
-                _ => error,
-            }
-        };
+        let failed = |errno| set_failed(name.to_owned(), errno);
         let tree = self.sysctls.as_ref().map_err(|errno| {
             failed(*errno).with_kind(ErrorKind::Unsupported).hint("mount /proc: `mount -t proc proc /proc`")
         })?;
@@ -153,10 +189,7 @@ impl LinuxKernel {
         if let SysctlScope::Interface { index, name: interface } = scope {
             self.check(*index, *interface, name)?;
         }
-        write(&file, value).map_err(|errno| match errno {
-            Errno::ENOENT | Errno::ENODEV => failed(errno).with_kind(ErrorKind::Changed),
-            _ => failed(errno),
-        })
+        write_opened(&file, value, || name.to_owned())
     }
 
     /// Whether name and number still mean the same interface.
@@ -252,6 +285,27 @@ impl LinuxKernel {
             changed(gone(error), edit).during(operation).on(object)
         })
     }
+}
+
+const SET: &str = "set sysctl";
+
+fn set_failed(name: String, errno: Errno) -> Error {
+    let error = sysctl_error(SET, name, errno);
+    match errno {
+        Errno::EROFS => error
+            .with_kind(ErrorKind::PermissionDenied)
+            .hint("/proc/sys is mounted read-only here; run outside the container"),
+        _ => error,
+    }
+}
+
+/// Writes into a file whose interface is known to be the right one.
+fn write_opened(file: &OwnedFd, value: i32, name: impl FnOnce() -> String) -> Result<()> {
+    write(file, value).map_err(|errno| match errno {
+        // Renamed or removed since the file was opened.
+        Errno::ENOENT | Errno::ENODEV => set_failed(name(), errno).with_kind(ErrorKind::Changed),
+        _ => set_failed(name(), errno),
+    })
 }
 
 /// An interface that is not there was there when the plan was made.
