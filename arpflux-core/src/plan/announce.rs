@@ -1,7 +1,8 @@
 //! Who is announced after the changes: addresses whose answering changed, by their owner only.
 
-use std::collections::HashSet;
 use std::net::IpAddr;
+
+use foldhash::{HashSet, HashSetExt as _};
 
 use super::Announcement;
 use super::change::{Change, SysctlScope};

@@ -1,8 +1,9 @@
 //! Everything a policy wants of one host, in the kernel's own terms: what `plan` brings about and
 //! `verify` looks for.
 
-use std::collections::HashSet;
 use std::net::IpAddr;
+
+use foldhash::HashSet;
 
 use super::PROTOCOL;
 use super::egress::{self, Egress, Source};

@@ -1,6 +1,6 @@
 //! What changes do to a snapshot, as the kernel would: to see the state after a plan without a kernel.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::{Change, Edit, SysctlScope};
 use crate::snapshot::{InterfaceFlags, NextHopFlags, Route, RouteKind, Rule, Snapshot};

@@ -5,8 +5,9 @@
 //! (`suppress_prefixlength`), so that containers and other single addresses behind the host stay
 //! reachable from all of its addresses.
 
-use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use super::PROTOCOL;
 use super::foreign::{ForeignRules, Found};
@@ -273,7 +274,7 @@ impl UsedTables {
     fn new(view: &View<'_>) -> Self {
         let mut used = Self {
             own: HashSet::new(),
-            others: HashSet::from([table::UNSPEC, table::DEFAULT, table::MAIN, table::LOCAL]),
+            others: HashSet::from_iter([table::UNSPEC, table::DEFAULT, table::MAIN, table::LOCAL]),
         };
         for (number, protocol) in view
             .snapshot

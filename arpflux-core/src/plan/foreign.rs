@@ -1,7 +1,8 @@
 //! Rules that others have set up: where they already send a source address.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
+
+use foldhash::HashMap;
 
 use super::PROTOCOL;
 use super::view::{Family, View, is_connected};
@@ -54,7 +55,7 @@ impl<'v, 's> ForeignRules<'v, 's> {
         };
         let mut rules: Vec<&Rule> = view.snapshot.rules.iter().filter(decides).collect();
         rules.sort_by_key(|rule| rule.priority);
-        let (mut exact, mut wide) = (HashMap::<_, Vec<usize>>::new(), Vec::new());
+        let (mut exact, mut wide) = (HashMap::<_, Vec<usize>>::default(), Vec::new());
         for (place, rule) in rules.iter().enumerate() {
             match rule.source {
                 Some(net) if net.prefix_len() == net.max_prefix_len() => {

@@ -2,9 +2,11 @@
 //!
 //! The same classes as in [`crate::proof`] are used, of both snapshots at once, so nothing is sampled.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+
+use foldhash::{HashMap, HashMapExt as _, HashSet};
 
 use serde::{Serialize, Serializer};
 

@@ -1,6 +1,6 @@
 //! Which interfaces a policy is about.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use super::view::{View, listed};
 use crate::error::{Error, ErrorKind, Result};

@@ -1,7 +1,7 @@
 //! From what is wanted to the changes that bring it about, in an order that keeps every address
 //! answered. The order and its reasons are in the text of [`crate::plan`].
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet, HashSetExt as _};
 
 use super::PROTOCOL;
 use super::change::{Change, Edit, SysctlScope};
@@ -16,7 +16,14 @@ use crate::types::{IfIndex, IpNet};
 /// # Errors
 /// [`ErrorKind::Unsupported`] if an interface has no such sysctl.
 pub(super) fn changes(desired: &Desired, snapshot: &Snapshot) -> Result<Vec<Change>> {
-    let mut changes = Vec::new();
+    // With very many entries most of a plan's time would go into moving what is there already.
+    let mut changes = Vec::with_capacity(
+        desired.sysctls.len()
+            + desired.routes.len()
+            + desired.rules.len()
+            + desired.missing_proxies.len()
+            + desired.unwanted_proxies.len(),
+    );
     delays(desired, snapshot, &mut changes)?;
     let mut sysctls = sysctls(desired, snapshot)?;
     changes.extend(ipv6_sysctls(desired, snapshot)?);

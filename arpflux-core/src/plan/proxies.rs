@@ -1,7 +1,9 @@
 //! Proxy entries: where the policy wants them, which ones have to go, and what lets them answer.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+
+use foldhash::{HashMap, HashMapExt as _, HashSet};
 
 use super::PROTOCOL;
 use super::desired::{WantedIpv6Sysctl, WantedSysctl};

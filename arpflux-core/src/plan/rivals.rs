@@ -1,6 +1,8 @@
 //! Which interfaces lead to the same places, so that the source of a packet must decide between them.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
+
+use foldhash::{HashMap, HashMapExt as _, HashSet};
 
 use super::view::{Family, View, is_connected, overlap};
 use crate::snapshot::Route;

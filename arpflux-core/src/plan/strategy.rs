@@ -1,6 +1,6 @@
 //! How the host's own addresses are kept from floating: the choice, and when it would not work.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::desired::WantedSysctl;
 use super::egress::Egress;

@@ -1,7 +1,8 @@
 //! A snapshot with the look-ups that planning needs many times.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use crate::snapshot::{Address, Interface, NextHop, Route, RouteKind, Scope, Snapshot, table};
 use crate::types::{IfIndex, IfName, IpNet};

@@ -1,9 +1,10 @@
 //! What makes no sense in a policy, wherever it came from: a file, Rust, C or Python.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::{Policy, Strategy};
 use crate::error::{Error, ErrorKind};

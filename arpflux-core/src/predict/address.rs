@@ -1,10 +1,10 @@
 //! The host's addresses, and what `net/ipv4/devinet.c` asks of them.
 
-use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::index::{Fold, Port};
+use foldhash::HashMap;
+
+use super::index::Port;
 use crate::snapshot::{AddressFlags, Scope, Snapshot};
 use crate::types::IfIndex;
 
@@ -38,13 +38,13 @@ pub(super) struct Addresses {
     /// Of each interface: where its addresses are in `held`.
     ranges: Vec<(u32, u32)>,
     /// Which interfaces hold an address, in the kernel's order of interfaces; usually one.
-    holders: HashMap<u32, Vec<u32>, BuildHasherDefault<Fold>>,
+    holders: HashMap<u32, Vec<u32>>,
 }
 
 impl Addresses {
     pub(super) fn new(snapshot: &Snapshot, slot: impl Fn(IfIndex) -> Option<usize>) -> Self {
         let mut of: Vec<Vec<Held>> = vec![Vec::new(); snapshot.interfaces.len()];
-        let mut holders: HashMap<u32, Vec<u32>, BuildHasherDefault<Fold>> = HashMap::default();
+        let mut holders: HashMap<u32, Vec<u32>> = HashMap::default();
         for address in &snapshot.addresses {
             let (IpAddr::V4(local), Some(slot)) = (address.local, slot(address.interface)) else { continue };
             let far = match address.peer {

@@ -1,8 +1,8 @@
 //! The index that makes a prediction fast: built once from a snapshot, asked often.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::net::{IpAddr, Ipv4Addr};
+
+use foldhash::HashSet;
 
 use super::address::Addresses;
 use super::fib::Fib;
@@ -25,7 +25,7 @@ pub struct Model<'s> {
     pub(super) snapshot: &'s Snapshot,
     pub(super) ports: Vec<Port>,
     pub(super) addresses: Addresses,
-    pub(super) proxies: HashSet<u64, BuildHasherDefault<Fold>>,
+    pub(super) proxies: HashSet<u64>,
     pub(super) fib: Fib,
     pub(super) meddlers: Meddlers,
     pub(super) behaviour: Behaviour,
@@ -238,30 +238,5 @@ fn attach(snapshot: &Snapshot, ports: &mut [Port]) {
             }
             _ => Upper::Other,
         };
-    }
-}
-
-/// A quick hash for keys that are numbers of the host's own choosing.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Fold(u64);
-
-impl Hasher for Fold {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        self.write_u64(u64::from(number));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        let product = u128::from(self.0 ^ number ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93;
-        self.0 = (product as u64) ^ (product >> 64) as u64;
     }
 }

@@ -3,7 +3,7 @@
 //! Prefixes either nest or are apart, so walking them in the order of their first address with a
 //! stack finds, for every address, the chain of prefixes around it.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt as _};
 
 use crate::types::Ipv4Net;
 
@@ -93,7 +93,7 @@ impl Layer {
 impl Runs {
     /// The same runs with each chain's keys replaced by `map`'s answer; chains that become equal merge.
     pub(super) fn mapped(mut self, map: impl Fn(&[u32]) -> Vec<u32>) -> Self {
-        let mut numbers: HashMap<Vec<u32>, u32> = HashMap::from([(Vec::new(), 0)]);
+        let mut numbers: HashMap<Vec<u32>, u32> = HashMap::from_iter([(Vec::new(), 0)]);
         let mut keys = vec![Vec::new()];
         let new: Vec<u32> = self
             .keys
@@ -127,7 +127,7 @@ impl Chains {
         Self {
             order,
             keys: vec![Vec::new()],
-            numbers: HashMap::from([(Vec::new(), 0)]),
+            numbers: HashMap::from_iter([(Vec::new(), 0)]),
             extended: HashMap::new(),
         }
     }

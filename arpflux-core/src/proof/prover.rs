@@ -1,8 +1,9 @@
 //! Evaluates one request for each pair of classes, and decides claims from the answers.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use serde::Serialize;
 

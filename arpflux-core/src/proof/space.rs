@@ -17,8 +17,9 @@
 //! Beyond that the model compares sender and target for equality, so the diagonal (a request for the
 //! sender's own address) is treated apart.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::layer::{Layer, Order, Runs};
 use super::split::Split;

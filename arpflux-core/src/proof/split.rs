@@ -1,7 +1,8 @@
 //! The IPv4 address space cut into intervals, and the intervals gathered into classes.
 
-use std::collections::HashMap;
 use std::net::Ipv4Addr;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::layer::Runs;
 
