@@ -2,11 +2,9 @@
 //!
 //! The same classes as in [`crate::proof`] are used, of both snapshots at once, so nothing is sampled.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
-
-use foldhash::{HashMap, HashMapExt as _, HashSet};
 
 use serde::{Serialize, Serializer};
 

@@ -73,7 +73,7 @@ fn measure(what: &str, rounds: usize, scope: SysctlScope, stray: &ProxyEntry) ->
     let mut kernel = LinuxKernel::open()?;
     let change = match what {
         "sysctl" => Change::Sysctl { scope, sysctl: Sysctl::ArpIgnore, before: 1, after: 0 },
-        "proxy" => Change::Proxy { edit: Edit::Add, entry: stray.clone() },
+        "proxy" => Change::Proxy { edit: Edit::Add, entry: *stray },
         _ => return Err(Error::new(ErrorKind::InvalidInput, "sysctl or proxy").on(what)),
     };
     let mut times = Vec::new();
