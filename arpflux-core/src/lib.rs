@@ -65,6 +65,9 @@ pub mod host;
 #[cfg(feature = "kernel")]
 pub mod watch;
 
+#[cfg(feature = "kernel")]
+pub mod vz;
+
 #[cfg(feature = "lab")]
 pub mod demo;
 

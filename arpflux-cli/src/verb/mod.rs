@@ -17,6 +17,7 @@ mod rollback;
 mod segments;
 mod snapshot;
 mod verify;
+mod vz;
 mod watch;
 
 use arpflux_core::Result;
@@ -60,6 +61,8 @@ pub enum Verb {
     Capture(capture::Args),
     /// Keep watch over a policy: say what drifts from it, and with --heal put it right.
     Watch(watch::Args),
+    /// Publish addresses of OpenVZ containers on the right interface only, from vzctl's scripts.
+    Vz(vz::Args),
     /// Print what the kernel holds: interfaces, addresses, sysctls, routes, rules, proxy entries.
     Snapshot(snapshot::Args),
 }
@@ -88,6 +91,7 @@ impl Verb {
             Self::Segments(args) => segments::run(&args, output),
             Self::Capture(args) => capture::run(&args, output),
             Self::Watch(args) => watch::run(&args, output),
+            Self::Vz(args) => vz::run(&args, output),
             Self::Snapshot(args) => snapshot::run(&args, output),
         }
     }

@@ -29,12 +29,12 @@ pub mod fault;
 mod files;
 mod host;
 mod journal;
-mod lock;
+pub(crate) mod lock;
 mod object;
 mod proxy;
 mod receipt;
 mod recover;
-mod store;
+pub(crate) mod store;
 #[cfg(test)]
 mod tests;
 mod transaction;

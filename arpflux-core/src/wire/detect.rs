@@ -198,9 +198,22 @@ pub fn run_until(
         return Err(Error::new(ErrorKind::InvalidInput, "no interface or no address to ask for")
             .during("detect duplicates"));
     }
+    let items: Vec<(Port, Vec<Ipv4Addr>)> =
+        ports.iter().map(|port| (port.clone(), addresses.to_vec())).collect();
+    run_on(&items, options)
+}
+
+/// The same with addresses of its own for each interface; nothing is asked where there is none.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_on(items: &[(Port, Vec<Ipv4Addr>)], options: Options) -> Result<Vec<Detected>> {
+    /// So many requests are sent between two looks at what came in: broadcasts of one interface come in on
+    /// its sisters, and no queue shall overflow.
+    const BURST: usize = 64;
     let own = own_macs()?;
     let mut running = Vec::new();
-    for port in ports {
+    for (port, addresses) in items {
         let port = port.clone().ethernet()?;
         let socket = PacketSocket::open(port.index, Filter::Arp)?;
         socket.ignore_outgoing()?;
@@ -214,7 +227,7 @@ pub fn run_until(
             while let Some(received) = socket.receive(start).map_err(named)? {
                 detector.receive(received.frame);
             }
-            loop {
+            for sent in 0.. {
                 match detector.transmit(start.elapsed()) {
                     Transmit::Frame(frame) => socket.send(frame).map_err(named)?,
                     Transmit::Wait(until) => {
@@ -222,6 +235,10 @@ pub fn run_until(
                         break;
                     }
                     Transmit::Done => break,
+                }
+                if sent == BURST {
+                    next = Some(Duration::ZERO);
+                    break;
                 }
             }
         }

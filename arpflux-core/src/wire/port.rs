@@ -133,6 +133,19 @@ impl Port {
         on_subnet.or(self.addresses.first()).map_or(Ipv4Addr::UNSPECIFIED, Ipv4Net::addr)
     }
 
+    /// Whether the interface is up now.
+    ///
+    /// # Errors
+    /// Those of listing the interfaces.
+    pub fn is_up(&self) -> Result<bool> {
+        use nix::net::if_::InterfaceFlags;
+        let mut all = getifaddrs().map_err(|errno| Error::os("list", "interfaces", errno as i32))?;
+        Ok(all.any(|entry| {
+            entry.interface_name.as_bytes() == self.name.as_bytes()
+                && entry.flags.contains(InterfaceFlags::IFF_UP)
+        }))
+    }
+
     /// The port itself if it is Ethernet.
     ///
     /// # Errors

@@ -1,0 +1,9 @@
+//! `arpflux vz` in the page's lab, driven by scripts with the calling convention of vzctl and libvzctl.
+#![allow(missing_docs, reason = "a test")]
+
+mod bench;
+mod faults;
+mod lab;
+mod many;
+mod setup;
+mod verbs;

@@ -1,0 +1,226 @@
+//! The verbs by themselves, as other scripts call them.
+
+use arpflux_core::lab::NewRoute;
+
+use crate::bench::{A101, A102, Bench, Libvzctl, Vzctl, essence};
+
+fn route(bench: &Bench, address: &str) {
+    bench.hn.route(&NewRoute::to(address).unwrap().device("venet0").unwrap()).unwrap();
+}
+
+#[test]
+fn idempotent_and_found_by_address_without_a_container() {
+    let bench = Bench::bare(Vzctl);
+    let (_one, _two) = (bench.container(A101), bench.container(A102));
+    // Published after the route exists, not before.
+    let said = bench.vz(&["net-add", "--veid", "101", "192.168.18.101"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.stderr.contains("no route leads to it behind this host"), "{said:?}");
+    assert_eq!(bench.proxies(), [] as [&str; 0]);
+
+    route(&bench, "192.168.18.101");
+    route(&bench, "192.168.18.102");
+    bench.good(&["net-add", "--veid", "101", "192.168.18.101/24"]);
+    let once = essence(&bench.snapshot());
+    bench.good(&["net-add", "--veid", "101", "192.168.18.101"]);
+    bench.good(&["net-add", "192.168.18.101"]);
+    assert_eq!(essence(&bench.snapshot()), once);
+    // No VEID: the container's own file names the address.
+    bench.good(&["net-add", "192.168.18.102"]);
+    assert_eq!(bench.proxies(), ["192.168.18.101 eth3", "192.168.18.102 eth4"]);
+    assert_eq!(bench.good(&["nics", "192.168.18.102", "192.168.18.101"]), "eth4 eth3\n");
+    assert_eq!(bench.good(&["nics", "--veid", "101"]), "eth3\n");
+    assert_eq!(bench.good(&["nics"]), "");
+
+    bench.good(&["net-del", "192.168.18.101"]);
+    bench.good(&["net-del", "192.168.18.101"]);
+    assert_eq!(bench.proxies(), ["192.168.18.102 eth4"]);
+    bench.good(&["stop", "102"]);
+    bench.good(&["stop", "102"]);
+    assert_eq!(bench.proxies(), [] as [&str; 0]);
+}
+
+#[test]
+fn the_policy_file_says_where_addresses_belong() {
+    let bench = Bench::bare(Vzctl);
+    let _container = bench.container(A101);
+    std::fs::remove_file(bench.path("etc/vz/conf/101.conf")).unwrap();
+    let proxy = "[[proxy]]\nowner = \"101\"\naddresses = [\"192.168.18.101\"]\ninterface = \"eth4\"\n";
+    bench.write("policy.toml", &format!("version = 1\n[host]\nproxy_delay = 100\n{proxy}"));
+    route(&bench, "192.168.18.101");
+    bench.good(&["net-add", "192.168.18.101"]);
+    assert_eq!(bench.proxies(), ["192.168.18.101 eth4"]);
+    assert_eq!(bench.hn.read_sysctl("net/ipv4/neigh/eth4/proxy_delay").unwrap(), "10");
+    // Another interface from now on: the entry moves at the next call.
+    bench.write("policy.toml", &format!("version = 1\n{}", proxy.replace("eth4", "eth3")));
+    bench.good(&["sync"]);
+    bench.good(&["net-add", "192.168.18.101"]);
+    assert_eq!(bench.proxies(), ["192.168.18.101 eth3"]);
+    assert_eq!(bench.hn.read_sysctl("net/ipv4/neigh/eth3/proxy_delay").unwrap(), "0", "the default of vz");
+}
+
+#[test]
+fn starting_means_these_and_no_others() {
+    let bench = Bench::new(Vzctl);
+    let _container = bench.container(A101);
+    assert_eq!(bench.start_quick("101", "192.168.18.101 192.168.18.111 192.168.18.121").code, 0);
+    assert_eq!(bench.proxies().len(), 3);
+    assert_eq!(bench.start_quick("101", "192.168.18.101 192.168.18.131").code, 0);
+    assert_eq!(bench.proxies(), ["192.168.18.101 eth3", "192.168.18.131 eth3"]);
+    assert!(!bench.routed("192.168.18.111".parse().unwrap()));
+    assert_eq!(bench.stop("101", "192.168.18.101 192.168.18.131").code, 0);
+    assert_eq!(bench.proxies(), [] as [&str; 0]);
+}
+
+#[test]
+fn a_running_container_gets_and_loses_addresses() {
+    let bench = Bench::new(Vzctl);
+    let _container = bench.container(A101);
+    assert_eq!(bench.start_quick("101", "192.168.18.101").code, 0);
+    let set = |script: &str, address: &str| {
+        let environment =
+            [("VEID", "101"), ("IP_ADDR", address), ("VE_STATE", "running"), ("SKIP_ARPDETECT", "yes")];
+        bench.run(bench.script(script, &environment)).code
+    };
+    assert_eq!(set("vps-net_add", "192.168.18.111"), 0);
+    assert_eq!(bench.proxies(), ["192.168.18.101 eth3", "192.168.18.111 eth3"]);
+    assert_eq!(set("vps-net_del", "192.168.18.101"), 0);
+    assert_eq!(bench.proxies(), ["192.168.18.111 eth3"]);
+    // It stops by itself.
+    assert_eq!(bench.run(bench.script("vzevent-stop", &[("VEID", "101")])).code, 0);
+    assert_eq!(bench.proxies(), [] as [&str; 0]);
+    assert!(!bench.routed("192.168.18.111".parse().unwrap()));
+}
+
+#[test]
+fn one_device_of_a_container_goes() {
+    let bench = Bench::new(Libvzctl);
+    let _container = bench.container(A101);
+    assert_eq!(bench.start_quick("101", "192.168.18.101 192.168.18.111").code, 0);
+    assert_eq!(bench.proxies().len(), 2);
+    let del = [
+        ("VEID", "101"),
+        ("VNAME", "eth0"),
+        ("HNAME", "venet0"),
+        ("NETWORK_TYPE", "routed"),
+        ("IP_ADD", "192.168.18.111"),
+    ];
+    let said = bench.run(bench.script("vz-netns_dev_del", &del));
+    assert!(!said.stderr.contains("not found"), "{said:?}");
+    assert_eq!(bench.proxies(), ["192.168.18.101 eth3"]);
+    assert_eq!(bench.stop("101", "").code, 0);
+    assert_eq!(bench.proxies(), [] as [&str; 0]);
+}
+
+#[test]
+fn ipv6_addresses_too() {
+    let bench = Bench::new(Vzctl);
+    bench.hn.ipv6().unwrap();
+    for (name, ..) in crate::bench::HN {
+        bench.hn.sysctl(&format!("net/ipv6/conf/{name}/accept_dad"), 0).unwrap();
+        let net = format!("fd00:18::{}/64", &name[3..]);
+        bench.hn.address(name, &net).unwrap();
+    }
+    bench.hn.sysctl("net/ipv6/conf/all/forwarding", 1).unwrap();
+    let _container = bench.container(A101);
+    let said = bench.start_quick("101", "192.168.18.101 fd00:18::101/64");
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(bench.proxies(), ["192.168.18.101 eth3", "fd00:18::101 eth3"]);
+    assert_eq!(bench.hn.read_sysctl("net/ipv6/conf/eth3/proxy_ndp").unwrap(), "1");
+    assert!(bench.ruled().contains(&"fd00:18::101".to_owned()));
+    assert_eq!(bench.stop("101", "192.168.18.101 fd00:18::101").code, 0);
+    assert_eq!(bench.proxies(), [] as [&str; 0]);
+    assert!(!bench.ruled().contains(&"fd00:18::101".to_owned()));
+}
+
+#[test]
+fn entries_come_back_after_the_interface_was_down() {
+    let bench = Bench::new(Vzctl);
+    let _container = bench.container(A101);
+    assert_eq!(bench.start_quick("101", "192.168.18.101").code, 0);
+    let flap = || {
+        bench.hn.down("eth3").unwrap();
+        bench.hn.up("eth3").unwrap();
+        bench.hn.settle("eth3").unwrap();
+    };
+    flap();
+    assert_eq!(bench.proxies(), [] as [&str; 0], "the kernel dropped it");
+    let said = bench.vz(&["status"]);
+    assert!(said.code == 1 && said.stdout.contains("missing"), "{said:?}");
+    bench.good(&["sync"]);
+    assert_eq!(bench.macs(A101), [Bench::mac("eth3")]);
+    bench.good(&["status"]);
+    // vzctl's own way, which does not know the container.
+    flap();
+    assert_eq!(bench.run(bench.script("vzifup-post", &[])).code, 0);
+    assert_eq!(bench.proxies(), ["192.168.18.101 eth3"]);
+    // And a watch over what is published.
+    let status: serde_json::Value = serde_json::from_str(&bench.good(&["status", "--json"])).unwrap();
+    let registry = status["registry"].as_str().unwrap().to_owned();
+    let mut watch = std::process::Command::new(bench.path("arpflux"));
+    watch.args(["watch", "--heal", "--policy", &registry, "--state-dir"]).arg(bench.path("state"));
+    watch.args(["--duration", "60s"]).stdout(std::process::Stdio::null());
+    let mut watch = bench.hn.run(|| watch.spawn().unwrap()).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    flap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while bench.proxies() != ["192.168.18.101 eth3"] {
+        assert!(std::time::Instant::now() < deadline, "the watch did not bring it back");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+}
+
+#[test]
+fn what_lost_its_route_is_withdrawn_and_comes_back_with_it() {
+    let bench = Bench::new(Vzctl);
+    let _container = bench.container(A101);
+    assert_eq!(bench.start_quick("101", "192.168.18.101").code, 0);
+    bench.unroute(A101);
+    assert_eq!(bench.vz(&["status"]).code, 1, "published, though no route leads there");
+    let said = bench.vz(&["sync"]);
+    assert!(said.code == 0 && said.stderr.contains("no route leads to it"), "{said:?}");
+    assert_eq!(bench.proxies(), [] as [&str; 0]);
+    bench.good(&["status"]);
+    route(&bench, "192.168.18.101");
+    bench.good(&["sync"]);
+    assert_eq!(bench.proxies(), ["192.168.18.101 eth3"]);
+}
+
+#[test]
+fn containers_that_ran_before_are_taken_over() {
+    let bench = Bench::bare(Vzctl);
+    let _container = bench.container(A101);
+    assert_eq!(bench.start("101", "192.168.18.101").code, 0);
+    assert_eq!(bench.proxies().len(), 3, "vzctl's own way");
+    bench.good(&["setup"]);
+    let said = bench.vz(&["sync"]);
+    assert!(said.stderr.contains("was taken over"), "{said:?}");
+    assert_eq!(bench.proxies(), ["192.168.18.101 eth3"]);
+    assert_eq!(bench.stop("101", "192.168.18.101").code, 0);
+    assert_eq!(bench.proxies(), [] as [&str; 0]);
+}
+
+#[test]
+fn what_the_policy_published_by_itself_is_left_alone() {
+    let bench = Bench::new(Vzctl);
+    let (_one, _two) = (bench.container(A101), bench.container(A102));
+    let proxy = "[[proxy]]\nowner = \"vip\"\naddresses = [\"192.168.18.200\"]\ninterface = \"eth0\"\n";
+    bench.write("policy.toml", &format!("version = 1\n{proxy}"));
+    let mut apply = std::process::Command::new(bench.path("arpflux"));
+    apply
+        .arg("apply")
+        .arg("--policy")
+        .arg(bench.path("policy.toml"))
+        .arg("--state-dir")
+        .arg(bench.path("state"));
+    let said = bench.run(apply);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(bench.start_quick("101", "192.168.18.101").code, 0);
+    assert_eq!(bench.proxies(), ["192.168.18.101 eth3", "192.168.18.200 eth0"]);
+    assert!(bench.ruled().contains(&"192.168.18.200".to_owned()));
+    assert_eq!(bench.stop("101", "192.168.18.101").code, 0);
+    assert_eq!(bench.proxies(), ["192.168.18.200 eth0"]);
+    assert!(bench.ruled().contains(&"192.168.18.200".to_owned()));
+}

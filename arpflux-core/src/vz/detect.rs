@@ -1,0 +1,132 @@
+//! Whether somebody else has a container's address, asked before it is published.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use super::claim::Claimant;
+use super::node::{Node, Taken};
+use super::{Call, Held};
+use crate::error::{Error, ErrorKind, Result};
+use crate::types::IfName;
+use crate::wire::Port;
+use crate::wire::detect::{self, Detected, Options};
+
+/// What was found out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Detection {
+    /// Who answers for the addresses on the wire, each asked for on its own interface only.
+    pub found: Vec<Detected>,
+    /// Addresses that are published for another container of this node.
+    pub taken: Vec<Taken>,
+    /// Interfaces on which nothing could be asked.
+    pub unasked: Vec<Unasked>,
+}
+
+/// An interface on which nothing could be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unasked {
+    /// The interface.
+    pub interface: IfName,
+    /// Why.
+    pub why: String,
+}
+
+impl Detection {
+    /// Whether nobody else has any of the addresses, as far as it was found out.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        self.taken.is_empty() && self.found.iter().all(|one| one.conflicts.is_empty())
+    }
+}
+
+/// Two requests 100 ms apart, and 0.9 s for the answers: a proxy takes up to 0.8 s (`proxy_delay`).
+const QUICK: Options =
+    Options { rounds: 2, spacing: Duration::from_millis(100), wait: Duration::from_millis(900) };
+
+/// How to find out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Asking {
+    /// Nobody is asked on the wire (`SKIP_ARPDETECT`); what is wrong on this node shows all the same.
+    pub skip_wire: bool,
+    /// Book the addresses for the container until this process ends.
+    pub claim: Option<u32>,
+}
+
+impl Node {
+    /// Asks for the call's IPv4 addresses, each on the interface where it belongs, all at once: 1.0 s for
+    /// any number of them. Answers of this host are no conflict. IPv6 addresses are not asked for: the
+    /// container's own kernel does that (RFC 4862).
+    ///
+    /// # Errors
+    /// As [`Node::publish`] if it is not clear where an address belongs; [`ErrorKind::NotFound`] if
+    /// that interface is not there; and failures to send and receive.
+    pub fn detect(&self, call: &Call, asking: Asking) -> Result<Detection> {
+        let wanted = self.belonging(call)?;
+        let mut detection = Detection { taken: self.book(&wanted, asking.claim)?, ..Detection::default() };
+        if !detection.taken.is_empty() {
+            return Ok(detection);
+        }
+        let mut places: BTreeMap<IfName, Vec<Ipv4Addr>> = BTreeMap::new();
+        for (address, held) in wanted {
+            let list = places.entry(held.interface).or_default();
+            if let IpAddr::V4(address) = address {
+                list.push(address);
+            }
+        }
+        self.host().namespace().run(|| -> Result<()> {
+            let mut items = Vec::new();
+            for (name, addresses) in places {
+                let port = Port::named(&name).map_err(|error| error.during("detect duplicates"))?;
+                if asking.skip_wire || addresses.is_empty() {
+                    continue;
+                }
+                if port.is_up()? {
+                    items.push((port, addresses));
+                } else {
+                    detection.unasked.push(Unasked { interface: name, why: "it is down".into() });
+                }
+            }
+            match detect::run_on(&items, QUICK) {
+                Ok(found) => detection.found = found,
+                // One went down meanwhile.
+                Err(error) if error.errno() == Some(libc::ENETDOWN) => {
+                    let why = error.to_string();
+                    let unasked = |(port, _): &(Port, _)| Unasked { interface: port.name, why: why.clone() };
+                    detection.unasked.extend(items.iter().map(unasked));
+                }
+                Err(error) => return Err(error),
+            }
+            Ok(())
+        })??;
+        Ok(detection)
+    }
+
+    /// Which of the addresses are another container's, published or booked; if none is, they are booked.
+    fn book(&self, wanted: &[(IpAddr, Held)], claim: Option<u32>) -> Result<Vec<Taken>> {
+        let claimant = match claim {
+            Some(pid) => Some(Claimant::of(pid).ok_or_else(|| {
+                Error::new(ErrorKind::NotFound, "there is no such process").on(format!("process {pid}"))
+            })?),
+            None => None,
+        };
+        self.locked(|registry, claims| {
+            let taken = |(address, held): &(IpAddr, Held)| {
+                let holder = registry.held.get(address).map(|other| other.owner.as_str());
+                let holder = holder.filter(|owner| *owner != held.owner);
+                let owner = holder.or_else(|| claims.other(*address, &held.owner))?;
+                Some(Taken { address: *address, owner: owner.to_owned() })
+            };
+            let taken: Vec<Taken> = wanted.iter().filter_map(taken).collect();
+            match claimant {
+                Some(claimant) if taken.is_empty() => {
+                    for (address, held) in wanted {
+                        claims.add(*address, &held.owner, claimant);
+                    }
+                    (taken, true)
+                }
+                _ => (taken, false),
+            }
+        })
+    }
+}

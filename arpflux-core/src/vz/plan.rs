@@ -1,0 +1,183 @@
+//! The changes for a container that comes or goes: those of the policy engine, for the containers that
+//! run.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::net::IpAddr;
+
+use super::registry::{self, Held, Registry};
+use crate::error::Result;
+use crate::plan::{Announcement, Change, Edit, InterfaceIdentity, PROTOCOL, Plan};
+use crate::policy::Policy;
+use crate::snapshot::{ProxyEntry, RouteKind, Snapshot, table};
+use crate::types::{IfName, IpNet};
+
+/// Whether a packet for `address` is passed on behind the host, seen from `interface`: a route leads
+/// there that is more specific than those of the interface itself.
+///
+/// The kernel answers for a proxy entry only if the route leaves by another interface; without the
+/// container's own route that may be a sister of the interface on the same wire, and the packets would
+/// go out again there.
+#[must_use]
+pub fn leads_behind(snapshot: &Snapshot, address: IpAddr, interface: &IfName) -> bool {
+    let index = snapshot.interface_named(interface).map(|interface| interface.index);
+    let covering = || {
+        snapshot.routes.iter().filter(|route| {
+            route.table == table::MAIN
+                && route.kind == RouteKind::Unicast
+                && route.source.is_none()
+                && route.destination.contains(&address)
+        })
+    };
+    let Some(longest) = covering().map(|route| route.destination.prefix_len()).max() else { return false };
+    // A default route leads to the whole world, not behind this host.
+    longest > 0
+        && covering().filter(|route| route.destination.prefix_len() == longest).all(|route| {
+            !route.next_hops.is_empty() && route.next_hops.iter().all(|hop| hop.interface != index)
+        })
+}
+
+/// What is to be brought about.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    /// The policy file.
+    pub policy: &'a Policy,
+    /// What shall be published.
+    pub registry: &'a Registry,
+    /// What shall no longer be, and where it was.
+    pub withdrawn: &'a BTreeMap<IpAddr, Option<IfName>>,
+}
+
+/// Why an address of the registry is not published now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Idle {
+    /// Its interface is not there.
+    InterfaceGone,
+    /// No route leads to it behind this host.
+    NoRoute,
+    /// The host has the address itself.
+    HostHasIt,
+}
+
+impl std::fmt::Display for Idle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::InterfaceGone => "its interface is not there",
+            Self::NoRoute => "no route leads to it behind this host",
+            Self::HostHasIt => "this host has the address itself",
+        })
+    }
+}
+
+/// Why an address cannot be published now, if it cannot.
+pub(super) fn idle(snapshot: &Snapshot, address: IpAddr, held: &Held) -> Option<Idle> {
+    if snapshot.interface_named(&held.interface).is_none() {
+        Some(Idle::InterfaceGone)
+    } else if snapshot.holders_of(address).next().is_some() {
+        Some(Idle::HostHasIt)
+    } else if !leads_behind(snapshot, address, &held.interface) {
+        Some(Idle::NoRoute)
+    } else {
+        None
+    }
+}
+
+/// The plan: withdrawn addresses first, then what the policy engine wants for those that stay.
+///
+/// # Errors
+/// As [`Policy::plan`].
+pub(super) fn plan(snapshot: &Snapshot, wanted: &Wanted<'_>) -> Result<Plan> {
+    let active =
+        wanted.registry.held.iter().filter(|(address, held)| idle(snapshot, **address, held).is_none());
+    let kept = kept(snapshot, wanted);
+    let held = active.map(|(address, held)| (*address, held)).chain(kept.iter().map(|(a, held)| (*a, held)));
+    let mut plan = registry::policy(&wanted.policy.host, held).plan(snapshot)?;
+    let entries = withdrawn_entries(snapshot, wanted);
+    prepend(&mut plan, snapshot, &entries);
+    Ok(plan)
+}
+
+/// A plan that only takes away what stands for withdrawn addresses, where the whole cannot be planned.
+pub(super) fn withdrawal(snapshot: &Snapshot, wanted: &Wanted<'_>) -> Plan {
+    let of_withdrawn =
+        |net: IpNet| net.prefix_len() == net.max_prefix_len() && wanted.withdrawn.contains_key(&net.addr());
+    let rules = snapshot
+        .rules
+        .iter()
+        .filter(|rule| rule.protocol == PROTOCOL && rule.source.is_some_and(of_withdrawn));
+    let changes = rules.map(|rule| Change::Rule { edit: Edit::Remove, rule: rule.clone() }).collect();
+    let mut plan = Plan { netns: snapshot.netns.clone(), changes, ..Plan::default() };
+    prepend(&mut plan, snapshot, &withdrawn_entries(snapshot, wanted));
+    plan
+}
+
+/// Addresses that the policy file names and that are in force already though no script handed them over
+/// (`arpflux apply` made them): they are none of our business and stay as they are.
+fn kept(snapshot: &Snapshot, wanted: &Wanted<'_>) -> BTreeMap<IpAddr, Held> {
+    let ruled = snapshot.rules.iter().filter(|rule| rule.protocol == PROTOCOL).filter_map(|rule| rule.source);
+    let published =
+        snapshot.proxies.iter().filter(|entry| entry.protocol == PROTOCOL).map(|entry| entry.address);
+    let in_force: HashSet<IpAddr> = ruled.map(|net| net.addr()).chain(published).collect();
+    let mut kept = BTreeMap::new();
+    for proxy in &wanted.policy.proxies {
+        if snapshot.interface_named(&proxy.interface).is_none() {
+            continue;
+        }
+        for address in &proxy.addresses {
+            let ours = wanted.registry.held.contains_key(address) || wanted.withdrawn.contains_key(address);
+            if !ours && in_force.contains(address) {
+                kept.insert(*address, Held { owner: proxy.owner.clone(), interface: proxy.interface });
+            }
+        }
+    }
+    kept
+}
+
+/// The proxy entries of withdrawn addresses: all on the interface where they were published, and ours on
+/// all others. So are those of addresses that cannot be published at the moment.
+fn withdrawn_entries(snapshot: &Snapshot, wanted: &Wanted<'_>) -> Vec<ProxyEntry> {
+    let idle =
+        wanted.registry.held.iter().filter(|(address, held)| idle(snapshot, **address, held).is_some());
+    let mut gone: BTreeMap<IpAddr, Option<IfName>> = wanted.withdrawn.clone();
+    gone.extend(idle.map(|(address, _)| (*address, None)));
+    let index = |name: &IfName| snapshot.interface_named(name).map(|interface| interface.index);
+    // The newest first: the kernel looks through each bucket from its newest entry on.
+    let goes = |entry: &&ProxyEntry| match gone.get(&entry.address) {
+        None => false,
+        Some(published) => {
+            let there = published.as_ref().and_then(index);
+            entry.protocol == PROTOCOL || (there.is_some() && entry.interface == there)
+        }
+    };
+    snapshot.proxies.iter().rev().filter(goes).copied().collect()
+}
+
+fn prepend(plan: &mut Plan, snapshot: &Snapshot, entries: &[ProxyEntry]) {
+    let first: Vec<Change> =
+        entries.iter().map(|entry| Change::Proxy { edit: Edit::Remove, entry: *entry }).collect();
+    // A policy that removes foreign entries may have planned the same.
+    plan.changes.retain(|change| !first.contains(change));
+    plan.changes.splice(0..0, first);
+    let known: BTreeSet<_> = plan.interfaces.iter().map(|interface| interface.index).collect();
+    let more = entries.iter().filter_map(|entry| snapshot.interface(entry.interface?));
+    let more: BTreeMap<_, _> = more.map(|now| (now.index, now)).collect();
+    plan.interfaces.extend(
+        more.into_values().filter(|now| !known.contains(&now.index)).map(|now| InterfaceIdentity {
+            index: now.index,
+            name: now.name,
+            mac: now.mac,
+        }),
+    );
+}
+
+/// The announcements for addresses that are published where they should be.
+pub(super) fn announcements(snapshot: &Snapshot, held: &[(IpAddr, Held)]) -> Vec<Announcement> {
+    let of = |(address, held): &(IpAddr, Held)| {
+        let interface = snapshot.interface_named(&held.interface)?;
+        let entry =
+            |entry: &ProxyEntry| entry.address == *address && entry.interface == Some(interface.index);
+        let published = snapshot.proxies.iter().any(entry) && interface.speaks_arp();
+        published.then_some(Announcement { interface: interface.index, address: *address })
+    };
+    held.iter().filter_map(of).collect()
+}

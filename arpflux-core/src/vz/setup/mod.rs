@@ -1,0 +1,524 @@
+//! Puts the calls to arpflux into the scripts of vzctl or libvzctl, and takes them out again exactly.
+//!
+//! No script is replaced. There are three ways; [`Way::usual`] is the one that fits a version:
+//!
+//! - [`Way::Functions`]: one line at the end of the functions file sources a file of ours, whose functions
+//!   take the place of a few of vzctl's own. All scripts use them. A copy of the file is kept.
+//! - [`Way::Locked`]: OpenVZ 7 runs a script of the same name in `script.d` instead of its own. Ours locks
+//!   the same functions and then runs the shipped script. No file of the package is changed, but bash says
+//!   one line on standard error for each function.
+//! - [`Way::VzConf`]: `NEIGHBOUR_DEVS` in `vz.conf`, which is shell, asks `arpflux vz nics`. vzctl's own
+//!   functions do the rest, on that interface only, in their order and without source routing.
+
+mod text;
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+pub use text::diff;
+
+use crate::apply::{Confirm, Options, Receipt, Transaction};
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
+use crate::persist::{FileChange, FileState};
+use crate::plan::Plan;
+use crate::snapshot::Snapshot;
+
+const VZCTL: &str = include_str!("vzctl.sh");
+const LIBVZCTL: &str = include_str!("libvzctl.sh");
+const WRAPPER: &str = include_str!("wrapper.sh");
+
+/// The scripts of OpenVZ 7 that publish and withdraw.
+const WRAPPED: [&str; 3] = ["vz-netns_dev_add", "vz-netns_dev_del", "vz-stop"];
+
+/// Whose scripts they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Version {
+    /// vzctl, up to 4.11: `vps-functions`.
+    Vzctl,
+    /// libvzctl of OpenVZ 7: `vz-functions`.
+    Libvzctl,
+}
+
+impl Version {
+    /// The name of its functions file.
+    #[must_use]
+    pub const fn functions(self) -> &'static str {
+        match self {
+            Self::Vzctl => "vps-functions",
+            Self::Libvzctl => "vz-functions",
+        }
+    }
+
+    const fn hook(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Vzctl => ("vzctl.sh", VZCTL),
+            Self::Libvzctl => ("libvzctl.sh", LIBVZCTL),
+        }
+    }
+}
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Vzctl => "vzctl",
+            Self::Libvzctl => "libvzctl (OpenVZ 7)",
+        })
+    }
+}
+
+/// How the calls come in; see the [module](self) text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// One line at the end of the functions file.
+    Functions,
+    /// Wrappers in `script.d` that lock functions.
+    Locked,
+    /// One line at the end of `vz.conf`.
+    VzConf,
+}
+
+impl Way {
+    /// Every way.
+    pub const ALL: [Self; 3] = [Self::Functions, Self::Locked, Self::VzConf];
+
+    /// The way that is right from start to end for every script of both versions.
+    #[must_use]
+    pub const fn usual(_version: Version) -> Self {
+        Self::Functions
+    }
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Functions => "functions",
+            Self::Locked => "locked",
+            Self::VzConf => "vz-conf",
+        }
+    }
+}
+
+impl std::fmt::Display for Way {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::str::FromStr for Way {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|way| way.name() == text).ok_or_else(|| {
+            Error::new(ErrorKind::InvalidInput, "there is no such way")
+                .on(format!("{text:?}"))
+                .hint("write functions, locked or vz-conf")
+        })
+    }
+}
+
+/// Where the packages of distributions put the scripts.
+pub const SCRIPT_FOLDERS: [&str; 6] = [
+    "/usr/libexec/libvzctl/scripts",
+    "/usr/lib64/libvzctl/scripts",
+    "/usr/libexec/vzctl/scripts",
+    "/usr/lib/vzctl/scripts",
+    "/usr/lib64/vzctl/scripts",
+    "/usr/share/vzctl/scripts",
+];
+
+/// An installation of vzctl or libvzctl.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Installation {
+    /// Whose scripts they are.
+    pub version: Version,
+    /// Their folder.
+    pub scripts: PathBuf,
+}
+
+impl Installation {
+    /// What is in `folder`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is no functions file of either version, [`ErrorKind::Refused`] if
+    /// there are both.
+    pub fn at(folder: &Path) -> Result<Self> {
+        let is = |version: Version| folder.join(version.functions()).is_file();
+        let error = |kind, message: &str| {
+            Error::new(kind, message)
+                .during("look for vzctl")
+                .on(folder.display().to_string())
+                .hint("name the folder that holds vps-functions or vz-functions (--scripts)")
+        };
+        let version = match (is(Version::Vzctl), is(Version::Libvzctl)) {
+            (true, false) => Version::Vzctl,
+            (false, true) => Version::Libvzctl,
+            (true, true) => {
+                return Err(error(ErrorKind::Refused, "there are the scripts of two versions in it"));
+            }
+            (false, false) => {
+                return Err(error(ErrorKind::NotFound, "neither vps-functions nor vz-functions is there"));
+            }
+        };
+        Ok(Self { version, scripts: folder.to_owned() })
+    }
+
+    /// The one of this machine.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is none in [`SCRIPT_FOLDERS`].
+    pub fn find() -> Result<Self> {
+        let found = SCRIPT_FOLDERS.iter().find_map(|folder| Self::at(Path::new(folder)).ok());
+        found.ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "no scripts of vzctl or libvzctl were found")
+                .during("look for vzctl")
+                .on(SCRIPT_FOLDERS.join(", "))
+                .hint("name the folder that holds vps-functions or vz-functions (--scripts)")
+        })
+    }
+}
+
+/// An integration: into which scripts, how, and what they shall call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setup {
+    /// Into which scripts.
+    pub installation: Installation,
+    /// How.
+    pub way: Way,
+    /// The folder with `vz.conf`, which also holds the folder of our own files. Default `/etc/vz`.
+    pub vz_folder: PathBuf,
+    /// The command, by its absolute path.
+    pub command: PathBuf,
+    /// The options that every call gets: `--policy`, `--state-dir` and their like, one word each.
+    pub options: Vec<String>,
+}
+
+/// Whether an integration is in place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum Integration {
+    /// There is nothing of it.
+    Absent,
+    /// Everything is as `setup` would write it now.
+    InPlace {
+        /// In which way.
+        way: Way,
+    },
+    /// Something of it is gone or another: a package was upgraded, or somebody edited a file.
+    Damaged {
+        /// The files that are not as they should be.
+        files: Vec<PathBuf>,
+    },
+}
+
+impl Setup {
+    fn own(&self, name: &str) -> PathBuf {
+        self.vz_folder.join("arpflux").join(name)
+    }
+
+    fn functions(&self) -> PathBuf {
+        self.installation.scripts.join(self.installation.version.functions())
+    }
+
+    fn hook(&self) -> PathBuf {
+        self.own(self.installation.version.hook().0)
+    }
+
+    fn backup(&self) -> PathBuf {
+        self.own(self.installation.version.functions())
+    }
+
+    fn vz_conf(&self) -> PathBuf {
+        self.vz_folder.join("vz.conf")
+    }
+
+    fn wrapper(&self, name: &str) -> PathBuf {
+        self.installation.scripts.with_file_name("script.d").join(name)
+    }
+
+    /// Everything that any way writes.
+    fn all_files(&self) -> Vec<PathBuf> {
+        let mut files = vec![self.functions(), self.vz_conf(), self.hook(), self.backup()];
+        files.extend(WRAPPED.iter().map(|name| self.wrapper(name)));
+        files
+    }
+
+    /// The files as this integration wants them; those that it has nothing in are without anything of ours.
+    fn wanted(&self) -> Result<Vec<FileChange>> {
+        let words: Vec<&Path> = std::iter::once(self.command.as_path())
+            .chain([self.vz_folder.as_path(), self.installation.scripts.as_path()])
+            .chain(self.options.iter().map(Path::new))
+            .collect();
+        words.iter().try_for_each(|word| plain(word))?;
+        if !self.command.is_absolute() {
+            return Err(Error::new(ErrorKind::InvalidInput, "it is not an absolute path")
+                .during("set up")
+                .on(self.command.display().to_string()));
+        }
+        if self.way == Way::Locked && self.installation.version == Version::Vzctl
+            || self.way == Way::VzConf && self.installation.version == Version::Libvzctl
+        {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!("the way {} does not work with {}", self.way, self.installation.version),
+            )
+            .during("set up")
+            .hint("leave --way out"));
+        }
+        let mut changes = Vec::new();
+        for path in self.all_files() {
+            let before = FileState::read(&path)?;
+            let after = self.after(&path, &before)?;
+            changes.push(FileChange { path, before, after });
+        }
+        Ok(changes)
+    }
+
+    fn after(&self, path: &Path, before: &FileState) -> Result<FileState> {
+        let (hook, functions) = (self.hook(), self.functions());
+        let used = |ways: &[Way]| ways.contains(&self.way);
+        if path == functions || path == self.vz_conf() {
+            let mine = used(&[if path == functions { Way::Functions } else { Way::VzConf }]);
+            return match before {
+                FileState::Regular { text, mode } if mine => {
+                    let line = if path == functions {
+                        format!(". {}", hook.display())
+                    } else {
+                        let call = self.call("nics");
+                        format!("NEIGHBOUR_DEVS=\"list:$({call} 2>/dev/null)\"")
+                    };
+                    Ok(FileState::Regular { text: text::with_block(text, &line), mode: *mode })
+                }
+                FileState::Regular { .. } => self.clean(path, before),
+                FileState::Absent if !mine => Ok(FileState::Absent),
+                FileState::Absent => Err(Error::new(ErrorKind::NotFound, "it is not there")
+                    .during("set up")
+                    .on(path.display().to_string())
+                    .hint(
+                        "vzctl's own configuration is needed: install vzctl, or name its folder (--vz-dir)",
+                    )),
+                FileState::Link { target } if mine => {
+                    Err(Error::new(ErrorKind::Refused, format!("it is a link to {}", target.display()))
+                        .during("set up")
+                        .on(path.display().to_string())
+                        .hint("name the folder where the file itself is"))
+                }
+                FileState::Link { .. } => Ok(before.clone()),
+            };
+        }
+        if path == hook {
+            let text = self.installation.version.hook().1;
+            let text = text.replace("@COMMAND@", &self.command.display().to_string());
+            let text = text.replace("@OPTIONS@", &self.option_words());
+            return Ok(file_if(used(&[Way::Functions, Way::Locked]), text, 0o644));
+        }
+        if path == self.backup() {
+            let text = match FileState::read(&functions)? {
+                FileState::Regular { text, .. } if !text::has_block(&text) => text,
+                // It is in place already: the copy that was made then stays.
+                _ => match before {
+                    FileState::Regular { text, .. } => text.clone(),
+                    _ => String::new(),
+                },
+            };
+            return Ok(file_if(used(&[Way::Functions]) && !text.is_empty(), text, 0o600));
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        match before {
+            FileState::Regular { text, .. } if !text.contains("# arpflux:") => {
+                if self.way == Way::Locked {
+                    return Err(Error::new(ErrorKind::Refused, "there is a script of somebody else already")
+                        .during("set up")
+                        .on(path.display().to_string())
+                        .hint("use --way functions, which goes together with it"));
+                }
+                Ok(before.clone())
+            }
+            FileState::Link { .. } => Ok(before.clone()),
+            _ => {
+                let text = WRAPPER
+                    .replace("@SCRIPTS@", &self.installation.scripts.display().to_string())
+                    .replace("@HOOK@", &hook.display().to_string())
+                    .replace("@NAME@", &name);
+                Ok(file_if(used(&[Way::Locked]), text, 0o755))
+            }
+        }
+    }
+
+    /// A file of somebody else's without what was added; the very bytes of the copy if that is all the
+    /// difference.
+    fn clean(&self, path: &Path, before: &FileState) -> Result<FileState> {
+        let FileState::Regular { text, mode } = before else { return Ok(before.clone()) };
+        if !text::has_block(text) {
+            return Ok(before.clone());
+        }
+        let clean = text::without_block(text);
+        if path == self.functions()
+            && let FileState::Regular { text: copy, .. } = FileState::read(&self.backup())?
+            && clean.strip_suffix('\n') == Some(copy.as_str())
+        {
+            return Ok(FileState::Regular { text: copy, mode: *mode });
+        }
+        Ok(FileState::Regular { text: clean, mode: *mode })
+    }
+
+    fn option_words(&self) -> String {
+        std::iter::once("--wait".to_owned())
+            .chain(["60s".to_owned(), "--vz-dir".to_owned(), self.vz_folder.display().to_string()])
+            .chain(self.options.iter().cloned())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    fn call(&self, verb: &str) -> String {
+        format!("{} vz {verb} {}", self.command.display(), self.option_words())
+    }
+
+    /// The files to change so that the integration is in place; none if it is. Another way that was set up
+    /// before goes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if a path cannot stand in a shell script, [`ErrorKind::Refused`] if the
+    /// way does not fit the version or a file is in the way, and any failure to read the files.
+    pub fn changes(&self) -> Result<Vec<FileChange>> {
+        Ok(self.wanted()?.into_iter().filter(|change| change.before != change.after).collect())
+    }
+
+    /// The files to change so that nothing of any integration is left.
+    ///
+    /// # Errors
+    /// Any failure to read the files.
+    pub fn removal(&self) -> Result<Vec<FileChange>> {
+        let mut changes = Vec::new();
+        for path in self.all_files() {
+            let before = FileState::read(&path)?;
+            let ours = match &before {
+                FileState::Regular { text, .. } => {
+                    text.contains("# arpflux:") || path == self.backup() || path == self.hook()
+                }
+                _ => false,
+            };
+            let after = match ours {
+                false => before.clone(),
+                true if path == self.functions() || path == self.vz_conf() => self.clean(&path, &before)?,
+                true => FileState::Absent,
+            };
+            if before != after {
+                changes.push(FileChange { path, before, after });
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Whether an integration is in place, whichever way it came in.
+    ///
+    /// # Errors
+    /// Any failure to read the files.
+    pub fn integration(&self) -> Result<Integration> {
+        if self.removal()?.is_empty() {
+            return Ok(Integration::Absent);
+        }
+        let mut least: Option<Vec<PathBuf>> = None;
+        for way in Way::ALL {
+            let Ok(changes) = (Self { way, ..self.clone() }).changes() else { continue };
+            if changes.is_empty() {
+                return Ok(Integration::InPlace { way });
+            }
+            let files: Vec<PathBuf> = changes.into_iter().map(|change| change.path).collect();
+            if least.as_ref().is_none_or(|least| files.len() < least.len()) {
+                least = Some(files);
+            }
+        }
+        Ok(Integration::Damaged { files: least.unwrap_or_default() })
+    }
+
+    /// What would overwrite the integration or stands against it, one sentence each.
+    ///
+    /// # Errors
+    /// Any failure to read the files.
+    pub fn warnings(&self) -> Result<Vec<String>> {
+        let mut warnings = Vec::new();
+        match self.way {
+            Way::Functions => warnings.push(format!(
+                "{} belongs to a package: an upgrade of it takes the line away (`arpflux vz status` says so, \
+                 `arpflux vz setup` puts it back)",
+                self.functions().display(),
+            )),
+            Way::Locked => warnings.push(
+                "bash says \"readonly function\" on standard error for each locked function; nothing is wrong then"
+                    .into(),
+            ),
+            Way::VzConf => warnings.push(format!(
+                "{} may be written anew by a package or a panel; packets leave as the routing tables say, and \
+                 vzctl still publishes before it sets the route",
+                self.vz_conf().display(),
+            )),
+        }
+        if let FileState::Regular { text, .. } = FileState::read(&self.vz_conf())? {
+            let text = text::without_block(&text);
+            let set = |line: &&str| line.trim_start().starts_with("NEIGHBOUR_DEVS=");
+            if let Some(line) = text.lines().find(set) {
+                warnings.push(format!(
+                    "{} has {}, which no longer counts",
+                    self.vz_conf().display(),
+                    super::call::shown(line.trim())
+                ));
+            }
+        }
+        for name in WRAPPED {
+            let path = self.wrapper(name);
+            if self.installation.version == Version::Libvzctl
+                && self.way == Way::Functions
+                && let FileState::Regular { text, .. } = FileState::read(&path)?
+                && !text.contains("# arpflux:")
+            {
+                warnings.push(format!(
+                    "{} runs in place of libvzctl's own script: unless it sources {}, arpflux is not called there",
+                    path.display(),
+                    self.functions().display(),
+                ));
+            }
+        }
+        Ok(warnings)
+    }
+
+    /// Makes changes of files, as one transaction: all of them, or none.
+    ///
+    /// # Errors
+    /// As [`Transaction::apply`].
+    pub fn make(&self, host: &Host, options: &Options, changes: Vec<FileChange>) -> Result<Receipt> {
+        let options = Options { confirm: Confirm::Now, ..options.clone() };
+        let receipt = host.with_kernel(|kernel| {
+            let mut persist = move |_: &Snapshot, _: &Plan| Ok(changes.clone());
+            Transaction::new(kernel, &options).persist(&mut persist).apply(&Plan::default())
+        })?;
+        // Our own folders, if nothing is left in them: a transaction leaves folders.
+        for folder in [self.own(""), self.wrapper("")] {
+            let _ = std::fs::remove_dir(folder);
+        }
+        Ok(receipt)
+    }
+}
+
+/// A file of our own, where it is wanted.
+fn file_if(wanted: bool, text: String, mode: u32) -> FileState {
+    if wanted { FileState::Regular { text, mode } } else { FileState::Absent }
+}
+
+/// Whether a word can stand in a shell script as it is.
+fn plain(word: &Path) -> Result<()> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || "/._+-:=".contains(c);
+    match word.to_str() {
+        Some(text) if !text.is_empty() && text.chars().all(fine) => Ok(()),
+        _ => Err(Error::new(ErrorKind::InvalidInput, "it cannot stand in a shell script as it is")
+            .during("set up")
+            .on(super::call::shown(&word.to_string_lossy()))
+            .hint("use a path of letters, digits and / . _ + -")),
+    }
+}
+
+#[cfg(test)]
+mod tests;
