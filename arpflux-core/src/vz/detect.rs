@@ -87,7 +87,7 @@ impl Node {
                     detection.unasked.push(Unasked { interface: name, why: "it is down".into() });
                 }
             }
-            match detect::run_on(&items, QUICK) {
+            match detect::run_on(&items, QUICK, self.stop_flag()) {
                 Ok(found) => detection.found = found,
                 // One went down meanwhile.
                 Err(error) if error.errno() == Some(libc::ENETDOWN) => {

@@ -99,6 +99,10 @@ impl Node {
         &self.host
     }
 
+    pub(super) fn stop_flag(&self) -> &crate::stop::Stop {
+        &self.options.stop
+    }
+
     /// Where its files are.
     #[must_use]
     pub fn places(&self) -> &Places {
@@ -130,7 +134,7 @@ impl Node {
     ) -> Result<R> {
         self.host.with_kernel(|kernel| {
             let folder = self.folder(kernel)?;
-            let _lock = Lock::take(&folder, self.options.lock_wait)?;
+            let _lock = Lock::take(&folder, self.options.lock_wait, &self.options.stop)?;
             let (_, registry) = read(folder.path_of(REGISTRY).as_ref())?;
             let (before, mut claims) = read_claims(folder.path_of(claim::FILE).as_ref())?;
             let (result, changed) = work(&registry, &mut claims);

@@ -200,14 +200,14 @@ pub fn run_until(
     }
     let items: Vec<(Port, Vec<Ipv4Addr>)> =
         ports.iter().map(|port| (port.clone(), addresses.to_vec())).collect();
-    run_on(&items, options)
+    run_on(&items, options, stop)
 }
 
 /// The same with addresses of its own for each interface; nothing is asked where there is none.
 ///
 /// # Errors
-/// As [`run`].
-pub fn run_on(items: &[(Port, Vec<Ipv4Addr>)], options: Options) -> Result<Vec<Detected>> {
+/// As [`run_until`].
+pub fn run_on(items: &[(Port, Vec<Ipv4Addr>)], options: Options, stop: &Stop) -> Result<Vec<Detected>> {
     /// So many requests are sent between two looks at what came in: broadcasts of one interface come in on
     /// its sisters, and no queue shall overflow.
     const BURST: usize = 64;
