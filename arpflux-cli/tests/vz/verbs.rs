@@ -224,3 +224,41 @@ fn what_the_policy_published_by_itself_is_left_alone() {
     assert_eq!(bench.proxies(), ["192.168.18.200 eth0"]);
     assert!(bench.ruled().contains(&"192.168.18.200".to_owned()));
 }
+
+/// `examples/vzctl/vznet-custom`, called as its text says.
+#[test]
+fn the_script_that_the_page_wanted() {
+    let bench = Bench::bare(Vzctl);
+    let (_one, _two) = (bench.container(A101), bench.container(A102));
+    let script = |arguments: &[&str]| {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/vzctl/vznet-custom");
+        let mut command = std::process::Command::new(path);
+        let folder = |name: &str| bench.path(name).display().to_string();
+        command.args(arguments).env("ARPFLUX", folder("arpflux")).env("VZ_CONF", folder("etc/vz/vz.conf"));
+        command.env(
+            "ARPFLUX_OPTIONS",
+            format!(
+                "--vz-dir {} --policy {} --state-dir {}",
+                folder("etc/vz"),
+                folder("policy.toml"),
+                folder("state")
+            ),
+        );
+        bench.run(command)
+    };
+    route(&bench, "192.168.18.101");
+    route(&bench, "192.168.18.102");
+    for (veid, address) in [("101", "192.168.18.101"), ("102", "192.168.18.102")] {
+        let said = script(&["start", veid, address]);
+        assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{said:?}");
+    }
+    assert_eq!(bench.proxies(), ["192.168.18.101 eth3", "192.168.18.102 eth4"]);
+    assert_eq!(bench.macs(A101), [Bench::mac("eth3")]);
+    assert_eq!(script(&["start", "102", "192.168.18.101"]).code, 78);
+    assert_eq!(script(&["start", "101", "$(id)"]).code, 34);
+    assert_eq!(script(&["start"]).code, 20);
+    assert_eq!(script(&["stop", "101", "192.168.18.101"]).code, 0);
+    assert_eq!(bench.proxies(), ["192.168.18.102 eth4"]);
+    assert_eq!(script(&["stop", "102"]).code, 0);
+    assert_eq!(bench.proxies(), [] as [&str; 0]);
+}
