@@ -2,21 +2,31 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use arpflux_core::apply::{Applied, Confirm, Options};
+use arpflux_core::apply::{AddProxies, Applied, Confirm, Options};
 use arpflux_core::{Error, ErrorKind, apply};
 use pyo3::prelude::*;
+use pyo3::sync::MutexExt as _;
+use pyo3::types::PyTuple;
 
+use crate::argument;
 use crate::error::Result;
-use crate::host::{self, Host};
+use crate::host::Host;
+use crate::interrupt::interruptible;
 use crate::plan::{Change, Plan};
-use crate::value::{self, Seconds};
+use crate::records::tuple;
+use crate::value;
+use crate::wire::Given;
 
 /// What a transaction did.
 ///
 /// As a context manager it undoes the change when an exception passes, and, of a change on trial, also when the block ends
-/// without `confirm()` or `leave()`. A change on trial whose receipt is dropped is undone, too.
+/// without `confirm()` or `leave()`. A change on trial whose receipt is dropped is undone, too; the copy in a forked process
+/// undoes nothing.
 #[pyclass(frozen, module = "arpflux")]
-pub struct Receipt(Mutex<State>);
+pub struct Receipt {
+    state: Mutex<State>,
+    process: u32,
+}
 
 struct State {
     receipt: apply::Receipt,
@@ -26,11 +36,16 @@ struct State {
 
 impl Receipt {
     fn new(receipt: apply::Receipt, applied: Option<Applied>) -> Self {
-        Self(Mutex::new(State { receipt, applied }))
+        Self { state: Mutex::new(State { receipt, applied }), process: std::process::id() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state, waited for without the GIL: whoever has it may be at a system call.
+    fn locked(&self, py: Python<'_>) -> MutexGuard<'_, State> {
+        self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
 
     fn decide(
@@ -38,7 +53,7 @@ impl Receipt {
         py: Python<'_>,
         how: impl FnOnce(Applied) -> arpflux_core::Result<apply::Receipt> + Send,
     ) -> Result<()> {
-        py.detach(|| {
+        py.detach(|| -> Result<()> {
             let mut state = self.state();
             let applied = state.applied.take().ok_or_else(|| {
                 let what = "it was confirmed, undone or left before, or is not of an apply";
@@ -53,7 +68,11 @@ impl Receipt {
 impl Drop for Receipt {
     fn drop(&mut self) {
         // Undoing makes system calls: other threads may run meanwhile.
-        if let Some(applied) = self.state().applied.take() {
+        let Some(applied) = self.state().applied.take() else { return };
+        if self.process != std::process::id() {
+            // The copy that a forked process has decides nothing.
+            let _ = applied.leave();
+        } else {
             Python::attach(|py| py.detach(|| drop(applied)));
         }
     }
@@ -63,43 +82,47 @@ impl Drop for Receipt {
 impl Receipt {
     /// The number of the transaction, from 1 up; None if there was nothing to do.
     #[getter]
-    fn id(&self) -> Option<u64> {
-        self.state().receipt.id
+    fn id(&self, py: Python<'_>) -> Option<u64> {
+        self.locked(py).receipt.id
     }
 
-    /// "unchanged", "applied", "pending" (on trial) or "undone".
+    /// What became of it, as Outcome.
     #[getter]
-    fn outcome(&self) -> &'static str {
-        match self.state().receipt.outcome {
+    fn outcome<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let name = match self.locked(py).receipt.outcome {
             apply::Outcome::Unchanged => "unchanged",
             apply::Outcome::Applied => "applied",
             apply::Outcome::Pending => "pending",
             apply::Outcome::Undone => "undone",
-        }
+        };
+        value::member(py, "Outcome", name)
     }
 
     /// The changes, in the order they were made.
     #[getter]
-    fn changes(&self) -> Vec<Change> {
-        self.state().receipt.changes.iter().cloned().map(Change).collect()
+    fn changes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let changes = self.locked(py).receipt.changes.clone();
+        tuple(py, changes.into_iter().map(Change))
     }
 
     /// How many changes were read again from the kernel and found as they should be.
     #[getter]
-    fn verified(&self) -> usize {
-        self.state().receipt.verified
+    fn verified(&self, py: Python<'_>) -> usize {
+        self.locked(py).receipt.verified
     }
 
     /// What was left alone because somebody else had changed it, one sentence each.
     #[getter]
-    fn conflicts(&self) -> Vec<String> {
-        self.state().receipt.conflicts.iter().map(ToString::to_string).collect()
+    fn conflicts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let conflicts = self.locked(py).receipt.conflicts.clone();
+        PyTuple::new(py, conflicts.iter().map(ToString::to_string))
     }
 
     /// Whatever else is worth knowing, one sentence each.
     #[getter]
-    fn notes(&self) -> Vec<String> {
-        self.state().receipt.notes.clone()
+    fn notes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let notes = self.locked(py).receipt.notes.clone();
+        PyTuple::new(py, notes)
     }
 
     /// Keeps the change. Raises NotFound if it was undone meanwhile.
@@ -123,8 +146,8 @@ impl Receipt {
     }
 
     /// The same as a dict.
-    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        value::to_python(py, &self.state().receipt)
+    fn to_dict<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        value::parse(py, &self.to_json(py)?)
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {
@@ -140,7 +163,7 @@ impl Receipt {
         _traceback: Option<Bound<'_, PyAny>>,
     ) -> Result<bool> {
         let decided = {
-            let state = self.state();
+            let state = self.locked(py);
             let on_trial = state.receipt.outcome == apply::Outcome::Pending;
             state.applied.is_none() || (kind.is_none() && !on_trial)
         };
@@ -150,8 +173,8 @@ impl Receipt {
         Ok(false)
     }
 
-    fn __repr__(&self) -> String {
-        let state = self.state();
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let state = self.locked(py);
         format!(
             "<Receipt {}: {} changes, {:?}>",
             state.receipt.id.unwrap_or(0),
@@ -162,35 +185,75 @@ impl Receipt {
 }
 
 /// The keyword arguments that all transactions have.
-fn options(
-    confirm: Option<Seconds>,
-    lock_wait: Option<Seconds>,
-    state_dir: Option<&Bound<'_, PyAny>>,
-) -> PyResult<Options> {
+pub fn options<'py>(
+    confirm: Given<'_, 'py>,
+    lock_wait: Given<'_, 'py>,
+    state_dir: Given<'_, 'py>,
+) -> Result<Options> {
     let mut options = Options::default();
     if let Some(time) = confirm {
-        options.confirm = Confirm::Within(time.0);
+        options.confirm = Confirm::Within(argument::seconds("confirm", time)?);
     }
     if let Some(time) = lock_wait {
-        options.lock_wait = time.0;
+        options.lock_wait = argument::seconds("lock_wait", time)?;
     }
-    options.state_dir = state_dir.map(host::path).transpose()?;
+    options.state_dir = state_dir.map(|path| argument::path("state_dir", path)).transpose()?;
     Ok(options)
 }
 
-/// Makes a plan so.
-pub fn apply(
+/// The number of a transaction.
+pub fn id(id: Given<'_, '_>) -> Result<Option<u64>> {
+    id.map(|id| argument::number("id", id, 1..=i64::MAX)).transpose()
+}
+
+/// Runs a transaction; a signal ends its waiting for the lock.
+fn transaction<T: Send>(
     py: Python<'_>,
+    options: Options,
+    run: impl FnOnce(&Options) -> arpflux_core::Result<T> + Send,
+) -> Result<T> {
+    interruptible(py, |stop| run(&Options { stop: stop.clone(), ..options }))
+}
+
+/// What was applied no longer has the flag of the wait that is over.
+fn made(applied: Applied) -> Receipt {
+    Receipt::new((*applied).clone(), Some(applied))
+}
+
+/// Makes a plan so.
+pub fn apply(py: Python<'_>, host: &Host, plan: &Plan, options: Options) -> Result<Receipt> {
+    transaction(py, options, |options| host.0.apply(&plan.0, options)).map(made)
+}
+
+/// Adds proxy entries.
+pub fn add_proxies<'py>(
+    py: Python<'py>,
     host: &Host,
-    plan: &Plan,
-    confirm: Option<Seconds>,
-    lock_wait: Option<Seconds>,
-    state_dir: Option<&Bound<'_, PyAny>>,
-) -> PyResult<Receipt> {
-    let options = options(confirm, lock_wait, state_dir)?;
-    let applied: Result<Applied> = py.detach(|| Ok(host.0.apply(&plan.0, options)?));
-    let applied = applied?;
-    Ok(Receipt::new((*applied).clone(), Some(applied)))
+    addresses: &Bound<'py, PyAny>,
+    interface: &Bound<'py, PyAny>,
+    only: bool,
+    announce: bool,
+    options: Options,
+) -> Result<Receipt> {
+    let addresses = argument::addresses("addresses", addresses)?;
+    let interface = argument::interface("interface", interface)?;
+    let how = AddProxies { only, announce };
+    let plan = |now: &_| apply::add_proxies(now, &interface, &addresses, how);
+    transaction(py, options, |options| host.0.apply_with(options, plan)).map(made)
+}
+
+/// Removes proxy entries.
+pub fn remove_proxies<'py>(
+    py: Python<'py>,
+    host: &Host,
+    addresses: &Bound<'py, PyAny>,
+    interface: Given<'_, 'py>,
+    options: Options,
+) -> Result<Receipt> {
+    let addresses = argument::addresses("addresses", addresses)?;
+    let interface = interface.map(|name| argument::interface("interface", name)).transpose()?;
+    let plan = |now: &_| apply::remove_proxies(now, interface.as_ref(), &addresses);
+    transaction(py, options, |options| host.0.apply_with(options, plan)).map(made)
 }
 
 /// Takes a transaction back.
@@ -199,36 +262,20 @@ pub fn rollback(
     host: &Host,
     id: Option<u64>,
     force: bool,
-    lock_wait: Option<Seconds>,
-    state_dir: Option<&Bound<'_, PyAny>>,
-) -> PyResult<Receipt> {
-    let options = options(None, lock_wait, state_dir)?;
-    let receipt: Result<_> = py.detach(|| Ok(host.0.rollback(id, force, &options)?));
-    Ok(Receipt::new(receipt?, None))
+    options: Options,
+) -> Result<Receipt> {
+    let receipt = transaction(py, options, |options| host.0.rollback(id, force, options))?;
+    Ok(Receipt::new(receipt, None))
 }
 
 /// Keeps the transaction that waits for confirmation.
-pub fn confirm(
-    py: Python<'_>,
-    host: &Host,
-    id: Option<u64>,
-    lock_wait: Option<Seconds>,
-    state_dir: Option<&Bound<'_, PyAny>>,
-) -> PyResult<Receipt> {
-    let options = options(None, lock_wait, state_dir)?;
-    let receipt: Result<_> = py.detach(|| Ok(host.0.confirm(id, &options)?));
-    Ok(Receipt::new(receipt?, None))
+pub fn confirm(py: Python<'_>, host: &Host, id: Option<u64>, options: Options) -> Result<Receipt> {
+    let receipt = transaction(py, options, |options| host.0.confirm(id, options))?;
+    Ok(Receipt::new(receipt, None))
 }
 
 /// Undoes what a crash left half done; the receipt of what was undone.
-pub fn recover(
-    py: Python<'_>,
-    host: &Host,
-    discard: bool,
-    lock_wait: Option<Seconds>,
-    state_dir: Option<&Bound<'_, PyAny>>,
-) -> PyResult<Option<Receipt>> {
-    let options = options(None, lock_wait, state_dir)?;
-    let recovered: Result<_> = py.detach(|| Ok(host.0.recover(discard, &options)?));
-    Ok(recovered?.undone.map(|receipt| Receipt::new(receipt, None)))
+pub fn recover(py: Python<'_>, host: &Host, discard: bool, options: Options) -> Result<Option<Receipt>> {
+    let recovered = transaction(py, options, |options| host.0.recover(discard, options))?;
+    Ok(recovered.undone.map(|receipt| Receipt::new(receipt, None)))
 }

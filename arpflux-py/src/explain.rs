@@ -1,92 +1,193 @@
-//! Who answers, and why.
+//! Who answers, and why: of one request, and of every address on every interface.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
-use arpflux_core::predict;
-use arpflux_core::types::{IfName, Mac};
+use arpflux_core::predict::{self, Model, listeners, targets};
+use arpflux_core::report::html;
+use arpflux_core::types::IfName;
 use arpflux_core::{ArpRequest, Error, ErrorKind};
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
 
+use crate::argument;
 use crate::error::Result;
 use crate::snapshot::Snapshot;
 use crate::value;
+use crate::wire::Given;
 
-/// What the kernel does with a request, and why. `str()` gives one sentence a line.
-#[pyclass(frozen, eq, module = "arpflux")]
-#[derive(PartialEq)]
-pub struct Explanation(predict::Explanation);
+/// A question, with everything that Python may leave out.
+pub struct Question {
+    target: Ipv4Addr,
+    interface: IfName,
+    sender: Ipv4Addr,
+    sender_mac: Option<arpflux_core::types::Mac>,
+    unicast: bool,
+}
 
-#[pymethods]
-impl Explanation {
-    /// True: it answers; False: it does not; None: that cannot be told from the snapshot.
-    #[getter]
-    fn answers(&self) -> Option<bool> {
-        self.0.verdict.answers()
+impl Question {
+    /// Reads the arguments of `explain`.
+    pub fn new<'py>(
+        target: &Bound<'py, PyAny>,
+        interface: &Bound<'py, PyAny>,
+        sender: Given<'_, 'py>,
+        sender_mac: Given<'_, 'py>,
+        unicast: bool,
+    ) -> Result<Self> {
+        let sender = sender.map(|sender| argument::ipv4("sender", sender)).transpose()?;
+        Ok(Self {
+            target: argument::ipv4("target", target)?,
+            interface: argument::interface("interface", interface)?,
+            sender: sender.unwrap_or(Ipv4Addr::UNSPECIFIED),
+            sender_mac: sender_mac.map(|mac| argument::mac("sender_mac", mac)).transpose()?,
+            unicast,
+        })
     }
 
-    /// The MAC in the answer, or None.
-    #[getter]
-    fn mac(&self) -> Option<String> {
-        self.0.verdict.mac().map(Mac::to_string)
-    }
-
-    /// The stable name of the rule that decided; None if it cannot be told.
-    #[getter]
-    fn reason(&self) -> Option<&'static str> {
-        self.0.verdict.reason().map(predict::Reason::code)
-    }
-
-    /// What is missing to tell, as stable names; empty unless `answers` is None.
-    #[getter]
-    fn missing(&self) -> Vec<&'static str> {
-        match &self.0.verdict {
-            predict::Verdict::Undetermined { missing } => {
-                missing.iter().map(predict::Missing::code).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    /// The steps that led to the verdict, one sentence each.
-    #[getter]
-    fn steps(&self) -> Vec<String> {
-        self.0.steps.iter().map(ToString::to_string).collect()
-    }
-
-    /// What `arpflux explain --json` prints.
-    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        value::to_python(py, &self.0)
-    }
-
-    fn __hash__(&self) -> PyResult<u64> {
-        Ok(value::hash(&value::to_json(&self.0)?))
-    }
-
-    fn __str__(&self) -> String {
-        self.0.to_string()
-    }
-
-    fn __repr__(&self) -> String {
-        format!("<Explanation: {}>", self.0.verdict)
+    /// The answer, as an `Explanation`.
+    pub fn answer<'py>(&self, py: Python<'py>, snapshot: &Snapshot) -> Result<Bound<'py, PyAny>> {
+        let explanation = py.detach(|| -> arpflux_core::Result<_> {
+            let interface = snapshot.find(&self.interface)?.index;
+            let &Self { sender, sender_mac, target, unicast, .. } = self;
+            let request = ArpRequest { interface, sender, sender_mac, target, unicast };
+            Ok(snapshot.0.explain(&request))
+        })?;
+        value::typed(py, "Explanation", &explanation)
     }
 }
 
-/// Answers one question about a snapshot.
-pub fn explain(
-    snapshot: &Snapshot,
-    interface: &str,
-    target: Ipv4Addr,
-    sender: Ipv4Addr,
-    sender_mac: Option<&str>,
-    unicast: bool,
-) -> Result<Explanation> {
-    let name: IfName = interface.parse()?;
-    let interface = snapshot.0.interface_named(&name).ok_or_else(|| {
-        Error::new(ErrorKind::NotFound, "the snapshot has no such interface")
-            .during("explain request")
-            .on(name.to_string())
-    })?;
-    let sender_mac = sender_mac.map(str::parse::<Mac>).transpose()?;
-    let request = ArpRequest { interface: interface.index, sender, sender_mac, target, unicast };
-    Ok(Explanation(snapshot.0.explain(&request)))
+/// What is asked for a matrix; `None`: the host's own addresses and those it proxies, the interfaces that take requests
+/// for themselves, an ordinary neighbour of each.
+#[derive(Clone)]
+pub struct Scope {
+    targets: Option<Vec<Ipv4Addr>>,
+    interfaces: Option<Vec<IfName>>,
+    sender: Option<Ipv4Addr>,
+}
+
+impl Scope {
+    /// Reads the arguments of `matrix`.
+    pub fn new<'py>(
+        targets: Given<'_, 'py>,
+        interfaces: Given<'_, 'py>,
+        sender: Given<'_, 'py>,
+    ) -> Result<Self> {
+        Ok(Self {
+            targets: targets.map(|targets| argument::ipv4s("targets", targets)).transpose()?,
+            interfaces: interfaces.map(|names| argument::interfaces("interfaces", names)).transpose()?,
+            sender: sender.map(|sender| argument::ipv4("sender", sender)).transpose()?,
+        })
+    }
+
+    fn matrix(self, snapshot: &Snapshot) -> arpflux_core::Result<Matrix> {
+        let asked = match &self.interfaces {
+            Some(names) => {
+                let index = |name| Ok(snapshot.find(name)?.index);
+                names.iter().map(index).collect::<arpflux_core::Result<_>>()?
+            }
+            None => listeners(&snapshot.0),
+        };
+        let wanted = self.targets.clone().unwrap_or_else(|| targets(&snapshot.0));
+        let model = Model::new(&snapshot.0);
+        let matrix = predict::Matrix::with(&model, &wanted, &asked, self.sender);
+        Ok(Matrix { snapshot: Arc::clone(&snapshot.0), scope: self, matrix })
+    }
+}
+
+/// Who answers for each address on each interface. Made by `Snapshot.matrix`; it never changes.
+#[pyclass(frozen, eq, module = "arpflux")]
+pub struct Matrix {
+    snapshot: Arc<arpflux_core::Snapshot>,
+    scope: Scope,
+    matrix: predict::Matrix,
+}
+
+impl PartialEq for Matrix {
+    fn eq(&self, other: &Self) -> bool {
+        self.matrix == other.matrix
+    }
+}
+
+/// See `Snapshot.matrix`.
+pub fn matrix(py: Python<'_>, snapshot: &Snapshot, scope: Scope) -> Result<Matrix> {
+    Ok(py.detach(|| scope.matrix(snapshot))?)
+}
+
+#[pymethods]
+impl Matrix {
+    /// The interfaces asked, as MatrixInterface, in the order of the cells.
+    #[getter]
+    fn interfaces<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
+        value::typed_all(py, "MatrixInterface", &self.matrix.interfaces)
+    }
+
+    /// The addresses asked for, as MatrixRow: the host's own, then those it proxies.
+    #[getter]
+    fn rows<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
+        value::typed_all(py, "MatrixRow", &self.matrix.rows)
+    }
+
+    /// Whether several MACs answer for one address on one wire.
+    #[getter]
+    fn has_flux(&self) -> bool {
+        self.matrix.has_flux()
+    }
+
+    /// The same as plain dicts, lists, strings and numbers.
+    fn to_dict<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        value::to_python(py, &self.matrix)
+    }
+
+    /// What a notebook shows: the drawing of the HTML report.
+    fn _repr_html_(&self, py: Python<'_>) -> String {
+        py.detach(|| html::matrix(&self.matrix))
+    }
+
+    fn __len__(&self) -> usize {
+        self.matrix.rows.len()
+    }
+
+    fn __hash__(&self) -> Result<u64> {
+        Ok(value::hash(&value::to_json(&self.matrix)?))
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> Result<Bound<'py, PyTuple>> {
+        let (py, this) = (slf.py(), slf.get());
+        let asked = PyDict::new(py);
+        asked.set_item("targets", this.scope.targets.clone())?;
+        let names = this.scope.interfaces.as_ref().map(|names| {
+            names
+                .iter()
+                .map(|name| crate::records::fs_text(py, name.as_bytes()))
+                .collect::<PyResult<Vec<_>>>()
+        });
+        asked.set_item("interfaces", names.transpose()?)?;
+        asked.set_item("sender", this.scope.sender)?;
+        let made = slf.get_type().getattr("_of")?;
+        let snapshot = Snapshot(Arc::clone(&this.snapshot));
+        Ok((made, (snapshot, asked)).into_pyobject(py)?)
+    }
+
+    /// What unpickling calls: the matrix is made anew.
+    #[staticmethod]
+    fn _of<'py>(snapshot: &Bound<'py, Snapshot>, asked: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
+        snapshot.call_method("matrix", (), Some(asked))
+    }
+
+    fn __repr__(&self) -> String {
+        let predict::Matrix { interfaces, rows } = &self.matrix;
+        let flux = rows.iter().filter(|row| row.flux).count();
+        format!("<Matrix: {} addresses on {} interfaces, {flux} in flux>", rows.len(), interfaces.len())
+    }
+}
+
+/// The interface of a snapshot that has a name.
+impl Snapshot {
+    pub(crate) fn find(&self, name: &IfName) -> arpflux_core::Result<&arpflux_core::snapshot::Interface> {
+        self.0.interface_named(name).ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "the snapshot has no such interface")
+                .during("find interface")
+                .on(name.to_string())
+        })
+    }
 }

@@ -3,22 +3,37 @@
 use pyo3::prelude::*;
 
 mod apply;
+mod argument;
+mod capture;
+mod command;
+mod diagnose;
 mod error;
 mod explain;
 mod host;
+mod interrupt;
 mod plan;
 mod policy;
 mod records;
+mod segment;
 mod snapshot;
 mod value;
 mod verify;
+mod watch;
+mod wire;
 
-#[pymodule]
+// Not declared free of the GIL: nobody has tested it on a free-threaded build yet, which enables the GIL then.
+#[pymodule(gil_used = true)]
 mod _native {
     #[pymodule_export]
     use crate::apply::Receipt;
     #[pymodule_export]
-    use crate::explain::Explanation;
+    use crate::capture::{Capture, Sighting, capture};
+    #[pymodule_export]
+    use crate::command::_command;
+    #[pymodule_export]
+    use crate::diagnose::{Diagnosis, Finding};
+    #[pymodule_export]
+    use crate::explain::Matrix;
     #[pymodule_export]
     use crate::host::Host;
     #[pymodule_export]
@@ -26,12 +41,15 @@ mod _native {
     #[pymodule_export]
     use crate::policy::Policy;
     #[pymodule_export]
-    use crate::records::{Address, Effective, Interface, NeighParams, ProxyEntry};
+    use crate::records::{Address, Interface, NeighParams, ProxyEntry};
+    #[pymodule_export]
+    use crate::segment::segments;
     #[pymodule_export]
     use crate::snapshot::Snapshot;
-
     #[pymodule_export]
     use crate::verify::Report;
+    #[pymodule_export]
+    use crate::watch::NativeWatcher;
 
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "the name that Python expects")]

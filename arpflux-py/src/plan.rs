@@ -1,24 +1,32 @@
 //! Plans: what has to change so that a policy holds.
 
-use pyo3::prelude::*;
+use std::sync::Arc;
 
+use arpflux_core::report::html;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use crate::argument;
 use crate::error::Result;
+use crate::records::{record, tuple};
+use crate::snapshot::Snapshot;
 use crate::value;
 
 /// One typed change. `str()` gives it in one line.
 #[pyclass(frozen, eq, module = "arpflux")]
 #[derive(PartialEq)]
 pub struct Change(pub(crate) arpflux_core::plan::Change);
-
-#[pymethods]
-impl Change {
-    /// The same as a dict; its key "change" says which kind.
-    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        value::to_python(py, &self.0)
+record!(Change {
+    /// What kind of change it is, as ChangeKind.
+    #[getter]
+    fn kind<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        let values = value::to_python(py, &self.0)?;
+        Ok(value::member(py, "ChangeKind", &values.get_item("change")?.extract::<String>()?)?)
     }
 
-    fn __hash__(&self) -> PyResult<u64> {
-        Ok(value::hash(&value::to_json(&self.0)?))
+    /// The change that takes this one back.
+    fn inverse(&self) -> Self {
+        Self(self.0.inverse())
     }
 
     fn __str__(&self) -> String {
@@ -28,7 +36,7 @@ impl Change {
     fn __repr__(&self) -> String {
         format!("<Change: {}>", self.0)
     }
-}
+});
 
 /// Ordered changes. It never changes itself; an empty plan is false. `str()` gives all of it for people.
 #[pyclass(frozen, eq, module = "arpflux")]
@@ -39,8 +47,9 @@ pub struct Plan(pub(crate) arpflux_core::Plan);
 impl Plan {
     /// Reads what `to_json()` or `arpflux plan --json` wrote.
     #[staticmethod]
-    fn from_json(py: Python<'_>, text: &str) -> Result<Self> {
-        Ok(Self(py.detach(|| arpflux_core::Plan::from_json(text))?))
+    fn from_json(py: Python<'_>, text: &Bound<'_, PyAny>) -> Result<Self> {
+        let text = argument::text("text", text)?;
+        Ok(Self(py.detach(|| arpflux_core::Plan::from_json(&text))?))
     }
 
     /// One JSON object with `"schema": 1`; reading it back gives an equal plan.
@@ -49,20 +58,27 @@ impl Plan {
     }
 
     /// The same as a dict.
-    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        value::to_python(py, &self.0)
+    fn to_dict<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        value::parse(py, &self.to_json(py)?)
+    }
+
+    /// The plan that a dict as `to_dict()` gives it stands for.
+    #[staticmethod]
+    fn from_dict(py: Python<'_>, values: &Bound<'_, PyDict>) -> Result<Self> {
+        let text = value::dumps(values.as_any())?;
+        Ok(Self(py.detach(|| arpflux_core::Plan::from_json(&text))?))
     }
 
     /// The changes, in the order they are made.
     #[getter]
-    fn changes(&self) -> Vec<Change> {
-        self.0.changes.iter().cloned().map(Change).collect()
+    fn changes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        tuple(py, self.0.changes.iter().cloned().map(Change))
     }
 
     /// What was chosen where the policy left it open, and why: one sentence each.
     #[getter]
-    fn decisions(&self) -> Vec<String> {
-        self.0.decisions.clone()
+    fn decisions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &self.0.decisions)
     }
 
     /// The plan that restores what was there before, in the opposite order.
@@ -70,15 +86,25 @@ impl Plan {
         Self(self.0.inverse())
     }
 
+    /// The state after this plan, as the kernel would have it: to see what the plan leads to without a kernel.
+    fn predict(&self, py: Python<'_>, snapshot: &Snapshot) -> Snapshot {
+        Snapshot(Arc::new(py.detach(|| snapshot.0.with(&self.0.changes))))
+    }
+
+    /// What a notebook shows: the drawing of the HTML report.
+    fn _repr_html_(&self, py: Python<'_>) -> String {
+        py.detach(|| html::plan(&self.0))
+    }
+
     fn __len__(&self) -> usize {
         self.0.changes.len()
     }
 
-    fn __hash__(&self, py: Python<'_>) -> PyResult<u64> {
+    fn __hash__(&self, py: Python<'_>) -> Result<u64> {
         Ok(value::hash(&self.to_json(py)?))
     }
 
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> Result<(Bound<'py, PyAny>, (String,))> {
         let text = slf.get().to_json(slf.py())?;
         Ok((slf.get_type().getattr("from_json")?, (text,)))
     }

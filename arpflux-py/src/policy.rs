@@ -4,14 +4,24 @@ use arpflux_core::verify;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::argument;
 use crate::error::Result;
-use crate::host;
 use crate::plan::Plan;
 use crate::snapshot::Snapshot;
 use crate::value;
 use crate::verify::Report;
+use crate::wire::Given;
 
 /// The desired state of one host. What it does not name is never touched. It never changes itself.
+///
+/// >>> import arpflux
+/// >>> policy = arpflux.Policy.from_toml('version = 1\n[host]\ninterfaces = ["eth0"]\n')
+/// >>> policy == arpflux.Policy.from_dict(policy.to_dict())
+/// True
+/// >>> arpflux.Policy.from_toml("version = 2")
+/// Traceback (most recent call last):
+///     ...
+/// arpflux.InvalidPolicy: ...
 #[pyclass(frozen, eq, module = "arpflux")]
 #[derive(PartialEq)]
 pub struct Policy(pub(crate) arpflux_core::Policy);
@@ -20,43 +30,49 @@ pub struct Policy(pub(crate) arpflux_core::Policy);
 impl Policy {
     /// Reads a file whose name ends in .toml or .json. Raises InvalidPolicy with file, line and column.
     #[staticmethod]
-    fn load(py: Python<'_>, path: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let path = host::path(path)?;
-        let policy = py.detach(|| arpflux_core::Policy::from_path(path));
-        Ok(Self(policy.map_err(crate::error::PyError::from)?))
+    fn load(py: Python<'_>, path: &Bound<'_, PyAny>) -> Result<Self> {
+        let path = argument::path("path", path)?;
+        Ok(Self(py.detach(|| arpflux_core::Policy::from_path(path))?))
     }
 
     /// Reads the TOML form; `source` stands for the file in messages.
     #[staticmethod]
-    #[pyo3(signature = (text, source = "policy.toml"))]
-    fn from_toml(py: Python<'_>, text: &str, source: &str) -> Result<Self> {
-        Ok(Self(py.detach(|| arpflux_core::Policy::from_toml(text, source))?))
+    #[pyo3(signature = (text, source = None))]
+    fn from_toml<'py>(py: Python<'py>, text: &Bound<'py, PyAny>, source: Given<'_, 'py>) -> Result<Self> {
+        let text = argument::text("text", text)?;
+        let source =
+            source.map_or_else(|| Ok("policy.toml".into()), |source| argument::text("source", source))?;
+        Ok(Self(py.detach(|| arpflux_core::Policy::from_toml(&text, &source))?))
     }
 
     /// Reads the JSON form; `source` stands for the file in messages.
     #[staticmethod]
-    #[pyo3(signature = (text, source = "policy.json"))]
-    fn from_json(py: Python<'_>, text: &str, source: &str) -> Result<Self> {
-        Ok(Self(py.detach(|| arpflux_core::Policy::from_json(text, source))?))
+    #[pyo3(signature = (text, source = None))]
+    fn from_json<'py>(py: Python<'py>, text: &Bound<'py, PyAny>, source: Given<'_, 'py>) -> Result<Self> {
+        let text = argument::text("text", text)?;
+        let source =
+            source.map_or_else(|| Ok("policy.json".into()), |source| argument::text("source", source))?;
+        Ok(Self(py.detach(|| arpflux_core::Policy::from_json(&text, &source))?))
     }
 
     /// The same structure as a dict. Addresses may be `ipaddress` objects.
     #[staticmethod]
-    fn from_dict(py: Python<'_>, policy: &Bound<'_, PyDict>) -> PyResult<Self> {
-        // `default=str` writes `ipaddress` objects and paths as what they look like.
-        let options = PyDict::new(py);
-        options.set_item("default", py.get_type::<pyo3::types::PyString>())?;
-        options.set_item("indent", 1)?;
-        let text: String = py.import("json")?.call_method("dumps", (policy,), Some(&options))?.extract()?;
-        let policy = py.detach(|| arpflux_core::Policy::from_json(&text, "dict"));
-        Ok(Self(policy.map_err(crate::error::PyError::from)?))
+    fn from_dict(py: Python<'_>, policy: &Bound<'_, PyDict>) -> Result<Self> {
+        let text = value::dumps(policy.as_any())?;
+        Ok(Self(py.detach(|| arpflux_core::Policy::from_json(&text, "dict"))?))
     }
 
     /// What has to change on the host that `snapshot` shows so that this policy holds; empty if it holds already. Nothing
     /// is changed by this, and the snapshot may be of another machine.
     ///
     /// Raises Refused if the policy would not work there, NotFound if an interface is not there.
-    fn plan(&self, py: Python<'_>, snapshot: &Snapshot) -> Result<Plan> {
+    ///
+    /// >>> import arpflux
+    /// >>> here = arpflux.Host.current().snapshot()
+    /// >>> nothing = {"version": 1, "host": {"strategy": "unmanaged", "egress": "unmanaged"}}
+    /// >>> len(arpflux.Policy.from_dict(nothing).plan(here))
+    /// 0
+    pub(crate) fn plan(&self, py: Python<'_>, snapshot: &Snapshot) -> Result<Plan> {
         Ok(Plan(py.detach(|| self.0.plan(&snapshot.0))?))
     }
 
@@ -77,15 +93,15 @@ impl Policy {
     }
 
     /// The same structure as a dict.
-    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    fn to_dict<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         value::parse(py, &self.to_json(py)?)
     }
 
-    fn __hash__(&self, py: Python<'_>) -> PyResult<u64> {
+    fn __hash__(&self, py: Python<'_>) -> Result<u64> {
         Ok(value::hash(&self.to_json(py)?))
     }
 
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> Result<(Bound<'py, PyAny>, (String,))> {
         let text = slf.get().to_json(slf.py())?;
         Ok((slf.get_type().getattr("from_json")?, (text,)))
     }

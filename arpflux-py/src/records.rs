@@ -3,19 +3,16 @@
 use std::net::IpAddr;
 
 use arpflux_core::snapshot as core;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
-
-use crate::value;
+use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 /// The methods of a record class: its own, and what every value type has: `hash`, `to_dict()` and pickling.
 /// One macro, because a class may have only one block of methods.
 macro_rules! record {
     ($name:ident { $($methods:tt)* }) => {
         impl $name {
-            pub(crate) fn json(&self) -> PyResult<String> {
-                value::to_json(&self.0)
+            fn json(&self) -> $crate::error::Result<String> {
+                $crate::value::to_json(&self.0)
             }
         }
 
@@ -24,24 +21,43 @@ macro_rules! record {
             $($methods)*
 
             /// The same as plain dicts, lists, strings and numbers.
-            fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-                value::to_python(py, &self.0)
+            fn to_dict<'py>(&self, py: Python<'py>) -> $crate::error::Result<Bound<'py, PyAny>> {
+                $crate::value::to_python(py, &self.0)
             }
 
-            fn __hash__(&self) -> PyResult<u64> {
-                Ok(value::hash(&self.json()?))
+            /// The value that a dict as `to_dict()` gives it stands for. Raises InvalidData.
+            #[staticmethod]
+            fn from_dict(values: &Bound<'_, pyo3::types::PyDict>) -> $crate::error::Result<Self> {
+                $crate::value::from_dict(stringify!($name), values).map(Self)
             }
 
-            fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
+            fn __hash__(&self) -> $crate::error::Result<u64> {
+                Ok($crate::value::hash(&self.json()?))
+            }
+
+            fn __reduce__<'py>(
+                slf: &Bound<'py, Self>,
+            ) -> $crate::error::Result<(Bound<'py, PyAny>, (String,))> {
                 Ok((slf.get_type().getattr("_from_json")?, (slf.get().json()?,)))
             }
 
+            /// What unpickling calls.
             #[staticmethod]
-            fn _from_json(text: &str) -> PyResult<Self> {
-                serde_json::from_str(text).map(Self).map_err(|error| PyValueError::new_err(error.to_string()))
+            fn _from_json(text: &str) -> $crate::error::Result<Self> {
+                $crate::value::from_json(stringify!($name), text).map(Self)
             }
         }
     };
+}
+pub(crate) use record;
+
+/// A tuple of native objects.
+pub(crate) fn tuple<'py, T: pyo3::PyClass + Into<pyo3::PyClassInitializer<T>>>(
+    py: Python<'py>,
+    items: impl Iterator<Item = T>,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let items: PyResult<Vec<Bound<'py, T>>> = items.map(|item| Bound::new(py, item)).collect();
+    PyTuple::new(py, items?)
 }
 
 /// `os.fsdecode`'s rule for names that are not UTF-8: undecodable bytes become lone surrogates.
@@ -247,27 +263,3 @@ record!(ProxyEntry {
         format!("ProxyEntry('{}', interface={interface})", self.0.address)
     }
 });
-
-/// A sysctl's value as the kernel uses it on one interface.
-#[pyclass(frozen, eq, hash, module = "arpflux")]
-#[derive(PartialEq, Eq, Hash)]
-pub struct Effective(pub(crate) core::Effective);
-
-#[pymethods]
-impl Effective {
-    /// The value after combining `all` and the interface's.
-    #[getter]
-    fn value(&self) -> i32 {
-        self.0.value
-    }
-
-    /// Which decided: `"all"`, `"interface"`, `"all and interface"` or `"absent"`.
-    #[getter]
-    fn source(&self) -> String {
-        self.0.source.to_string()
-    }
-
-    fn __repr__(&self) -> String {
-        format!("Effective(value={}, source='{}')", self.0.value, self.0.source)
-    }
-}

@@ -1,17 +1,31 @@
 //! Snapshots.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use arpflux_core::{Error, ErrorKind, Sysctl};
+use arpflux_core::Sysctl;
+use arpflux_core::report::html;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
 
+use crate::argument;
+use crate::diagnose::{self, Diagnosis};
 use crate::error::Result;
-use crate::explain::{self, Explanation};
-use crate::records::{Address, Effective, Interface, ProxyEntry, fs_text};
+use crate::explain::{self, Matrix, Question, Scope};
+use crate::plan::Plan;
+use crate::policy::Policy;
+use crate::records::{Address, Interface, ProxyEntry, fs_text, tuple};
 use crate::value;
+use crate::verify::Report;
+use crate::wire::Given;
 
 /// One network namespace at one moment. It never changes.
+///
+/// >>> import arpflux, pickle
+/// >>> snapshot = arpflux.Host.current().snapshot()
+/// >>> snapshot == arpflux.Snapshot.from_json(snapshot.to_json()) == pickle.loads(pickle.dumps(snapshot))
+/// True
+/// >>> snapshot.explain("127.0.0.1", interface="lo").answers
+/// False
 #[pyclass(frozen, eq, module = "arpflux")]
 #[derive(PartialEq)]
 pub struct Snapshot(pub(crate) Arc<arpflux_core::Snapshot>);
@@ -20,8 +34,9 @@ pub struct Snapshot(pub(crate) Arc<arpflux_core::Snapshot>);
 impl Snapshot {
     /// Reads what `to_json()` or `arpflux snapshot --json` wrote.
     #[staticmethod]
-    fn from_json(py: Python<'_>, text: &str) -> Result<Self> {
-        let snapshot = py.detach(|| arpflux_core::Snapshot::from_json(text))?;
+    fn from_json(py: Python<'_>, text: &Bound<'_, PyAny>) -> Result<Self> {
+        let text = argument::text("text", text)?;
+        let snapshot = py.detach(|| arpflux_core::Snapshot::from_json(&text))?;
         Ok(Self(Arc::new(snapshot)))
     }
 
@@ -31,55 +46,115 @@ impl Snapshot {
     }
 
     /// The same as plain dicts, lists, strings and numbers.
-    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        value::to_python(py, &*self.0)
+    fn to_dict<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        value::parse(py, &self.to_json(py)?)
     }
 
-    /// Who answers a request for `target` that arrives on `interface`, and why.
+    /// The snapshot that a dict as `to_dict()` gives it stands for. Raises InvalidData.
+    #[staticmethod]
+    fn from_dict(py: Python<'_>, values: &Bound<'_, PyDict>) -> Result<Self> {
+        let text = value::dumps(values.as_any())?;
+        let snapshot = py.detach(|| arpflux_core::Snapshot::from_json(&text))?;
+        Ok(Self(Arc::new(snapshot)))
+    }
+
+    /// Who answers a request for `target` that arrives on `interface`, and why, as an Explanation.
     ///
     /// `sender` is who asks; without, it is an RFC 5227 probe (0.0.0.0). `sender_mac` where it matters. `unicast`:
     /// the frame was sent to this interface's MAC instead of to all.
     #[pyo3(signature = (target, *, interface, sender = None, sender_mac = None, unicast = false))]
-    fn explain(
+    fn explain<'py>(
         &self,
-        py: Python<'_>,
-        target: value::Ipv4,
-        interface: &str,
-        sender: Option<value::Ipv4>,
-        sender_mac: Option<&str>,
+        py: Python<'py>,
+        target: &Bound<'py, PyAny>,
+        interface: &Bound<'py, PyAny>,
+        sender: Given<'_, 'py>,
+        sender_mac: Given<'_, 'py>,
         unicast: bool,
-    ) -> Result<Explanation> {
-        let sender = sender.map_or(Ipv4Addr::UNSPECIFIED, |sender| sender.0);
-        py.detach(|| explain::explain(self, interface, target.0, sender, sender_mac, unicast))
+    ) -> Result<Bound<'py, PyAny>> {
+        Question::new(target, interface, sender, sender_mac, unicast)?.answer(py, self)
+    }
+
+    /// Who answers for each address on each interface: a Matrix. Without `targets`, the host's own addresses and those it
+    /// proxies; without `interfaces` (names), all that take requests for themselves; without `sender`, an ordinary
+    /// neighbour of each interface asks.
+    #[pyo3(signature = (*, targets = None, interfaces = None, sender = None))]
+    fn matrix<'py>(
+        &self,
+        py: Python<'py>,
+        targets: Given<'_, 'py>,
+        interfaces: Given<'_, 'py>,
+        sender: Given<'_, 'py>,
+    ) -> Result<Matrix> {
+        explain::matrix(py, self, Scope::new(targets, interfaces, sender)?)
+    }
+
+    /// What is wrong, why, and what to do: a Diagnosis. With `policy` also what is not as that says. `ignore`: findings not
+    /// wanted (`"AF021"` or FindingId), one or several. `impact`: whether to compute what each remedy changes elsewhere.
+    #[pyo3(signature = (*, policy = None, ignore = None, impact = true))]
+    fn diagnose<'py>(
+        &self,
+        py: Python<'py>,
+        policy: Option<Bound<'py, Policy>>,
+        ignore: Given<'_, 'py>,
+        impact: bool,
+    ) -> Result<Diagnosis> {
+        let options = diagnose::options(policy.as_ref().map(Bound::get), ignore, impact)?;
+        Ok(diagnose::diagnose(py, self, options))
+    }
+
+    /// What has to change here so that `policy` holds: the same as `policy.plan(snapshot)`.
+    fn plan(&self, py: Python<'_>, policy: &Policy) -> Result<Plan> {
+        policy.plan(py, self)
+    }
+
+    /// Whether it is as `policy` says: the same as `policy.verify(snapshot)`.
+    fn verify(&self, py: Python<'_>, policy: &Policy) -> Result<Report> {
+        policy.check(py, self)
     }
 
     /// The interfaces, sorted by number.
     #[getter]
-    fn interfaces(&self) -> Vec<Interface> {
-        self.0.interfaces.iter().cloned().map(Interface).collect()
+    fn interfaces<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        tuple(py, self.0.interfaces.iter().cloned().map(Interface))
     }
 
     /// Addresses of both families, in the kernel's order.
     #[getter]
-    fn addresses(&self) -> Vec<Address> {
-        self.0.addresses.iter().cloned().map(Address).collect()
+    fn addresses<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        tuple(py, self.0.addresses.iter().cloned().map(Address))
     }
 
     /// Proxy entries of both families, in the kernel's order.
     #[getter]
-    fn proxies(&self) -> Vec<ProxyEntry> {
-        self.0.proxies.iter().copied().map(ProxyEntry).collect()
+    fn proxies<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        tuple(py, self.0.proxies.iter().copied().map(ProxyEntry))
     }
 
     /// The interface of that name. Raises NotFound if there is none.
-    fn interface(&self, name: &str) -> Result<Interface> {
-        Ok(Interface(self.find(name)?.clone()))
+    fn interface(&self, name: &Bound<'_, PyAny>) -> Result<Interface> {
+        Ok(Interface(self.find(&argument::interface("name", name)?)?.clone()))
     }
 
-    /// The value of a sysctl below net.ipv4.conf that counts on an interface, and where it comes from.
-    fn effective(&self, interface: &str, sysctl: &str) -> Result<Effective> {
-        let sysctl: Sysctl = sysctl.parse()?;
-        Ok(Effective(self.0.effective(self.find(interface)?, sysctl)))
+    /// The value of a sysctl below net.ipv4.conf that counts on an interface, and where it comes from: an Effective.
+    ///
+    /// >>> import arpflux
+    /// >>> arpflux.Host.current().snapshot().effective("lo", "arp_ignore").source in arpflux.ValueSource
+    /// True
+    fn effective<'py>(
+        &self,
+        py: Python<'py>,
+        interface: &Bound<'py, PyAny>,
+        sysctl: &Bound<'py, PyAny>,
+    ) -> Result<Bound<'py, PyAny>> {
+        let sysctl: Sysctl = argument::text("sysctl", sysctl)?.parse()?;
+        let interface = self.find(&argument::interface("interface", interface)?)?;
+        value::typed(py, "Effective", &self.0.effective(interface, sysctl))
+    }
+
+    /// What a notebook shows: the drawing of the HTML report.
+    fn _repr_html_(&self, py: Python<'_>) -> String {
+        py.detach(|| html::snapshot(&self.0))
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
@@ -97,23 +172,12 @@ impl Snapshot {
         ))
     }
 
-    fn __hash__(&self) -> PyResult<u64> {
+    fn __hash__(&self) -> Result<u64> {
         Ok(value::hash(&value::to_json(&*self.0)?))
     }
 
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> Result<(Bound<'py, PyAny>, (String,))> {
         let text = slf.get().to_json(slf.py())?;
         Ok((slf.get_type().getattr("from_json")?, (text,)))
-    }
-}
-
-impl Snapshot {
-    fn find(&self, name: &str) -> Result<&arpflux_core::snapshot::Interface> {
-        let found = self.0.interfaces.iter().find(|interface| interface.name.as_bytes() == name.as_bytes());
-        Ok(found.ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, "the snapshot has no such interface")
-                .during("find interface")
-                .on(format!("{name:?}"))
-        })?)
     }
 }

@@ -1,20 +1,25 @@
-//! Plain Python values out of whatever serde can write.
+//! Python values out of whatever serde can write, and back.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::net::Ipv4Addr;
-use std::time::Duration;
 
+use arpflux_core::{Error, ErrorKind};
 use pyo3::IntoPyObjectExt as _;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::error::{PyError, Result};
+
+fn internal(error: &serde_json::Error) -> PyError {
+    Error::new(ErrorKind::Internal, error.to_string()).during("convert value").into()
+}
+
 /// `value` as dict, list, str, int, float, bool and None: what `json.loads` would give.
-pub fn to_python<'py>(py: Python<'py>, value: &impl Serialize) -> PyResult<Bound<'py, PyAny>> {
-    let value = serde_json::to_value(value).map_err(|error| PyValueError::new_err(error.to_string()))?;
-    convert(py, &value)
+pub fn to_python<'py>(py: Python<'py>, value: &impl Serialize) -> Result<Bound<'py, PyAny>> {
+    let value = serde_json::to_value(value).map_err(|error| internal(&error))?;
+    Ok(convert(py, &value)?)
 }
 
 fn convert<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
@@ -44,16 +49,58 @@ fn convert<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
     }
 }
 
+/// An instance of the value class `name` of the package, made from what serde writes.
+pub fn typed<'py>(py: Python<'py>, name: &str, value: &impl Serialize) -> Result<Bound<'py, PyAny>> {
+    let class = py.import("arpflux")?.getattr(name)?;
+    Ok(class.call_method1("from_dict", (to_python(py, value)?,))?)
+}
+
+/// A tuple of such instances.
+pub fn typed_all<'py, T: Serialize>(
+    py: Python<'py>,
+    name: &str,
+    values: &[T],
+) -> Result<Bound<'py, PyTuple>> {
+    let make = py.import("arpflux")?.getattr(name)?.getattr("from_dict")?;
+    let made: Result<Vec<_>> = values.iter().map(|value| Ok(make.call1((to_python(py, value)?,))?)).collect();
+    Ok(PyTuple::new(py, made?)?)
+}
+
+/// A member of the enum `name` of the package, by its value.
+pub fn member<'py>(py: Python<'py>, name: &str, value: &str) -> PyResult<Bound<'py, PyAny>> {
+    py.import("arpflux")?.getattr(name)?.call1((value,))
+}
+
 /// The one-line JSON of a value: what its hash and its pickle are made of.
-pub fn to_json(value: &impl Serialize) -> PyResult<String> {
-    serde_json::to_string(value).map_err(|error| PyValueError::new_err(error.to_string()))
+pub fn to_json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| internal(&error))
 }
 
 /// The value that a JSON text holds.
-pub fn parse<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
-    let value: Value =
-        serde_json::from_str(text).map_err(|error| PyValueError::new_err(error.to_string()))?;
-    convert(py, &value)
+pub fn parse<'py>(py: Python<'py>, text: &str) -> Result<Bound<'py, PyAny>> {
+    let value: Value = serde_json::from_str(text).map_err(|error| internal(&error))?;
+    Ok(convert(py, &value)?)
+}
+
+/// A Python value as JSON text; addresses and paths in it are written as what they look like.
+pub fn dumps(object: &Bound<'_, PyAny>) -> Result<String> {
+    let py = object.py();
+    let options = PyDict::new(py);
+    options.set_item("default", py.get_type::<PyString>())?;
+    options.set_item("indent", 1)?;
+    Ok(py.import("json")?.call_method("dumps", (object,), Some(&options))?.extract()?)
+}
+
+/// The value that a dict as `to_dict()` gives it stands for.
+pub fn from_dict<T: DeserializeOwned>(class: &str, values: &Bound<'_, PyDict>) -> Result<T> {
+    from_json(class, &dumps(values.as_any())?)
+}
+
+/// The same from its JSON text.
+pub fn from_json<T: DeserializeOwned>(class: &str, text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|error| {
+        Error::new(ErrorKind::InvalidData, error.to_string()).during("read").on(class.to_owned()).into()
+    })
 }
 
 /// The hash of a value's JSON form.
@@ -61,33 +108,4 @@ pub fn hash(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     hasher.finish()
-}
-
-/// An IPv4 address argument: `ipaddress.IPv4Address` or its text.
-pub struct Ipv4(pub Ipv4Addr);
-
-impl<'py> FromPyObject<'_, 'py> for Ipv4 {
-    type Error = PyErr;
-
-    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        let text: String = object.str()?.extract()?;
-        text.parse().map(Self).map_err(|_| PyValueError::new_err(format!("{text:?} is not an IPv4 address")))
-    }
-}
-
-/// A time argument: `datetime.timedelta`, or a number of seconds.
-pub struct Seconds(pub Duration);
-
-impl<'py> FromPyObject<'_, 'py> for Seconds {
-    type Error = PyErr;
-
-    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        let seconds: f64 = match object.getattr("total_seconds") {
-            Ok(total) => total.call0()?.extract()?,
-            Err(_) => object.extract()?,
-        };
-        Duration::try_from_secs_f64(seconds)
-            .map(Self)
-            .map_err(|error| PyValueError::new_err(format!("{seconds} s is not a time to wait: {error}")))
-    }
 }

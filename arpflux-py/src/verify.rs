@@ -2,9 +2,15 @@
 
 use arpflux_core::verify;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
 
+use crate::argument::{self, invalid};
 use crate::error::Result;
+use crate::host::Host;
+use crate::interrupt::interruptible;
+use crate::policy::Policy;
 use crate::value;
+use crate::wire::Given;
 
 /// What verification found. True if something was checked and all of it is as the policy says.
 #[pyclass(frozen, eq, module = "arpflux")]
@@ -25,16 +31,22 @@ impl Report {
         self.0.checks
     }
 
-    /// What is not as the policy says, one sentence each.
+    /// By address: who should answer and who does, as VerifiedAddress.
     #[getter]
-    fn failures(&self) -> Vec<String> {
-        self.0.failures.iter().map(ToString::to_string).collect()
+    fn addresses<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
+        value::typed_all(py, "VerifiedAddress", &self.0.addresses)
+    }
+
+    /// What is not as the policy says, as Failure; `str()` of each is one sentence.
+    #[getter]
+    fn failures<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
+        value::typed_all(py, "Failure", &self.0.failures)
     }
 
     /// What cannot be told from the snapshot, one sentence each; neither good nor bad.
     #[getter]
-    fn undetermined(&self) -> Vec<String> {
-        self.0.undetermined.clone()
+    fn undetermined<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &self.0.undetermined)
     }
 
     /// Raises VerifyFailed, which names the first thing that is not so, unless `ok`.
@@ -44,20 +56,85 @@ impl Report {
     }
 
     /// What `arpflux verify --json` prints.
-    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let text: Result<String> = self.0.to_json().map_err(Into::into);
-        value::parse(py, &text?)
+    fn to_dict<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        value::parse(py, &self.0.to_json()?)
+    }
+
+    /// The report that a dict as `to_dict()` gives it stands for.
+    #[staticmethod]
+    fn from_dict(values: &Bound<'_, PyDict>) -> Result<Self> {
+        let values = values.copy()?;
+        for derived in ["schema", "ok"] {
+            if values.contains(derived)? {
+                values.del_item(derived)?;
+            }
+        }
+        value::from_dict("Report", &values).map(Self)
     }
 
     fn __bool__(&self) -> bool {
         self.0.ok()
     }
 
-    fn __hash__(&self) -> PyResult<u64> {
+    fn __hash__(&self) -> Result<u64> {
         Ok(value::hash(&value::to_json(&self.0)?))
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> Result<(Bound<'py, PyAny>, (Bound<'py, PyAny>,))> {
+        Ok((slf.get_type().getattr("from_dict")?, (slf.get().to_dict(slf.py())?,)))
+    }
+
+    fn __str__(&self) -> String {
+        self.0.to_string()
     }
 
     fn __repr__(&self) -> String {
         format!("<Report: {} checks, {} failures>", self.0.checks, self.0.failures.len())
     }
+}
+
+/// See `Host.verify`.
+pub fn verify<'py>(
+    py: Python<'py>,
+    host: &Host,
+    policy: &Policy,
+    wire: Given<'_, 'py>,
+    peer: Given<'_, 'py>,
+    interface: Given<'_, 'py>,
+) -> Result<Report> {
+    let wire = wire.map(|wire| argument::text("wire", wire)).transpose()?;
+    let interface = interface.map(|name| argument::interface("interface", name)).transpose()?;
+    let peer = match peer {
+        Some(peer) if peer.is_instance_of::<Host>() => {
+            Some(peer.cast::<Host>().map_err(PyErr::from)?.get().0.clone())
+        }
+        Some(peer) => Some(Host::of("peer", peer)?.0),
+        None => None,
+    };
+    let by_wire = match (wire.as_deref(), &peer) {
+        (None, None) => false,
+        (Some("self"), None) => true,
+        (Some("peer"), Some(_)) => true,
+        (Some("peer"), None) => return Err(invalid("peer", "wire='peer' takes the host to ask from")),
+        (_, Some(_)) => return Err(invalid("peer", "it belongs to wire='peer'")),
+        (Some(other), None) => {
+            return Err(invalid("wire", format_args!("{other:?} is neither 'self' nor 'peer'")));
+        }
+    };
+    if interface.is_some() && peer.is_none() {
+        return Err(invalid("interface", "it is the peer's, and belongs to wire='peer'"));
+    }
+    if !by_wire {
+        return policy.check(py, &host.take(py)?);
+    }
+    let report = interruptible(py, |stop| {
+        let snapshot = host.0.snapshot()?;
+        let mut report = verify::check(&policy.0, &snapshot)?;
+        report.merge(match &peer {
+            Some(peer) => verify::wire::peer_until(&policy.0, &snapshot, peer, interface.as_ref(), stop)?,
+            None => verify::wire::own_until(&policy.0, &snapshot, &host.0, stop)?,
+        });
+        Ok(report)
+    })?;
+    Ok(Report(report))
 }

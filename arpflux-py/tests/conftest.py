@@ -54,3 +54,56 @@ def node():
     run("nsenter", f"--net=/run/netns/{name}", "sh", str(setup))
     yield name
     run("ip", "netns", "delete", name)
+
+
+def cure(snapshot: arpflux.Snapshot, **proxies: str) -> arpflux.Policy:
+    """A policy of eth0, eth3 and eth4, with what else is proxied: address by interface."""
+    del snapshot
+    entries = [
+        {"owner": interface, "addresses": [address], "interface": interface} for interface, address in proxies.items()
+    ]
+    host = {"interfaces": ["eth0", "eth3", "eth4"]}
+    return arpflux.Policy.from_dict({"version": 1, "host": host, "proxy": entries})
+
+
+class Wire:
+    """The page's scene: a node with three cards on one switch, a client there, a container behind the node."""
+
+    def __init__(self) -> None:
+        number = next(NUMBERS)
+        self.names = [f"{role}{number}" for role in ("hn", "client", "switch")]
+        self.hn, self.client, self.switch = self.names
+
+    def __enter__(self) -> "Wire":
+        for name in self.names:
+            run("ip", "netns", "add", name)
+            run("ip", "-n", name, "link", "set", "lo", "up")
+        run("ip", "-n", self.switch, "link", "add", "br0", "up", "type", "bridge")
+        for host, nic, mac, address in (
+            (self.hn, "eth0", "00:0c:29:b3:a2:54", "192.168.18.10"),
+            (self.hn, "eth3", "00:0c:29:b3:a2:68", "192.168.18.11"),
+            (self.hn, "eth4", "00:0c:29:b3:a2:5e", "192.168.18.12"),
+            (self.client, "eth0", "00:0c:29:d2:c7:aa", "192.168.18.129"),
+        ):
+            end = f"{host}-{nic}"[-15:]
+            run("ip", "-n", host, "link", "add", nic, "address", mac, "type", "veth", "peer", end, "netns", self.switch)
+            run("ip", "-n", self.switch, "link", "set", end, "master", "br0", "up")
+            run("ip", "-n", host, "address", "add", f"{address}/24", "dev", nic)
+            run("ip", "-n", host, "link", "set", nic, "up")
+            if host == self.hn:
+                run("ip", "netns", "exec", host, "sysctl", "-qw", f"net.ipv4.conf.{nic}.forwarding=1")
+        run("ip", "-n", self.hn, "link", "add", "venet0", "type", "veth", "peer", "ve101")
+        run("ip", "-n", self.hn, "link", "set", "venet0", "arp", "off", "up")
+        run("ip", "-n", self.hn, "route", "add", "192.168.18.101", "dev", "venet0")
+        run("ip", "-n", self.hn, "neigh", "add", "proxy", "192.168.18.101", "dev", "eth3")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in self.names:
+            run("ip", "netns", "delete", name)
+
+
+@pytest.fixture
+def wire():
+    with Wire() as made:
+        yield made

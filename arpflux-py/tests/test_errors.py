@@ -10,7 +10,7 @@ from arpflux import _errors
 
 @pytest.mark.parametrize("kind", sorted(_errors._CLASSES))
 def test_every_kind_has_a_class_and_pickles(kind):
-    error = _errors._make(kind, 7, "add proxy entry", "eth0", "went wrong", "do this", 13, "all of it")
+    error = _errors.make(kind, 7, "add proxy entry", "eth0", "went wrong", "do this", 13, "all of it")
     assert type(error) is _errors._CLASSES[kind]
     assert getattr(arpflux, type(error).__name__) is type(error)
     again = pickle.loads(pickle.dumps(error))

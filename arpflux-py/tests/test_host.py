@@ -75,7 +75,7 @@ def test_explain_says_who_answers_and_why(node):
         explanation = snapshot.explain(target, interface=interface, sender=client)
         assert (explanation.mac, explanation.answers) == (mac, mac is not None), str(explanation)
         assert explanation.reason and explanation.steps and not explanation.missing
-        assert explanation.steps[0] in str(explanation)
+        assert explanation.steps[0].text in str(explanation)
         assert explanation.to_dict()["answers"] is (mac is not None)
         again = snapshot.explain(ipaddress.ip_address(target), interface=interface, sender=str(client))
         assert again == explanation and hash(again) == hash(explanation)

@@ -25,7 +25,7 @@ def test_json_round_trip_is_exact(stored):
 
 def test_records_are_typed(stored):
     eth3 = stored.interface("eth3")
-    assert [eth3] == stored.interfaces
+    assert (eth3,) == stored.interfaces
     assert (eth3.index, eth3.name, eth3.mac, eth3.mtu) == (3, "eth3", "00:0c:29:b3:a2:68", 1500)
     assert eth3.mac_bytes == bytes.fromhex("000c29b3a268")
     assert eth3.carrier is True and eth3.speaks_arp is True and eth3.kind is None and eth3.master is None
@@ -74,5 +74,8 @@ def test_unknown_interface_names_it(stored):
         stored.effective("eth3", "arp_ignroe")
     with pytest.raises(TypeError, match="text"):
         arpflux.Snapshot.from_json(7)
-    with pytest.raises(UnicodeEncodeError):
+    # Names that are not UTF-8 are told as `os.fsdecode` gives them.
+    with pytest.raises(arpflux.NotFound, match="eth"):
         stored.interface("eth\udc80")
+    with pytest.raises(arpflux.InvalidInput, match="'name'"):
+        stored.interface("eth\ud800")

@@ -6,7 +6,15 @@ from typing import Any, Optional
 
 
 class Error(Exception):
-    """Anything that arpflux reports. `str()` gives all of it in one line."""
+    """Anything that arpflux reports. `str()` gives all of it in one line.
+
+    >>> import arpflux
+    >>> try:
+    ...     arpflux.Host.netns("no-such")
+    ... except LookupError as error:
+    ...     error.code, error.kind, error.object, error.hint
+    (20, 'not_found', '/run/netns/no-such', '`ip netns list` shows the names')
+    """
 
     #: Stable number of the class of failure; the same as in C.
     code: int = 0
@@ -22,7 +30,7 @@ class Error(Exception):
     hint: Optional[str] = None
 
     def __reduce__(self) -> Any:
-        return _make, (
+        return make, (
             self.kind,
             self.code,
             self.operation,
@@ -123,7 +131,7 @@ _CLASSES = {
 }
 
 
-def _make(
+def make(
     kind: str,
     code: int,
     operation: str,
@@ -145,8 +153,3 @@ def _make(
     error.errno = errno  # type: ignore[attr-defined]
     return error
 
-
-for _class in (Error, *_CLASSES.values()):
-    # Where people find them, and what tracebacks show.
-    _class.__module__ = "arpflux"
-del _class

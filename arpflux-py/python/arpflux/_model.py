@@ -1,0 +1,261 @@
+"""What the model of the kernel says, and what verification finds."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Any, Dict, Mapping, Optional, Tuple, Type, TypeVar
+
+from ._base import IpAddress, Value, written
+from ._names import CheckKind, Missing, Reason, SegmentOutcome, ValueSource, Via
+
+S = TypeVar("S", bound="Step")
+
+
+@dataclass(frozen=True)
+class Effective(Value):
+    """A sysctl's value as the kernel uses it on one interface."""
+
+    #: The value after combining `all` and the interface's.
+    value: int
+    #: Which of the two decided.
+    source: ValueSource
+
+
+@dataclass(frozen=True)
+class Delay(Value):
+    """How long a proxied answer to a broadcast request waits."""
+
+    #: The answer comes after a random time below this, in ms.
+    below_ms: int
+    #: How many requests may wait besides the one being queued; more are dropped.
+    queue: int
+
+
+@dataclass(frozen=True)
+class Verdict(Value):
+    """What the kernel does with a request."""
+
+    #: True: it answers; False: it does not; None: that cannot be told from the snapshot.
+    answers: Optional[bool]
+    #: The MAC in the answer.
+    mac: Optional[str] = None
+    #: The rule that decided; None if it cannot be told.
+    reason: Optional[Reason] = None
+    #: Why it answers; None if it does not.
+    via: Optional[Via] = None
+    #: The number of the interface that answers: of a port, that of its bridge or bond.
+    interface: Optional[int] = None
+    #: How long a proxied answer waits; None: it is sent at once.
+    delay: Optional[Delay] = None
+    #: What is missing to tell; empty unless `answers` is None.
+    missing: Tuple[Missing, ...] = ()
+
+    def to_dict(self) -> Dict[str, Any]:
+        """What the command prints with --json."""
+        values = super().to_dict()
+        absent: Tuple[str, ...] = ("via", "interface", "delay", "missing")
+        if self.answers is None:
+            absent = ("reason", "via", "interface", "delay")
+        elif self.answers:
+            absent = ("missing",)
+        return {key: value for key, value in values.items() if key not in absent}
+
+
+@dataclass(frozen=True)
+class Step(Value):
+    """A step towards a verdict: one rule of the kernel and what decided it. `str()` gives the sentence."""
+
+    #: Its name.
+    step: str
+    #: The function of the kernel.
+    function: str
+    #: One sentence.
+    text: str
+    #: Everything else about it, as JSON.
+    json: str = dataclasses.field(default="{}", repr=False)
+
+    @property
+    def fields(self) -> Dict[str, Any]:
+        """Everything else about it: interface, sysctl, value, route and the like, as a new dict."""
+        values: Dict[str, Any] = json.loads(self.json)
+        return values
+
+    @classmethod
+    def from_dict(cls: Type[S], values: Mapping[str, Any]) -> S:
+        """The step that a dict as `to_dict()` gives it stands for."""
+        named = {key: values[key] for key in ("step", "function", "text")}
+        rest = {key: value for key, value in values.items() if key not in named}
+        return cls(json=json.dumps(rest, sort_keys=True), **named)
+
+    def to_dict(self) -> Dict[str, Any]:
+        """What the command prints with --json."""
+        return {"step": self.step, "function": self.function, "text": self.text, **self.fields}
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Explanation(Verdict):
+    """What the kernel does with a request, and why. `str()` gives one sentence a line."""
+
+    #: The steps that led to the verdict.
+    steps: Tuple[Step, ...] = ()
+
+    def __str__(self) -> str:
+        lines = [step.text for step in self.steps]
+        if self.answers is None:
+            lines.append("So it cannot be told whether there is an answer.")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class MatrixInterface(Value):
+    """An interface that is asked."""
+
+    #: Its number.
+    index: int
+    #: Its name.
+    name: str
+    #: Its MAC.
+    mac: str
+    #: Which wire it is on, counted from 0: interfaces with overlapping subnets are taken to share one.
+    wire: int
+
+
+@dataclass(frozen=True)
+class MatrixCell(Value):
+    """What one interface does with requests for one address."""
+
+    #: The ordinary neighbour that stands for all.
+    sender: IPv4Address
+    #: What becomes of its request, sent to all.
+    verdict: Verdict
+    #: What becomes of a probe (sender 0.0.0.0).
+    probe: Verdict
+    #: The value of the sysctl that decided for the neighbour, where one did.
+    value: Optional[int]
+
+
+@dataclass(frozen=True)
+class MatrixRow(Value):
+    """An address that is asked for."""
+
+    #: The address.
+    target: IPv4Address = dataclasses.field(metadata=written("address"))
+    #: The interfaces that hold it.
+    held_by: Tuple[str, ...]
+    #: Whether there is a proxy entry for it.
+    proxied: bool
+    #: What becomes of requests, by interface.
+    cells: Tuple[MatrixCell, ...]
+    #: Whether several MACs answer for it on one wire, for one of the two kinds of senders.
+    flux: bool
+
+
+@dataclass(frozen=True)
+class Failure(Value):
+    """Something that is not as the policy says. `str()` gives a sentence."""
+
+    #: What was looked at.
+    check: CheckKind
+    #: The sysctl, entry, rule, route or address.
+    object: str
+    #: What it should be.
+    expected: str
+    #: What it is.
+    found: str
+
+    def __str__(self) -> str:
+        check = "proxy entry" if self.check is CheckKind.PROXY else self.check.value
+        return f"{check} {self.object}: expected {self.expected}, found {self.found}"
+
+
+@dataclass(frozen=True)
+class VerifiedAddress(Value):
+    """Who should answer for an address, and who does."""
+
+    #: The address.
+    address: IpAddress
+    #: The interface that should answer.
+    expected: str
+    #: Those that do, whoever asks.
+    answering: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SegmentPort(Value):
+    """An interface of one of several hosts."""
+
+    #: The host.
+    host: str
+    #: The interface.
+    interface: str
+
+
+@dataclass(frozen=True)
+class Responder(Value):
+    """One that answers on a segment."""
+
+    #: The host.
+    host: str
+    #: The interface.
+    interface: str
+    #: The MAC in its answer.
+    mac: str
+    #: Why it answers.
+    via: Via
+
+
+@dataclass(frozen=True)
+class Unclear(Value):
+    """One of whom it cannot be told whether it answers."""
+
+    #: The host.
+    host: str
+    #: The interface.
+    interface: str
+    #: What is missing to tell.
+    missing: Tuple[Missing, ...]
+
+
+@dataclass(frozen=True)
+class SegmentAnswer(Value):
+    """Who answers for one address on a segment. `str()` gives a sentence."""
+
+    #: The address.
+    address: IPv4Address
+    #: What it comes to.
+    outcome: SegmentOutcome
+    #: Everybody who answers an ordinary neighbour.
+    responders: Tuple[Responder, ...]
+    #: Those of whom it cannot be told.
+    undetermined: Tuple[Unclear, ...]
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether several MACs answer."""
+        return self.outcome in (SegmentOutcome.DUPLICATE, SegmentOutcome.FLUX)
+
+    def __str__(self) -> str:
+        words = {
+            SegmentOutcome.DUPLICATE: "several hosts answer",
+            SegmentOutcome.FLUX: "one host answers with several MACs",
+            SegmentOutcome.SINGLE: "one MAC answers",
+            SegmentOutcome.NOBODY: "nobody answers",
+        }
+        who = "; ".join(f"{one.host} {one.interface} with {one.mac}" for one in self.responders)
+        return f"{self.address}: {words[self.outcome]}" + (f": {who}" if who else "")
+
+
+@dataclass(frozen=True)
+class Segment(Value):
+    """Interfaces of several hosts that share a wire, and who answers there."""
+
+    #: The interfaces.
+    ports: Tuple[SegmentPort, ...]
+    #: By address, duplicates first, then flux.
+    answers: Tuple[SegmentAnswer, ...]

@@ -1,0 +1,417 @@
+"""Names that Rust, C, JSON and the command share, as enums. Each member is its name as a string, too."""
+
+from __future__ import annotations
+
+import enum
+
+
+class Name(str, enum.Enum):
+    """A stable name: equal to its text, which is also what `str()` gives.
+
+    >>> import arpflux
+    >>> arpflux.Outcome("applied") is arpflux.Outcome.APPLIED, arpflux.Outcome.APPLIED == "applied"
+    (True, True)
+    """
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class Reason(Name):
+    """The rule of the kernel that decided about a request."""
+
+    #: It is an address of this host.
+    LOCAL = "local"
+    #: There is a proxy entry for it.
+    PROXY_ENTRY = "proxy_entry"
+    #: Proxy_arp is on and the route leaves by another interface.
+    PROXY_ARP = "proxy_arp"
+    #: Proxy_arp_pvlan is on and the route leaves by the arrival interface.
+    PROXY_ARP_PVLAN = "proxy_arp_pvlan"
+    #: There is no such interface.
+    NO_INTERFACE = "no_interface"
+    #: The interface is down.
+    INTERFACE_DOWN = "interface_down"
+    #: The interface does no ARP.
+    NOARP = "noarp"
+    #: It is the loopback interface.
+    LOOPBACK_INTERFACE = "loopback_interface"
+    #: The interface has no IPv4.
+    IPV4_DISABLED = "ipv4_disabled"
+    #: The bridge takes no frames from this port now.
+    BRIDGE_PORT_BLOCKED = "bridge_port_blocked"
+    #: The bond drops what its backup port receives.
+    BOND_BACKUP_PORT = "bond_backup_port"
+    #: The target is a multicast address.
+    MULTICAST_TARGET = "multicast_target"
+    #: The target is a loopback address.
+    LOOPBACK_TARGET = "loopback_target"
+    #: Drop_gratuitous_arp drops announcements.
+    GRATUITOUS_DROPPED = "gratuitous_dropped"
+    #: A probe is answered only for the host's own addresses.
+    PROBE_NOT_LOCAL = "probe_not_local"
+    #: The sender is no possible source address.
+    MARTIAN_SENDER = "martian_sender"
+    #: The sender is a loopback address.
+    LOOPBACK_SENDER = "loopback_sender"
+    #: The target is no possible destination.
+    MARTIAN_TARGET = "martian_target"
+    #: No route leads to the target.
+    NO_ROUTE = "no_route"
+    #: A route or rule rejects the target.
+    ROUTE_REJECTS = "route_rejects"
+    #: The target is a broadcast address.
+    BROADCAST_TARGET = "broadcast_target"
+    #: The route to the target is not a unicast one.
+    ROUTE_KIND = "route_kind"
+    #: The interface does not forward, so it does not proxy.
+    FORWARDING_OFF = "forwarding_off"
+    #: The interface behind the route has no IPv4.
+    IPV4_DISABLED_BEHIND = "ipv4_disabled_behind"
+    #: The sender is an address of this host.
+    SENDER_LOCAL = "sender_local"
+    #: The sender is a broadcast or rejected address.
+    SENDER_KIND = "sender_kind"
+    #: Strict rp_filter: the route to the sender leaves elsewhere.
+    RP_FILTER_STRICT = "rp_filter_strict"
+    #: Rp_filter: no route leads to the sender.
+    RP_FILTER_NO_ROUTE = "rp_filter_no_route"
+    #: Arp_ignore refuses.
+    ARP_IGNORE = "arp_ignore"
+    #: Arp_filter refuses: the answer would leave by another interface.
+    ARP_FILTER = "arp_filter"
+    #: The route to the target leaves by the arrival interface.
+    SAME_INTERFACE = "same_interface"
+    #: Proxy_arp_pvlan does not answer announcements.
+    PVLAN_ANNOUNCEMENT = "pvlan_announcement"
+    #: Medium_id forbids proxy_arp between the two interfaces.
+    MEDIUM_ID = "medium_id"
+    #: It is neither an address of this host nor proxied here.
+    NOT_PROXIED = "not_proxied"
+
+
+class Missing(Name):
+    """Something that would decide and is not in the snapshot."""
+
+    #: Whether the routing rules were ever changed here: until then the tables local and main are one.
+    RULES_CHANGED = "rules_changed"
+    #: Whether a route of type local was ever added here: from then on senders are checked in full.
+    LOCAL_ROUTES_ADDED = "local_routes_added"
+    #: Whether routes or rules have realms: with them senders are checked in full.
+    REALMS = "realms"
+    #: Which of several next hops the kernel's hash picks.
+    MULTIPATH = "multipath"
+    #: Which of several equal default routes the kernel considers alive.
+    DEFAULT_ROUTE = "default_route"
+    #: Which source address the kernel keeps for the nexthop object.
+    KEPT_SOURCE = "kept_source"
+    #: How this kernel behaves here: its version does not tell.
+    KERNEL_VERSION = "kernel_version"
+    #: Which of the bond's ports is active, or which port's MAC it answers with.
+    BOND = "bond"
+    #: Which senders the macvlan in mode source takes.
+    MACVLAN_SOURCE = "macvlan_source"
+    #: What nftables, arptables or ebtables do with ARP frames.
+    NETFILTER = "netfilter"
+    #: What the traffic control filter on the interface does with ARP frames.
+    TRAFFIC_CONTROL = "traffic_control"
+    #: What the XDP program on the interface does with ARP frames.
+    XDP = "xdp"
+    #: Whether a program that listens for ARP answers.
+    LISTENER = "listener"
+    #: State that could not be read.
+    UNREADABLE = "unreadable"
+
+
+class Via(Name):
+    """Why the kernel answers."""
+
+    #: The target is an address of the host.
+    LOCAL = "local"
+    #: A proxy entry (`ip neigh add proxy`).
+    PROXY_ENTRY = "proxy_entry"
+    #: `proxy_arp`.
+    PROXY_ARP = "proxy_arp"
+    #: `proxy_arp_pvlan`.
+    PROXY_PVLAN = "proxy_pvlan"
+
+
+class ValueSource(Name):
+    """Where the value of a sysctl that counts comes from."""
+
+    #: `net.ipv4.conf.all` decided.
+    ALL = "all"
+    #: The interface's own value decided.
+    INTERFACE = "interface"
+    #: Both hold the value.
+    BOTH = "both"
+    #: The kernel has no such sysctl; the value is what it does without.
+    ABSENT = "absent"
+
+
+class ChangeKind(Name):
+    """What a change is about."""
+
+    #: A sysctl below `net.ipv4.conf`.
+    SYSCTL = "sysctl"
+    #: A sysctl below `net.ipv6.conf`.
+    IPV6_SYSCTL = "ipv6_sysctl"
+    #: `net.ipv4.neigh.INTERFACE.proxy_delay`.
+    PROXY_DELAY = "proxy_delay"
+    #: A proxy entry.
+    PROXY = "proxy"
+    #: A policy routing rule.
+    RULE = "rule"
+    #: A route.
+    ROUTE = "route"
+
+
+class Outcome(Name):
+    """What became of a transaction."""
+
+    #: There was nothing to do.
+    UNCHANGED = "unchanged"
+    #: It stands.
+    APPLIED = "applied"
+    #: It is in force, and is undone unless it is confirmed in time.
+    PENDING = "pending"
+    #: It was taken back.
+    UNDONE = "undone"
+
+
+class CheckKind(Name):
+    """What a verification looked at."""
+
+    #: Whether the policy can hold on this host at all.
+    POLICY = "policy"
+    #: A sysctl's value.
+    SYSCTL = "sysctl"
+    #: A proxy entry.
+    PROXY = "proxy"
+    #: A policy routing rule.
+    RULE = "rule"
+    #: A route.
+    ROUTE = "route"
+    #: What the model says of all requests for an address.
+    MODEL = "model"
+    #: Answers seen on the wire.
+    WIRE = "wire"
+
+
+class Judgement(Name):
+    """What the answers to a probe mean, as far as that can be told from outside."""
+
+    #: Nobody answered.
+    SILENT = "silent"
+    #: One MAC.
+    ONE = "one"
+    #: Several MACs that answer for other addresses together as well: one host with several interfaces.
+    FLUX = "flux"
+    #: One MAC holds it, others proxy it.
+    PROXIED = "proxied"
+    #: Several MACs: two hosts, or one host of which no other address was asked for.
+    SEVERAL = "several"
+
+
+class Claim(Name):
+    """How somebody else with an address came to notice."""
+
+    #: It asks for the address as one does before taking it.
+    PROBING = "probing"
+    #: It answers for the address, but not to a probe: a proxy.
+    PROXIES = "proxies"
+    #: It has the address: it answers probes, or sends with it as its own.
+    HOLDS = "holds"
+
+
+class Protocol(Name):
+    """What a frame of a capture carries."""
+
+    #: An ARP packet about IPv4 addresses.
+    ARP = "arp"
+    #: An IPv4 packet: shows by which MAC an address is really reached.
+    IPV4 = "ipv4"
+
+
+class CaptureFormat(Name):
+    """What a capture is."""
+
+    #: Pcap, in any of its variants.
+    PCAP = "pcap"
+    #: Pcapng.
+    PCAPNG = "pcapng"
+    #: What tcpdump printed.
+    TEXT = "text"
+
+
+class AddressClass(Name):
+    """What an address of a capture turned out to be."""
+
+    #: Several MACs of one host answer for it: ARP flux.
+    FLUX = "flux"
+    #: Two hosts hold it.
+    DUPLICATE = "duplicate"
+    #: Somebody claims it unasked, to single hosts, while another holds it.
+    SPOOF = "spoof"
+    #: A host asked for its own address and was answered by another NIC of its own.
+    SELF_CONFLICT = "self_conflict"
+    #: Several MACs claim it, and the frames do not show why.
+    UNDETERMINED = "undetermined"
+    #: It passed from one MAC to another, which announced itself.
+    FAILOVER = "failover"
+    #: One host answers for it in place of the one that has it.
+    PROXY = "proxy"
+    #: Routers share it by a virtual MAC.
+    VIRTUAL = "virtual"
+    #: One MAC, all the time.
+    SINGLE = "single"
+
+
+class Certainty(Name):
+    """How much the class of an address rests on."""
+
+    #: The frames, or what the caller told about his hosts, leave no other reading that we know of.
+    PROVED = "proved"
+    #: Another reading is possible, but less likely.
+    LIKELY = "likely"
+    #: Look at it; harmless set-ups can look the same.
+    SUSPECTED = "suspected"
+
+
+class Cause(Name):
+    """What made a watch look."""
+
+    #: The watch began.
+    START = "start"
+    #: Somebody wrote a sysctl.
+    SYSCTL = "sysctl"
+    #: The kernel told of an interface, address, route or rule.
+    EVENT = "event"
+    #: The list of proxy entries was another one.
+    PROXIES = "proxies"
+    #: The regular look at everything.
+    POLL = "poll"
+    #: There is a new policy.
+    POLICY = "policy"
+    #: The kernel lost events, so everything was looked at.
+    LOST = "lost"
+
+
+class DriftOutcome(Name):
+    """What became of a drift."""
+
+    #: Only told.
+    REPORTED = "reported"
+    #: Put right.
+    HEALED = "healed"
+    #: It could not be put right.
+    FAILED = "failed"
+    #: The policy cannot be kept on the host as it is now.
+    IMPOSSIBLE = "impossible"
+    #: The policy can be kept again.
+    POSSIBLE = "possible"
+
+
+class SegmentOutcome(Name):
+    """What the answers for one address on a segment come to."""
+
+    #: Several hosts answer, with different MACs: whoever is heard first has the traffic.
+    DUPLICATE = "duplicate"
+    #: One host answers with several MACs.
+    FLUX = "flux"
+    #: One MAC answers.
+    SINGLE = "single"
+    #: Nobody answers for certain.
+    NOBODY = "nobody"
+
+
+class Redundancy(Name):
+    """A protocol by which several routers share an address and move its MAC along with it."""
+
+    #: VRRP, or CARP, which took the same range.
+    VRRP = "vrrp"
+    #: HSRP version 1.
+    HSRP = "hsrp"
+    #: HSRP version 2.
+    HSRP2 = "hsrp2"
+    #: GLBP, where several MACs answer for one address in turn by design.
+    GLBP = "glbp"
+
+
+class Severity(Name):
+    """How bad a finding is; `rank` rises with it."""
+
+    #: Worth knowing; many healthy hosts have it.
+    INFO = "info"
+    #: It goes wrong under conditions that do occur.
+    WARNING = "warning"
+    #: It goes wrong now.
+    ERROR = "error"
+
+    @property
+    def rank(self) -> int:
+        """0, 1 or 2: to compare with."""
+        return list(Severity).index(self)
+
+
+class FindingId(Name):
+    """What can be found. The numbers are stable and never change their meaning."""
+
+    #: Several interfaces of one wire answer for the same address.
+    SEVERAL_ANSWER = "AF001"
+    #: The host answers its own duplicate address probe.
+    SELF_CONFLICT = "AF002"
+    #: The host's own requests teach its peers the wrong MAC.
+    TEACHES_WRONG_MAC = "AF003"
+    #: The value of `all` switches an interface's own setting off.
+    ALL_WEAKENS = "AF004"
+    #: A sysctl has a value that means nothing to the kernel.
+    NO_SUCH_MODE = "AF005"
+    #: arp_filter makes another interface answer instead of the owner.
+    FILTER_WITHOUT_ROUTING = "AF006"
+    #: No interface may answer for an address of the host.
+    NOBODY_ANSWERS = "AF007"
+    #: Strict rp_filter silences the interface that holds the address.
+    RP_FILTER_SILENCES = "AF008"
+    #: An interface that appears later will not have these settings.
+    LATER_INTERFACES = "AF009"
+    #: A proxy entry cannot answer: its interface does not forward.
+    PROXY_FORWARDING_OFF = "AF010"
+    #: A proxy entry cannot answer: no route leads to its address.
+    PROXY_NO_ROUTE = "AF011"
+    #: A proxy entry cannot answer: its address is on the same interface.
+    PROXY_SAME_INTERFACE = "AF012"
+    #: Several interfaces of one wire answer for the same proxied address.
+    PROXY_SEVERAL = "AF013"
+    #: Nobody answers for an address that lives behind this host.
+    PROXY_MISSING = "AF014"
+    #: Answers for proxied addresses come late.
+    PROXY_DELAY = "AF015"
+    #: Requests for proxied addresses can be dropped.
+    PROXY_QUEUE = "AF016"
+    #: There are so many proxy entries that adding more is slow.
+    PROXY_MANY = "AF017"
+    #: proxy_arp answers for addresses of other hosts on the wire.
+    PROXY_ARP_WHOLE_SUBNET = "AF018"
+    #: proxy_arp answers for everything on an interface without an address.
+    PROXY_ARP_NOTHING_BEHIND = "AF019"
+    #: proxy_arp has no route to the gateway that containers ask for.
+    PROXY_ARP_NO_ROUTE = "AF020"
+    #: Packets from an address leave by another interface of the same wire.
+    EGRESS_SAME_WIRE = "AF021"
+    #: Packets from one uplink's address leave by another uplink.
+    EGRESS_OTHER_UPLINK = "AF022"
+    #: Nobody on the wire gets an answer for an address on a loopback or dummy interface.
+    SERVICE_ADDRESS_SILENT = "AF023"
+    #: An address on a loopback or dummy interface is answered for on the wire.
+    SETTING_ON_OWNER = "AF024"
+    #: arp_ignore silences an interface without an address.
+    UNNUMBERED_SILENT = "AF025"
+    #: arp_ignore silences a point-to-point address.
+    POINT_TO_POINT_SILENT = "AF026"
+    #: arp_ignore=2 refuses neighbours outside the subnet.
+    OFF_SUBNET_SILENT = "AF027"
+    #: The address of a container bridge is answered for outside.
+    BRIDGE_EXPOSED = "AF028"
+    #: The host is not as its policy says.
+    POLICY_NOT_KEPT = "AF029"

@@ -1,0 +1,182 @@
+//! Frames: who has an address, telling where one is, looking for duplicates.
+
+use std::net::Ipv4Addr;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use arpflux_core::types::{IfName, Mac};
+use arpflux_core::wire::announce::{self, announce_until};
+use arpflux_core::wire::probe::{self, Probed, judge};
+use arpflux_core::wire::{Port, detect};
+use arpflux_core::{Error, ErrorKind};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use serde::Serialize;
+
+use crate::argument::{self, invalid};
+use crate::error::Result;
+use crate::host::Host;
+use crate::interrupt::interruptible;
+use crate::value;
+
+/// An argument that may be left out.
+pub type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
+
+/// What `arpflux probe --json` prints of one address.
+#[derive(Serialize)]
+struct Answer {
+    target: Ipv4Addr,
+    interface: String,
+    sender: Ipv4Addr,
+    requests: u8,
+    replies: Vec<Reply>,
+    verdict: &'static str,
+}
+
+#[derive(Serialize)]
+struct Reply {
+    mac: Mac,
+    after_ms: f64,
+    replies: u32,
+    proxied: Option<bool>,
+}
+
+/// See `Host.probe`.
+#[expect(clippy::too_many_arguments, reason = "the options that Python has")]
+pub fn probe<'py>(
+    py: Python<'py>,
+    host: &Host,
+    targets: &Bound<'py, PyAny>,
+    interface: Given<'_, 'py>,
+    tries: Given<'_, 'py>,
+    wait: Given<'_, 'py>,
+    rate: Given<'_, 'py>,
+    tell_proxies: bool,
+) -> Result<Bound<'py, PyTuple>> {
+    let targets = probe::targets(&argument::targets("targets", targets)?)?;
+    let Some(first) = targets.first().copied() else {
+        return Err(invalid("targets", "there is no address to ask for"));
+    };
+    let interface = interface.map(|name| argument::interface("interface", name)).transpose()?;
+    let mut options = probe::Options { tell_proxies, ..probe::Options::default() };
+    if let Some(tries) = tries {
+        options.tries = argument::number("tries", tries, 1..=10)?;
+    }
+    if let Some(wait) = wait {
+        options.wait =
+            argument::seconds_within("wait", wait, Duration::from_millis(1)..=Duration::from_secs(60))?;
+    }
+    if let Some(rate) = rate {
+        options.rate = argument::number("rate", rate, 1..=10_000_000)?;
+    }
+    let (port, probed) = interruptible(py, |stop| {
+        host.0.namespace().run(|| {
+            let port = match &interface {
+                Some(name) => Port::named(name)?,
+                None => Port::towards(first)?,
+            };
+            let go_on = |_| if stop.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+            let probed = probe::run(&port, &targets, options, go_on)?;
+            Ok((port, probed))
+        })?
+    })?;
+    let judged = judge(&probed);
+    let answer = |(one, judgement): (&Probed, &probe::Judgement)| Answer {
+        target: one.target,
+        interface: port.name.to_string(),
+        sender: port.sender_for(one.target),
+        requests: one.requests,
+        replies: one
+            .replies
+            .iter()
+            .map(|reply| Reply {
+                mac: reply.mac,
+                after_ms: reply.after.as_secs_f64() * 1e3,
+                replies: reply.count,
+                proxied: reply.proxied,
+            })
+            .collect(),
+        verdict: judgement.name(),
+    };
+    let answers: Vec<Answer> = probed.iter().zip(&judged).map(answer).collect();
+    value::typed_all(py, "Probed", &answers)
+}
+
+/// See `Host.announce`.
+#[expect(clippy::too_many_arguments, reason = "the options that Python has")]
+pub fn announce<'py>(
+    py: Python<'py>,
+    host: &Host,
+    addresses: &Bound<'py, PyAny>,
+    interface: &Bound<'py, PyAny>,
+    rounds: Given<'_, 'py>,
+    spacing: Given<'_, 'py>,
+    request: bool,
+    reply: bool,
+    never: Given<'_, 'py>,
+) -> Result<usize> {
+    let addresses = argument::addresses("addresses", addresses)?;
+    let interface = argument::interface("interface", interface)?;
+    let mut options = announce::Options { request, reply, ..announce::Options::default() };
+    if let Some(rounds) = rounds {
+        options.rounds = argument::number("rounds", rounds, 1..=100)?;
+    }
+    if let Some(spacing) = spacing {
+        options.spacing =
+            argument::seconds_within("spacing", spacing, Duration::ZERO..=Duration::from_secs(600))?;
+    }
+    if let Some(never) = never {
+        options.never = argument::networks("never", never)?;
+    }
+    let sent = interruptible(py, |stop| {
+        host.0.namespace().run(|| {
+            let port = Port::named(&interface)?;
+            announce_until(&[(port, addresses)], &options, stop)
+        })?
+    })?;
+    if sent == 0 {
+        let why =
+            "nothing is left to announce: there is no address, all are in `never`, or both forms are off";
+        return Err(Error::new(ErrorKind::Refused, why).during("announce").into());
+    }
+    Ok(sent)
+}
+
+/// See `Host.detect`.
+pub fn detect<'py>(
+    py: Python<'py>,
+    host: &Host,
+    addresses: &Bound<'py, PyAny>,
+    interfaces: Given<'_, 'py>,
+    rounds: Given<'_, 'py>,
+    spacing: Given<'_, 'py>,
+    wait: Given<'_, 'py>,
+) -> Result<Bound<'py, PyTuple>> {
+    let addresses = argument::ipv4s("addresses", addresses)?;
+    let interfaces = interfaces.map(|names| argument::interfaces("interfaces", names)).transpose()?;
+    let mut options = detect::Options::default();
+    let minute = Duration::ZERO..=Duration::from_secs(60);
+    if let Some(rounds) = rounds {
+        options.rounds = argument::number("rounds", rounds, 1..=10)?;
+    }
+    if let Some(spacing) = spacing {
+        options.spacing = argument::seconds_within("spacing", spacing, minute.clone())?;
+    }
+    if let Some(wait) = wait {
+        options.wait = argument::seconds_within("wait", wait, minute)?;
+    }
+    let found = interruptible(py, |stop| {
+        host.0.namespace().run(|| {
+            let ports = ports(interfaces.as_deref())?;
+            detect::run_until(&ports, &addresses, options, stop)
+        })?
+    })?;
+    value::typed_all(py, "Detected", &found)
+}
+
+fn ports(names: Option<&[IfName]>) -> arpflux_core::Result<Vec<Port>> {
+    match names {
+        Some(names) => names.iter().map(Port::named).collect(),
+        None => Port::all(),
+    }
+}

@@ -1,0 +1,53 @@
+"""How the package is used, for type checkers: never run, only read by pyright in strict mode."""
+
+import asyncio
+import datetime
+import ipaddress
+import pathlib
+import socket
+from typing import Optional
+
+from typing_extensions import assert_type
+
+import arpflux
+
+
+def whole_pipeline(path: pathlib.Path) -> None:
+    host = arpflux.Host.netns("hn")
+    snapshot = host.snapshot()
+    policy = arpflux.Policy.load(path)
+    plan = policy.plan(snapshot)
+    assert_type(plan.predict(snapshot), arpflux.Snapshot)
+    with host.apply(plan, confirm=datetime.timedelta(seconds=30)) as receipt:
+        assert_type(receipt.outcome, arpflux.Outcome)
+        host.verify(policy, wire="self").raise_for_failures()
+        receipt.confirm()
+    explanation = snapshot.explain(ipaddress.IPv4Address("192.0.2.1"), interface="eth0", sender="192.0.2.9")
+    assert_type(explanation.reason, Optional[arpflux.Reason])
+    assert_type(snapshot.matrix().rows[0].cells[0].verdict, arpflux.Verdict)
+
+
+def frames(host: arpflux.Host, sock: socket.socket) -> None:
+    assert_type(arpflux.Host.netns(sock), arpflux.Host)
+    for probed in host.probe(["192.0.2.0/24", ipaddress.IPv4Address("192.0.2.1")], wait=0.5):
+        assert_type(probed.replies[0].after, datetime.timedelta)
+    assert_type(host.detect("192.0.2.1")[0].conflicts[0].claim, arpflux.Claim)
+    with arpflux.capture("trace.pcap") as capture:
+        for sighting in capture:
+            assert_type(sighting.sender, ipaddress.IPv4Address)
+        assert_type(capture.report([["02:00:00:00:00:01"]]), arpflux.CaptureReport)
+
+
+async def drifts(host: arpflux.Host, policy: arpflux.Policy) -> None:
+    with host.watch(policy, heal=True) as watch:
+        async for drift in watch:
+            assert_type(drift.changes[0].kind, arpflux.ChangeKind)
+        await asyncio.sleep(0)
+
+
+def errors() -> None:
+    try:
+        arpflux.Host.current().snapshot()
+    except arpflux.PermissionDenied as error:
+        assert_type(error.hint, Optional[str])
+        raise
