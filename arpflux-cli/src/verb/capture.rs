@@ -268,7 +268,7 @@ fn text(report: &Report, all: bool, output: &Output) -> String {
         if !address.because.is_empty() {
             let also: Vec<String> = address.also.iter().map(|class| class.name().replace('_', "-")).collect();
             let also = if also.is_empty() { String::new() } else { format!(" (also {})", also.join(", ")) };
-            let because = address.because.join("; ").replace("1 times", "once");
+            let because = address.because.join("; ");
             reasons.push_str(&format!("\n{name}: {}{also}: {because}\n", verdict(address)));
         }
     }

@@ -240,6 +240,13 @@ impl<R: Read> Source<R> {
     #[inline]
     fn drain(&mut self, sink: &mut impl Sink) -> Result<(usize, ControlFlow<()>)> {
         loop {
+            if let Decoder::Pcap(pcap) = &self.decoder {
+                let (taken, records) = sink.ordinary(pcap, &self.buffer[self.start..self.end]);
+                self.start += taken;
+                self.offset += taken as u64;
+                self.counts.records += records;
+                self.counts.sightings += records;
+            }
             let bytes = &self.buffer[self.start..self.end];
             let step = match &mut self.decoder {
                 Decoder::Pcap(pcap) => pcap.step(bytes),
@@ -310,6 +317,13 @@ impl<R: Read> Source<R> {
 trait Sink {
     fn sighting(&mut self, sighting: &Sighting<'_>) -> ControlFlow<()>;
 
+    /// Takes ordinary ARP frames from the front of a part of a pcap file, and gives how many bytes and records
+    /// that were. What it leaves comes by [`Sink::record`].
+    #[inline]
+    fn ordinary(&mut self, _pcap: &Pcap, _bytes: &[u8]) -> (usize, u64) {
+        (0, 0)
+    }
+
     /// Counts a record, and passes it on if it is about addresses.
     #[inline]
     fn record(&mut self, record: &Record<'_>, counts: &mut Counts) -> ControlFlow<()> {
@@ -344,6 +358,11 @@ impl Sink for Feed<'_> {
     fn sighting(&mut self, sighting: &Sighting<'_>) -> ControlFlow<()> {
         self.0.observe(sighting);
         ControlFlow::Continue(())
+    }
+
+    #[inline]
+    fn ordinary(&mut self, pcap: &Pcap, bytes: &[u8]) -> (usize, u64) {
+        pcap.each(bytes, |time, frame| self.0.take_arp(time, frame))
     }
 
     /// Most frames of most captures that matter here are ordinary ARP on Ethernet: a shorter way.

@@ -4,7 +4,7 @@ use std::io::{Read, Write as _};
 use std::ops::ControlFlow;
 
 use super::write::{Ng, Order, Pcap};
-use super::{Content, Format, LinkType, Source};
+use super::{Content, Format, Known, Limits, LinkType, Source, Table};
 use crate::frame::{Ipv4Arp, Timestamp};
 use crate::types::Mac;
 
@@ -206,4 +206,92 @@ fn what_is_no_capture_is_refused_with_the_place() {
     ng.section(Order::Little);
     let whole = [ng.bytes(), &[6, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0]].concat();
     assert!(refused(&whole).contains("9 bytes long"));
+}
+
+/// Random ARP among hosts of which some have two MACs, with announcements, probes, unicast requests, unasked
+/// replies, times out of order, tags and cut frames.
+fn traffic(hosts: u64, frames: usize) -> Vec<(Timestamp, Vec<u8>)> {
+    let mut state = hosts;
+    let mut random = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let address = |host: u64| [10, 0, (host >> 8) as u8, host as u8].into();
+    let mac = |host: u64, nic: u64| Mac::ethernet([2, 0, 0, nic as u8, (host >> 8) as u8, host as u8]);
+    let mut time = 1_700_000_000_000_000_000;
+    // One asks whether an address is free, and takes it although it is not.
+    let (one, two, disputed) = (mac(1, 3), mac(2, 3), [10, 9, 9, 9].into());
+    let probe = Ipv4Arp::probe(one, disputed);
+    let frames_of_two = [
+        probe.to_frame(Mac::BROADCAST),
+        Ipv4Arp::reply_to(&probe, two).to_frame(one),
+        Ipv4Arp::announcement(one, disputed).to_frame(Mac::BROADCAST),
+        Ipv4Arp::announcement(two, disputed).to_frame(Mac::BROADCAST),
+    ];
+    let announced = [Ipv4Arp::announcement(two, disputed).to_frame(Mac::BROADCAST)];
+    let mut traffic: Vec<_> =
+        announced.into_iter().chain(frames_of_two).map(|frame| (Timestamp(time), frame)).collect();
+    while traffic.len() < frames {
+        let (one, two) = (random(hosts), random(hosts));
+        let nic = |host: u64, random: &mut dyn FnMut(u64) -> u64| {
+            if host.is_multiple_of(7) { random(2) } else { 0 }
+        };
+        let (from, to) = (mac(one, nic(one, &mut random)), mac(two, nic(two, &mut random)));
+        let ask = Ipv4Arp::request(from, address(one), address(two));
+        let reply = Ipv4Arp::reply_to(&ask, to).to_frame(from);
+        let mut push = |frame: Vec<u8>, step: u64| {
+            time += step * 1000;
+            traffic.push((Timestamp(time - random(5) / 4 * 3_000_000), frame));
+        };
+        match one % 16 {
+            0 => push(Ipv4Arp::announcement(from, address(one)).to_frame(Mac::BROADCAST), 70),
+            1 => push(Ipv4Arp::probe(from, address(two)).to_frame(Mac::BROADCAST), 3_000_000),
+            2 => push(ask.to_frame(to), 500),
+            3 => push(reply.clone(), 5),
+            4 => push(Ipv4Arp::announcement_reply(from, address(one)).to_frame(Mac::BROADCAST), 1),
+            _ => push(ask.to_frame(Mac::BROADCAST), 900),
+        }
+        match two % 9 {
+            0 => {}
+            1 => push([&reply[..12], &[0x81, 0, 0, 5], &reply[12..]].concat(), 40),
+            2 => push(reply[..38].to_vec(), 40),
+            3 => push(reply, 30_000),
+            _ => push(reply, 60),
+        }
+    }
+    traffic
+}
+
+#[test]
+fn the_short_way_for_ordinary_frames_finds_what_the_long_one_does() {
+    // The larger one is beyond what is counted at once, and waits in the queue.
+    for (hosts, count) in [(40, 4_000), (20_000, 60_000)] {
+        let traffic = traffic(hosts, count);
+        let known = Known::default();
+        let mut long = Table::new(Limits::default());
+        let mut one_by_one = Table::new(Limits::default());
+        let mut files = [Order::Little, Order::Big].map(|order| Pcap::new(order, true, LinkType::ETHERNET));
+        for (time, frame) in &traffic {
+            one_by_one.observe_ethernet(*time, frame);
+            files.iter_mut().for_each(|file| file.frame(*time, frame, frame.len()));
+        }
+        one_by_one.settle();
+        let mut source = Source::new(files[0].bytes()).unwrap();
+        source
+            .for_each(|sighting| {
+                long.observe(sighting);
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        let (expected, counts) = (long.report(&known), source.counts());
+        assert!(expected.addresses.iter().any(|address| address.macs.len() > 1));
+        assert_eq!(one_by_one.report(&known), expected);
+        for file in &files {
+            let mut table = Table::new(Limits::default());
+            let mut source = Source::new(file.bytes()).unwrap();
+            source.read_into(&mut table).unwrap();
+            assert_eq!(table.report(&known), expected);
+            assert_eq!(source.counts(), counts);
+        }
+    }
 }

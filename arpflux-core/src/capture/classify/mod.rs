@@ -258,7 +258,7 @@ impl<'a> Context<'a> {
     fn several_macs(&self, entry: &Address, pairs: &[FullPair], virtuals: usize, report: &mut AddressReport) {
         let kinship = self.kinship(pairs);
         let unannounced = entry.stats.moves.saturating_sub(entry.stats.announced_moves);
-        let at_once = format!("several MACs answered the same request, {} times", entry.stats.contested);
+        let at_once = format!("several MACs answered the same request, {}", times(entry.stats.contested));
         let one_host = match kinship {
             Kinship::Proved(why) => Some((Certainty::Proved, why)),
             Kinship::Likely(why) => Some((Certainty::Likely, why)),
@@ -320,8 +320,9 @@ impl<'a> Context<'a> {
                 Class::Undetermined,
                 None,
                 format!(
-                    "it passed between MACs {} times, {unannounced} times unannounced",
-                    entry.stats.moves
+                    "it passed between MACs {}, {} unannounced",
+                    times(entry.stats.moves),
+                    times(unannounced)
                 ),
             );
         }
@@ -412,7 +413,7 @@ impl AddressReport {
 }
 
 fn moved(entry: &Address) -> String {
-    let times = if entry.stats.moves == 1 { "once".into() } else { format!("{} times", entry.stats.moves) };
+    let times = times(entry.stats.moves);
     format!("it moved {times}, announced by gratuitous ARP, and no request was answered twice")
 }
 
@@ -423,3 +424,8 @@ fn virtual_sentence(report: &AddressReport) -> String {
 
 #[cfg(test)]
 mod tests;
+
+/// How often, for people.
+fn times(count: u32) -> String {
+    if count == 1 { "once".into() } else { format!("{count} times") }
+}

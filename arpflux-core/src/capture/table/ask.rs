@@ -1,6 +1,6 @@
 //! Requests that wait for their answers.
 
-use super::index::mix;
+use super::index::fold;
 use super::{ANSWER_WITHIN, STATION};
 
 /// A request.
@@ -50,7 +50,7 @@ const ECHO: u64 = 1_000_000;
 /// The requests of the last moments.
 #[derive(Debug)]
 pub(super) struct Asks {
-    sets: Box<[Set]>,
+    sets: Box<[Set; SETS]>,
     /// Whether a request came whose asker is not known: then answers to anyone may belong to it.
     unknown_asker: bool,
 }
@@ -58,13 +58,17 @@ pub(super) struct Asks {
 /// What stands for an address and an asker.
 #[inline]
 pub(super) const fn print(target: u64, asker: u64) -> u64 {
-    mix(target.rotate_left(24) ^ asker.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    // Neither an address nor a MAC has these upper bits, so no factor is zero.
+    fold(target ^ 0xe703_7ed1_a0b4_28db, asker ^ 0x8ebc_6af0_9c88_c6e3)
 }
 
 impl Asks {
     pub(super) fn new() -> Self {
         let none = Ask { print: 0, time: 0, sent_to: 0, first: 0 };
-        Self { sets: vec![Set([none; 2]); SETS].into(), unknown_asker: false }
+        let sets = vec![Set([none; 2]); SETS].into_boxed_slice();
+        // It has that many, so the other arm is never taken; it would cost stack, no more.
+        let sets = sets.try_into().unwrap_or_else(|_| Box::new([Set([none; 2]); SETS]));
+        Self { sets, unknown_asker: false }
     }
 
     #[inline]

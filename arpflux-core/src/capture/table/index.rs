@@ -15,6 +15,9 @@ pub(super) struct Slot {
 /// A key that no address has: VLANs take 24 bits.
 const EMPTY: u64 = u64::MAX;
 
+/// So many slots are near: 256 KiB.
+const SMALL: usize = 4096;
+
 /// Finds addresses by their key. Grows; never shrinks.
 #[derive(Debug)]
 pub(super) struct Index {
@@ -22,6 +25,13 @@ pub(super) struct Index {
     used: usize,
     /// Chosen at random, so that nobody can write a capture whose addresses all collide.
     seed: u64,
+}
+
+/// Spreads the bits of two numbers, neither of them zero, over one: the two halves of their product.
+#[inline]
+pub(super) const fn fold(one: u64, other: u64) -> u64 {
+    let product = one as u128 * other as u128;
+    product as u64 ^ (product >> 64) as u64
 }
 
 /// Spreads the bits of a number over all of it (the finalizer of MurmurHash 3).
@@ -34,13 +44,14 @@ pub(super) const fn mix(mut bits: u64) -> u64 {
 
 impl Index {
     pub(super) fn new() -> Self {
-        Self { slots: empty(256), used: 0, seed: RandomState::new().hash_one(0) }
+        Self { slots: empty(256), used: 0, seed: RandomState::new().hash_one(0) | 1 }
     }
 
     /// The hash of a key.
     #[inline]
     pub(super) fn hash(&self, key: u64) -> u64 {
-        mix(key ^ self.seed)
+        // No key has these upper bits, so the factor is never zero.
+        fold(key ^ 0xa076_1d64_78bd_642f, self.seed)
     }
 
     /// Touches the slot that a key with this hash is probably in, so that it is near when it is needed.
@@ -67,6 +78,20 @@ impl Index {
     pub(super) fn find(&self, key: u64) -> Option<usize> {
         let place = self.place(key, self.hash(key));
         (self.slots[place].key != EMPTY).then_some(place)
+    }
+
+    /// What is counted of `key`, whose hash is `hash`, if it is there.
+    #[inline]
+    pub(super) fn get(&mut self, key: u64, hash: u64) -> Option<&mut Pair> {
+        let place = self.place(key, hash);
+        let slot = &mut self.slots[place];
+        (slot.key == key).then_some(&mut slot.pair)
+    }
+
+    /// Whether all of it stays in the processor's second-level cache, so that nothing has to be waited for.
+    #[inline]
+    pub(super) fn is_small(&self) -> bool {
+        self.slots.len() <= SMALL
     }
 
     /// Where `key` is; added with `pair` if it is not there and fewer than `most` are.

@@ -144,6 +144,17 @@ impl Span {
     pub(super) fn bit(&self, now: u64) -> u64 {
         1 << (now.saturating_sub(self.start) >> self.shift).min(u64::from(PARTS - 1))
     }
+
+    /// The same where no part has to grow for it, and the end moved there; else nothing.
+    #[inline]
+    pub(super) fn inside(&mut self, now: u64) -> Option<u64> {
+        let part = now.checked_sub(self.start)? >> self.shift;
+        if part >= u64::from(PARTS) || !self.begun {
+            return None;
+        }
+        self.end = self.end.max(now);
+        Some(1 << part)
+    }
 }
 
 /// What `active` is after parts have doubled so many times.

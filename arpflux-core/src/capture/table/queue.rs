@@ -1,6 +1,6 @@
 //! Frames that wait a moment, so that the memory they need comes while others are read.
 //!
-//! A table of many addresses does not fit the processor's cache, and each frame needs a line or two of
+//! A table of many addresses (a small one needs no queue) does not fit the processor's cache, and each frame needs a line or two of
 //! it. A queue of a few frames lets the loads for all of them go on at once instead of one by one.
 
 use super::{Table, ask, key};
@@ -14,14 +14,16 @@ pub(super) struct Op {
     pub reply: bool,
     /// Sent to a group address.
     pub to_all: bool,
+    /// About its sender's own address.
+    pub gratuitous: bool,
+    /// A request whose target is known.
+    pub asks: bool,
     /// The MAC of the sender, as a number.
     pub station: u64,
     /// The address of the sender, as a key.
     pub sender: u64,
     /// The hash of `sender`.
     pub hash: u64,
-    /// The address of the target, as a key, if known.
-    pub target: Option<u64>,
     /// What stands for a request: this one, or the one that this replies to.
     pub print: u64,
     /// The MAC of the target.
@@ -42,18 +44,23 @@ pub(super) struct Queue {
     touched: u64,
 }
 
+/// An Ethernet header and an ARP packet, in bytes.
+pub(in crate::capture) const ARP_FRAME: usize = 42;
+
 /// The fixed part of ARP for IPv4 on Ethernet, with its EtherType, up to the operation.
-const ETHERNET_ARP: [u8; 8] = [0x08, 0x06, 0, 1, 0x08, 0, 6, 4];
+const ETHERNET_ARP: u64 = 0x0806_0001_0800_0604;
 
 impl Table {
-    /// Fills in what follows from the rest.
-    #[inline]
-    pub(super) fn hashed(&self, mut op: Op) -> Op {
+    /// Fills in what follows from the rest and from the address of the target, if that is known.
+    #[inline(always)]
+    pub(super) fn hashed(&self, mut op: Op, target: Option<u64>) -> Op {
+        op.gratuitous = target == Some(op.sender);
+        op.asks = !op.reply && target.is_some();
         op.hash = self.index.hash(op.sender);
         op.print = if op.reply {
             ask::print(op.sender, op.other)
         } else {
-            ask::print(op.target.unwrap_or(u64::MAX), op.station)
+            ask::print(target.unwrap_or_default(), op.station)
         };
         op
     }
@@ -84,20 +91,22 @@ impl Table {
     /// [`Table::observe`] will do.
     #[inline]
     pub(in crate::capture) fn take(&mut self, now: u64, frame: &[u8]) -> bool {
-        let Some(frame) = frame.first_chunk::<42>() else { return false };
+        frame.first_chunk().is_some_and(|frame| self.take_arp(now, frame))
+    }
+
+    /// The same, given as much of the frame as an ARP packet takes.
+    #[inline(always)]
+    pub(in crate::capture) fn take_arp(&mut self, now: u64, frame: &[u8; ARP_FRAME]) -> bool {
         let be64 = |at: usize| {
             let mut bytes = [0; 8];
             bytes.copy_from_slice(&frame[at..at + 8]);
             u64::from_be_bytes(bytes)
         };
-        let reply = match [frame[20], frame[21]] {
-            [0, 1] => false,
-            [0, 2] => true,
-            _ => return false,
-        };
-        if frame[12..20] != ETHERNET_ARP || frame[22] & 1 == 1 {
+        let operation = u16::from_be_bytes([frame[20], frame[21]]);
+        if be64(12) != ETHERNET_ARP || frame[22] & 1 == 1 || !matches!(operation, 1 | 2) {
             return false;
         }
+        let reply = operation == 2;
         // Addresses of six bytes are read as the upper part of eight.
         let (to, station, other) = (be64(0) >> 16, be64(22) >> 16, be64(32) >> 16);
         let sender = key(Vlans::NONE, be64(24) as u32);
@@ -105,17 +114,15 @@ impl Table {
         let to_all = to >> 40 & 1 == 1;
         self.last = now;
         self.clocked = true;
-        let op = self.hashed(Op {
-            now,
-            reply,
-            to_all,
-            station,
-            sender,
-            target: Some(target),
-            other,
-            sent_to: if to_all { 0 } else { to },
-            ..Op::default()
-        });
+        let sent_to = if to_all { 0 } else { to };
+        let op = Op { now, reply, to_all, station, sender, other, sent_to, ..Op::default() };
+        let op = self.hashed(op, Some(target));
+        if self.index.is_small() {
+            if !self.count(&op) {
+                self.apply_six(&op);
+            }
+            return true;
+        }
         self.queue.touched ^= self.index.touch(op.hash) ^ self.asks.touch(op.print);
         self.queue.ops[self.queue.used] = op;
         self.queue.used += 1;
@@ -130,8 +137,16 @@ impl Table {
     pub fn settle(&mut self) {
         for at in 0..std::mem::take(&mut self.queue.used) {
             let op = self.queue.ops[at];
-            let [_, _, mac @ ..] = op.station.to_be_bytes();
-            self.apply(&op, &mac);
+            if !self.count(&op) {
+                self.apply_six(&op);
+            }
         }
+    }
+
+    /// [`Table::apply`] for a sender whose MAC has six bytes.
+    #[inline(never)]
+    fn apply_six(&mut self, op: &Op) {
+        let [_, _, mac @ ..] = op.station.to_be_bytes();
+        self.apply(op, &mac);
     }
 }
