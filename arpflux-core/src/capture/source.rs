@@ -362,7 +362,7 @@ impl Sink for Feed<'_> {
 
     #[inline]
     fn ordinary(&mut self, pcap: &Pcap, bytes: &[u8]) -> (usize, u64) {
-        pcap.each(bytes, |time, frame| self.0.take_arp(time, frame))
+        pcap.each(bytes, |time, frame| self.0.take_arp(time, frame, true))
     }
 
     /// Most frames of most captures that matter here are ordinary ARP on Ethernet: a shorter way.

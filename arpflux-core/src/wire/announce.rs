@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use super::probe::Transmit;
-use super::{Filter, PacketSocket, Port};
+use super::{PacketSocket, Port};
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::{Ipv4Arp, Ndp};
 use crate::kernel::Netns;
@@ -134,8 +134,7 @@ pub fn announce_until(items: &[(Port, Vec<IpAddr>)], options: &Options, stop: &S
     for (port, addresses) in items {
         let port = port.clone().ethernet()?;
         let announcer = Announcer::new(&port, addresses, options)?;
-        // Nothing is to be received: of this EtherType (of tags) no frame gets to a filter.
-        senders.push((PacketSocket::open(port.index, Filter::EtherType(0x8100))?, announcer, port));
+        senders.push((PacketSocket::sender(port.index)?, announcer, port));
     }
     let start = Instant::now();
     let mut sent = 0;

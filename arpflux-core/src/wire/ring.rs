@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 
-use super::socket::{failed, set, wait};
+use super::socket::{bind, failed, set, wait};
 use super::{Direction, Filter, Received};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::frame::Timestamp;
 use crate::types::IfIndex;
 
@@ -25,6 +25,9 @@ const MOST_BLOCKS: usize = 128;
 const LEAST_BLOCKS: usize = 4;
 /// Room that the ring reckons with for a frame; frames may be longer.
 const FRAME: usize = 2048;
+
+/// What a small frame takes in a block, with its header and address.
+const SMALL: usize = 160;
 
 /// Where things stand in a block (`struct tpacket_block_desc`, `struct tpacket_hdr_v1`).
 const STATUS: usize = 8;
@@ -57,6 +60,20 @@ impl Ring {
     /// [`crate::ErrorKind::PermissionDenied`] without `CAP_NET_RAW`, [`crate::ErrorKind::NotFound`] if
     /// there is no such interface.
     pub fn open(interface: IfIndex, filter: Filter) -> Result<Self> {
+        Self::with_blocks(interface, filter, MOST_BLOCKS)
+    }
+
+    /// The same with room for `frames` small frames (ARP) at least, 32 MiB at most.
+    ///
+    /// # Errors
+    /// As [`Ring::open`].
+    pub fn open_for(interface: IfIndex, filter: Filter, frames: usize) -> Result<Self> {
+        // Whatever is in a block: one that was handed over half empty still counts as one.
+        let blocks = frames.div_ceil(BLOCK / SMALL).saturating_mul(2);
+        Self::with_blocks(interface, filter, blocks.clamp(LEAST_BLOCKS, MOST_BLOCKS))
+    }
+
+    fn with_blocks(interface: IfIndex, filter: Filter, mut blocks: usize) -> Result<Self> {
         // Protocol 0: nothing is received before filter and ring are in place and the interface is set.
         // SAFETY: plain system call.
         let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
@@ -77,7 +94,6 @@ impl Ring {
         if !set(raw, libc::SOL_PACKET, libc::PACKET_VERSION, &version) {
             return Err(failed("set the ring version of"));
         }
-        let mut blocks = MOST_BLOCKS;
         while !set(raw, libc::SOL_PACKET, libc::PACKET_RX_RING, &request(blocks)) {
             if blocks <= LEAST_BLOCKS {
                 return Err(failed("make a ring for"));
@@ -94,19 +110,7 @@ impl Ring {
             return Err(failed("map the ring of"));
         };
         let ring = Self { fd, map, blocks, next: 0 };
-        // SAFETY: all zeros is a valid value of this plain structure.
-        let mut address: libc::sockaddr_ll = unsafe { zeroed() };
-        address.sll_family = libc::AF_PACKET as u16;
-        address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
-        address.sll_ifindex = interface.0 as libc::c_int;
-        // SAFETY: the address is alive for the call, and the length is its own.
-        let bound = unsafe {
-            let length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
-            libc::bind(raw, std::ptr::from_ref(&address).cast(), length)
-        };
-        if bound < 0 {
-            return Err(failed("bind").on(format!("interface {interface}")));
-        }
+        bind(raw, interface, libc::ETH_P_ALL as u16)?;
         Ok(ring)
     }
 
@@ -114,16 +118,21 @@ impl Ring {
     /// breaks. Gives whether it broke. A frame may be 20 ms old when it is given.
     ///
     /// # Errors
-    /// Those of waiting.
+    /// [`crate::ErrorKind::Io`] with `ENETDOWN` when the interface goes down; those of waiting.
     pub fn read(
         &mut self,
         deadline: Instant,
         mut each: impl FnMut(Received<'_>) -> ControlFlow<()>,
     ) -> Result<bool> {
-        if !self.is_ready() && !wait(&[self.fd.as_fd()], deadline)? {
-            return Ok(false);
+        if !self.is_ready() && (!wait(&[self.fd.as_fd()], deadline)? || !self.is_ready()) {
+            return self.failure().map_or(Ok(false), Err);
         }
-        while self.is_ready() {
+        // No more than were there at once: frames that come faster than they are read must not keep the
+        // caller here for ever.
+        for _ in 0..self.blocks {
+            if !self.is_ready() {
+                break;
+            }
             let flow = self.block(&mut each);
             self.status().store(libc::TP_STATUS_KERNEL, Ordering::Release);
             self.next = (self.next + 1) % self.blocks;
@@ -137,7 +146,7 @@ impl Ring {
     /// Calls `each` with every frame that comes before `deadline`, or until it breaks. Gives whether it broke.
     ///
     /// # Errors
-    /// Those of waiting.
+    /// As [`Ring::read`].
     pub fn read_until(
         &mut self,
         deadline: Instant,
@@ -174,6 +183,18 @@ impl Ring {
             )
         };
         if got == 0 { stats.tp_drops } else { 0 }
+    }
+
+    /// What went wrong with the socket since this was asked last.
+    fn failure(&self) -> Option<Error> {
+        let mut errno: libc::c_int = 0;
+        let mut length = size_of::<libc::c_int>() as libc::socklen_t;
+        // SAFETY: the number and its length are alive for the call.
+        let got = unsafe {
+            let errno = std::ptr::from_mut(&mut errno).cast();
+            libc::getsockopt(self.fd.as_raw_fd(), libc::SOL_SOCKET, libc::SO_ERROR, errno, &raw mut length)
+        };
+        (got == 0 && errno != 0).then(|| Error::os("receive from", "packet socket", errno))
     }
 
     /// The word by which a block changes hands.

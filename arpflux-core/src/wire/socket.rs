@@ -17,6 +17,9 @@ const LONGEST: usize = 65_600;
 /// How many unread bytes the kernel may hold for a socket, where it lets us.
 const QUEUE: libc::c_int = 8 << 20;
 
+/// Room in front of a received frame for a VLAN tag that is put back, in bytes.
+const FRONT: usize = 4;
+
 /// Whether a frame came in or went out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
@@ -77,6 +80,22 @@ pub(super) fn set<T>(fd: RawFd, level: libc::c_int, name: libc::c_int, value: &T
     done == 0
 }
 
+/// Binds a packet socket to an interface, 0 for all, and to a protocol, 0 for none.
+pub(super) fn bind(fd: RawFd, interface: IfIndex, protocol: u16) -> Result<()> {
+    // SAFETY: all zeros is a valid value of this plain structure.
+    let mut address: libc::sockaddr_ll = unsafe { zeroed() };
+    address.sll_family = libc::AF_PACKET as u16;
+    address.sll_protocol = protocol.to_be();
+    address.sll_ifindex = interface.0 as libc::c_int;
+    let length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+    // SAFETY: the address is alive for the call, and the length is its own.
+    let bound = unsafe { libc::bind(fd, std::ptr::from_ref(&address).cast(), length) };
+    if bound < 0 {
+        return Err(failed("bind").on(format!("interface {interface}")));
+    }
+    Ok(())
+}
+
 impl PacketSocket {
     /// Opens a socket on an interface of the calling thread's namespace; [`IfIndex`] 0 means all of
     /// them, for listening only.
@@ -112,23 +131,25 @@ impl PacketSocket {
             // no failure: losses are counted (`dropped()`).
             set(raw, libc::SOL_SOCKET, libc::SO_RCVBUF, &QUEUE);
         }
-        // SAFETY: all zeros is a valid value of this plain structure.
-        let mut address: libc::sockaddr_ll = unsafe { zeroed() };
-        address.sll_family = libc::AF_PACKET as u16;
-        address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
-        address.sll_ifindex = interface.0 as libc::c_int;
-        // SAFETY: the address is alive for the call, and the length is its own.
-        let bound = unsafe {
-            libc::bind(
-                raw,
-                std::ptr::from_ref(&address).cast(),
-                size_of::<libc::sockaddr_ll>() as libc::socklen_t,
-            )
-        };
-        if bound < 0 {
-            return Err(failed("bind").on(format!("interface {interface}")));
-        }
+        bind(raw, interface, libc::ETH_P_ALL as u16)?;
         Ok(Self { fd, interface, buffer: vec![0; LONGEST].into_boxed_slice() })
+    }
+
+    /// Opens a socket on an interface of the calling thread's namespace that only sends.
+    ///
+    /// # Errors
+    /// As [`PacketSocket::open`].
+    pub fn sender(interface: IfIndex) -> Result<Self> {
+        // SAFETY: plain system call.
+        let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
+        if fd < 0 {
+            return Err(failed("open"));
+        }
+        // SAFETY: the descriptor is new and owned by nobody else.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        // Protocol 0 again: it is bound, but no frame is handed to it.
+        bind(fd.as_raw_fd(), interface, 0)?;
+        Ok(Self { fd, interface, buffer: vec![0; FRONT].into_boxed_slice() })
     }
 
     /// Opens a socket on an interface of another namespace.
@@ -276,8 +297,6 @@ impl PacketSocket {
 
     /// The frame that waits, if any.
     fn take(&mut self) -> Result<Option<Taken>> {
-        // Room in front for a VLAN tag that is put back.
-        const FRONT: usize = 4;
         // SAFETY: all zeros is a valid value of these plain structures.
         let (mut address, mut message): (libc::sockaddr_ll, libc::msghdr) = unsafe { (zeroed(), zeroed()) };
         let room = &mut self.buffer[FRONT..];

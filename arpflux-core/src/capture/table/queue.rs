@@ -91,12 +91,13 @@ impl Table {
     /// [`Table::observe`] will do.
     #[inline]
     pub(in crate::capture) fn take(&mut self, now: u64, frame: &[u8]) -> bool {
-        frame.first_chunk().is_some_and(|frame| self.take_arp(now, frame))
+        frame.first_chunk().is_some_and(|frame| self.take_arp(now, frame, false))
     }
 
-    /// The same, given as much of the frame as an ARP packet takes.
+    /// The same, given as much of the frame as an ARP packet takes. `busy`: frames follow one another without a
+    /// pause, so that a small table stays near and nothing has to wait for it.
     #[inline(always)]
-    pub(in crate::capture) fn take_arp(&mut self, now: u64, frame: &[u8; ARP_FRAME]) -> bool {
+    pub(in crate::capture) fn take_arp(&mut self, now: u64, frame: &[u8; ARP_FRAME], busy: bool) -> bool {
         let be64 = |at: usize| {
             let mut bytes = [0; 8];
             bytes.copy_from_slice(&frame[at..at + 8]);
@@ -117,7 +118,10 @@ impl Table {
         let sent_to = if to_all { 0 } else { to };
         let op = Op { now, reply, to_all, station, sender, other, sent_to, ..Op::default() };
         let op = self.hashed(op, Some(target));
-        if self.index.is_small() {
+        if busy && self.index.is_small() {
+            if self.queue.used > 0 {
+                self.settle();
+            }
             if !self.count(&op) {
                 self.apply_six(&op);
             }

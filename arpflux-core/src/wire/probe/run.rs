@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::{Options, Probed, Prober, Transmit};
 use crate::error::{Error, ErrorKind, Result};
-use crate::frame::MIN_FRAME;
+use crate::frame::{MIN_FRAME, Timestamp};
 use crate::types::Mac;
-use crate::wire::{Filter, PacketSocket, Port};
+use crate::wire::{Direction, Filter, PacketSocket, Port, Received, Ring};
 
 /// How often progress is told.
 const TELL: Duration = Duration::from_millis(200);
@@ -54,10 +54,10 @@ pub fn run(
         return Err(Error::new(ErrorKind::InvalidInput, "there is no address to ask for").during("probe"));
     };
     let port = port.clone().ethernet()?;
-    let mut socket = PacketSocket::open(port.index, Filter::ArpReplies)?;
-    socket.ignore_outgoing()?;
+    let socket = PacketSocket::sender(port.index)?;
+    let mut ring = Ring::open_for(port.index, Filter::ArpReplies, targets.len())?;
     let mut prober = Prober::new(options, port.mac, port.sender_for(*first), targets);
-    let start = Instant::now();
+    let (start, start_at) = (Instant::now(), Timestamp::now());
     let mut told = start;
     let mut frames = Vec::with_capacity(BATCH * MIN_FRAME);
     loop {
@@ -78,17 +78,21 @@ pub fn run(
         let named = |error: Error| error.on(port.name.to_string());
         socket.send_many(&frames, MIN_FRAME).map_err(named)?;
         let until = wait.unwrap_or(Duration::ZERO).min(told.duration_since(start) + TELL);
-        // Waits for the first frame only: after what is there, what to send may have changed. Frames
-        // that keep coming must not keep others from being sent.
-        let mut deadline = start + until;
-        for _ in 0..4 * BATCH {
-            let Some(received) = socket.receive(deadline).map_err(named)? else { break };
-            deadline = start;
-            if let Some((target, mac)) = prober.receive(start.elapsed(), received.frame)
-                && tell(Progress::Answer { target, mac }).is_break()
-            {
-                return Ok(prober.results());
-            }
+        let mut take = |received: Received<'_>| {
+            // A reply of this host itself, on its way out, is none to it.
+            let new = match received.direction {
+                Direction::In => prober.receive(received.at.since(start_at), received.frame),
+                Direction::Out => None,
+            };
+            new.map_or(ControlFlow::Continue(()), |(target, mac)| tell(Progress::Answer { target, mac }))
+        };
+        let ended = match wait {
+            Some(_) => ring.read(start + until, &mut take),
+            // What came before the end may be given a little later.
+            None => ring.read_until(Instant::now() + Ring::LAG, &mut take),
+        };
+        if ended.map_err(named)? {
+            return Ok(prober.results());
         }
         if wait.is_none() {
             break;
@@ -101,7 +105,7 @@ pub fn run(
             }
         }
     }
-    match socket.dropped() {
+    match ring.dropped() {
         0 => Ok(prober.results()),
         lost => Err(Error::new(
             ErrorKind::Raced,
