@@ -217,7 +217,7 @@ fn somebody_elses_filters_are_left_alone() {
 }
 
 #[test]
-fn bridges_are_asked_themselves_and_ports_are_refused() {
+fn bridges_and_macvlans_are_asked_themselves_and_ports_are_refused() {
     let lab = Lab::new().unwrap();
     let lan = lab.switch("lan").unwrap();
     let hn = lab.host("hn").unwrap();
@@ -228,7 +228,16 @@ fn bridges_are_asked_themselves_and_ports_are_refused() {
     hn.up("br0").unwrap();
     hn.address("br0", "10.1.0.1/24").unwrap();
     hn.address("trunk", "10.2.0.1/24").unwrap();
-    for (interface, target, sender) in [("br0", "10.1.0.1", "10.1.0.9"), ("trunk", "10.2.0.1", "10.2.0.9")] {
+    let added = hn.run(|| {
+        let add = ["link", "add", "mv0", "link", "trunk", "up", "type", "macvlan", "mode", "bridge"];
+        Command::new("ip").args(add).status()
+    });
+    assert!(added.unwrap().unwrap().success());
+    hn.address("mv0", "10.3.0.1/24").unwrap();
+    hn.settle("mv0").unwrap();
+    for (interface, target, sender) in
+        [("br0", "10.1.0.1", "10.1.0.9"), ("trunk", "10.2.0.1", "10.2.0.9"), ("mv0", "10.3.0.1", "10.3.0.9")]
+    {
         let answers = ask(&hn, interface, &[request(sender, target)], WAIT);
         assert_eq!(answers, [Some(hn.mac(interface).unwrap())], "{interface}");
     }

@@ -169,12 +169,11 @@ fn arpings_probes_are_seen_as_such_and_its_announcements_are_ours() {
             .unwrap();
         let ours = arp_of(recorder);
         assert_eq!(ours.len(), 1);
-        for (sent, expected) in [(&ours[0], &theirs[0])] {
-            assert_eq!(sent.0, expected.0);
-            assert_eq!(sent.1.operation, expected.1.operation, "{option}");
-            assert_eq!((sent.1.sender, sent.1.target), (expected.1.sender, expected.1.target), "{option}");
-            assert_eq!(sent.1.sender_mac, expected.1.sender_mac, "{option}");
-        }
+        let (sent, expected) = (&ours[0], &theirs[0]);
+        assert_eq!(sent.0, expected.0);
+        assert_eq!(sent.1.operation, expected.1.operation, "{option}");
+        assert_eq!((sent.1.sender, sent.1.target), (expected.1.sender, expected.1.target), "{option}");
+        assert_eq!(sent.1.sender_mac, expected.1.sender_mac, "{option}");
     }
 }
 

@@ -196,3 +196,33 @@ fn segments_print_who_shares_a_wire() {
     let (code, _, stderr) = on(&hn, &["segments", "eth9"], "");
     assert_eq!((code, stderr.contains("eth9")), (2, true), "{stderr}");
 }
+
+/// What the captures on the page that this project starts from show: pasted from it as they stand there, many
+/// frames on a line.
+#[test]
+fn capture_judges_the_examples_of_the_page() {
+    const FLUX: Option<&str> = Some("flux");
+    for (name, text, code, address, verdict) in [
+        ("one", include_str!("captures/example-one.txt"), 1, "192.168.18.10", FLUX),
+        ("two", include_str!("captures/example-two.txt"), 0, "192.168.18.10", Some("single")),
+        ("three", include_str!("captures/example-three.txt"), 1, "192.168.18.101", FLUX),
+    ] {
+        let mut child = Command::new(ARPFLUX)
+            .args(["capture", "--json", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{name}");
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let addresses = answer["addresses"].as_array().unwrap();
+        let one = addresses.iter().find(|one| one["address"] == address).unwrap();
+        assert_eq!(one["verdict"].as_str(), verdict, "{name}: {one}");
+        assert_eq!(one["macs"].as_array().unwrap().len(), if code == 1 { 3 } else { 1 }, "{name}: {one}");
+        // Nothing else is wrong there.
+        let bad = addresses.iter().filter(|one| one["verdict"] != "single" && one["address"] != address);
+        assert_eq!(bad.count(), 0, "{name}: {answer}");
+    }
+}

@@ -31,6 +31,10 @@ const USABLE_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Lock(#[expect(dead_code, reason = "held, not used")] OwnedFd);
 
+/// How long to wait for the lock: a child that a process starts has its descriptors until it runs its program,
+/// so one that was just given back may seem to be held.
+const LOCK_WAIT: Duration = Duration::from_millis(500);
+
 impl Lock {
     /// # Errors
     /// [`ErrorKind::Busy`] if another process injects in this namespace.
@@ -51,23 +55,27 @@ impl Lock {
             *to = *from as libc::c_char;
         }
         let length = std::mem::offset_of!(libc::sockaddr_un, sun_path) + NAME.len();
-        // SAFETY: the address is alive for the call, and longer than the length given.
-        let bound = unsafe {
-            libc::bind(fd.as_raw_fd(), std::ptr::from_ref(&address).cast(), length as libc::socklen_t)
-        };
-        if bound < 0 {
+        let until = Instant::now() + LOCK_WAIT;
+        loop {
+            // SAFETY: the address is alive for the call, and longer than the length given.
+            let bound = unsafe {
+                libc::bind(fd.as_raw_fd(), std::ptr::from_ref(&address).cast(), length as libc::socklen_t)
+            };
+            if bound == 0 {
+                return Ok(Self(fd));
+            }
             let error = failed();
-            return Err(match error.errno() {
-                Some(libc::EADDRINUSE) => {
-                    Error::new(ErrorKind::Busy, "another process injects requests here just now")
-                        .during("lock")
-                        .on("injection in this namespace")
-                        .hint("try again in a moment")
-                }
-                _ => error,
-            });
+            if error.errno() != Some(libc::EADDRINUSE) {
+                return Err(error);
+            }
+            if Instant::now() > until {
+                return Err(Error::new(ErrorKind::Busy, "another process injects requests here just now")
+                    .during("lock")
+                    .on("injection in this namespace")
+                    .hint("try again in a moment"));
+            }
+            std::thread::sleep(Duration::from_millis(5));
         }
-        Ok(Self(fd))
     }
 }
 
