@@ -186,6 +186,31 @@ fn a_plan_printed_earlier_is_refused_once_the_host_has_changed() {
     assert!(bench.is_as_before());
 }
 
+/// What is taken back is what was made, whatever the policy file says by then.
+#[test]
+fn a_policy_that_changed_between_apply_and_rollback_does_not_matter() {
+    let bench = Bench::new("changed");
+    let policy = bench.path("policy.toml");
+    bench.good(&["apply", "--policy", &policy]);
+    let first = essence(&bench.host.snapshot().unwrap());
+    for text in [POLICY.replace("\"eth3\"\n", "\"eth4\"\n"), "version = 9".into(), String::new()] {
+        std::fs::write(&policy, text).unwrap();
+        bench.good(&["rollback"]);
+        assert!(bench.is_as_before());
+        std::fs::write(&policy, POLICY).unwrap();
+        bench.good(&["apply", "--policy", &policy]);
+    }
+    // Two policies one after the other go back one after the other.
+    std::fs::write(&policy, POLICY.replace("interface = \"eth3\"", "interface = \"eth4\"")).unwrap();
+    bench.good(&["apply", "--policy", &policy]);
+    assert!(essence(&bench.host.snapshot().unwrap()) != first);
+    std::fs::remove_file(&policy).unwrap();
+    bench.good(&["rollback"]);
+    assert!(essence(&bench.host.snapshot().unwrap()) == first);
+    bench.good(&["rollback"]);
+    assert!(bench.is_as_before());
+}
+
 #[test]
 fn a_conflict_is_exit_code_5_and_force_is_not() {
     let bench = Bench::new("conflict");

@@ -78,6 +78,25 @@ fn a_kept_policy_with_comments_stays_as_it_is_and_a_manager_that_is_left_out_los
     assert_eq!(image.read("/etc/arpflux/policy.toml"), commented);
 }
 
+/// What somebody wrote into a file since is theirs: reported, left alone, and gone only when forced.
+#[test]
+fn a_file_that_changed_between_apply_and_rollback_is_left_alone() {
+    let image = Image::new("changed");
+    let (etc, state) = (image.etc(), image.state());
+    image.good(PERSIST);
+    image.write("/etc/arpflux/policy.toml", "# Mine now.\nversion = 1\n[host]\n");
+    let (code, text, _) = image.run("arpflux rollback");
+    assert_eq!(code, 5, "{text}");
+    assert!(
+        text.contains("left alone: ") && text.contains("/etc/arpflux/policy.toml is a file of"),
+        "{text}"
+    );
+    assert!(image.read("/etc/arpflux/policy.toml").starts_with("# Mine"));
+    assert!(image.state() == state && !image.is_there(UNIT) && !image.is_there(SYSCTLD));
+    image.good("arpflux rollback --force");
+    assert!(image.etc() == etc);
+}
+
 #[test]
 fn on_trial_the_files_come_with_the_confirmation_or_never() {
     let image = Image::new("trial");

@@ -38,6 +38,9 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         let id = receipt.id.unwrap_or_default();
         text += &format!("transaction {id} waits for `arpflux confirm`, for {left:.0} s\n");
     }
+    if !recovered.gone.is_empty() {
+        text += &format!("the state of {} namespaces that are gone was removed\n", recovered.gone.len());
+    }
     for note in &recovered.notes {
         text += &format!("note: {note}\n");
     }

@@ -11,6 +11,7 @@ use super::undo::Report;
 use super::{Options, files};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
+use crate::snapshot::NetnsIdentity;
 
 /// Milliseconds since boot, time asleep included: unlike the time of day nobody can set it.
 pub(crate) fn now() -> u64 {
@@ -32,10 +33,10 @@ pub fn confirm(kernel: &mut dyn Kernel, options: &Options, id: Option<u64>) -> R
     let _lock = Lock::take(&folder, options.lock_wait, &options.stop)?;
     let settled = settle(kernel, &folder, &netns, now())?;
     let Some(waiting) = settled.pending.filter(|waiting| id.is_none() || waiting.id == id) else {
-        return nothing_waits(&folder, id);
+        return nothing_waits(&folder, id, &netns);
     };
     let Some(mut journal) = Journal::open(&folder)? else {
-        return nothing_waits(&folder, id);
+        return nothing_waits(&folder, id, &netns);
     };
     if let Err(error) = files::make(&journal.log.files) {
         // It stays on trial. What could not be taken back here is taken back with the rest.
@@ -51,8 +52,8 @@ pub fn confirm(kernel: &mut dyn Kernel, options: &Options, id: Option<u64>) -> R
     Ok(Receipt::of(&journal.log))
 }
 
-fn nothing_waits(folder: &Folder, id: Option<u64>) -> Result<Receipt> {
-    let receipts = receipt::all(folder)?;
+fn nothing_waits(folder: &Folder, id: Option<u64>, netns: &NetnsIdentity) -> Result<Receipt> {
+    let receipts = receipt::all(folder, netns)?;
     let found = match id {
         Some(id) => receipts.into_iter().find(|receipt| receipt.id == Some(id)),
         None => receipts.into_iter().next_back(),

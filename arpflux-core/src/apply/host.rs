@@ -222,7 +222,7 @@ impl Host {
     pub fn receipts(&self, options: &Options) -> Result<Vec<Receipt>> {
         self.with_kernel(|kernel| {
             let netns = kernel.identity()?;
-            receipt::all(&Folder::state(options.state_dir.as_deref())?.namespace(&netns)?)
+            receipt::all(&Folder::state(options.state_dir.as_deref())?.namespace(&netns)?, &netns)
         })
     }
 }

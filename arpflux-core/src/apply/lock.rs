@@ -13,7 +13,7 @@ use super::store::Folder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::stop::Stop;
 
-const NAME: &str = "lock";
+pub(crate) const NAME: &str = "lock";
 
 /// The lock, held until it is dropped. It dies with its process, so no lock is ever left behind.
 #[derive(Debug)]
@@ -53,6 +53,13 @@ impl Lock {
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(Error::os("lock", folder.path_of(NAME), errno as i32)),
             }
+        }
+        if !folder.is_linked() {
+            // Removed as the folder of a namespace that was gone, between opening and locking it.
+            return Err(Error::new(ErrorKind::Busy, "its folder was removed just now")
+                .during("lock")
+                .on(folder.path_of(NAME))
+                .hint("run again"));
         }
         // Who holds it is for messages only; without space on the disk it stays unsaid.
         let note = format!("{} {} {}\n", std::process::id(), unix_seconds(), command());

@@ -25,6 +25,7 @@
 //! always put back permanent.
 
 mod confirm;
+mod dead;
 pub mod fault;
 mod files;
 mod host;

@@ -5,15 +5,17 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::journal::{self, Journal, Log, State};
+use super::recover::foreign;
 use super::store::Folder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::persist::FileChange;
 use crate::plan::{Change, InterfaceIdentity};
+use crate::snapshot::NetnsIdentity;
 
 /// The folder of finished transactions.
-const HISTORY: &str = "history";
+pub(super) const HISTORY: &str = "history";
 /// The folder of journals that are not ours to carry out.
-const ASIDE: &str = "aside";
+pub(super) const ASIDE: &str = "aside";
 /// How many finished transactions are kept at most.
 const KEPT: usize = 32;
 /// How many bytes of them are kept at most; the last is always kept.
@@ -230,25 +232,29 @@ pub(crate) fn set_aside(folder: &Folder) -> Result<String> {
     Ok(aside.path_of(&name))
 }
 
-/// What one finished transaction did; `None` if it is not there, or damaged.
-fn read(history: &Folder, id: u64) -> Result<Option<Receipt>> {
+/// What one finished transaction did; `None` if it is not there, damaged, or of another boot or of a
+/// namespace that is gone and had the same number.
+fn read(history: &Folder, id: u64, netns: &NetnsIdentity) -> Result<Option<Receipt>> {
     let name = file_name(id);
     let Some(file) = history.open(&name)? else { return Ok(None) };
     let text = history.read(&name, &file, journal::LARGEST)?;
-    Ok(journal::parse(&text).ok().filter(|(log, ..)| log.header.id == id).map(|(log, ..)| Receipt::of(&log)))
+    let own = |log: &Log| log.header.id == id && foreign(&log.header.netns, netns).is_none();
+    Ok(journal::parse(&text).ok().filter(|(log, ..)| own(log)).map(|(log, ..)| Receipt::of(&log)))
 }
 
 /// Every transaction that is remembered, the oldest first; the one under way or waiting is the last.
 ///
 /// # Errors
 /// Any failure to read; damaged ones are left out.
-pub(crate) fn all(folder: &Folder) -> Result<Vec<Receipt>> {
+pub(crate) fn all(folder: &Folder, netns: &NetnsIdentity) -> Result<Vec<Receipt>> {
     let history = folder.folder(HISTORY.as_ref())?;
     let mut receipts = Vec::new();
     for id in numbers(&history)? {
-        receipts.extend(read(&history, id)?);
+        receipts.extend(read(&history, id, netns)?);
     }
-    if let Ok(Some(Journal { log, .. })) = Journal::open(folder) {
+    if let Ok(Some(Journal { log, .. })) = Journal::open(folder)
+        && foreign(&log.header.netns, netns).is_none()
+    {
         receipts.push(Receipt::of(&log));
     }
     Ok(receipts)
@@ -258,12 +264,12 @@ pub(crate) fn all(folder: &Folder) -> Result<Vec<Receipt>> {
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] if there is none.
-pub(crate) fn to_roll_back(folder: &Folder, id: Option<u64>) -> Result<Receipt> {
+pub(crate) fn to_roll_back(folder: &Folder, id: Option<u64>, netns: &NetnsIdentity) -> Result<Receipt> {
     let history = folder.folder(HISTORY.as_ref())?;
     let missing = |why: &str| Error::new(ErrorKind::NotFound, why).during("roll back");
     if let Some(id) = id {
         let name = format!("transaction {id}");
-        return match read(&history, id)? {
+        return match read(&history, id, netns)? {
             Some(receipt) if receipt.outcome == Outcome::Applied => Ok(receipt),
             Some(_) => Err(missing("it was undone already").on(name)),
             None => Err(missing("there is no such transaction")
@@ -274,7 +280,8 @@ pub(crate) fn to_roll_back(folder: &Folder, id: Option<u64>) -> Result<Receipt> 
     // The newest first, so that few have to be read.
     let mut taken_back = Vec::new();
     for id in numbers(&history)?.into_iter().rev() {
-        let Some(receipt) = read(&history, id)?.filter(|receipt| receipt.outcome == Outcome::Applied) else {
+        let Some(receipt) = read(&history, id, netns)?.filter(|receipt| receipt.outcome == Outcome::Applied)
+        else {
             continue;
         };
         match receipt.rollback_of {

@@ -8,7 +8,7 @@ use super::journal::{self, Journal, State, Undone};
 use super::lock::Lock;
 use super::receipt::{self, Receipt};
 use super::store::Folder;
-use super::{Options, confirm, files, undo};
+use super::{Options, confirm, dead, files, undo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
 use crate::snapshot::NetnsIdentity;
@@ -20,6 +20,8 @@ pub struct Recovered {
     pub undone: Option<Receipt>,
     /// The transaction that waits for confirmation; it was left alone.
     pub pending: Option<Receipt>,
+    /// The folders of namespaces that are gone, which were removed.
+    pub gone: Vec<String>,
     /// Whatever else was found, one sentence each: journals set aside, what was left alone.
     pub notes: Vec<String>,
 }
@@ -40,16 +42,19 @@ impl Recovered {
 /// [`ErrorKind::PartlyApplied`] lists what could not be undone, to be tried again.
 pub fn recover(kernel: &mut dyn Kernel, options: &Options, discard: bool) -> Result<Recovered> {
     let netns = kernel.identity()?;
-    let folder = Folder::state(options.state_dir.as_deref())?.namespace(&netns)?;
+    let state = Folder::state(options.state_dir.as_deref())?;
+    let folder = state.namespace(&netns)?;
     let _lock = Lock::take(&folder, options.lock_wait, &options.stop)?;
-    match settle(kernel, &folder, &netns, confirm::now()) {
+    let mut settled = match settle(kernel, &folder, &netns, confirm::now()) {
         Err(error) if discard && error.kind() == ErrorKind::PartlyApplied => {
             let path = receipt::set_aside(&folder)?;
             let note = format!("{error}; given up as asked, the journal is in {path}");
-            Ok(Recovered { notes: vec![note], ..Recovered::default() })
+            Recovered { notes: vec![note], ..Recovered::default() }
         }
-        other => other,
-    }
+        other => other?,
+    };
+    settled.gone = dead::tidy(&state, &netns, 0)?;
+    Ok(settled)
 }
 
 /// The same with the lock held, at `now` ms of `CLOCK_BOOTTIME`.

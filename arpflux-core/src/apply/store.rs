@@ -110,6 +110,37 @@ impl Folder {
         self.folder(Path::new(&format!("ns-{}", netns.inode)))
     }
 
+    /// Opens a folder in this one that is there; `None` if there is none.
+    ///
+    /// # Errors
+    /// As [`Folder::state`].
+    pub(crate) fn existing(&self, name: &str) -> Result<Option<Self>> {
+        match self.inode(name) {
+            Some(_) => self.folder(Path::new(name)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether it still has a name: somebody may have removed it since it was opened.
+    pub(crate) fn is_linked(&self) -> bool {
+        fstat(&self.fd).is_ok_and(|stat| stat.st_nlink > 0)
+    }
+
+    /// Removes an empty folder in this one.
+    ///
+    /// # Errors
+    /// Any failure to.
+    pub(crate) fn remove_folder(&self, name: &str) -> Result<()> {
+        fault::around(Call::Remove, || unlinkat(&self.fd, name, UnlinkatFlags::RemoveDir))
+            .map_err(|errno| self.os("remove", name, errno))
+    }
+
+    /// When a file in this folder was last written, in seconds since 1970.
+    pub(crate) fn written(&self, name: &str) -> Option<u64> {
+        let stat = fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;
+        Some(stat.st_mtime.unsigned_abs())
+    }
+
     /// A folder in this one, of our own, made if it is missing.
     ///
     /// # Errors

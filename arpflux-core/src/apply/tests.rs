@@ -424,3 +424,74 @@ fn values_that_the_kernel_does_not_have_are_unsupported() {
     let all = Change::Sysctl { scope: SysctlScope::All, sysctl: Sysctl::Forwarding, before: 0, after: 1 };
     assert_eq!(apply(&mut kernel, &scratch, &[all]).unwrap_err().kind(), ErrorKind::Refused);
 }
+
+#[test]
+fn transactions_of_another_boot_or_of_a_namesake_are_not_taken_back() {
+    let (scratch, mut kernel) = (Scratch::new(), host());
+    apply(&mut kernel, &scratch, &[sysctl(1, 0, 1)]).unwrap();
+    let state = kernel.state().clone();
+    for netns in [
+        NetnsIdentity { boot_id: "later".into(), ..state.netns.clone() },
+        NetnsIdentity { cookie: 10, ..state.netns.clone() },
+    ] {
+        let mut kernel = FakeKernel::new(Snapshot { netns, ..state.clone() });
+        for id in [None, Some(1)] {
+            let error = Transaction::new(&mut kernel, &scratch.options()).rollback(id, true).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+        }
+        assert!(kernel.made().is_empty());
+    }
+    // At home it is.
+    let mut kernel = FakeKernel::new(state);
+    Transaction::new(&mut kernel, &scratch.options()).rollback(None, false).unwrap();
+    assert_eq!(*kernel.state(), *host().state());
+}
+
+#[test]
+fn state_of_namespaces_that_are_gone_is_removed_and_of_others_never() {
+    let (scratch, mut kernel) = (Scratch::new(), host());
+    let netns = kernel.identity().unwrap();
+    let living = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata("/proc/self/ns/net").unwrap());
+    let state = store::Folder::state(Some(&scratch.0.join("state"))).unwrap();
+    let old = std::time::SystemTime::now() - Duration::from_secs(3_600);
+    let make = |inode: u64| {
+        let of = NetnsIdentity { inode, ..netns.clone() };
+        let folder = state.namespace(&of).unwrap();
+        drop(lock::Lock::take(&folder, Duration::ZERO, &Stop::default()).unwrap());
+        let path = scratch.0.join(format!("state/ns-{inode}"));
+        std::fs::create_dir(path.join("history")).unwrap();
+        std::fs::write(path.join("history/0000000001"), "").unwrap();
+        std::fs::File::open(path.join("lock")).unwrap().set_modified(old).unwrap();
+        path
+    };
+    let (dead, alive, recent, held, half) = (make(1), make(living), make(2), make(3), make(4));
+    std::fs::File::open(recent.join("lock")).unwrap().set_modified(std::time::SystemTime::now()).unwrap();
+    std::fs::write(half.join("journal"), "").unwrap();
+    // Of somebody else, or not what it seems: nothing is done to it.
+    std::fs::create_dir(scratch.0.join("state/ns-x")).unwrap();
+    std::fs::create_dir(scratch.0.join("elsewhere")).unwrap();
+    std::fs::write(scratch.0.join("elsewhere/lock"), "").unwrap();
+    std::fs::File::open(scratch.0.join("elsewhere/lock")).unwrap().set_modified(old).unwrap();
+    symlink(scratch.0.join("elsewhere"), scratch.0.join("state/ns-5")).unwrap();
+    let folder = state.namespace(&NetnsIdentity { inode: 3, ..netns.clone() }).unwrap();
+    let lock = lock::Lock::take(&folder, Duration::ZERO, &Stop::default()).unwrap();
+    std::fs::File::open(held.join("lock")).unwrap().set_modified(old).unwrap();
+
+    // A process that cannot be looked into may have any of them.
+    assert!(dead::tidy_but(&state, &netns, 0, || None).unwrap().is_empty());
+    let seen = || Some([living].into_iter().collect());
+    assert!(dead::tidy_but(&state, &netns, 4, seen).unwrap().is_empty(), "not so many");
+    assert!(dead.exists());
+    assert_eq!(dead::tidy_but(&state, &netns, 0, seen).unwrap(), ["ns-1"]);
+    // What can be seen here has at least the namespace of this process.
+    assert!(dead::living().is_none_or(|seen| seen.contains(&living)));
+    assert!(recover(&mut kernel, &scratch.options(), false).unwrap().gone.is_empty());
+    assert!(!dead.exists());
+    assert!([&alive, &recent, &held, &half].into_iter().all(|path| path.join("lock").exists()));
+    assert!(scratch.0.join("elsewhere/lock").exists() && scratch.0.join("state/ns-x").exists());
+    drop(lock);
+    // Whoever opened a folder before it was removed is told, and changes nothing.
+    let folder = state.namespace(&NetnsIdentity { inode: 6, ..netns }).unwrap();
+    std::fs::remove_dir_all(scratch.0.join("state/ns-6")).unwrap();
+    assert!(lock::Lock::take(&folder, Duration::ZERO, &Stop::default()).is_err());
+}

@@ -9,7 +9,7 @@ use super::receipt::{self, Conflict, Receipt};
 use super::recover::{TakenBack, busy_pending, listed, settle, take_back};
 use super::store::Folder;
 use super::watcher::{Reopen, Watcher};
-use super::{Confirm, Options, confirm, files, undo};
+use super::{Confirm, Options, confirm, dead, files, undo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
 use crate::persist::FileChange;
@@ -166,7 +166,7 @@ impl<'a> Transaction<'a> {
                 return Ok(receipt);
             }
         }
-        let target = receipt::to_roll_back(&folder, id)?;
+        let target = receipt::to_roll_back(&folder, id, &netns)?;
         let snapshot = self.kernel.snapshot()?;
         let inverse = undo::inverse(&target.changes, &target.interfaces, &snapshot, force);
         let (files, of_files) = files::inverse(&target.files, force)?;
@@ -187,8 +187,13 @@ impl<'a> Transaction<'a> {
 
     fn enter(&mut self) -> Result<(NetnsIdentity, Folder, Lock)> {
         let netns = self.kernel.identity()?;
-        let folder = Folder::state(self.options.state_dir.as_deref())?.namespace(&netns)?;
+        let state = Folder::state(self.options.state_dir.as_deref())?;
+        let folder = state.namespace(&netns)?;
         let lock = Lock::take(&folder, self.options.lock_wait, &self.options.stop)?;
+        if folder.inode(receipt::HISTORY).is_none() {
+            // Where namespaces come, others go. Nothing depends on it.
+            let _ = dead::tidy(&state, &netns, dead::MANY);
+        }
         Ok((netns, folder, lock))
     }
 

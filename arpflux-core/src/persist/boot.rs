@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::sysctld::{Assignment, BootSysctls, Key};
 use super::{Layout, Manager, POLICY, kept_policy, networkd};
 use crate::error::Result;
-use crate::plan::desired::{desired, settled};
+use crate::plan::desired::settled;
 use crate::plan::{Change, Edit, PROTOCOL};
 use crate::policy::Policy;
 use crate::snapshot::{ProxyEntry, Route, Rule, Snapshot};
@@ -126,8 +126,8 @@ pub fn at_boot(snapshot: &Snapshot, layout: &Layout) -> Result<BootReport> {
     }
     let mut policy = None;
     if let Some((kept, mut found)) = kept(layout)? {
-        match desired(&kept, &after).and_then(|wanted| Ok((wanted, kept.plan(&after)?))) {
-            Ok((wanted, plan)) => {
+        match kept.plan_and_desired(&after) {
+            Ok((plan, wanted)) => {
                 after = after.with(&plan.changes);
                 for wanted in &wanted.sysctls {
                     let same = |(index, sysctl, _): &&mut (Option<_>, Sysctl, BootValue)| {

@@ -134,7 +134,15 @@ impl Policy {
     /// or would leave an address without an answer; [`crate::ErrorKind::Unsupported`] if an interface has
     /// no such sysctl. Each says what to do instead.
     pub fn plan(&self, snapshot: &Snapshot) -> Result<Plan> {
-        let desired = desired::desired(self, snapshot)?;
+        self.plan_and_desired(snapshot).map(|(plan, _)| plan)
+    }
+
+    /// The same, with all that the policy wants.
+    ///
+    /// # Errors
+    /// As [`Policy::plan`].
+    pub(crate) fn plan_and_desired(&self, snapshot: &Snapshot) -> Result<(Plan, desired::Desired)> {
+        let mut desired = desired::desired(self, snapshot)?;
         let changes = order::changes(&desired, snapshot)?;
         let announcements = match self.host.announce {
             true => announce::announcements(&desired, snapshot, &changes),
@@ -148,12 +156,13 @@ impl Policy {
             let interface = snapshot.interface(*index)?;
             Some(InterfaceIdentity { index: *index, name: interface.name, mac: interface.mac })
         };
-        Ok(Plan {
+        let plan = Plan {
             netns: snapshot.netns.clone(),
             interfaces: touched.iter().filter_map(identity).collect(),
-            decisions: desired.decisions,
+            decisions: std::mem::take(&mut desired.decisions),
             changes,
             announcements,
-        })
+        };
+        Ok((plan, desired))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The kernel tells of interfaces, addresses, routes and rules (netlink) and of writes to sysctls
 //! (inotify). It tells nothing of proxy entries and of sysctls set through netlink: those are polled,
-//! as often as the cost allows. A [`Watcher`] is one descriptor that is readable when there is
+//! as often as the cost allows: first only whether the kernel's answer is another one than before. A [`Watcher`] is one descriptor that is readable when there is
 //! something to do and one function that does it, so that it fits any event loop:
 //!
 //! ```no_run
@@ -24,6 +24,7 @@ mod interval;
 mod notify;
 mod sysctls;
 mod timer;
+mod wanted;
 mod watcher;
 
 pub use drift::{Cause, Drift, Outcome};

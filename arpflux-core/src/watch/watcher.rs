@@ -10,6 +10,7 @@ use super::drift::{Cause, Drift, Outcome};
 use super::interval::Interval;
 use super::sysctls::{Folder, SysctlEvent, SysctlWatch};
 use super::timer::Timer;
+use super::wanted::{self, Wanted};
 use crate::apply::{self, Transaction};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
@@ -17,7 +18,7 @@ use crate::kernel::netlink::{Changed, Events};
 use crate::kernel::{Kernel as _, LinuxKernel};
 use crate::plan::{Change, Plan, SysctlScope};
 use crate::policy::Policy;
-use crate::snapshot::{ProxyEntry, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::sysctl::{Sysctl, SysctlValues};
 use crate::wire::announce;
 
@@ -26,8 +27,9 @@ use crate::wire::announce;
 pub struct Options {
     /// Put right what drifts; otherwise it is only told.
     pub heal: bool,
-    /// The longest time between two looks at everything, for what no event tells of (sysctls set
-    /// through netlink). Default 5 s; at least 100 ms.
+    /// The time between two looks at what no event tells of (sysctls set through netlink). Default 5 s; at
+    /// least 100 ms. Everything is read again only if these looks find a difference, and as often, or as
+    /// seldom, as a four-thousandth of a processor allows.
     pub look: Duration,
     /// How a repair is run; the confirmation does not apply to it.
     pub apply: apply::Options,
@@ -41,12 +43,31 @@ impl Default for Options {
 
 /// One part in this many of a processor may go into polling proxy entries.
 const PROXY_SHARE: u32 = 300;
+/// One part in this many may go into looking at everything without a reason, but it is done this often.
+const REST_SHARE: u32 = 4_000;
+const REST: Duration = Duration::from_secs(300);
+/// More entries than this are put right by a transaction.
+const FEW: usize = 64;
 /// Proxy entries are looked at this often at most, and at least (see [`Interval`]).
 const PROXY_POLL: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
 /// How long to wait before trying again what somebody else's transaction was in the way of.
 const RETRY: Duration = Duration::from_millis(200);
 /// Where the network changes all the time, one part in this many may go into looking at everything.
 const LOOK_SHARE: u32 = 20;
+
+/// Marks of the lists that no event tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Marks {
+    proxies: u64,
+    interfaces: u64,
+}
+
+impl Marks {
+    /// To be taken before the snapshot that they stand for: what happens in between is seen as a change.
+    fn take(kernel: &mut LinuxKernel) -> Result<Self> {
+        Ok(Self { proxies: kernel.proxies_mark()?, interfaces: kernel.interfaces_mark()? })
+    }
+}
 
 /// Watches one namespace for one policy. See the [module](super) text.
 ///
@@ -63,10 +84,15 @@ pub struct Watcher {
     epoll: Epoll,
     /// The last look: what the namespace was like when nothing was to be done.
     settled: Snapshot,
-    proxies: Vec<ProxyEntry>,
+    /// What the policy wants there; `None` while it cannot be kept.
+    wanted: Option<Wanted>,
+    /// What the kernel said at that time, or since.
+    marks: Marks,
     proxy_poll: Interval,
     next_proxies: Instant,
+    next_interfaces: Instant,
     look: Interval,
+    rest: Interval,
     next_look: Instant,
     /// A look is due as soon as the interval allows, for this reason.
     pending: Option<Cause>,
@@ -105,15 +131,18 @@ impl Watcher {
             host: host.clone(),
             policy,
             look: Interval::new(Duration::ZERO, options.look, LOOK_SHARE),
+            rest: Interval::new(options.look, options.look.max(REST), REST_SHARE),
             options,
             events,
             sysctls,
             timer,
             epoll,
             settled: Snapshot::default(),
-            proxies: Vec::new(),
+            wanted: None,
+            marks: Marks::default(),
             proxy_poll: Interval::new(PROXY_POLL.0, PROXY_POLL.1, PROXY_SHARE),
             next_proxies: now,
+            next_interfaces: now,
             next_look: now,
             pending: Some(Cause::Start),
             last_look: now,
@@ -188,7 +217,10 @@ impl Watcher {
             self.look_soon(Cause::Event);
         }
         if woken >= self.next_proxies {
-            self.poll_proxies()?;
+            self.poll_proxies(woken, &mut drifts)?;
+        }
+        if woken >= self.next_interfaces {
+            self.poll_interfaces()?;
         }
         if woken >= self.next_look {
             let cause = self.retry.take().unwrap_or(Cause::Poll);
@@ -214,7 +246,7 @@ impl Watcher {
 
     /// Sets the timer for the next thing that no event announces.
     fn arm(&self) -> Result<()> {
-        let mut next = self.next_proxies.min(self.next_look);
+        let mut next = self.next_proxies.min(self.next_interfaces).min(self.next_look);
         if self.pending.is_some() {
             next = next.min(self.last_look + self.look.current());
         }
@@ -243,33 +275,38 @@ impl Watcher {
         if managed.len() < wrong.len() {
             self.look_soon(Cause::Sysctl);
         }
-        if managed.is_empty() {
-            return Ok(());
+        self.put_right(Cause::Sysctl, managed, woken, drifts).map(drop)
+    }
+
+    /// Makes a few changes that the policy wants at once, or tells of them; whether they are made.
+    ///
+    /// Each is made in one step: there is nothing a crash could leave half done. The lock keeps this from
+    /// the middle of somebody's transaction.
+    fn put_right(
+        &mut self,
+        cause: Cause,
+        changes: Vec<Change>,
+        woken: Instant,
+        drifts: &mut Vec<Drift>,
+    ) -> Result<bool> {
+        if changes.is_empty() {
+            return Ok(true);
         }
         if !self.options.heal {
-            self.report(Cause::Sysctl, managed, woken, drifts);
-            return Ok(());
+            self.report(cause, changes, woken, drifts);
+            return Ok(false);
         }
-        // A single value is set in one step: there is nothing a crash could leave half done. The lock
-        // keeps this from the middle of somebody's transaction.
-        let outcome = match apply::try_lock(&mut self.kernel, &self.options.apply)? {
-            Some(_lock) => match self.kernel.make(&managed) {
-                Ok(()) => Outcome::Healed,
-                Err(failed) => Outcome::Failed { error: failed.error },
-            },
-            None => {
-                self.look_soon(Cause::Sysctl);
-                return Ok(());
-            }
+        let Some(_lock) = apply::try_lock(&mut self.kernel, &self.options.apply)? else {
+            self.look_soon(cause);
+            return Ok(false);
         };
-        drifts.push(Drift {
-            at_ms: Drift::now_ms(),
-            cause: Cause::Sysctl,
-            changes: managed,
-            outcome,
-            took_us: us(woken),
-        });
-        Ok(())
+        let outcome = match self.kernel.make(&changes) {
+            Ok(()) => Outcome::Healed,
+            Err(failed) => Outcome::Failed { error: failed.error },
+        };
+        let healed = outcome == Outcome::Healed;
+        drifts.push(Drift { at_ms: Drift::now_ms(), cause, changes, outcome, took_us: us(woken) });
+        Ok(healed)
     }
 
     /// The change that gives a sysctl the value it had when all was well; `None` if it has it.
@@ -293,33 +330,61 @@ impl Watcher {
 
     /// Those of `changes` that the policy itself would make: the others are nobody's business here.
     fn managed(&self, changes: &[Change]) -> Vec<Change> {
-        let mut found = self.settled.clone();
-        for change in changes {
-            // `settled` with the foreign values in it is what a snapshot would show now.
-            found.change(&change.inverse());
-        }
-        let plan = self.policy.plan(&found).map(|plan| plan.changes).unwrap_or_default();
-        changes.iter().filter(|change| plan.contains(change)).cloned().collect()
+        let wanted = |change: &&Change| self.wanted.as_ref().is_some_and(|wanted| wanted.has(change));
+        changes.iter().filter(wanted).cloned().collect()
     }
 
-    fn poll_proxies(&mut self) -> Result<()> {
+    fn poll_proxies(&mut self, woken: Instant, drifts: &mut Vec<Drift>) -> Result<()> {
         let begun = cpu_time();
-        let proxies = self.kernel.proxies()?;
-        if proxies != self.proxies {
-            self.proxies = proxies;
-            self.look_soon(Cause::Proxies);
-        }
+        let mark = self.kernel.proxies_mark()?;
         self.proxy_poll.spent(cpu_time().saturating_sub(begun));
         self.next_proxies = Instant::now() + self.proxy_poll.current();
+        if mark == self.marks.proxies {
+            return Ok(());
+        }
+        self.marks.proxies = mark;
+        let found = self.kernel.proxies()?;
+        let changes = wanted::back(&self.settled.proxies, &found);
+        let managed = self.managed(&changes);
+        if self.wanted.is_none() || managed.len() > FEW {
+            self.look_soon(Cause::Proxies);
+            return Ok(());
+        }
+        if self.put_right(Cause::Proxies, managed.clone(), woken, drifts)? {
+            // What is not the policy's is as it is.
+            self.settled.proxies = found;
+            for change in &managed {
+                self.settled.change(change);
+            }
+        } else if self.options.heal {
+            self.look_soon(Cause::Proxies);
+        }
+        Ok(())
+    }
+
+    fn poll_interfaces(&mut self) -> Result<()> {
+        self.next_interfaces = Instant::now() + self.options.look;
+        let mark = match self.kernel.interfaces_mark() {
+            Ok(mark) => mark,
+            // They are changing just now: events tell, and the next poll.
+            Err(error) if error.kind().is_transient() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if mark != self.marks.interfaces {
+            self.marks.interfaces = mark;
+            self.look_soon(Cause::Poll);
+        }
         Ok(())
     }
 
     fn look_at_everything(&mut self, cause: Cause, woken: Instant, drifts: &mut Vec<Drift>) -> Result<()> {
         let begun = cpu_time();
         let result = self.look(cause, woken, drifts);
-        self.look.spent(cpu_time().saturating_sub(begun));
+        let cost = cpu_time().saturating_sub(begun);
+        self.look.spent(cost);
+        self.rest.spent(cost);
         self.last_look = Instant::now();
-        let pause = if self.retry.is_some() { RETRY.min(self.options.look) } else { self.options.look };
+        let pause = if self.retry.is_some() { RETRY.min(self.options.look) } else { self.rest.current() };
         self.next_look = self.last_look + pause;
         match result {
             // Too much is changing right now: the next event or look comes soon.
@@ -335,9 +400,10 @@ impl Watcher {
         // Events about what is read now would only make it look again for nothing.
         self.sysctls.read()?;
         self.events.changed();
+        let marks = Marks::take(&mut self.kernel)?;
         let snapshot = self.kernel.snapshot()?;
-        let plan = match self.policy.plan(&snapshot) {
-            Ok(plan) => {
+        let (plan, desired) = match self.policy.plan_and_desired(&snapshot) {
+            Ok(both) => {
                 if self.impossible.take().is_some() {
                     drifts.push(Drift {
                         at_ms: Drift::now_ms(),
@@ -347,7 +413,7 @@ impl Watcher {
                         took_us: us(woken),
                     });
                 }
-                plan
+                both
             }
             Err(error) => {
                 if self.impossible.as_ref() != Some(&error) {
@@ -360,16 +426,18 @@ impl Watcher {
                         took_us: us(woken),
                     });
                 }
-                return self.settle(snapshot);
+                self.wanted = None;
+                return self.settle(snapshot, marks);
             }
         };
+        self.wanted = Some(Wanted::of(&self.policy, &desired));
         if plan.is_empty() {
             self.told.clear();
-            return self.settle(snapshot);
+            return self.settle(snapshot, marks);
         }
         if !self.options.heal {
             self.report(cause, plan.changes, woken, drifts);
-            return self.settle(snapshot);
+            return self.settle(snapshot, marks);
         }
         let changes = plan.changes.clone();
         let outcome = match self.heal(&plan) {
@@ -377,7 +445,7 @@ impl Watcher {
             // Somebody was faster, or is at it (or waits for a confirmation): look again a little later.
             Err(error) if matches!(error.kind(), ErrorKind::Changed | ErrorKind::Busy) => {
                 self.retry = Some(cause);
-                return self.settle(snapshot);
+                return self.settle(snapshot, marks);
             }
             Err(error) => Outcome::Failed { error },
         };
@@ -387,10 +455,11 @@ impl Watcher {
             drifts.push(Drift { at_ms: Drift::now_ms(), cause, changes, outcome, took_us: us(woken) });
         }
         // What was healed is the new state of rest; the repair's own events are of no interest.
+        let marks = Marks::take(&mut self.kernel)?;
         let snapshot = self.kernel.snapshot()?;
         self.sysctls.read()?;
         self.events.changed();
-        self.settle(snapshot)
+        self.settle(snapshot, marks)
     }
 
     fn heal(&mut self, plan: &Plan) -> Result<()> {
@@ -417,7 +486,7 @@ impl Watcher {
     }
 
     /// Remembers the state of rest and watches the sysctls of its interfaces.
-    fn settle(&mut self, snapshot: Snapshot) -> Result<()> {
+    fn settle(&mut self, snapshot: Snapshot, marks: Marks) -> Result<()> {
         let of_interfaces = snapshot
             .interfaces
             .iter()
@@ -427,7 +496,7 @@ impl Watcher {
         if self.sysctls.is_stale(&folders) {
             self.sysctls.follow(&folders)?;
         }
-        self.proxies.clone_from(&snapshot.proxies);
+        self.marks = marks;
         self.settled = snapshot;
         Ok(())
     }

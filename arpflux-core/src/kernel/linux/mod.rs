@@ -3,6 +3,7 @@
 mod encode;
 mod identity;
 mod interference;
+mod mark;
 mod names;
 mod read;
 mod routing_memory;

@@ -13,18 +13,18 @@ use crate::snapshot::{Interface, Interference, ProxyEntry, Snapshot};
 use crate::sysctl::{Ipv6Sysctl, Ipv6SysctlValues, Sysctl, SysctlValues};
 use crate::types::IfIndex;
 
-const RTM_GETLINK: u16 = 18;
+pub(super) const RTM_GETLINK: u16 = 18;
 const RTM_GETADDR: u16 = 22;
 const RTM_GETROUTE: u16 = 26;
-const RTM_GETNEIGH: u16 = 30;
+pub(super) const RTM_GETNEIGH: u16 = 30;
 const RTM_GETRULE: u16 = 34;
-const RTM_GETNEIGHTBL: u16 = 66;
+pub(super) const RTM_GETNEIGHTBL: u16 = 66;
 const RTM_GETNETCONF: u16 = 82;
 const RTM_GETNEXTHOP: u16 = 106;
 
 const IFLA_EXT_MASK: u16 = 29;
 const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
-const NTF_PROXY: u8 = 0x08;
+pub(super) const NTF_PROXY: u8 = 0x08;
 
 /// How often a dump, and a whole snapshot, is taken again before it is given up.
 pub(super) const TRIES: u32 = 10;
@@ -47,6 +47,11 @@ pub(super) fn dump(
             result => return result,
         }
     }
+}
+
+/// Leaves counters, which always change, out of an answer about interfaces.
+pub(super) fn ask_for_links(messages: &mut Messages) {
+    messages.attribute(IFLA_EXT_MASK, &RTEXT_FILTER_SKIP_STATS.to_ne_bytes());
 }
 
 impl LinuxKernel {
@@ -114,7 +119,7 @@ impl LinuxKernel {
         let mut unread = 0usize;
         self.messages.clear();
         self.messages.begin(RTM_GETLINK, 0, &[0; 16]);
-        self.messages.attribute(IFLA_EXT_MASK, &RTEXT_FILTER_SKIP_STATS.to_ne_bytes());
+        ask_for_links(&mut self.messages);
         dump(&mut self.netlink, &mut self.messages, |payload| match payload.map(decode::link) {
             None => {
                 snapshot.interfaces.clear();
@@ -361,14 +366,14 @@ impl LinuxKernel {
 }
 
 /// A fixed part that is all zeros but for the family.
-fn header<const N: usize>(family: i32) -> [u8; N] {
+pub(super) fn header<const N: usize>(family: i32) -> [u8; N] {
     let mut header = [0; N];
     header[0] = family as u8;
     header
 }
 
 /// The message, if it is of that family: a kernel without IPv6 answers for all families it has.
-fn of_family(payload: &[u8], family: i32) -> Option<&[u8]> {
+pub(super) fn of_family(payload: &[u8], family: i32) -> Option<&[u8]> {
     (i32::from(*payload.first()?) == family).then_some(payload)
 }
 

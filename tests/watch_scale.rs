@@ -1,0 +1,154 @@
+//! The watch of a host with 1,000 interfaces and 10,000 proxy entries: what it costs while nothing happens,
+//! and how soon it puts things right. The bounds are for a build without optimization on a machine that
+//! does other work as well; the figures that it prints are for docs/watch.md.
+//!
+//! `ARPFLUX_WATCH_SECONDS` is how long nothing happens (default 10).
+#![allow(missing_docs, reason = "a test")]
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use arpflux_core::lab::Lab;
+use arpflux_core::watch::{Cause, Options, Outcome, Watcher};
+use arpflux_core::{Host, Policy, apply};
+
+const INTERFACES: usize = 1_000;
+const PROXIES: usize = 10_000;
+
+fn policy() -> Policy {
+    let mut text =
+        String::from("version = 1\n[host]\nannounce = false\nstrategy = \"strict\"\ninterfaces = [");
+    for number in 0..INTERFACES {
+        let _ = write!(text, "\"v{number}\",");
+    }
+    text += "]\n";
+    for number in 0..INTERFACES {
+        let _ = write!(text, "[[proxy]]\nowner = \"{number}\"\ninterface = \"v{number}\"\naddresses = [");
+        for one in 0..PROXIES / INTERFACES {
+            let _ = write!(text, "\"10.{}.{}.{}\",", 100 + number / 250, number % 250, 10 + one);
+        }
+        text += "]\n";
+    }
+    Policy::from_toml(&text, "policy.toml").unwrap()
+}
+
+/// The interfaces, each with a subnet of its own.
+fn interfaces(node: &arpflux_core::lab::Host) {
+    let mut batch = String::new();
+    for pair in 0..INTERFACES / 2 {
+        let _ = writeln!(batch, "link add name v{} type veth peer name v{}", 2 * pair, 2 * pair + 1);
+    }
+    for number in 0..INTERFACES {
+        let _ = writeln!(batch, "link set v{number} up");
+        let _ = writeln!(batch, "addr add 10.{}.{}.1/24 dev v{number}", number / 250, number % 250);
+    }
+    node.run(move || {
+        let mut child =
+            Command::new("ip").args(["-batch", "-"]).stdin(Stdio::piped()).spawn().expect("ip, of iproute2");
+        child.stdin.take().unwrap().write_all(batch.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
+    })
+    .unwrap();
+}
+
+/// Processor time of this thread, which is all that the watcher uses but for single calls into the namespace.
+fn cpu() -> Duration {
+    // The kernel's own work for the process counts, so the whole process is taken.
+    nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_SELF)
+        .map(|usage| {
+            let of = |time: nix::sys::time::TimeVal| {
+                Duration::new(time.tv_sec().unsigned_abs(), time.tv_usec().unsigned_abs() as u32 * 1000)
+            };
+            of(usage.user_time()) + of(usage.system_time())
+        })
+        .unwrap()
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+#[test]
+fn a_large_host_at_rest_costs_little_and_is_put_right_soon() {
+    let seconds =
+        std::env::var("ARPFLUX_WATCH_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
+    let lab = Lab::new().unwrap();
+    let node = lab.host("hn").unwrap();
+    node.sysctl("net/ipv4/ip_forward", 1).unwrap();
+    // Its solicitations would be the only traffic.
+    node.sysctl("net/ipv6/conf/default/disable_ipv6", 1).unwrap();
+    interfaces(&node);
+    let host = Host::at(format!("/proc/self/fd/{}", node.netns().as_fd().as_raw_fd()).as_ref()).unwrap();
+    let state = std::env::temp_dir().join(format!("arpflux-watch-scale-{}", std::process::id()));
+    std::fs::create_dir(&state).unwrap();
+    let options =
+        Options { heal: true, apply: apply::Options::default().state_dir(&state), ..Options::default() };
+
+    let begin = Instant::now();
+    let mut watcher = Watcher::new(&host, policy(), options).unwrap();
+    let first = loop {
+        if let Some(drift) = watcher.wait(Some(Duration::from_secs(60))).unwrap().pop() {
+            break drift;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(120), "nothing was done");
+    };
+    assert_eq!((first.cause, &first.outcome), (Cause::Start, &Outcome::Healed));
+    println!("{} changes at the start in {} ms", first.changes.len(), first.took_us / 1000);
+    assert!(first.changes.len() >= 2 * INTERFACES + PROXIES);
+    let rest = Duration::from_secs(3);
+    assert_eq!(watcher.wait(Some(rest)).unwrap(), []);
+
+    let (begin, before) = (Instant::now(), cpu());
+    while begin.elapsed() < Duration::from_secs(seconds) {
+        assert_eq!(watcher.wait(Some(Duration::from_secs(1))).unwrap(), []);
+    }
+    let share = (cpu() - before).as_secs_f64() / begin.elapsed().as_secs_f64();
+    println!("at rest for {:?}: {:.3} % of a processor", begin.elapsed(), 100.0 * share);
+
+    let next = |watcher: &mut Watcher, cause: Cause| {
+        let drift = loop {
+            if let Some(drift) = watcher.wait(Some(Duration::from_secs(20))).unwrap().pop() {
+                break drift;
+            }
+        };
+        // The regular look may be quicker by chance.
+        assert!(drift.cause == cause || drift.cause == Cause::Poll, "{drift}");
+        assert_eq!((&drift.outcome, drift.changes.len()), (&Outcome::Healed, 1), "{drift}");
+    };
+    let mut sysctls = Vec::new();
+    for round in 0..21 {
+        let key = format!("net/ipv4/conf/v{}/arp_ignore", round * 40);
+        node.sysctl(&key, 0).unwrap();
+        // The write is done; what counts is from here to when it is put right.
+        let written = Instant::now();
+        next(&mut watcher, Cause::Sysctl);
+        sysctls.push(written.elapsed());
+        assert_eq!(node.read_sysctl(&key).unwrap().trim(), "1");
+    }
+    let mut proxies = Vec::new();
+    for round in 0..11_u8 {
+        // Not in step with the polls.
+        std::thread::sleep(Duration::from_millis(13 * u64::from(round)));
+        node.proxy("v7", [10, 100, 50 + round, 10].into()).unwrap();
+        let added = Instant::now();
+        next(&mut watcher, Cause::Proxies);
+        proxies.push(added.elapsed());
+    }
+    let now = host.snapshot().unwrap();
+    assert_eq!(now.proxies.len(), PROXIES);
+    println!(
+        "put right after, median: a sysctl {:?}, a proxy entry {:?}",
+        median(sysctls.clone()),
+        median(proxies.clone())
+    );
+    println!("the longest: a sysctl {:?}, a proxy entry {:?}", sysctls.iter().max(), proxies.iter().max());
+    std::fs::remove_dir_all(&state).unwrap();
+    assert!(share < if cfg!(debug_assertions) { 0.05 } else { 0.01 }, "{share}");
+    assert!(median(sysctls) < Duration::from_millis(20));
+    // Polls are as far apart as their cost allows, two seconds at most.
+    assert!(median(proxies) < Duration::from_secs(4));
+}
