@@ -3,6 +3,7 @@
 //! `cargo xtask gen` writes them, `cargo xtask gen --check` fails if one is stale.
 
 mod code;
+mod findings;
 mod header;
 
 use std::fs;
@@ -41,6 +42,7 @@ fn root() -> PathBuf {
 fn generate(check: bool) -> Result<(), String> {
     // The codes first: the header is read from them.
     put(&code::generate(&root())?, check)?;
+    put(&findings::generate(&root())?, check)?;
     let (header, symbols) = header::generate(&root())?;
     put(&header, check)?;
     put(&symbols, check)
