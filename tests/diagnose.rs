@@ -323,6 +323,7 @@ fn every_finding_has_its_scenario() {
         .collect();
     let without: Vec<String> =
         FindingId::ALL.iter().filter(|id| !shown.contains(id)).map(ToString::to_string).collect();
-    // More than 10,000 entries take the kernel a while: tested on a made-up snapshot.
-    assert_eq!(without, ["AF017"]);
+    // More than 10,000 entries take the kernel a while, and files of a host are no matter of the wire: both are
+    // tested beside the sources, on made-up snapshots.
+    assert_eq!(without, ["AF017", "AF030", "AF031", "AF032"]);
 }

@@ -28,7 +28,8 @@ pub fn generate(root: &Path) -> Result<Generated, String> {
         pages.insert(name);
     }
     for entry in fs::read_dir(&folder).map_err(|error| format!("{FOLDER}: {error}"))? {
-        let name = entry.map_err(|error| format!("{FOLDER}: {error}"))?.file_name().to_string_lossy().into_owned();
+        let name =
+            entry.map_err(|error| format!("{FOLDER}: {error}"))?.file_name().to_string_lossy().into_owned();
         if !pages.contains(&name) {
             return Err(format!("{FOLDER}/{name}: there is no such finding in the catalogue"));
         }

@@ -7,6 +7,7 @@ mod text;
 use std::path::PathBuf;
 
 use arpflux_core::diagnose::{Diagnosis, FindingId, Options, Severity};
+use arpflux_core::persist::at_boot;
 use arpflux_core::segment::Wires;
 use arpflux_core::{Policy, Result};
 use serde::Serialize;
@@ -34,6 +35,9 @@ pub struct Args {
     /// Leave this finding out: AF012. May be given several times.
     #[arg(long, value_name = "ID")]
     ignore: Vec<FindingId>,
+    /// Also find what the next boot takes away or sets otherwise, from the files of this host (or below --root).
+    #[arg(long)]
+    boot: bool,
     /// Leave out what each remedy changes elsewhere: quicker on large hosts.
     #[arg(long)]
     no_impact: bool,
@@ -49,7 +53,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "list")]
     metrics: Option<PathBuf>,
     #[command(flatten)]
-    boot: persisted::Args,
+    files: persisted::Args,
     #[command(flatten)]
     source: Source,
 }
@@ -107,13 +111,14 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     if args.list {
         return list(output);
     }
-    if args.boot.persisted {
-        return persisted::run(&args.boot, &args.source.snapshot()?, output);
+    if args.files.persisted {
+        return persisted::run(&args.files, &args.source.snapshot()?, output);
     }
     let policy = args.policy.as_deref().map(Policy::from_path).transpose()?;
     let wires = args.segments.as_deref().map(|path| Wires::from_json(&read_text(path)?)).transpose()?;
     let snapshot = args.source.snapshot()?;
-    let options = Options { policy, wires, ignore: args.ignore.clone(), impact: !args.no_impact };
+    let boot = args.boot.then(|| at_boot(&snapshot, &args.files.layout())).transpose()?;
+    let options = Options { policy, wires, boot, ignore: args.ignore.clone(), impact: !args.no_impact };
     let diagnosis = snapshot.diagnose(&options);
     if let Some(path) = &args.html {
         files::page(path, &snapshot, &diagnosis, options.policy.as_ref(), &args.source)?;

@@ -107,6 +107,14 @@ catalogue! {
     // A policy.
     /// The host is not as the policy says.
     PolicyNotKept = 29, Error, "The host is not as its policy says";
+
+    // The next boot.
+    /// Nothing sets it at boot.
+    NotPersisted = 30, Warning, "Settings are lost at the next boot";
+    /// A file sets it otherwise at boot.
+    OverwrittenAtBoot = 31, Warning, "A file sets another value at the next boot";
+    /// Several lines or managers disagree.
+    ConflictingManagers = 32, Warning, "One setting is made in several places that disagree";
 }
 
 impl FindingId {

@@ -1,6 +1,6 @@
 //! What every finding stands on: the model, the wires, and who holds what.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -35,6 +35,8 @@ pub(super) struct Ground<'s> {
     senders: RefCell<HashMap<(IfIndex, Ipv4Addr), Ipv4Addr>>,
     missing: RefCell<BTreeMap<Missing, BTreeSet<IfName>>>,
     notes: RefCell<BTreeSet<String>>,
+    /// How many questions the model was asked.
+    pub questions: Cell<u64>,
     pub(super) cures: RefCell<HashMap<usize, Remedy>>,
 }
 
@@ -96,6 +98,7 @@ impl<'s> Ground<'s> {
             senders: RefCell::new(HashMap::new()),
             missing: RefCell::new(BTreeMap::new()),
             notes: RefCell::new(BTreeSet::new()),
+            questions: Cell::new(0),
             cures: RefCell::new(HashMap::new()),
         }
     }
@@ -183,6 +186,7 @@ impl<'s> Ground<'s> {
 
     /// What becomes of a request; what cannot be told is taken down.
     pub(super) fn reply(&self, request: &ArpRequest) -> Verdict {
+        self.questions.set(self.questions.get() + 1);
         let verdict = self.model.reply(request);
         if let Verdict::Undetermined { missing } = verdict {
             self.take_down(request.interface, missing);
@@ -192,6 +196,7 @@ impl<'s> Ground<'s> {
 
     /// What becomes of the host's own packet; what cannot be told is taken down.
     pub(super) fn outgoing(&self, by: IfIndex, to: Ipv4Addr, from: Ipv4Addr) -> Outgoing {
+        self.questions.set(self.questions.get() + 1);
         let outgoing = self.model.outgoing(to, Some(from), None);
         if let Outgoing::Undetermined { missing } = outgoing {
             self.take_down(by, missing);

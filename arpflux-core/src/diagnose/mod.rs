@@ -27,6 +27,8 @@
 //! occur. [`Severity::Info`]: worth knowing, but healthy hosts have it too.
 
 mod answers;
+#[cfg(feature = "kernel")]
+mod boot;
 mod catalogue;
 mod egress;
 mod finding;
@@ -48,6 +50,8 @@ pub use catalogue::FindingId;
 pub use finding::{Evidence, Finding, Objects};
 pub use severity::Severity;
 
+#[cfg(feature = "kernel")]
+use crate::persist::BootReport;
 use crate::policy::Policy;
 use crate::segment::Wires;
 use crate::snapshot::Snapshot;
@@ -60,6 +64,9 @@ pub struct Options {
     pub policy: Option<Policy>,
     /// Which interfaces share a wire, where that is known; see the [module](self) text.
     pub wires: Option<Wires>,
+    /// What the next boot brings, as [`crate::persist::at_boot`] tells; what it takes away becomes a finding.
+    #[cfg(feature = "kernel")]
+    pub boot: Option<BootReport>,
     /// Findings that are not wanted.
     pub ignore: Vec<FindingId>,
     /// Whether to compute what each remedy changes elsewhere. It is left out all the same on hosts so large
@@ -70,7 +77,14 @@ pub struct Options {
 impl Default for Options {
     /// No policy, nothing ignored, with the changes of each remedy.
     fn default() -> Self {
-        Self { policy: None, wires: None, ignore: Vec::new(), impact: true }
+        Self {
+            policy: None,
+            wires: None,
+            #[cfg(feature = "kernel")]
+            boot: None,
+            ignore: Vec::new(),
+            impact: true,
+        }
     }
 }
 
@@ -96,26 +110,37 @@ impl Diagnosis {
     }
 }
 
+#[cfg(all(test, feature = "kernel"))]
+mod tests;
+
 /// What is wrong with the host that `snapshot` shows. Pure: it needs no privileges and works on a stored
 /// snapshot of another machine.
 #[must_use]
 pub fn diagnose(snapshot: &Snapshot, options: &Options) -> Diagnosis {
     let ground = Ground::new(snapshot, options);
-    let mut findings = Vec::new();
-    answers::find(&ground, &mut findings);
-    own::find(&ground, &mut findings);
-    settings::find(&ground, &mut findings);
-    proxies::find(&ground, &mut findings);
-    proxy_arp::find(&ground, &mut findings);
-    egress::find(&ground, &mut findings);
-    silenced::find(&ground, &mut findings);
-    policy::find(&ground, &mut findings);
+    let mut findings = examine(&ground);
     findings.retain(|finding| !options.ignore.contains(&finding.id));
     findings.sort_by(|a, b| {
         let key = |finding: &Finding| (std::cmp::Reverse(finding.severity), finding.id);
         key(a).cmp(&key(b)).then_with(|| a.objects.interfaces.cmp(&b.objects.interfaces))
     });
     Diagnosis { findings, unseen: ground.unseen() }
+}
+
+/// Everything that can be found, in no order.
+fn examine(ground: &Ground<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    answers::find(ground, &mut findings);
+    own::find(ground, &mut findings);
+    settings::find(ground, &mut findings);
+    proxies::find(ground, &mut findings);
+    proxy_arp::find(ground, &mut findings);
+    egress::find(ground, &mut findings);
+    silenced::find(ground, &mut findings);
+    policy::find(ground, &mut findings);
+    #[cfg(feature = "kernel")]
+    boot::find(ground, &mut findings);
+    findings
 }
 
 impl Snapshot {

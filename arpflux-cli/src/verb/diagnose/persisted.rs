@@ -20,11 +20,18 @@ const SHOWN: usize = 40;
 pub struct Args {
     /// Say what the next boot brings instead: which file sets each value, which line wins, and where the
     /// host will be otherwise than now. Exit code 1 if it will be.
-    #[arg(long, conflicts_with_all = ["policy", "ignore", "no_impact", "list", "fail_on"])]
+    #[arg(long, conflicts_with_all = ["policy", "ignore", "no_impact", "list", "fail_on", "boot"])]
     pub persisted: bool,
     /// The folder that stands for / of the host that boots: an image, or a container's /proc/PID/root.
-    #[arg(long, value_name = "FOLDER", default_value = "/", requires = "persisted")]
+    #[arg(long, value_name = "FOLDER", default_value = "/")]
     root: PathBuf,
+}
+
+impl Args {
+    /// Where the files are.
+    pub fn layout(&self) -> Layout {
+        Layout { root: self.root.clone(), ..Layout::default() }
+    }
 }
 
 #[derive(Serialize)]
@@ -40,8 +47,7 @@ struct Answer<'a> {
 /// # Errors
 /// If a file that is there cannot be read.
 pub fn run(args: &Args, snapshot: &Snapshot, output: &Output) -> Result<u8> {
-    let layout = Layout { root: args.root.clone(), ..Layout::default() };
-    let report = at_boot(snapshot, &layout)?;
+    let report = at_boot(snapshot, &args.layout())?;
     let differences = report.differences();
     if output.json() {
         output.answer(&Answer { ok: differences == 0, differences, report: &report })?;

@@ -19,4 +19,4 @@ pub(super) use write::write;
 pub const FILE: &str = "/etc/sysctl.d/99-zz-arpflux.conf";
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

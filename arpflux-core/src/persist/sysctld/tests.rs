@@ -16,10 +16,10 @@ fn tree(files: &[(&str, &str)]) -> (TempDir, BootSysctls) {
     (root, boot)
 }
 
-pub(in crate::persist) struct TempDir(pub std::path::PathBuf);
+pub(crate) struct TempDir(pub std::path::PathBuf);
 
 impl TempDir {
-    pub(in crate::persist) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         use std::sync::atomic::{AtomicU32, Ordering};
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);

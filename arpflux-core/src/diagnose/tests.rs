@@ -1,0 +1,193 @@
+use super::ground::Ground;
+use super::*;
+use crate::persist::{Layout, at_boot};
+use crate::plan::tests::Host;
+use crate::segment::Wires;
+use crate::snapshot::Interference;
+use crate::sysctl::Sysctl;
+use crate::types::IfIndex;
+
+fn ids(snapshot: &Snapshot, options: &Options) -> Vec<FindingId> {
+    diagnose(snapshot, options).findings.iter().map(|finding| finding.id).collect()
+}
+
+fn two_nics() -> Host {
+    Host::new().nic(2, "eth0", &["10.0.0.1/24"]).nic(3, "eth1", &["10.0.0.2/24"])
+}
+
+#[test]
+fn the_worst_comes_first_and_what_is_ignored_is_left_out() {
+    let host = Host::openvz();
+    let all = ids(&host.0, &Options::default());
+    assert_eq!(
+        all,
+        [
+            FindingId::SeveralAnswer,
+            FindingId::SelfConflict,
+            FindingId::ProxySeveral,
+            FindingId::EgressSameWire,
+            FindingId::ProxyDelay,
+        ]
+    );
+    let options =
+        Options { ignore: vec![FindingId::SelfConflict, FindingId::ProxyDelay], ..Options::default() };
+    let diagnosis = diagnose(&host.0, &options);
+    assert_eq!(diagnosis.worst(), Some(Severity::Error));
+    assert_eq!(diagnosis.at_least(Severity::Warning).count(), 3);
+    assert!(diagnosis.findings.iter().all(|finding| !options.ignore.contains(&finding.id)));
+}
+
+#[test]
+fn what_cannot_be_told_is_no_finding() {
+    let everywhere = |interference: Interference| {
+        let mut host = Host::openvz();
+        host.0.interference.push(interference);
+        host.0
+    };
+    for interference in [
+        Interference::Netfilter { chain: "arptables".into(), interface: None },
+        Interference::Unreadable { what: "nftables".into() },
+    ] {
+        let snapshot = everywhere(interference);
+        let diagnosis = diagnose(&snapshot, &Options::default());
+        // By which interface a packet leaves does not hang on what answers.
+        let left: Vec<FindingId> = diagnosis.findings.iter().map(|finding| finding.id).collect();
+        assert_eq!(left, [FindingId::EgressSameWire], "{:?}", snapshot.interference);
+        assert!(diagnosis.unseen.iter().any(|sentence| sentence.contains("eth0")), "{:?}", diagnosis.unseen);
+    }
+}
+
+#[test]
+fn a_statement_about_wires_outweighs_the_subnets() {
+    let host = two_nics();
+    assert!(ids(&host.0, &Options::default()).contains(&FindingId::SeveralAnswer));
+    let told = |text: &str| Options {
+        wires: Some(Wires::from_json(&format!(r#"{{"schema":1,"wires":{text}}}"#)).unwrap()),
+        ..Options::default()
+    };
+    assert_eq!(ids(&host.0, &told(r#"[["eth0"],["eth1"]]"#)), []);
+    // Nothing is said of eth1: it is not put together with one of which something is said.
+    assert_eq!(ids(&host.0, &told(r#"[["eth0"]]"#)), []);
+    let apart = Host::new().nic(2, "eth0", &["10.0.0.1/24"]).nic(3, "eth1", &["10.0.1.1/24"]);
+    assert_eq!(ids(&apart.0, &Options::default()), []);
+    assert!(ids(&apart.0, &told(r#"[["eth0","eth1"]]"#)).contains(&FindingId::SeveralAnswer));
+}
+
+#[test]
+fn an_interface_without_carrier_is_on_no_wire() {
+    let mut host = two_nics();
+    host.0.interfaces[2].carrier = false;
+    assert_eq!(ids(&host.0, &Options::default()), []);
+}
+
+#[test]
+fn the_effects_of_a_remedy_are_those_of_its_plan() {
+    let host = two_nics();
+    let diagnosis = diagnose(&host.0, &Options::default());
+    let first = &diagnosis.findings[0];
+    let after = host.0.with(&first.plan.as_ref().unwrap().changes);
+    assert_eq!(ids(&after, &Options::default()), [FindingId::LaterInterfaces]);
+    let effects = &first.remedy_changes.as_ref().unwrap().effects;
+    assert!(effects.iter().any(|effect| effect.interface == "eth0".parse().unwrap()), "{effects:?}");
+    let without = diagnose(&host.0, &Options { impact: false, ..Options::default() });
+    assert!(without.findings.iter().all(|finding| finding.remedy_changes.is_none()));
+    assert_eq!(without.findings.len(), diagnosis.findings.len());
+}
+
+#[test]
+fn ten_thousand_entries_are_a_matter_of_time() {
+    let mut host =
+        Host::new().nic(2, "eth0", &["10.0.0.1/8"]).venet(3, "venet0").one(2, Sysctl::Forwarding, 1);
+    let mut add = |number: u32| {
+        let address = std::net::Ipv4Addr::from(0x0a01_0000 + number).to_string();
+        host.0.proxies.push(crate::snapshot::ProxyEntry {
+            address: address.parse().unwrap(),
+            interface: Some(IfIndex(2)),
+            flags: 0,
+            protocol: 0,
+        });
+    };
+    (0..10_000).for_each(&mut add);
+    assert!(!ids(&host.0, &Options::default()).contains(&FindingId::ProxyMany));
+    let mut more = host.clone();
+    more.0.proxies.push(crate::snapshot::ProxyEntry {
+        address: "10.9.9.9".parse().unwrap(),
+        interface: Some(IfIndex(2)),
+        flags: 0,
+        protocol: 0,
+    });
+    assert!(ids(&more.0, &Options::default()).contains(&FindingId::ProxyMany));
+}
+
+/// How often the model is asked about a host with this many interfaces.
+fn questions(interfaces: u32, host: impl Fn(Host, u32) -> Host) -> u64 {
+    let host = (0..interfaces).fold(Host::new(), host);
+    let options = Options::default();
+    let ground = Ground::new(&host.0, &options);
+    assert!(examine(&ground).len() < 10);
+    ground.questions.get()
+}
+
+#[test]
+fn questions_grow_with_the_interfaces_and_not_with_their_pairs() {
+    let subnet_each = |host: Host, n: u32| {
+        host.nic(n + 2, &format!("eth{n}"), &[&format!("10.{}.{}.1/24", n / 200, n % 200)])
+    };
+    let one_wire = |host: Host, n: u32| {
+        host.nic(n + 2, &format!("eth{n}"), &[&format!("10.0.{}.{}/16", n / 200, n % 200 + 1)])
+    };
+    let strict = |host: Host, n: u32| {
+        one_wire(host, n).one(n + 2, Sysctl::ArpIgnore, 1).one(n + 2, Sysctl::ArpAnnounce, 2)
+    };
+    for (what, host) in [
+        ("a subnet each", &subnet_each as &dyn Fn(Host, u32) -> Host),
+        ("one wire", &one_wire),
+        ("one wire, strict", &strict),
+    ] {
+        let (few, many) = (questions(100, host), questions(400, host));
+        assert!(few >= 100 && many < 5 * few, "{what}: {few} for 100, {many} for 400");
+    }
+}
+
+#[test]
+fn what_a_boot_takes_away() {
+    let root = crate::persist::sysctld::tests::TempDir::new();
+    let folder = root.0.join("etc/sysctl.d");
+    std::fs::create_dir_all(&folder).unwrap();
+    let host = two_nics()
+        .each(Sysctl::ArpIgnore, 1)
+        .one(2, Sysctl::ArpAnnounce, 2)
+        .one(3, Sysctl::ArpAnnounce, 2)
+        .one(2, Sysctl::RpFilter, 2);
+    let found = || {
+        let layout = Layout { root: root.0.clone(), ..Layout::default() };
+        let options = Options { boot: Some(at_boot(&host.0, &layout).unwrap()), ..Options::default() };
+        let diagnosis = diagnose(&host.0, &options);
+        let boot = diagnosis.findings.into_iter().filter(|finding| finding.id >= FindingId::NotPersisted);
+        boot.map(|finding| (finding.id, finding.to_string())).collect::<Vec<_>>()
+    };
+    let lost = found();
+    assert_eq!(lost.len(), 1, "{lost:#?}");
+    assert_eq!(lost[0].0, FindingId::NotPersisted);
+    assert!(lost[0].1.contains("net/ipv4/conf/eth1/arp_ignore is 1 now and 0 after a boot"), "{}", lost[0].1);
+
+    std::fs::write(
+        folder.join("10-arp.conf"),
+        "net.ipv4.conf.eth0.arp_announce = 2\nnet.ipv4.conf.eth1.arp_announce = 2\n\
+         net.ipv4.conf.eth0.arp_ignore = 1\nnet.ipv4.conf.eth1.arp_ignore = 1\n\
+         net.ipv4.conf.eth0.rp_filter = 2\n",
+    )
+    .unwrap();
+    assert_eq!(found(), []);
+
+    std::fs::write(folder.join("50-vendor.conf"), "net.ipv4.conf.eth0.rp_filter = 1\n").unwrap();
+    let other = found();
+    let ids: Vec<FindingId> = other.iter().map(|(id, _)| *id).collect();
+    assert_eq!(ids, [FindingId::OverwrittenAtBoot, FindingId::ConflictingManagers], "{other:#?}");
+    assert!(
+        other[0].1.contains("is 2 now and 1 after a boot: /etc/sysctl.d/50-vendor.conf:1 sets it"),
+        "{}",
+        other[0].1
+    );
+    assert!(other[1].1.contains("10-arp.conf:5 says 2 and does not count"), "{}", other[1].1);
+}
