@@ -81,8 +81,13 @@ impl Bench {
         bench.write("etc/vz/vz.conf", "VIRTUOZZO=yes\nERROR_ON_ARPFAIL=\"no\"\n");
         bench.write("etc/vz/conf/101.conf", "IP_ADDRESS=\"192.168.18.101\"\nARPFLUX_IF=\"eth3\"\n");
         bench.write("etc/vz/conf/102.conf", "IP_ADDRESS=\"192.168.18.102\"\nARPFLUX_IF=\"eth4\"\n");
+        // What the kernel of OpenVZ says of containers that run.
+        bench.write("veinfo.proc", "");
+        bench.write("veip.proc", "Version: 2.5\n192.168.18.101 101\n");
         bench.install_scripts();
-        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_arpflux"), bench.path("arpflux")).unwrap();
+        // Another build, by hand: for figures.
+        let command = std::env::var_os("ARPFLUX_VZ_COMMAND").unwrap_or(env!("CARGO_BIN_EXE_arpflux").into());
+        std::os::unix::fs::symlink(command, bench.path("arpflux")).unwrap();
         bench
     }
 
@@ -167,7 +172,8 @@ impl Bench {
         let mut command = Command::new(self.path("lib/scripts").join(name));
         command
             .env_clear()
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            // A folder of the test's own first, for commands that it looks over the shoulder of.
+            .env("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", self.path("bin").display()))
             .env("HOME", "/")
             .stdin(Stdio::null());
         command.envs(environment.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))));

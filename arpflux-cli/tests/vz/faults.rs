@@ -64,7 +64,7 @@ fn the_node_itself_is_never_blamed() {
     }
     for _ in 0..3 {
         let said = bench.start("101", "192.168.18.101");
-        assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{said:?}");
+        assert!(said.code == 0 && !said.stderr.contains("arpflux"), "{said:?}");
     }
     assert_eq!(bench.proxies(), ["192.168.18.101 eth3"]);
 }

@@ -8,6 +8,11 @@ fn route(bench: &Bench, address: &str) {
     bench.hn.route(&NewRoute::to(address).unwrap().device("venet0").unwrap()).unwrap();
 }
 
+fn with(mut command: std::process::Command, argument: &str) -> std::process::Command {
+    command.arg(argument);
+    command
+}
+
 #[test]
 fn idempotent_and_found_by_address_without_a_container() {
     let bench = Bench::bare(Vzctl);
@@ -152,7 +157,7 @@ fn entries_come_back_after_the_interface_was_down() {
     bench.good(&["status"]);
     // vzctl's own way, which does not know the container.
     flap();
-    assert_eq!(bench.run(bench.script("vzifup-post", &[])).code, 0);
+    assert_eq!(bench.run(with(bench.script("vzifup-post", &[]), "eth3")).code, 0);
     assert_eq!(bench.proxies(), ["192.168.18.101 eth3"]);
     // And a watch over what is published.
     let status: serde_json::Value = serde_json::from_str(&bench.good(&["status", "--json"])).unwrap();
@@ -261,4 +266,32 @@ fn the_script_that_the_page_wanted() {
     assert_eq!(bench.proxies(), ["192.168.18.102 eth4"]);
     assert_eq!(script(&["stop", "102"]).code, 0);
     assert_eq!(bench.proxies(), [] as [&str; 0]);
+}
+
+/// At every moment at which a route comes or goes, nothing is published for its address.
+#[test]
+fn published_after_the_route_is_set_and_withdrawn_before_it_goes() {
+    for version in [Vzctl, Libvzctl] {
+        let bench = Bench::new(version);
+        let _container = bench.container(A101);
+        let log = bench.path("ip.log");
+        // Notes what is published whenever a script changes a route.
+        bench.write(
+            "bin/ip",
+            &format!(
+                "#!/bin/sh\ncase \"$*\" in *route*add* | *route*replace* | *route*del*)\n\techo \"$*: \
+                 $(/sbin/ip neigh show proxy)\" >>{}\nesac\nexec /sbin/ip \"$@\"\n",
+                log.display()
+            ),
+        );
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(bench.path("bin/ip"), mode).unwrap();
+        assert_eq!(bench.start_quick("101", "192.168.18.101 192.168.18.111").code, 0);
+        assert_eq!(bench.proxies(), ["192.168.18.101 eth3", "192.168.18.111 eth3"]);
+        assert_eq!(bench.stop("101", "192.168.18.101 192.168.18.111").code, 0);
+        let lines = std::fs::read_to_string(&log).unwrap();
+        assert!(lines.lines().count() >= 4, "{lines}");
+        assert!(!lines.contains("proxy"), "{version:?}: {lines}");
+        assert!(lines.contains("101") && lines.contains("111"), "{lines}");
+    }
 }

@@ -227,8 +227,18 @@ impl Setup {
         self.own(self.installation.version.hook().0)
     }
 
-    fn backup(&self) -> PathBuf {
-        self.own(self.installation.version.functions())
+    /// Where the copy of a file of somebody else's is kept.
+    fn backup(&self, file: &Path) -> PathBuf {
+        self.own(&file.file_name().unwrap_or_default().to_string_lossy())
+    }
+
+    /// The file that lines are added to; [`Way::Locked`] adds none.
+    fn edited(&self) -> Option<PathBuf> {
+        match self.way {
+            Way::Functions => Some(self.functions()),
+            Way::VzConf => Some(self.vz_conf()),
+            Way::Locked => None,
+        }
     }
 
     fn vz_conf(&self) -> PathBuf {
@@ -241,7 +251,8 @@ impl Setup {
 
     /// Everything that any way writes.
     fn all_files(&self) -> Vec<PathBuf> {
-        let mut files = vec![self.functions(), self.vz_conf(), self.hook(), self.backup()];
+        let mut files = vec![self.functions(), self.vz_conf(), self.hook()];
+        files.extend([self.backup(&self.functions()), self.backup(&self.vz_conf())]);
         files.extend(WRAPPED.iter().map(|name| self.wrapper(name)));
         files
     }
@@ -281,7 +292,7 @@ impl Setup {
         let (hook, functions) = (self.hook(), self.functions());
         let used = |ways: &[Way]| ways.contains(&self.way);
         if path == functions || path == self.vz_conf() {
-            let mine = used(&[if path == functions { Way::Functions } else { Way::VzConf }]);
+            let mine = self.edited().as_deref() == Some(path);
             return match before {
                 FileState::Regular { text, mode } if mine => {
                     let line = if path == functions {
@@ -315,8 +326,8 @@ impl Setup {
             let text = text.replace("@OPTIONS@", &self.option_words());
             return Ok(file_if(used(&[Way::Functions, Way::Locked]), text, 0o644));
         }
-        if path == self.backup() {
-            let text = match FileState::read(&functions)? {
+        if let Some(file) = [functions, self.vz_conf()].iter().find(|file| self.backup(file) == path) {
+            let text = match FileState::read(file)? {
                 FileState::Regular { text, .. } if !text::has_block(&text) => text,
                 // It is in place already: the copy that was made then stays.
                 _ => match before {
@@ -324,7 +335,8 @@ impl Setup {
                     _ => String::new(),
                 },
             };
-            return Ok(file_if(used(&[Way::Functions]) && !text.is_empty(), text, 0o600));
+            let wanted = self.edited().as_ref() == Some(file) && !text.is_empty();
+            return Ok(file_if(wanted, text, 0o600));
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         match before {
@@ -356,8 +368,7 @@ impl Setup {
             return Ok(before.clone());
         }
         let clean = text::without_block(text);
-        if path == self.functions()
-            && let FileState::Regular { text: copy, .. } = FileState::read(&self.backup())?
+        if let FileState::Regular { text: copy, .. } = FileState::read(&self.backup(path))?
             && clean.strip_suffix('\n') == Some(copy.as_str())
         {
             return Ok(FileState::Regular { text: copy, mode: *mode });
@@ -384,7 +395,7 @@ impl Setup {
     /// [`ErrorKind::InvalidInput`] if a path cannot stand in a shell script, [`ErrorKind::Refused`] if the
     /// way does not fit the version or a file is in the way, and any failure to read the files.
     pub fn changes(&self) -> Result<Vec<FileChange>> {
-        Ok(self.wanted()?.into_iter().filter(|change| change.before != change.after).collect())
+        Ok(in_order(self.wanted()?))
     }
 
     /// The files to change so that nothing of any integration is left.
@@ -395,10 +406,9 @@ impl Setup {
         let mut changes = Vec::new();
         for path in self.all_files() {
             let before = FileState::read(&path)?;
+            let own = path.starts_with(self.own(""));
             let ours = match &before {
-                FileState::Regular { text, .. } => {
-                    text.contains("# arpflux:") || path == self.backup() || path == self.hook()
-                }
+                FileState::Regular { text, .. } => own || text.contains("# arpflux:"),
                 _ => false,
             };
             let after = match ours {
@@ -406,11 +416,9 @@ impl Setup {
                 true if path == self.functions() || path == self.vz_conf() => self.clean(&path, &before)?,
                 true => FileState::Absent,
             };
-            if before != after {
-                changes.push(FileChange { path, before, after });
-            }
+            changes.push(FileChange { path, before, after });
         }
-        Ok(changes)
+        Ok(in_order(changes))
     }
 
     /// Whether an integration is in place, whichever way it came in.
@@ -501,6 +509,18 @@ impl Setup {
         }
         Ok(receipt)
     }
+}
+
+/// Those that change something: what is made comes first, what goes comes last, so that no script sources
+/// what is not there.
+fn in_order(mut changes: Vec<FileChange>) -> Vec<FileChange> {
+    changes.retain(|change| change.before != change.after);
+    changes.sort_by_key(|change| match (&change.before, &change.after) {
+        (FileState::Absent, _) => 0,
+        (_, FileState::Absent) => 2,
+        _ => 1,
+    });
+    changes
 }
 
 /// A file of our own, where it is wanted.

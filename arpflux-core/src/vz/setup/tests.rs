@@ -80,14 +80,6 @@ fn every_way_is_idempotent_and_undone_exactly() {
             assert_eq!(setup.changes().unwrap(), [], "{version} {way}");
             assert_eq!(setup.integration().unwrap(), Integration::InPlace { way });
             make(&setup.removal().unwrap());
-            if way == Way::VzConf {
-                // Without a copy the missing end of line of the very last line is not known; nothing else differs.
-                std::fs::write(
-                    tree.root.join("etc/vz/vz.conf"),
-                    "NEIGHBOUR_DEVS=detect\nERROR_ON_ARPFAIL=\"no\"",
-                )
-                .unwrap();
-            }
             assert_eq!(tree.files(), before, "{version} {way} {functions:?}");
             assert_eq!(setup.removal().unwrap(), []);
         }

@@ -53,11 +53,29 @@ vzarpipdetect() {
 	return 0
 }
 
+# vps-net_del takes an address of a running container out of the state file in a pipeline that reads and writes
+# that file, and loses all of it now and then. It is written again when the script ends.
+arpflux_keep_state() {
+	[ "${VE_STATE:-}" = running ] && [ -n "${VEID:-}" ] && [ -f "$VE_STATE_DIR/$VEID" ] || return 0
+	if [ -z "${arpflux_state:-}" ]; then
+		arpflux_state=$(cat "$VE_STATE_DIR/$VEID")
+		trap 'printf "%s" "${arpflux_state# }" >"$VE_STATE_DIR/$VEID"' EXIT
+	fi
+	arpflux_rest=" "
+	for arpflux_word in $arpflux_state; do
+		[ "$arpflux_word" = "$1" ] || arpflux_rest="$arpflux_rest$arpflux_word "
+	done
+	arpflux_state=$arpflux_rest
+}
+
 # "add": sets the routes of all addresses of the call, then publishes all of them at once. vzctl's own order
 # is the other one, with some 30 ms in which packets come and have nowhere to go.
-# "del": nothing is left to do, see vzdelrouting.
+# "del": vzdelrouting has withdrawn it.
 vzarp() {
-	[ "$1" = add ] || return 0
+	if [ "$1" != add ]; then
+		arpflux_keep_state "$2"
+		return 0
+	fi
 	case " ${arpflux_published:-} " in
 	*" $2 "*) return 0 ;;
 	esac
