@@ -85,8 +85,8 @@ impl Table {
         while from < natural.len() {
             let mut to = from + 1;
             let wide = |to: usize| {
-                let mut widths = vec![natural[0]];
-                widths.extend(&natural[from..to]);
+                let mut widths = vec![least[0]];
+                widths.extend(&least[from..to]);
                 total(&widths)
             };
             while to < natural.len() && wide(to + 1) <= limit {

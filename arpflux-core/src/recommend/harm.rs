@@ -3,23 +3,28 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::topology::Ground;
+use crate::plan::PROTOCOL;
 use crate::predict::{ArpRequest, Model, Neighbours, Verdict, targets};
-use crate::snapshot::Snapshot;
-use crate::types::IfIndex;
+use crate::snapshot::{RouteKind, Snapshot};
+use crate::types::{IfIndex, IpNet};
 
 /// How many askers behind one interface are tried.
 const ASKERS_MAX: usize = 8;
+/// The gateway that Calico and its kin give to pods and proxy on the host's side.
+const CNI_GATEWAY: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
 /// How many addresses are asked for.
 const TARGETS_MAX: usize = 64;
 
 /// What the host `after` no longer answers although somebody there needs it, one sentence each: hosts behind
-/// interfaces (containers, point-to-point peers) that ask for the host's addresses, and addresses of NICs that
-/// nobody on the wire answers for any more. An address on `lo` does not count: silence is what a service
-/// address wants.
+/// interfaces (containers, point-to-point peers) that ask for the host's addresses or for their network plugin's
+/// gateway, addresses of NICs that nobody on the wire answers for any more, and addresses on `lo` that the host
+/// sends from. Of other addresses on `lo` silence is wanted: they belong to a service that another host answers
+/// for.
 pub(super) fn silenced(ground: &Ground<'_>, after: &Snapshot) -> Vec<String> {
     let (before, after) = (Model::new(ground.snapshot), Model::new(after));
     let mut harm = behind(ground, &before, &after);
     harm.extend(on_wires(ground, &before, &after));
+    harm.extend(sent_from(ground, &before, &after));
     harm
 }
 
@@ -27,7 +32,8 @@ pub(super) fn silenced(ground: &Ground<'_>, after: &Snapshot) -> Vec<String> {
 fn behind(ground: &Ground<'_>, before: &Model<'_>, after: &Model<'_>) -> Vec<String> {
     let snapshot = ground.snapshot;
     let mut harm = Vec::new();
-    let targets: Vec<Ipv4Addr> = targets(snapshot).into_iter().take(TARGETS_MAX).collect();
+    let own = targets(snapshot).into_iter().take(TARGETS_MAX);
+    let targets: Vec<Ipv4Addr> = std::iter::once(CNI_GATEWAY).chain(own).collect();
     for interface in snapshot.interfaces.iter().filter(|interface| interface.speaks_arp()) {
         if ground.is_nic(interface.index) {
             continue;
@@ -72,6 +78,36 @@ fn on_wires(ground: &Ground<'_>, before: &Model<'_>, after: &Model<'_>) -> Vec<S
             if anybody(before) && !anybody(after) {
                 harm.push(format!("nobody would answer for {local} of {} any more", nic.name));
             }
+        }
+    }
+    harm
+}
+
+/// Addresses on `lo` or a dummy that routes choose as source: whoever is sent a packet from there on a wire asks
+/// for it there.
+fn sent_from(ground: &Ground<'_>, before: &Model<'_>, after: &Model<'_>) -> Vec<String> {
+    let snapshot = ground.snapshot;
+    let mut harm = Vec::new();
+    for (local, name) in ground.service_addresses() {
+        let source = IpAddr::V4(local);
+        let chosen = snapshot.routes.iter().find(|route| {
+            route.kind == RouteKind::Unicast
+                && route.protocol != PROTOCOL
+                && route.preferred_source == Some(source)
+        });
+        let Some(route) = chosen else { continue };
+        let on_link = ground.nics.iter().find(|nic| {
+            let around = |subnet: IpNet| subnet.prefix_len() < 32 && subnet.contains(&source);
+            ground.public(nic.index).any(|(address, _)| around(address.subnet()))
+        });
+        let Some(nic) = on_link else { continue };
+        let sender = Neighbours::new(snapshot).of(nic.index, local);
+        if loses(before, after, &ArpRequest::broadcast(nic.index, sender, local)) {
+            harm.push(format!(
+                "{local} on {name} is the source of packets by the route to {}, and neighbours that reply would get \
+                 no answer for it any more; put it on {}",
+                route.destination, nic.name
+            ));
         }
     }
     harm

@@ -39,8 +39,7 @@ use crate::snapshot::Snapshot;
 use crate::verify::Report;
 use topology::Ground;
 
-/// A policy that fits a host. `Display` gives what was seen and refused; [`Recommendation::to_toml`] the
-/// policy as a file that says why.
+/// A policy that fits a host. [`Recommendation::to_toml`] gives it as a file that says why.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Recommendation {
     /// What sort of host it is; never empty.

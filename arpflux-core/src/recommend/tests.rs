@@ -98,6 +98,42 @@ fn a_service_address_on_lo_is_silenced_and_the_file_says_so() {
 }
 
 #[test]
+fn an_address_on_lo_that_the_host_sends_from_is_not_silenced() {
+    let mut host = Host::new()
+        .nic(2, "eth0", &["10.0.0.2/24"])
+        .address(1, "10.0.0.100/32")
+        .route("0.0.0.0/0", Some("10.0.0.1"), 2, 0)
+        .0;
+    let default = host.routes.iter_mut().find(|route| route.destination.prefix_len() == 0).unwrap();
+    default.preferred_source = Some("10.0.0.100".parse().unwrap());
+    let error = recommend(&host).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(error.to_string().contains("10.0.0.100 on lo is the source of packets"), "{error}");
+}
+
+#[test]
+fn bridges_with_a_port_that_leads_outside_are_interfaces_and_those_of_containers_not() {
+    let mut host = Host::new()
+        .nic(2, "eno1", &[])
+        .nic(3, "vmbr0", &["10.0.0.2/24"])
+        .nic(4, "docker0", &["172.17.0.1/16"])
+        .nic(5, "veth1", &[])
+        .nic(6, "eth0.10", &["10.0.10.2/24"])
+        .0;
+    for (place, kind, master) in
+        [(2, None, Some(3)), (3, Some("bridge"), None), (4, Some("bridge"), None), (5, Some("veth"), Some(4))]
+    {
+        let interface =
+            host.interfaces.iter_mut().find(|interface| interface.index == IfIndex(place)).unwrap();
+        interface.kind = kind.map(str::to_owned);
+        interface.master = master.map(IfIndex);
+    }
+    let found = recommended(&host);
+    assert_eq!(names(&found), ["vmbr0", "eth0.10"]);
+    assert!(found.to_toml().unwrap().contains("docker0 is left out"));
+}
+
+#[test]
 fn a_container_host_keeps_each_address_on_one_interface() {
     let found = recommended(&Host::openvz().0);
     assert_eq!(sorts(&found), [Topology::ContainerHost, Topology::OneSubnet].into());

@@ -28,7 +28,7 @@ pub fn run(model: &Model<'_>, interfaces: &[IfIndex], from: Option<Ipv4Addr>, ou
         1 => output.paint(Style::Bad, "1 address has several MACs on one wire: flux."),
         _ => output.paint(Style::Bad, format!("{flux} addresses have several MACs on one wire: flux.")),
     };
-    output.text(format!("\n{summary} `arpflux explain ADDRESS` says why, step by step.\n"))?;
+    output.text(format!("\n{summary}\n`arpflux explain ADDRESS` says why, step by step.\n"))?;
     Ok(code)
 }
 

@@ -72,8 +72,10 @@ pub fn page(page: &Page<'_>) -> String {
     html.raw("</div></section>\n<section id=\"wires\"><h2>Interfaces and wires</h2>\n");
     match (&after, &after_matrix) {
         (Some(after), Some(matrix)) => {
+            html.raw("<div class=\"pair drawings\">");
             topology::draw(&mut html, page.snapshot, &now, "Now");
             topology::draw(&mut html, after, matrix, "With the plan");
+            html.raw("</div>\n");
         }
         _ => topology::draw(&mut html, page.snapshot, &now, ""),
     }

@@ -13,17 +13,17 @@ const INTERFACES_MAX: usize = 32;
 /// How many lines of one list (addresses, answers) are drawn before the rest is only counted.
 const LINES_MAX: usize = 6;
 
-// In the drawing's own units, of which it is 920 wide.
+// In the drawing's own units, of which it is 850 wide.
 const LINE: usize = 17;
 const NIC_LEFT: usize = 40;
 const NIC_WIDTH: usize = 300;
-const WIRE_AT: usize = 640;
+const WIRE_AT: usize = 590;
 const GAP: usize = 14;
 const TOP: usize = 46;
 /// How far below the top of its frame the line to an interface's wire is.
 const LEAD: usize = 12;
 /// How many characters fit beside an interface's frame.
-const ANSWER_CHARS: usize = 34;
+const ANSWER_CHARS: usize = 30;
 /// How many characters fit in it.
 const NIC_CHARS: usize = 38;
 /// How many characters fit beside a wire.
@@ -61,7 +61,7 @@ pub(super) fn draw(html: &mut Markup, snapshot: &Snapshot, matrix: &Matrix, titl
         top += nic.height() + GAP;
     }
     let bottom = top + if left_out.is_empty() { 6 } else { 28 };
-    html.raw("<div class=\"scroll\"><svg class=\"topology\" role=\"img\" viewBox=\"0 0 920 ")
+    html.raw("<div class=\"scroll\"><svg class=\"topology\" role=\"img\" viewBox=\"0 0 850 ")
         .text(bottom + 10);
     html.raw("\" aria-label=\"").text(described(&nics)).raw("\">\n");
     html.raw("<rect class=\"host\" x=\"10\" y=\"10\" rx=\"10\" width=\"345\" height=\"")
