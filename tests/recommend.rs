@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use arpflux_core::frame::{Arp, Ethernet};
+use arpflux_core::frame::{Arp, Ethernet, Operation};
 use arpflux_core::lab::{self, Lab, NewRoute, Question, Recorder, Switch};
 use arpflux_core::plan::{Change, SysctlScope};
 use arpflux_core::recommend::{Recommendation, Topology, recommend};
@@ -177,7 +177,11 @@ fn leaves_by(node: &lab::Host, addresses: &[String], names: &[String], destinati
             .filter(|recorded| {
                 let arp = Ethernet::parse(&recorded.frame).and_then(|frame| Arp::parse(frame.payload));
                 let arp = arp.ok().and_then(|arp| arp.ipv4());
-                arp.is_some_and(|arp| arp.target == ip(destination) && arp.sender == ip(address))
+                arp.is_some_and(|arp| {
+                    arp.operation == Operation::Request
+                        && arp.target == ip(destination)
+                        && arp.sender == ip(address)
+                })
             })
             .map(|recorded| recorded.place)
             .collect();

@@ -31,7 +31,8 @@ fn arpflux(arguments: &[&str]) -> (i32, String, String) {
 
 /// What a browser makes of the page at a fragment, its scripts run: the document as it is then.
 fn browse(page: &Path, fragment: &str) -> String {
-    let profile = folder(&format!("browser{}", fragment.replace('#', "-")));
+    let name = page.file_stem().unwrap().to_string_lossy();
+    let profile = folder(&format!("browser-{name}{}", fragment.replace('#', "-")));
     let mut child = Command::new("chromium")
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
         .args(["--disable-extensions", "--disable-background-networking", "--virtual-time-budget=2000"])
@@ -87,6 +88,17 @@ fn a_browser_opens_the_page_and_a_cell_shows_its_steps() {
         document.contains("<h1>ARP on hardware-node</h1>") && document.contains("With the plan none has.")
     );
 
+    // Clicked, one after the other: the second takes the place of the first.
+    let clicks = "<script>document.querySelector('a.cell[href=\"#cell-1-1\"]').click();\
+                  setTimeout(function () {\
+                  document.querySelector('a.cell[href=\"#after-5-3\"]').click();}, 200);</script></body>";
+    let clicked = page.with_file_name("clicked.html");
+    let text = std::fs::read_to_string(&page).unwrap();
+    std::fs::write(&clicked, text.replacen("</body>", clicks, 1)).unwrap();
+    let document = browse(&clicked, "");
+    assert_eq!(open_traces(&document), ["With the plan: <span class=\"mono\">192.168.18.102</span> on eth4"]);
+
+    // And by a link from elsewhere.
     for (fragment, title) in [
         ("#cell-4-2", "Now: <span class=\"mono\">192.168.18.101</span> on eth3"),
         ("#after-1-2", "With the plan: <span class=\"mono\">192.168.18.10</span> on eth3"),
