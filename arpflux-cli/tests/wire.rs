@@ -4,7 +4,10 @@
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
-use arpflux_core::lab::{Host, Lab};
+use arpflux_core::frame::{Arp, Ethernet, Operation, Timestamp};
+use arpflux_core::lab::{Host, Lab, Recorder};
+use arpflux_core::types::Mac;
+use arpflux_core::wire::Filter;
 
 const ARPFLUX: &str = env!("CARGO_BIN_EXE_arpflux");
 
@@ -225,4 +228,45 @@ fn capture_judges_the_examples_of_the_page() {
         let bad = addresses.iter().filter(|one| one["verdict"] != "single" && one["address"] != address);
         assert_eq!(bad.count(), 0, "{name}: {answer}");
     }
+}
+
+#[test]
+fn apply_announces_from_the_owners_alone_and_peers_follow_at_once() {
+    let (_lab, hn, client) = hosts();
+    let target = std::net::Ipv4Addr::new(192, 168, 18, 11);
+    client.ping(None, target, 1).unwrap();
+    // The client has the address at the wrong interface.
+    let (code, ..) = on(&hn, &["announce", "-i", "eth0", "192.168.18.11", "--rounds", "1"], "");
+    assert_eq!((code, client.neighbour(target.into()).unwrap()), (0, Some(hn.mac("eth0").unwrap())));
+    let folder = std::env::temp_dir().join(format!("arpflux-cli-announce-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let policy = folder.join("policy.toml");
+    std::fs::write(&policy, "version = 1\n[host]\ninterfaces = [\"eth0\", \"eth3\", \"eth4\"]\n").unwrap();
+    let recorder = Recorder::start(&[(&client, "eth0")], Filter::Arp).unwrap();
+    let (policy, state) = (policy.to_str().unwrap(), folder.join("state"));
+    let (code, stdout, stderr) =
+        on(&hn, &["apply", "--policy", policy, "--state-dir", state.to_str().unwrap()], "");
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    assert_eq!(client.neighbour(target.into()).unwrap(), Some(hn.mac("eth3").unwrap()));
+    let mut times: Vec<(u8, Operation, Timestamp)> = Vec::new();
+    for recorded in recorder.stop().unwrap() {
+        let frame = Ethernet::parse(&recorded.frame).unwrap();
+        let arp = Arp::parse(frame.payload).unwrap().ipv4().unwrap();
+        if arp.is_gratuitous() {
+            let last = arp.sender.octets()[3];
+            let owner = hn.mac(["eth0", "eth3", "eth4"][usize::from(last - 10)]).unwrap();
+            assert_eq!((arp.sender_mac, Mac::ethernet(frame.source)), (owner, owner), "{arp:?}");
+            times.push((last, arp.operation, recorded.at));
+        }
+    }
+    // Both forms of each address, twice, beyond the second for which a receiver may hold on to what it has.
+    for last in 10..=12 {
+        for operation in [Operation::Request, Operation::Reply] {
+            let sent: Vec<_> = times.iter().filter(|one| (one.0, one.1) == (last, operation)).collect();
+            assert_eq!(sent.len(), 2, "{last} {operation:?} {times:?}");
+            assert!(sent[1].2.since(sent[0].2).as_millis() > 1000, "{sent:?}");
+        }
+    }
+    assert_eq!(hn.read_sysctl("net.ipv4.ip_nonlocal_bind").unwrap(), "0");
 }
