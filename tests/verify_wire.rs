@@ -95,3 +95,38 @@ fn floating_addresses_are_seen_and_so_is_the_cure() {
     let report = verify::wire::own(&policy, &after, &node).unwrap();
     assert_eq!(report.failures.len(), 2, "eth4 answers for .10 and .11 as well: {report:#?}");
 }
+
+/// As a bond and its VLANs have one MAC.
+#[test]
+fn interfaces_with_one_mac_are_told_apart_by_where_they_answer() {
+    let lab = Lab::new().unwrap();
+    let hn = lab.host("hn").unwrap();
+    let (lan, san) = (lab.switch("lan").unwrap(), lab.switch("san").unwrap());
+    for (interface, wire, address) in [("eth0", &lan, "10.1.0.1/24"), ("eth1", &san, "10.2.0.1/24")] {
+        hn.plug(wire, interface, "02:11:11:11:11:11".parse().unwrap()).unwrap();
+        hn.address(interface, address).unwrap();
+    }
+    let client = lab.host("client").unwrap();
+    client.plug(&lan, "eth0", "02:99:99:99:99:99".parse().unwrap()).unwrap();
+    client.address("eth0", "10.1.0.9/24").unwrap();
+    let policy =
+        Policy::from_toml("version = 1\n[host]\ninterfaces = [\"eth0\", \"eth1\"]\n", "policy").unwrap();
+    let (node, peer) = (host(&hn), host(&client));
+    let failed = |report: &verify::Report| -> Vec<String> {
+        report.failures.iter().map(|failure| format!("{}: {}", failure.object, failure.found)).collect()
+    };
+    let snapshot = node.snapshot().unwrap();
+    // Whichever interface is asked answers for both.
+    let report = verify::wire::own(&policy, &snapshot, &node).unwrap();
+    assert_eq!(
+        failed(&report),
+        ["10.1.0.1: answers from eth0, eth1", "10.2.0.1: answers from eth0, eth1"],
+        "{report:#?}"
+    );
+    hn.sysctl("net.ipv4.conf.all.arp_ignore", 1).unwrap();
+    let report = verify::wire::own(&policy, &snapshot, &node).unwrap();
+    assert_eq!(failed(&report), [""; 0], "{report:#?}");
+    let eth0 = "eth0".parse().unwrap();
+    let report = verify::wire::peer(&policy, &snapshot, &peer, Some(&eth0)).unwrap();
+    assert_eq!(failed(&report), ["10.2.0.1: no answer"], "{report:#?}");
+}

@@ -97,7 +97,8 @@ fn announce_moves_a_peer() {
     let target = std::net::Ipv4Addr::new(192, 168, 18, 11);
     client.ping(None, target, 1).unwrap();
     for name in ["eth3", "eth0"] {
-        let arguments = ["announce", "--interface", name, "192.168.18.11", "--rounds", "1", "--json"];
+        let arguments =
+            ["announce", "--interface", name, "192.168.18.11", "--rounds", "1", "--json", "--anyway"];
         let (code, stdout, stderr) = on(&hn, &arguments, "");
         assert_eq!(code, 0, "{stdout}{stderr}");
         let answer: serde_json::Value = serde_json::from_str(&stdout).unwrap();
@@ -236,7 +237,7 @@ fn apply_announces_from_the_owners_alone_and_peers_follow_at_once() {
     let target = std::net::Ipv4Addr::new(192, 168, 18, 11);
     client.ping(None, target, 1).unwrap();
     // The client has the address at the wrong interface.
-    let (code, ..) = on(&hn, &["announce", "-i", "eth0", "192.168.18.11", "--rounds", "1"], "");
+    let (code, ..) = on(&hn, &["announce", "-i", "eth0", "192.168.18.11", "--rounds", "1", "--anyway"], "");
     assert_eq!((code, client.neighbour(target.into()).unwrap()), (0, Some(hn.mac("eth0").unwrap())));
     let folder = std::env::temp_dir().join(format!("arpflux-cli-announce-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -269,4 +270,36 @@ fn apply_announces_from_the_owners_alone_and_peers_follow_at_once() {
         }
     }
     assert_eq!(hn.read_sysctl("net.ipv4.ip_nonlocal_bind").unwrap(), "0");
+}
+
+#[test]
+fn announce_is_for_the_owner() {
+    let (_lab, hn, client) = hosts();
+    let proxied = std::net::IpAddr::from([192, 168, 18, 101]);
+    hn.proxy("eth3", proxied).unwrap();
+    hn.address("lo", "192.168.18.200/32").unwrap();
+    let recorder = Recorder::start(&[(&client, "eth0")], Filter::Arp).unwrap();
+    let announce = |interface: &str, addresses: &[&str]| {
+        let (code, stdout, stderr) =
+            on(&hn, &[&["announce", "--rounds", "1", "-i", interface], addresses].concat(), "");
+        (code, stdout + &stderr)
+    };
+    let (code, text) = announce("eth0", &["192.168.18.10", "192.168.18.11"]);
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("192.168.18.11") && text.contains("it is at eth3"), "{text}");
+    let (code, text) = announce("eth4", &["192.168.18.101"]);
+    assert_eq!((code, text.contains("it is at eth3")), (2, true), "{text}");
+    assert_eq!(recorder.stop().unwrap().len(), 0, "nothing of what is refused is sent");
+    // Its own, what it proxies, what every interface answers for, and what is not there yet.
+    for (interface, address) in [
+        ("eth3", "192.168.18.11"),
+        ("eth3", "192.168.18.101"),
+        ("eth4", "192.168.18.200"),
+        ("eth4", "192.168.18.77"),
+    ] {
+        let (code, text) = announce(interface, &[address]);
+        assert_eq!(code, 0, "{interface} {address} {text}");
+    }
+    hn.proxy("eth4", proxied).unwrap();
+    assert_eq!(announce("eth4", &["192.168.18.101"]).0, 0);
 }

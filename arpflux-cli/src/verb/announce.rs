@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use arpflux_core::types::{IfName, IpNet};
 use arpflux_core::wire::Port;
-use arpflux_core::wire::announce::{Options, announce};
-use arpflux_core::{Error, ErrorKind, Result};
+use arpflux_core::wire::announce::{Options, announce, check_owner};
+use arpflux_core::{Error, ErrorKind, Host, Result};
 use serde::Serialize;
 
 use crate::exit;
@@ -16,8 +16,8 @@ use crate::output::Output;
 /// Tell everybody on the wire that addresses are at one interface: gratuitous ARP in request and
 /// reply form, for IPv6 unsolicited neighbour advertisements.
 ///
-/// Announce from the owner only: whoever hears it sends there from then on. The addresses need not be
-/// on the interface, and no sysctl is touched.
+/// Whoever hears it sends there from then on, so an address that another interface of this host holds or proxies is
+/// refused. It need not be on the interface, and no sysctl is touched.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -34,6 +34,9 @@ pub struct Args {
     /// The time between rounds, in ms. Below 1000 a receiver may ignore the second.
     #[arg(long, value_name = "MS", default_value_t = 1100, value_parser = clap::value_parser!(u64).range(1..=600_000))]
     spacing: u64,
+    /// Announce even what another interface of this host holds or proxies.
+    #[arg(long)]
+    anyway: bool,
     /// Never announce addresses in this prefix; may be given several times.
     #[arg(long, value_name = "PREFIX")]
     never: Vec<IpNet>,
@@ -50,7 +53,8 @@ struct Answer {
 /// Runs the verb.
 ///
 /// # Errors
-/// If there is no such interface, frames may not be sent, or nothing is left to announce.
+/// If there is no such interface, an address is at another one, frames may not be sent, or nothing is left to
+/// announce.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let options = Options {
         rounds: args.rounds,
@@ -58,8 +62,16 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         never: args.never.clone(),
         ..Options::default()
     };
-    let (port, frames) = args.live.netns()?.run(|| -> Result<_> {
+    let host = Host::from(args.live.netns()?);
+    let snapshot = if args.anyway { None } else { Some(host.snapshot()?) };
+    let (port, frames) = host.namespace().run(|| -> Result<_> {
         let port = Port::named(&args.interface)?;
+        if let Some(snapshot) = &snapshot {
+            let never = |address: &&IpAddr| args.never.iter().any(|prefix| prefix.contains(*address));
+            let addresses: Vec<IpAddr> =
+                args.addresses.iter().filter(|address| !never(address)).copied().collect();
+            check_owner(snapshot, port.index, &addresses)?;
+        }
         let frames = announce(&[(port.clone(), args.addresses.clone())], &options)?;
         Ok((port, frames))
     })??;

@@ -80,7 +80,7 @@ pub fn peer_until(
     })??;
     for result in probed {
         let Some((_, owner)) = owners.iter().find(|(target, _)| *target == result.target) else { continue };
-        let answering = result.replies.iter().map(|reply| name_of(snapshot, reply.mac)).collect();
+        let answering = result.replies.iter().map(|reply| name_of(snapshot, reply.mac, *owner)).collect();
         judge(snapshot, result.target, *owner, answering, &mut report);
     }
     Ok(report)
@@ -129,7 +129,7 @@ pub fn own_until(policy: &Policy, snapshot: &Snapshot, host: &Host, stop: &Stop)
         {
             for answer in answers {
                 // The reply leaves where the request came in; a MAC of another interface is told apart.
-                let name = name_of(snapshot, answer.mac);
+                let name = name_of(snapshot, answer.mac, interface.index);
                 let seen = if name == interface.name.to_string() {
                     name
                 } else {
@@ -179,8 +179,12 @@ fn judge(snapshot: &Snapshot, target: Ipv4Addr, owner: IfIndex, answering: Vec<S
     report.addresses.push(AddressReport { address: target.into(), expected, answering });
 }
 
-/// The name of the interface that has a MAC, or the MAC: of a stranger, or of several interfaces.
-fn name_of(snapshot: &Snapshot, mac: Mac) -> String {
+/// The name of the interface that has a MAC, or the MAC: of a stranger, or of several interfaces. Of several
+/// (a bond and its VLANs have one MAC) it is `likely`, if that is one of them.
+fn name_of(snapshot: &Snapshot, mac: Mac, likely: IfIndex) -> String {
+    if let Some(interface) = snapshot.interface(likely).filter(|interface| interface.mac == mac) {
+        return interface.name.to_string();
+    }
     let mut owners =
         snapshot.interfaces.iter().filter(|interface| interface.mac == mac && interface.speaks_arp());
     match (owners.next(), owners.next()) {

@@ -6,8 +6,8 @@
 //! to all nodes, with the override flag (RFC 4861 section 7.2.6).
 //!
 //! Frames are made here and sent as they are: no address has to be on the interface and no sysctl
-//! (`ip_nonlocal_bind`) is touched. So it is on the caller to announce from the owner only: this takes
-//! whatever it is told, and everybody on the wire believes it.
+//! (`ip_nonlocal_bind`) is touched. Everybody on the wire believes what is sent, so it is to come from the owner
+//! only: [`check_owner`] says whether it would.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
@@ -114,6 +114,43 @@ impl Announcer {
         self.cursor += 1;
         Transmit::Frame(frame)
     }
+}
+
+/// Whether `interface` is the one to announce `addresses` from: not if a NIC of the host beside it holds one, or
+/// is the only one with a proxy entry for it. An address that is on no NIC (on `lo`, on a dummy, or not there
+/// yet) is anybody's.
+///
+/// # Errors
+/// [`ErrorKind::Refused`] with the interface that the address is at.
+pub fn check_owner(snapshot: &Snapshot, interface: IfIndex, addresses: &[IpAddr]) -> Result<()> {
+    for address in addresses {
+        let holders =
+            snapshot.addresses.iter().filter(|held| held.local == *address).map(|held| held.interface);
+        let proxies = snapshot.proxies.iter().filter(|entry| entry.address == *address);
+        let proxies = proxies.filter_map(|entry| entry.interface.or(Some(interface)));
+        let mut owners: Vec<IfIndex> = holders.collect();
+        owners.retain(|owner| *owner == interface || is_nic(snapshot, *owner));
+        if owners.is_empty() {
+            owners = proxies.collect();
+        }
+        if let Some(owner) = owners.first().filter(|_| !owners.contains(&interface)) {
+            let (here, owner) = (snapshot.name_of(interface), snapshot.name_of(*owner));
+            let why =
+                format!("it is at {owner}, and from {here} all peers would be sent to the wrong interface");
+            return Err(Error::new(ErrorKind::Refused, why)
+                .during("announce")
+                .on(address.to_string())
+                .hint(format!("announce it from {owner}")));
+        }
+    }
+    Ok(())
+}
+
+/// Whether peers can send there. What is on `lo` or a dummy, they reach by another interface.
+fn is_nic(snapshot: &Snapshot, interface: IfIndex) -> bool {
+    snapshot
+        .interface(interface)
+        .is_some_and(|interface| interface.speaks_arp() && interface.kind.as_deref() != Some("dummy"))
 }
 
 /// Announces addresses, each from an interface of the calling thread's namespace, and returns when all
