@@ -11,11 +11,13 @@ use arpflux_core::apply::{Applied, Confirm, Options, Outcome, Receipt};
 use arpflux_core::{Error, ErrorKind, Result};
 
 use crate::boundary::{getter, guard};
+use crate::change::{self, arpflux_change};
 use crate::error::arpflux_error;
 use crate::handle::{self, Handle};
 use crate::host::{self, arpflux_host};
 use crate::options::{self, Sized0};
 use crate::plan::{self, arpflux_plan};
+use crate::stop::{self, arpflux_stop};
 use crate::string;
 
 /// How a transaction is run. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
@@ -32,6 +34,8 @@ pub struct arpflux_apply_options {
     /// The folder for the state of all namespaces, an absolute path; NULL: the default. All that change the same
     /// namespace have to name the same folder.
     pub state_dir: *const c_char,
+    /// Ends the wait for another writer when it is raised; may be NULL.
+    pub stop: *const arpflux_stop,
 }
 
 // SAFETY: `repr(C)`, begins with its size, and NULL and 0 are values of its members.
@@ -70,9 +74,10 @@ pub struct arpflux_receipt {
 
 struct Owned {
     id: u64,
-    changes: Vec<CString>,
+    changes: Vec<change::Record>,
     notes: Vec<CString>,
     conflicts: Vec<CString>,
+    files: Vec<CString>,
     verified: usize,
     state: Mutex<State>,
 }
@@ -90,14 +95,12 @@ impl Handle for Owned {
 
 impl Owned {
     fn new(receipt: Receipt, applied: Option<Applied>) -> Self {
-        fn texts<T: ToString>(list: &[T]) -> Vec<CString> {
-            list.iter().map(|item| string::c_string(&item.to_string())).collect()
-        }
         Self {
             id: receipt.id.unwrap_or(0),
-            changes: texts(&receipt.changes),
-            notes: texts(&receipt.notes),
-            conflicts: texts(&receipt.conflicts),
+            changes: change::records(&receipt.changes),
+            notes: string::c_strings(&receipt.notes),
+            conflicts: string::c_strings(&receipt.conflicts),
+            files: receipt.files.iter().map(|file| string::c_path(&file.path)).collect(),
             verified: receipt.verified,
             state: Mutex::new(State { receipt, applied }),
         }
@@ -112,7 +115,7 @@ impl Owned {
 ///
 /// # Safety
 /// As [`options::read`], and `state_dir` is NULL or ends in NUL.
-unsafe fn read(options: *const arpflux_apply_options) -> Result<Options> {
+pub(crate) unsafe fn read(options: *const arpflux_apply_options) -> Result<Options> {
     let mut read = Options::default();
     if options.is_null() {
         return Ok(read);
@@ -125,12 +128,23 @@ unsafe fn read(options: *const arpflux_apply_options) -> Result<Options> {
     if options.lock_wait_ms != 0 {
         read.lock_wait = Duration::from_millis(options.lock_wait_ms);
     }
+    read.stop = stop::read(options.stop)?;
     if !options.state_dir.is_null() {
         // SAFETY: the caller says so.
         let path = unsafe { CStr::from_ptr(options.state_dir) };
         read.state_dir = Some(Path::new(OsStr::from_bytes(path.to_bytes())).to_path_buf());
     }
     Ok(read)
+}
+
+/// The receipt of a change for C to keep, with the means to undo it.
+pub(crate) fn give(applied: Applied) -> Result<*mut arpflux_receipt> {
+    Ok(handle::give(Owned::new((*applied).clone(), Some(applied))))
+}
+
+/// A receipt for C to keep.
+pub(crate) fn give_receipt(receipt: Receipt) -> *mut arpflux_receipt {
+    handle::give(Owned::new(receipt, None))
 }
 
 /// Makes a plan so, as one transaction: all of it, or nothing of it. `options` may be NULL.
@@ -150,8 +164,7 @@ pub unsafe extern "C" fn arpflux_host_apply(
         guard(err, ptr::null_mut(), || {
             let host = handle::get::<host::Owned>(host)?;
             let plan = handle::get::<plan::Owned>(plan)?;
-            let applied = host.0.apply(&plan.plan, read(options)?)?;
-            Ok(handle::give(Owned::new((*applied).clone(), Some(applied))))
+            give(host.0.apply(&plan.plan, read(options)?)?)
         })
     }
 }
@@ -174,7 +187,7 @@ pub unsafe extern "C" fn arpflux_host_rollback(
         guard(err, ptr::null_mut(), || {
             let host = handle::get::<host::Owned>(host)?;
             let receipt = host.0.rollback((id != 0).then_some(id), force, &read(options)?)?;
-            Ok(handle::give(Owned::new(receipt, None)))
+            Ok(give_receipt(receipt))
         })
     }
 }
@@ -195,7 +208,7 @@ pub unsafe extern "C" fn arpflux_host_confirm(
         guard(err, ptr::null_mut(), || {
             let host = handle::get::<host::Owned>(host)?;
             let receipt = host.0.confirm((id != 0).then_some(id), &read(options)?)?;
-            Ok(handle::give(Owned::new(receipt, None)))
+            Ok(give_receipt(receipt))
         })
     }
 }
@@ -311,28 +324,19 @@ pub unsafe extern "C" fn arpflux_receipt_verified_count(receipt: *const arpflux_
     getter(0, || Some(handle::find::<Owned>(receipt)?.verified))
 }
 
-/// The text at a place of a list, which lives as long as the receipt's handle.
-fn text(
-    receipt: *const arpflux_receipt,
-    at: usize,
-    list: impl FnOnce(&Owned) -> &Vec<CString>,
-) -> *const c_char {
-    getter(ptr::null(), || Some(list(&*handle::find::<Owned>(receipt)?).get(at)?.as_ptr()))
-}
-
 /// How many changes were made.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_receipt_change_count(receipt: *const arpflux_receipt) -> usize {
     getter(0, || Some(handle::find::<Owned>(receipt)?.changes.len()))
 }
 
-/// The change at a place, from 0, as one line. Borrowed from the receipt; NULL beyond the last.
+/// The change at a place, from 0. Borrowed from the receipt; NULL beyond the last.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_receipt_change_at(
     receipt: *const arpflux_receipt,
     at: usize,
-) -> *const c_char {
-    text(receipt, at, |receipt| &receipt.changes)
+) -> *const arpflux_change {
+    handle::lend(receipt, |owned: &Owned| &owned.changes, at)
 }
 
 /// How much was left alone because somebody else had changed it.
@@ -347,7 +351,22 @@ pub unsafe extern "C" fn arpflux_receipt_conflict_at(
     receipt: *const arpflux_receipt,
     at: usize,
 ) -> *const c_char {
-    text(receipt, at, |receipt| &receipt.conflicts)
+    handle::text_at(receipt, at, |owned: &Owned| &owned.conflicts)
+}
+
+/// How many files were changed with it; on trial: will be, once it is confirmed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_receipt_file_count(receipt: *const arpflux_receipt) -> usize {
+    getter(0, || Some(handle::find::<Owned>(receipt)?.files.len()))
+}
+
+/// The path of the file at a place, from 0. Borrowed from the receipt; NULL beyond the last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_receipt_file_at(
+    receipt: *const arpflux_receipt,
+    at: usize,
+) -> *const c_char {
+    handle::text_at(receipt, at, |owned: &Owned| &owned.files)
 }
 
 /// How many notes there are.
@@ -362,7 +381,7 @@ pub unsafe extern "C" fn arpflux_receipt_note_at(
     receipt: *const arpflux_receipt,
     at: usize,
 ) -> *const c_char {
-    text(receipt, at, |receipt| &receipt.notes)
+    handle::text_at(receipt, at, |owned: &Owned| &owned.notes)
 }
 
 /// The receipt as one JSON object with `"schema": 1`.

@@ -1,14 +1,13 @@
 //! Who answers, and why.
 
-use std::ffi::{CStr, CString, c_char};
-use std::net::{IpAddr, Ipv4Addr};
+use std::ffi::{CString, c_char};
 use std::ptr;
 
 use arpflux_core::predict::{Explanation, Verdict};
-use arpflux_core::types::{IfName, Mac};
 use arpflux_core::{ArpRequest, Error, ErrorKind, Result};
 
-use crate::boundary::{getter, guard, null};
+use crate::args;
+use crate::boundary::{getter, guard};
 use crate::error::arpflux_error;
 use crate::handle::{self, Handle};
 use crate::ip::arpflux_ip;
@@ -56,6 +55,15 @@ pub enum arpflux_answer {
     Silent = 2,
 }
 
+/// A verdict's answer as C has it.
+pub(crate) fn answer(verdict: &Verdict) -> arpflux_answer {
+    match verdict.answers() {
+        Some(true) => arpflux_answer::Answers,
+        Some(false) => arpflux_answer::Silent,
+        None => arpflux_answer::Undetermined,
+    }
+}
+
 struct Owned {
     answer: arpflux_answer,
     mac: Option<CString>,
@@ -83,11 +91,7 @@ impl Owned {
             Error::new(ErrorKind::Internal, error.to_string()).during("write explanation")
         })?;
         Ok(Self {
-            answer: match verdict.answers() {
-                Some(true) => arpflux_answer::Answers,
-                Some(false) => arpflux_answer::Silent,
-                None => arpflux_answer::Undetermined,
-            },
+            answer: answer(verdict),
             mac: verdict.mac().map(|mac| string::c_string(&mac.to_string())),
             reason: verdict.reason().map(|reason| string::c_string(reason.code())),
             interface,
@@ -96,15 +100,6 @@ impl Owned {
             text: string::c_string(&explanation.to_string()),
             json: string::c_string(&json),
         })
-    }
-}
-
-fn ipv4(address: arpflux_ip, name: &'static str) -> Result<Ipv4Addr> {
-    match address.address() {
-        Ok(IpAddr::V4(address)) => Ok(address),
-        _ => Err(Error::new(ErrorKind::InvalidInput, "it is not an IPv4 address")
-            .during("explain request")
-            .on(name)),
     }
 }
 
@@ -123,27 +118,12 @@ pub unsafe extern "C" fn arpflux_snapshot_explain(
         guard(err, ptr::null_mut(), || {
             let owned = handle::get::<snapshot::Owned>(snapshot)?;
             let request = options::read(request, "request")?;
-            if request.interface.is_null() {
-                return Err(null("request.interface"));
-            }
-            let name = IfName::from_bytes(CStr::from_ptr(request.interface).to_bytes())?;
-            let interface = owned.snapshot.interface_named(&name).ok_or_else(|| {
-                Error::new(ErrorKind::NotFound, "the snapshot has no such interface")
-                    .during("explain request")
-                    .on(name.to_string())
-            })?;
-            let sender_mac = match request.sender_mac.is_null() {
-                true => None,
-                false => Some(Mac::from_bytes(std::slice::from_raw_parts(
-                    request.sender_mac,
-                    request.sender_mac_length,
-                ))?),
-            };
+            let name = args::if_name(request.interface, "request.interface")?;
             let request = ArpRequest {
-                interface: interface.index,
-                sender: ipv4(request.sender, "request.sender")?,
-                sender_mac,
-                target: ipv4(request.target, "request.target")?,
+                interface: args::interface(&owned.snapshot, &name)?.index,
+                sender: args::ipv4(request.sender, "request.sender")?,
+                sender_mac: args::mac(request.sender_mac, request.sender_mac_length)?,
+                target: args::ipv4(request.target, "request.target")?,
                 unicast: request.unicast != 0,
             };
             Ok(handle::give(Owned::new(&owned.snapshot.explain(&request))?))

@@ -6,9 +6,13 @@
 //! holds a count of its own. The table decides nothing else, and is empty when the last handle is.
 
 use std::collections::BTreeMap;
+use std::ffi::{CString, c_char};
+use std::ptr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use arpflux_core::{Error, ErrorKind, Result};
+
+use crate::boundary::getter;
 
 /// Which type a handle is of, with the name that errors call it by.
 pub(crate) trait Handle: Send + Sync {
@@ -76,4 +80,43 @@ pub(crate) fn free<T: Handle>(handle: *mut T::C) {
         // SAFETY: it came from `Arc::into_raw::<T>` in `give`, and nobody else can take it back now.
         drop(unsafe { Arc::from_raw(handle.cast_const().cast::<T>()) });
     }
+}
+
+/// What is lent out of a handle: behind a pointer to `C` stands a value of the type that has this trait.
+pub(crate) trait Lent {
+    /// The opaque type of the header.
+    type C;
+}
+
+/// The place of one of a handle's values, or NULL beyond the last. The handle keeps the list alive.
+pub(crate) fn lend<T: Handle, L: Lent>(
+    handle: *const T::C,
+    list: impl FnOnce(&T) -> &[L],
+    at: usize,
+) -> *const L::C {
+    getter(ptr::null(), || {
+        let owner = find::<T>(handle)?;
+        Some(ptr::from_ref(list(&owner).get(at)?).cast())
+    })
+}
+
+/// Follows what was lent; `failed` for NULL.
+pub(crate) fn of<L: Lent + 'static, T>(
+    lent: *const L::C,
+    failed: T,
+    what: impl FnOnce(&'static L) -> T,
+) -> T {
+    getter(failed, || {
+        // SAFETY: NULL or, as the conventions say, lent by a handle that is still alive.
+        Some(what(unsafe { lent.cast::<L>().as_ref() }?))
+    })
+}
+
+/// One of a handle's texts, or NULL beyond the last. The handle keeps the list alive.
+pub(crate) fn text_at<T: Handle>(
+    handle: *const T::C,
+    at: usize,
+    list: impl FnOnce(&T) -> &[CString],
+) -> *const c_char {
+    getter(ptr::null(), || Some(list(&*find::<T>(handle)?).get(at)?.as_ptr()))
 }

@@ -1,11 +1,12 @@
 //! Network namespaces of this machine.
 
-use std::ffi::{CStr, OsStr, c_char};
+use std::ffi::{CStr, OsStr, c_char, c_int};
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::ptr;
 
-use arpflux_core::{Host, Result};
+use arpflux_core::{Error, ErrorKind, Host, Result};
 
 use crate::boundary::{getter, guard, null};
 use crate::error::arpflux_error;
@@ -83,6 +84,25 @@ pub unsafe extern "C" fn arpflux_host_open_process(
 ) -> *mut arpflux_host {
     // SAFETY: `err` is as the conventions say.
     unsafe { open(err, || Host::of_process(pid)) }
+}
+
+/// The namespace that a file descriptor stands for: its own file, or any socket of it. The descriptor stays open.
+///
+/// Returns a host to be freed with `arpflux_host_free`, or NULL and sets `*err`: `ARPFLUX_CODE_INVALID_INPUT` if it is
+/// neither.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_host_open_fd(fd: c_int, err: *mut *mut arpflux_error) -> *mut arpflux_host {
+    // SAFETY: `err` is as the conventions say.
+    unsafe {
+        open(err, || {
+            // Asked before it is borrowed: a number that is not open must not pass for a descriptor.
+            if fd < 0 || libc::fcntl(fd, libc::F_GETFD) < 0 {
+                let what = format!("{fd} is no open file descriptor");
+                return Err(Error::new(ErrorKind::InvalidInput, what).during("call with argument").on("fd"));
+            }
+            Host::of_descriptor(BorrowedFd::borrow_raw(fd))
+        })
+    }
 }
 
 /// Reads everything that decides about ARP there, consistently.

@@ -9,22 +9,43 @@
 #[cfg(panic = "abort")]
 compile_error!("a panic must not end the caller's process: build with panic = \"unwind\"");
 
+mod args;
 mod boundary;
+mod callback;
 mod handle;
 mod options;
 
+pub mod announce;
 pub mod apply;
+pub mod capture;
+pub mod change;
 pub mod code;
+pub mod detect;
+pub mod diagnose;
 pub mod error;
 pub mod explain;
 pub mod host;
+pub mod impact;
 pub mod ip;
+pub mod learning;
+pub mod matrix;
+pub mod outgoing;
+pub mod page;
+pub mod persist;
 pub mod plan;
 pub mod policy;
+pub mod probe;
+pub mod proof;
+pub mod proxies;
+pub mod recommend;
+pub mod segment;
 pub mod snapshot;
+pub mod stop;
 pub mod string;
 pub mod verify;
 pub mod version;
+pub mod watch;
+pub mod wires;
 
 #[cfg(test)]
 mod tests;

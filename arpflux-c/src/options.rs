@@ -49,3 +49,16 @@ pub(crate) unsafe fn read<T: Sized0>(options: *const T, name: &'static str) -> R
     }
     Ok(known)
 }
+
+/// The same, and all 0 where it is NULL.
+///
+/// # Safety
+/// As [`read`].
+pub(crate) unsafe fn read_or_default<T: Sized0>(options: *const T, name: &'static str) -> Result<T> {
+    if options.is_null() {
+        // SAFETY: the trait says that zeroes are a value of it.
+        return Ok(unsafe { std::mem::zeroed::<T>() });
+    }
+    // SAFETY: the caller says so.
+    unsafe { read(options, name) }
+}

@@ -6,8 +6,10 @@ use std::ptr;
 use arpflux_core::{Plan, Result};
 
 use crate::boundary::{getter, guard};
+use crate::change::{self, arpflux_change};
 use crate::error::arpflux_error;
 use crate::handle::{self, Handle};
+use crate::ip::arpflux_ip;
 use crate::policy::{self, arpflux_policy};
 use crate::snapshot::{self, arpflux_snapshot};
 use crate::string;
@@ -20,7 +22,7 @@ pub struct arpflux_plan {
 /// A plan given to C.
 pub(crate) struct Owned {
     pub(crate) plan: Plan,
-    changes: Vec<CString>,
+    changes: Vec<change::Record>,
     decisions: Vec<CString>,
     text: CString,
 }
@@ -36,15 +38,15 @@ impl Handle for Owned {
 /// `err` is NULL or may be written.
 unsafe fn make(err: *mut *mut arpflux_error, plan: impl FnOnce() -> Result<Plan>) -> *mut arpflux_plan {
     // SAFETY: the caller says so.
-    unsafe {
-        guard(err, ptr::null_mut(), || {
-            let plan = plan()?;
-            let changes = plan.changes.iter().map(|change| string::c_string(&change.to_string())).collect();
-            let decisions = plan.decisions.iter().map(|decision| string::c_string(decision)).collect();
-            let text = string::c_string(&plan.to_string());
-            Ok(handle::give(Owned { plan, changes, decisions, text }))
-        })
-    }
+    unsafe { guard(err, ptr::null_mut(), || Ok(give(plan()?))) }
+}
+
+/// A plan for C to keep.
+pub(crate) fn give(plan: Plan) -> *mut arpflux_plan {
+    let changes = change::records(&plan.changes);
+    let decisions = string::c_strings(&plan.decisions);
+    let text = string::c_string(&plan.to_string());
+    handle::give(Owned { plan, changes, decisions, text })
 }
 
 /// What has to change on the host that the snapshot shows so that the policy holds. Nothing is changed by this, and the
@@ -109,10 +111,38 @@ pub unsafe extern "C" fn arpflux_plan_change_count(plan: *const arpflux_plan) ->
     getter(0, || Some(handle::find::<Owned>(plan)?.changes.len()))
 }
 
-/// The change at a place, from 0, in the order they are made, as one line. Borrowed from the plan; NULL beyond the last.
+/// The change at a place, from 0, in the order they are made. Borrowed from the plan; NULL beyond the last.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_plan_change_at(plan: *const arpflux_plan, at: usize) -> *const c_char {
-    getter(ptr::null(), || Some(handle::find::<Owned>(plan)?.changes.get(at)?.as_ptr()))
+pub unsafe extern "C" fn arpflux_plan_change_at(
+    plan: *const arpflux_plan,
+    at: usize,
+) -> *const arpflux_change {
+    handle::lend(plan, |owned: &Owned| &owned.changes, at)
+}
+
+/// How many addresses are announced after the changes; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_plan_announcement_count(plan: *const arpflux_plan) -> usize {
+    getter(0, || Some(handle::find::<Owned>(plan)?.plan.announcements.len()))
+}
+
+/// The address that is announced at a place, from 0, and the number of the interface that it is announced from in
+/// `*interface` where that is not NULL. Of family 0, and nothing written, beyond the last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_plan_announcement_at(
+    plan: *const arpflux_plan,
+    at: usize,
+    interface: *mut u32,
+) -> arpflux_ip {
+    getter(arpflux_ip::NONE, || {
+        let owned = handle::find::<Owned>(plan)?;
+        let announcement = owned.plan.announcements.get(at)?;
+        if !interface.is_null() {
+            // SAFETY: the caller says that it may be written.
+            unsafe { interface.write(announcement.interface.0) };
+        }
+        Some(announcement.address.into())
+    })
 }
 
 /// How many choices the plan made where the policy left them open; 0 for NULL.

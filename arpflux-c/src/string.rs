@@ -1,8 +1,12 @@
 //! Text across the boundary: UTF-8, ending in NUL.
 
 use std::ffi::{CStr, CString, c_char};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
+use arpflux_core::types::IfName;
 use arpflux_core::{Error, ErrorKind, Result};
+use serde::Serialize;
 
 use crate::boundary;
 use crate::handle;
@@ -28,6 +32,38 @@ pub(crate) unsafe fn borrow<'a>(text: *const c_char, name: &'static str) -> Resu
 pub(crate) fn c_string(text: &str) -> CString {
     let end = text.find('\0').unwrap_or(text.len());
     CString::new(&text.as_bytes()[..end]).unwrap_or_default()
+}
+
+/// Each item as a text for C to read.
+pub(crate) fn c_strings<T: ToString>(list: &[T]) -> Vec<CString> {
+    list.iter().map(|item| c_string(&item.to_string())).collect()
+}
+
+/// An interface's name for C to read: bytes, as the kernel has them.
+pub(crate) fn c_name(name: &IfName) -> CString {
+    CString::new(name.as_bytes()).unwrap_or_default()
+}
+
+/// A path for C to read: bytes.
+pub(crate) fn c_path(path: &Path) -> CString {
+    CString::new(path.as_os_str().as_bytes()).unwrap_or_default()
+}
+
+/// A value as JSON.
+pub(crate) fn json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string_pretty(value)
+        .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()).during("write JSON"))
+}
+
+/// A value as one JSON object with `"schema": 1`.
+pub(crate) fn json_object(value: &impl Serialize) -> Result<String> {
+    #[derive(Serialize)]
+    struct Object<'a, T> {
+        schema: u32,
+        #[serde(flatten)]
+        value: &'a T,
+    }
+    json(&Object { schema: 1, value })
 }
 
 /// A text for C to keep, to be freed by `arpflux_string_free`.

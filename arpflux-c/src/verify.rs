@@ -1,15 +1,22 @@
 //! Whether a host is as a policy says.
 
 use std::ffi::{CString, c_char};
+use std::net::IpAddr;
 use std::ptr;
 
-use arpflux_core::verify::{self, Report};
+use arpflux_core::verify::{self, AddressReport, Report};
+use arpflux_core::{Error, ErrorKind};
 
+use crate::args;
 use crate::boundary::{getter, guard};
 use crate::error::arpflux_error;
 use crate::handle::{self, Handle};
+use crate::host::{self, arpflux_host};
+use crate::ip::arpflux_ip;
+use crate::options::{self, Sized0};
 use crate::policy::{self, arpflux_policy};
 use crate::snapshot::{self, arpflux_snapshot};
+use crate::stop::{self, arpflux_stop};
 use crate::string;
 
 /// What verification found; it never changes. Free it with `arpflux_report_free`.
@@ -21,6 +28,35 @@ struct Owned {
     report: Report,
     failures: Vec<CString>,
     undetermined: Vec<CString>,
+    addresses: Vec<Address>,
+}
+
+/// Who should answer for an address, and who does.
+struct Address {
+    address: IpAddr,
+    expected: CString,
+    answering: Vec<CString>,
+}
+
+/// A report for C to keep.
+pub(crate) fn give(report: Report) -> *mut arpflux_report {
+    handle::give(Owned::new(report))
+}
+
+impl Owned {
+    fn new(report: Report) -> Self {
+        let address = |report: &AddressReport| Address {
+            address: report.address,
+            expected: string::c_string(&report.expected),
+            answering: string::c_strings(&report.answering),
+        };
+        Self {
+            failures: string::c_strings(&report.failures),
+            undetermined: string::c_strings(&report.undetermined),
+            addresses: report.addresses.iter().map(address).collect(),
+            report,
+        }
+    }
 }
 
 impl Handle for Owned {
@@ -44,13 +80,134 @@ pub unsafe extern "C" fn arpflux_policy_verify(
         guard(err, ptr::null_mut(), || {
             let policy = handle::get::<policy::Owned>(policy)?;
             let report = verify::check(&policy.0, &handle::get::<snapshot::Owned>(snapshot)?.snapshot)?;
-            let failures =
-                report.failures.iter().map(|failure| string::c_string(&failure.to_string())).collect();
-            let undetermined =
-                report.undetermined.iter().map(|sentence| string::c_string(sentence)).collect();
-            Ok(handle::give(Owned { report, failures, undetermined }))
+            Ok(give(report))
         })
     }
+}
+
+/// Who asks on the wire.
+#[repr(u32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum arpflux_wire {
+    /// Nobody: nothing is sent.
+    None = 0,
+    /// The host asks itself, as if from the wire, without a second machine and without a frame on the wire.
+    Own = 1,
+    /// Another namespace on the same wire.
+    Peer = 2,
+}
+
+/// How a host is verified. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct arpflux_verify_options {
+    /// `sizeof` of this struct.
+    pub size: usize,
+    /// Who asks, an `ARPFLUX_WIRE_...`.
+    pub wire: u32,
+    /// For `ARPFLUX_WIRE_PEER`: who that is.
+    pub peer: *const arpflux_host,
+    /// For `ARPFLUX_WIRE_PEER`: its interface to ask on; NULL: the one whose subnet the address is in.
+    pub peer_interface: *const c_char,
+    /// Ends the wait for answers when it is raised; may be NULL.
+    pub stop: *const arpflux_stop,
+}
+
+// SAFETY: `repr(C)`, begins with its size, and NULL and 0 are values of its members.
+unsafe impl Sized0 for arpflux_verify_options {}
+
+/// Takes a snapshot of the host and checks it as `arpflux_policy_verify` does; with `wire`, by frames as well: each IPv4 address of
+/// the policy is asked for, and one interface may answer. That takes a second and more, as proxies answer late. `options` may be
+/// NULL.
+///
+/// Returns a report to be freed with `arpflux_report_free`, or NULL and sets `*err`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_host_verify(
+    host: *const arpflux_host,
+    policy: *const arpflux_policy,
+    options: *const arpflux_verify_options,
+    err: *mut *mut arpflux_error,
+) -> *mut arpflux_report {
+    // SAFETY: all pointers are as the conventions say.
+    unsafe {
+        guard(err, ptr::null_mut(), || {
+            let host = handle::get::<host::Owned>(host)?;
+            let policy = handle::get::<policy::Owned>(policy)?;
+            let options = options::read_or_default(options, "options")?;
+            let from = args::optional_if_name(options.peer_interface, "options.peer_interface")?;
+            let stop = stop::read(options.stop)?;
+            if options.wire > 2 {
+                let what = format!("there is no wire {}", options.wire);
+                return Err(Error::new(ErrorKind::InvalidInput, what)
+                    .during("call with argument")
+                    .on("options.wire"));
+            }
+            let snapshot = host.0.snapshot()?;
+            let mut report = verify::check(&policy.0, &snapshot)?;
+            match options.wire {
+                1 => report.merge(verify::wire::own_until(&policy.0, &snapshot, &host.0, &stop)?),
+                2 => {
+                    let peer = handle::get::<host::Owned>(options.peer)?;
+                    let found =
+                        verify::wire::peer_until(&policy.0, &snapshot, &peer.0, from.as_ref(), &stop)?;
+                    report.merge(found);
+                }
+                _ => {}
+            }
+            Ok(give(report))
+        })
+    }
+}
+
+/// True if the report is good; else false, and sets `*err` to an error that names the first thing that is not so
+/// (`ARPFLUX_CODE_VERIFY_FAILED`).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_report_check(
+    report: *const arpflux_report,
+    err: *mut *mut arpflux_error,
+) -> bool {
+    // SAFETY: `err` is as the conventions say.
+    unsafe { guard(err, false, || handle::get::<Owned>(report)?.report.clone().into_result().map(|_| true)) }
+}
+
+/// How many addresses were looked at; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_report_address_count(report: *const arpflux_report) -> usize {
+    getter(0, || Some(handle::find::<Owned>(report)?.addresses.len()))
+}
+
+/// The address at a place, from 0; of family 0 beyond the last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_report_address_at(report: *const arpflux_report, at: usize) -> arpflux_ip {
+    getter(arpflux_ip::NONE, || Some(handle::find::<Owned>(report)?.addresses.get(at)?.address.into()))
+}
+
+/// The interface that should answer for the address at a place. Borrowed; NULL beyond the last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_report_expected_at(
+    report: *const arpflux_report,
+    at: usize,
+) -> *const c_char {
+    getter(ptr::null(), || Some(handle::find::<Owned>(report)?.addresses.get(at)?.expected.as_ptr()))
+}
+
+/// How many interfaces answer for the address at a place, whoever asks; 0 beyond the last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_report_answering_count(report: *const arpflux_report, at: usize) -> usize {
+    getter(0, || Some(handle::find::<Owned>(report)?.addresses.get(at)?.answering.len()))
+}
+
+/// One of the interfaces that answer for the address at a place, or the MAC of a stranger that does. Borrowed; NULL beyond the
+/// last of either.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_report_answering_at(
+    report: *const arpflux_report,
+    at: usize,
+    answering_at: usize,
+) -> *const c_char {
+    handle::text_at(report, answering_at, |owned: &Owned| {
+        owned.addresses.get(at).map_or(&[][..], |address| &address.answering)
+    })
 }
 
 /// Whether something was checked and all of it is as the policy says; false for NULL. What cannot be told is no failure:

@@ -50,7 +50,7 @@ static void a_plan_lists_its_changes(void)
 
     CHECK(arpflux_plan_change_count(plan) > 3);
     for (i = 0; i < arpflux_plan_change_count(plan); i++)
-        ignore += strstr(arpflux_plan_change_at(plan, i), "arp_ignore") != NULL;
+        ignore += strstr(arpflux_change_text(arpflux_plan_change_at(plan, i)), "arp_ignore") != NULL;
     CHECK(ignore == 3);
     CHECK(arpflux_plan_change_at(plan, i) == NULL);
     CHECK(arpflux_plan_decision_count(plan) > 0 && arpflux_plan_decision_at(plan, 0) != NULL);
@@ -236,6 +236,30 @@ static void on_trial(void)
     arpflux_snapshot_free(before);
 }
 
+static void persisted_with_its_files(void)
+{
+    arpflux_persist_options options;
+    arpflux_error *err = NULL;
+    arpflux_policy *policy = arpflux_policy_from_toml(policy_text, "policy.toml", &err);
+    arpflux_receipt *receipt;
+    size_t i;
+
+    memset(&options, 0, sizeof options);
+    options.size = sizeof options;
+    options.root = "/run/image";
+    receipt = arpflux_host_persist_policy(host, policy, &options, &err);
+    CHECK_OK(receipt != NULL, err);
+    CHECK(arp_ignore("eth0") == 1 && arpflux_receipt_file_count(receipt) >= 2);
+    for (i = 0; i < arpflux_receipt_file_count(receipt); i++)
+        CHECK(strncmp(arpflux_receipt_file_at(receipt, i), "/run/image/", 11) == 0 &&
+              access(arpflux_receipt_file_at(receipt, i), F_OK) == 0);
+    CHECK(arpflux_receipt_file_at(receipt, i) == NULL);
+    CHECK_OK(arpflux_receipt_undo(receipt, &err), err);
+    CHECK(arp_ignore("eth0") == 0 && access("/run/image/etc/arpflux/policy.toml", F_OK) != 0);
+    arpflux_receipt_free(receipt);
+    arpflux_policy_free(policy);
+}
+
 int main(void)
 {
     arpflux_error *err = NULL;
@@ -248,6 +272,7 @@ int main(void)
     RUN(applied_twice_changes_once_and_rolls_back_exactly);
     RUN(verify_sees_the_difference);
     RUN(on_trial);
+    RUN(persisted_with_its_files);
     arpflux_host_free(host);
     return report();
 }

@@ -2,9 +2,12 @@
 
 pub mod address;
 pub mod interface;
+pub mod neighbour;
 pub mod proxy;
+pub mod route;
+pub mod rule;
 
-use std::ffi::c_char;
+use std::ffi::{CString, c_char};
 use std::ptr;
 
 use arpflux_core::{Snapshot, snapshot};
@@ -25,6 +28,9 @@ pub struct arpflux_snapshot {
 pub(crate) struct Owned {
     pub(crate) snapshot: Snapshot,
     interfaces: Vec<Names>,
+    rules: Vec<rule::Record>,
+    kernel: CString,
+    interference: Vec<CString>,
 }
 
 impl Handle for Owned {
@@ -35,7 +41,12 @@ impl Handle for Owned {
 /// A snapshot for C to keep.
 pub(crate) fn give(snapshot: Snapshot) -> *mut arpflux_snapshot {
     let interfaces = snapshot.interfaces.iter().map(Names::new).collect();
-    handle::give(Owned { snapshot, interfaces })
+    let rules = snapshot.rules.iter().map(rule::Record::new).collect();
+    let kernel = string::c_string(&snapshot.kernel.release);
+    let sentence =
+        |interference: &snapshot::Interference| string::c_string(&interference.in_words(&snapshot));
+    let interference = snapshot.interference.iter().map(sentence).collect();
+    handle::give(Owned { snapshot, interfaces, rules, kernel, interference })
 }
 
 /// The place of a record of the list, or NULL. The handle keeps the list alive.
@@ -71,6 +82,40 @@ pub unsafe extern "C" fn arpflux_snapshot_to_json(
     unsafe {
         guard(err, ptr::null_mut(), || Ok(string::give(&handle::get::<Owned>(snapshot)?.snapshot.to_json()?)))
     }
+}
+
+/// The release of the kernel that it was taken from, such as `"6.1.0-26-amd64"`. Borrowed; NULL for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_snapshot_kernel(snapshot: *const arpflux_snapshot) -> *const c_char {
+    getter(ptr::null(), || Some(handle::find::<Owned>(snapshot)?.kernel.as_ptr()))
+}
+
+/// The inode of the namespace it was taken from, as `stat /proc/PID/ns/net` shows it; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_snapshot_netns_inode(snapshot: *const arpflux_snapshot) -> u64 {
+    getter(0, || Some(handle::find::<Owned>(snapshot)?.snapshot.netns.inode))
+}
+
+/// `net.ipv4.ip_forward`; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_snapshot_ip_forward(snapshot: *const arpflux_snapshot) -> i32 {
+    getter(0, || Some(handle::find::<Owned>(snapshot)?.snapshot.ip_forward))
+}
+
+/// How much there is that can answer, drop or change ARP frames besides the kernel (packet filters, programs that listen),
+/// or that could not be read; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_snapshot_interference_count(snapshot: *const arpflux_snapshot) -> usize {
+    getter(0, || Some(handle::find::<Owned>(snapshot)?.interference.len()))
+}
+
+/// The interference at a place, from 0, in words. Borrowed from the snapshot; NULL beyond the last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_snapshot_interference_at(
+    snapshot: *const arpflux_snapshot,
+    at: usize,
+) -> *const c_char {
+    handle::text_at(snapshot, at, |owned: &Owned| &owned.interference)
 }
 
 /// Whether two snapshots hold the same, everything compared. False if either is NULL.

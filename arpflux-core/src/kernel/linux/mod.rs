@@ -5,6 +5,7 @@ mod identity;
 mod interference;
 mod mark;
 mod names;
+mod proxies;
 mod read;
 mod routing_memory;
 mod sysctl;

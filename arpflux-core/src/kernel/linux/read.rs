@@ -9,7 +9,7 @@ use super::{LinuxKernel, interference, routing_memory, sysctl_error};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::decode;
 use crate::kernel::netlink::{Changed, Events, Messages, NetlinkSocket, attributes};
-use crate::snapshot::{Interface, Interference, ProxyEntry, Snapshot};
+use crate::snapshot::{Interface, Interference, Snapshot};
 use crate::sysctl::{Ipv6Sysctl, Ipv6SysctlValues, Sysctl, SysctlValues};
 use crate::types::IfIndex;
 
@@ -249,25 +249,6 @@ impl LinuxKernel {
         let mut read = Snapshot::default();
         self.links(&mut read)?;
         Ok(read.interfaces)
-    }
-
-    /// The proxy entries of both families alone. The kernel sends no news of them, so who wants to know
-    /// asks often: this costs about 14 us for 100 entries, and waits for no lock.
-    ///
-    /// # Errors
-    /// Any failure to read.
-    pub fn proxies(&mut self) -> Result<Vec<ProxyEntry>> {
-        let mut header = [0u8; 12];
-        header[10] = NTF_PROXY;
-        let mut proxies = Vec::new();
-        self.messages.clear();
-        self.messages.begin(RTM_GETNEIGH, 0, &header);
-        dump(&mut self.netlink, &mut self.messages, |payload| match payload {
-            None => proxies.clear(),
-            Some(payload) => proxies.extend(decode::proxy(payload)),
-        })
-        .map_err(|error| error.during("list").on("proxy entries"))?;
-        Ok(proxies)
     }
 
     fn neighbour_params(&mut self, snapshot: &mut Snapshot) -> Result<()> {

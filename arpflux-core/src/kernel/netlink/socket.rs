@@ -54,6 +54,8 @@ pub(crate) struct NetlinkSocket {
     sequence: u32,
     receive: Vec<u8>,
     single: Messages,
+    /// How many datagrams the messages of the last answer came in.
+    parts: u32,
 }
 
 /// What one received message means to a waiting caller.
@@ -72,6 +74,11 @@ impl NetlinkSocket {
 
     /// Opens a socket of another netlink protocol.
     pub fn open_protocol(protocol: isize) -> Result<Self> {
+        Self::with_room(protocol, RECEIVE)
+    }
+
+    /// The same with room for datagrams of `room` bytes. The kernel fills those of dumps no further.
+    pub fn with_room(protocol: isize, room: usize) -> Result<Self> {
         let failed = |error: std::io::Error| Error::io("open", "netlink socket", &error);
         let failed_nix = |errno: Errno| Error::os("open", "netlink socket", errno as i32);
         let mut socket = Socket::new(protocol).map_err(failed)?;
@@ -89,7 +96,7 @@ impl NetlinkSocket {
         if protocol == NETLINK_ROUTE {
             let _ = socket.set_netlink_get_strict_chk(true);
         }
-        Ok(Self { socket, sequence: 0, receive: vec![0; RECEIVE], single: Messages::new() })
+        Ok(Self { socket, sequence: 0, receive: vec![0; room], single: Messages::new(), parts: 0 })
     }
 
     /// Sends one message encoded by `netlink-packet-route` and waits until the kernel has done it.
@@ -183,6 +190,11 @@ impl NetlinkSocket {
         Ok(())
     }
 
+    /// How many datagrams the messages of the last dump came in.
+    pub fn parts(&self) -> u32 {
+        self.parts
+    }
+
     /// Sends one request and reads until its verdict; whether the dump was interrupted.
     fn converse(
         &mut self,
@@ -199,14 +211,19 @@ impl NetlinkSocket {
         // After the caller's own error the rest is still read, or it would be taken for the next answer.
         let mut callers = None;
         let mut interrupted = false;
+        self.parts = 0;
         while verdict.is_none() {
+            let mut heard_of = false;
             let received = self.receive(Some(number), 0, |heard| match heard {
-                Heard::Message(kind, payload) if callers.is_none() => {
-                    callers = each(kind, payload).err();
+                Heard::Message(kind, payload) => {
+                    heard_of = true;
+                    if callers.is_none() {
+                        callers = each(kind, payload).err();
+                    }
                 }
-                Heard::Message(..) => {}
                 Heard::Verdict(_, errno, words) => verdict = Some((errno, words)),
             });
+            self.parts += u32::from(heard_of);
             match received {
                 Ok(marked) => interrupted |= marked,
                 // Part of the dump was dropped for want of room. Its end still comes, and must be read.

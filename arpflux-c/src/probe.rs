@@ -1,0 +1,359 @@
+//! Who has these addresses: asked on the wire.
+
+use std::ffi::{CString, c_char, c_void};
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::ControlFlow;
+use std::ptr;
+use std::time::Duration;
+
+use arpflux_core::types::IfName;
+use arpflux_core::wire::Port;
+use arpflux_core::wire::probe::{self, Judgement, Options, Probed, Progress, Reply};
+use arpflux_core::{Error, ErrorKind, Result};
+use serde::Serialize;
+
+use crate::args;
+use crate::boundary::{getter, guard};
+use crate::callback::Context;
+use crate::error::arpflux_error;
+use crate::handle::{self, Handle, Lent, of};
+use crate::host::{self, arpflux_host};
+use crate::ip::arpflux_ip;
+use crate::options::{self, Sized0};
+use crate::string;
+
+/// How to ask. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct arpflux_probe_options {
+    /// `sizeof` of this struct.
+    pub size: usize,
+    /// The interface to ask on; NULL: the one with an address on the first target's subnet.
+    pub interface: *const c_char,
+    /// How often an address that stays silent is asked, up to 10; 0: twice.
+    pub tries: u32,
+    /// How long an address may take to answer, in ms, up to 60,000; 0: 1000. Below 800 late proxies are missed.
+    pub wait_ms: u32,
+    /// Requests per second, up to 10,000,000; 0: 10,000.
+    pub rate: u32,
+    /// Not 0: does not find out which MACs only proxy the address, which takes a second question to each.
+    pub any_holder: u32,
+}
+
+// SAFETY: `repr(C)`, begins with its size, and NULL and 0 are values of its members.
+unsafe impl Sized0 for arpflux_probe_options {}
+
+/// What came of addresses that were asked for. It never changes; free it with `arpflux_probes_free`.
+pub struct arpflux_probes {
+    _private: [u8; 0],
+}
+
+/// One MAC that answered for an address, borrowed from probes.
+pub struct arpflux_reply {
+    _private: [u8; 0],
+}
+
+/// What the answers for one address mean.
+#[repr(u32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum arpflux_judgement {
+    /// Nobody answered.
+    Silent = 0,
+    /// One MAC.
+    One = 1,
+    /// Several MACs that answer for other addresses together as well: one host with several interfaces.
+    Flux = 2,
+    /// One MAC holds it, others proxy it.
+    Proxied = 3,
+    /// Several MACs: two hosts with one address, or one host of which no other address was asked for.
+    Several = 4,
+}
+
+/// Whether a MAC that answers holds the address.
+#[repr(u32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum arpflux_holding {
+    /// That was not found out.
+    Unknown = 0,
+    /// It holds it.
+    Holds = 1,
+    /// It answers in the place of somebody else.
+    Proxies = 2,
+}
+
+/// Is told how far it is: `done` of `total` addresses have been asked for; and, where `mac` is not NULL, that this MAC answered
+/// for `address` for the first time. `context` is as it was given. Returns whether to go on. Runs on a thread of the library
+/// while the caller waits, and must neither throw nor jump out.
+pub type arpflux_progress_fn = Option<
+    unsafe extern "C" fn(
+        done: usize,
+        total: usize,
+        address: arpflux_ip,
+        mac: *const c_char,
+        context: *mut c_void,
+    ) -> bool,
+>;
+
+struct Owned {
+    interface: IfName,
+    interface_name: CString,
+    targets: Vec<Target>,
+}
+
+impl Handle for Owned {
+    type C = arpflux_probes;
+    const NAME: &'static str = "arpflux_probes";
+}
+
+struct Target {
+    probed: Probed,
+    judgement: Judgement,
+    replies: Vec<ReplyRecord>,
+}
+
+struct ReplyRecord {
+    reply: Reply,
+    mac: CString,
+}
+
+impl Lent for ReplyRecord {
+    type C = arpflux_reply;
+}
+
+/// Asks who has addresses, as any peer would, and waits for late answers: at least `wait_ms`. `targets` is a list of `count` texts,
+/// each an address, a prefix (`192.168.18.0/24`) or a range (`192.168.18.10-192.168.18.20`). `options` and `tell` may be
+/// NULL. If `tell` ends it, what was found so far is returned.
+///
+/// Returns probes to be freed with `arpflux_probes_free`, or NULL and sets `*err`: `ARPFLUX_CODE_PERMISSION_DENIED`
+/// without `CAP_NET_RAW`, `ARPFLUX_CODE_RACED` if replies came faster than they could be read.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_host_probe(
+    host: *const arpflux_host,
+    targets: *const *const c_char,
+    count: usize,
+    options: *const arpflux_probe_options,
+    tell: arpflux_progress_fn,
+    context: *mut c_void,
+    err: *mut *mut arpflux_error,
+) -> *mut arpflux_probes {
+    // SAFETY: all pointers are as the conventions say.
+    unsafe {
+        guard(err, ptr::null_mut(), || {
+            let host = handle::get::<host::Owned>(host)?;
+            let targets = probe::targets(&args::texts(targets, count, "targets")?)?;
+            let first = *targets.first().ok_or_else(|| {
+                Error::new(ErrorKind::InvalidInput, "there is no address to ask for").during("probe")
+            })?;
+            let given = options::read_or_default(options, "options")?;
+            let interface = args::optional_if_name(given.interface, "options.interface")?;
+            let tries = args::bounded(given.tries, 2, 10, "options.tries")?;
+            let options = Options {
+                tries: u8::try_from(tries).unwrap_or(2),
+                wait: Duration::from_millis(
+                    args::bounded(given.wait_ms, 1000, 60_000, "options.wait_ms")?.into(),
+                ),
+                rate: args::bounded(given.rate, 10_000, 10_000_000, "options.rate")?,
+                tell_proxies: given.any_holder == 0,
+            };
+            let context = Context::new(context);
+            let total = targets.len();
+            let (port, probed) = host.0.namespace().run(|| -> Result<_> {
+                let port = match &interface {
+                    Some(name) => Port::named(name)?,
+                    None => Port::towards(first)?,
+                };
+                let mut asked = 0;
+                let probed = probe::run(&port, &targets, options, |progress| {
+                    let Some(tell) = tell else { return ControlFlow::Continue(()) };
+                    let (address, mac) = match progress {
+                        Progress::Asked { done, .. } => {
+                            asked = done;
+                            (arpflux_ip::NONE, None)
+                        }
+                        Progress::Answer { target, mac } => (IpAddr::V4(target).into(), Some(mac)),
+                    };
+                    let mac = mac.map(|mac| string::c_string(&mac.to_string()));
+                    let mac = mac.as_ref().map_or(ptr::null(), |mac| mac.as_ptr());
+                    match tell(asked, total, address, mac, context.get()) {
+                        true => ControlFlow::Continue(()),
+                        false => ControlFlow::Break(()),
+                    }
+                })?;
+                Ok((port, probed))
+            })??;
+            Ok(handle::give(Owned::new(port.name, probed)))
+        })
+    }
+}
+
+impl Owned {
+    fn new(interface: IfName, probed: Vec<Probed>) -> Self {
+        let judged = probe::judge(&probed);
+        let reply =
+            |reply: &Reply| ReplyRecord { mac: string::c_string(&reply.mac.to_string()), reply: *reply };
+        let targets = probed.into_iter().zip(judged).map(|(probed, judgement)| Target {
+            replies: probed.replies.iter().map(reply).collect(),
+            judgement,
+            probed,
+        });
+        Self { interface, interface_name: string::c_name(&interface), targets: targets.collect() }
+    }
+}
+
+/// The name of the interface that was asked on. Borrowed; NULL for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_probes_interface(probes: *const arpflux_probes) -> *const c_char {
+    getter(ptr::null(), || Some(handle::find::<Owned>(probes)?.interface_name.as_ptr()))
+}
+
+/// How many addresses there are; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_probes_count(probes: *const arpflux_probes) -> usize {
+    getter(0, || Some(handle::find::<Owned>(probes)?.targets.len()))
+}
+
+/// The address at a place, from 0; of family 0 beyond the last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_probes_address_at(probes: *const arpflux_probes, at: usize) -> arpflux_ip {
+    getter(arpflux_ip::NONE, || {
+        Some(IpAddr::V4(handle::find::<Owned>(probes)?.targets.get(at)?.probed.target).into())
+    })
+}
+
+/// How often the address at a place was asked for; 0 if it was ended before its turn, or beyond the last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_probes_request_count(probes: *const arpflux_probes, at: usize) -> u32 {
+    getter(0, || Some(handle::find::<Owned>(probes)?.targets.get(at)?.probed.requests.into()))
+}
+
+/// What the answers for the address at a place mean; `ARPFLUX_JUDGEMENT_SILENT` beyond the last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_probes_judgement_at(
+    probes: *const arpflux_probes,
+    at: usize,
+) -> arpflux_judgement {
+    getter(arpflux_judgement::Silent, || {
+        Some(match handle::find::<Owned>(probes)?.targets.get(at)?.judgement {
+            Judgement::Silent => arpflux_judgement::Silent,
+            Judgement::One => arpflux_judgement::One,
+            Judgement::Flux => arpflux_judgement::Flux,
+            Judgement::Proxied => arpflux_judgement::Proxied,
+            Judgement::Several => arpflux_judgement::Several,
+        })
+    })
+}
+
+/// How many MACs answered for the address at a place; 0 beyond the last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_probes_reply_count(probes: *const arpflux_probes, at: usize) -> usize {
+    getter(0, || Some(handle::find::<Owned>(probes)?.targets.get(at)?.replies.len()))
+}
+
+/// A MAC that answered for the address at a place, in the order of their first replies. Borrowed from the probes; NULL beyond
+/// the last of either.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_probes_reply_at(
+    probes: *const arpflux_probes,
+    at: usize,
+    reply_at: usize,
+) -> *const arpflux_reply {
+    handle::lend(
+        probes,
+        |owned: &Owned| owned.targets.get(at).map_or(&[][..], |target| &target.replies),
+        reply_at,
+    )
+}
+
+/// The MAC. Borrowed; NULL for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_reply_mac(reply: *const arpflux_reply) -> *const c_char {
+    of(reply, ptr::null(), |record: &ReplyRecord| record.mac.as_ptr())
+}
+
+/// When its first reply came after the first request, in microseconds; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_reply_after_us(reply: *const arpflux_reply) -> u64 {
+    of(reply, 0, |record: &ReplyRecord| u64::try_from(record.reply.after.as_micros()).unwrap_or(u64::MAX))
+}
+
+/// How many replies had it; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_reply_count(reply: *const arpflux_reply) -> u32 {
+    of(reply, 0, |record: &ReplyRecord| record.reply.count)
+}
+
+/// Whether it holds the address or only proxies it; `ARPFLUX_HOLDING_UNKNOWN` for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_reply_holding(reply: *const arpflux_reply) -> arpflux_holding {
+    of(reply, arpflux_holding::Unknown, |record: &ReplyRecord| match record.reply.proxied {
+        Some(true) => arpflux_holding::Proxies,
+        Some(false) => arpflux_holding::Holds,
+        None => arpflux_holding::Unknown,
+    })
+}
+
+#[derive(Serialize)]
+struct Printed {
+    interface: String,
+    addresses: Vec<PrintedTarget>,
+}
+
+#[derive(Serialize)]
+struct PrintedTarget {
+    target: Ipv4Addr,
+    requests: u8,
+    replies: Vec<PrintedReply>,
+    macs: usize,
+    verdict: &'static str,
+}
+
+#[derive(Serialize)]
+struct PrintedReply {
+    mac: String,
+    after_ms: f64,
+    replies: u32,
+    proxied: Option<bool>,
+}
+
+/// The probes as one JSON object with `"schema": 1`.
+///
+/// Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_probes_to_json(
+    probes: *const arpflux_probes,
+    err: *mut *mut arpflux_error,
+) -> *mut c_char {
+    // SAFETY: `err` is as the conventions say.
+    unsafe {
+        guard(err, ptr::null_mut(), || {
+            let owned = handle::get::<Owned>(probes)?;
+            let reply = |reply: &Reply| PrintedReply {
+                mac: reply.mac.to_string(),
+                after_ms: reply.after.as_secs_f64() * 1000.0,
+                replies: reply.count,
+                proxied: reply.proxied,
+            };
+            let target = |target: &Target| PrintedTarget {
+                target: target.probed.target,
+                requests: target.probed.requests,
+                replies: target.probed.replies.iter().map(reply).collect(),
+                macs: target.probed.replies.len(),
+                verdict: target.judgement.name(),
+            };
+            let printed = Printed {
+                interface: owned.interface.to_string(),
+                addresses: owned.targets.iter().map(target).collect(),
+            };
+            Ok(string::give(&string::json_object(&printed)?))
+        })
+    }
+}
+
+/// Frees probes, and with them all that was borrowed from them. NULL and probes already freed are left alone.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_probes_free(probes: *mut arpflux_probes) {
+    getter((), || {
+        handle::free::<Owned>(probes);
+        Some(())
+    });
+}

@@ -1,0 +1,346 @@
+//! Keeping a policy: from a loop of its own, or from the caller's.
+
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::ptr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arpflux_core::watch::{Cause, Drift, Options, Outcome, Watcher};
+use arpflux_core::{Error, ErrorKind, Result};
+
+use crate::apply::{self, arpflux_apply_options};
+use crate::boundary::{getter, guard, null};
+use crate::change::{self, arpflux_change};
+use crate::error::arpflux_error;
+use crate::handle::{self, Handle, Lent, of};
+use crate::host::{self, arpflux_host};
+use crate::options::{self, Sized0};
+use crate::policy::{self, arpflux_policy};
+use crate::string;
+
+/// Watches one namespace for one policy; free it with `arpflux_watch_free`. Calls on one watch wait for each other.
+pub struct arpflux_watch {
+    _private: [u8; 0],
+}
+
+/// The host was found to be otherwise than the policy says. Borrowed: it lives until the function that it was handed to returns.
+pub struct arpflux_drift {
+    _private: [u8; 0],
+}
+
+/// How to watch. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct arpflux_watch_options {
+    /// `sizeof` of this struct.
+    pub size: usize,
+    /// Not 0: puts right what drifts, each time as a transaction; else it is only told.
+    pub heal: u32,
+    /// The longest time between two looks at everything, in ms, 100 at least; 0: 5000. It is for what the kernel sends no news of.
+    pub look_ms: u32,
+    /// How a repair is run; NULL: the defaults. `confirm_within_ms` has no meaning here.
+    pub apply: *const arpflux_apply_options,
+}
+
+// SAFETY: `repr(C)`, begins with its size, and NULL and 0 are values of its members.
+unsafe impl Sized0 for arpflux_watch_options {}
+
+/// What made the watch look.
+#[repr(u32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum arpflux_cause {
+    /// The watch began.
+    Start = 1,
+    /// Somebody wrote a sysctl.
+    Sysctl = 2,
+    /// The kernel told of an interface, address, route or rule.
+    Event = 3,
+    /// The list of proxy entries was another one.
+    Proxies = 4,
+    /// The regular look at everything.
+    Poll = 5,
+    /// There is a new policy.
+    Policy = 6,
+    /// The kernel lost events, so everything was looked at.
+    Lost = 7,
+}
+
+/// What became of a drift.
+#[repr(u32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum arpflux_remedy {
+    /// Only told.
+    Reported = 1,
+    /// Put right.
+    Healed = 2,
+    /// It could not be put right.
+    Failed = 3,
+    /// The policy cannot be kept on the host as it is now.
+    Impossible = 4,
+    /// The policy can be kept again.
+    Possible = 5,
+}
+
+/// Is handed one drift, and `context` as it was given. Returns whether to go on with the next one. Runs on the calling thread, with
+/// nothing locked: it may call anything, also on this watch. It must neither throw nor jump out.
+pub type arpflux_drift_fn =
+    Option<unsafe extern "C" fn(drift: *const arpflux_drift, context: *mut c_void) -> bool>;
+
+struct Owned {
+    fd: c_int,
+    watcher: Mutex<Watcher>,
+}
+
+impl Handle for Owned {
+    type C = arpflux_watch;
+    const NAME: &'static str = "arpflux_watch";
+}
+
+impl Owned {
+    fn watcher(&self) -> MutexGuard<'_, Watcher> {
+        self.watcher.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Begins to watch. Nothing is done before the first `arpflux_watch_step` or `arpflux_watch_wait`, which looks at everything.
+/// `options` may be NULL.
+///
+/// Returns a watch to be freed with `arpflux_watch_free`, or NULL and sets `*err`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_host_watch(
+    host: *const arpflux_host,
+    policy: *const arpflux_policy,
+    options: *const arpflux_watch_options,
+    err: *mut *mut arpflux_error,
+) -> *mut arpflux_watch {
+    // SAFETY: all pointers are as the conventions say.
+    unsafe {
+        guard(err, ptr::null_mut(), || {
+            let host = handle::get::<host::Owned>(host)?;
+            let policy = handle::get::<policy::Owned>(policy)?;
+            let given = options::read_or_default(options, "options")?;
+            let mut options = Options { heal: given.heal != 0, ..Options::default() };
+            if given.look_ms != 0 {
+                options.look = Duration::from_millis(given.look_ms.into());
+            }
+            options.apply = apply::read(given.apply)?;
+            let watcher = Watcher::new(&host.0, policy.0.clone(), options)?;
+            let fd = watcher.as_fd().as_raw_fd();
+            Ok(handle::give(Owned { fd, watcher: Mutex::new(watcher) }))
+        })
+    }
+}
+
+/// A file descriptor that is readable when `arpflux_watch_step` has something to do: for poll(2), epoll(7) and the event loops made of
+/// them. It belongs to the watch; do not read or close it. -1 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_watch_fd(watch: *const arpflux_watch) -> c_int {
+    getter(-1, || Some(handle::find::<Owned>(watch)?.fd))
+}
+
+/// Does what is to be done now, without waiting, and hands each drift to `each` (which may be NULL). To be called when the descriptor is
+/// readable.
+///
+/// Returns true, or false and sets `*err` if the kernel can no longer be asked: the namespace itself, or memory, is gone.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_watch_step(
+    watch: *mut arpflux_watch,
+    each: arpflux_drift_fn,
+    context: *mut c_void,
+    err: *mut *mut arpflux_error,
+) -> bool {
+    // SAFETY: all pointers are as the conventions say.
+    unsafe { run(watch, each, context, err, Watcher::step) }
+}
+
+/// Waits for news up to `timeout_ms` (-1: without end) and does what is to be done; hands each drift to `each` (which may be NULL). Comes
+/// back with the first drift, when the time is over, or when a signal came.
+///
+/// Returns true, or false and sets `*err`, as `arpflux_watch_step`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_watch_wait(
+    watch: *mut arpflux_watch,
+    timeout_ms: i64,
+    each: arpflux_drift_fn,
+    context: *mut c_void,
+    err: *mut *mut arpflux_error,
+) -> bool {
+    let timeout = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
+    // SAFETY: all pointers are as the conventions say.
+    unsafe {
+        run(watch, each, context, err, |watcher| {
+            if timeout.is_none() && timeout_ms != -1 {
+                return Err(Error::new(ErrorKind::InvalidInput, "it is -1, or 0 and more")
+                    .during("call with argument")
+                    .on("timeout_ms"));
+            }
+            watcher.wait(timeout)
+        })
+    }
+}
+
+/// Lets the watch do something, and hands on what it found.
+///
+/// # Safety
+/// `err` is NULL or may be written; `each` may be called with `context`.
+unsafe fn run(
+    watch: *mut arpflux_watch,
+    each: arpflux_drift_fn,
+    context: *mut c_void,
+    err: *mut *mut arpflux_error,
+    what: impl FnOnce(&mut Watcher) -> Result<Vec<Drift>>,
+) -> bool {
+    // SAFETY: the caller says so.
+    unsafe {
+        guard(err, false, || {
+            let owned = handle::get::<Owned>(watch)?;
+            // The lock is given back before anybody is called.
+            let drifts = what(&mut owned.watcher())?;
+            if let Some(each) = each {
+                for drift in drifts {
+                    let record = Record::new(drift);
+                    if !each(ptr::from_ref(&record).cast(), context) {
+                        break;
+                    }
+                }
+            }
+            Ok(true)
+        })
+    }
+}
+
+/// Watches for another policy from now on; the next step looks at everything.
+///
+/// Returns true, or false and sets `*err`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_watch_set_policy(
+    watch: *mut arpflux_watch,
+    policy: *const arpflux_policy,
+    err: *mut *mut arpflux_error,
+) -> bool {
+    // SAFETY: `err` is as the conventions say.
+    unsafe {
+        guard(err, false, || {
+            let owned = handle::get::<Owned>(watch)?;
+            let policy = handle::get::<policy::Owned>(policy).map_err(|error| match policy.is_null() {
+                true => null("policy"),
+                false => error,
+            })?;
+            owned.watcher().set_policy(policy.0.clone())?;
+            Ok(true)
+        })
+    }
+}
+
+/// Ends a watch, and closes its descriptor once no other thread is in a call on it. NULL and watches already freed are left alone.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_watch_free(watch: *mut arpflux_watch) {
+    getter((), || {
+        handle::free::<Owned>(watch);
+        Some(())
+    });
+}
+
+struct Record {
+    drift: Drift,
+    text: CString,
+    error: Option<CString>,
+    json: CString,
+    changes: Vec<change::Record>,
+}
+
+impl Lent for Record {
+    type C = arpflux_drift;
+}
+
+impl Record {
+    fn new(drift: Drift) -> Self {
+        Self {
+            text: string::c_string(&drift.to_string()),
+            error: match &drift.outcome {
+                Outcome::Failed { error } | Outcome::Impossible { error } => {
+                    Some(string::c_string(&error.to_string()))
+                }
+                _ => None,
+            },
+            json: string::c_string(&string::json_object(&drift).unwrap_or_default()),
+            changes: change::records(&drift.changes),
+            drift,
+        }
+    }
+}
+
+/// When, in milliseconds since 1970 (UTC); 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_drift_at_ms(drift: *const arpflux_drift) -> u64 {
+    of(drift, 0, |record: &Record| record.drift.at_ms)
+}
+
+/// From the moment the watch woke up to the end of the repair, in microseconds; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_drift_took_us(drift: *const arpflux_drift) -> u64 {
+    of(drift, 0, |record: &Record| record.drift.took_us)
+}
+
+/// What made the watch look; `ARPFLUX_CAUSE_START` for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_drift_cause(drift: *const arpflux_drift) -> arpflux_cause {
+    of(drift, arpflux_cause::Start, |record: &Record| match record.drift.cause {
+        Cause::Start => arpflux_cause::Start,
+        Cause::Sysctl => arpflux_cause::Sysctl,
+        Cause::Event => arpflux_cause::Event,
+        Cause::Proxies => arpflux_cause::Proxies,
+        Cause::Poll => arpflux_cause::Poll,
+        Cause::Policy => arpflux_cause::Policy,
+        Cause::Lost => arpflux_cause::Lost,
+    })
+}
+
+/// What became of it; `ARPFLUX_REMEDY_REPORTED` for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_drift_remedy(drift: *const arpflux_drift) -> arpflux_remedy {
+    of(drift, arpflux_remedy::Reported, |record: &Record| match record.drift.outcome {
+        Outcome::Reported => arpflux_remedy::Reported,
+        Outcome::Healed => arpflux_remedy::Healed,
+        Outcome::Failed { .. } => arpflux_remedy::Failed,
+        Outcome::Impossible { .. } => arpflux_remedy::Impossible,
+        Outcome::Possible => arpflux_remedy::Possible,
+    })
+}
+
+/// Why it could not be put right, or the policy cannot be kept, as one line. Borrowed; NULL where nothing failed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_drift_error(drift: *const arpflux_drift) -> *const c_char {
+    of(drift, ptr::null(), |record: &Record| record.error.as_ref().map_or(ptr::null(), |text| text.as_ptr()))
+}
+
+/// All of it for people, a line and one more for each change. Borrowed; NULL for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_drift_text(drift: *const arpflux_drift) -> *const c_char {
+    of(drift, ptr::null(), |record: &Record| record.text.as_ptr())
+}
+
+/// All of it as one JSON object with `"schema": 1`. Borrowed; NULL for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_drift_json(drift: *const arpflux_drift) -> *const c_char {
+    of(drift, ptr::null(), |record: &Record| record.json.as_ptr())
+}
+
+/// How many changes it takes to put it right; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_drift_change_count(drift: *const arpflux_drift) -> usize {
+    of(drift, 0, |record: &Record| record.changes.len())
+}
+
+/// The change at a place, from 0: its `before` is what was found, its `after` what the policy says. Borrowed from the drift; NULL beyond
+/// the last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_drift_change_at(
+    drift: *const arpflux_drift,
+    at: usize,
+) -> *const arpflux_change {
+    of(drift, ptr::null(), |record: &Record| {
+        record.changes.get(at).map_or(ptr::null(), |change| ptr::from_ref(change).cast())
+    })
+}

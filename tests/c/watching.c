@@ -1,0 +1,189 @@
+/* The watch, by poll(2) and by waiting; callbacks that call back (tests/c/watching.setup made the interfaces). */
+#define _POSIX_C_SOURCE 200809L
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "arpflux.h"
+#include "check.h"
+
+static arpflux_host *host;
+
+static arpflux_policy *policy_for(const char *interface)
+{
+    arpflux_error *err = NULL;
+    arpflux_policy *policy;
+    char text[512];
+
+    snprintf(text, sizeof text,
+             "version = 1\n[host]\ninterfaces = [\"eth0\", \"eth3\", \"eth4\"]\nstrategy = \"strict\"\nannounce = false\n"
+             "[[proxy]]\nowner = \"101\"\naddresses = [\"192.168.18.101\"]\ninterface = \"%s\"\n",
+             interface);
+    policy = arpflux_policy_from_toml(text, "policy.toml", &err);
+    CHECK_OK(policy != NULL, err);
+    return policy;
+}
+
+static void set(const char *name, const char *value)
+{
+    char path[128];
+    int fd;
+
+    snprintf(path, sizeof path, "/proc/sys/net/ipv4/conf/%s", name);
+    fd = open(path, O_WRONLY);
+    CHECK(fd >= 0 && write(fd, value, 1) == 1);
+    close(fd);
+}
+
+static int get(const char *name)
+{
+    char path[128], digit = 0;
+    int fd;
+
+    snprintf(path, sizeof path, "/proc/sys/net/ipv4/conf/%s", name);
+    fd = open(path, O_RDONLY);
+    CHECK(fd >= 0 && read(fd, &digit, 1) == 1);
+    close(fd);
+    return digit - '0';
+}
+
+struct seen {
+    int drifts;
+    arpflux_cause cause;
+    arpflux_remedy remedy;
+    size_t changes;
+    arpflux_watch *free_this, *step_this;
+};
+
+static bool see(const arpflux_drift *drift, void *context)
+{
+    struct seen *seen = context;
+    const arpflux_change *change = arpflux_drift_change_at(drift, 0);
+
+    seen->drifts++;
+    seen->cause = arpflux_drift_cause(drift);
+    seen->remedy = arpflux_drift_remedy(drift);
+    seen->changes = arpflux_drift_change_count(drift);
+    CHECK(arpflux_drift_text(drift) != NULL && strstr(arpflux_drift_json(drift), "\"schema\": 1") != NULL);
+    CHECK(arpflux_drift_at_ms(drift) > 1000000000000u);
+    CHECK((change != NULL) == (seen->changes > 0) && arpflux_drift_change_at(drift, seen->changes) == NULL);
+    CHECK(change == NULL || arpflux_change_text(change) != NULL);
+    if (seen->step_this) /* calls back into the same watch */
+        CHECK(arpflux_watch_step(seen->step_this, NULL, NULL, NULL));
+    arpflux_watch_free(seen->free_this); /* even this is allowed: the call that runs holds it */
+    return true;
+}
+
+/* Steps whenever the descriptor is readable, until something was seen or ten seconds are over. */
+static void turn(arpflux_watch *watch, struct seen *seen)
+{
+    struct pollfd pollfd;
+    arpflux_error *err = NULL;
+    int before = seen->drifts, round;
+
+    pollfd.fd = arpflux_watch_fd(watch);
+    pollfd.events = POLLIN;
+    for (round = 0; round < 2000 && seen->drifts == before; round++) {
+        if (poll(&pollfd, 1, 100) > 0)
+            CHECK_OK(arpflux_watch_step(watch, see, seen, &err), err);
+    }
+    CHECK(seen->drifts > before);
+}
+
+static void drift_is_healed_from_an_event_loop(void)
+{
+    struct seen seen = {0, 0, 0, 0, NULL, NULL};
+    arpflux_error *err = NULL;
+    arpflux_watch_options options;
+    arpflux_policy *policy = policy_for("eth3"), *other = policy_for("eth4");
+    arpflux_watch *watch;
+    arpflux_snapshot *snapshot;
+    arpflux_receipt *receipt;
+
+    memset(&options, 0, sizeof options);
+    options.size = sizeof options;
+    options.heal = 1;
+    options.look_ms = 500;
+    watch = arpflux_host_watch(host, policy, &options, &err);
+    CHECK_OK(watch != NULL, err);
+    CHECK(arpflux_watch_fd(watch) >= 0);
+    turn(watch, &seen); /* the first look */
+    CHECK(seen.cause == ARPFLUX_CAUSE_START && seen.remedy == ARPFLUX_REMEDY_HEALED && seen.changes > 3);
+    CHECK(get("eth0/arp_ignore") == 1);
+
+    set("eth0/arp_ignore", "0");
+    turn(watch, &seen);
+    CHECK(seen.cause == ARPFLUX_CAUSE_SYSCTL && seen.remedy == ARPFLUX_REMEDY_HEALED && seen.changes == 1);
+    CHECK(get("eth0/arp_ignore") == 1);
+
+    seen.step_this = watch;
+    CHECK(system("ip neigh del proxy 192.168.18.101 dev eth3") == 0); /* of which the kernel sends no news */
+    turn(watch, &seen);
+    CHECK(seen.remedy == ARPFLUX_REMEDY_HEALED);
+    seen.step_this = NULL;
+
+    CHECK_OK(arpflux_watch_set_policy(watch, other, &err), err);
+    turn(watch, &seen);
+    CHECK(seen.cause == ARPFLUX_CAUSE_POLICY && seen.remedy == ARPFLUX_REMEDY_HEALED);
+    snapshot = arpflux_host_snapshot(host, &err);
+    CHECK(arpflux_snapshot_proxy_count(snapshot) == 1);
+    CHECK(arpflux_proxy_interface(arpflux_snapshot_proxy_at(snapshot, 0)) ==
+          arpflux_interface_index(arpflux_snapshot_find_interface(snapshot, "eth4")));
+    arpflux_snapshot_free(snapshot);
+
+    set("eth0/arp_ignore", "0");
+    seen.free_this = watch;
+    turn(watch, &seen);
+    CHECK(!arpflux_watch_step(watch, see, &seen, &err)); /* freed by its own callback */
+    CHECK(arpflux_error_code(err) == ARPFLUX_CODE_INVALID_INPUT);
+    CHECK(arpflux_watch_fd(watch) == -1);
+    arpflux_error_free(err);
+    arpflux_policy_free(other);
+    arpflux_policy_free(policy);
+    while ((receipt = arpflux_host_rollback(host, 0, true, NULL, NULL)) != NULL)
+        arpflux_receipt_free(receipt);
+    CHECK(get("eth0/arp_ignore") == 0);
+}
+
+static void drift_is_only_told_without_heal(void)
+{
+    struct seen seen = {0, 0, 0, 0, NULL, NULL};
+    arpflux_error *err = NULL;
+    arpflux_policy *policy = policy_for("eth3");
+    arpflux_watch_options options;
+    arpflux_watch *watch = arpflux_host_watch(host, policy, NULL, &err);
+
+    CHECK_OK(watch != NULL, err);
+    CHECK_OK(arpflux_watch_wait(watch, 10000, see, &seen, &err), err);
+    CHECK(seen.drifts == 1 && seen.remedy == ARPFLUX_REMEDY_REPORTED && seen.changes > 0);
+    CHECK(get("eth0/arp_ignore") == 0);
+    CHECK_OK(arpflux_watch_wait(watch, 30, see, &seen, &err), err); /* told once */
+    CHECK(seen.drifts == 1);
+    CHECK(!arpflux_watch_wait(watch, -2, see, &seen, &err));
+    CHECK(strcmp(arpflux_error_object(err), "timeout_ms") == 0);
+    arpflux_error_free(err);
+    CHECK(!arpflux_watch_set_policy(watch, NULL, NULL));
+    arpflux_watch_free(watch);
+    memset(&options, 0, sizeof options);
+    options.size = sizeof options;
+    options.look_ms = 99;
+    CHECK(arpflux_host_watch(host, policy, &options, &err) == NULL);
+    CHECK(arpflux_error_code(err) == ARPFLUX_CODE_INVALID_INPUT);
+    arpflux_error_free(err);
+    arpflux_policy_free(policy);
+}
+
+int main(void)
+{
+    arpflux_error *err = NULL;
+    host = arpflux_host_open_current(&err);
+    if (!host) {
+        fprintf(stderr, "%s\n", arpflux_error_text(err));
+        return 1;
+    }
+    RUN(drift_is_healed_from_an_event_loop);
+    RUN(drift_is_only_told_without_heal);
+    arpflux_host_free(host);
+    return report();
+}
