@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Callable
 
 
@@ -22,6 +22,10 @@ class Taken:
     wall_ns: int
     result: int | None = None
     max_rss_kib: int | None = None
+    frames: int | None = None
+
+
+KEYS = [field.name for field in fields(Taken)]
 
 
 @dataclass
@@ -50,7 +54,8 @@ class Contender:
             done = subprocess.run(argv, capture_output=True, text=True)
             if done.returncode:
                 raise Void(f"failed: {last_line(done.stderr) or done.returncode}")
-            return Taken(**json.loads(done.stdout.strip().splitlines()[-1]))
+            told = json.loads(last_line(done.stdout))
+            return Taken(**{key: told[key] for key in KEYS if key in told})
         return timed(argv, self.stdin(size) if self.stdin else None)
 
 

@@ -2,7 +2,9 @@
 
 import ctypes
 import os
+import signal
 import subprocess
+import time
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
@@ -69,6 +71,24 @@ def veths(count: int, prefix: str = "v") -> None:
     ip_batch(lines)
 
 
-def root() -> bool:
-    """Whether namespaces can be made."""
-    return os.geteuid() == 0
+def peer(interface: str, commands: list[str]) -> int:
+    """Another namespace with `interface` moved into it and `commands` run there; its process number.
+
+    It ends with the process that made it.
+    """
+    holder = subprocess.Popen(["unshare", "-n", "sleep", "infinity"], preexec_fn=_die_with_parent)
+    own = os.readlink("/proc/self/ns/net")
+    deadline = time.monotonic() + 10
+    while os.readlink(f"/proc/{holder.pid}/ns/net") == own:
+        if time.monotonic() > deadline:
+            raise RuntimeError("the peer's namespace does not come")
+        time.sleep(0.005)
+    sh(f"ip link set {interface} netns {holder.pid}")
+    for command in commands:
+        sh(f"nsenter -t {holder.pid} -n {command}")
+    return holder.pid
+
+
+def _die_with_parent() -> None:
+    pr_set_pdeathsig = 1
+    _LIBC.prctl(pr_set_pdeathsig, signal.SIGKILL)

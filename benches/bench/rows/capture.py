@@ -1,8 +1,82 @@
-"""Frames: asking many addresses."""
+"""A capture file read into the table of addresses."""
 
-from ..row import Row
+import os
+import tempfile
+
+from .. import build
+from ..build import OUT, RELEASE
+from ..contender import Contender, Taken, Void
+from ..namespace import sh
+from ..row import Reach, Row
+
+FILE = tempfile.gettempdir() + "/arpflux-bench.pcap"
 
 
 def rows(_reasons: dict) -> list[Row]:
-    """None yet."""
-    return []
+    """pcap, little-endian, microseconds."""
+    hosts = 1_000
+
+    def setup(size: int) -> None:
+        sh(f"{OUT}/floor-capture_walk make {FILE} {size} {hosts}")
+        # Read once, so that the disk is in nobody's figure.
+        sh(f"cat {FILE} >/dev/null")
+
+    def check(contender: Contender, size: int, taken: Taken) -> None:
+        read = taken.result if taken.frames is None else taken.frames
+        if contender.tells and read != size:
+            raise Void(f"read {read} of {size} frames")
+
+    def counted(command: str) -> list[str]:
+        return ["sh", "-c", f"set -e; n=$({command} 2>/dev/null | wc -l); test $n -eq $(cat {FILE}.frames)"]
+
+    def setup_counted(size: int) -> None:
+        setup(size)
+        with open(FILE + ".frames", "w", encoding="ascii") as file:
+            file.write(str(size))
+        if size == sizes[-1]:
+            # The file is large: it does not outlive the run.
+            import atexit
+
+            atexit.register(lambda: [os.unlink(name) for name in (FILE, FILE + ".frames") if os.path.exists(name)])
+
+    sizes = [50_000, 500_000, 5_000_000]
+    return [
+        Row(
+            key="capture",
+            work=f"A pcap file of ARP frames of {hosts:,} hosts read into the table",
+            unit="frames",
+            sizes=sizes,
+            reach=Reach(times=1.5),
+            setup=setup_counted,
+            check=check,
+            rounds=5,
+            contenders=[
+                Contender("arpflux capture", "ours", lambda n: [str(RELEASE / "arpflux-bench"), "capture", FILE]),
+                Contender("floor", "floor", lambda n: [str(OUT / "floor-capture_walk"), FILE]),
+                Contender(
+                    "tcpdump -w /dev/null",
+                    "peer",
+                    lambda n: ["tcpdump", "-n", "-r", FILE, "-w", "/dev/null"],
+                    tells=False,
+                    needs=build.tool("tcpdump"),
+                ),
+                Contender(
+                    "tcpdump, printing",
+                    "peer",
+                    lambda n: counted(f"tcpdump -e -n -r {FILE}"),
+                    tells=False,
+                    needs=build.tool("tcpdump"),
+                    rounds=2,
+                ),
+                Contender(
+                    "tshark, two fields",
+                    "peer",
+                    lambda n: counted(f"tshark -n -r {FILE} -T fields -e arp.src.proto_ipv4 -e arp.src.hw_mac"),
+                    tells=False,
+                    needs=build.tool("tshark"),
+                    largest=500_000,
+                    rounds=1,
+                ),
+            ],
+        ),
+    ]

@@ -3,12 +3,15 @@
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::net::Ipv4Addr;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
 use arpflux_core::Result;
 use arpflux_core::capture::{Limits, Source, Table};
 use arpflux_core::error::Error;
 use arpflux_core::frame::Ipv4Arp;
-use arpflux_core::types::Mac;
+use arpflux_core::types::{IfName, Mac};
+use arpflux_core::wire::{Filter, Port, Ring};
 
 use crate::measure::Measure;
 
@@ -21,6 +24,23 @@ pub fn run(file: &str) -> Result<()> {
     source.read_into(&mut table)?;
     table.settle();
     begun.end(1, source.counts().sightings as usize)
+}
+
+/// Takes `frames` ARP frames as they come on an interface into a table. The result is their number.
+pub fn live(interface: &str, frames: usize) -> Result<()> {
+    let name: IfName = interface.parse()?;
+    let mut ring = Ring::open(Port::named(&name)?.index, Filter::Arp)?;
+    let mut table = Table::new(Limits::default());
+    let mut taken = 0;
+    let begun = Measure::begin()?;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    ring.read_until(deadline, |received| {
+        table.observe_ethernet(received.at, received.frame);
+        taken += 1;
+        if taken == frames { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    table.settle();
+    begun.end(1, taken)
 }
 
 /// Writes a pcap file: `frames` of them, requests and replies in turn, of `hosts` hosts on one wire.
