@@ -35,7 +35,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["predict", routes, proxies] => work::predict::run(number(routes)?, number(proxies)?),
         ["proof", prefixes, proxies] => work::proof::run(number(prefixes)?, number(proxies)?),
         ["capture", file] => work::capture::run(file),
-        ["make-capture", file, frames, hosts] => work::capture::make(file, number(frames)?, number(hosts)?),
+        ["live", interface, frames] => work::capture::live(interface, number(frames)?),
         ["probe", interface, first, count] => work::probe::run(interface, first, number(count)?),
         ["heal", what, interface, rounds] => work::heal::run(what, interface, number(rounds)?),
         ["count", what] => work::count::run(what),
