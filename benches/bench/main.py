@@ -6,9 +6,12 @@ import os
 import platform
 import sys
 import time
+from pathlib import Path
 
 from . import build, picture, row, table
 from .rows import all_rows
+
+BEGIN, END = "<!-- a run -->", "<!-- end of the run -->"
 
 
 def main() -> int:
@@ -23,6 +26,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="the rows, and nothing else")
     parser.add_argument("--quick", action="store_true", help="three rounds instead of seven")
     parser.add_argument("--out", default=str(build.OUT), metavar="DIR", help="where bench.json, .md and .svg go")
+    parser.add_argument("--document", action="store_true", help="put the tables into docs/performance.md")
     parser.add_argument("--no-build", action="store_true", help="what is built is what is measured")
     asked = parser.parse_args()
     if os.geteuid() != 0:
@@ -57,12 +61,25 @@ def main() -> int:
     print("\n".join(summary))
     os.makedirs(asked.out, exist_ok=True)
     document = {"schema": 1, "host": host, "figures": [f.as_dict() for f in figures]}
+    tables, drawing = "\n".join(summary) + "\n\n" + "\n".join(texts), picture.draw(rows, figures)
     for name, text in (
         ("bench.json", json.dumps(document, indent=1) + "\n"),
-        ("bench.md", "\n".join(summary) + "\n\n" + "\n".join(texts)),
-        ("bench.svg", picture.draw(rows, figures)),
+        ("bench.md", tables),
+        ("bench.svg", drawing),
     ):
-        with open(os.path.join(asked.out, name), "w", encoding="utf-8") as file:
-            file.write(text)
+        Path(asked.out, name).write_text(text, encoding="utf-8")
+    if asked.document:
+        publish(tables, drawing)
     print(f"\nwritten: {asked.out}/bench.json, bench.md, bench.svg")
     return 1 if any(good is False for _, _, good in reached) else 0
+
+
+def publish(tables: str, drawing: str) -> None:
+    """Puts a run where readers find it: between the marks of docs/performance.md."""
+    page = build.ROOT / "docs" / "performance.md"
+    before, mark, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (mark and end):
+        raise SystemExit(f"make bench: {page} has lost its marks {BEGIN} and {END}")
+    page.write_text(f"{before}{BEGIN}\n\n{tables}\n{END}{after}", encoding="utf-8")
+    page.with_suffix(".svg").write_text(drawing, encoding="utf-8")
