@@ -222,3 +222,57 @@ fn somebody_elses_transaction_is_waited_for() {
         assert!(Instant::now() < deadline);
     }
 }
+
+#[test]
+fn when_the_kernel_loses_events_everything_is_looked_at() {
+    let node = Node::new("lost");
+    let mut watcher = node.at_rest();
+    let limit: usize =
+        std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap().trim().parse().unwrap();
+    assert!(limit <= 1 << 18, "a queue of {limit} events is more than this test can fill");
+    // Values as they are; like events in a row would be one.
+    let keys = [("arp_ignore", "1"), ("arp_announce", "2")];
+    let write = |name: &str, value: &str| (format!("net/ipv4/conf/{name}"), value.to_owned());
+    let mut writes: Vec<_> =
+        (0..limit + 2).map(|n| write(&format!("eth0/{}", keys[n % 2].0), keys[n % 2].1)).collect();
+    // This one is no longer told of.
+    writes.push(write("eth3/arp_ignore", "0"));
+    node.hn.sysctls(&writes).unwrap();
+    let drift = next(&mut watcher);
+    assert_eq!((drift.cause, &drift.outcome), (Cause::Lost, &Outcome::Healed), "{drift:?}");
+    assert_eq!(node.hn.read_sysctl("net.ipv4.conf.eth3.arp_ignore").unwrap(), "1");
+    assert!(plan_is_empty(&node));
+}
+
+/// No event tells of a value that is set through netlink.
+#[test]
+fn a_value_set_through_netlink_is_found_by_the_regular_look() {
+    let node = Node::new("netlink");
+    let mut watcher = node.at_rest();
+    node.hn
+        .run(|| {
+            let status = std::process::Command::new("ip")
+                .args(["ntable", "change", "name", "arp_cache", "dev", "eth3", "proxy_delay", "900"])
+                .status();
+            assert!(status.expect("ip, of iproute2").success());
+        })
+        .unwrap();
+    // Not named by the policy: looked at, and left alone.
+    assert_eq!(watcher.wait(Some(Duration::from_millis(1200))).unwrap(), []);
+    let mut policy = Policy::from_toml(POLICY, "policy.toml").unwrap();
+    policy.host.proxy_delay = Some(0);
+    watcher.set_policy(policy).unwrap();
+    let drift = next(&mut watcher);
+    assert_eq!((drift.cause, &drift.outcome), (Cause::Policy, &Outcome::Healed), "{drift:?}");
+    node.hn
+        .run(|| {
+            let status = std::process::Command::new("ip")
+                .args(["ntable", "change", "name", "arp_cache", "dev", "eth3", "proxy_delay", "700"])
+                .status();
+            assert!(status.expect("ip, of iproute2").success());
+        })
+        .unwrap();
+    let drift = next(&mut watcher);
+    assert_eq!((drift.cause, &drift.outcome), (Cause::Poll, &Outcome::Healed), "{drift:?}");
+    assert!(plan_is_empty(&node));
+}

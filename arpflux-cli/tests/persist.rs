@@ -109,6 +109,10 @@ fn on_trial_the_files_come_with_the_confirmation_or_never() {
 
     image.good(&format!("{PERSIST} --confirm 60s"));
     assert!(image.etc() == etc);
+    // What cannot be written is not confirmed: it stays on trial, and nothing of it is left.
+    let (code, _, errors) = image.run("mount --bind /etc /etc; mount -o remount,bind,ro /etc; arpflux confirm");
+    assert!(code == 4 && errors.contains("Read-only file system"), "{code} {errors}");
+    assert!(image.etc() == etc && image.holds());
     let text = image.good("arpflux confirm");
     assert!(text.contains("and 7 files made and checked"), "{text}");
     assert!(image.is_there(UNIT) && image.is_there(SYSCTLD) && image.holds());
@@ -246,7 +250,9 @@ fn what_the_unit_runs_applies_the_policy_says_so_and_keeps_it() {
         let length = socket.recv(&mut buffer).expect("a word to the service manager");
         String::from_utf8(buffer[..length].to_vec()).unwrap()
     };
-    let mut command = image.shell(&format!("exec {start}"));
+    // With no more rights than the unit gives.
+    let rights = "setpriv --bounding-set -all,+net_admin,+net_raw --no-new-privs";
+    let mut command = image.shell(&format!("exec {rights} {start}"));
     command.env("NOTIFY_SOCKET", "/run/notify").env("WATCHDOG_USEC", "600000");
     let mut child = image.node.run(move || command.spawn().unwrap()).unwrap();
     // The first words are of what was put right, or that it is ready; then the policy holds.
@@ -413,6 +419,13 @@ fn what_the_next_boot_brings() {
     image.good("arpflux snapshot --json >/snapshot.json");
     let (code, stored) = report("--snapshot /snapshot.json --root /");
     assert_eq!((code, stored["differences"].as_i64()), (1, Some(1)));
+    // What this user may not read is said; the rest is told all the same.
+    image.good("chmod 0 /etc/arpflux/policy.toml");
+    let (code, text, errors) =
+        image.run("setpriv --bounding-set -all --inh-caps -all arpflux diagnose --persisted --json");
+    assert!(code == 1 && errors.is_empty(), "{code} {errors}");
+    assert!(json(&text)["policy"]["error"].as_str().unwrap().contains("Permission denied"), "{text}");
+    image.good("chmod 600 /etc/arpflux/policy.toml");
     // A policy that cannot be kept is told.
     image.write("/etc/arpflux/policy.toml", &image::POLICY.replace("eth0", "eth9"));
     let (code, broken) = report("");

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::sysctld::{Assignment, BootSysctls, Key};
 use super::{Layout, Manager, POLICY, kept_policy, networkd};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::plan::desired::settled;
 use crate::plan::{Change, Edit, PROTOCOL};
 use crate::policy::Policy;
@@ -62,7 +62,7 @@ pub struct BootPolicy {
     pub file: &'static str,
     /// The managers that apply it.
     pub applied_by: Vec<Manager>,
-    /// Why it cannot be kept on this host.
+    /// Why it cannot be kept on this host, or not be seen by this user.
     pub error: Option<String>,
 }
 
@@ -126,8 +126,9 @@ pub fn at_boot(snapshot: &Snapshot, layout: &Layout) -> Result<BootReport> {
     }
     let mut policy = None;
     if let Some((kept, mut found)) = kept(layout)? {
-        match kept.plan_and_desired(&after) {
-            Ok((plan, wanted)) => {
+        match kept.map(|kept| kept.plan_and_desired(&after)).transpose() {
+            Ok(None) => {}
+            Ok(Some((plan, wanted))) => {
                 after = after.with(&plan.changes);
                 for wanted in &wanted.sysctls {
                     let same = |(index, sysctl, _): &&mut (Option<_>, Sysctl, BootValue)| {
@@ -185,14 +186,22 @@ fn value(boot: &BootSysctls, interface: Option<IfName>, sysctl: Sysctl, now: i32
 }
 
 /// The policy that is applied at boot, and by whom.
-fn kept(layout: &Layout) -> Result<Option<(Policy, BootPolicy)>> {
+fn kept(layout: &Layout) -> Result<Option<(Option<Policy>, BootPolicy)>> {
     let installed = |manager: &&Manager| manager.applies() && manager.is_installed(layout);
     let applied_by: Vec<Manager> = Manager::ALL.iter().filter(installed).copied().collect();
     if applied_by.is_empty() {
         return Ok(None);
     }
-    let kept = kept_policy(layout)?;
-    Ok(kept.map(|policy| (policy, BootPolicy { file: POLICY, applied_by, error: None })))
+    let mut found = BootPolicy { file: POLICY, applied_by, error: None };
+    match kept_policy(layout) {
+        Ok(policy) => Ok(policy.map(|policy| (Some(policy), found))),
+        // It is for root alone. What can be seen without it is told all the same.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            found.error = Some(error.to_string());
+            Ok(Some((None, found)))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// What leads from `now` to `after`, besides sysctls.

@@ -19,7 +19,6 @@ pub(super) fn unit(layout: &Layout) -> Result<Files> {
         "# Written by `arpflux apply --persist`; `arpflux apply --persist` again writes it anew.\n\
          [Unit]\n\
          Description=Keep the ARP policy of {POLICY}\n\
-         Documentation=man:arpflux(1)\n\
          After=network.target systemd-sysctl.service\n\
          ConditionPathExists={POLICY}\n\
          \n\

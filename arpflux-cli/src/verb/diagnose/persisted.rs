@@ -64,7 +64,7 @@ fn text(report: &BootReport, differences: usize, output: &Output) -> String {
             let by: Vec<String> = policy.applied_by.iter().map(ToString::to_string).collect();
             let kept = match &policy.error {
                 None => String::new(),
-                Some(error) => format!("\n{} {error}", output.paint(Style::Bad, "it cannot be kept:")),
+                Some(error) => format!("\n{} {error}", output.paint(Style::Bad, "it does not count:")),
             };
             format!("policy {}, applied at boot by {}{kept}\n", policy.file, by.join(", "))
         }
