@@ -130,13 +130,17 @@ fn a_large_host_at_rest_costs_little_and_is_put_right_soon() {
         assert_eq!(node.read_sysctl(&key).unwrap().trim(), "1");
     }
     let mut proxies = Vec::new();
-    for round in 0..11_u8 {
-        // Not in step with the polls.
-        std::thread::sleep(Duration::from_millis(13 * u64::from(round)));
-        node.proxy("v7", [10, 100, 50 + round, 10].into()).unwrap();
-        let added = Instant::now();
+    for round in 0..15_u8 {
+        // At any moment between two polls.
+        let pause = Duration::from_millis(u64::from(round) * 389 % 1_000);
+        let other = node.clone();
+        let adder = std::thread::spawn(move || {
+            std::thread::sleep(pause);
+            other.proxy("v7", [10, 100, 50 + round, 10].into()).unwrap();
+            Instant::now()
+        });
         next(&mut watcher, Cause::Proxies);
-        proxies.push(added.elapsed());
+        proxies.push(Instant::now().saturating_duration_since(adder.join().unwrap()));
     }
     let now = host.snapshot().unwrap();
     assert_eq!(now.proxies.len(), PROXIES);

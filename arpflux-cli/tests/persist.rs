@@ -110,7 +110,8 @@ fn on_trial_the_files_come_with_the_confirmation_or_never() {
     image.good(&format!("{PERSIST} --confirm 60s"));
     assert!(image.etc() == etc);
     // What cannot be written is not confirmed: it stays on trial, and nothing of it is left.
-    let (code, _, errors) = image.run("mount --bind /etc /etc; mount -o remount,bind,ro /etc; arpflux confirm");
+    let (code, _, errors) =
+        image.run("mount --bind /etc /etc; mount -o remount,bind,ro /etc; arpflux confirm");
     assert!(code == 4 && errors.contains("Read-only file system"), "{code} {errors}");
     assert!(image.etc() == etc && image.holds());
     let text = image.good("arpflux confirm");

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Keeps the cost of a poll below a share of one processor, by waiting longer after dearer polls.
 ///
 /// Proxy entries send no events, so they are polled: often while the list is short, seldom while it
-/// is long. The interval follows the measured cost: at once when it rises, slowly when it falls.
+/// is long. The interval follows the mean of the measured cost; where that multiplies, at once.
 #[derive(Debug, Clone)]
 pub struct Interval {
     shortest: Duration,
@@ -25,7 +25,9 @@ impl Interval {
 
     /// Takes note of what a poll has cost, in processor time.
     pub fn spent(&mut self, cost: Duration) {
-        self.cost = if cost > self.cost { cost } else { (self.cost * 7 + cost) / 8 };
+        // One poll that was dear by chance (cold caches) must not make the next ones rare.
+        let another = cost > self.cost.saturating_mul(4);
+        self.cost = if another { cost } else { (self.cost.saturating_mul(7) + cost) / 8 };
     }
 
     /// How long to wait from the beginning of one poll to the next.
@@ -46,6 +48,10 @@ mod tests {
         assert_eq!(interval.current(), ms(20));
         interval.spent(Duration::from_micros(250));
         assert_eq!(interval.current(), ms(100));
+        // Dearer by chance: a little rarer. Each share is kept on average.
+        interval.spent(Duration::from_micros(750));
+        assert_eq!(interval.current(), ms(125));
+        interval.spent(Duration::from_micros(250));
         interval.spent(ms(6));
         assert_eq!(interval.current(), ms(1000));
         for _ in 0..60 {

@@ -28,8 +28,8 @@ pub struct Options {
     /// Put right what drifts; otherwise it is only told.
     pub heal: bool,
     /// The time between two looks at what no event tells of (sysctls set through netlink). Default 5 s; at
-    /// least 100 ms. Everything is read again only if these looks find a difference, and as often, or as
-    /// seldom, as a four-thousandth of a processor allows.
+    /// least 100 ms; longer where that would cost more than a two-thousandth of a processor. Everything is
+    /// read again only if these looks find a difference, and as seldom as a four-thousandth allows.
     pub look: Duration,
     /// How a repair is run; the confirmation does not apply to it.
     pub apply: apply::Options,
@@ -43,6 +43,9 @@ impl Default for Options {
 
 /// One part in this many of a processor may go into polling proxy entries.
 const PROXY_SHARE: u32 = 300;
+/// The same for interfaces, which are looked at as often as the options say if that allows it.
+const INTERFACE_SHARE: u32 = 2_000;
+const INTERFACE_POLL: Duration = Duration::from_secs(60);
 /// One part in this many may go into looking at everything without a reason, but it is done this often.
 const REST_SHARE: u32 = 4_000;
 const REST: Duration = Duration::from_secs(300);
@@ -90,6 +93,7 @@ pub struct Watcher {
     marks: Marks,
     proxy_poll: Interval,
     next_proxies: Instant,
+    interface_poll: Interval,
     next_interfaces: Instant,
     look: Interval,
     rest: Interval,
@@ -131,6 +135,7 @@ impl Watcher {
             host: host.clone(),
             policy,
             look: Interval::new(Duration::ZERO, options.look, LOOK_SHARE),
+            interface_poll: Interval::new(options.look, options.look.max(INTERFACE_POLL), INTERFACE_SHARE),
             rest: Interval::new(options.look, options.look.max(REST), REST_SHARE),
             options,
             events,
@@ -363,8 +368,11 @@ impl Watcher {
     }
 
     fn poll_interfaces(&mut self) -> Result<()> {
-        self.next_interfaces = Instant::now() + self.options.look;
-        let mark = match self.kernel.interfaces_mark() {
+        let begun = cpu_time();
+        let mark = self.kernel.interfaces_mark();
+        self.interface_poll.spent(cpu_time().saturating_sub(begun));
+        self.next_interfaces = Instant::now() + self.interface_poll.current();
+        let mark = match mark {
             Ok(mark) => mark,
             // They are changing just now: events tell, and the next poll.
             Err(error) if error.kind().is_transient() => return Ok(()),
