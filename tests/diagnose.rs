@@ -13,6 +13,7 @@ use arpflux_core::kernel::{Kernel as _, LinuxKernel};
 use arpflux_core::lab::{Host, Lab, Question};
 use arpflux_core::plan::Change;
 use arpflux_core::predict::{ArpRequest, Model, Neighbours, Verdict, targets};
+use arpflux_core::recommend::recommend;
 use arpflux_core::segment::Wires;
 use arpflux_core::snapshot::{Interface, Snapshot};
 use arpflux_core::types::{IfName, Mac};
@@ -53,6 +54,10 @@ struct Scenario {
     /// What is found afterwards.
     #[serde(default)]
     remain: BTreeSet<FindingId>,
+    /// What is found after the recommended policy, where that is something else than `remain`.
+    recommended: Option<BTreeSet<FindingId>>,
+    /// What stands in the way of any policy, where no policy is recommended.
+    recommend_refuses: Option<String>,
     /// Addresses that are asked for besides the host's own and proxied ones.
     #[serde(default)]
     ask: Vec<Ipv4Addr>,
@@ -238,6 +243,36 @@ fn ids(diagnosis: &Diagnosis) -> BTreeSet<FindingId> {
     diagnosis.findings.iter().map(|finding| finding.id).collect()
 }
 
+/// Findings whose remedy is a policy for the interfaces of a wire: what `recommend` is for.
+const OF_A_WIRE: [FindingId; 8] = [
+    FindingId::SeveralAnswer,
+    FindingId::SelfConflict,
+    FindingId::TeachesWrongMac,
+    FindingId::FilterWithoutRouting,
+    FindingId::NobodyAnswers,
+    FindingId::RpFilterSilences,
+    FindingId::ProxySeveral,
+    FindingId::EgressSameWire,
+];
+
+/// The same host, cured by the policy that is recommended for it.
+fn recommended(scenario: &Scenario) {
+    let built = build(scenario);
+    let before = built.snapshot();
+    if let Some(what) = &scenario.recommend_refuses {
+        let error = recommend(&before).expect_err("a refusal");
+        assert!(error.object() == what && error.remedy().is_some(), "{error}");
+        return;
+    }
+    let recommendation = recommend(&before).unwrap();
+    built.make(&recommendation.plan.changes);
+    let after = built.snapshot();
+    let left = built.diagnose(&after);
+    let expected = scenario.recommended.as_ref().unwrap_or(&scenario.remain);
+    assert_eq!(ids(&left), *expected, "left: found after the recommended policy\n{left}");
+    built.wire(&after, false);
+}
+
 fn sick_host(scenario: &Scenario) {
     let built = build(scenario);
     let before = built.snapshot();
@@ -285,6 +320,27 @@ fn sick_hosts_are_found_cured_and_answer_right_afterwards() {
     println!("{done} sick hosts, {} rows", rows.len());
     assert!(std::env::var_os("ARPFLUX_SCENARIO").is_some() || rows.len() >= 30, "only {} rows", rows.len());
     assert!(done > 0);
+}
+
+#[test]
+fn the_recommended_policy_cures_what_a_policy_can() {
+    let mut failed = Vec::new();
+    let mut done = 0;
+    for (name, scenario) in scenarios("sick") {
+        let of_a_wire = scenario.findings.iter().any(|id| OF_A_WIRE.contains(id));
+        // `recommend` takes what shares a wire from the subnets.
+        if !of_a_wire || scenario.told {
+            continue;
+        }
+        if let Err(panic) = std::panic::catch_unwind(|| recommended(&scenario)) {
+            let text = panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "a panic".into());
+            failed.push(format!("== {name}: {}\n{text}", scenario.title));
+        }
+        done += 1;
+    }
+    assert!(failed.is_empty(), "{} of {done} failed:\n{}", failed.len(), failed.join("\n"));
+    println!("{done} recommended policies");
+    assert!(std::env::var_os("ARPFLUX_SCENARIO").is_some() || done >= 20, "only {done}");
 }
 
 #[test]
