@@ -93,7 +93,9 @@ fn a_clock_that_jumps_confirms_nothing_and_undoes_nothing() {
         for jump in jumps {
             set(&image, jump);
             std::thread::sleep(Duration::from_millis(700));
-            let status = json(&arpflux("confirm --status --json"));
+            // Its exit code says whether anything waits.
+            let (_, status, _) = image.run("LD_PRELOAD=/shim.so arpflux confirm --status --json");
+            let status = json(&status);
             // What is left is what has really passed, give or take how long the command takes to say so.
             let left = status["waiting"]["remaining_ms"].as_u64();
             let passed = u64::try_from(begin.elapsed().as_millis()).unwrap();
