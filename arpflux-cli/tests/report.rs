@@ -181,6 +181,32 @@ fn metrics_are_read_by_prometheus_and_never_seen_half_written() {
 }
 
 #[test]
+fn what_is_no_file_is_never_replaced() {
+    let folder = folder("odd");
+    let (pipe, link, inner) = (folder.join("pipe.toml"), folder.join("link.toml"), folder.join("inner.toml"));
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    std::fs::write(folder.join("kept"), "mine").unwrap();
+    std::os::unix::fs::symlink("kept", &link).unwrap();
+    std::fs::create_dir(&inner).unwrap();
+    for path in [&pipe, &link, &inner] {
+        let file = path.to_str().unwrap();
+        let before = std::fs::symlink_metadata(path).unwrap();
+        for arguments in [["diagnose", "--html", file], ["diagnose", "--metrics", file]] {
+            let (code, _, errors) = arpflux(&arguments);
+            assert_eq!(code, 2, "{arguments:?}: {errors}");
+            assert!(errors.contains("something else than a file"), "{errors}");
+        }
+        let after = std::fs::symlink_metadata(path).unwrap();
+        assert_eq!((after.ino(), after.file_type()), (before.ino(), before.file_type()), "{file}");
+    }
+    assert_eq!(std::fs::read_to_string(folder.join("kept")).unwrap(), "mine");
+    for path in [&link, &pipe] {
+        let (code, _, errors) = arpflux(&["recommend", "--out", path.to_str().unwrap()]);
+        assert_eq!(code, 2, "{errors}");
+    }
+}
+
+#[test]
 fn a_recommended_policy_is_a_file_that_the_other_verbs_take() {
     let folder = folder("recommend");
     let path = folder.join("policy.toml");

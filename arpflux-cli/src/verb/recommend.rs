@@ -73,13 +73,10 @@ fn write(path: &Path, text: &str, force: bool) -> Result<()> {
             "give it that ending: other verbs go by it",
         );
     }
-    match std::fs::read_to_string(path) {
-        Ok(there) if there == text => return Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        _ if force => {}
-        _ => {
-            return refused("the file is there and says something else", "compare the two, then use --force");
-        }
+    // Reading a pipe would wait for ever; what is no file is refused when it is to be replaced.
+    let is_file = std::fs::symlink_metadata(path).is_ok_and(|there| there.is_file());
+    if is_file && !force && std::fs::read(path).ok().as_deref() != Some(text.as_bytes()) {
+        return refused("the file is there and says something else", "compare the two, then use --force");
     }
     persist::replace(path, text, 0o644)
 }

@@ -78,12 +78,25 @@ impl FileState {
 }
 
 /// Writes a whole file: beside the old one, synced, and renamed over it, so that whoever reads it sees the
-/// old text or the new one. A symbolic link at `path` is replaced, not followed. Missing folders are made.
+/// old text or the new one. Missing folders are made.
 ///
 /// # Errors
-/// Any failure to write; the old file stays then.
+/// [`ErrorKind::InvalidInput`] if something else than a file is there: a device, a pipe or a link such as
+/// `/dev/stdout` would be gone afterwards. Any failure to write; the old file stays then.
 pub fn replace(path: &Path, text: &str, mode: u32) -> Result<()> {
     let named = |error: &io::Error| Error::io("write", path.display().to_string(), error);
+    match fs::symlink_metadata(path) {
+        Ok(there) if !there.is_file() => {
+            return Err(Error::new(ErrorKind::InvalidInput, "something else than a file is there")
+                .during("write")
+                .on(path.display().to_string())
+                .hint(
+                    "name a file; it is replaced whole, which a device, a link or a folder would not survive",
+                ));
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(named(&error)),
+        _ => {}
+    }
     let whole = std::path::absolute(path).map_err(|error| named(&error))?;
     let change = FileChange { path: whole, before: FileState::Absent, after: FileState::text(text, mode) };
     change.replace().and_then(|()| sync_folder(change.folder())).map_err(|error| named(&error))
