@@ -222,8 +222,9 @@ fn a_minute_of_churn_ends_right_and_nothing_grows() {
                 let mut apply = bench.command("apply");
                 let output = bench.node.run(move || apply.output().unwrap()).unwrap();
                 let code = output.status.code().unwrap_or(-1);
-                // 2: an interface of the policy is not there; 4: it changed on the way, and all was undone.
-                assert!(matches!(code, 0 | 2 | 4), "{code}: {}", String::from_utf8_lossy(&output.stderr));
+                // 2: an interface of the policy is not there; 4: it changed on the way, and all was undone; 5: so
+                // much changed that nobody could see whether it was. Then the next run undoes it.
+                assert!(matches!(code, 0 | 2 | 4 | 5), "{code}: {}", String::from_utf8_lossy(&output.stderr));
                 *codes.entry(code).or_default() += 1;
                 std::thread::sleep(Duration::from_millis(50));
             }
