@@ -1,6 +1,6 @@
 //! Snapshots, matrices, plans and diagnoses drawn as HTML.
 //!
-//! [`page`] gives one self-contained page about a host; every other function gives a fragment with its own style, for a notebook or a page of somebody else's.
+//! [`page()`] gives one self-contained page about a host; every other function gives a fragment with its own style, for a notebook or a page of somebody else's.
 //! Nothing is loaded from anywhere, everything that is not of this crate is escaped, and colours follow
 //! the reader's choice of light or dark. All can be read without colour and without a script.
 //!
