@@ -104,6 +104,26 @@ no question
 }
 
 #[test]
+fn a_line_too_long_is_an_error_that_names_it_and_the_stream_goes_on() {
+    let question = r#"{"iface":"eth0","sender_ip":"192.168.18.129","target_ip":"192.168.18.101"}"#;
+    // 4096 bytes with the end of the line are taken, one more is not, nor are some millions.
+    let padded = |length: usize| format!("{question}{}", " ".repeat(length - 1 - question.len()));
+    let input =
+        [padded(4096), padded(4097), " ".repeat(5000), "x".repeat(9_000_000), question.into()].join("\n");
+    let (code, text, errors) = explain(&["--stdin"], &input);
+    let answers: Vec<serde_json::Value> = text.lines().map(json).collect();
+    assert_eq!(answers.len(), 5, "{}", &text[..text.len().min(2000)]);
+    for good in [0, 4] {
+        assert_eq!(answers[good]["reason"], "proxy_entry");
+    }
+    for (answer, line) in [(&answers[1], 2), (&answers[2], 3), (&answers[3], 4)] {
+        let expected = format!("line {line} has more than 4096 bytes, which is no question");
+        assert_eq!((&answer["error"], &answer["line"]), (&expected.into(), &line.into()));
+    }
+    assert_eq!((code, errors.as_str()), (2, "3 lines were no questions\n"));
+}
+
+#[test]
 fn flux_is_refuted_with_two_requests_and_one_interface_alone_is_proved() {
     let (code, text, _) = explain(&["--prove", "192.168.18.10"], "");
     assert_eq!(code, 1);

@@ -37,28 +37,9 @@ const SYSCTLS: [Sysctl; 6] = [
 
 fn rule(source: Ipv4Addr, table: u32) -> Rule {
     Rule {
-        ipv6: false,
-        priority: 1000 + table,
         source: Some(IpNet::from(IpAddr::V4(source))),
-        destination: None,
-        iif: None,
-        oif: None,
-        tos: 0,
-        fwmark: 0,
-        fwmask: 0,
-        action: RuleAction::Table,
-        table,
-        goto: None,
-        suppress_prefix_len: None,
-        suppress_group: None,
-        l3mdev: false,
-        ip_protocol: None,
-        source_ports: None,
-        destination_ports: None,
-        uids: None,
-        tunnel_id: None,
         protocol: PROTOCOL,
-        flags: RuleFlags::empty(),
+        ..Rule::lookup(1000 + table, table)
     }
 }
 

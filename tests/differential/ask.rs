@@ -196,6 +196,10 @@ pub struct Histogram {
     pub asked_again: u64,
     /// The hosts' own packets, by what became of them.
     pub own: BTreeMap<&'static str, u64>,
+    /// What became of neighbour entries.
+    pub learned: BTreeMap<&'static str, u64>,
+    /// Whether the kernel announced addresses when an interface came up or got another MAC.
+    pub announced: BTreeMap<&'static str, u64>,
 }
 
 impl Histogram {
@@ -232,6 +236,12 @@ impl Histogram {
         for (outcome, count) in other.own {
             *self.own.entry(outcome).or_default() += count;
         }
+        for (outcome, count) in other.learned {
+            *self.learned.entry(outcome).or_default() += count;
+        }
+        for (outcome, count) in other.announced {
+            *self.announced.entry(outcome).or_default() += count;
+        }
         self.requests += other.requests;
         self.answered += other.answered;
         self.silent += other.silent;
@@ -256,6 +266,12 @@ impl std::fmt::Display for Histogram {
         }
         for (outcome, count) in &self.own {
             writeln!(f, "  own packets: {outcome:<19}{count:>5}")?;
+        }
+        for (outcome, count) in &self.learned {
+            writeln!(f, "  frames: {outcome:<24}{count:>5}")?;
+        }
+        for (outcome, count) in &self.announced {
+            writeln!(f, "  up or new MAC: {outcome:<17}{count:>5}")?;
         }
         Ok(())
     }

@@ -15,11 +15,13 @@
 mod ask;
 mod case;
 mod host;
+mod learn;
 mod own;
 mod rng;
 mod scenarios;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -35,7 +37,7 @@ use ask::{Ask, Expected, Histogram, Interesting};
 use case::{Case, Kinds};
 use host::{Host, ip_batch};
 use rng::Rng;
-use wire::{Answers, Wire, asker, request};
+use wire::{Answers, Frame, Wire, asker};
 
 const REQUESTS: usize = 110;
 /// Fewer than may wait for a proxied answer (`proxy_qlen`).
@@ -152,7 +154,9 @@ impl Worker {
         for chunk in asks.chunks(CHUNK) {
             self.ask_chunk(case, host, &model, &unaided, chunk)?;
         }
-        self.own_packets(case, host, &interesting, rng)
+        self.own_packets(case, host, &interesting, rng)?;
+        self.learning(case, host, &interesting, rng)?;
+        self.announcing(case, host, rng)
     }
 
     fn ask_chunk(
@@ -222,7 +226,6 @@ impl Worker {
         for _ in 0..200 {
             self.histogram.asked_again += 1;
             std::thread::sleep(Duration::from_millis(30));
-            let refused = neighbours_refused();
             let snapshot = known(case, &host.snapshot()?);
             let model = Model::new(&snapshot);
             let expected = Expected::of(&model, ask);
@@ -237,7 +240,7 @@ impl Worker {
             }
             // The machine's one neighbour table was full meanwhile: then the kernel drops answers of its
             // own, whatever the host (other tests may have filled it).
-            if neighbours_refused() != refused {
+            if neighbours_refused(&host.snapshot()?) != neighbours_refused(&snapshot) {
                 continue;
             }
             text = self.report(case, &model, ask, &got, "the kernel does otherwise");
@@ -257,11 +260,24 @@ impl Worker {
     fn send(&mut self, snapshot: &Snapshot, ask: &Ask) -> io::Result<()> {
         let number = self.number;
         self.number += 1;
+        let frame = Frame {
+            to: ask.to,
+            vlan: ask.vlan,
+            reply: false,
+            sender_mac: asker(number),
+            sender: ask.sender.octets(),
+            target_mac: [0; 6],
+            target: ask.target.octets(),
+        };
+        self.send_frame(snapshot, ask.nic, &frame.bytes())
+    }
+
+    /// Sends a frame so that it arrives on `nic`.
+    fn send_frame(&self, snapshot: &Snapshot, nic: IfIndex, frame: &[u8]) -> io::Result<()> {
         // A veth's link is its peer.
-        let far = snapshot.interface(ask.nic).and_then(|nic| nic.link).unwrap_or(IfIndex(0));
-        let frame = request(ask.to, asker(number), ask.sender.octets(), ask.target.octets(), ask.vlan);
+        let far = snapshot.interface(nic).and_then(|nic| nic.link).unwrap_or(IfIndex(0));
         for _ in 0..1000 {
-            match self.wire.send(far.0, &frame) {
+            match self.wire.send(far.0, frame) {
                 Ok(()) => return Ok(()),
                 Err(error) => match error.raw_os_error() {
                     // The far end is down: nothing arrives.
@@ -340,12 +356,9 @@ fn known(case: &Case, snapshot: &Snapshot) -> Snapshot {
     Snapshot { routing, ..snapshot.clone() }
 }
 
-/// How often the kernel could not make a neighbour entry because the machine's table was full: the last
-/// column of a table with a line for each processor, in hexadecimal.
-fn neighbours_refused() -> u64 {
-    let table = std::fs::read_to_string("/proc/thread-self/net/stat/arp_cache").unwrap_or_default();
-    let last = |line: &str| u64::from_str_radix(line.split_ascii_whitespace().last()?, 16).ok();
-    table.lines().skip(1).filter_map(last).sum()
+/// How often the kernel could not make a neighbour entry because the machine's table was full.
+fn neighbours_refused(snapshot: &Snapshot) -> Option<u64> {
+    snapshot.neighbour_table.map(|table| table.refused)
 }
 
 /// Which kinds of interfaces this kernel has: tried in a namespace of its own.
@@ -417,9 +430,14 @@ fn random_hosts() {
         assert!(histogram.answered * 5 > histogram.requests, "too few answers");
         assert!(histogram.silent * 5 > histogram.requests, "too few silences");
         assert!(histogram.undetermined * 20 < histogram.requests, "too much undetermined");
-        for outcome in ["asks", "no_request", "unreachable"] {
-            assert!(histogram.own.get(outcome).is_some_and(|count| *count > 50), "own packets: {outcome}");
-        }
+        let often = |counts: &BTreeMap<&str, u64>, outcomes: &[&str]| {
+            for outcome in outcomes {
+                assert!(counts.get(outcome).is_some_and(|count| *count > 50), "{outcome}: {counts:?}");
+            }
+        };
+        often(&histogram.own, &["asks", "no_request", "unreachable"]);
+        often(&histogram.learned, &["nothing", "keeps_other", "takes", "takes_confirmed"]);
+        often(&histogram.announced, &["silent", "announces"]);
         let elsewhere = [
             // No request can arrive on these in this set-up, or the kernel lacks the kind.
             Reason::NoInterface,

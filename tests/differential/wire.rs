@@ -155,22 +155,35 @@ fn parse(frame: &[u8]) -> Option<Arp> {
     })
 }
 
-/// An Ethernet frame with an ARP request.
-pub fn request(to: Mac, asker: [u8; 6], sender: [u8; 4], target: [u8; 4], vlan: Option<u16>) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(64);
-    frame.extend_from_slice(to.as_bytes());
-    frame.extend_from_slice(&asker);
-    if let Some(vlan) = vlan {
-        frame.extend_from_slice(&[0x81, 0]);
-        frame.extend_from_slice(&vlan.to_be_bytes());
+/// An Ethernet frame with an ARP request or reply.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame {
+    pub to: Mac,
+    pub vlan: Option<u16>,
+    pub reply: bool,
+    pub sender_mac: [u8; 6],
+    pub sender: [u8; 4],
+    pub target_mac: [u8; 6],
+    pub target: [u8; 4],
+}
+
+impl Frame {
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut frame = Vec::with_capacity(64);
+        frame.extend_from_slice(self.to.as_bytes());
+        frame.extend_from_slice(&self.sender_mac);
+        if let Some(vlan) = self.vlan {
+            frame.extend_from_slice(&[0x81, 0]);
+            frame.extend_from_slice(&vlan.to_be_bytes());
+        }
+        frame.extend_from_slice(&[8, 6, 0, 1, 8, 0, 6, 4, 0, if self.reply { 2 } else { 1 }]);
+        frame.extend_from_slice(&self.sender_mac);
+        frame.extend_from_slice(&self.sender);
+        frame.extend_from_slice(&self.target_mac);
+        frame.extend_from_slice(&self.target);
+        frame.resize(64, 0);
+        frame
     }
-    frame.extend_from_slice(&[8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
-    frame.extend_from_slice(&asker);
-    frame.extend_from_slice(&sender);
-    frame.extend_from_slice(&[0; 6]);
-    frame.extend_from_slice(&target);
-    frame.resize(64, 0);
-    frame
 }
 
 /// What came back, by the number of the request.

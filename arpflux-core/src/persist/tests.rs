@@ -123,28 +123,9 @@ fn networkd_gets_rules_and_routes_beside_the_file_it_uses() {
     let mut desired = desired("eth3");
     desired.names = vec![(IfIndex(3), "eth3".parse().unwrap()), (IfIndex(4), "eth4".parse().unwrap())];
     desired.rules = vec![Rule {
-        ipv6: false,
-        priority: 1000,
         source: Some("192.168.18.101/32".parse().unwrap()),
-        destination: None,
-        iif: None,
-        oif: None,
-        tos: 0,
-        fwmark: 0,
-        fwmask: 0,
-        action: RuleAction::Table,
-        table: 1003,
-        goto: None,
-        suppress_prefix_len: None,
-        suppress_group: None,
-        l3mdev: false,
-        ip_protocol: None,
-        source_ports: None,
-        destination_ports: None,
-        uids: None,
-        tunnel_id: None,
         protocol: crate::plan::PROTOCOL,
-        flags: RuleFlags::empty(),
+        ..Rule::lookup(1000, 1003)
     }];
     desired.routes = vec![Route {
         table: 1003,

@@ -188,30 +188,7 @@ fn from(address: IpAddr, table: u32, priority: u32) -> Rule {
 }
 
 fn rule(family: Family, priority: u32, table: u32) -> Rule {
-    Rule {
-        ipv6: family == Family::V6,
-        priority,
-        source: None,
-        destination: None,
-        iif: None,
-        oif: None,
-        tos: 0,
-        fwmark: 0,
-        fwmask: 0,
-        action: RuleAction::Table,
-        table,
-        goto: None,
-        suppress_prefix_len: None,
-        suppress_group: None,
-        l3mdev: false,
-        ip_protocol: None,
-        source_ports: None,
-        destination_ports: None,
-        uids: None,
-        tunnel_id: None,
-        protocol: PROTOCOL,
-        flags: RuleFlags::empty(),
-    }
+    Rule { ipv6: family == Family::V6, protocol: PROTOCOL, ..Rule::lookup(priority, table) }
 }
 
 /// The priorities of our rules of one family.

@@ -24,11 +24,6 @@ impl Held {
     pub(super) const fn covers(&self, address: u32) -> bool {
         (address ^ self.far) & self.mask == 0
     }
-
-    /// Whether its scope is at most `scope`.
-    pub(super) const fn reaches(&self, scope: Scope) -> bool {
-        self.scope <= scope.0
-    }
 }
 
 /// All IPv4 addresses, by interface and by address.
@@ -116,6 +111,35 @@ impl Addresses {
             }
         }
         found && covered
+    }
+
+    /// `confirm_addr_indev()` for any local address: whether a subnet of the interface covers `near`, and the
+    /// interface has an address in a scope of at most `scope` to go with it.
+    pub(super) fn confirm_any(&self, port: &Port, slot: usize, near: u32, scope: Scope) -> bool {
+        let host = if port.route_localnet { Scope::LINK } else { Scope::HOST }.0;
+        let mut found: Option<u32> = None;
+        let mut covered = false;
+        for held in self.of(slot) {
+            let within = held.scope.min(host) <= scope.0;
+            if found.is_none() && within {
+                found = Some(held.local);
+                if covered {
+                    break;
+                }
+            }
+            if covered {
+                continue;
+            }
+            covered = near == 0 || held.covers(near);
+            if let (true, Some(local)) = (covered, found) {
+                if near == 0 || held.covers(local) || within {
+                    break;
+                }
+                // The address found is of another subnet, and this one's own does not count.
+                covered = false;
+            }
+        }
+        covered && found.is_some()
     }
 
     /// `inet_select_addr()`: the source address for packets out of an interface towards `near` (0: no

@@ -99,6 +99,7 @@ impl Fib {
         let merging_matters = match (find(table::LOCAL), find(table::MAIN)) {
             (Some(local), main) => {
                 main.is_some_and(|main| main.nests_inside(local))
+                    || local.has_objects()
                     || [RouteKind::Throw, RouteKind::Blackhole, RouteKind::Unreachable, RouteKind::Prohibit]
                         .into_iter()
                         .any(|kind| local.has(kind) || main.is_some_and(|main| main.has(kind)))

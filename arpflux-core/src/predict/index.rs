@@ -8,7 +8,7 @@ use super::address::Addresses;
 use super::fib::Fib;
 use super::interference::Meddlers;
 use super::kernel_version::{Behaviour, Known};
-use crate::snapshot::{Interface, InterfaceFlags, Snapshot};
+use crate::snapshot::{Interface, InterfaceFlags, Neighbour, Snapshot};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, Mac};
 
@@ -31,6 +31,8 @@ pub struct Model<'s> {
     pub(super) behaviour: Behaviour,
     /// Where the loopback interface is in `ports`.
     pub(super) loopback: Option<usize>,
+    /// There may be no room for new neighbours.
+    table_full: bool,
 }
 
 /// What becomes of a frame that arrives on a port of something.
@@ -113,7 +115,8 @@ impl<'s> Model<'s> {
         let fib = Fib::new(snapshot, &ports);
         let meddlers = Meddlers::new(snapshot);
         let loopback = ports.iter().position(|port| port.loopback);
-        Self { snapshot, addresses, proxies, fib, meddlers, behaviour, loopback, ports }
+        let table_full = snapshot.neighbour_table.is_some_and(|table| table.may_be_full());
+        Self { snapshot, addresses, proxies, fib, meddlers, behaviour, loopback, table_full, ports }
     }
 
     /// The snapshot it was built from.
@@ -149,6 +152,13 @@ impl<'s> Model<'s> {
 
     pub(super) fn interface(&self, slot: usize) -> &'s Interface {
         &self.snapshot.interfaces[self.ports[slot].place as usize]
+    }
+
+    /// Whether there may be no room for an entry for `sender` on an interface: without one, the kernel
+    /// answers nobody for its own addresses (`neigh_event_ns()`).
+    pub(super) fn no_room_for(&self, sender: Ipv4Addr, interface: IfIndex) -> bool {
+        let known = |entry: &Neighbour| entry.interface == interface && entry.address == IpAddr::V4(sender);
+        self.table_full && !sender.is_unspecified() && !self.snapshot.neighbours.iter().any(known)
     }
 
     /// Whether there is a proxy entry on the interface or without one (`pneigh_lookup()`).

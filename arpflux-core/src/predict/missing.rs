@@ -61,6 +61,9 @@ missing! {
     Xdp = "xdp", "what the XDP program on the interface does with ARP frames";
     /// A program listens for ARP and may answer.
     Listener = "listener", "whether a program that listens for ARP answers";
+    /// The machine's neighbour table is full: whether there is room for whoever asks.
+    NeighbourTable = "neighbour_table",
+        "whether the kernel still finds room for the sender in its full neighbour table (gc_thresh3)";
     /// Part of the host's state could not be read.
     Unreadable = "unreadable", "state that could not be read";
 }

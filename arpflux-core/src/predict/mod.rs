@@ -23,9 +23,9 @@
 //! # What is and is not modelled
 //! The verdict is about a request that does arrive: a missing carrier does not matter. What the snapshot
 //! does not tell makes a verdict [`Verdict::Undetermined`], but only where it would change this very
-//! answer. Not modelled are: a full neighbour table (the kernel then drops answers for its own
-//! addresses), ARP suppression by bridges and VXLAN, and packet filters that rewrite the target of a
-//! request that would otherwise be dropped.
+//! answer. So does a full neighbour table, for want of room in which the kernel drops answers for its own
+//! addresses. Not modelled are: ARP suppression by bridges and VXLAN, and packet filters that rewrite the
+//! target of a request that would otherwise be dropped.
 
 mod address;
 mod explain;
@@ -57,7 +57,7 @@ use std::net::Ipv4Addr;
 pub use explain::Explanation;
 pub use forwarded::Forwarded;
 pub use index::Model;
-pub use learn::{Announcement, Event, Learning, Received};
+pub use learn::{Announcement, Entry, Event, Learning, Received};
 pub use matrix::{Cell, Column, Matrix, Neighbours, Row, listeners, targets, wires};
 pub use missing::{Missing, MissingSet};
 pub use outgoing::{Outgoing, SourceRule};

@@ -90,6 +90,11 @@ impl Model<'_> {
         {
             return Verdict::Undetermined { missing: MissingSet::only(Missing::Bond) };
         }
+        if let (Ok(Via::Local), Some(slot)) = (outcome.decision, outcome.slot)
+            && self.no_room_for(request.sender, IfIndex(self.ports[slot].index))
+        {
+            return Verdict::Undetermined { missing: MissingSet::only(Missing::NeighbourTable) };
+        }
         let mut effect = self.meddlers.on(request.interface);
         if let Some(slot) = outcome.slot
             && self.ports[slot].index != request.interface.0
@@ -139,7 +144,7 @@ impl<T: Trace> Run<'_, '_, T> {
     }
 
     /// Which interface handles the frame. On failure: which one drops it, why, and whether filters saw it.
-    fn receive(&mut self, request: &ArpRequest) -> Result<usize, (Option<usize>, Reason, bool)> {
+    pub(super) fn receive(&mut self, request: &ArpRequest) -> Result<usize, (Option<usize>, Reason, bool)> {
         let model = self.model;
         let Some(mut slot) = model.slot(request.interface) else {
             return Err((None, Reason::NoInterface, false));
@@ -213,7 +218,7 @@ impl<T: Trace> Run<'_, '_, T> {
     }
 
     /// `arp_process()`.
-    fn process(&mut self, slot: usize, sender: Ipv4Addr, target: Ipv4Addr) -> Result<Via, Reason> {
+    pub(super) fn process(&mut self, slot: usize, sender: Ipv4Addr, target: Ipv4Addr) -> Result<Via, Reason> {
         let port = &self.model.ports[slot];
         if target.is_multicast() {
             return self.refuse(target, Reason::MulticastTarget);

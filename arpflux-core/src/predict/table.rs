@@ -36,6 +36,8 @@ pub(super) struct Alias {
     pub(super) scope: u8,
     /// Where the route is in the snapshot.
     pub(super) route: u32,
+    /// Its next hops are a nexthop object.
+    object: bool,
     hops: (u32, u32),
 }
 
@@ -122,6 +124,7 @@ impl Table {
                 metric: route.metric,
                 scope: route.scope.0,
                 route: i,
+                object: route.nexthop_id.is_some(),
                 hops: (hops, table.hops.len() as u32),
             };
             let at = table.aliases.len() as u32;
@@ -187,8 +190,16 @@ impl Table {
         let interval = self.starts.partition_point(|start| *start <= address);
         let Some(interval) = interval.checked_sub(1) else { return Found::Nothing };
         let mut at = self.owner[interval];
-        while at != NONE {
-            let prefix = &self.prefixes[at as usize];
+        // A nexthop object of which no hop will do ends the search among all prefixes of that start, the
+        // shorter ones too: they are one leaf of the kernel's trie.
+        let mut left = None;
+        'prefixes: while at != NONE {
+            let here = at;
+            let prefix = &self.prefixes[here as usize];
+            at = prefix.parent;
+            if left == Some(prefix.start) {
+                continue;
+            }
             for alias in &self.aliases[prefix.aliases.0 as usize..prefix.aliases.1 as usize] {
                 if alias.tos != 0 {
                     continue;
@@ -207,13 +218,16 @@ impl Table {
                     }
                     return Found::Route(Hit {
                         alias: *alias,
-                        prefix: at,
+                        prefix: here,
                         prefix_len: prefix.len,
                         hop: *hop,
                     });
                 }
+                if alias.object {
+                    left = Some(prefix.start);
+                    continue 'prefixes;
+                }
             }
-            at = prefix.parent;
         }
         Found::Nothing
     }
@@ -243,6 +257,11 @@ impl Table {
             }
             false
         })
+    }
+
+    /// Whether a route of it goes by a nexthop object.
+    pub(super) fn has_objects(&self) -> bool {
+        self.aliases.iter().any(|alias| alias.object)
     }
 
     /// Whether it has a route of that kind.

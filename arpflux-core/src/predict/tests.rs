@@ -1,7 +1,10 @@
 //! Without a kernel: what must hold whatever the host. The kernel's own answers are compared elsewhere.
 
 use super::*;
-use crate::snapshot::{Address, AddressFlags, Interface, InterfaceFlags, NeighParams, Scope};
+use crate::snapshot::{
+    Address, AddressFlags, Interface, InterfaceFlags, NeighParams, Neighbour, NeighbourState, NeighbourTable,
+    Scope,
+};
 use crate::snapshot::{
     Interference, KernelVersion, NextHop, NextHopFlags, ProxyEntry, Route, RouteKind, Rule, table,
 };
@@ -222,4 +225,108 @@ fn the_hosts_own_requests() {
     assert_eq!(sender_of(&host), (IfIndex(2), "10.0.0.2".into(), SourceRule::SameSubnet));
     host.interfaces[0].sysctls.set(Sysctl::ArpAnnounce, Some(2));
     assert_eq!(sender_of(&host), (IfIndex(2), "10.0.0.1".into(), SourceRule::Best));
+}
+
+#[test]
+fn a_nexthop_object_of_which_no_hop_will_do_ends_the_search_among_prefixes_of_its_start() {
+    let mut host = host();
+    // All begin at 10.8.0.0: one leaf of the kernel's trie.
+    let first = host.routes.len();
+    for (to, by, gateway) in
+        [("10.8.0.0/16", 3, "10.0.0.16"), ("10.8.0.0/15", 2, "10.0.0.15"), ("10.0.0.0/8", 2, "10.0.0.8")]
+    {
+        let mut route = route(table::MAIN, RouteKind::Unicast, to, by);
+        route.next_hops[0].gateway = Some(gateway.parse().unwrap());
+        host.routes.push(route);
+    }
+    for (object, gateway) in [(Some(7), "10.0.0.8"), (None, "10.0.0.15")] {
+        host.routes[first].nexthop_id = object;
+        let outgoing = Model::new(&host).outgoing("10.8.3.4".parse().unwrap(), None, Some(IfIndex(2)));
+        let Outgoing::Asks { target, .. } = outgoing else { panic!("{outgoing:?}") };
+        assert_eq!(target, gateway.parse::<Ipv4Addr>().unwrap(), "object: {object:?}");
+    }
+}
+
+#[test]
+fn a_full_neighbour_table_matters_for_own_addresses_and_new_senders() {
+    let mut host = host();
+    host.neighbour_table = Some(NeighbourTable { entries: 1023, limit: 1024, refused: 5 });
+    assert_eq!(ask(&host, 2, "10.0.0.9", "10.0.0.1").answers(), Some(true));
+    host.neighbour_table = Some(NeighbourTable { entries: 1024, limit: 1024, refused: 5 });
+    let full = Verdict::Undetermined { missing: MissingSet::only(Missing::NeighbourTable) };
+    let explained = |host: &Snapshot, sender: &str, target: &str| {
+        let request = ArpRequest::broadcast(IfIndex(2), sender.parse().unwrap(), target.parse().unwrap());
+        Model::new(host).reply(&request)
+    };
+    assert_eq!(explained(&host, "10.0.0.9", "10.0.0.1"), full);
+    assert_eq!(explained(&host, "0.0.0.0", "10.0.0.1").answers(), Some(true), "probes need no entry");
+    assert_eq!(explained(&host, "10.0.0.9", "10.9.0.7").answers(), Some(true), "nor do proxied answers");
+    host.neighbours.push(Neighbour {
+        address: "10.0.0.9".parse().unwrap(),
+        interface: IfIndex(2),
+        mac: None,
+        state: NeighbourState(4),
+        flags: 0,
+    });
+    assert_eq!(explained(&host, "10.0.0.9", "10.0.0.1").answers(), Some(true), "it has its entry already");
+}
+
+/// What `interface` learns from 10.0.0.`sender`, which it has `entry` for.
+fn learns(snapshot: &Snapshot, reply: bool, sender: u8, target: &str, entry: Entry) -> Learning {
+    Model::new(snapshot).learns(&Received {
+        interface: IfIndex(2),
+        reply,
+        sender: Ipv4Addr::new(10, 0, 0, sender),
+        sender_mac: Mac::ethernet([2, 0, 0, 0, 9, 9]),
+        target: target.parse().unwrap(),
+        target_mac: Mac::ethernet([2, 0, 0, 0, 9, 9]),
+        unicast: reply,
+        entry,
+    })
+}
+
+#[test]
+fn learning_goes_by_the_answer_the_age_of_the_entry_and_arp_accept() {
+    let mut host = host();
+    let stale = Learning::Takes { confirmed: false };
+    let (fresh, old) = (Entry::Known { changed_ms: 1000 }, Entry::Known { changed_ms: 1001 });
+    assert_eq!(learns(&host, false, 9, "10.0.0.1", fresh), stale, "an answered request, whatever was known");
+    assert_eq!(learns(&host, true, 9, "10.0.0.1", fresh), Learning::KeepsOther);
+    assert_eq!(learns(&host, true, 9, "10.0.0.1", old), Learning::Takes { confirmed: true });
+    assert_eq!(learns(&host, true, 9, "10.0.0.1", Entry::Unresolved), Learning::Takes { confirmed: true });
+    assert_eq!(learns(&host, true, 9, "10.0.0.1", Entry::Fixed), Learning::Nothing);
+    assert_eq!(learns(&host, false, 9, "10.0.0.9", fresh), stale, "an announcement counts at once");
+    assert_eq!(learns(&host, false, 9, "10.0.0.9", Entry::None), Learning::Nothing);
+    for (value, by_subnet) in [(1, true), (2, false), (3, false), (-1, false)] {
+        host.interfaces[0].sysctls.set(Sysctl::ArpAccept, Some(value));
+        let taken = learns(&host, false, 9, "10.0.0.9", Entry::None) == stale;
+        assert_eq!(taken, value == 1 || value == 2, "arp_accept={value}");
+        host.addresses[0].prefix_len = 32;
+        assert_eq!(
+            learns(&host, false, 9, "10.0.0.9", Entry::None) == stale,
+            by_subnet,
+            "arp_accept={value}"
+        );
+        host.addresses[0].prefix_len = 24;
+    }
+    // An own address that is not answered for teaches nothing, not even about a known sender.
+    host.interfaces[0].sysctls.set(Sysctl::ArpIgnore, Some(8));
+    assert_eq!(learns(&host, false, 9, "10.0.0.1", old), Learning::Nothing);
+    host.interference.push(Interference::Netfilter { chain: "arp filter input".into(), interface: None });
+    assert!(matches!(learns(&host, true, 9, "10.0.0.1", old), Learning::Undetermined { .. }));
+}
+
+#[test]
+fn announcements_go_by_the_larger_arp_notify_and_need_an_interface_that_is_up() {
+    let mut host = host();
+    let count = |host: &Snapshot, event| Model::new(host).announcements(IfIndex(2), event).len();
+    assert_eq!(count(&host, Event::Up), 0);
+    assert_eq!(count(&host, Event::PeersNotified), 1, "which asks no sysctl");
+    host.interfaces[0].sysctls.set(Sysctl::ArpNotify, Some(-1));
+    assert_eq!(count(&host, Event::Up), 0, "the larger of 0 and -1");
+    host.all.set(Sysctl::ArpNotify, Some(1));
+    host.addresses.push(address(2, "10.0.0.3", 24));
+    assert_eq!((count(&host, Event::Up), count(&host, Event::MacChanged)), (2, 2));
+    host.interfaces[0].flags = InterfaceFlags::BROADCAST;
+    assert_eq!((count(&host, Event::Up), count(&host, Event::MacChanged)), (2, 0));
 }

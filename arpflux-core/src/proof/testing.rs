@@ -145,33 +145,6 @@ impl Host {
     }
 }
 
-pub(crate) fn rule(priority: u32, table: u32) -> Rule {
-    Rule {
-        ipv6: false,
-        priority,
-        source: None,
-        destination: None,
-        iif: None,
-        oif: None,
-        tos: 0,
-        fwmark: 0,
-        fwmask: 0,
-        action: RuleAction::Table,
-        table,
-        goto: None,
-        suppress_prefix_len: None,
-        suppress_group: None,
-        l3mdev: false,
-        ip_protocol: None,
-        source_ports: None,
-        destination_ports: None,
-        uids: None,
-        tunnel_id: None,
-        protocol: 0,
-        flags: RuleFlags::empty(),
-    }
-}
-
 /// The scenario of the documentation: three NICs on one subnet, two containers behind venet0.
 pub(crate) fn hardware_node() -> Host {
     let mut host = Host::new();

@@ -22,7 +22,7 @@ pub use address::{Address, AddressFlags, Scope};
 pub use effective::{Effective, ValueSource};
 pub(crate) use interface::PROXY_DELAY_STEP;
 pub use interface::{Interface, InterfaceFlags, NeighParams};
-pub use neighbour::{Neighbour, NeighbourState, ProxyEntry};
+pub use neighbour::{Neighbour, NeighbourState, NeighbourTable, ProxyEntry};
 pub use route::{NextHop, NextHopFlags, Route, RouteKind, table};
 pub use rule::{Rule, RuleAction, RuleFlags};
 
@@ -148,6 +148,9 @@ pub struct Snapshot {
     pub proxies: Vec<ProxyEntry>,
     /// Neighbour entries of both families.
     pub neighbours: Vec<Neighbour>,
+    /// How full the machine's table of IPv4 neighbours is; `None`: not known.
+    #[serde(default)]
+    pub neighbour_table: Option<NeighbourTable>,
     /// What else may meddle with ARP here, or could not be read.
     pub interference: Vec<Interference>,
 }

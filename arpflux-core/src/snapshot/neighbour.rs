@@ -27,6 +27,29 @@ pub struct Neighbour {
     pub flags: u8,
 }
 
+/// How full the machine's table of IPv4 neighbours is: all namespaces share one.
+///
+/// When it is full, the kernel makes no entry for somebody new who asks, and gives no answer for its own
+/// addresses then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NeighbourTable {
+    /// How many entries all namespaces have together, permanent ones included.
+    pub entries: u32,
+    /// How many entries there may be, permanent ones not counted (`net.ipv4.neigh.default.gc_thresh3`).
+    pub limit: u32,
+    /// How often the kernel had no room for a new one since it started (`table_fulls`).
+    pub refused: u64,
+}
+
+impl NeighbourTable {
+    /// Whether there may be no room for a new entry. Old ones may make room for it.
+    #[must_use]
+    pub const fn may_be_full(&self) -> bool {
+        self.entries >= self.limit
+    }
+}
+
 /// A proxy entry (`ip neigh add proxy`): this host answers for somebody else's address.
 ///
 /// Whether it was added permanent (so that it survives the loss of carrier) is not to be seen in any

@@ -108,10 +108,18 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// The three IPv4 rules that every namespace starts with: tables local, main and default.
+    /// An IPv4 rule that matches everything and looks into `table`. Its maker is unknown (protocol 0).
+    ///
+    /// ```
+    /// use arpflux_core::snapshot::{Rule, table};
+    ///
+    /// let from_one = Rule { source: Some("192.168.18.10/32".parse()?), ..Rule::lookup(1000, table::MAIN) };
+    /// assert_eq!((from_one.priority, from_one.table), (1000, 254));
+    /// # Ok::<(), arpflux_core::Error>(())
+    /// ```
     #[must_use]
-    pub fn defaults() -> [Rule; 3] {
-        [(0, table::LOCAL), (32766, table::MAIN), (32767, table::DEFAULT)].map(|(priority, table)| Rule {
+    pub const fn lookup(priority: u32, table: u32) -> Self {
+        Self {
             ipv6: false,
             priority,
             source: None,
@@ -132,8 +140,15 @@ impl Rule {
             destination_ports: None,
             uids: None,
             tunnel_id: None,
-            protocol: 2,
+            protocol: 0,
             flags: RuleFlags::empty(),
-        })
+        }
+    }
+
+    /// The three IPv4 rules that every namespace starts with: tables local, main and default.
+    #[must_use]
+    pub fn defaults() -> [Rule; 3] {
+        [(0, table::LOCAL), (32766, table::MAIN), (32767, table::DEFAULT)]
+            .map(|(priority, table)| Rule { protocol: 2, ..Rule::lookup(priority, table) })
     }
 }

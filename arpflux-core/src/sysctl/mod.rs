@@ -87,7 +87,7 @@ sysctls! {
     /// Learn from gratuitous ARP about addresses not yet in the table: 0 no, 1 yes, 2 same subnet only.
     ArpAccept = 21, "arp_accept", Max;
     /// Send gratuitous ARP when the interface comes up or its MAC changes.
-    ArpNotify = 22, "arp_notify", Or;
+    ArpNotify = 22, "arp_notify", Max;
     /// Accept packets whose source is one of the host's own addresses.
     AcceptLocal = 23, "accept_local", Or;
     /// Use the packet's mark in source validation.

@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 
 use arpflux_core::Result;
-use arpflux_core::predict::{Announcement, Event, Learning, Model, Received};
+use arpflux_core::predict::{Announcement, Entry, Event, Learning, Model, Received};
 use arpflux_core::types::{IfIndex, IfName, Mac};
 use serde::Serialize;
 
@@ -50,7 +50,7 @@ pub fn run(
             std::net::IpAddr::V4(own) => Some(own),
             std::net::IpAddr::V6(_) => None,
         });
-        let learns = |reply, target, unicast, known_for_ms| {
+        let learns = |reply, target, unicast, entry| {
             model.learns(&Received {
                 interface: interface.index,
                 reply,
@@ -59,7 +59,7 @@ pub fn run(
                 target,
                 target_mac: if reply && target == address { mac } else { Mac::NONE },
                 unicast,
-                known_for_ms,
+                entry,
             })
         };
         let kinds = [
@@ -73,9 +73,14 @@ pub fn run(
                 .into_iter()
                 .map(|(frame, reply, target, unicast)| Frame {
                     frame,
-                    unknown: learns(reply, target, unicast, None),
-                    fresh: learns(reply, target, unicast, Some(0)),
-                    old: learns(reply, target, unicast, Some(interface.neigh.locktime + 1)),
+                    unknown: learns(reply, target, unicast, Entry::None),
+                    fresh: learns(reply, target, unicast, Entry::Known { changed_ms: 0 }),
+                    old: learns(
+                        reply,
+                        target,
+                        unicast,
+                        Entry::Known { changed_ms: interface.neigh.locktime.saturating_add(1) },
+                    ),
                 })
                 .collect(),
             announces_when_up: model.announcements(interface.index, Event::Up),
@@ -114,5 +119,6 @@ const fn words(learning: Learning) -> &'static str {
         Learning::KeepsOther => "the old MAC is kept",
         Learning::Takes { confirmed: true } => "taken and trusted",
         Learning::Takes { confirmed: false } => "taken",
+        Learning::Undetermined { .. } => "cannot be told from the snapshot",
     }
 }

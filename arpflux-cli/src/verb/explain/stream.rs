@@ -1,7 +1,7 @@
 //! `explain --stdin`: one JSON object a line in, one out, in order.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, Write as _};
+use std::io::{self, BufRead, Write as _};
 use std::net::Ipv4Addr;
 
 use arpflux_core::predict::{ArpRequest, Explanation, Model};
@@ -23,6 +23,9 @@ struct Question {
     unicast: bool,
 }
 
+/// The longest line that is read, in bytes. A question has some 150.
+const LONGEST: usize = 4096;
+
 /// A line that is no question; the keys of an answer are there all the same.
 #[derive(Serialize)]
 struct Malformed {
@@ -38,7 +41,8 @@ struct Answer {
     explanation: Explanation,
 }
 
-/// Answers every line. A malformed one gets an object with `"error"`, and the stream goes on.
+/// Answers every line. A malformed one gets an object with `"error"`, and the stream goes on; so does one
+/// that is too long, of which no more is kept than a question may have.
 ///
 /// The exit code is 0 if every line was a question, 2 if one was not.
 pub fn run(model: &Model<'_>, output: &Output) -> Result<u8> {
@@ -54,16 +58,20 @@ pub fn run(model: &Model<'_>, output: &Output) -> Result<u8> {
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
-        let read = input
-            .read_until(b'\n', &mut line)
-            .map_err(|error| Error::io("read", "standard input", &error))?;
+        let read =
+            next_line(&mut input, &mut line).map_err(|error| Error::io("read", "standard input", &error))?;
         if read == 0 {
             break;
         }
-        if line.iter().all(u8::is_ascii_whitespace) {
+        if read <= LONGEST && line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let text = match answer(model, &names, &line) {
+        let asked = if read > LONGEST {
+            Err(format!("line {number} has more than {LONGEST} bytes, which is no question"))
+        } else {
+            answer(model, &names, &line)
+        };
+        let text = match asked {
             Ok(answer) => json(&answer)?,
             Err(error) => {
                 malformed += 1;
@@ -85,6 +93,28 @@ pub fn run(model: &Model<'_>, output: &Output) -> Result<u8> {
     }
     output.note(format_args!("{malformed} lines were no questions"));
     Ok(exit::USAGE)
+}
+
+/// Reads a line, but keeps no more than a question may have, and says how long it was with its end (or how
+/// long it is without, at the end of the input). 0: there are no more.
+fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize> {
+    let mut length = 0_usize;
+    loop {
+        let part = match input.fill_buf() {
+            Ok(part) => part,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let end = part.iter().position(|byte| *byte == b'\n');
+        let taken = end.map_or(part.len(), |end| end + 1);
+        let room = LONGEST.saturating_sub(line.len());
+        line.extend_from_slice(&part[..taken.min(room)]);
+        input.consume(taken);
+        length = length.saturating_add(taken);
+        if end.is_some() || taken == 0 {
+            return Ok(length);
+        }
+    }
 }
 
 fn answer(model: &Model<'_>, names: &HashMap<String, IfIndex>, line: &[u8]) -> Result<Answer, String> {

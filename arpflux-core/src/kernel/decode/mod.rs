@@ -18,7 +18,7 @@ mod tests;
 
 pub(super) use address::address;
 pub(super) use link::link;
-pub(super) use neighbour::{neighbour, neighbour_params, proxy};
+pub(super) use neighbour::{neighbour, neighbour_params, neighbour_table, proxy};
 pub(super) use nexthop::NextHops;
 pub(super) use route::route;
 pub(super) use rule::rule;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{interface, split, word};
 use crate::kernel::netlink::attributes;
-use crate::snapshot::{NeighParams, Neighbour, NeighbourState, ProxyEntry};
+use crate::snapshot::{NeighParams, Neighbour, NeighbourState, NeighbourTable, ProxyEntry};
 use crate::types::{IfIndex, Mac};
 
 const NDA_DST: u16 = 1;
@@ -13,7 +13,10 @@ const NDA_PROTOCOL: u16 = 12;
 
 const NTF_PROXY: u8 = 0x08;
 
+const NDTA_THRESH3: u16 = 4;
+const NDTA_CONFIG: u16 = 5;
 const NDTA_PARMS: u16 = 6;
+const NDTA_STATS: u16 = 7;
 const NDTPA_IFINDEX: u16 = 1;
 const NDTPA_PROXY_DELAY: u16 = 13;
 const NDTPA_PROXY_QLEN: u16 = 14;
@@ -67,6 +70,28 @@ pub(in crate::kernel) fn proxy(payload: &[u8]) -> Option<ProxyEntry> {
 pub(in crate::kernel) struct NeighbourParams {
     pub interface: IfIndex,
     pub params: NeighParams,
+}
+
+/// Reads a table's own message. `None` for the parameters of an interface.
+pub(in crate::kernel) fn neighbour_table(payload: &[u8]) -> Option<NeighbourTable> {
+    let (_, rest) = split::<4>(payload)?;
+    let (mut entries, mut limit, mut refused) = (None, None, 0);
+    for attribute in attributes(rest) {
+        match attribute.kind {
+            NDTA_THRESH3 => limit = attribute.u32(),
+            // ndtc_entries of struct ndt_config.
+            NDTA_CONFIG => {
+                entries = attribute.value.get(4..8).and_then(|at| at.try_into().ok()).map(u32::from_ne_bytes);
+            }
+            // ndts_table_fulls, the last field of struct ndt_stats.
+            NDTA_STATS => {
+                let last = attribute.value.get(80..88).and_then(|at| at.try_into().ok());
+                refused = last.map_or(0, u64::from_ne_bytes);
+            }
+            _ => {}
+        }
+    }
+    Some(NeighbourTable { entries: entries?, limit: limit?, refused })
 }
 
 /// Reads the parameters of an interface. `None` for a table's own message, which names none.

@@ -47,27 +47,10 @@ pub(in crate::kernel) fn rule(payload: &[u8]) -> Option<DecodedRule> {
     let mut realm = false;
     let mut rule = Rule {
         ipv6: i32::from(family) == AF_INET6,
-        priority: 0,
-        source: None,
-        destination: None,
-        iif: None,
-        oif: None,
         tos,
-        fwmark: 0,
-        fwmask: 0,
         action: action_of(action),
-        table: u32::from(table),
-        goto: None,
-        suppress_prefix_len: None,
-        suppress_group: None,
-        l3mdev: false,
-        ip_protocol: None,
-        source_ports: None,
-        destination_ports: None,
-        uids: None,
-        tunnel_id: None,
-        protocol: 0,
         flags: RuleFlags::from_bits_retain(word(fixed, 8)),
+        ..Rule::lookup(0, u32::from(table))
     };
     for attribute in attributes(rest) {
         match attribute.kind {

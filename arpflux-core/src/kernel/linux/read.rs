@@ -252,15 +252,16 @@ impl LinuxKernel {
     }
 
     fn neighbour_params(&mut self, snapshot: &mut Snapshot) -> Result<()> {
-        let interfaces = &mut snapshot.interfaces;
         self.messages.clear();
         self.messages.begin(RTM_GETNEIGHTBL, 0, &header::<4>(AF_INET));
         dump(&mut self.netlink, &mut self.messages, |payload| {
             let read = payload.and_then(|payload| of_family(payload, AF_INET));
-            if let Some(read) = read.and_then(decode::neighbour_params)
-                && let Ok(at) = interfaces.binary_search_by_key(&read.interface, |i| i.index)
+            if let Some(read) = read.and_then(decode::neighbour_table) {
+                snapshot.neighbour_table = Some(read);
+            } else if let Some(read) = read.and_then(decode::neighbour_params)
+                && let Ok(at) = snapshot.interfaces.binary_search_by_key(&read.interface, |i| i.index)
             {
-                interfaces[at].neigh = read.params;
+                snapshot.interfaces[at].neigh = read.params;
             }
         })
         .map_err(|error| error.during("list").on("neighbour parameters"))

@@ -240,30 +240,7 @@ fn route(table: u32, kind: RouteKind, destination: IpNet, next_hops: Vec<NextHop
 }
 
 pub(crate) fn rule(ipv6: bool, priority: u32, source: Option<IpNet>, table: u32) -> Rule {
-    Rule {
-        ipv6,
-        priority,
-        source,
-        destination: None,
-        iif: None,
-        oif: None,
-        tos: 0,
-        fwmark: 0,
-        fwmask: 0,
-        action: RuleAction::Table,
-        table,
-        goto: None,
-        suppress_prefix_len: None,
-        suppress_group: None,
-        l3mdev: false,
-        ip_protocol: None,
-        source_ports: None,
-        destination_ports: None,
-        uids: None,
-        tunnel_id: None,
-        protocol: 0,
-        flags: RuleFlags::empty(),
-    }
+    Rule { ipv6, source, ..Rule::lookup(priority, table) }
 }
 
 /// A snapshot without what no change brings back: hidden routing state, and order where it means nothing:
