@@ -4,9 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use arpflux_core::Snapshot;
 use arpflux_core::plan::{Change, Edit, PROTOCOL, Plan, SysctlScope};
-use arpflux_core::snapshot::{
-    NextHop, NextHopFlags, ProxyEntry, Route, RouteKind, Rule, RuleAction, RuleFlags, Scope,
-};
+use arpflux_core::snapshot::{NextHop, NextHopFlags, ProxyEntry, Route, RouteKind, Rule, Scope};
 use arpflux_core::sysctl::Sysctl;
 use arpflux_core::types::IpNet;
 

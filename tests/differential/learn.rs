@@ -27,11 +27,22 @@ const STALE: u16 = 0x04 | 0x08 | 0x10;
 
 /// A frame that says something of its sender, in terms that stay true when the snapshot is taken again.
 #[derive(Debug, Clone, Copy)]
-struct Told {
-    ask: Ask,
-    reply: bool,
+pub struct Told {
+    pub ask: Ask,
+    pub reply: bool,
     /// Whether the frame's target MAC is the sender's.
-    same_mac: bool,
+    pub same_mac: bool,
+    /// How old an entry that there is may be taken to be, in ms; it only has to be on the right side of
+    /// `locktime`.
+    pub changed_ms: u64,
+}
+
+/// What became of the entry of one interface that handles a frame.
+pub struct Outcome {
+    pub told: Told,
+    pub learning: Learning,
+    /// What is not as it should be, if anything is.
+    pub wrong: Option<String>,
 }
 
 impl Worker {
@@ -48,8 +59,8 @@ impl Worker {
         for _ in 0..ROUNDS {
             let snapshot = known(case, &host.snapshot()?);
             let told = draw(&snapshot, interesting, rng);
-            for (told, outcome) in self.tell(case, host, &told)? {
-                if let Err(text) = outcome
+            for Outcome { told, wrong, .. } in self.tell(case, host, &told)? {
+                if let Some(text) = wrong
                     && let Some(text) = self.tell_again(case, host, told, text)?
                 {
                     self.mismatches.push(text);
@@ -78,13 +89,7 @@ impl Worker {
     }
 
     /// Sends frames, and says of each interface that handles one whether its entry became what it should.
-    #[expect(clippy::type_complexity, reason = "a frame and its outcome")]
-    fn tell(
-        &mut self,
-        case: &Case,
-        host: &mut Host<'_>,
-        all: &[Told],
-    ) -> io::Result<Vec<(Told, Result<(), String>)>> {
+    pub fn tell(&mut self, case: &Case, host: &mut Host<'_>, all: &[Told]) -> io::Result<Vec<Outcome>> {
         // Two ticks of the kernel's clock: nothing is younger than that.
         std::thread::sleep(Duration::from_millis(25));
         let before = known(case, &host.snapshot()?);
@@ -116,7 +121,7 @@ impl Worker {
                     target: told.ask.target,
                     target_mac: Mac::ethernet(target_mac),
                     unicast: request.unicast,
-                    entry: entry(find(&before, handler, told.ask.sender)),
+                    entry: entry(find(&before, handler, told.ask.sender), told.changed_ms),
                 };
                 expected.push((*told, mac, handler, model.learns(&received)));
             }
@@ -171,7 +176,7 @@ impl Worker {
                 );
                 text
             };
-            outcomes.push((told, if right { Ok(()) } else { Err(text()) }));
+            outcomes.push(Outcome { told, learning, wrong: (!right).then(text) });
         }
         Ok(outcomes)
     }
@@ -188,7 +193,7 @@ impl Worker {
             self.histogram.asked_again += 1;
             std::thread::sleep(Duration::from_millis(30));
             let outcomes = self.tell(case, host, &[told])?;
-            match outcomes.into_iter().find_map(|(_, outcome)| outcome.err()) {
+            match outcomes.into_iter().find_map(|outcome| outcome.wrong) {
                 Some(other) => text = other,
                 None => return Ok(None),
             }
@@ -325,7 +330,7 @@ fn draw(snapshot: &Snapshot, interesting: &Interesting, rng: &mut Rng) -> Vec<To
         } else if rng.percent(40) && upper("ipvlan").is_none() {
             ask.to = nic.mac;
         }
-        all.push(Told { ask, reply: rng.percent(50), same_mac: rng.percent(60) });
+        all.push(Told { ask, reply: rng.percent(50), same_mac: rng.percent(60), changed_ms: 20 });
     }
     all
 }
@@ -336,12 +341,12 @@ fn find(snapshot: &Snapshot, handler: Option<IfIndex>, sender: Ipv4Addr) -> Opti
     snapshot.neighbours.iter().find(|entry| entry.interface == handler && entry.address == wanted)
 }
 
-/// What an entry is to the model. Its age only has to be on the right side of `locktime`.
-fn entry(found: Option<&Neighbour>) -> Entry {
+/// What an entry is to the model.
+fn entry(found: Option<&Neighbour>, changed_ms: u64) -> Entry {
     match found {
         None => Entry::None,
         Some(found) if found.state.0 & (PERMANENT | NOARP) != 0 => Entry::Fixed,
-        Some(found) if found.state.0 & (REACHABLE | STALE) != 0 => Entry::Known { changed_ms: 20 },
+        Some(found) if found.state.0 & (REACHABLE | STALE) != 0 => Entry::Known { changed_ms },
         Some(_) => Entry::Unresolved,
     }
 }

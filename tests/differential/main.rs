@@ -6,6 +6,7 @@
 //! - `ARPFLUX_HOSTS`: how many hosts (200), each gets about 110 requests;
 //! - `ARPFLUX_SEED`: the first seed (1); a host is drawn from one seed;
 //! - `ARPFLUX_WORKERS`: how many threads (2);
+//! - `ARPFLUX_UNTIL_MISMATCH`: stop at the first host with a mismatch;
 //! - `ARPFLUX_VERBOSE`: print every command of each host;
 //! - `ARPFLUX_RECORD`: a folder to keep snapshots, requests and the kernel's answers in.
 //!
@@ -392,6 +393,7 @@ fn random_hosts() {
     let hosts = setting("ARPFLUX_HOSTS", 200);
     let seed = setting("ARPFLUX_SEED", 1);
     let workers = setting("ARPFLUX_WORKERS", 2).max(1);
+    let until_mismatch = setting("ARPFLUX_UNTIL_MISMATCH", 0) != 0;
     let kinds = kinds();
     let started = Instant::now();
     let next = AtomicU64::new(0);
@@ -402,7 +404,7 @@ fn random_hosts() {
                 let mut worker = Worker::new(kinds).expect("a namespace for the wires");
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
-                    if at >= hosts {
+                    if at >= hosts || (until_mismatch && !worker.mismatches.is_empty()) {
                         break;
                     }
                     worker

@@ -20,7 +20,7 @@ use crate::{Worker, known, neighbours_refused};
 const PACKETS: usize = 14;
 
 /// The sender's address and MAC in a request.
-type Request = ([u8; 4], [u8; 6]);
+pub type Request = ([u8; 4], [u8; 6]);
 
 impl Worker {
     /// Sends packets from the host, whose namespace is the calling thread's, and compares the requests that
@@ -88,7 +88,7 @@ impl Worker {
     }
 
     /// What became of a packet, in a word, and whether that is as expected.
-    fn compare(
+    pub fn compare(
         &mut self,
         expected: &Outgoing,
         to: Ipv4Addr,
@@ -128,7 +128,7 @@ impl Worker {
 }
 
 /// Takes what the host sends to itself.
-fn sink() -> io::Result<UdpSocket> {
+pub fn sink() -> io::Result<UdpSocket> {
     // Also what goes round through a VRF; where the kernel has none there is no such file.
     let _ = std::fs::write("/proc/sys/net/ipv4/udp_l3mdev_accept", "1");
     UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 9))
@@ -148,7 +148,7 @@ fn carries(snapshot: &Snapshot, interface: IfIndex) -> bool {
 }
 
 /// A socket bound as asked.
-fn socket(snapshot: &Snapshot, from: Option<Ipv4Addr>, by: Option<IfIndex>) -> io::Result<UdpSocket> {
+pub fn socket(snapshot: &Snapshot, from: Option<Ipv4Addr>, by: Option<IfIndex>) -> io::Result<UdpSocket> {
     // SAFETY: plain calls; the descriptor is checked before it is taken over, and the name is read within
     // its length.
     let socket = unsafe {

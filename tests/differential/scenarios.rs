@@ -1,11 +1,11 @@
 //! Facts about the kernel, one a file of `scenarios/`: run through the model and on the kernel.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
-use arpflux_core::predict::{Model, Verdict};
+use arpflux_core::predict::{Learning, Model, Outgoing, Verdict};
 use arpflux_core::snapshot::{RoutingMemory, Snapshot};
 use arpflux_core::types::Mac;
 use serde::Deserialize;
@@ -14,6 +14,8 @@ use crate::Worker;
 use crate::ask::{Ask, Expected};
 use crate::case::{Case, Command, Kinds};
 use crate::host::Host;
+use crate::learn::Told;
+use crate::own;
 use crate::wire::Answers;
 
 #[derive(Debug, Deserialize)]
@@ -38,9 +40,68 @@ struct Step {
     #[serde(default)]
     local_routes_added: bool,
     /// Arguments of `ip`, `sysctl PATH=VALUE` below `net/ipv4`, or `far ethN up|down`.
-    #[serde(rename = "do")]
+    #[serde(rename = "do", default)]
     commands: Vec<String>,
+    /// The machine's neighbour table gets room for so many more entries. Only on a machine of our own.
+    neighbour_room: Option<u32>,
+    #[serde(default)]
     ask: Vec<Question>,
+    /// Afterwards: packets that the host sends itself.
+    #[serde(default)]
+    own: Vec<OwnPacket>,
+    /// Afterwards, in order: frames that say something of their sender.
+    #[serde(default)]
+    tell: Vec<Frame>,
+    /// Afterwards: many requests at once.
+    #[serde(default)]
+    burst: Vec<Burst>,
+}
+
+/// A packet of the host's own, and the request it asks with.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OwnPacket {
+    to: Ipv4Addr,
+    from: Option<Ipv4Addr>,
+    by: Option<String>,
+    /// The interface whose MAC the request has; absent: the host asks nobody.
+    asks: Option<String>,
+    /// The sender's address in the request.
+    tell: Option<Ipv4Addr>,
+    /// Whether that teaches others a wrong MAC.
+    #[serde(default)]
+    teaches_wrong_mac: bool,
+}
+
+/// A frame, and what the host learns from it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Frame {
+    on: String,
+    from: Ipv4Addr,
+    #[serde(rename = "for")]
+    target: Ipv4Addr,
+    #[serde(default)]
+    reply: bool,
+    #[serde(default)]
+    unicast: bool,
+    /// How long to wait before it, in ms.
+    #[serde(default)]
+    after_ms: u64,
+    /// `nothing`, `keeps_other`, `takes` or `takes_confirmed`.
+    learning: String,
+}
+
+/// The same request, so many times at once.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Burst {
+    on: String,
+    from: Ipv4Addr,
+    #[serde(rename = "for")]
+    target: Ipv4Addr,
+    count: u32,
+    answers: u32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -56,6 +117,8 @@ struct Question {
     /// says what is right.
     answer: Option<String>,
     reason: Option<String>,
+    /// What the model lacks to say anything: then the kernel alone must do as `answer` says.
+    missing: Option<String>,
     /// The kernel from which on this is so; before it, model and kernel only have to agree.
     since: Option<(u32, u32)>,
 }
@@ -74,7 +137,14 @@ fn command(line: &str) -> Command {
 
 impl Worker {
     /// Runs a scenario; what is not as it says is returned.
-    fn scenario(&mut self, name: &str, scenario: &Scenario) -> io::Result<Vec<String>> {
+    fn scenario(
+        &mut self,
+        name: &str,
+        scenario: &Scenario,
+        limit: Option<&Limit>,
+    ) -> io::Result<Vec<String>> {
+        // The far ends are named by it.
+        self.number += 1;
         let mut case = Case::bare(scenario.nics);
         let (mut rules_changed, mut local_routes_added) = (false, false);
         let mut wrong = Vec::new();
@@ -90,6 +160,9 @@ impl Worker {
                     host.carry_out(&case.commands, true)?;
                     // Carrier changes reach the routes a moment later.
                     std::thread::sleep(Duration::from_millis(15));
+                    if let (Some(room), Some(limit)) = (step.neighbour_room, limit) {
+                        limit.leave_room(&mut host, room)?;
+                    }
                     let seen = host.snapshot()?;
                     let routing = RoutingMemory {
                         rules_changed: Some(rules_changed),
@@ -97,11 +170,21 @@ impl Worker {
                         realms: Some(false),
                     };
                     let snapshot = Snapshot { routing, ..seen };
+                    let mut found = Vec::new();
                     for question in &step.ask {
-                        if let Some(text) = self.question(&snapshot, question)? {
-                            wrong.push(format!("{name} ({}), {}: {text}", scenario.title, step.note));
-                        }
+                        found.extend(self.question(&snapshot, question)?);
                     }
+                    for packet in &step.own {
+                        found.extend(self.own_packet(&snapshot, packet)?);
+                    }
+                    for frame in &step.tell {
+                        found.extend(self.told(&case, &mut host, &snapshot, frame)?);
+                    }
+                    for burst in &step.burst {
+                        found.extend(self.burst(&snapshot, burst)?);
+                    }
+                    let place = format!("{name} ({}), {}", scenario.title, step.note);
+                    wrong.extend(found.iter().map(|text| format!("{place}: {text}")));
                 }
                 host.clear();
                 Ok(wrong)
@@ -134,7 +217,19 @@ impl Worker {
         let steps = |verdicts: &[(_, Verdict)]| {
             verdicts.iter().map(|(request, _)| model.explain(request).to_string()).collect::<String>()
         };
-        if expected.macs.as_ref() != Some(&got) {
+        let missing: Vec<_> = expected
+            .verdicts
+            .iter()
+            .filter_map(|(_, verdict)| match verdict {
+                Verdict::Undetermined { missing } => Some(missing.iter().map(|missing| missing.code())),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        if missing != question.missing.iter().map(String::as_str).collect::<Vec<_>>() {
+            return Ok(Some(format!("{line}: missing is {missing:?}, should be {:?}", question.missing)));
+        }
+        if missing.is_empty() && expected.macs.as_ref() != Some(&got) {
             let text = steps(&expected.verdicts);
             return Ok(Some(format!(
                 "{line}: the model says {:?}, the kernel {got:?}\n{text}",
@@ -165,6 +260,129 @@ impl Worker {
     }
 }
 
+impl Worker {
+    fn own_packet(&mut self, snapshot: &Snapshot, packet: &OwnPacket) -> io::Result<Option<String>> {
+        let index = |name: &String| {
+            let name = name.parse().expect("an interface name");
+            snapshot.interface_named(&name).map(|interface| interface.index)
+        };
+        let by = packet.by.as_ref().and_then(index);
+        let expected = Model::new(snapshot).outgoing(packet.to, packet.from, by);
+        let line = format!("to {} from {:?} by {:?}", packet.to, packet.from, packet.by);
+        let wanted = packet.asks.as_ref().and_then(index);
+        let said = match expected {
+            Outgoing::Asks { interface, sender, .. } => (Some(interface), Some(sender)),
+            _ => (None, None),
+        };
+        if said != (wanted, packet.tell) || expected.teaches_wrong_mac(snapshot) != packet.teaches_wrong_mac {
+            return Ok(Some(format!("{line}: the model says {expected:?}")));
+        }
+        let _sink = own::sink()?;
+        let socket = own::socket(snapshot, packet.from, by)?;
+        while self.wire.receive(0)?.is_some() {}
+        let sent = socket.send_to(b"arpflux", (packet.to, 9));
+        let (_, right, came) = self.compare(&expected, packet.to, &sent)?;
+        Ok((!right).then(|| format!("{line}: the model says {expected:?}, {sent:?}, came {came:?}")))
+    }
+
+    fn told(
+        &mut self,
+        case: &Case,
+        host: &mut Host<'_>,
+        snapshot: &Snapshot,
+        frame: &Frame,
+    ) -> io::Result<Option<String>> {
+        let name = frame.on.parse().expect("an interface name");
+        let nic = snapshot.interface_named(&name).expect("an interface");
+        std::thread::sleep(Duration::from_millis(frame.after_ms));
+        let to = if frame.unicast { nic.mac } else { Mac::BROADCAST };
+        let ask = Ask { nic: nic.index, to, vlan: None, sender: frame.from, target: frame.target };
+        let told = Told { ask, reply: frame.reply, same_mac: true, changed_ms: 20 + frame.after_ms };
+        let outcomes = self.tell(case, host, &[told])?;
+        let [outcome] = outcomes.as_slice() else { return Ok(Some(format!("{frame:?}: not handled"))) };
+        let learning = match outcome.learning {
+            Learning::Nothing => "nothing",
+            Learning::KeepsOther => "keeps_other",
+            Learning::Takes { confirmed: false } => "takes",
+            Learning::Takes { confirmed: true } => "takes_confirmed",
+            Learning::Undetermined { .. } => "undetermined",
+        };
+        if learning != frame.learning {
+            return Ok(Some(format!("{frame:?}: the model says {learning}")));
+        }
+        Ok(outcome.wrong.clone())
+    }
+
+    /// As long as the first answers are not due before the last request, the queue decides.
+    fn burst(&mut self, snapshot: &Snapshot, burst: &Burst) -> io::Result<Option<String>> {
+        let name = burst.on.parse().expect("an interface name");
+        let nic = snapshot.interface_named(&name).expect("an interface").index;
+        let ask = Ask { nic, to: Mac::BROADCAST, vlan: None, sender: burst.from, target: burst.target };
+        let expected = Expected::of(&Model::new(snapshot), &ask);
+        let said = match expected.verdicts.first() {
+            // One more than may wait: the queue is looked at before it grows (pneigh_enqueue()).
+            Some((_, Verdict::Answers { delay: Some(delay), .. })) => burst.count.min(delay.queue + 1),
+            Some((_, Verdict::Answers { delay: None, .. })) => burst.count,
+            _ => 0,
+        };
+        let line = format!("{burst:?}");
+        if said != burst.answers {
+            return Ok(Some(format!("{line}: the model says {said}")));
+        }
+        let mut came = Vec::new();
+        // An answer that is due early makes room for another one.
+        for _ in 0..5 {
+            for _ in 0..burst.count {
+                self.send(snapshot, &ask)?;
+            }
+            let mut answers = Answers::default();
+            self.collect(&mut answers, usize::MAX, 100 + expected.delay())?;
+            came.push(answers.count());
+            if came.last() == Some(&(burst.answers as usize)) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(format!("{line}: came {came:?}")))
+    }
+}
+
+/// The limit of the machine's neighbour table.
+struct Limit(std::fs::File);
+
+impl Limit {
+    /// The calling thread must be in the first namespace, where alone it is to be seen. `None`: this machine
+    /// is not ours alone.
+    fn open() -> Option<Self> {
+        std::env::var_os("ARPFLUX_OWN_MACHINE")?;
+        let path = "/proc/sys/net/ipv4/neigh/default/gc_thresh3";
+        Some(Self(std::fs::File::options().read(true).write(true).open(path).expect("the limit")))
+    }
+
+    fn set(&self, limit: u32) -> io::Result<()> {
+        (&self.0).write_all(limit.to_string().as_bytes())
+    }
+
+    /// Leaves room for `room` more entries than there are, once no more of them go.
+    fn leave_room(&self, host: &mut Host<'_>, room: u32) -> io::Result<()> {
+        let mut entries = u32::MAX;
+        for _ in 0..50 {
+            let now = host.snapshot()?.neighbour_table.expect("the table").entries;
+            if now == entries {
+                break;
+            }
+            entries = now;
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        self.set(entries + room)
+    }
+}
+
+impl Drop for Limit {
+    fn drop(&mut self) {
+        let _ = self.set(1024);
+    }
+}
+
 fn kernel_version() -> (u32, u32) {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let mut parts = release.split(['.', '-']).map_while(|part| part.parse().ok());
@@ -190,12 +408,21 @@ fn facts() {
         })
         .collect();
     assert!(scenarios.len() >= 30, "only {} scenarios in {}", scenarios.len(), folder.display());
+    let limit = Limit::open();
     // A thread of its own: it leaves its namespace.
     let (asked, wrong) = std::thread::spawn(move || {
         let mut worker = Worker::new(Kinds::default()).expect("a namespace for the wires");
         let mut wrong = Vec::new();
         for (name, scenario) in &scenarios {
-            wrong.extend(worker.scenario(name, scenario).unwrap_or_else(|error| panic!("{name}: {error}")));
+            if limit.is_none() && scenario.step.iter().any(|step| step.neighbour_room.is_some()) {
+                println!("{name} needs a machine of its own: tests/support/kernels runs it");
+                continue;
+            }
+            wrong.extend(
+                worker
+                    .scenario(name, scenario, limit.as_ref())
+                    .unwrap_or_else(|error| panic!("{name}: {error}")),
+            );
         }
         (worker.number, wrong)
     })

@@ -107,7 +107,7 @@ fn names_that_a_file_cannot_carry_are_refused() {
 
 #[test]
 fn networkd_gets_rules_and_routes_beside_the_file_it_uses() {
-    use crate::snapshot::{NextHop, NextHopFlags, Route, RouteKind, Rule, RuleAction, RuleFlags, Scope};
+    use crate::snapshot::{NextHop, NextHopFlags, Route, RouteKind, Rule, Scope};
     use crate::types::IfIndex;
     let root = TempDir::new();
     std::fs::create_dir_all(root.0.join("run/systemd/netif/links")).unwrap();

@@ -1,8 +1,11 @@
 //! Which requests are answered otherwise after a change: for all senders and all targets.
 //!
-//! The same classes as in [`crate::proof`] are used, of both snapshots at once, so nothing is sampled.
+//! The same classes as in [`crate::proof`] are used, of both snapshots at once, so nothing is sampled. Senders
+//! are all addresses, the host's own included. Requests to all are asked about: one to an interface's MAC alone
+//! is answered alike, only at once, or by the macvlan in mode passthru that takes it, as that macvlan's own
+//! effects tell.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -37,6 +40,9 @@ pub struct Effect {
     pub neighbours: bool,
     /// Whether probes (sender 0.0.0.0) are among the senders.
     pub probes: bool,
+    /// Whether announcements (sender and target the same) fare so as well. An answer to one tells its sender
+    /// that the address is taken.
+    pub announcements: bool,
     /// All senders, probes included.
     pub senders: Vec<Range>,
 }
@@ -168,10 +174,14 @@ struct OnInterface<'v> {
 impl OnInterface<'_> {
     fn effects(&self, models: &[Model<'_>; 2], named: &HashSet<Ipv4Addr>) -> Vec<Effect> {
         let Self { view, index, .. } = self;
+        let asked = |sender: u32, target: u32| {
+            let request = ArpRequest::broadcast(*index, sender.into(), target.into());
+            turn(&models[0].reply(&request), &models[1].reply(&request))
+        };
         // Classes of targets whose requests turn alike, whoever asks.
         let mut numbers: HashMap<Vec<Option<Turn>>, usize> = HashMap::new();
-        let mut of_class = vec![None; view.targets.classes()];
-        for (class, target) in view.targets.members.iter().enumerate() {
+        let mut of_class = Vec::with_capacity(view.targets.classes());
+        for target in &view.targets.members {
             let turns: Vec<Option<Turn>> = view
                 .senders
                 .members
@@ -179,25 +189,31 @@ impl OnInterface<'_> {
                 .map(|sender| {
                     // Where nobody but the target itself is in the class, it asks for itself.
                     let (sender, target) = sender.apart(*target).unwrap_or((sender.first, target.first));
-                    let request = ArpRequest::broadcast(*index, sender.into(), target.into());
-                    turn(&models[0].reply(&request), &models[1].reply(&request))
+                    asked(sender, target)
                 })
                 .collect();
-            if turns.iter().any(Option::is_some) {
-                let next = numbers.len();
-                of_class[class] = Some(*numbers.entry(turns).or_insert(next));
-            }
+            let next = numbers.len();
+            of_class.push(*numbers.entry(turns).or_insert(next));
         }
-        let mut targets: HashMap<(usize, bool), Vec<Range>> = HashMap::new();
-        for (first, last, class) in view.targets.intervals() {
-            if let Some(group) = of_class[class] {
+        let mut turns_of: Vec<&[Option<Turn>]> = vec![&[]; numbers.len()];
+        for (turns, group) in &numbers {
+            turns_of[*group] = turns;
+        }
+        // An announcement's sender is its target, so it belongs to a class of each kind.
+        let mut announced: HashMap<(usize, usize), Option<Turn>> = HashMap::new();
+        let mut targets: BTreeMap<(usize, Option<Turn>, bool), Vec<Range>> = BTreeMap::new();
+        for (first, last, class, sender) in both(view) {
+            let turn = *announced.entry((class, sender)).or_insert_with(|| asked(first, first));
+            let group = of_class[class];
+            if turn.is_some() || turns_of[group].iter().any(Option::is_some) {
                 let is_named = first == last && named.contains(&first.into());
-                join(targets.entry((group, is_named)).or_default(), first, last);
+                join(targets.entry((group, turn, is_named)).or_default(), first, last);
             }
         }
         let mut effects = Vec::new();
-        for (turns, group) in numbers {
-            let different: BTreeSet<Turn> = turns.iter().copied().flatten().collect();
+        for ((group, announcement, is_named), targets) in targets {
+            let turns = turns_of[group];
+            let different: BTreeSet<Turn> = turns.iter().copied().chain([announcement]).flatten().collect();
             for turn in different {
                 let turned = |class: usize| turns[class] == Some(turn);
                 let mut senders = Vec::new();
@@ -206,26 +222,44 @@ impl OnInterface<'_> {
                         join(&mut senders, first, last);
                     }
                 }
-                for is_named in [false, true] {
-                    let Some(targets) = targets.get(&(group, is_named)) else { continue };
-                    effects.push(Effect {
-                        interface: self.interface,
-                        turn,
-                        targets: targets.clone(),
-                        named: is_named,
-                        neighbours: if self.neighbours.is_empty() {
-                            most(&senders)
-                        } else {
-                            self.neighbours.iter().all(|class| turned(*class))
-                        },
-                        probes: turned(view.senders.class_of(Ipv4Addr::UNSPECIFIED)),
-                        senders: senders.clone(),
-                    });
-                }
+                effects.push(Effect {
+                    interface: self.interface,
+                    turn,
+                    targets: targets.clone(),
+                    named: is_named,
+                    neighbours: if self.neighbours.is_empty() {
+                        most(&senders)
+                    } else {
+                        self.neighbours.iter().all(|class| turned(*class))
+                    },
+                    probes: turned(view.senders.class_of(Ipv4Addr::UNSPECIFIED)),
+                    announcements: announcement == Some(turn),
+                    senders,
+                });
             }
         }
         effects
     }
+}
+
+/// Every interval of addresses that are of one class as targets and of one as senders: first and last
+/// address, and both classes.
+fn both(view: &View) -> impl Iterator<Item = (u32, u32, usize, usize)> {
+    let mut senders = view.senders.intervals().peekable();
+    view.targets.intervals().flat_map(move |(first, last, class)| {
+        let mut parts = Vec::with_capacity(1);
+        while let Some((from, to, sender)) = senders.peek().copied() {
+            if from > last {
+                break;
+            }
+            parts.push((from.max(first), to.min(last), class, sender));
+            if to > last {
+                break;
+            }
+            senders.next();
+        }
+        parts
+    })
 }
 
 fn turn(before: &Verdict, after: &Verdict) -> Option<Turn> {
@@ -319,6 +353,9 @@ impl fmt::Display for Effect {
                 "whether {interface} answers for {} cannot be told before or afterwards",
                 List(&self.targets)
             )?,
+        }
+        if self.senders.is_empty() {
+            return f.write_str(" to announcements of them");
         }
         match (self.neighbours, self.probes) {
             (true, true) => Ok(()),

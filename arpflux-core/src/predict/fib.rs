@@ -330,11 +330,18 @@ impl<T: Trace> Run<'_, '_, T> {
 
     /// `l3mdev_update_flow()`.
     fn update_flow(&mut self, flow: &mut Flow) {
-        let field = match self.model.behaviour.l3mdev_field {
-            Known::Yes => true,
-            Known::No => false,
-            Known::Unknown => true,
+        let of = |index: u32| {
+            let slot = if index == 0 { None } else { self.model.slot(IfIndex(index)) };
+            slot.map(|slot| &self.model.ports[slot])
         };
+        // Only where there is a VRF does it matter how the kernel takes it.
+        let involved = [flow.oif, flow.iif].into_iter().filter_map(of).any(|port| port.l3mdev != 0);
+        let field = !involved
+            || match self.model.behaviour.l3mdev_field {
+                Known::Yes => true,
+                Known::No => false,
+                Known::Unknown => self.oracle.ask(Missing::KernelVersion),
+            };
         let of = |index: u32| {
             let slot = if index == 0 { None } else { self.model.slot(IfIndex(index)) };
             slot.map(|slot| &self.model.ports[slot])

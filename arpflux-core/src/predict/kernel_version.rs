@@ -26,9 +26,11 @@ pub(super) struct Behaviour {
     /// A route of main that rejects keeps the table default from being asked, while no rule was ever
     /// changed (since 7.2 and several stable releases).
     pub(super) rejection_stands: Known,
-    /// The VRF is a field of its own in a lookup, instead of replacing the port (since 5.19).
+    /// The VRF is a field of its own in a lookup, instead of replacing the port (since 5.19, and in stable
+    /// releases before it).
     pub(super) l3mdev_field: Known,
-    /// `iif` and `oif` of a rule match the VRF of the port (since 6.15; before 5.19 by replacing the port).
+    /// `iif` and `oif` of a rule match the VRF of the port (since 6.15; before the VRF became a field by
+    /// replacing the port).
     pub(super) rule_matches_vrf: Known,
 }
 
@@ -61,19 +63,28 @@ impl Behaviour {
         } else {
             Known::No
         };
+        let l3mdev_field = if at_least(5, 19) {
+            Known::Yes
+        } else if let Some((.., from)) =
+            [(5, 10, 224), (5, 15, 165)].iter().find(|(a, b, _)| (*a, *b) == (major, minor))
+        {
+            stable.map_or(Known::Unknown, |stable| Known::from(stable >= *from))
+        } else if is_vendor(kernel) || at_least(5, 4) {
+            Known::Unknown
+        } else {
+            Known::No
+        };
         let since_5_11 =
             if is_vendor(kernel) && !at_least(5, 11) { Known::Unknown } else { Known::from(at_least(5, 11)) };
         Self {
             all_pvlan: since_5_11,
             all_linkdown: since_5_11,
             rejection_stands,
-            l3mdev_field: Known::from(at_least(5, 19)),
-            rule_matches_vrf: if at_least(6, 15) {
+            l3mdev_field,
+            rule_matches_vrf: if at_least(6, 15) || l3mdev_field == Known::No {
                 Known::Yes
-            } else if at_least(5, 19) {
-                Known::Unknown
             } else {
-                Known::Yes
+                Known::Unknown
             },
         }
     }
@@ -121,6 +132,16 @@ mod tests {
         assert_eq!(Behaviour::of(&kernel("6.18.44-fc", "#1 SMP")).rejection_stands, Known::Yes);
         assert_eq!(Behaviour::of(&kernel("6.18.39", "#1 SMP")).rejection_stands, Known::No);
         assert_eq!(Behaviour::of(&kernel("7.3.4+deb13-cloud-amd64", "")).rejection_stands, Known::Yes);
+    }
+
+    #[test]
+    fn vrfs_changed_in_stable_releases_too() {
+        let field = |release: &str| Behaviour::of(&kernel(release, "")).l3mdev_field;
+        assert_eq!(field("5.10.223"), Known::No);
+        assert_eq!(field("5.10.224"), Known::Yes);
+        assert_eq!(field("5.15.164"), Known::No);
+        assert_eq!(field("5.16.20"), Known::Unknown);
+        assert_eq!(field("6.1.1"), Known::Yes);
     }
 
     #[test]

@@ -74,11 +74,14 @@ impl<T: Trace> Run<'_, '_, T> {
         let model = self.model;
         let port = &model.ports[slot];
         let iif = if oif == 0 { LOOPBACK } else { oif };
-        let (iif, l3mdev) = match model.behaviour.l3mdev_field {
-            // The VRF itself was the iif then.
-            Known::No if port.l3mdev != 0 => (port.l3mdev, 0),
-            _ => (iif, port.l3mdev),
-        };
+        let replaced = port.l3mdev != 0
+            && match model.behaviour.l3mdev_field {
+                Known::Yes => false,
+                Known::No => true,
+                Known::Unknown => !self.oracle.ask(Missing::KernelVersion),
+            };
+        // The VRF itself was the iif then.
+        let (iif, l3mdev) = if replaced { (port.l3mdev, 0) } else { (iif, port.l3mdev) };
         let mut flow = Flow::new(iif, 0, l3mdev, sender.to_bits(), target.to_bits());
         let Ok(looked) = self.look_up(&mut flow, Purpose::Sender) else {
             return self.last_resort(slot);

@@ -49,7 +49,7 @@ impl Host {
         };
         host.0.all = Sysctl::ALL.iter().map(|sysctl| (*sysctl, 0)).collect();
         for (priority, number) in [(0, table::LOCAL), (32766, table::MAIN), (32767, table::DEFAULT)] {
-            host.0.rules.push(rule(priority, number));
+            host.0.rules.push(Rule::lookup(priority, number));
         }
         host.interface(1, "lo", InterfaceFlags::UP | InterfaceFlags::LOOPBACK);
         host.address(1, "127.0.0.1", 8, Scope::HOST);
@@ -245,7 +245,8 @@ pub(crate) fn random_host(seed: u64) -> Host {
     if rng.one_in(2) {
         host.0.routing.rules_changed = Some(true);
         for priority in 0..rng.below(7) as u32 {
-            let mut extra = rule(100 + priority * 10, rng.pick(&[table::MAIN, 100, 101, table::LOCAL]));
+            let mut extra =
+                Rule::lookup(100 + priority * 10, rng.pick(&[table::MAIN, 100, 101, table::LOCAL]));
             let prefix = |rng: &mut Rng| {
                 let length = rng.pick(&[0, 16, 24, 25, 32, 32]);
                 rng.one_in(2).then(|| IpNet::V4(Ipv4Net::new(address(rng), length).unwrap().trunc()))
@@ -314,7 +315,7 @@ pub(crate) fn dense_host(seed: u64) -> Host {
     let jumps = rng.one_in(3);
     let by_source = rng.one_in(2);
     for place in 0..6 {
-        let mut extra = rule(100 + place * 10, rng.pick(&[102, 103, 104, table::MAIN]));
+        let mut extra = Rule::lookup(100 + place * 10, rng.pick(&[102, 103, 104, table::MAIN]));
         let from = Ipv4Addr::new(10, 9, rng.below(3) as u8, 0);
         let prefix = IpNet::V4(Ipv4Net::new(from, rng.pick(&[24, 24, 16])).unwrap().trunc());
         if by_source {

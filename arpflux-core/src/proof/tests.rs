@@ -1,11 +1,11 @@
 //! Random hosts: every request fares as its representative, and every proof survives sampling.
 
 use super::testing::{
-    Host, Rng, any_address, any_request, dense_host, dense_sample, hardware_node, random_host, rule, sample,
+    Host, Rng, any_address, any_request, dense_host, dense_sample, hardware_node, random_host, sample,
 };
 use super::*;
 use crate::predict::{ArpRequest, Model, Reason, Verdict};
-use crate::snapshot::{InterfaceFlags, RouteKind, Scope, table};
+use crate::snapshot::{InterfaceFlags, RouteKind, Rule, Scope, table};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IpNet, Ipv4Net};
 
@@ -167,7 +167,7 @@ fn flux_is_refuted_and_the_cure_is_proved() {
     let Proof::Refuted(contradiction) = Prover::new(&host.0).prove(&container) else { panic!("not refuted") };
     assert!(contradiction.sentence.contains("leaves by eth0"), "{contradiction}");
     host.route(101, RouteKind::Unicast, "0.0.0.0/0", 3, Scope::LINK);
-    let mut by_source = rule(100, 101);
+    let mut by_source = Rule::lookup(100, 101);
     by_source.source = Some("192.168.18.101/32".parse().unwrap());
     host.0.rules.insert(1, by_source);
     host.0.routing.rules_changed = Some(true);
@@ -186,7 +186,7 @@ fn large_host() -> Host {
         for subnet in 0..20 {
             host.address(index, &format!("10.{index}.{subnet}.1"), 24, Scope::UNIVERSE);
             host.route(100 + index, RouteKind::Unicast, "0.0.0.0/0", index, Scope::UNIVERSE);
-            let mut by_source = rule(1000 + index * 20 + subnet, 100 + index);
+            let mut by_source = Rule::lookup(1000 + index * 20 + subnet, 100 + index);
             by_source.source = Some(IpNet::V4(format!("10.{index}.{subnet}.1/32").parse().unwrap()));
             host.0.rules.push(by_source);
         }

@@ -43,7 +43,7 @@ Addresses that the policy names:
 
 #[test]
 fn every_sampled_request_is_in_the_impact_or_unchanged() {
-    let (mut turned, mut same) = (0, 0);
+    let (mut turned, mut same, mut announcements) = (0, 0, 0);
     for seed in 0..300 {
         let before = random_host(seed).0;
         let mut changed = random_host(seed);
@@ -56,10 +56,6 @@ fn every_sampled_request_is_in_the_impact_or_unchanged() {
         let impact = Impact::between(&before, &after, &HashSet::new());
         let models = [Model::new(&before), Model::new(&after)];
         for request in sample(seed, &before, 150) {
-            // Requests for the sender's own address are not part of it, unicast ones fare alike.
-            if request.sender == request.target || request.unicast {
-                continue;
-            }
             let expected = turn(&models[0].reply(&request), &models[1].reply(&request));
             let name = before.interface(request.interface).unwrap().name;
             let holds = |ranges: &[Range], address: Ipv4Addr| {
@@ -71,15 +67,43 @@ fn every_sampled_request_is_in_the_impact_or_unchanged() {
                 .filter(|effect| {
                     effect.interface == name
                         && holds(&effect.targets, request.target)
-                        && holds(&effect.senders, request.sender)
+                        && if request.sender == request.target {
+                            effect.announcements
+                        } else {
+                            holds(&effect.senders, request.sender)
+                        }
                 })
                 .map(|effect| effect.turn)
                 .collect();
             assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "seed {seed}: {request:?}");
-            if expected.is_some() { turned += 1 } else { same += 1 }
+            if expected.is_some() {
+                turned += 1;
+            } else {
+                same += 1;
+            }
+            if request.sender == request.target && expected.is_some() {
+                announcements += 1;
+            }
         }
     }
-    assert!(turned > 500 && same > 5_000, "{turned} turned, {same} the same");
+    let counted = format!("{turned} turned, {announcements} of them announcements, {same} the same");
+    assert!(turned > 500 && announcements > 20 && same > 5_000, "{counted}");
+}
+
+#[test]
+fn what_only_announcements_meet_is_said() {
+    let mut host = hardware_node();
+    host.set(2, Sysctl::ProxyArp, 1);
+    let before = host.0.clone();
+    host.set(2, Sysctl::DropGratuitousArp, 1);
+    let impact = Impact::between(&before, &host.0, &HashSet::new());
+    assert!(!impact.effects.is_empty(), "announcements of what is routed elsewhere were answered");
+    for effect in &impact.effects {
+        assert!(effect.announcements && effect.senders.is_empty() && !effect.neighbours, "{effect:?}");
+        let text = effect.to_string();
+        assert!(text.starts_with("eth0 no longer answers for "), "{text}");
+        assert!(text.ends_with(" to announcements of them"), "{text}");
+    }
 }
 
 #[test]

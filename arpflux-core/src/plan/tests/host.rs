@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::snapshot::{
     Address, AddressFlags, Interface, InterfaceFlags, NeighParams, NextHop, NextHopFlags, ProxyEntry, Route,
-    RouteKind, Rule, RuleAction, RuleFlags, Scope, Snapshot, table,
+    RouteKind, Rule, Scope, Snapshot, table,
 };
 use crate::sysctl::{Ipv6SysctlValues, Sysctl, SysctlValues};
 use crate::types::{IfIndex, IpNet, Mac};
