@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
-use arpflux_core::predict::{Learning, Model, Outgoing, Verdict};
+use arpflux_core::predict::{Learning, Missing, Model, Outgoing, Verdict};
 use arpflux_core::snapshot::{RoutingMemory, Snapshot};
 use arpflux_core::types::Mac;
 use serde::Deserialize;
@@ -221,7 +221,7 @@ impl Worker {
             .verdicts
             .iter()
             .filter_map(|(_, verdict)| match verdict {
-                Verdict::Undetermined { missing } => Some(missing.iter().map(|missing| missing.code())),
+                Verdict::Undetermined { missing } => Some(missing.iter().map(Missing::code)),
                 _ => None,
             })
             .flatten()
