@@ -14,7 +14,7 @@ use crate::case::{Case, Command};
 use crate::host::Host;
 use crate::rng::Rng;
 use crate::wire::{Frame, asker};
-use crate::{Worker, known};
+use crate::{Worker, known, replay};
 
 /// Frames a round, and rounds: the second round meets the entries that the first one made.
 const FRAMES: usize = 12;
@@ -174,7 +174,7 @@ impl Worker {
                 text += &format!(
                     "  {told:?} on {name}, handled by {handler:?}\n  expected {learning:?}, was {was:?}, is {is:?}\n"
                 );
-                text
+                text + &replay(case) + "\n"
             };
             outcomes.push(Outcome { told, learning, wrong: (!right).then(text) });
         }
@@ -266,7 +266,7 @@ impl Worker {
                     for command in case.commands.iter().chain(&commands) {
                         text += &format!("    {command}\n");
                     }
-                    self.mismatches.push(text + "  " + &wrong.join("\n  ") + "\n");
+                    self.mismatches.push(text + "  " + &wrong.join("\n  ") + "\n" + &replay(case) + "\n");
                 }
             }
             if !up {

@@ -339,12 +339,15 @@ impl Worker {
             Ok(()) => line(format!("  snapshot: {}", path.display())),
             Err(error) => line(format!("  the snapshot could not be stored: {error}")),
         }
-        line(format!(
-            "  replay: ARPFLUX_SEED={} ARPFLUX_HOSTS=1 cargo test -p arpflux-tests --test differential random_hosts -- --nocapture",
-            case.seed
-        ));
+        line(replay(case));
         text
     }
+}
+
+/// The command that asks a host again.
+fn replay(case: &Case) -> String {
+    let test = "cargo test -p arpflux-tests --test differential random_hosts -- --nocapture";
+    format!("  replay: ARPFLUX_SEED={} ARPFLUX_HOSTS=1 {test}", case.seed)
 }
 
 /// The snapshot with what no dump shows but the case knows.

@@ -15,7 +15,7 @@ use crate::ask::Interesting;
 use crate::case::Case;
 use crate::host::Host;
 use crate::rng::Rng;
-use crate::{Worker, known, neighbours_refused};
+use crate::{Worker, known, neighbours_refused, replay};
 
 const PACKETS: usize = 14;
 
@@ -81,7 +81,7 @@ impl Worker {
                 text += &format!(
                     "  to {to} from {from:?} by {by:?}: expected {expected:?}, sent {sent:?}, came {came:?}\n"
                 );
-                self.mismatches.push(text);
+                self.mismatches.push(text + &replay(case) + "\n");
             }
         }
         Ok(())

@@ -42,6 +42,9 @@ struct Step {
     /// Arguments of `ip`, `sysctl PATH=VALUE` below `net/ipv4`, or `far ethN up|down`.
     #[serde(rename = "do", default)]
     commands: Vec<String>,
+    /// How long the kernel may take for that, in ms: it looks at carriers once a second at most.
+    #[serde(default = "soon")]
+    within_ms: u64,
     /// The machine's neighbour table gets room for so many more entries. Only on a machine of our own.
     neighbour_room: Option<u32>,
     #[serde(default)]
@@ -123,6 +126,11 @@ struct Question {
     since: Option<(u32, u32)>,
 }
 
+/// Carrier changes reach the routes a moment later.
+const fn soon() -> u64 {
+    15
+}
+
 fn command(line: &str) -> Command {
     if let Some(rest) = line.strip_prefix("sysctl ") {
         let (path, value) = rest.split_once('=').expect("sysctl PATH=VALUE");
@@ -158,8 +166,7 @@ impl Worker {
                     local_routes_added |= step.local_routes_added;
                     case.commands = step.commands.iter().map(|line| command(line)).collect();
                     host.carry_out(&case.commands, true)?;
-                    // Carrier changes reach the routes a moment later.
-                    std::thread::sleep(Duration::from_millis(15));
+                    std::thread::sleep(Duration::from_millis(step.within_ms));
                     if let (Some(room), Some(limit)) = (step.neighbour_room, limit) {
                         limit.leave_room(&mut host, room)?;
                     }

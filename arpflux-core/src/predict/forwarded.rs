@@ -36,6 +36,17 @@ pub enum Forwarded {
 impl Model<'_> {
     /// What becomes of a packet from `source` to `destination` that arrives on `arrival`, a container's
     /// for one (`ip_route_input_slow()`). Packet filters are not considered.
+    ///
+    /// ```
+    /// use arpflux_core::predict::{Forwarded, Model};
+    /// use arpflux_core::snapshot::Snapshot;
+    /// use arpflux_core::types::IfIndex;
+    ///
+    /// let snapshot = Snapshot::default();
+    /// let model = Model::new(&snapshot);
+    /// assert_eq!(model.forwarded(IfIndex(2), "10.0.0.9".parse()?, "10.0.0.1".parse()?), Forwarded::Dropped);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn forwarded(&self, arrival: IfIndex, source: Ipv4Addr, destination: Ipv4Addr) -> Forwarded {
         let mut oracle = Oracle::default();

@@ -101,6 +101,16 @@ impl ArpRequest {
 impl Snapshot {
     /// Who answers `request`, and why. Builds a [`Model`] for this one question; where there are more,
     /// build it once.
+    ///
+    /// ```
+    /// use arpflux_core::predict::ArpRequest;
+    /// use arpflux_core::snapshot::Snapshot;
+    /// use arpflux_core::types::IfIndex;
+    ///
+    /// let request = ArpRequest::broadcast(IfIndex(2), "10.0.0.9".parse()?, "10.0.0.1".parse()?);
+    /// println!("{}", Snapshot::default().explain(&request));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn explain(&self, request: &ArpRequest) -> Explanation {
         Model::new(self).explain(request)

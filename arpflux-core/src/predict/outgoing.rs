@@ -82,6 +82,17 @@ impl Model<'_> {
     ///
     /// `source` is the packet's source address if the program chose one, `by` the interface if the program
     /// chose one (`SO_BINDTODEVICE`).
+    ///
+    /// ```
+    /// use arpflux_core::predict::{Model, Outgoing};
+    /// use arpflux_core::snapshot::Snapshot;
+    ///
+    /// let snapshot = Snapshot::default();
+    /// let way = Model::new(&snapshot).outgoing("10.0.0.9".parse()?, None, None);
+    /// assert_eq!(way, Outgoing::Unreachable); // it has no routes
+    /// assert!(!way.teaches_wrong_mac(&snapshot));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn outgoing(&self, destination: Ipv4Addr, source: Option<Ipv4Addr>, by: Option<IfIndex>) -> Outgoing {
         let mut oracle = Oracle::default();
