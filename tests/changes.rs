@@ -27,7 +27,6 @@ fn proxy(address: &str, interface: u32) -> Change {
 fn still(mut snapshot: Snapshot) -> Snapshot {
     snapshot.neighbours.retain(|neighbour| neighbour.state == NeighbourState(0x80));
     snapshot.routing = RoutingMemory::default();
-    snapshot.neighbour_table = None;
     snapshot.proxies.sort_unstable();
     snapshot
 }

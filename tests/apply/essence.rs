@@ -6,7 +6,6 @@ use arpflux_core::Snapshot;
 pub fn essence(snapshot: &Snapshot) -> Snapshot {
     let mut essence = snapshot.clone();
     essence.neighbours.clear();
-    essence.neighbour_table = None;
     essence.interference.clear();
     // Sticky in the kernel: nothing can take it back.
     essence.routing = Default::default();

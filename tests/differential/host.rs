@@ -6,7 +6,7 @@ use std::process::{Command as Process, Stdio};
 
 use arpflux_core::kernel::{Kernel as _, LinuxKernel};
 use arpflux_core::plan::{Change, Edit};
-use arpflux_core::snapshot::{ProxyEntry, Snapshot};
+use arpflux_core::snapshot::{NeighbourTable, ProxyEntry, Snapshot};
 
 use crate::case::{Case, Command};
 use crate::wire::Wire;
@@ -87,6 +87,12 @@ impl<'w> Host<'w> {
         self.kernel
             .make(&[Change::Proxy { edit, entry }])
             .map_err(|failed| io::Error::other(failed.error.to_string()))
+    }
+
+    /// How many entries the machine's table of neighbours has, and how often it had no room for another.
+    pub fn neighbour_table(&mut self) -> io::Result<NeighbourTable> {
+        let table = self.kernel.neighbour_table().map_err(io::Error::other)?;
+        table.ok_or_else(|| io::Error::other("the kernel tells nothing of its table of neighbours"))
     }
 
     pub fn snapshot(&mut self) -> io::Result<Snapshot> {

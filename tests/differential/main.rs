@@ -227,6 +227,7 @@ impl Worker {
         for _ in 0..200 {
             self.histogram.asked_again += 1;
             std::thread::sleep(Duration::from_millis(30));
+            let refused = host.neighbour_table()?.refused;
             let snapshot = known(case, &host.snapshot()?);
             let model = Model::new(&snapshot);
             let expected = Expected::of(&model, ask);
@@ -241,7 +242,7 @@ impl Worker {
             }
             // The machine's one neighbour table was full meanwhile: then the kernel drops answers of its
             // own, whatever the host (other tests may have filled it).
-            if neighbours_refused(&host.snapshot()?) != neighbours_refused(&snapshot) {
+            if host.neighbour_table()?.refused != refused {
                 continue;
             }
             text = self.report(case, &model, ask, &got, "the kernel does otherwise");
@@ -358,11 +359,6 @@ fn known(case: &Case, snapshot: &Snapshot) -> Snapshot {
         realms: Some(false),
     };
     Snapshot { routing, ..snapshot.clone() }
-}
-
-/// How often the kernel could not make a neighbour entry because the machine's table was full.
-fn neighbours_refused(snapshot: &Snapshot) -> Option<u64> {
-    snapshot.neighbour_table.map(|table| table.refused)
 }
 
 /// Which kinds of interfaces this kernel has: tried in a namespace of its own.

@@ -15,7 +15,7 @@ use crate::ask::Interesting;
 use crate::case::Case;
 use crate::host::Host;
 use crate::rng::Rng;
-use crate::{Worker, known, neighbours_refused, replay};
+use crate::{Worker, known, replay};
 
 const PACKETS: usize = 14;
 
@@ -32,6 +32,7 @@ impl Worker {
         interesting: &Interesting,
         rng: &mut Rng,
     ) -> io::Result<()> {
+        let refused = host.neighbour_table()?.refused;
         let snapshot = known(case, &host.snapshot()?);
         // Whatever has a neighbour entry is not asked for again.
         let mut asked: HashSet<(IfIndex, IpAddr)> =
@@ -72,7 +73,7 @@ impl Worker {
             let sent = socket.send_to(b"arpflux", (to, 9));
             let (outcome, right, came) = self.compare(&expected, to, &sent)?;
             *self.histogram.own.entry(outcome).or_default() += 1;
-            if !right && neighbours_refused(&host.snapshot()?) == neighbours_refused(&snapshot) {
+            if !right && host.neighbour_table()?.refused == refused {
                 let mut text = format!("MISMATCH, seed {}, own packet:\n", case.seed);
                 for command in &case.commands {
                     text += &format!("    {command}\n");

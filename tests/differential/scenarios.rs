@@ -373,7 +373,7 @@ impl Limit {
     fn leave_room(&self, host: &mut Host<'_>, room: u32) -> io::Result<()> {
         let mut entries = u32::MAX;
         for _ in 0..50 {
-            let now = host.snapshot()?.neighbour_table.expect("the table").entries;
+            let now = host.neighbour_table()?.entries;
             if now == entries {
                 break;
             }

@@ -51,6 +51,9 @@ impl Model<'_> {
         let snapshot = self.snapshot;
         let named = snapshot.interference.iter().find_map(|interference| match (missing, interference) {
             (Missing::Netfilter, Interference::Netfilter { chain, .. }) => Some(chain.clone()),
+            (Missing::NeighbourTable, Interference::FullNeighbourTable { entries, limit }) => {
+                Some(format!("{entries} of {limit}"))
+            }
             (Missing::Unreadable, Interference::Unreadable { what }) => Some(what.clone()),
             (Missing::TrafficControl, Interference::TrafficControl { interface })
             | (Missing::Xdp, Interference::Xdp { interface })

@@ -8,7 +8,7 @@ use super::address::Addresses;
 use super::fib::Fib;
 use super::interference::Meddlers;
 use super::kernel_version::{Behaviour, Known};
-use crate::snapshot::{Interface, InterfaceFlags, Neighbour, Snapshot};
+use crate::snapshot::{Interface, InterfaceFlags, Interference, Neighbour, Snapshot};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, Mac};
 
@@ -115,7 +115,10 @@ impl<'s> Model<'s> {
         let fib = Fib::new(snapshot, &ports);
         let meddlers = Meddlers::new(snapshot);
         let loopback = ports.iter().position(|port| port.loopback);
-        let table_full = snapshot.neighbour_table.is_some_and(|table| table.may_be_full());
+        let table_full = snapshot
+            .interference
+            .iter()
+            .any(|other| matches!(other, Interference::FullNeighbourTable { .. }));
         Self { snapshot, addresses, proxies, fib, meddlers, behaviour, loopback, table_full, ports }
     }
 

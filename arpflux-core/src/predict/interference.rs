@@ -42,6 +42,8 @@ impl Meddlers {
                 }
                 Interference::Xdp { interface } => (Some(*interface), Missing::Xdp, true, true),
                 Interference::Listener { interface } => (*interface, Missing::Listener, false, true),
+                // Only somebody new is concerned: Model::no_room_for() decides.
+                Interference::FullNeighbourTable { .. } => continue,
                 Interference::Unreadable { .. } => (None, Missing::Unreadable, true, false),
             };
             let set = |yes| if yes { MissingSet::only(missing) } else { MissingSet::NONE };

@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::snapshot::{
-    Address, AddressFlags, Interface, InterfaceFlags, NeighParams, Neighbour, NeighbourState, NeighbourTable,
-    Scope,
+    Address, AddressFlags, Interface, InterfaceFlags, NeighParams, Neighbour, NeighbourState, Scope,
 };
 use crate::snapshot::{
     Interference, KernelVersion, NextHop, NextHopFlags, ProxyEntry, Route, RouteKind, Rule, table,
@@ -250,9 +249,8 @@ fn a_nexthop_object_of_which_no_hop_will_do_ends_the_search_among_prefixes_of_it
 #[test]
 fn a_full_neighbour_table_matters_for_own_addresses_and_new_senders() {
     let mut host = host();
-    host.neighbour_table = Some(NeighbourTable { entries: 1023, limit: 1024, refused: 5 });
     assert_eq!(ask(&host, 2, "10.0.0.9", "10.0.0.1").answers(), Some(true));
-    host.neighbour_table = Some(NeighbourTable { entries: 1024, limit: 1024, refused: 5 });
+    host.interference.push(Interference::FullNeighbourTable { entries: 1024, limit: 1024 });
     let full = Verdict::Undetermined { missing: MissingSet::only(Missing::NeighbourTable) };
     let explained = |host: &Snapshot, sender: &str, target: &str| {
         let request = ArpRequest::broadcast(IfIndex(2), sender.parse().unwrap(), target.parse().unwrap());

@@ -102,6 +102,14 @@ pub enum Interference {
         /// The interface it is bound to; `None`: all.
         interface: Option<IfIndex>,
     },
+    /// The machine's table of IPv4 neighbours, one for all namespaces, may be full: the kernel makes no entry
+    /// for somebody new who asks then, and gives no answer for its own addresses.
+    FullNeighbourTable {
+        /// How many entries there are.
+        entries: u32,
+        /// How many there may be (`net.ipv4.neigh.default.gc_thresh3`).
+        limit: u32,
+    },
     /// Something that could not be read, usually for want of a capability.
     Unreadable {
         /// What could not be read, in words.
@@ -148,9 +156,6 @@ pub struct Snapshot {
     pub proxies: Vec<ProxyEntry>,
     /// Neighbour entries of both families.
     pub neighbours: Vec<Neighbour>,
-    /// How full the machine's table of IPv4 neighbours is; `None`: not known.
-    #[serde(default)]
-    pub neighbour_table: Option<NeighbourTable>,
     /// What else may meddle with ARP here, or could not be read.
     pub interference: Vec<Interference>,
 }

@@ -28,11 +28,7 @@ pub struct Neighbour {
 }
 
 /// How full the machine's table of IPv4 neighbours is: all namespaces share one.
-///
-/// When it is full, the kernel makes no entry for somebody new who asks, and gives no answer for its own
-/// addresses then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NeighbourTable {
     /// How many entries all namespaces have together, permanent ones included.
     pub entries: u32,

@@ -49,6 +49,9 @@ impl Interference {
             Self::Listener { interface } => {
                 format!("a program listens for ARP frames and may answer{}", on(interface))
             }
+            Self::FullNeighbourTable { entries, limit } => {
+                format!("the machine's neighbour table may be full: {entries} entries, gc_thresh3 is {limit}")
+            }
             Self::Unreadable { what } => format!("not readable: {what}"),
         }
     }

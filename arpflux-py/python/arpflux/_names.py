@@ -119,6 +119,8 @@ class Missing(Name):
     XDP = "xdp"
     #: Whether a program that listens for ARP answers.
     LISTENER = "listener"
+    #: Whether the kernel still finds room for the sender in its full neighbour table (gc_thresh3).
+    NEIGHBOUR_TABLE = "neighbour_table"
     #: State that could not be read.
     UNREADABLE = "unreadable"
 

@@ -9,7 +9,7 @@ use super::{LinuxKernel, interference, routing_memory, sysctl_error};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::decode;
 use crate::kernel::netlink::{Changed, Events, Messages, NetlinkSocket, attributes};
-use crate::snapshot::{Interface, Interference, Snapshot};
+use crate::snapshot::{Interface, Interference, NeighbourTable, Snapshot};
 use crate::sysctl::{Ipv6Sysctl, Ipv6SysctlValues, Sysctl, SysctlValues};
 use crate::types::IfIndex;
 
@@ -257,7 +257,10 @@ impl LinuxKernel {
         dump(&mut self.netlink, &mut self.messages, |payload| {
             let read = payload.and_then(|payload| of_family(payload, AF_INET));
             if let Some(read) = read.and_then(decode::neighbour_table) {
-                snapshot.neighbour_table = Some(read);
+                let NeighbourTable { entries, limit, .. } = read;
+                if read.may_be_full() {
+                    snapshot.interference.push(Interference::FullNeighbourTable { entries, limit });
+                }
             } else if let Some(read) = read.and_then(decode::neighbour_params)
                 && let Ok(at) = snapshot.interfaces.binary_search_by_key(&read.interface, |i| i.index)
             {
@@ -265,6 +268,22 @@ impl LinuxKernel {
             }
         })
         .map_err(|error| error.during("list").on("neighbour parameters"))
+    }
+
+    /// How full the machine's table of IPv4 neighbours is; `None`: the kernel does not tell.
+    ///
+    /// # Errors
+    /// Any failure to read.
+    pub fn neighbour_table(&mut self) -> Result<Option<NeighbourTable>> {
+        let mut table = None;
+        self.messages.clear();
+        self.messages.begin(RTM_GETNEIGHTBL, 0, &header::<4>(AF_INET));
+        dump(&mut self.netlink, &mut self.messages, |payload| {
+            let read = payload.and_then(|payload| of_family(payload, AF_INET));
+            table = read.and_then(decode::neighbour_table).or(table);
+        })
+        .map_err(|error| error.during("list").on("neighbour tables"))?;
+        Ok(table)
     }
 
     /// `all` and `default`, and what is not below `conf`.
