@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::ground::{Answers, Ground, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
+use crate::plan::Change;
 use crate::predict::{ArpRequest, Outgoing};
 use crate::snapshot::Interface;
 use crate::sysctl::Sysctl;
@@ -217,11 +218,22 @@ pub(super) fn finding(
 
 /// What cures a wire, as a sentence.
 pub(super) fn cure_in_words(ground: &Ground<'_>, wire: usize) -> String {
-    let names: Vec<IfName> = ground.wires[wire].iter().map(|interface| interface.name).collect();
+    let first: Vec<String> = ground
+        .relax_all()
+        .iter()
+        .filter_map(|change| match change {
+            Change::Sysctl { sysctl, .. } => Some(format!("net.ipv4.conf.all.{sysctl}")),
+            _ => None,
+        })
+        .collect();
+    let first = match first.as_slice() {
+        [] => "Set".to_owned(),
+        some => format!("Set {} to 0, then", listed(some)),
+    };
     format!(
-        "Set arp_ignore=1 and arp_announce=2 on {} (never on all), send packets from each address by its own \
+        "{first} arp_ignore=1 and arp_announce=2 on {} (never on all), send packets from each address by its own \
          interface, and announce the addresses once so that neighbours forget the wrong MAC.",
-        listed(&names),
+        listed(&names(&ground.wires[wire])),
     )
 }
 

@@ -79,7 +79,7 @@ fn same_wire(ground: &Ground<'_>, wire: usize) -> Option<Finding> {
             why: "Without source routing only the destination counts, and of several routes to one subnet one wins for \
                   every source address."
                 .into(),
-            remedy: format!("Route packets from each address by its own interface: {}", cure_in_words(ground, wire)),
+            remedy: cure_in_words(ground, wire),
         },
         Objects { interfaces: names(&astray), addresses },
         evidence,

@@ -119,7 +119,7 @@ fn one(ground: &Ground<'_>, id: FindingId, wire: Option<usize>, silences: &[Sile
                 ),
                 remedy: wire.map_or_else(
                     || "Route packets from each address by its own interface, or set arp_filter to 0.".into(),
-                    |wire| format!("arp_filter alone is not enough on one subnet: {}", cure_in_words(ground, wire)),
+                    |wire| format!("On one subnet arp_filter alone is not enough. {}", cure_in_words(ground, wire)),
                 ),
             },
             cure(Remedy::default()),
@@ -177,8 +177,7 @@ fn one(ground: &Ground<'_>, id: FindingId, wire: Option<usize>, silences: &[Sile
             (
                 Text {
                     what: format!(
-                        "Nobody answers for {whose}: {silent_names}, which {}, {} silent, {only}; neighbours cannot reach the \
-                         address.",
+                        "Nobody answers for {whose}: {silent_names}, which {}, {} silent, {only}; neighbours cannot get there.",
                         by_number(silent.len(), "holds it", "hold them"),
                         by_number(silent.len(), "is", "are"),
                     ),

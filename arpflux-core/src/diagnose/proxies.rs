@@ -49,8 +49,13 @@ pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
     let others = ground.snapshot.proxies.iter().filter(|entry| entry.protocol != PROTOCOL).count();
     if others > 0 {
         ground.note(format!(
-            "Not shown by any dump: whether the {others} proxy entries that arpflux did not make are permanent; \
-             others vanish with the carrier, silently.",
+            "Not shown by any dump: whether {} that arpflux did not make {} permanent; one that is not vanishes \
+             with the carrier, silently.",
+            match others {
+                1 => "the one proxy entry".to_owned(),
+                count => format!("the {count} proxy entries"),
+            },
+            by_number(others, "is", "are"),
         ));
     }
 }
