@@ -442,7 +442,7 @@ enum arpflux_learning
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * There is no entry, and none is made.
+     * Nothing: none is made, and one that is there stays as it is.
      */
     ARPFLUX_LEARNING_NOTHING = 0,
     /**
@@ -457,6 +457,10 @@ enum arpflux_learning
      * The same, and it counts as confirmed.
      */
     ARPFLUX_LEARNING_TAKES_CONFIRMED = 3,
+    /**
+     * That cannot be told from the snapshot.
+     */
+    ARPFLUX_LEARNING_UNDETERMINED = 4,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -1409,11 +1413,12 @@ typedef struct {
      */
     size_t target_mac_length;
     /**
-     * Not 0: the host has an entry for the sender on this interface.
+     * What the host has for the sender on this interface. 0: nothing; 1: an entry with a MAC; 2: an entry without one, as the host
+     * still asks or has given up; 3: an entry that no frame changes (permanent).
      */
     uint32_t known;
     /**
-     * How long ago that entry was last changed, in ms.
+     * How long ago an entry with a MAC was last changed, in ms.
      */
     uint64_t known_for_ms;
 } arpflux_frame;

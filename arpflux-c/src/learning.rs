@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_void};
 use std::net::IpAddr;
 
-use arpflux_core::predict::{Event, Learning, Model, Received};
+use arpflux_core::predict::{Entry, Event, Learning, Model, Received};
 use arpflux_core::types::Mac;
 use arpflux_core::{Error, ErrorKind};
 
@@ -39,9 +39,10 @@ pub struct arpflux_frame {
     pub target_mac: *const u8,
     /// How many bytes `target_mac` has.
     pub target_mac_length: usize,
-    /// Not 0: the host has an entry for the sender on this interface.
+    /// What the host has for the sender on this interface. 0: nothing; 1: an entry with a MAC; 2: an entry without one, as the host
+    /// still asks or has given up; 3: an entry that no frame changes (permanent).
     pub known: u32,
-    /// How long ago that entry was last changed, in ms.
+    /// How long ago an entry with a MAC was last changed, in ms.
     pub known_for_ms: u64,
 }
 
@@ -52,7 +53,7 @@ unsafe impl Sized0 for arpflux_frame {}
 #[repr(u32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum arpflux_learning {
-    /// There is no entry, and none is made.
+    /// Nothing: none is made, and one that is there stays as it is.
     Nothing = 0,
     /// The entry keeps the MAC it has: it is too fresh (`locktime`).
     KeepsOther = 1,
@@ -60,6 +61,8 @@ pub enum arpflux_learning {
     Takes = 2,
     /// The same, and it counts as confirmed.
     TakesConfirmed = 3,
+    /// That cannot be told from the snapshot.
+    Undetermined = 4,
 }
 
 /// What the host learns from a frame. Writes `*learning` and returns true, or returns false and sets `*err`.
@@ -86,13 +89,25 @@ pub unsafe extern "C" fn arpflux_snapshot_learns(
                 target: args::ipv4(frame.target, "frame.target")?,
                 target_mac: args::mac(frame.target_mac, frame.target_mac_length)?.unwrap_or(Mac::NONE),
                 unicast: frame.unicast != 0,
-                known_for_ms: (frame.known != 0).then_some(frame.known_for_ms),
+                entry: match frame.known {
+                    0 => Entry::None,
+                    1 => Entry::Known { changed_ms: frame.known_for_ms },
+                    2 => Entry::Unresolved,
+                    3 => Entry::Fixed,
+                    other => {
+                        let what = format!("{other} is none of 0, 1, 2 and 3");
+                        return Err(Error::new(ErrorKind::InvalidInput, what)
+                            .during("call with argument")
+                            .on("frame.known"));
+                    }
+                },
             };
             let learned = match Model::new(&owned.snapshot).learns(&received) {
                 Learning::Nothing => arpflux_learning::Nothing,
                 Learning::KeepsOther => arpflux_learning::KeepsOther,
                 Learning::Takes { confirmed: false } => arpflux_learning::Takes,
                 Learning::Takes { confirmed: true } => arpflux_learning::TakesConfirmed,
+                Learning::Undetermined { .. } => arpflux_learning::Undetermined,
             };
             write(learning, "learning", learned)?;
             Ok(true)

@@ -280,6 +280,14 @@ static void what_is_learned_and_announced(void)
     frame.known_for_ms = 0;
     CHECK_OK(arpflux_snapshot_learns(snapshot, &frame, &learning, &err), err);
     CHECK(learning == ARPFLUX_LEARNING_KEEPS_OTHER);
+    frame.known = 3; /* permanent */
+    frame.known_for_ms = 60000;
+    CHECK_OK(arpflux_snapshot_learns(snapshot, &frame, &learning, &err), err);
+    CHECK(learning == ARPFLUX_LEARNING_NOTHING);
+    frame.known = 4;
+    CHECK(!arpflux_snapshot_learns(snapshot, &frame, &learning, &err));
+    CHECK(strcmp(arpflux_error_object(err), "frame.known") == 0);
+    arpflux_error_free(err);
     frame.known = 0;
     CHECK_OK(arpflux_snapshot_learns(snapshot, &frame, &learning, &err), err);
     CHECK(learning == ARPFLUX_LEARNING_NOTHING);
