@@ -26,7 +26,7 @@ pub fn invalid(argument: &str, message: impl Display) -> PyError {
 
 /// An argument of a wrong type.
 #[cold]
-fn wrong(argument: &str, expected: &str, object: Object<'_, '_>) -> PyError {
+pub fn wrong(argument: &str, expected: &str, object: Object<'_, '_>) -> PyError {
     let found =
         object.get_type().qualname().map_or_else(|_| "something else".into(), |name| name.to_string());
     PyError::Python(PyTypeError::new_err(format!("argument '{argument}': expected {expected}, not {found}")))

@@ -1,8 +1,11 @@
 //! What is wrong, why, and what to do.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use arpflux_core::diagnose::{self, FindingId, Options};
+use arpflux_core::predict::{Matrix, Model};
+use arpflux_core::report::{html, metrics};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -91,6 +94,18 @@ impl Diagnosis {
         value::to_python(py, &self.0.diagnosis)
     }
 
+    /// Numbers for Prometheus, in its text format: for a file of node_exporter's textfile collector. `taken`: when the
+    /// snapshot was taken, in seconds since 1970; without, now.
+    #[pyo3(signature = (*, taken = None))]
+    fn metrics(&self, py: Python<'_>, taken: Option<f64>) -> String {
+        let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        py.detach(|| {
+            let Answered { snapshot, diagnosis, .. } = &*self.0;
+            let matrix = Matrix::of(&Model::new(snapshot));
+            metrics(snapshot, &matrix, diagnosis, taken.unwrap_or_else(now))
+        })
+    }
+
     fn __len__(&self) -> usize {
         self.0.diagnosis.findings.len()
     }
@@ -118,6 +133,11 @@ impl Diagnosis {
     ) -> Result<Self> {
         let policy = policy.as_ref().map(Bound::get);
         Ok(diagnose(py, snapshot, options(policy, Some(ignore), impact)?))
+    }
+
+    /// What a notebook shows: the drawing of the HTML report.
+    fn _repr_html_(&self, py: Python<'_>) -> String {
+        py.detach(|| html::diagnosis(&self.0.diagnosis))
     }
 
     fn __str__(&self) -> String {

@@ -10,7 +10,9 @@ mod diagnose;
 mod error;
 mod explain;
 mod host;
+mod interpreter;
 mod interrupt;
+mod names;
 mod plan;
 mod policy;
 mod records;
@@ -36,6 +38,10 @@ mod _native {
     use crate::explain::Matrix;
     #[pymodule_export]
     use crate::host::Host;
+    #[pymodule_export]
+    use crate::interpreter::_in_main_interpreter;
+    #[pymodule_export]
+    use crate::names::_names;
     #[pymodule_export]
     use crate::plan::{Change, Plan};
     #[pymodule_export]

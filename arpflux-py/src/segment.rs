@@ -33,7 +33,9 @@ struct Segment {
 pub fn segments<'py>(py: Python<'py>, snapshots: &Bound<'py, PyDict>) -> Result<Bound<'py, PyTuple>> {
     let mut hosts = Vec::new();
     for (name, snapshot) in snapshots {
-        let snapshot = snapshot.cast::<Snapshot>().map_err(PyErr::from)?;
+        let snapshot = snapshot
+            .cast::<Snapshot>()
+            .map_err(|_| argument::wrong("snapshots", "snapshots by the names of hosts", &snapshot))?;
         hosts.push((argument::text("snapshots", &name)?, std::sync::Arc::clone(&snapshot.get().0)));
     }
     let found = py.detach(|| {

@@ -131,3 +131,17 @@ def test_help_shows_arguments_and_units():
     text = pydoc.plain(pydoc.render_doc(arpflux.Host))
     assert "probe(self, /, targets, *, interface=None" in text
     assert "requests per second" in text and "Raises NotFound" in text
+
+
+def test_the_wheel_works_alone_in_an_empty_environment(tmp_path):
+    (wheel,) = pathlib.Path(os.environ["ARPFLUX_WHEEL_FOLDER"]).glob("*.whl")
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "empty")], check=True)
+    there = tmp_path / "empty" / "bin"
+    subprocess.run([there / "pip", "install", "--quiet", "--no-index", str(wheel)], check=True)
+    listed = subprocess.run([there / "pip", "list", "--format=json"], stdout=subprocess.PIPE, check=True).stdout
+    assert {one["name"] for one in json.loads(listed)} <= {"arpflux", "pip", "setuptools"}, "it needs nothing else"
+    code = "import arpflux; print(arpflux.Host.current().snapshot().interface('lo').name)"
+    done = subprocess.run([there / "python", "-I", "-c", code], stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout == "lo\n"
+    done = subprocess.run([there / "arpflux", "--version"], stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout == f"arpflux {arpflux.__version__}\n"

@@ -9,6 +9,11 @@ what should change, the change as one transaction, the proof. Everything here is
 ['eth0']
 """
 
+from ._native import _in_main_interpreter  # pyright: ignore[reportPrivateUsage]
+
+if not _in_main_interpreter():
+    raise ImportError("arpflux works in the main interpreter of a process only, not in subinterpreters")
+
 from ._base import Value
 from ._errors import (
     Busy,

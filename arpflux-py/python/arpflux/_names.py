@@ -417,3 +417,9 @@ class FindingId(Name):
     BRIDGE_EXPOSED = "AF028"
     #: The host is not as its policy says.
     POLICY_NOT_KEPT = "AF029"
+    #: Settings are lost at the next boot.
+    NOT_PERSISTED = "AF030"
+    #: A file sets another value at the next boot.
+    OVERWRITTEN_AT_BOOT = "AF031"
+    #: One setting is made in several places that disagree.
+    CONFLICTING_MANAGERS = "AF032"

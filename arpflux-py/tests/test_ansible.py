@@ -1,0 +1,261 @@
+"""The Ansible collection, run by the real ansible-core, with network namespaces as hosts."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+
+import pytest
+from conftest import NUMBERS, run
+
+import arpflux
+
+EXAMPLE = pathlib.Path(__file__).parents[2] / "examples" / "ansible"
+BIN = pathlib.Path(sys.executable).parent
+
+
+class Fleet:
+    """Some nodes with three cards each on one switch."""
+
+    def __init__(self, folder: pathlib.Path, size: int = 3) -> None:
+        self.folder = folder
+        number = next(NUMBERS)
+        self.switch = f"switch{number}"
+        self.names = [f"n{number}x{i}" for i in range(1, size + 1)]
+        run("ip", "netns", "add", self.switch)
+        run("ip", "-n", self.switch, "link", "add", "br0", "up", "type", "bridge")
+        for place, name in enumerate(self.names, 1):
+            run("ip", "netns", "add", name)
+            # Duplicate address detection would go on adding routes by itself.
+            run("ip", "netns", "exec", name, "sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
+            run("ip", "-n", name, "link", "set", "lo", "up")
+            for card, nic in enumerate(("eth0", "eth3", "eth4")):
+                end = f"{name}-{nic}"[-15:]
+                run("ip", "-n", name, "link", "add", nic, "type", "veth", "peer", end, "netns", self.switch)
+                run("ip", "-n", self.switch, "link", "set", end, "master", "br0", "up")
+                run("ip", "-n", name, "address", "add", f"192.168.18.{place}{card}/24", "dev", nic)
+                run("ip", "-n", name, "link", "set", nic, "up")
+                run("ip", "netns", "exec", name, "sysctl", "-qw", f"net.ipv4.conf.{nic}.forwarding=1")
+            run("ip", "-n", name, "link", "add", "venet0", "type", "veth", "peer", "ve101")
+            run("ip", "-n", name, "link", "set", "venet0", "arp", "off", "up")
+            run("ip", "-n", name, "route", "add", f"192.168.18.{100 + place}", "dev", "venet0")
+        self.addresses = {name: f"192.168.18.{100 + place}" for place, name in enumerate(self.names, 1)}
+
+    def close(self) -> None:
+        for name in (self.switch, *self.names):
+            run("ip", "netns", "delete", name)
+
+    def inventory(self, **variables) -> pathlib.Path:
+        hosts = {}
+        for name in self.names:
+            hosts[name] = {
+                "arpflux_netns": name,
+                "arpflux_metrics": str(self.folder / f"{name}.prom"),
+                "arpflux_policy": {
+                    "version": 1,
+                    "host": {"interfaces": ["eth0", "eth3", "eth4"], "announce": False},
+                    "proxy": [{"owner": name, "addresses": [self.addresses[name]], "interface": "eth3"}],
+                },
+            }
+        shared = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+            "arpflux_state_dir": str(self.folder / "state"),
+            **variables,
+        }
+        path = self.folder / "inventory.json"
+        path.write_text(json.dumps({"segment": {"hosts": hosts, "vars": shared}}))
+        return path
+
+    def play(self, *options: str, playbook: pathlib.Path = EXAMPLE / "segment.yml", **variables):
+        record = self.folder / f"record{next(NUMBERS)}"
+        record.touch()
+        home = self.folder / "home"
+        home.mkdir(exist_ok=True)
+        environment = {
+            **os.environ,
+            "HOME": str(home),
+            "LC_ALL": "C.UTF-8",
+            "ANSIBLE_COLLECTIONS_PATH": str(EXAMPLE / "collections"),
+            "ANSIBLE_CALLBACK_PLUGINS": str(pathlib.Path(__file__).with_name("callback")),
+            "ANSIBLE_CALLBACKS_ENABLED": "record",
+            "ANSIBLE_LOCALHOST_WARNING": "0",
+            "ANSIBLE_NOCOLOR": "1",
+            "RECORD_FILE": str(record),
+        }
+        inventory = self.inventory(**variables)
+        done = subprocess.run(
+            [str(BIN / "ansible-playbook"), "-i", str(inventory), str(playbook), *options,
+             "-e", json.dumps({"localhost_python": sys.executable})],
+            env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        results = [json.loads(line) for line in record.read_text().splitlines()]
+        return done.returncode, results, done.stdout
+
+    def snapshots(self):
+        return {name: arpflux.Host.netns(name).snapshot() for name in self.names}
+
+
+@pytest.fixture
+def fleet(tmp_path):
+    made = Fleet(tmp_path)
+    yield made
+    made.close()
+
+
+def of(results, task, status=None):
+    return [one for one in results if one["task"].startswith(task) and status in (None, one["status"])]
+
+
+def settings(snapshot):
+    """What decides, without counters and what time changes."""
+    values = snapshot.to_dict()
+    return {key: values[key] for key in ("all", "default", "interfaces", "routes", "rules", "proxies")}
+
+
+def test_check_mode_predicts_precisely_then_two_runs_the_second_all_ok(fleet):
+    before = fleet.snapshots()
+    code, checked, output = fleet.play("--check", "--diff")
+    assert code == 0, output
+    assert not list(fleet.folder.glob("*.prom"))
+    assert {name: settings(one) for name, one in fleet.snapshots().items()} == {
+        name: settings(one) for name, one in before.items()
+    }, "check mode changed something"
+    predicted = {one["host"]: one["result"]["changes"] for one in of(checked, "Make", "changed")}
+    assert predicted.keys() == set(fleet.names) and "arp_ignore" in output, "the diff shows the changes"
+    planned = {one["host"]: one["result"]["ansible_facts"]["arpflux_planned"] for one in of(checked, "Take")}
+
+    code, first, output = fleet.play()
+    assert code == 0, output
+    made = {one["host"]: one["result"]["changes"] for one in of(first, "Make", "changed")}
+    assert made == predicted, "check mode predicted something else"
+    after = fleet.snapshots()
+    for name, snapshot in after.items():
+        expected = settings(arpflux.Snapshot.from_dict(planned[name]))
+        assert settings(snapshot)["interfaces"] == expected["interfaces"]
+        assert settings(snapshot)["proxies"] == expected["proxies"]
+        assert len(of([one for one in first if one["host"] == name], "Verify", "ok")) == 1
+        # Kept, not only waiting: nothing is on trial any more.
+        with pytest.raises(arpflux.NotFound):
+            arpflux.Host.netns(name).confirm(state_dir=fleet.folder / "state")
+    segments = of(first, "Who answers", "ok")
+    assert len(segments) == 1, "the analysis ran once"
+    assert len(segments[0]["result"]["segments"][0]["ports"]) == 9 and segments[0]["result"]["bad"] == []
+
+    for name in fleet.names:
+        text = (fleet.folder / f"{name}.prom").read_text()
+        assert "# TYPE arpflux_" in text and fleet.addresses[name] in text
+        (fleet.folder / f"{name}.prom").unlink()
+
+    code, second, output = fleet.play()
+    assert code == 0, output
+    assert {one["status"] for one in second} == {"ok"}, output
+    assert {name: settings(one) for name, one in fleet.snapshots().items()} == {
+        name: settings(one) for name, one in after.items()
+    }
+
+
+def test_a_host_that_fails_verification_is_undone_and_stops_the_batches(fleet):
+    bad = fleet.names[1]
+    before = fleet.snapshots()
+    stop = threading.Event()
+
+    def sabotage() -> None:
+        # Another tool that knows better: what is set is set back at once.
+        host = arpflux.Host.netns(bad)
+        while not stop.wait(0.02):
+            if host.snapshot().interface("eth4").sysctls["arp_ignore"] != 0:
+                run("ip", "netns", "exec", bad, "sysctl", "-qw", "net.ipv4.conf.eth4.arp_ignore=0")
+
+    saboteur = threading.Thread(target=sabotage)
+    saboteur.start()
+    try:
+        code, results, output = fleet.play()
+    finally:
+        stop.set()
+        saboteur.join()
+    assert code != 0, output
+    first, second, third = fleet.names
+    by_host = {name: [(one["task"].split()[0], one["status"]) for one in results if one["host"] == name] for name in fleet.names}
+    assert ("Make", "changed") in by_host[first] and ("Verify", "ok") in by_host[first]
+    assert by_host[second][-1][1] == "failed", output
+    assert not any(task == "Make" for task, _ in by_host[third]), "the next batch was begun"
+    after = fleet.snapshots()
+    assert settings(after[second]) == settings(before[second]), "not undone exactly"
+    assert settings(after[third]) == settings(before[third])
+    assert settings(after[first]) != settings(before[first])
+    failed = [one for one in results if one["status"] == "failed"][0]["result"]
+    assert "arp_ignore" in failed["msg"], failed["msg"]
+
+
+def test_a_plan_that_would_make_a_duplicate_is_refused_before_anything_changes(fleet):
+    before = fleet.snapshots()
+    fleet.addresses[fleet.names[2]] = fleet.addresses[fleet.names[0]]
+    run("ip", "-n", fleet.names[2], "route", "add", fleet.addresses[fleet.names[0]], "dev", "venet0")
+    before[fleet.names[2]] = arpflux.Host.netns(fleet.names[2]).snapshot()
+    code, results, output = fleet.play()
+    assert code != 0
+    assert len(of(results, "Who answers", "failed")) == 1, output
+    assert "several hosts answer" in of(results, "Who answers", "failed")[0]["result"]["msg"]
+    assert not of(results, "Make")
+    assert {name: settings(one) for name, one in fleet.snapshots().items()} == {
+        name: settings(one) for name, one in before.items()
+    }
+
+
+def test_failures_are_clear(tmp_path):
+    fleet = Fleet(tmp_path, size=1)
+    nothing = {"version": 1, "host": {}}
+    wrong = [
+        ({"policy": {"version": 1, "host": {"stratgey": "strict"}}}, "strategy"),
+        ({"policy": {"version": 1, "host": {"interfaces": ["eth9"]}}}, "eth9"),
+        ({"policy": nothing, "netns": "no-such"}, "no-such"),
+        ({"policy": nothing, "confirm": 0.1}, "24 h"),
+        ({"policy": nothing, "path": "/x"}, "mutually exclusive"),
+        ({}, "one of the following is required"),
+        ({"path": "/no/such.toml"}, "/no/such.toml"),
+    ]
+    tasks = []
+    for number, (arguments, _) in enumerate(wrong):
+        arguments = {"netns": fleet.names[0], "state_dir": str(tmp_path / "state"), **arguments}
+        tasks.append({"name": f"Try {number}", "arpflux.host.policy": arguments, "ignore_errors": True})
+    # A Python without the package says what is missing.
+    bare = {"ansible_python_interpreter": getattr(sys, "_base_executable", sys.executable)}
+    tasks.append({"name": "Bare", "arpflux.host.facts": {}, "ignore_errors": True, "vars": bare})
+    book = tmp_path / "book.yml"
+    book.write_text(json.dumps([{"hosts": fleet.names[0], "gather_facts": False, "tasks": tasks}]))
+    try:
+        _, results, output = fleet.play(playbook=book)
+    finally:
+        fleet.close()
+    for number, (_, said) in enumerate(wrong):
+        (failed,) = of(results, f"Try {number}", "failed")
+        assert said in failed["result"]["msg"], (said, failed["result"]["msg"])
+    assert "Traceback" not in output
+    (failed,) = of(results, "Bare", "failed")
+    assert "arpflux" in failed["result"]["msg"]
+
+
+def test_modules_are_documented_with_the_arguments_they_take(tmp_path):
+    environment = {
+        **os.environ,
+        "HOME": str(tmp_path),
+        "LC_ALL": "C.UTF-8",
+        "ANSIBLE_COLLECTIONS_PATH": str(EXAMPLE / "collections"),
+    }
+    taken = {
+        "facts": {"netns", "policy", "path", "metrics"},
+        "policy": {"netns", "policy", "path", "confirm", "state_dir", "lock_wait"},
+        "verify": {"netns", "policy", "path", "wire", "confirm", "undo", "state_dir", "lock_wait"},
+        "segment": {"snapshots", "fail_on"},
+    }
+    names = [f"arpflux.host.{name}" for name in taken]
+    done = subprocess.run(
+        [str(BIN / "ansible-doc"), "-j", *names], env=environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    documented = json.loads(done.stdout)
+    for name, options in taken.items():
+        page = documented[f"arpflux.host.{name}"]
+        assert set(page["doc"]["options"]) == options and page["return"] and page["examples"]

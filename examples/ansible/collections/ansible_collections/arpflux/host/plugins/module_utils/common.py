@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""What the modules have in common."""
+
+from __future__ import annotations
+
+import traceback
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+try:
+    import arpflux
+
+    MISSING = None
+except ImportError:
+    arpflux = None
+    MISSING = traceback.format_exc()
+
+HOST = {"netns": {"type": "str"}}
+POLICY = {"policy": {"type": "dict"}, "path": {"type": "path"}}
+STATE = {"state_dir": {"type": "path"}, "lock_wait": {"type": "float", "default": 10.0}}
+
+
+def run(module: AnsibleModule, work) -> None:
+    """Calls `work` and fails the task with what is wrong and what to do about it."""
+    if arpflux is None:
+        module.fail_json(msg=missing_required_lib("arpflux"), exception=MISSING)
+    try:
+        module.exit_json(**work(module, module.params))
+    except arpflux.Error as error:
+        module.fail_json(
+            msg=str(error), kind=error.kind, operation=error.operation, object=error.object, hint=error.hint
+        )
+
+
+def host(params):
+    """The host that the task is about: a namespace, or where the module runs."""
+    return arpflux.Host.netns(params["netns"]) if params["netns"] else arpflux.Host.current()
+
+
+def policy(params):
+    """The policy of the task, given as it is or as a file."""
+    if params["path"]:
+        return arpflux.Policy.load(params["path"])
+    return arpflux.Policy.from_dict(params["policy"])
+
+
+def state(params):
+    """The keyword arguments that all transactions have."""
+    return {"state_dir": params["state_dir"], "lock_wait": params["lock_wait"]}

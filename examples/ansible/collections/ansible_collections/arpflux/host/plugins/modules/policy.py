@@ -1,0 +1,104 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Makes a policy so."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: policy
+short_description: Make an ARP policy so, as one transaction
+description:
+  - Changes what is not as the policy says, all of it or nothing of it. What the policy does not name is never touched.
+  - With O(confirm) the change is on trial. It is undone unless M(arpflux.host.verify) with O(confirm=true), or
+    C(arpflux confirm), comes in time, even if the host can no longer be reached.
+author: The arpflux authors
+requirements: [arpflux]
+attributes:
+  check_mode: {support: full, description: Plans and changes nothing.}
+  diff_mode: {support: full, description: Shows each change with the value before and after.}
+options:
+  netns:
+    description: A network namespace of the host, by name or path. Without, the one that the module runs in.
+    type: str
+  policy:
+    description: The policy, of the same structure as the policy file.
+    type: dict
+  path:
+    description: A policy file on the host, TOML or JSON.
+    type: path
+  confirm:
+    description: Undo the change unless it is confirmed within this time, in seconds, 1 to 86400.
+    type: float
+  state_dir:
+    description: The folder for journals, locks and receipts. All who change the namespace have to agree.
+    type: path
+  lock_wait:
+    description: How long to wait for another run that is changing the namespace, in seconds.
+    type: float
+    default: 10.0
+"""
+
+EXAMPLES = r"""
+- arpflux.host.policy:
+    policy:
+      version: 1
+      host: {interfaces: [eth0, eth3, eth4]}
+      proxy:
+        - {owner: "101", addresses: [192.168.18.101], interface: eth3}
+    confirm: 60
+"""
+
+RETURN = r"""
+changes:
+  description: What was changed, or would be, one line each.
+  returned: always
+  type: list
+  elements: str
+plan:
+  description: The plan.
+  returned: always
+  type: dict
+decisions:
+  description: What was chosen where the policy left it open, and why.
+  returned: always
+  type: list
+  elements: str
+receipt:
+  description: What the transaction did; its id names it in C(arpflux rollback).
+  returned: when something was changed
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.arpflux.host.plugins.module_utils import common
+
+
+def work(module, params):
+    host, policy = common.host(params), common.policy(params)
+    plan = policy.plan(host.snapshot())
+    lines = [str(change) for change in plan.changes]
+    result = {"changed": bool(lines), "changes": lines, "plan": plan.to_dict(), "decisions": list(plan.decisions)}
+    if module._diff and lines:
+        result["diff"] = {"prepared": "\n".join(lines) + "\n"}
+    if lines and not module.check_mode:
+        receipt = host.apply(plan, confirm=params["confirm"], **common.state(params))
+        if params["confirm"]:
+            # It waits for its confirmation in a process of its own.
+            receipt.leave()
+        result["receipt"] = receipt.to_dict()
+    return result
+
+
+def main():
+    module = AnsibleModule(
+        {**common.HOST, **common.POLICY, **common.STATE, "confirm": {"type": "float"}},
+        mutually_exclusive=[("policy", "path")],
+        required_one_of=[("policy", "path")],
+        supports_check_mode=True,
+    )
+    common.run(module, work)
+
+
+if __name__ == "__main__":
+    main()
