@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import pydoc
+import re
 import subprocess
 import sys
 import zipfile
@@ -145,3 +146,26 @@ def test_the_wheel_works_alone_in_an_empty_environment(tmp_path):
     assert done.stdout == "lo\n"
     done = subprocess.run([there / "arpflux", "--version"], stdout=subprocess.PIPE, text=True, check=True)
     assert done.stdout == f"arpflux {arpflux.__version__}\n"
+
+
+def test_the_source_distribution_holds_what_its_build_needs(tmp_path):
+    maturin = pathlib.Path(sys.executable).with_name("maturin")
+    folder = pathlib.Path(__file__).parents[1]
+    subprocess.run([maturin, "sdist", "--out", tmp_path], cwd=folder, check=True, capture_output=True)
+    (archive,) = tmp_path.glob("*.tar.gz")
+    subprocess.run(["tar", "-xzf", archive, "-C", tmp_path], check=True)
+    (unpacked,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    assert "locked" not in (unpacked / "pyproject.toml").read_text().replace("Not locked", "")
+    command = ["cargo", "metadata", "--offline", "--format-version", "1"]
+    done = subprocess.run(command, cwd=unpacked, stdout=subprocess.PIPE, check=True)
+    packages = json.loads(done.stdout)["packages"]
+    own = {one["name"]: one for one in packages if one["source"] is None}
+    assert own.keys() == {"arpflux-core", "arpflux-cli", "arpflux-py"}
+    for package in own.values():
+        for target in package["targets"]:
+            if target["kind"][0] in ("lib", "cdylib", "bin"):
+                assert pathlib.Path(target["src_path"]).is_relative_to(unpacked), target
+    # Everything that the sources take in by name is there.
+    for source in unpacked.rglob("*.rs"):
+        for name in re.findall(r'include_(?:str|bytes)!\("([^"]+)"\)', source.read_text()):
+            assert (source.parent / name).exists(), (source, name)
