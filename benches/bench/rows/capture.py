@@ -54,9 +54,9 @@ def rows(_reasons: dict) -> list[Row]:
                 Contender("arpflux capture", "ours", lambda n: [str(RELEASE / "arpflux-bench"), "capture", FILE]),
                 Contender("floor", "floor", lambda n: [str(OUT / "floor-capture_walk"), FILE]),
                 Contender(
-                    "tcpdump -w /dev/null",
+                    "tcpdump, copying",
                     "peer",
-                    lambda n: ["tcpdump", "-n", "-r", FILE, "-w", "/dev/null"],
+                    lambda n: ["tcpdump", "-n", "-r", FILE, "-w", "-"],
                     tells=False,
                     needs=build.tool("tcpdump"),
                 ),
