@@ -37,7 +37,7 @@ bench: ## what it costs, beside the kernel's floor and other tools; ONLY=ROW for
 	@benches/run $(if $(ONLY),--only $(ONLY))
 
 docs: ## the Rust documentation, warnings denied
-	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
 header: ## write include/arpflux.h anew from the sources
 	@$(CARGO) run --quiet -p xtask -- gen
