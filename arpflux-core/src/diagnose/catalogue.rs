@@ -115,6 +115,10 @@ catalogue! {
     OverwrittenAtBoot = 31, Warning, "A file sets another value at the next boot";
     /// Several lines or managers disagree.
     ConflictingManagers = 32, Warning, "One setting is made in several places that disagree";
+
+    // Where addresses are.
+    /// The subnet around an address is on the wire of another interface.
+    Misplaced = 33, Warning, "An address is on another interface than its subnet";
 }
 
 impl FindingId {

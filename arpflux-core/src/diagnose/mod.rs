@@ -33,6 +33,7 @@ mod catalogue;
 mod egress;
 mod finding;
 mod ground;
+mod misplaced;
 mod own;
 mod policy;
 mod proxies;
@@ -137,6 +138,7 @@ fn examine(ground: &Ground<'_>) -> Vec<Finding> {
     proxy_arp::find(ground, &mut findings);
     egress::find(ground, &mut findings);
     silenced::find(ground, &mut findings);
+    misplaced::find(ground, &mut findings);
     policy::find(ground, &mut findings);
     #[cfg(feature = "kernel")]
     boot::find(ground, &mut findings);

@@ -423,3 +423,5 @@ class FindingId(Name):
     OVERWRITTEN_AT_BOOT = "AF031"
     #: One setting is made in several places that disagree.
     CONFLICTING_MANAGERS = "AF032"
+    #: An address is on another interface than its subnet.
+    MISPLACED = "AF033"
