@@ -115,7 +115,7 @@ impl Rule {
     ///
     /// let from_one = Rule { source: Some("192.168.18.10/32".parse()?), ..Rule::lookup(1000, table::MAIN) };
     /// assert_eq!((from_one.priority, from_one.table), (1000, 254));
-    /// # Ok::<(), arpflux_core::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub const fn lookup(priority: u32, table: u32) -> Self {
