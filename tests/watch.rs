@@ -86,7 +86,8 @@ impl Drop for Node {
 }
 
 fn next(watcher: &mut Watcher) -> Drift {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    // Generous: somebody else may have the machine, or the lock, for a while.
+    let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let mut drifts = watcher.wait(Some(Duration::from_secs(1))).unwrap();
         assert!(drifts.len() <= 1, "one at a time here: {drifts:#?}");
@@ -133,10 +134,19 @@ fn a_proxy_entry_on_the_wrong_interface_goes_and_one_that_was_lost_comes_back() 
     let mut watcher = node.at_rest();
     assert_eq!(node.proxies(), wanted());
 
+    let mut after = Duration::ZERO;
+    // Again and again the same one: each time it is news, not only to the regular look.
+    for _ in 0..3 {
+        let added = Instant::now();
+        node.hn.proxy("eth0", "192.168.18.101".parse().unwrap()).unwrap();
+        let drift = next(&mut watcher);
+        after = added.elapsed();
+        assert_eq!((drift.cause, &drift.outcome), (Cause::Proxies, &Outcome::Healed), "{drift:?}");
+    }
     let added = Instant::now();
     node.hn.proxy("eth0", "192.168.18.101".parse().unwrap()).unwrap();
     let drift = next(&mut watcher);
-    let after = added.elapsed();
+    after = after.max(added.elapsed());
     assert_eq!((drift.cause, &drift.outcome), (Cause::Proxies, &Outcome::Healed), "{drift:?}");
     assert_eq!(node.proxies(), wanted());
     println!("removed after {after:?}");

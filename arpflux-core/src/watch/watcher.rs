@@ -347,7 +347,7 @@ impl Watcher {
         if mark == self.marks.proxies {
             return Ok(());
         }
-        self.marks.proxies = mark;
+        let at_rest = std::mem::replace(&mut self.marks.proxies, mark);
         let found = self.kernel.proxies()?;
         let changes = wanted::back(&self.settled.proxies, &found);
         let managed = self.managed(&changes);
@@ -356,6 +356,8 @@ impl Watcher {
             return Ok(());
         }
         if self.put_right(Cause::Proxies, managed.clone(), woken, drifts)? {
+            // Put right, the list looks as before: the same entry coming again is news again.
+            self.marks.proxies = at_rest;
             // What is not the policy's is as it is.
             self.settled.proxies = found;
             for change in &managed {
