@@ -1220,6 +1220,10 @@ typedef struct {
      * Ends the wait between two rounds when it is raised; may be NULL.
      */
     const arpflux_stop *stop;
+    /**
+     * Not 0: announce even what another interface of the host holds or proxies.
+     */
+    uint32_t anyway;
 } arpflux_announce_options;
 
 /**
@@ -1698,10 +1702,10 @@ extern "C" {
 /**
  * Tells everybody on the wire that addresses are at one interface: gratuitous ARP in request and reply form, for IPv6
  * unsolicited neighbour advertisements. Takes until the last round, 1.1 s by default. The addresses need not be on the interface,
- * and no sysctl is touched: announce from the owner only. `options` and `frames` may be NULL.
+ * and no sysctl is touched; what another interface of the host holds or proxies is refused. `options` and `frames` may be NULL.
  *
  * Writes the number of frames sent to `*frames` and returns true, or returns false and sets `*err`:
- * `ARPFLUX_CODE_REFUSED` if `never` leaves nothing to announce, `ARPFLUX_CODE_PERMISSION_DENIED` without
+ * `ARPFLUX_CODE_REFUSED` if another interface is the owner or nothing is left to announce, `ARPFLUX_CODE_PERMISSION_DENIED` without
  * `CAP_NET_RAW`.
  */
 bool arpflux_host_announce(const arpflux_host *host,

@@ -4,8 +4,7 @@ use std::ffi::c_char;
 use std::time::Duration;
 
 use arpflux_core::types::IpNet;
-use arpflux_core::wire::Port;
-use arpflux_core::wire::announce::{self, Options};
+use arpflux_core::wire::announce::Options;
 use arpflux_core::{Error, ErrorKind, Result};
 
 use crate::args;
@@ -37,6 +36,8 @@ pub struct arpflux_announce_options {
     pub never_count: usize,
     /// Ends the wait between two rounds when it is raised; may be NULL.
     pub stop: *const arpflux_stop,
+    /// Not 0: announce even what another interface of the host holds or proxies.
+    pub anyway: u32,
 }
 
 // SAFETY: `repr(C)`, begins with its size, and NULL and 0 are values of its members.
@@ -44,10 +45,10 @@ unsafe impl Sized0 for arpflux_announce_options {}
 
 /// Tells everybody on the wire that addresses are at one interface: gratuitous ARP in request and reply form, for IPv6
 /// unsolicited neighbour advertisements. Takes until the last round, 1.1 s by default. The addresses need not be on the interface,
-/// and no sysctl is touched: announce from the owner only. `options` and `frames` may be NULL.
+/// and no sysctl is touched; what another interface of the host holds or proxies is refused. `options` and `frames` may be NULL.
 ///
 /// Writes the number of frames sent to `*frames` and returns true, or returns false and sets `*err`:
-/// `ARPFLUX_CODE_REFUSED` if `never` leaves nothing to announce, `ARPFLUX_CODE_PERMISSION_DENIED` without
+/// `ARPFLUX_CODE_REFUSED` if another interface is the owner or nothing is left to announce, `ARPFLUX_CODE_PERMISSION_DENIED` without
 /// `CAP_NET_RAW`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_host_announce(
@@ -84,16 +85,11 @@ pub unsafe extern "C" fn arpflux_host_announce(
                 request: given.no_request == 0,
                 reply: given.no_reply == 0,
                 never: never.collect::<Result<_>>()?,
+                anyway: given.anyway != 0,
             };
-            let sent = host.0.namespace().run(|| -> Result<_> {
-                announce::announce_until(&[(Port::named(&interface)?, addresses)], &options, &stop)
-            })??;
-            if sent == 0 {
-                let what = "there is no address, or none of them may be announced";
-                return Err(Error::new(ErrorKind::Refused, what).during("announce"));
-            }
+            let told = host.0.announce(&interface, &addresses, &options, &stop)?;
             if !frames.is_null() {
-                frames.write(sent);
+                frames.write(told.frames);
             }
             Ok(true)
         })

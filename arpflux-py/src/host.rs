@@ -188,12 +188,13 @@ impl Host {
     /// Tells everybody on the wire that addresses are at `interface`: gratuitous ARP in both forms, for IPv6 unsolicited
     /// neighbour advertisements. Returns the number of frames sent.
     ///
-    /// Announce from the owner only: whoever hears it sends there from then on. `rounds`: how often, 1 to 100, else 2;
+    /// Whoever hears it sends there from then on, so what another interface of the host holds or proxies is refused,
+    /// unless `anyway`. `rounds`: how often, 1 to 100, else 2;
     /// `spacing`: the time between rounds, else 1.1 s, below 1 s receivers may ignore the second. `request` and `reply`:
     /// which forms. `never`: networks whose addresses are left out.
     ///
-    /// Raises Refused if nothing is left to announce, PermissionDenied without CAP_NET_RAW.
-    #[pyo3(signature = (addresses, *, interface, rounds = None, spacing = None, request = true, reply = true, never = None))]
+    /// Raises Refused if another interface is the owner or nothing is left to announce, PermissionDenied without CAP_NET_RAW.
+    #[pyo3(signature = (addresses, *, interface, rounds = None, spacing = None, request = true, reply = true, never = None, anyway = false))]
     #[expect(clippy::too_many_arguments, reason = "the options that Python has")]
     fn announce<'py>(
         &self,
@@ -205,8 +206,9 @@ impl Host {
         request: bool,
         reply: bool,
         never: Given<'_, 'py>,
+        anyway: bool,
     ) -> Result<usize> {
-        wire::announce(py, self, addresses, interface, rounds, spacing, request, reply, never)
+        wire::announce(py, self, addresses, interface, rounds, spacing, request, reply, never, anyway)
     }
 
     /// Finds out whether somebody else has IPv4 addresses already, proxies included: a tuple of Detected, one for each

@@ -5,10 +5,9 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use arpflux_core::types::{IfName, Mac};
-use arpflux_core::wire::announce::{self, announce_until};
+use arpflux_core::wire::announce;
 use arpflux_core::wire::probe::{self, Probed, judge};
 use arpflux_core::wire::{Port, detect};
-use arpflux_core::{Error, ErrorKind};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use serde::Serialize;
@@ -114,10 +113,11 @@ pub fn announce<'py>(
     request: bool,
     reply: bool,
     never: Given<'_, 'py>,
+    anyway: bool,
 ) -> Result<usize> {
     let addresses = argument::addresses("addresses", addresses)?;
     let interface = argument::interface("interface", interface)?;
-    let mut options = announce::Options { request, reply, ..announce::Options::default() };
+    let mut options = announce::Options { request, reply, anyway, ..announce::Options::default() };
     if let Some(rounds) = rounds {
         options.rounds = argument::number("rounds", rounds, 1..=100)?;
     }
@@ -128,18 +128,8 @@ pub fn announce<'py>(
     if let Some(never) = never {
         options.never = argument::networks("never", never)?;
     }
-    let sent = interruptible(py, |stop| {
-        host.0.namespace().run(|| {
-            let port = Port::named(&interface)?;
-            announce_until(&[(port, addresses)], &options, stop)
-        })?
-    })?;
-    if sent == 0 {
-        let why =
-            "nothing is left to announce: there is no address, all are in `never`, or both forms are off";
-        return Err(Error::new(ErrorKind::Refused, why).during("announce").into());
-    }
-    Ok(sent)
+    let told = interruptible(py, |stop| host.0.announce(&interface, &addresses, &options, stop))?;
+    Ok(told.frames)
 }
 
 /// See `Host.detect`.

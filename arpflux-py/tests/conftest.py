@@ -71,7 +71,7 @@ class Wire:
 
     def __init__(self) -> None:
         number = next(NUMBERS)
-        self.names = [f"{role}{number}" for role in ("hn", "client", "switch")]
+        self.names = [f"{role}-{number}" for role in ("hn", "client", "switch")]
         self.hn, self.client, self.switch = self.names
 
     def __enter__(self) -> "Wire":

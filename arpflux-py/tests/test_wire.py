@@ -60,6 +60,15 @@ def test_announce_changes_what_the_peer_knows(wire):
         arpflux.Host.netns(wire.hn).announce("192.168.18.101", interface="eth3", never="192.168.18.0/24")
 
 
+def test_announce_is_for_the_owner(wire):
+    host = arpflux.Host.netns(wire.hn)
+    with pytest.raises(arpflux.Refused) as refused:
+        host.announce("192.168.18.10", interface="eth3")
+    assert refused.value.object == "192.168.18.10" and "eth0" in refused.value.hint
+    assert host.announce("192.168.18.10", interface="eth3", rounds=1, anyway=True) == 2
+    assert host.announce("192.168.18.10", interface="eth0", rounds=1) == 2  # peers know it again
+
+
 def test_detect_finds_who_holds_and_who_proxies(wire):
     found = arpflux.Host.netns(wire.client).detect(
         ["192.168.18.11", "192.168.18.101", "192.168.18.77"], interfaces="eth0"

@@ -159,6 +159,17 @@ static void announcements_are_sent(void)
     options.no_reply = 1;
     CHECK_OK(arpflux_host_announce(node, "eth3", addresses, 1, &options, &frames, &err), err);
     CHECK(frames == 1);
+    addresses[1] = ip("192.168.18.10"); /* eth0's */
+    frames = 77;
+    CHECK(!arpflux_host_announce(node, "eth3", addresses, 2, &options, &frames, &err));
+    CHECK(arpflux_error_code(err) == ARPFLUX_CODE_REFUSED && frames == 77);
+    CHECK(strstr(arpflux_error_object(err), "192.168.18.10") != NULL);
+    arpflux_error_free(err);
+    options.anyway = 1;
+    CHECK_OK(arpflux_host_announce(node, "eth3", addresses, 2, &options, &frames, &err), err);
+    CHECK(frames == 2);
+    options.anyway = 0;
+    addresses[1] = ip("192.168.18.11");
     options.never = never;
     options.never_count = 1;
     frames = 77;

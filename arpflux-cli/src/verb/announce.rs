@@ -4,9 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use arpflux_core::types::{IfName, IpNet};
-use arpflux_core::wire::Port;
-use arpflux_core::wire::announce::{Options, announce, check_owner};
-use arpflux_core::{Error, ErrorKind, Host, Result};
+use arpflux_core::wire::announce::Options;
+use arpflux_core::{Host, Result, Stop};
 use serde::Serialize;
 
 use crate::exit;
@@ -60,34 +59,20 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         rounds: args.rounds,
         spacing: Duration::from_millis(args.spacing),
         never: args.never.clone(),
+        anyway: args.anyway,
         ..Options::default()
     };
     let host = Host::from(args.live.netns()?);
-    let snapshot = if args.anyway { None } else { Some(host.snapshot()?) };
-    let (port, frames) = host.namespace().run(|| -> Result<_> {
-        let port = Port::named(&args.interface)?;
-        if let Some(snapshot) = &snapshot {
-            let never = |address: &&IpAddr| args.never.iter().any(|prefix| prefix.contains(*address));
-            let addresses: Vec<IpAddr> =
-                args.addresses.iter().filter(|address| !never(address)).copied().collect();
-            check_owner(snapshot, port.index, &addresses)?;
-        }
-        let frames = announce(&[(port.clone(), args.addresses.clone())], &options)?;
-        Ok((port, frames))
-    })??;
-    if frames == 0 {
-        return Err(Error::new(ErrorKind::Refused, "every address is on the list of those never announced")
-            .during("announce"));
-    }
+    let told = host.announce(&args.interface, &args.addresses, &options, &Stop::default())?;
     if output.json() {
         output.answer(&Answer {
-            interface: port.name.to_string(),
-            mac: port.mac.to_string(),
+            interface: told.interface.to_string(),
+            mac: told.mac.to_string(),
             addresses: args.addresses.clone(),
-            frames,
+            frames: told.frames,
         })?;
     } else {
-        output.text(format!("{} frames sent from {} ({})\n", frames, port.name, port.mac))?;
+        output.text(format!("{} frames sent from {} ({})\n", told.frames, told.interface, told.mac))?;
     }
     Ok(exit::GOOD)
 }

@@ -7,7 +7,7 @@
 //!
 //! Frames are made here and sent as they are: no address has to be on the interface and no sysctl
 //! (`ip_nonlocal_bind`) is touched. Everybody on the wire believes what is sent, so it is to come from the owner
-//! only: [`check_owner`] says whether it would.
+//! only: [`Host::announce`] makes sure of that, and [`check_owner`] says whether it would.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
@@ -16,11 +16,12 @@ use super::probe::Transmit;
 use super::{PacketSocket, Port};
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::{Ipv4Arp, Ndp};
+use crate::host::Host;
 use crate::kernel::Netns;
 use crate::plan::Announcement;
 use crate::snapshot::Snapshot;
 use crate::stop::Stop;
-use crate::types::{IfIndex, IpNet, Mac};
+use crate::types::{IfIndex, IfName, IpNet, Mac};
 
 /// How to announce.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct Options {
     pub reply: bool,
     /// Addresses in these are left out.
     pub never: Vec<IpNet>,
+    /// Whether [`Host::announce`] announces even what another interface of the host holds or proxies.
+    pub anyway: bool,
 }
 
 impl Default for Options {
@@ -45,7 +48,69 @@ impl Default for Options {
             request: true,
             reply: true,
             never: Vec::new(),
+            anyway: false,
         }
+    }
+}
+
+impl Options {
+    fn leaves_out(&self, address: &IpAddr) -> bool {
+        self.never.iter().any(|prefix| prefix.contains(address))
+    }
+}
+
+/// What was announced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announced {
+    /// From which interface.
+    pub interface: IfName,
+    /// The MAC that peers send to from now on.
+    pub mac: Mac,
+    /// How many frames were sent, all rounds together.
+    pub frames: usize,
+}
+
+impl Host {
+    /// Announces addresses from one interface and returns when all rounds are over; `stop` ends it between
+    /// two rounds.
+    ///
+    /// ```no_run
+    /// use arpflux_core::wire::announce::Options;
+    /// use arpflux_core::{Host, Stop};
+    ///
+    /// let host = Host::current()?;
+    /// let addresses = ["192.168.18.11".parse().expect("an address")];
+    /// let told = host.announce(&"eth3".parse()?, &addresses, &Options::default(), &Stop::default())?;
+    /// assert_eq!(told.frames, 4); // both forms, twice
+    /// # Ok::<(), arpflux_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] as [`check_owner`] unless [`Options::anyway`], or if nothing is left to
+    /// announce; as [`announce_until`], [`Port::named`] and [`Host::snapshot`].
+    pub fn announce(
+        &self,
+        interface: &IfName,
+        addresses: &[IpAddr],
+        options: &Options,
+        stop: &Stop,
+    ) -> Result<Announced> {
+        let addresses: Vec<IpAddr> =
+            addresses.iter().filter(|address| !options.leaves_out(address)).copied().collect();
+        if addresses.is_empty() || !(options.request || options.reply) {
+            let why = "nothing is left to announce: there is no address, all are never to be announced, or both \
+                       forms are off";
+            return Err(Error::new(ErrorKind::Refused, why).during("announce"));
+        }
+        let snapshot = if options.anyway { None } else { Some(self.snapshot()?) };
+        self.namespace().run(|| {
+            let port = Port::named(interface)?;
+            if let Some(snapshot) = &snapshot {
+                check_owner(snapshot, port.index, &addresses)?;
+            }
+            let frames = announce_until(&[(port.clone(), addresses)], options, stop)?;
+            Ok(Announced { interface: port.name, mac: port.mac, frames })
+        })?
     }
 }
 
@@ -68,7 +133,7 @@ impl Announcer {
     pub fn new(port: &Port, addresses: &[IpAddr], options: &Options) -> Result<Self> {
         let mut frames = Vec::new();
         for address in addresses {
-            if options.never.iter().any(|prefix| prefix.contains(address)) {
+            if options.leaves_out(address) {
                 continue;
             }
             match *address {

@@ -527,6 +527,7 @@ class Host:
         request: bool = True,
         reply: bool = True,
         never: Optional[Union[_Network, Iterable[_Network]]] = None,
+        anyway: bool = False,
     ) -> int: ...
     def detect(
         self,
