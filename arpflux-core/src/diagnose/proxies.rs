@@ -9,6 +9,7 @@ use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects, Severity};
 use crate::plan::{Change, Edit, PROTOCOL, SysctlScope};
 use crate::policy::{HostPolicy, Policy, ProxyPolicy};
+use crate::predict::kernel_version::version;
 use crate::predict::{ArpRequest, Model, Reason, Verdict};
 use crate::snapshot::{Interface, ProxyEntry, RouteKind};
 use crate::sysctl::Sysctl;
@@ -47,7 +48,17 @@ pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
     findings.extend(missing(ground));
     findings.extend(many(ground));
     let others = ground.snapshot.proxies.iter().filter(|entry| entry.protocol != PROTOCOL).count();
-    if others > 0 {
+    // pneigh_ifdown_and_unlock() spares permanent entries since 6.3; 6.1 took it over, 5.10 did not.
+    let kernel = &ground.snapshot.kernel;
+    if version(kernel).is_some_and(|(major, minor, _)| (major, minor) < (6, 1)) {
+        if !ground.snapshot.proxies.is_empty() {
+            ground.note(format!(
+                "On kernels like this one ({}) every proxy entry vanishes with the carrier, silently, permanent \
+                 or not: `arpflux watch --heal` puts them back.",
+                kernel.release
+            ));
+        }
+    } else if others > 0 {
         ground.note(format!(
             "Not shown by any dump: whether {} that arpflux did not make {} permanent; one that is not vanishes \
              with the carrier, silently.",

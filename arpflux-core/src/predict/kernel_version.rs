@@ -92,7 +92,7 @@ impl Behaviour {
 
 /// Major, minor and, where it can be told, the stable release. Debian and its relatives name the stable
 /// release in `uname -v` only: `6.1.0-50-cloud-amd64` is `#1 SMP … Debian 6.1.176-1 (…)`.
-pub(super) fn version(kernel: &KernelVersion) -> Option<(u32, u32, Option<u32>)> {
+pub(crate) fn version(kernel: &KernelVersion) -> Option<(u32, u32, Option<u32>)> {
     let (major, minor, stable) = numbers(&kernel.release)?;
     if let Some(named) = kernel.version.split(' ').skip_while(|word| *word != "Debian").nth(1)
         && let Some((a, b, stable)) = numbers(named)

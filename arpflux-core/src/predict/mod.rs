@@ -33,7 +33,7 @@ mod fib;
 mod forwarded;
 mod index;
 mod interference;
-mod kernel_version;
+pub(crate) mod kernel_version;
 mod learn;
 mod local;
 mod matrix;

@@ -109,20 +109,34 @@ impl Model<'_> {
     }
 }
 
+/// How many devices hand a packet on to each other before the kernel drops it.
+const XMIT_RECURSION_LIMIT: usize = 8;
+
 impl<T: Trace> Run<'_, '_, T> {
     fn outgoing(&mut self, destination: Ipv4Addr, source: Option<Ipv4Addr>, by: Option<IfIndex>) -> Outgoing {
         let model = self.model;
         let given = source.unwrap_or(Ipv4Addr::UNSPECIFIED);
         let oif = by.map_or(0, |index| index.0);
-        let Some(way) = self.route_output(oif, given, destination, Purpose::Own) else {
+        let Some(mut way) = self.route_output(oif, given, destination, Purpose::Own) else {
             return Outgoing::Unreachable;
         };
-        let port = &model.ports[way.slot];
-        let interface = IfIndex(port.index);
         let packet_source = source.unwrap_or_else(|| self.packet_source(&way, destination));
-        if !way.local && strange(port, packet_source) {
+        if !way.local && strange(&model.ports[way.slot], packet_source) {
             return Outgoing::Unreachable;
         }
+        // What is routed out of a VRF is routed again within it (vrf_process_v4_outbound()).
+        for _ in 0..XMIT_RECURSION_LIMIT {
+            let vrf = &model.ports[way.slot];
+            if way.local || vrf.l3mdev != vrf.index {
+                break;
+            }
+            match self.route_output(vrf.index, packet_source, destination, Purpose::Own) {
+                Some(within) if !within.local && within.slot != way.slot => way = within,
+                _ => return Outgoing::NoRequest { interface: IfIndex(vrf.index), packet_source },
+            }
+        }
+        let port = &model.ports[way.slot];
+        let interface = IfIndex(port.index);
         let flags = model.interface(way.slot).flags;
         let target = match self.next_hop(&way) {
             Some(IpAddr::V4(gateway)) => Some(gateway),

@@ -227,6 +227,28 @@ fn the_hosts_own_requests() {
 }
 
 #[test]
+fn what_is_routed_out_of_a_vrf_is_routed_again_within_it() {
+    let mut host = host();
+    let mut vrf = interface(4, "vrf0", &[]);
+    vrf.kind = Some("vrf".into());
+    vrf.vrf_table = Some(110);
+    vrf.flags |= InterfaceFlags::NOARP;
+    host.interfaces.push(vrf);
+    host.interfaces[1].master = Some(IfIndex(4));
+    host.routes.push(route(table::MAIN, RouteKind::Unicast, "10.7.0.0/16", 4));
+    host.rules.push(Rule { priority: 1000, table: 0, l3mdev: true, ..Rule::defaults()[1].clone() });
+    host.rules.sort_by_key(|rule| rule.priority);
+    let way = |host: &Snapshot| Model::new(host).outgoing("10.7.0.9".parse().unwrap(), None, None);
+    assert!(
+        matches!(way(&host), Outgoing::NoRequest { interface: IfIndex(4), .. }),
+        "the table of the VRF has no route"
+    );
+    host.routes.push(route(110, RouteKind::Unicast, "10.7.0.0/24", 3));
+    let asks = way(&host);
+    assert!(matches!(asks, Outgoing::Asks { interface: IfIndex(3), .. }), "{asks:?}");
+}
+
+#[test]
 fn a_nexthop_object_of_which_no_hop_will_do_ends_the_search_among_prefixes_of_its_start() {
     let mut host = host();
     // All begin at 10.8.0.0: one leaf of the kernel's trie.
