@@ -2,6 +2,7 @@
  * records of a snapshot (tests/c/predict.setup made the interfaces). */
 #include "arpflux.h"
 #include "check.h"
+#include <stdlib.h>
 
 static arpflux_snapshot *snapshot;
 
@@ -253,6 +254,32 @@ static bool collect(arpflux_ip address, void *context)
     return ++*(int *)context < 1;
 }
 
+/* What a host with an nftables chain that sees ARP learns cannot be told. */
+static void learning_behind_a_firewall_is_undetermined(const arpflux_frame *frame)
+{
+    const char key[] = "\"interference\": [";
+    const char chain[] = "{\"kind\": \"netfilter\", \"chain\": \"arp filter input\", \"interface\": null}";
+    arpflux_learning learning = 77;
+    arpflux_error *err = NULL;
+    char *text = arpflux_snapshot_to_json(snapshot, &err), *at, *changed;
+    arpflux_snapshot *filtered;
+
+    CHECK_OK(text != NULL, err);
+    at = strstr(text, key);
+    CHECK(at != NULL);
+    at += sizeof key - 1;
+    changed = malloc(strlen(text) + sizeof chain + 1);
+    CHECK(changed != NULL);
+    sprintf(changed, "%.*s%s%s%s", (int)(at - text), text, chain, *at == ']' ? "" : ",", at);
+    filtered = arpflux_snapshot_from_json(changed, &err);
+    CHECK_OK(filtered != NULL, err);
+    CHECK_OK(arpflux_snapshot_learns(filtered, frame, &learning, &err), err);
+    CHECK(learning == ARPFLUX_LEARNING_UNDETERMINED);
+    arpflux_snapshot_free(filtered);
+    free(changed);
+    arpflux_string_free(text);
+}
+
 static void what_is_learned_and_announced(void)
 {
     const uint8_t mac[] = {0, 0x0c, 0x29, 0xd2, 0xc7, 0xaa};
@@ -280,6 +307,10 @@ static void what_is_learned_and_announced(void)
     frame.known_for_ms = 0;
     CHECK_OK(arpflux_snapshot_learns(snapshot, &frame, &learning, &err), err);
     CHECK(learning == ARPFLUX_LEARNING_KEEPS_OTHER);
+    frame.known = 2; /* it asks */
+    CHECK_OK(arpflux_snapshot_learns(snapshot, &frame, &learning, &err), err);
+    CHECK(learning == ARPFLUX_LEARNING_TAKES_CONFIRMED);
+    learning_behind_a_firewall_is_undetermined(&frame);
     frame.known = 3; /* permanent */
     frame.known_for_ms = 60000;
     CHECK_OK(arpflux_snapshot_learns(snapshot, &frame, &learning, &err), err);
