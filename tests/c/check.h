@@ -25,6 +25,29 @@ static int checks_failed, tests_passed, tests_failed;
         }                                                                                    \
     } while (0)
 
+/* The address that a text stands for. */
+static inline arpflux_ip ip(const char *text)
+{
+    arpflux_ip ip;
+    CHECK(arpflux_ip_parse(text, &ip, NULL));
+    return ip;
+}
+
+static inline bool same(arpflux_ip a, const char *b)
+{
+    char text[ARPFLUX_IP_TEXT_SIZE];
+    arpflux_ip_format(a, text, sizeof text);
+    return strcmp(text, b) == 0;
+}
+
+/* Whether a text is an object of our JSON that holds `needle`; the text is freed. */
+static inline bool json(char *text, const char *needle)
+{
+    bool found = text && strncmp(text, "{", 1) == 0 && strstr(text, "\"schema\": 1") && strstr(text, needle);
+    arpflux_string_free(text);
+    return found;
+}
+
 static void run_test(const char *name, void (*test)(void))
 {
     checks_failed = 0;

@@ -8,13 +8,6 @@
 
 static arpflux_host *node, *client;
 
-static arpflux_ip ip(const char *text)
-{
-    arpflux_ip ip;
-    CHECK(arpflux_ip_parse(text, &ip, NULL));
-    return ip;
-}
-
 struct progress {
     size_t calls, answers, total;
     bool stop;
