@@ -1,18 +1,18 @@
 //! Snapshots of the running kernel, compared with what iproute2 and /proc say.
 #![allow(missing_docs, reason = "a test")]
 
+mod change;
+mod namespaces;
+mod routes;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::IpAddr;
-use std::os::fd::AsFd as _;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
-use arpflux_core::kernel::{Kernel as _, LinuxKernel, Netns};
-use arpflux_core::snapshot::{Interference, RouteKind, Snapshot, table};
+use arpflux_core::kernel::{Kernel as _, LinuxKernel};
+use arpflux_core::snapshot::{Interference, Snapshot};
 use arpflux_core::sysctl::{Ipv6Sysctl, Sysctl, SysctlValues};
-use arpflux_core::types::{IfIndex, IfName};
-use arpflux_core::{ErrorKind, Host};
+use arpflux_core::types::IfIndex;
 use arpflux_tests::iproute::{in_new_netns, ip, json, run};
 use serde_json::Value;
 
@@ -182,145 +182,6 @@ fn addresses_are_as_ip_says_and_in_its_order() {
     });
 }
 
-/// A route in a form that both sides can be brought into.
-type Plain = (String, String, String, u64, u64, String, Option<IpAddr>, Vec<(String, Option<IpAddr>, u64)>);
-
-fn plain_routes(ipv6: bool) -> Vec<Plain> {
-    let hop = |value: &Value, weight: u64| {
-        let gateway = value["gateway"].as_str().or(value["via"]["host"].as_str());
-        (text(value, "dev").to_owned(), gateway.map(|text| text.parse().unwrap()), weight)
-    };
-    json(if ipv6 { "-6 -N route show table all" } else { "-4 -N route show table all" })
-        .iter()
-        .map(|route| {
-            let (bits, zero) = if ipv6 { (128, "::/0") } else { (32, "0.0.0.0/0") };
-            let destination = match text(route, "dst") {
-                "default" => zero.to_owned(),
-                whole if !whole.contains('/') => format!("{whole}/{bits}"),
-                prefix => prefix.to_owned(),
-            };
-            let mut hops: Vec<_> = route["nexthops"].as_array().map_or_else(Vec::new, |hops| {
-                hops.iter().map(|value| hop(value, number(value, "weight"))).collect()
-            });
-            if hops.is_empty() && route["dev"].is_string() {
-                hops.push(hop(route, 1));
-            }
-            let table = route["table"].as_str().unwrap_or("254").to_owned();
-            let tos = route["tos"]
-                .as_str()
-                .map_or(0, |t| u64::from_str_radix(t.trim_start_matches("0x"), 16).unwrap());
-            let source = route["prefsrc"].as_str().map(|text| text.parse().unwrap());
-            (
-                table,
-                text(route, "type").to_owned(),
-                destination,
-                number(route, "metric"),
-                tos,
-                text(route, "protocol").to_owned(),
-                source,
-                hops,
-            )
-        })
-        .collect()
-}
-
-fn plain_snapshot_routes(snapshot: &Snapshot, ipv6: bool) -> Vec<Plain> {
-    snapshot
-        .routes
-        .iter()
-        .filter(|route| route.destination.addr().is_ipv6() == ipv6)
-        .map(|route| {
-            let kind = match route.kind {
-                RouteKind::Unicast => 1,
-                RouteKind::Local => 2,
-                RouteKind::Broadcast => 3,
-                RouteKind::Anycast => 4,
-                RouteKind::Multicast => 5,
-                RouteKind::Blackhole => 6,
-                RouteKind::Unreachable => 7,
-                RouteKind::Prohibit => 8,
-                RouteKind::Throw => 9,
-                other => panic!("{other:?}"),
-            };
-            let hops = route.next_hops.iter().map(|hop| {
-                (
-                    hop.interface.map(|i| snapshot.name_of(i)).unwrap_or_default(),
-                    hop.gateway,
-                    u64::from(hop.weight),
-                )
-            });
-            (
-                route.table.to_string(),
-                kind.to_string(),
-                route.destination.to_string(),
-                u64::from(route.metric),
-                u64::from(route.tos),
-                route.protocol.to_string(),
-                route.preferred_source,
-                hops.collect(),
-            )
-        })
-        .collect()
-}
-
-/// `ip -N` prints some numbers as names all the same.
-fn normal(mut routes: Vec<Plain>) -> Vec<Plain> {
-    let names = [
-        ("unicast", "1"),
-        ("local", "2"),
-        ("broadcast", "3"),
-        ("anycast", "4"),
-        ("multicast", "5"),
-        ("blackhole", "6"),
-        ("unreachable", "7"),
-        ("prohibit", "8"),
-        ("throw", "9"),
-    ];
-    for route in &mut routes {
-        for (name, number) in names {
-            if route.1 == name {
-                route.1 = number.into();
-            }
-        }
-    }
-    routes
-}
-
-#[test]
-fn routes_of_all_tables_are_as_ip_says_and_in_its_order() {
-    in_new_netns(|| {
-        ip(RICH);
-        let snapshot = take();
-        for ipv6 in [false, true] {
-            let listed = normal(plain_routes(ipv6));
-            let mut read = plain_snapshot_routes(&snapshot, ipv6);
-            if ipv6 {
-                // ip prints no next hop for ::1 and the like differently; compare what it prints.
-                read.retain(|route| listed.contains(route) || route.0 != "255");
-            }
-            let listed: Vec<_> = listed
-                .into_iter()
-                .filter(|route| !ipv6 || route.0 != "255" || read.contains(route))
-                .collect();
-            assert_eq!(read, listed);
-            assert!(read.len() > if ipv6 { 3 } else { 20 });
-        }
-        let of = |destination: &str| {
-            snapshot.routes.iter().find(|route| route.destination.to_string() == destination).unwrap()
-        };
-        assert_eq!(of("10.6.0.0/16").nexthop_id, Some(7));
-        assert_eq!(of("10.6.0.0/24").next_hops.iter().map(|hop| hop.weight).collect::<Vec<_>>(), [200, 1]);
-        assert_eq!(of("10.8.3.0/24").table, 70000);
-        assert_eq!(snapshot.routing.local_routes_added, Some(true));
-        assert_eq!(snapshot.routing.rules_changed, Some(true));
-
-        // Without the copies in the routes the objects themselves are read.
-        fs::write("/proc/sys/net/ipv4/nexthop_compat_mode", "0").unwrap();
-        let again = take();
-        assert_eq!(again.routes, snapshot.routes);
-    });
-}
-
 #[test]
 fn rules_proxies_and_neighbours_are_as_ip_says() {
     in_new_netns(|| {
@@ -453,170 +314,6 @@ fn packet_socket(protocol: u16) -> std::os::fd::OwnedFd {
     }
 }
 
-#[test]
-fn other_namespaces_by_name_path_and_process_without_moving() {
-    let here = fs::read_link("/proc/thread-self/ns/net").unwrap();
-    run("ip netns add other");
-    run("ip -n other link add eth7 type veth peer name p7");
-    let eth7: IfName = "eth7".parse().unwrap();
-    let named = Host::netns("other").unwrap();
-    let snapshot = named.snapshot().unwrap();
-    let index = snapshot.interface_named(&eth7).unwrap().index;
-    let at = Host::at("/run/netns/other".as_ref()).unwrap().snapshot().unwrap();
-    assert_eq!(at.netns, snapshot.netns);
-    // A descriptor of the namespace, and any socket that was made in it, stand for it as well.
-    let file = fs::File::open("/run/netns/other").unwrap();
-    let socket = named.namespace().run(|| std::net::UdpSocket::bind(("127.0.0.1", 0)).unwrap()).unwrap();
-    for fd in [file.as_fd(), socket.as_fd()] {
-        assert_eq!(Host::of_descriptor(fd).unwrap().snapshot().unwrap().netns, snapshot.netns);
-    }
-    let other = fs::File::open("/proc/self/ns/mnt").unwrap();
-    assert_eq!(Host::of_descriptor(other.as_fd()).unwrap_err().kind(), ErrorKind::InvalidInput);
-    let mut child =
-        std::process::Command::new("ip").args(["netns", "exec", "other", "sleep", "60"]).spawn().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(10);
-    let by_process = loop {
-        let taken = Host::of_process(child.id()).unwrap().snapshot().unwrap();
-        // Until `ip` has entered it.
-        if taken.netns == snapshot.netns || Instant::now() > deadline {
-            break taken;
-        }
-    };
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert_eq!(by_process.interface_named(&eth7).map(|interface| interface.index), Some(index));
-    // The sysctls are that namespace's as well.
-    run("ip netns exec other sysctl -qw net.ipv4.conf.all.arp_ignore=8");
-    assert_eq!(named.snapshot().unwrap().all.get(Sysctl::ArpIgnore), Some(8));
-    assert_ne!(Host::current().unwrap().snapshot().unwrap().all.get(Sysctl::ArpIgnore), Some(8));
-    // The name may go, the namespace stays as long as the handle.
-    run("ip netns del other");
-    assert_eq!(named.snapshot().unwrap().netns, snapshot.netns);
-    assert_eq!(Host::netns("other").unwrap_err().kind(), ErrorKind::NotFound);
-    assert_eq!(fs::read_link("/proc/thread-self/ns/net").unwrap(), here);
-    assert!(Host::current().unwrap().snapshot().unwrap().interface_named(&eth7).is_none());
-    assert_ne!(Netns::current().unwrap().run(take).unwrap().netns, snapshot.netns);
-}
-
-#[test]
-fn hostile_names_and_namesakes() {
-    in_new_netns(|| {
-        let name = |raw: &[u8]| IfName::from_bytes(raw).unwrap();
-        let hostile: [&[u8]; 5] = [b"eth0.10", b"a\\b", b"\xff\xfe", b"...", b"-rf;$(x)"];
-        for (i, raw) in hostile.iter().enumerate() {
-            use std::os::unix::ffi::OsStrExt as _;
-            let status = std::process::Command::new("ip")
-                .args(["link", "add"])
-                .arg(std::ffi::OsStr::from_bytes(raw))
-                .args(["type", "veth", "peer", "name", &format!("peer{i}")])
-                .status()
-                .unwrap();
-            assert!(status.success(), "{}", raw.escape_ascii());
-        }
-        let snapshot = take();
-        for raw in hostile {
-            let interface = snapshot.interface_named(&name(raw)).expect("listed");
-            assert_eq!(interface.sysctls.get(Sysctl::ArpIgnore), Some(0), "{}", raw.escape_ascii());
-        }
-        assert_eq!(Snapshot::from_json(&snapshot.to_json().unwrap()).unwrap(), snapshot);
-    });
-}
-
-struct StopOnDrop<'a>(&'a AtomicBool);
-
-impl Drop for StopOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// One thread keeps adding and deleting addresses, so that every dump may be cut through. Whatever is
-/// returned is of one moment: each IPv4 address has its route in table local, and each such route its address.
-#[test]
-fn snapshots_under_constant_change_are_of_one_moment() {
-    in_new_netns(|| {
-        ip("link set lo up
-            link add eth0 type veth peer name p0
-            link set eth0 up");
-        let netns = Netns::current().unwrap();
-        let stop = AtomicBool::new(false);
-        let (mut good, mut raced) = (0, 0);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                netns.run(|| {
-                    let mut n = 0u32;
-                    while !stop.load(Ordering::Relaxed) {
-                        n += 1;
-                        let (a, b) = (n % 200, (n + 100) % 200);
-                        ip(&format!("addr replace 10.{a}.0.1/24 dev eth0"));
-                        let _ = std::process::Command::new("ip")
-                            .args(["addr", "del", &format!("10.{b}.0.1/24"), "dev", "eth0"])
-                            .stderr(std::process::Stdio::null())
-                            .status();
-                    }
-                })
-            });
-            // Also where the test fails, or it would wait for the other thread for ever.
-            let _stop = StopOnDrop(&stop);
-            let mut kernel = LinuxKernel::open().unwrap();
-            let end = Instant::now() + Duration::from_secs(3);
-            while Instant::now() < end {
-                match kernel.snapshot() {
-                    Ok(snapshot) => {
-                        good += 1;
-                        let held: BTreeSet<_> =
-                            snapshot.addresses.iter().map(|a| a.local).filter(IpAddr::is_ipv4).collect();
-                        let routed: BTreeSet<_> = snapshot
-                            .routes
-                            .iter()
-                            .filter(|r| r.table == table::LOCAL && r.kind == RouteKind::Local)
-                            .filter(|r| r.destination.prefix_len() == 32)
-                            .map(|r| r.destination.addr())
-                            .collect();
-                        assert_eq!(held, routed);
-                    }
-                    Err(error) => {
-                        assert_eq!(error.kind(), ErrorKind::Raced, "{error}");
-                        raced += 1;
-                    }
-                }
-            }
-        });
-        println!("{good} snapshots, {raced} given up");
-        assert!(good >= 20, "{good} good, {raced} given up");
-    });
-}
-
-#[test]
-fn a_thousand_interfaces_and_ten_thousand_proxies() {
-    in_new_netns(|| {
-        let mut lines = String::new();
-        for i in 0..500 {
-            lines += &format!("link add a{i} type veth peer name b{i}\nlink set a{i} up\n");
-        }
-        for i in 0..10_000 {
-            lines +=
-                &format!("neigh add proxy 10.{}.{}.{} dev a{}\n", i / 65536, i / 256 % 256, i % 256, i % 500);
-        }
-        fs::write("/run/batch", lines).unwrap();
-        run("ip -batch /run/batch");
-        fs::remove_file("/run/batch").unwrap();
-        let mut kernel = LinuxKernel::open().unwrap();
-        let first = kernel.snapshot().unwrap();
-        assert_eq!((first.interfaces.len(), first.proxies.len()), (1001, 10_000));
-        let mut best = Duration::MAX;
-        for _ in 0..10 {
-            let start = Instant::now();
-            let snapshot = kernel.snapshot().unwrap();
-            best = best.min(start.elapsed());
-            assert_eq!(snapshot.proxies.len(), 10_000);
-        }
-        println!("snapshot of 1,001 interfaces and 10,000 proxy entries: {best:?} at best");
-        // Two orders of magnitude above what it takes: this is a test for something quadratic.
-        assert!(best < Duration::from_secs(1));
-    });
-}
-
 /// Until the rules are changed for the first time, main and local are searched as one, and no dump shows it.
 #[test]
 fn whether_the_rules_were_ever_changed_is_asked_of_the_kernel() {
@@ -637,27 +334,5 @@ fn whether_the_rules_were_ever_changed_is_asked_of_the_kernel() {
         assert_eq!(after.routing.realms, Some(false));
         ip("route add 10.61.0.0/16 dev eth0 realm 7");
         assert_eq!(take().routing.realms, Some(true));
-    });
-}
-
-/// In containers `/proc/sys` may be something else, or nothing.
-#[test]
-fn without_the_kernels_proc_sys_the_gap_is_named() {
-    in_new_netns(|| {
-        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).unwrap();
-        run("mount --make-rprivate /");
-        fs::write("/proc/sys/net/ipv4/conf/all/rp_filter", "2").unwrap();
-        fs::write("/proc/sys/net/ipv4/conf/all/arp_ignore", "1").unwrap();
-        // A folder that only looks like it.
-        run("mount -t tmpfs tmpfs /proc/sys");
-        fs::create_dir_all("/proc/sys/net/ipv4/conf/all").unwrap();
-        fs::write("/proc/sys/net/ipv4/conf/all/arp_ignore", "7").unwrap();
-        let snapshot = take();
-        assert_eq!(snapshot.all.get(Sysctl::ArpIgnore), None);
-        // This much netlink tells.
-        assert_eq!(snapshot.all.get(Sysctl::RpFilter), Some(2));
-        let named =
-            |i: &Interference| matches!(i, Interference::Unreadable { what } if what.contains("conf.all"));
-        assert!(snapshot.interference.iter().any(named), "{:?}", snapshot.interference);
     });
 }
