@@ -137,10 +137,19 @@ impl Impact {
             let view = space.view(index, &above);
             let neighbours = neighbours(&space, &view, &[before, after], index);
             let on = OnInterface { interface: interface.name, index, view: &view, neighbours: &neighbours };
-            effects.extend(on.effects(&models, named));
+            let mut here = on.effects(&models, named);
+            here.sort_by(|a, b| (&a.targets, a.turn).cmp(&(&b.targets, b.turn)));
+            effects.extend(here);
         }
-        effects.sort_by(|a, b| {
-            (a.named, a.turn, a.interface, &a.targets).cmp(&(b.named, b.turn, b.interface, &b.targets))
+        // By kind of change first, then (the sort is stable) in the order of the interfaces.
+        effects.sort_by_key(|effect| {
+            let kind = match effect.turn {
+                Turn::Loses { .. } => 0,
+                Turn::Unclear => 1,
+                Turn::Moves { .. } => 2,
+                Turn::Gains { .. } => 3,
+            };
+            (effect.named, kind)
         });
         Self { effects }
     }
@@ -373,20 +382,40 @@ impl fmt::Display for Impact {
         if self.effects.is_empty() {
             return f.write_str("No answer changes.\n");
         }
-        if self.victims().next().is_some() {
-            f.write_str("Addresses that the policy does not name:\n")?;
-            for effect in self.victims() {
+        // What no neighbour asks and cannot be told anyhow (senders that are broadcast addresses, say) is
+        // told of in one line, whichever interfaces and addresses it is about.
+        let (odd, telling): (Vec<_>, Vec<_>) =
+            self.effects.iter().partition(|effect| effect.turn == Turn::Unclear && !effect.neighbours);
+        let headings = ["Addresses that the policy does not name:", "Addresses that the policy names:"];
+        for (heading, named) in headings.into_iter().zip([false, true]) {
+            let mut effects = telling.iter().filter(|effect| effect.named == named).peekable();
+            if effects.peek().is_some() {
+                writeln!(f, "{heading}")?;
+            }
+            for effect in effects {
                 writeln!(f, "  {effect}")?;
             }
         }
-        let mut named = self.effects.iter().filter(|effect| effect.named).peekable();
-        if named.peek().is_some() {
-            f.write_str("Addresses that the policy names:\n")?;
+        if odd.is_empty() {
+            return Ok(());
         }
-        for effect in named {
-            writeln!(f, "  {effect}")?;
-        }
-        Ok(())
+        let interfaces: BTreeSet<&IfName> = odd.iter().map(|effect| &effect.interface).collect();
+        let mut senders: Vec<Range> = odd.iter().flat_map(|effect| &effect.senders).copied().collect();
+        senders.sort_by_key(|range| (range.first, range.last));
+        senders.dedup();
+        writeln!(
+            f,
+            "Cannot be told, before or afterwards: some answers on {} to senders that are no neighbours there \
+             ({}).",
+            match interfaces.len() {
+                1 => "one interface".to_owned(),
+                count => format!("{count} interfaces"),
+            },
+            match senders.as_slice() {
+                [] => "announcements".to_owned(),
+                senders => List(senders).to_string(),
+            },
+        )
     }
 }
 

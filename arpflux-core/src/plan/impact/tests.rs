@@ -107,6 +107,38 @@ fn what_only_announcements_meet_is_said() {
 }
 
 #[test]
+fn what_no_neighbour_asks_and_cannot_be_told_is_one_line() {
+    let (before, after, named) = cured();
+    let mut impact = Impact::between(&before, &after, &named);
+    let told = impact.to_string();
+    let last = Ipv4Addr::new(192, 168, 18, 255);
+    for interface in ["eth0", "eth3"] {
+        for named in [false, true] {
+            impact.effects.push(Effect {
+                interface: interface.parse().unwrap(),
+                turn: Turn::Unclear,
+                targets: vec![Range { first: Ipv4Addr::new(192, 168, 18, 10), last }],
+                named,
+                neighbours: false,
+                probes: false,
+                announcements: false,
+                senders: vec![Range { first: last, last }],
+            });
+        }
+    }
+    let line = "Cannot be told, before or afterwards: some answers on 2 interfaces to senders that are no neighbours \
+                there (192.168.18.255).\n";
+    assert_eq!(impact.to_string(), told.clone() + line);
+    // What a neighbour may meet is told in full.
+    impact.effects[0].turn = Turn::Unclear;
+    assert!(
+        impact
+            .to_string()
+            .contains("  whether eth0 answers for 169.254.1.1 cannot be told before or afterwards\n")
+    );
+}
+
+#[test]
 fn ranges_are_written_as_address_prefix_or_range() {
     let range = |first: &str, last: &str| {
         Range { first: first.parse().unwrap(), last: last.parse().unwrap() }.to_string()
