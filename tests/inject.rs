@@ -4,7 +4,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arpflux_core::frame::Printed;
 use arpflux_core::lab::{Host, Lab, Question, Recorder, Switch};
@@ -12,7 +12,7 @@ use arpflux_core::predict::ArpRequest;
 use arpflux_core::types::{IfName, Mac};
 use arpflux_core::wire::Filter;
 use arpflux_core::wire::inject::{self, Injector};
-use arpflux_core::{ErrorKind, Host as CoreHost};
+use arpflux_core::{ErrorKind, Host as CoreHost, Stop};
 
 const NICS: [(&str, &str); 3] =
     [("eth0", "00:0c:29:b3:a2:54"), ("eth3", "00:0c:29:b3:a2:68"), ("eth4", "00:0c:29:b3:a2:5e")];
@@ -148,6 +148,53 @@ fn real_neighbours_are_left_as_they_were() {
         assert_eq!(hn.neighbour(ip("192.168.18.129").into()).unwrap(), known, "{sender_mac:?}");
         assert_eq!(hn.neighbour(ip("192.168.18.200").into()).unwrap(), None);
         assert_eq!(hn.ping(None, ip("192.168.18.129"), 1).unwrap().received, 1);
+    }
+}
+
+#[test]
+fn who_wants_no_more_gets_an_end_soon_and_finds_nothing_left() {
+    let lab = Lab::new().unwrap();
+    let (lan, hn) = node(&lab);
+    hn.sysctl("net.ipv4.ip_forward", 1).unwrap();
+    let client = lab.host("client").unwrap();
+    client.plug(&lan, "eth0", "00:0c:29:d2:c7:aa".parse().unwrap()).unwrap();
+    let venet = lab.venet(&hn, "venet0").unwrap();
+    let _container = venet.container("101", ip("192.168.18.101")).unwrap();
+    hn.proxy("eth3", ip("192.168.18.101").into()).unwrap();
+    let before = state(&hn);
+    // Nobody answers for the first; the answers for the others are still in the kernel's queue when it ends.
+    let mut requests = vec![request("192.168.18.200", "192.168.18.101"); 31];
+    requests.insert(0, request("192.168.18.200", "192.168.18.99"));
+    for delay in [100, 0] {
+        let recorder = Recorder::start(&[(&client, "eth0")], Filter::Arp).unwrap();
+        let (stop, started) = (Stop::default(), Instant::now());
+        let error = std::thread::scope(|scope| {
+            if delay == 0 {
+                stop.raise();
+            } else {
+                scope.spawn(|| {
+                    std::thread::sleep(Duration::from_millis(delay));
+                    stop.raise();
+                });
+            }
+            let hour = Duration::from_secs(3600);
+            inject::ask_until(&core(&hn), &name("eth3"), &requests, hour, &stop).unwrap_err()
+        });
+        assert_eq!(
+            (error.kind(), error.object()),
+            (ErrorKind::Interrupted, "eth3"),
+            "after {delay} ms: {error}"
+        );
+        assert!(started.elapsed() < Duration::from_secs(60));
+        // The kernel's answers come within 0.8 s, and would be seen here.
+        for _ in 0..10 {
+            assert_eq!(state(&hn), before, "after {delay} ms");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let wire: Vec<String> =
+            recorder.stop().unwrap().iter().map(|frame| Printed(&frame.frame).to_string()).collect();
+        assert_eq!(wire, [""; 0], "after {delay} ms: nothing of it reaches the wire");
+        assert!(!inject::clean(&core(&hn)).unwrap());
     }
 }
 

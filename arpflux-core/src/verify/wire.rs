@@ -95,7 +95,8 @@ pub fn own(policy: &Policy, snapshot: &Snapshot, host: &Host) -> Result<Report> 
     own_until(policy, snapshot, host, &Stop::default())
 }
 
-/// The same; `stop` ends it between two interfaces, which take a second and more each.
+/// The same, until `stop` is raised; everything is undone then too, within little more than a second (see
+/// [`inject::ask_until`]).
 ///
 /// # Errors
 /// As [`own`]; [`ErrorKind::Interrupted`] if it was ended.
@@ -124,9 +125,8 @@ pub fn own_until(policy: &Policy, snapshot: &Snapshot, host: &Host, stop: &Stop)
                 unicast: false,
             })
             .collect();
-        for (names, answers) in
-            answering.iter_mut().zip(inject::ask(host, &interface.name, &requests, longest_wait(snapshot))?)
-        {
+        let answers = inject::ask_until(host, &interface.name, &requests, longest_wait(snapshot), stop)?;
+        for (names, answers) in answering.iter_mut().zip(answers) {
             for answer in answers {
                 // The reply leaves where the request came in; a MAC of another interface is told apart.
                 let name = name_of(snapshot, answer.mac, interface.index);

@@ -21,6 +21,7 @@ use crate::frame::{EtherType, Ethernet, MIN_FRAME, Timestamp, emit_header};
 use crate::host::Host;
 use crate::predict::listeners;
 use crate::segment::Wires;
+use crate::stop::Stop;
 use crate::types::{IfName, Mac};
 
 /// IEEE 802, "local experimental EtherType 1".
@@ -192,6 +193,14 @@ impl Finder {
 /// named one is not Ethernet; [`ErrorKind::PermissionDenied`] without `CAP_NET_RAW`, and those of
 /// [`PacketSocket`].
 pub fn find(host: &Host, interfaces: &[IfName], options: Options) -> Result<Segments> {
+    find_until(host, interfaces, options, &Stop::default())
+}
+
+/// The same, until `stop` is raised.
+///
+/// # Errors
+/// As [`find`]; [`ErrorKind::Interrupted`] if it was ended: who was not heard by then may share a wire all the same.
+pub fn find_until(host: &Host, interfaces: &[IfName], options: Options, stop: &Stop) -> Result<Segments> {
     const DURING: &str = "find who shares a wire";
     let snapshot = host.snapshot()?;
     let mut chosen: Vec<IfName> = interfaces.to_vec();
@@ -210,7 +219,7 @@ pub fn find(host: &Host, interfaces: &[IfName], options: Options) -> Result<Segm
             let port = Port::named(name)?.ethernet().map_err(|error| error.during(DURING))?;
             if connected(name) { ports.push(port) } else { unconnected.push(*name) }
         }
-        let mut segments = run(&ports, options).map_err(|error| error.during(DURING))?;
+        let mut segments = run_until(&ports, options, stop).map_err(|error| error.during(DURING))?;
         segments.unconnected = unconnected;
         Ok(segments)
     })?
@@ -221,6 +230,14 @@ pub fn find(host: &Host, interfaces: &[IfName], options: Options) -> Result<Segm
 /// # Errors
 /// As [`find`].
 pub fn run(ports: &[Port], options: Options) -> Result<Segments> {
+    run_until(ports, options, &Stop::default())
+}
+
+/// The same, until `stop` is raised.
+///
+/// # Errors
+/// As [`find_until`].
+pub fn run_until(ports: &[Port], options: Options, stop: &Stop) -> Result<Segments> {
     let mut sockets = Vec::with_capacity(ports.len());
     for port in ports {
         sockets.push(PacketSocket::open(port.index, Filter::EtherType(ETHER_TYPE.0))?);
@@ -241,7 +258,8 @@ pub fn run(ports: &[Port], options: Options) -> Result<Segments> {
             (_, Transmit::Wait(until)) => start + until,
         };
         let waiting: Vec<_> = sockets.iter().map(AsFd::as_fd).collect();
-        socket::wait(&waiting, until)?;
+        socket::wait(&waiting, Stop::next_look(until))?;
+        stop.check()?;
         for (on, socket) in sockets.iter_mut().enumerate() {
             // What another interface sends through this one (a macvlan, a bridge) is on its wire as well.
             for _ in 0..MOST {

@@ -28,6 +28,7 @@ use crate::frame::{Arp, EtherType, Ethernet, Ipv4Arp, Operation, Timestamp};
 use crate::host::Host;
 use crate::kernel::netlink::NetlinkSocket;
 use crate::predict::ArpRequest;
+use crate::stop::Stop;
 use crate::types::{IfIndex, IfName, Mac};
 
 /// The MAC of the synthetic asker: locally administered, the same everywhere so that its traces are known.
@@ -35,6 +36,10 @@ const MAC: [u8; 6] = [0x02, 0x61, 0x66, 0x78, 0x00, 0x01];
 
 /// Requests under way at a time: fewer than the 64 that the kernel lets wait for a delayed proxy answer.
 const AT_ONCE: usize = 32;
+
+/// How long late answers to what was asked already are still taken off when the caller wants no more: longer than
+/// the usual delay of a proxy (0.8 s). The kernel would send a later one to the wire, and make an entry for the asker once more.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// One answer to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,8 +78,24 @@ pub fn ask(
     requests: &[ArpRequest],
     wait: Duration,
 ) -> Result<Vec<Vec<Answer>>> {
+    ask_until(host, interface, requests, wait, &Stop::default())
+}
+
+/// The same, until `stop` is raised; everything is undone then too.
+///
+/// It ends within little more than a second, because late answers to what was asked already are still taken off.
+///
+/// # Errors
+/// As [`ask`]; [`ErrorKind::Interrupted`] if it was ended.
+pub fn ask_until(
+    host: &Host,
+    interface: &IfName,
+    requests: &[ArpRequest],
+    wait: Duration,
+    stop: &Stop,
+) -> Result<Vec<Vec<Answer>>> {
     let mut injector = Injector::open(host, interface)?;
-    let answers = injector.ask(requests, wait);
+    let answers = injector.ask_until(requests, wait, stop);
     injector.close()?;
     answers
 }
@@ -175,11 +196,24 @@ impl Injector {
     /// # Errors
     /// What sending and receiving give; [`ErrorKind::Raced`] if answers were lost.
     pub fn ask(&mut self, requests: &[ArpRequest], wait: Duration) -> Result<Vec<Vec<Answer>>> {
+        self.ask_until(requests, wait, &Stop::default())
+    }
+
+    /// The same, until `stop` is raised. See [`ask_until`].
+    ///
+    /// # Errors
+    /// As [`Injector::ask`]; [`ErrorKind::Interrupted`] if it was ended.
+    pub fn ask_until(
+        &mut self,
+        requests: &[ArpRequest],
+        wait: Duration,
+        stop: &Stop,
+    ) -> Result<Vec<Vec<Answer>>> {
         let before = neighbour::all(&mut self.rtnl)?;
         let mut answers = Vec::with_capacity(requests.len());
         let mut result = Ok(());
         for requests in requests.chunks(AT_ONCE) {
-            match self.ask_some(requests, &before, wait) {
+            match self.ask_some(requests, &before, wait, stop) {
                 Ok(some) => answers.extend(some),
                 Err(error) => {
                     result = Err(error);
@@ -196,7 +230,12 @@ impl Injector {
         requests: &[ArpRequest],
         before: &[neighbour::Entry],
         wait: Duration,
+        stop: &Stop,
     ) -> Result<Vec<Vec<Answer>>> {
+        let name = self.port.name;
+        let stopped =
+            || stop.check().map_err(|error| error.during("inject requests into").on(name.to_string()));
+        stopped()?;
         let mut asked = Vec::with_capacity(requests.len());
         for request in requests {
             let known = before
@@ -218,9 +257,19 @@ impl Injector {
             self.near.send(&arp.to_frame(destination))?;
         }
         let mut answers = vec![Vec::new(); requests.len()];
+        let mut end = sent + wait;
+        let mut ended = false;
         // Beyond the first answer of each, none can come: one interface answers a request once.
         while answers.iter().any(Vec::is_empty) {
-            let Some(received) = self.near.receive(sent + wait)? else { break };
+            if !ended && stop.is_raised() {
+                (ended, end) = (true, end.min(Instant::now() + LINGER));
+            }
+            let Some(received) = self.near.receive(Stop::next_look(end))? else {
+                if Instant::now() >= end {
+                    break;
+                }
+                continue;
+            };
             let Some(reply) = arp_reply(received.frame) else { continue };
             let place = asked.iter().zip(&answers).position(|(asked, answers)| {
                 answers.is_empty()
@@ -231,6 +280,7 @@ impl Injector {
                 answers[place].push(Answer { mac: reply.sender_mac, after: received.at.since(sent_at) });
             }
         }
+        stopped()?;
         if self.near.dropped() > 0 {
             return Err(Error::new(ErrorKind::Raced, "answers were lost: too many came at once")
                 .during("inject requests into")
