@@ -12,6 +12,7 @@ use crate::argument;
 use crate::error::Result;
 use crate::host::Host;
 use crate::interrupt::interruptible;
+use crate::persist::{FileChange, Persistence};
 use crate::plan::{Change, Plan};
 use crate::records::tuple;
 use crate::value;
@@ -103,6 +104,13 @@ impl Receipt {
     fn changes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let changes = self.locked(py).receipt.changes.clone();
         tuple(py, changes.into_iter().map(Change))
+    }
+
+    /// The files that were changed with them, a tuple of FileChange; on trial: that will be, once it is confirmed.
+    #[getter]
+    fn files<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let files = self.locked(py).receipt.files.clone();
+        tuple(py, files.into_iter().map(FileChange))
     }
 
     /// How many changes were read again from the kernel and found as they should be.
@@ -225,6 +233,20 @@ pub fn apply(py: Python<'_>, host: &Host, plan: &Plan, options: Options) -> Resu
     transaction(py, options, |options| host.0.apply(&plan.0, options)).map(made)
 }
 
+/// Makes a policy so, now and at boot.
+pub fn apply_and_persist(
+    py: Python<'_>,
+    host: &Host,
+    persistence: &Persistence,
+    options: Options,
+) -> Result<Receipt> {
+    transaction(py, options, |options| {
+        persistence.check(&host.0)?;
+        host.0.apply_and_persist(&persistence.0, options, |_, _| Ok(()))
+    })
+    .map(made)
+}
+
 /// Adds proxy entries.
 pub fn add_proxies<'py>(
     py: Python<'py>,
@@ -272,6 +294,18 @@ pub fn rollback(
 pub fn confirm(py: Python<'_>, host: &Host, id: Option<u64>, options: Options) -> Result<Receipt> {
     let receipt = transaction(py, options, |options| host.0.confirm(id, options))?;
     Ok(Receipt::new(receipt, None))
+}
+
+/// The transaction that waits for confirmation.
+pub fn pending(py: Python<'_>, host: &Host, options: Options) -> Result<Option<Receipt>> {
+    let pending = transaction(py, options, |options| host.0.pending(options))?;
+    Ok(pending.map(|receipt| Receipt::new(receipt, None)))
+}
+
+/// The transactions that are remembered.
+pub fn receipts<'py>(py: Python<'py>, host: &Host, options: Options) -> Result<Bound<'py, PyTuple>> {
+    let receipts = transaction(py, options, |options| host.0.receipts(options))?;
+    Ok(tuple(py, receipts.into_iter().map(|receipt| Receipt::new(receipt, None)))?)
 }
 
 /// Undoes what a crash left half done; the receipt of what was undone.

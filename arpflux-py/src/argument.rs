@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use arpflux_core::segment::Wires;
 use arpflux_core::types::{IfName, IpNet, Mac};
 use arpflux_core::{Error, ErrorKind};
 use pyo3::exceptions::PyTypeError;
@@ -66,6 +67,18 @@ pub fn interface(argument: &str, object: Object<'_, '_>) -> Result<IfName> {
 /// Names of interfaces, or one.
 pub fn interfaces(argument: &str, object: Object<'_, '_>) -> Result<Vec<IfName>> {
     each(argument, object)?.iter().map(|item| interface(argument, item)).collect()
+}
+
+/// Who shares a wire: several names for each wire, or something with such `wires` (what `Host.segments` gives).
+pub fn wires(argument: &str, object: Object<'_, '_>) -> Result<Wires> {
+    let told = object.getattr_opt("wires")?;
+    let object = told.as_ref().unwrap_or(object);
+    if object.is_instance_of::<PyString>() {
+        return Err(wrong(argument, "several names for each wire", object));
+    }
+    let each = each(argument, object)?;
+    let wires = each.iter().map(|wire| interfaces(argument, wire)).collect::<Result<Vec<_>>>()?;
+    named(argument, Wires::new(wires))
 }
 
 /// A link-layer address as text.

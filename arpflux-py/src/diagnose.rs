@@ -6,11 +6,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use arpflux_core::diagnose::{self, FindingId, Options};
 use arpflux_core::predict::{Matrix, Model};
 use arpflux_core::report::{html, metrics};
+use arpflux_core::types::IfName;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::argument;
 use crate::error::Result;
+use crate::persist::BootReport;
 use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::records::{fs_text, tuple};
@@ -50,8 +52,20 @@ impl PartialEq for Finding {
 }
 
 /// Reads the arguments of `diagnose`.
-pub fn options<'py>(policy: Option<&Policy>, ignore: Given<'_, 'py>, impact: bool) -> Result<Options> {
-    let mut options = Options { policy: policy.map(|policy| policy.0.clone()), impact, ..Options::default() };
+pub fn options<'py>(
+    policy: Option<&Policy>,
+    wires: Given<'_, 'py>,
+    boot: Option<&BootReport>,
+    ignore: Given<'_, 'py>,
+    impact: bool,
+) -> Result<Options> {
+    let mut options = Options {
+        policy: policy.map(|policy| policy.0.clone()),
+        wires: wires.map(|wires| argument::wires("wires", wires)).transpose()?,
+        boot: boot.map(|boot| boot.0.clone()),
+        impact,
+        ..Options::default()
+    };
     if let Some(ignore) = ignore {
         for id in argument::texts("ignore", ignore)? {
             options.ignore.push(argument::named("ignore", id.parse::<FindingId>())?);
@@ -116,23 +130,25 @@ impl Diagnosis {
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> Result<Bound<'py, PyTuple>> {
         let Answered { snapshot, options, .. } = &*slf.get().0;
-        let ignore: Vec<String> = options.ignore.iter().map(ToString::to_string).collect();
-        let asked =
-            (Snapshot(Arc::clone(snapshot)), options.policy.clone().map(Policy), ignore, options.impact);
-        Ok((slf.get_type().getattr("_of")?, asked).into_pyobject(slf.py())?)
+        let (py, asked) = (slf.py(), PyDict::new(slf.py()));
+        asked.set_item("policy", options.policy.clone().map(Policy))?;
+        let names = |wire: &Vec<IfName>| -> PyResult<Vec<_>> {
+            wire.iter().map(|name| fs_text(py, name.as_bytes())).collect()
+        };
+        let wires = options.wires.as_ref().map(|told| told.wires().iter().map(names).collect());
+        let wires: Option<PyResult<Vec<_>>> = wires;
+        asked.set_item("wires", wires.transpose()?)?;
+        asked.set_item("boot", options.boot.clone().map(BootReport))?;
+        asked.set_item("ignore", options.ignore.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        asked.set_item("impact", options.impact)?;
+        let snapshot = Snapshot(Arc::clone(snapshot));
+        Ok((slf.get_type().getattr("_of")?, (snapshot, asked)).into_pyobject(py)?)
     }
 
     /// What unpickling calls: the diagnosis is made anew.
     #[staticmethod]
-    fn _of(
-        py: Python<'_>,
-        snapshot: &Snapshot,
-        policy: Option<Bound<'_, Policy>>,
-        ignore: &Bound<'_, PyAny>,
-        impact: bool,
-    ) -> Result<Self> {
-        let policy = policy.as_ref().map(Bound::get);
-        Ok(diagnose(py, snapshot, options(policy, Some(ignore), impact)?))
+    fn _of<'py>(snapshot: &Bound<'py, Snapshot>, asked: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
+        snapshot.call_method("diagnose", (), Some(asked))
     }
 
     /// What a notebook shows: the drawing of the HTML report.

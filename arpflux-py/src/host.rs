@@ -15,6 +15,7 @@ use crate::argument;
 use crate::diagnose::{self, Diagnosis};
 use crate::error::Result;
 use crate::explain::{self, Matrix, Question, Scope};
+use crate::persist::{BootReport, Persistence};
 use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
@@ -127,15 +128,18 @@ impl Host {
     }
 
     /// Takes a snapshot and says what is wrong: see Snapshot.diagnose.
-    #[pyo3(signature = (*, policy = None, ignore = None, impact = true))]
+    #[pyo3(signature = (*, policy = None, wires = None, boot = None, ignore = None, impact = true))]
     fn diagnose<'py>(
         &self,
         py: Python<'py>,
         policy: Option<Bound<'py, Policy>>,
+        wires: Given<'_, 'py>,
+        boot: Option<Bound<'py, BootReport>>,
         ignore: Given<'_, 'py>,
         impact: bool,
     ) -> Result<Diagnosis> {
-        let options = diagnose::options(policy.as_ref().map(Bound::get), ignore, impact)?;
+        let (policy, boot) = (policy.as_ref().map(Bound::get), boot.as_ref().map(Bound::get));
+        let options = diagnose::options(policy, wires, boot, ignore, impact)?;
         Ok(diagnose::diagnose(py, &self.take(py)?, options))
     }
 
@@ -229,6 +233,24 @@ impl Host {
         wire::detect(py, self, addresses, interfaces, rounds, spacing, wait)
     }
 
+    /// Finds out with frames which of the host's interfaces share a wire: Segments, which `diagnose` takes as `wires`.
+    ///
+    /// Each sends a harmless broadcast frame (EtherType 0x88b5, kept for local experiments) and all listen. `interfaces`:
+    /// names; without, all that take ARP requests. `rounds`: how many frames each sends, 1 to 10, else 1; `wait`: how long to
+    /// listen after each round, 1 ms to 60 s, else 0.3 s.
+    ///
+    /// Raises NotFound if there is no such interface, PermissionDenied without CAP_NET_RAW.
+    #[pyo3(signature = (interfaces = None, *, rounds = None, wait = None))]
+    fn segments<'py>(
+        &self,
+        py: Python<'py>,
+        interfaces: Given<'_, 'py>,
+        rounds: Given<'_, 'py>,
+        wait: Given<'_, 'py>,
+    ) -> Result<Bound<'py, PyAny>> {
+        wire::segments(py, self, interfaces, rounds, wait)
+    }
+
     /// Watches for drift from a policy: a Watch, an iterator and asynchronous iterator over Drift.
     ///
     /// With `heal`, what drifts is put right, each time as a transaction. `look`: the longest time between two looks at
@@ -266,6 +288,23 @@ impl Host {
         state_dir: Given<'_, 'py>,
     ) -> Result<Receipt> {
         apply::apply(py, self, plan, apply::options(confirm, lock_wait, state_dir)?)
+    }
+
+    /// Makes a policy so, now and at every boot, as one transaction: the files of the host's managers belong to it. On trial
+    /// they are written when it is confirmed. The receipt's `files` says which, its `notes` what else is to be done.
+    ///
+    /// Options and errors are those of `apply`; besides, InvalidInput if files of this machine are to be written for another
+    /// namespace.
+    #[pyo3(signature = (persistence, *, confirm = None, lock_wait = None, state_dir = None))]
+    fn apply_and_persist<'py>(
+        &self,
+        py: Python<'py>,
+        persistence: &Persistence,
+        confirm: Given<'_, 'py>,
+        lock_wait: Given<'_, 'py>,
+        state_dir: Given<'_, 'py>,
+    ) -> Result<Receipt> {
+        apply::apply_and_persist(py, self, persistence, apply::options(confirm, lock_wait, state_dir)?)
     }
 
     /// Lets `interface` answer for addresses, as one transaction: proxy entries, IPv4 (ARP) and IPv6 (NDP). What is there
@@ -327,6 +366,18 @@ impl Host {
         state_dir: Given<'_, 'py>,
     ) -> Result<Receipt> {
         apply::confirm(py, self, apply::id(id)?, apply::options(None, lock_wait, state_dir)?)
+    }
+
+    /// The receipt of the transaction that waits for confirmation, or None. Dropping it decides nothing.
+    #[pyo3(signature = (*, state_dir = None))]
+    fn pending<'py>(&self, py: Python<'py>, state_dir: Given<'_, 'py>) -> Result<Option<Receipt>> {
+        apply::pending(py, self, apply::options(None, None, state_dir)?)
+    }
+
+    /// The receipts of the transactions that are remembered, the oldest first: a tuple of Receipt.
+    #[pyo3(signature = (*, state_dir = None))]
+    fn receipts<'py>(&self, py: Python<'py>, state_dir: Given<'_, 'py>) -> Result<Bound<'py, PyTuple>> {
+        apply::receipts(py, self, apply::options(None, None, state_dir)?)
     }
 
     /// Undoes what a crash left half done; the receipt of what was undone, or None. With `discard`, a journal that cannot

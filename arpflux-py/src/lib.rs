@@ -13,9 +13,11 @@ mod host;
 mod interpreter;
 mod interrupt;
 mod names;
+mod persist;
 mod plan;
 mod policy;
 mod records;
+mod routing;
 mod segment;
 mod snapshot;
 mod value;
@@ -43,11 +45,15 @@ mod _native {
     #[pymodule_export]
     use crate::names::_names;
     #[pymodule_export]
+    use crate::persist::{BootReport, FileChange, Persistence};
+    #[pymodule_export]
     use crate::plan::{Change, Plan};
     #[pymodule_export]
     use crate::policy::Policy;
     #[pymodule_export]
-    use crate::records::{Address, Interface, NeighParams, ProxyEntry};
+    use crate::records::{Address, Interface, NeighParams, Neighbour, ProxyEntry};
+    #[pymodule_export]
+    use crate::routing::{NextHop, Route, Rule};
     #[pymodule_export]
     use crate::segment::segments;
     #[pymodule_export]

@@ -93,7 +93,7 @@ impl Policy {
     }
 
     /// The same structure as a dict.
-    fn to_dict<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+    pub(crate) fn to_dict<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         value::parse(py, &self.to_json(py)?)
     }
 

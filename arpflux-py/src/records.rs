@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use arpflux_core::snapshot as core;
+use arpflux_core::sysctl::{Ipv6Sysctl, Ipv6SysctlValues, SysctlValues};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
@@ -68,6 +69,26 @@ pub(crate) fn fs_text<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py,
     }
 }
 
+/// Sysctls below `net.ipv4.conf` by their names, as a new dict.
+pub(crate) fn sysctls<'py>(py: Python<'py>, values: &SysctlValues) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for (sysctl, value) in values.iter() {
+        dict.set_item(sysctl.name(), value)?;
+    }
+    Ok(dict)
+}
+
+/// Sysctls below `net.ipv6.conf` by their names, as a new dict.
+pub(crate) fn ipv6_sysctls<'py>(py: Python<'py>, values: &Ipv6SysctlValues) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for sysctl in Ipv6Sysctl::ALL {
+        if let Some(value) = values.get(*sysctl) {
+            dict.set_item(sysctl.name(), value)?;
+        }
+    }
+    Ok(dict)
+}
+
 /// What `net.ipv4.neigh.INTERFACE` says about proxied answers and learning.
 #[pyclass(frozen, eq, module = "arpflux")]
 #[derive(PartialEq)]
@@ -120,6 +141,12 @@ record!(Interface {
         self.0.kind.as_deref()
     }
 
+    /// Hardware type (`ARPHRD_*`): 1 Ethernet, 32 InfiniBand, 772 loopback.
+    #[getter]
+    fn link_type(&self) -> u16 {
+        self.0.link_type
+    }
+
     /// Its link-layer address as text; empty if it has none.
     #[getter]
     fn mac(&self) -> String {
@@ -150,10 +177,64 @@ record!(Interface {
         self.0.master.map(|index| index.0)
     }
 
+    /// The number of the interface below or beside it: parent of a VLAN or macvlan, peer of a veth.
+    #[getter]
+    fn link(&self) -> Option<u32> {
+        self.0.link.map(|index| index.0)
+    }
+
+    /// The namespace id of `link` if that lies in another namespace.
+    #[getter]
+    fn link_netnsid(&self) -> Option<i32> {
+        self.0.link_netnsid
+    }
+
     /// Maximum transmission unit, in bytes.
     #[getter]
     fn mtu(&self) -> u32 {
         self.0.mtu
+    }
+
+    /// The VLAN id, of a VLAN interface.
+    #[getter]
+    fn vlan_id(&self) -> Option<u16> {
+        self.0.vlan_id
+    }
+
+    /// The mode, of a macvlan (`MACVLAN_MODE_*`).
+    #[getter]
+    fn macvlan_mode(&self) -> Option<u32> {
+        self.0.macvlan_mode
+    }
+
+    /// The number of the routing table, of a VRF.
+    #[getter]
+    fn vrf_table(&self) -> Option<u32> {
+        self.0.vrf_table
+    }
+
+    /// The interface's group, which `suppress_group` of rules refers to.
+    #[getter]
+    fn group(&self) -> u32 {
+        self.0.group
+    }
+
+    /// The mode, of a bond (`IFLA_BOND_MODE`): 6 is balance-alb, which rewrites ARP answers.
+    #[getter]
+    fn bond_mode(&self) -> Option<u8> {
+        self.0.bond_mode
+    }
+
+    /// The state, of a port of a bond: 0 active, 1 backup, which drops what it receives.
+    #[getter]
+    fn bond_port_state(&self) -> Option<u8> {
+        self.0.bond_port_state
+    }
+
+    /// The state, of a port of a bridge: 3 forwards; others drop what they receive.
+    #[getter]
+    fn bridge_port_state(&self) -> Option<u8> {
+        self.0.bridge_port_state
     }
 
     /// Whether the kernel handles ARP on it at all.
@@ -165,11 +246,13 @@ record!(Interface {
     /// `net.ipv4.conf.INTERFACE` as a new dict; what the kernel does not have is absent.
     #[getter]
     fn sysctls<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let dict = PyDict::new(py);
-        for (sysctl, value) in self.0.sysctls.iter() {
-            dict.set_item(sysctl.name(), value)?;
-        }
-        Ok(dict)
+        sysctls(py, &self.0.sysctls)
+    }
+
+    /// `net.ipv6.conf.INTERFACE` as a new dict; what the kernel or the interface does not have is absent.
+    #[getter]
+    fn ipv6<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        ipv6_sysctls(py, &self.0.ipv6)
     }
 
     /// `net.ipv4.neigh.INTERFACE`.
@@ -224,6 +307,12 @@ record!(Address {
         self.0.flags.bits()
     }
 
+    /// The broadcast address, if one is set.
+    #[getter]
+    fn broadcast(&self) -> Option<IpAddr> {
+        self.0.broadcast
+    }
+
     fn __repr__(&self) -> String {
         format!("Address('{}/{}', interface={})", self.0.local, self.0.prefix_len, self.0.interface)
     }
@@ -261,5 +350,46 @@ record!(ProxyEntry {
     fn __repr__(&self) -> String {
         let interface = self.0.interface.map_or_else(|| "None".to_string(), |index| index.to_string());
         format!("ProxyEntry('{}', interface={interface})", self.0.address)
+    }
+});
+
+/// An entry of the ARP or NDP table: what the host believes about a neighbour.
+#[pyclass(frozen, eq, module = "arpflux")]
+#[derive(PartialEq)]
+pub struct Neighbour(pub(crate) core::Neighbour);
+record!(Neighbour {
+    /// The neighbour's address.
+    #[getter]
+    fn address(&self) -> IpAddr {
+        self.0.address
+    }
+
+    /// The number of the interface it was seen on.
+    #[getter]
+    fn interface(&self) -> u32 {
+        self.0.interface.0
+    }
+
+    /// Its MAC as text, if known.
+    #[getter]
+    fn mac(&self) -> Option<String> {
+        self.0.mac.map(|mac| mac.to_string())
+    }
+
+    /// Its state, as the kernel's bit mask (`NUD_*`).
+    #[getter]
+    fn state(&self) -> u16 {
+        self.0.state.0
+    }
+
+    /// Flags (`NTF_*`).
+    #[getter]
+    fn flags(&self) -> u8 {
+        self.0.flags
+    }
+
+    fn __repr__(&self) -> String {
+        let mac = self.0.mac.map_or_else(|| "None".into(), |mac| format!("'{mac}'"));
+        format!("Neighbour('{}', interface={}, mac={mac})", self.0.address, self.0.interface)
     }
 });

@@ -11,9 +11,11 @@ use crate::argument;
 use crate::diagnose::{self, Diagnosis};
 use crate::error::Result;
 use crate::explain::{self, Matrix, Question, Scope};
+use crate::persist::{self, BootReport};
 use crate::plan::Plan;
 use crate::policy::Policy;
-use crate::records::{Address, Interface, ProxyEntry, fs_text, tuple};
+use crate::records::{Address, Interface, Neighbour, ProxyEntry, fs_text, ipv6_sysctls, sysctls, tuple};
+use crate::routing::{Route, Rule};
 use crate::value;
 use crate::verify::Report;
 use crate::wire::Given;
@@ -89,18 +91,33 @@ impl Snapshot {
         explain::matrix(py, self, Scope::new(targets, interfaces, sender)?)
     }
 
-    /// What is wrong, why, and what to do: a Diagnosis. With `policy` also what is not as that says. `ignore`: findings not
+    /// What is wrong, why, and what to do: a Diagnosis. With `policy` also what is not as that says. `wires`: which
+    /// interfaces share a wire, several names for each wire, or what `Host.segments` gives; without, what the subnets tell.
+    /// `boot`: what `at_boot` gives; what the next boot takes away or sets otherwise becomes a finding. `ignore`: findings not
     /// wanted (`"AF021"` or FindingId), one or several. `impact`: whether to compute what each remedy changes elsewhere.
-    #[pyo3(signature = (*, policy = None, ignore = None, impact = true))]
+    #[pyo3(signature = (*, policy = None, wires = None, boot = None, ignore = None, impact = true))]
     fn diagnose<'py>(
         &self,
         py: Python<'py>,
         policy: Option<Bound<'py, Policy>>,
+        wires: Given<'_, 'py>,
+        boot: Option<Bound<'py, BootReport>>,
         ignore: Given<'_, 'py>,
         impact: bool,
     ) -> Result<Diagnosis> {
-        let options = diagnose::options(policy.as_ref().map(Bound::get), ignore, impact)?;
+        let (policy, boot) = (policy.as_ref().map(Bound::get), boot.as_ref().map(Bound::get));
+        let options = diagnose::options(policy, wires, boot, ignore, impact)?;
         Ok(diagnose::diagnose(py, self, options))
+    }
+
+    /// What the next boot of the host brings, compared with this snapshot: a BootReport. Which file below `root` (the folder
+    /// that stands for / of that host) sets each value, which line wins, and which entries, rules and routes come or go.
+    ///
+    /// Raises PermissionDenied, Io or InvalidData if a file that is there cannot be read.
+    #[pyo3(signature = (*, root = None))]
+    fn at_boot<'py>(&self, py: Python<'py>, root: Given<'_, 'py>) -> Result<BootReport> {
+        let root = root.map(|root| argument::path("root", root)).transpose()?;
+        persist::at_boot(py, self, root)
     }
 
     /// What has to change here so that `policy` holds: the same as `policy.plan(snapshot)`.
@@ -129,6 +146,84 @@ impl Snapshot {
     #[getter]
     fn proxies<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         tuple(py, self.0.proxies.iter().copied().map(ProxyEntry))
+    }
+
+    /// Routes of all tables and both families, in the kernel's order: a tuple of Route.
+    #[getter]
+    fn routes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        tuple(py, self.0.routes.iter().cloned().map(Route))
+    }
+
+    /// Policy routing rules of both families, in the kernel's order: a tuple of Rule.
+    #[getter]
+    fn rules<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        tuple(py, self.0.rules.iter().cloned().map(Rule))
+    }
+
+    /// Neighbour entries of both families: a tuple of Neighbour.
+    #[getter]
+    fn neighbours<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        tuple(py, self.0.neighbours.iter().cloned().map(Neighbour))
+    }
+
+    /// The kernel it was taken from, as KernelVersion.
+    #[getter]
+    fn kernel<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        value::typed(py, "KernelVersion", &self.0.kernel)
+    }
+
+    /// The namespace it was taken from, as NetnsIdentity.
+    #[getter]
+    fn netns<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        value::typed(py, "NetnsIdentity", &self.0.netns)
+    }
+
+    /// What the kernel remembers about routing and shows in no dump, as RoutingMemory.
+    #[getter]
+    fn routing<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        value::typed(py, "RoutingMemory", &self.0.routing)
+    }
+
+    /// What else may meddle with ARP there, or could not be read: a tuple of Interference.
+    #[getter]
+    fn interference<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
+        value::typed_all(py, "Interference", &self.0.interference)
+    }
+
+    /// `net.ipv4.conf.all` as a new dict; what the kernel does not have is absent.
+    #[getter]
+    fn all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        sysctls(py, &self.0.all)
+    }
+
+    /// `net.ipv4.conf.default` as a new dict: what interfaces made later start with.
+    #[getter]
+    fn default<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        sysctls(py, &self.0.default)
+    }
+
+    /// `net.ipv6.conf.all` as a new dict; empty if the kernel has no IPv6.
+    #[getter]
+    fn all_ipv6<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        ipv6_sysctls(py, &self.0.all_ipv6)
+    }
+
+    /// `net.ipv4.ip_forward`.
+    #[getter]
+    fn ip_forward(&self) -> i32 {
+        self.0.ip_forward
+    }
+
+    /// `net.ipv4.ip_nonlocal_bind`.
+    #[getter]
+    fn ip_nonlocal_bind(&self) -> i32 {
+        self.0.ip_nonlocal_bind
+    }
+
+    /// `net.ipv4.fib_multipath_hash_policy`; None where the kernel has none.
+    #[getter]
+    fn fib_multipath_hash_policy(&self) -> Option<i32> {
+        self.0.fib_multipath_hash_policy
     }
 
     /// The interface of that name. Raises NotFound if there is none.

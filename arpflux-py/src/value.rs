@@ -71,6 +71,22 @@ pub fn member<'py>(py: Python<'py>, name: &str, value: &str) -> PyResult<Bound<'
     py.import("arpflux")?.getattr(name)?.call1((value,))
 }
 
+/// The same of a value that serde writes as a name; where it has a number instead (`{"other": 9}`), that.
+pub fn member_or_number<'py>(
+    py: Python<'py>,
+    name: &str,
+    value: &impl Serialize,
+) -> Result<Bound<'py, PyAny>> {
+    match serde_json::to_value(value).map_err(|error| internal(&error))? {
+        Value::String(value) => Ok(member(py, name, &value)?),
+        Value::Object(other) => {
+            let number = other.values().next().and_then(Value::as_u64).unwrap_or_default();
+            Ok(number.into_bound_py_any(py)?)
+        }
+        other => Ok(convert(py, &other)?),
+    }
+}
+
 /// The one-line JSON of a value: what its hash and its pickle are made of.
 pub fn to_json(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| internal(&error))

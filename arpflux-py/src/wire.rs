@@ -7,7 +7,7 @@ use std::time::Duration;
 use arpflux_core::types::{IfName, Mac};
 use arpflux_core::wire::announce;
 use arpflux_core::wire::probe::{self, Probed, judge};
-use arpflux_core::wire::{Port, detect};
+use arpflux_core::wire::{Port, detect, segments};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use serde::Serialize;
@@ -162,6 +162,29 @@ pub fn detect<'py>(
         })?
     })?;
     value::typed_all(py, "Detected", &found)
+}
+
+/// See `Host.segments`.
+pub fn segments<'py>(
+    py: Python<'py>,
+    host: &Host,
+    interfaces: Given<'_, 'py>,
+    rounds: Given<'_, 'py>,
+    wait: Given<'_, 'py>,
+) -> Result<Bound<'py, PyAny>> {
+    let interfaces = interfaces.map(|names| argument::interfaces("interfaces", names)).transpose()?;
+    let mut options = segments::Options::default();
+    if let Some(rounds) = rounds {
+        options.rounds = argument::number("rounds", rounds, 1..=10)?;
+    }
+    if let Some(wait) = wait {
+        options.wait =
+            argument::seconds_within("wait", wait, Duration::from_millis(1)..=Duration::from_secs(60))?;
+    }
+    let found = interruptible(py, |stop| {
+        segments::find_until(&host.0, interfaces.as_deref().unwrap_or_default(), options, stop)
+    })?;
+    value::typed(py, "Segments", &found)
 }
 
 fn ports(names: Option<&[IfName]>) -> arpflux_core::Result<Vec<Port>> {

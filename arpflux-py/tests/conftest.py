@@ -18,6 +18,18 @@ ETH3 = {
     "macvlan_mode": None, "vrf_table": None, "sysctls": {"arp_ignore": 0, "arp_announce": 2},
     "neigh": {"proxy_delay": 800, "proxy_qlen": 64, "locktime": 1000},
 }  # fmt: skip
+ROUTE = {
+    "table": 254, "kind": "unicast", "destination": "10.0.0.0/8", "source": None, "tos": 0, "metric": 100, "scope": 0,
+    "protocol": 3, "preferred_source": "192.168.18.11", "nexthop_id": None,
+    "next_hops": [{"interface": 3, "gateway": "192.168.18.1", "weight": 1, "flags": 4},
+                  {"interface": None, "gateway": "fe80::1", "weight": 2, "flags": 0}],
+}  # fmt: skip
+RULE = {
+    "ipv6": False, "priority": 1000, "source": "192.168.18.10/24", "destination": None, "iif": "lo", "oif": None,
+    "tos": 0, "fwmark": 5, "fwmask": 255, "action": "table", "table": 254, "goto": None, "suppress_prefix_len": 31,
+    "suppress_group": None, "l3mdev": False, "ip_protocol": 6, "source_ports": [1, 1023], "destination_ports": None,
+    "uids": [0, 4294967295], "tunnel_id": None, "protocol": 175, "flags": 0,
+}  # fmt: skip
 EMPTY = {
     "schema": 1, "kernel": {}, "netns": {"boot_id": "", "device": 0, "inode": 0, "cookie": 0},
     "all": {"arp_ignore": 1, "arp_announce": 0}, "default": {}, "ip_forward": 1, "ip_nonlocal_bind": 0,
@@ -37,6 +49,20 @@ def stored() -> arpflux.Snapshot:
          "broadcast": None}
     ]  # fmt: skip
     snapshot["proxies"] = [{"address": "192.168.18.101", "interface": 3, "flags": 0, "protocol": 175}]
+    snapshot["routes"] = [ROUTE, {**ROUTE, "kind": {"other": 77}, "next_hops": []}]
+    snapshot["rules"] = [RULE, {**RULE, "action": {"other": 9}, "source": "fd00::/8", "ipv6": True, "iif": None}]
+    snapshot["neighbours"] = [
+        {"address": "192.168.18.129", "interface": 3, "mac": "00:0c:29:d2:c7:aa", "state": 4, "flags": 0},
+        {"address": "fd00::1", "interface": 3, "mac": None, "state": 32, "flags": 1},
+    ]
+    snapshot["interference"] = [
+        {"kind": "netfilter", "chain": "arp filter", "interface": None},
+        {"kind": "traffic_control", "interface": 3},
+        {"kind": "xdp", "interface": 3},
+        {"kind": "listener", "interface": None},
+        {"kind": "full_neighbour_table", "entries": 1030, "limit": 1024},
+        {"kind": "unreadable", "what": "nftables"},
+    ]
     return arpflux.Snapshot.from_json(json.dumps(snapshot))
 
 

@@ -120,8 +120,13 @@ def test_on_trial_it_is_kept_only_if_confirmed(host, plan):
     assert arp_ignore(host) == 1
     del dropped
     assert arp_ignore(host) == 0
-    host.apply(plan, confirm=3600).leave()
+    assert host.pending() is None
+    left = host.apply(plan, confirm=3600)
+    left.leave()
     assert arp_ignore(host) == 1
+    assert host.pending().id == left.id and host.pending().outcome is arpflux.Outcome.PENDING
+    assert host.receipts()[-1].id == left.id and [one.id for one in host.receipts()] == list(range(1, left.id + 1))
+    assert arp_ignore(host) == 1, "receipts that were only looked at decide nothing"
     assert host.confirm().outcome == "applied"
     with pytest.raises(arpflux.NotFound):
         host.confirm()

@@ -38,6 +38,58 @@ def test_records_are_typed(stored):
     assert (proxy.interface, proxy.protocol) == (3, 175)
 
 
+def test_routes_rules_and_neighbours_are_typed(stored):
+    route, odd = stored.routes
+    assert (route.table, route.kind, route.metric, route.protocol) == (254, arpflux.RouteKind.UNICAST, 100, 3)
+    assert route.destination == ipaddress.ip_network("10.0.0.0/8") and route.source is None
+    assert route.preferred_source == ipaddress.ip_address("192.168.18.11") and route.nexthop_id is None
+    near, far = route.next_hops
+    assert (near.interface, near.gateway, near.weight, near.flags) == (3, ipaddress.ip_address("192.168.18.1"), 1, 4)
+    assert (far.interface, far.gateway, far.weight) == (None, ipaddress.ip_address("fe80::1"), 2)
+    assert odd.kind == 77 and not isinstance(odd.kind, str) and odd.next_hops == ()
+    assert repr(route) == "Route('10.0.0.0/8', kind='unicast', table=254)" and "kind='77'" in repr(odd)
+
+    rule, other = stored.rules
+    assert (rule.priority, rule.action, rule.table, rule.iif, rule.oif) == (1000, arpflux.RuleAction.TABLE, 254, "lo", None)
+    assert rule.source == ipaddress.ip_network("192.168.18.0/24"), "bits behind the prefix do not count"
+    assert (rule.fwmark, rule.fwmask, rule.suppress_prefix_len, rule.ip_protocol) == (5, 255, 31, 6)
+    assert (rule.source_ports, rule.destination_ports, rule.uids) == ((1, 1023), None, (0, 4294967295))
+    assert other.action == 9 and other.ipv6 and other.source == ipaddress.ip_network("fd00::/8")
+
+    known, unknown = stored.neighbours
+    assert (str(known.address), known.interface, known.mac, known.state) == ("192.168.18.129", 3, "00:0c:29:d2:c7:aa", 4)
+    assert unknown.mac is None and unknown.flags == 1 and "None" in repr(unknown)
+
+
+def test_what_else_a_snapshot_holds_is_typed(stored):
+    assert stored.kernel == arpflux.KernelVersion("6.1.0-50-amd64", "#1 SMP Debian 6.1")
+    assert stored.netns.cookie == 0 and stored.routing == arpflux.RoutingMemory(None, None, None)
+    assert stored.all == {"arp_ignore": 1, "arp_announce": 0} and stored.default == {} == stored.all_ipv6
+    assert (stored.ip_forward, stored.ip_nonlocal_bind, stored.fib_multipath_hash_policy) == (1, 0, None)
+    kinds = [one.kind for one in stored.interference]
+    assert kinds == list(arpflux.InterferenceKind)
+    assert [one.to_dict() for one in stored.interference] == stored.to_dict()["interference"]
+    full = stored.interference[4]
+    assert (full.entries, full.limit, full.interface) == (1030, 1024, None)
+    for one in stored.interference:
+        assert arpflux.Interference.from_dict(one.to_dict()) == pickle.loads(pickle.dumps(one)) == one
+
+
+def test_whatever_a_dict_has_there_is_an_attribute_for(stored):
+    route = stored.routes[0]
+    for one in (
+        *(stored, stored.interfaces[0], stored.interfaces[0].neigh, stored.addresses[0], stored.proxies[0]),
+        *(route, route.next_hops[0], stored.rules[0], stored.neighbours[0]),
+    ):
+        for key, value in one.to_dict().items():
+            if key == "schema":
+                continue
+            there = getattr(one, key)
+            if isinstance(value, (int, dict)) and isinstance(there, (int, dict)):
+                assert there == value, (type(one), key)
+            assert (there is None) == (value is None), (type(one), key)
+
+
 def test_effective_says_where_the_value_comes_from(stored):
     ignore = stored.effective("eth3", "arp_ignore")
     assert (ignore.value, ignore.source) == (1, "all")
@@ -46,7 +98,15 @@ def test_effective_says_where_the_value_comes_from(stored):
     assert stored.effective("eth3", "arp_ignore") == ignore
 
 
-@pytest.mark.parametrize("of", [lambda s: s, lambda s: s.interfaces[0], lambda s: s.addresses[0], lambda s: s.proxies[0]])
+@pytest.mark.parametrize(
+    "of",
+    [
+        *(lambda s: s, lambda s: s.interfaces[0], lambda s: s.addresses[0], lambda s: s.proxies[0]),
+        *(lambda s: s.routes[0], lambda s: s.routes[1], lambda s: s.routes[0].next_hops[1]),
+        *(lambda s: s.rules[0], lambda s: s.rules[1], lambda s: s.neighbours[0], lambda s: s.neighbours[1]),
+        *(lambda s: s.kernel, lambda s: s.netns, lambda s: s.routing, lambda s: s.interference[0]),
+    ],
+)
 def test_values_are_frozen_hashable_and_pickle(stored, of):
     value = of(stored)
     again = pickle.loads(pickle.dumps(value))

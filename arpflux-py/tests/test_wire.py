@@ -105,6 +105,37 @@ def test_verify_by_frames_from_here_and_from_a_peer(wire, tmp_path):
         assert failure.object in str(failure)
 
 
+def test_who_shares_a_wire_is_found_out_and_decides_what_is_wrong(wire):
+    host = arpflux.Host.netns(wire.hn)
+    found = host.segments()
+    assert found.wires == (("eth0", "eth3", "eth4"),) and found.unconnected == ()
+    assert found.heard and {one.on for one in found.heard} | {one.from_ for one in found.heard} == set(MACS)
+    assert arpflux.Segments.from_dict(found.to_dict()) == pickle.loads(pickle.dumps(found)) == found
+    assert found.to_dict()["heard"][0].keys() == {"from", "on"}
+    alone = host.segments("eth3", rounds=1, wait=datetime.timedelta(milliseconds=10))
+    assert alone.wires == (("eth3",),) and alone.heard == ()
+
+    floats = arpflux.FindingId.SEVERAL_ANSWER
+    apart = [["eth0"], ["eth3"], ["eth4"]]
+    assert floats in [one.id for one in host.diagnose(wires=found).findings]
+    assert floats not in [one.id for one in host.diagnose(wires=apart).findings], "what is told counts"
+    snapshot = host.snapshot()
+    told = snapshot.diagnose(wires=[("eth0", "eth3"), ["eth4"]])
+    several = next(one for one in told.findings if one.id is floats)
+    assert set(several.interfaces) == {"eth0", "eth3"}
+    assert pickle.loads(pickle.dumps(told)) == told != snapshot.diagnose(wires=apart)
+    with pytest.raises(arpflux.InvalidInput, match="'wires': eth0.*twice"):
+        snapshot.diagnose(wires=[["eth0"], ["eth0"]])
+    for wrong in ("eth0", 7, {"wires": [["eth0"]]}):
+        with pytest.raises(TypeError, match="'wires'"):
+            snapshot.diagnose(wires=wrong)
+    with pytest.raises(arpflux.NotFound, match="eth9"):
+        host.segments("eth9")
+    for wrong in ({"rounds": 0}, {"rounds": 11}, {"wait": 0}, {"wait": 61}):
+        with pytest.raises(arpflux.InvalidInput, match=next(iter(wrong))):
+            host.segments(**wrong)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

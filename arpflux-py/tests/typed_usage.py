@@ -5,7 +5,7 @@ import datetime
 import ipaddress
 import pathlib
 import socket
-from typing import Optional
+from typing import Optional, Tuple, Union
 
 from typing_extensions import assert_type
 
@@ -36,6 +36,27 @@ def frames(host: arpflux.Host, sock: socket.socket) -> None:
         for sighting in capture:
             assert_type(sighting.sender, ipaddress.IPv4Address)
         assert_type(capture.report([["02:00:00:00:00:01"]]), arpflux.CaptureReport)
+
+
+def state(snapshot: arpflux.Snapshot) -> None:
+    for route in snapshot.routes:
+        assert_type(route.kind, Union[arpflux.RouteKind, int])
+        assert_type(route.destination, Union[ipaddress.IPv4Network, ipaddress.IPv6Network])
+        assert_type(route.next_hops, Tuple[arpflux.NextHop, ...])
+    assert_type(snapshot.rules[0].source_ports, Optional[Tuple[int, int]])
+    assert_type(snapshot.neighbours[0].mac, Optional[str])
+    assert_type(snapshot.interference[0].kind, arpflux.InterferenceKind)
+
+
+def after_a_reboot(host: arpflux.Host, policy: arpflux.Policy, root: pathlib.Path) -> None:
+    kept = arpflux.Persistence(policy, managers=[arpflux.Manager.SYSTEMD, "ifupdown"], root=root)
+    with host.apply_and_persist(kept, confirm=30) as receipt:
+        assert_type(receipt.files[0].after.kind, arpflux.FileKind)
+        receipt.confirm()
+    boot = host.snapshot().at_boot(root=root)
+    assert_type(boot.values[0].set_by, Optional[arpflux.Assignment])
+    host.diagnose(boot=boot, wires=host.segments())
+    host.diagnose(wires=[["eth0", "eth3"], ["eth4"]])
 
 
 async def drifts(host: arpflux.Host, policy: arpflux.Policy) -> None:

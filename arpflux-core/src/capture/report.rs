@@ -2,14 +2,14 @@
 
 use std::net::Ipv4Addr;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::virtual_mac::VirtualMac;
 use crate::frame::Timestamp;
 use crate::types::Mac;
 
 /// What an address turned out to be. The rules stand in [`super::Table::report`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Class {

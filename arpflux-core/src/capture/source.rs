@@ -25,6 +25,9 @@ pub enum Format {
 }
 
 impl Format {
+    /// Every format that this build reads.
+    pub const ALL: &'static [Format] = &[Self::Pcap, Self::Pcapng, Self::Text];
+
     /// Its name, as JSON has it.
     #[must_use]
     pub const fn name(self) -> &'static str {

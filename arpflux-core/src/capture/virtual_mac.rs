@@ -1,6 +1,6 @@
 //! MACs that belong to a protocol, not to a NIC.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A virtual MAC of a first-hop redundancy protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -12,7 +12,7 @@ pub struct VirtualMac {
 }
 
 /// Protocols by which several routers share an address and move its MAC along with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Redundancy {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::sysctld::{Assignment, BootSysctls, Key};
 use super::{Layout, Manager, POLICY, kept_policy, networkd};
@@ -29,7 +29,8 @@ const WATCHED: &[Sysctl] = &[
 ];
 
 /// One sysctl: what it is now, and what sets it at boot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BootValue {
     /// Its full name, with slashes.
     pub key: Key,
@@ -56,10 +57,11 @@ impl BootValue {
 }
 
 /// The policy that is applied at boot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BootPolicy {
     /// Where it is.
-    pub file: &'static str,
+    pub file: String,
     /// The managers that apply it.
     pub applied_by: Vec<Manager>,
     /// Why it cannot be kept on this host, or not be seen by this user.
@@ -67,7 +69,8 @@ pub struct BootPolicy {
 }
 
 /// An entry, rule or route that a boot takes away or brings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BootEntry {
     /// The same in words.
     pub text: String,
@@ -76,7 +79,8 @@ pub struct BootEntry {
 }
 
 /// What the next boot brings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BootReport {
     /// The values that a file or the policy sets, and those that nothing brings back.
     pub values: Vec<BootValue>,
@@ -192,7 +196,7 @@ fn kept(layout: &Layout) -> Result<Option<(Option<Policy>, BootPolicy)>> {
     if applied_by.is_empty() {
         return Ok(None);
     }
-    let mut found = BootPolicy { file: POLICY, applied_by, error: None };
+    let mut found = BootPolicy { file: POLICY.into(), applied_by, error: None };
     match kept_policy(layout) {
         Ok(policy) => Ok(policy.map(|policy| (Some(policy), found))),
         // It is for root alone. What can be seen without it is told all the same.

@@ -340,6 +340,87 @@ class Redundancy(Name):
     GLBP = "glbp"
 
 
+class RouteKind(Name):
+    """What a route does (`RTN_*`)."""
+
+    #: A gateway or a direct route.
+    UNICAST = "unicast"
+    #: The destination is the host itself.
+    LOCAL = "local"
+    #: Received as broadcast, sent as broadcast.
+    BROADCAST = "broadcast"
+    #: Received as broadcast, sent as unicast.
+    ANYCAST = "anycast"
+    #: Multicast.
+    MULTICAST = "multicast"
+    #: Drop silently.
+    BLACKHOLE = "blackhole"
+    #: Drop, say "host unreachable".
+    UNREACHABLE = "unreachable"
+    #: Drop, say "administratively prohibited".
+    PROHIBIT = "prohibit"
+    #: Go on with the next rule.
+    THROW = "throw"
+
+
+class RuleAction(Name):
+    """What a policy routing rule does with what it matches (`FR_ACT_*`)."""
+
+    #: Look into the rule's table.
+    TABLE = "table"
+    #: Go on at the rule of priority `goto`.
+    GOTO = "goto"
+    #: Nothing.
+    NOP = "nop"
+    #: Drop silently.
+    BLACKHOLE = "blackhole"
+    #: Drop, say "unreachable".
+    UNREACHABLE = "unreachable"
+    #: Drop, say "prohibited".
+    PROHIBIT = "prohibit"
+
+
+class InterferenceKind(Name):
+    """What can answer, drop or change ARP frames besides the kernel's ARP code."""
+
+    #: An nftables, arptables or ebtables chain that sees ARP frames.
+    NETFILTER = "netfilter"
+    #: A traffic control filter on the interface's ingress or egress.
+    TRAFFIC_CONTROL = "traffic_control"
+    #: An XDP program on the interface.
+    XDP = "xdp"
+    #: A program in user space that listens for ARP frames and may answer them.
+    LISTENER = "listener"
+    #: The machine's table of IPv4 neighbours, one for all namespaces, may be full.
+    FULL_NEIGHBOUR_TABLE = "full_neighbour_table"
+    #: Something that could not be read, usually for want of a capability.
+    UNREADABLE = "unreadable"
+
+
+class Manager(Name):
+    """A program that configures the network of a host, or starts what does."""
+
+    #: Systemd itself: a unit applies the policy at boot and watches it.
+    SYSTEMD = "systemd"
+    #: Systemd-networkd: rules and routes become drop-ins, or it would remove them as foreign.
+    NETWORKD = "networkd"
+    #: Debian's ifupdown and its successors: a script in `if-up.d`.
+    IFUPDOWN = "ifupdown"
+    #: NetworkManager: a dispatcher script.
+    NETWORK_MANAGER = "network-manager"
+
+
+class FileKind(Name):
+    """What is at a path."""
+
+    #: Nothing.
+    ABSENT = "absent"
+    #: A file.
+    REGULAR = "regular"
+    #: A symbolic link.
+    LINK = "link"
+
+
 class Severity(Name):
     """How bad a finding is; `rank` rises with it."""
 

@@ -180,3 +180,25 @@ class CaptureReport(Value):
     def is_bad(self) -> bool:
         """Whether any address is in a state that something should be done about."""
         return any(address.is_bad for address in self.addresses)
+
+
+@dataclass(frozen=True)
+class Heard(Value):
+    """One interface's frame, heard on another."""
+
+    #: The interface that sent it.
+    from_: str = dataclasses.field(metadata=written("from"))
+    #: The interface that heard it.
+    on: str
+
+
+@dataclass(frozen=True)
+class Segments(Value):
+    """Which interfaces of one host share a wire, found out with frames."""
+
+    #: The wires, each with the names of its interfaces.
+    wires: Tuple[Tuple[str, ...], ...]
+    #: The evidence.
+    heard: Tuple[Heard, ...]
+    #: Interfaces without a connection, about which nothing is said.
+    unconnected: Tuple[str, ...]

@@ -1,0 +1,83 @@
+"""What a snapshot holds besides its lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict, Optional
+
+from ._base import Value
+from ._names import InterferenceKind
+
+
+@dataclass(frozen=True)
+class KernelVersion(Value):
+    """Which kernel a snapshot was taken from: kernels answer differently in places."""
+
+    #: `uname -r`, for example `6.18.44-fc`.
+    release: str
+    #: `uname -v`; Debian's names the stable release here.
+    version: str
+
+
+@dataclass(frozen=True)
+class NetnsIdentity(Value):
+    """Which network namespace a snapshot was taken from."""
+
+    #: The boot that it lives in (`/proc/sys/kernel/random/boot_id`).
+    boot_id: str
+    #: Device number of its nsfs file.
+    device: int
+    #: Inode number of its nsfs file.
+    inode: int
+    #: The namespace's cookie (`SO_NETNS_COOKIE`), never given out again within a boot; 0 where the kernel has none.
+    cookie: int
+
+
+@dataclass(frozen=True)
+class RoutingMemory(Value):
+    """What the kernel remembers about routing and shows in no dump. None: not known."""
+
+    #: Whether the policy routing rules were ever changed: until then the tables local and main are searched as one.
+    rules_changed: Optional[bool] = None
+    #: Whether somebody ever added a route of type local: from then on senders are checked in full, for good.
+    local_routes_added: Optional[bool] = None
+    #: Whether a route or rule has a realm, which also makes the kernel check senders in full.
+    realms: Optional[bool] = None
+
+
+@dataclass(frozen=True)
+class Interference(Value):
+    """Something that can answer, drop or change ARP frames, or that could not be read.
+
+    >>> import arpflux
+    >>> arpflux.Interference(arpflux.InterferenceKind.XDP, interface=3).to_dict()
+    {'kind': 'xdp', 'interface': 3}
+    """
+
+    #: What it is.
+    kind: InterferenceKind
+    #: The number of the interface it is tied to; None: all, or none in particular.
+    interface: Optional[int] = None
+    #: The table or chain of a packet filter, as its tool names it.
+    chain: Optional[str] = None
+    #: How many entries the full neighbour table has.
+    entries: Optional[int] = None
+    #: How many there may be (`net.ipv4.neigh.default.gc_thresh3`).
+    limit: Optional[int] = None
+    #: What could not be read, in words.
+    what: Optional[str] = None
+
+    def to_dict(self) -> Dict[str, Any]:
+        """What the command prints with --json: of each kind what it has."""
+        values = super().to_dict()
+        return {key: values[key] for key in ("kind", *_KEYS[self.kind])}
+
+
+_KEYS = {
+    InterferenceKind.NETFILTER: ("chain", "interface"),
+    InterferenceKind.TRAFFIC_CONTROL: ("interface",),
+    InterferenceKind.XDP: ("interface",),
+    InterferenceKind.LISTENER: ("interface",),
+    InterferenceKind.FULL_NEIGHBOUR_TABLE: ("entries", "limit"),
+    InterferenceKind.UNREADABLE: ("what",),
+}
