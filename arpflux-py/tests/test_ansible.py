@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 from conftest import NUMBERS, run
@@ -115,6 +116,10 @@ def settings(snapshot):
     return {key: values[key] for key in ("all", "default", "interfaces", "routes", "rules", "proxies")}
 
 
+def in_any_order(values):
+    return sorted(map(json.dumps, values)) if isinstance(values, list) else values
+
+
 def test_check_mode_predicts_precisely_then_two_runs_the_second_all_ok(fleet):
     before = fleet.snapshots()
     code, checked, output = fleet.play("--check", "--diff")
@@ -135,7 +140,8 @@ def test_check_mode_predicts_precisely_then_two_runs_the_second_all_ok(fleet):
     for name, snapshot in after.items():
         expected = settings(arpflux.Snapshot.from_dict(planned[name]))
         assert settings(snapshot)["interfaces"] == expected["interfaces"]
-        assert settings(snapshot)["proxies"] == expected["proxies"]
+        for key in ("all", "default", "routes", "rules", "proxies"):
+            assert in_any_order(settings(snapshot)[key]) == in_any_order(expected[key]), key
         assert len(of([one for one in first if one["host"] == name], "Verify", "ok")) == 1
         # Kept, not only waiting: nothing is on trial any more.
         with pytest.raises(arpflux.NotFound):
@@ -163,11 +169,12 @@ def test_a_host_that_fails_verification_is_undone_and_stops_the_batches(fleet):
     stop = threading.Event()
 
     def sabotage() -> None:
-        # Another tool that knows better: what is set is set back at once.
+        # Another tool that knows better: as soon as the change is made and on trial, a value is set back.
         host = arpflux.Host.netns(bad)
         while not stop.wait(0.02):
-            if host.snapshot().interface("eth4").sysctls["arp_ignore"] != 0:
+            if host.pending(state_dir=fleet.folder / "state"):
                 run("ip", "netns", "exec", bad, "sysctl", "-qw", "net.ipv4.conf.eth4.arp_ignore=0")
+                return
 
     saboteur = threading.Thread(target=sabotage)
     saboteur.start()
@@ -180,14 +187,63 @@ def test_a_host_that_fails_verification_is_undone_and_stops_the_batches(fleet):
     first, second, third = fleet.names
     by_host = {name: [(one["task"].split()[0], one["status"]) for one in results if one["host"] == name] for name in fleet.names}
     assert ("Make", "changed") in by_host[first] and ("Verify", "ok") in by_host[first]
-    assert by_host[second][-1][1] == "failed", output
+    assert by_host[second][-2:] == [("Make", "changed"), ("Verify", "failed")], output
     assert not any(task == "Make" for task, _ in by_host[third]), "the next batch was begun"
     after = fleet.snapshots()
     assert settings(after[second]) == settings(before[second]), "not undone exactly"
     assert settings(after[third]) == settings(before[third])
     assert settings(after[first]) != settings(before[first])
     failed = [one for one in results if one["status"] == "failed"][0]["result"]
-    assert "arp_ignore" in failed["msg"], failed["msg"]
+    assert "arp_ignore" in failed["msg"] and failed["msg"].endswith("undone"), failed["msg"]
+    assert failed["changed"] and failed["undone"]["outcome"] == "undone" and not failed["undone"]["conflicts"]
+
+
+def test_what_nobody_confirms_in_time_is_undone(fleet):
+    # Something that was made and kept before.
+    state = fleet.folder / "state"
+    arpflux.Host.netns(fleet.names[0]).add_proxies("192.168.18.240", interface="eth4", state_dir=state)
+    before = fleet.snapshots()
+    tasks = [
+        {
+            "name": "Make",
+            "arpflux.host.policy": {
+                "netns": "{{ arpflux_netns }}",
+                "policy": "{{ arpflux_policy }}",
+                "confirm": 2,
+                "state_dir": str(state),
+            },
+        }
+    ]
+    book = fleet.folder / "made.yml"
+    book.write_text(json.dumps([{"hosts": "segment", "gather_facts": False, "tasks": tasks}]))
+    code, results, output = fleet.play(playbook=book)
+    assert code == 0, output
+    receipts = [one["result"]["receipt"] for one in of(results, "Make", "changed")]
+    assert len(receipts) == 3 and {one["outcome"] for one in receipts} == {"pending"}
+    assert all(0 < one["remaining_ms"] <= 2000 and one["changes"] for one in receipts)
+    # No connection and no process of the play is there any more; the hosts do it by themselves.
+    deadline = time.monotonic() + 120
+    while {name: settings(one) for name, one in fleet.snapshots().items()} != {
+        name: settings(one) for name, one in before.items()
+    }:
+        assert time.monotonic() < deadline, "not undone"
+        time.sleep(0.1)
+    for name in fleet.names:
+        host = arpflux.Host.netns(name)
+        while host.pending(state_dir=state):
+            assert time.monotonic() < deadline
+        outcomes = [one.outcome for one in host.receipts(state_dir=state)]
+        assert outcomes == (["applied", "undone"] if name == fleet.names[0] else ["undone"])
+    # Who comes too late is told.
+    verify = {**tasks[0]["arpflux.host.policy"], "confirm": True, "undo": True}
+    book.write_text(
+        json.dumps([{"hosts": "segment", "gather_facts": False, "tasks": [{"name": "Late", "arpflux.host.verify": verify}]}])
+    )
+    code, results, output = fleet.play(playbook=book)
+    assert code != 0 and len(of(results, "Late", "failed")) == 3, output
+    assert all("arp_ignore" in one["result"]["msg"] for one in results)
+    assert not any(one["result"]["changed"] for one in results)
+    assert "192.168.18.240" in run("ip", "-n", fleet.names[0], "neigh", "show", "proxy"), "an older one was taken back"
 
 
 def test_a_plan_that_would_make_a_duplicate_is_refused_before_anything_changes(fleet):

@@ -12,19 +12,11 @@ description:
   - Changes nothing on the network.
 author: The arpflux authors
 requirements: [arpflux]
+extends_documentation_fragment: [arpflux.host.options.host, arpflux.host.options.policy]
 attributes:
   check_mode: {support: full, description: Changes nothing anyway.}
   diff_mode: {support: none, description: Changes nothing.}
 options:
-  netns:
-    description: A network namespace of the host, by name or path. Without, the one that the module runs in.
-    type: str
-  policy:
-    description: The policy, of the same structure as the policy file.
-    type: dict
-  path:
-    description: A policy file on the host, TOML or JSON.
-    type: path
   metrics:
     description:
       - Write numbers for Prometheus to this file, for node_exporter's textfile collector.

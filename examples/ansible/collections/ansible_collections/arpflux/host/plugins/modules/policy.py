@@ -13,29 +13,14 @@ description:
     C(arpflux confirm), comes in time, even if the host can no longer be reached.
 author: The arpflux authors
 requirements: [arpflux]
+extends_documentation_fragment: [arpflux.host.options.host, arpflux.host.options.policy, arpflux.host.options.state]
 attributes:
   check_mode: {support: full, description: Plans and changes nothing.}
   diff_mode: {support: full, description: Shows each change with the value before and after.}
 options:
-  netns:
-    description: A network namespace of the host, by name or path. Without, the one that the module runs in.
-    type: str
-  policy:
-    description: The policy, of the same structure as the policy file.
-    type: dict
-  path:
-    description: A policy file on the host, TOML or JSON.
-    type: path
   confirm:
     description: Undo the change unless it is confirmed within this time, in seconds, 1 to 86400.
     type: float
-  state_dir:
-    description: The folder for journals, locks and receipts. All who change the namespace have to agree.
-    type: path
-  lock_wait:
-    description: How long to wait for another run that is changing the namespace, in seconds.
-    type: float
-    default: 10.0
 """
 
 EXAMPLES = r"""

@@ -9,23 +9,15 @@ module: verify
 short_description: Check that a host is as a policy says
 description:
   - Every value, entry, rule and route; by the model of the kernel for all senders and targets; by frames with O(wire).
-  - Fails if anything is not so. With O(undo) the last transaction is taken back then, exactly.
+  - Fails if anything is not so. With O(undo) what is on trial is taken back then, exactly.
   - In check mode it checks the state that the policy leads to, and sends no frames.
 author: The arpflux authors
 requirements: [arpflux]
+extends_documentation_fragment: [arpflux.host.options.host, arpflux.host.options.policy, arpflux.host.options.state]
 attributes:
   check_mode: {support: full, description: Checks what the policy would lead to.}
   diff_mode: {support: none, description: Changes nothing but back.}
 options:
-  netns:
-    description: A network namespace of the host, by name or path. Without, the one that the module runs in.
-    type: str
-  policy:
-    description: The policy, of the same structure as the policy file.
-    type: dict
-  path:
-    description: A policy file on the host, TOML or JSON.
-    type: path
   wire:
     description: Also ask the host itself, as if from the wire, without a frame on it.
     type: str
@@ -35,16 +27,9 @@ options:
     type: bool
     default: false
   undo:
-    description: Take the last transaction back if it is not.
+    description: Take back what is on trial if it is not. What was kept before stays.
     type: bool
     default: false
-  state_dir:
-    description: The folder for journals, locks and receipts. All who change the namespace have to agree.
-    type: path
-  lock_wait:
-    description: How long to wait for another run that is changing the namespace, in seconds.
-    type: float
-    default: 10.0
 """
 
 EXAMPLES = r"""
@@ -61,8 +46,8 @@ report:
   returned: always
   type: dict
 undone:
-  description: The receipt of the transaction that was taken back.
-  returned: when verification failed, with undo, and there was one
+  description: The receipt of taking it back.
+  returned: when verification failed, with undo, and something was on trial
   type: dict
 """
 
@@ -105,7 +90,8 @@ def confirm(host, params):
 
 def undo(host, params):
     try:
-        return host.rollback(**common.state(params))
+        on_trial = host.pending(state_dir=params["state_dir"])
+        return on_trial and host.rollback(on_trial.id, **common.state(params))
     except common.arpflux.NotFound:
         return None
 
