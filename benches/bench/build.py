@@ -68,8 +68,8 @@ def python() -> str | None:
         if why:
             return why
     pip = [str(VENV / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
-    why = quietly([*pip, "maturin", "pyroute2"], "pyroute2", required=False)
-    return why or quietly([*pip, "--no-build-isolation", "./arpflux-py"], "the Python package", required=False)
+    why = quietly([*pip, "pyroute2"], "pyroute2", required=False)
+    return why or quietly([*pip, "--force-reinstall", "./arpflux-py"], "the Python package", required=False)
 
 
 def rtnetlink() -> str | None:

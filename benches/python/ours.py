@@ -1,5 +1,6 @@
-"""Our Python package: `ours.py snapshot`, or `ours.py proxies add|del INTERFACE COUNT`."""
+"""Our Python package: `ours.py snapshot`, or `ours.py proxies add|del INTERFACE COUNT STATE`."""
 
+import ipaddress
 import json
 import sys
 import time
@@ -14,6 +15,16 @@ def main() -> None:
         cpu, wall = time.process_time_ns(), time.monotonic_ns()
         snapshot = arpflux.Host.current().snapshot()
         result = len(snapshot.interfaces) + len(snapshot.proxies)
+    elif what == "proxies":
+        edit, interface, count, state = rest
+        addresses = [str(ipaddress.IPv4Address(0x0A000000 + at)) for at in range(int(count))]
+        host = arpflux.Host.current()
+        cpu, wall = time.process_time_ns(), time.monotonic_ns()
+        if edit == "add":
+            receipt = host.add_proxies(addresses, interface=interface, state_dir=state)
+        else:
+            receipt = host.remove_proxies(addresses, interface=interface, state_dir=state)
+        result = receipt.verified
     else:
         raise SystemExit(f"ours.py: {what} {rest}?")
     print(

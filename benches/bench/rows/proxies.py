@@ -29,6 +29,7 @@ def rows(reasons: dict) -> list[Row]:
     return [
         *(_row(edit, reasons) for edit in ("add", "del")),
         *(_journalled(edit) for edit in ("add", "del")),
+        *(_python(edit, reasons) for edit in ("add", "del")),
     ]
 
 
@@ -62,7 +63,6 @@ def _check(edit: str):
 
 
 def _row(edit: str, reasons: dict) -> Row:
-    python = str(VENV / "bin" / "python")
     return Row(
         key=f"proxies-{edit}",
         work=f"Proxy entries: {'add' if edit == 'add' else 'delete'}, checked",
@@ -85,12 +85,7 @@ def _row(edit: str, reasons: dict) -> Row:
             Contender(
                 "ip -batch", "peer", lambda n: ["ip", "-batch", "-"], tells=False, stdin=lambda n: batch(edit, n)
             ),
-            Contender(
-                "pyroute2",
-                "peer",
-                lambda n: [python, str(BENCHES / "python/pyroute2_peer.py"), "proxies", edit, "v0", str(n)],
-                needs=reasons.get("python"),
-            ),
+            _pyroute2(edit, reasons),
             Contender(
                 "ip for each entry",
                 "peer",
@@ -103,30 +98,55 @@ def _row(edit: str, reasons: dict) -> Row:
     )
 
 
-def _journalled(edit: str) -> Row:
+def _before_transaction(edit: str):
     def before(contender: Contender, size: int) -> None:
         shutil.rmtree(STATE, ignore_errors=True)
         os.makedirs(STATE, mode=0o755)
         _before(edit)(contender, size)
 
+    return before
+
+
+def _pyroute2(edit: str, reasons: dict) -> Contender:
+    return Contender(
+        "pyroute2",
+        "peer",
+        lambda n: [str(VENV / "bin" / "python"), str(BENCHES / "python/pyroute2_peer.py"), "proxies", edit, "v0", str(n)],
+        needs=reasons.get("python"),
+    )
+
+
+def _transaction(edit: str, key: str, work: str, ours: Contender, *others: Contender) -> Row:
+    """A journalled change, beside the floor and `ip -batch`."""
     return Row(
-        key=f"journalled-{edit}",
-        work=f"Proxy entries: {'add' if edit == 'add' else 'delete'} as a transaction (journal synced, rollback ready)",
+        key=f"{key}-{edit}",
+        work=f"{work}: {'add' if edit == 'add' else 'delete'} (journal synced, rollback ready)",
         unit="entries",
         sizes=[100, 1_000, 10_000],
         reach=Reach(times=1.0, of="ip -batch"),
         setup=_setup,
-        before=before,
+        before=_before_transaction(edit),
         check=_check(edit),
         contenders=[
-            Contender(
-                "arpflux (transaction)",
-                "ours",
-                lambda n: [OURS, "proxies-journalled", edit, "v0", str(n), STATE],
-            ),
+            ours,
             Contender("floor", "floor", lambda n: [FLOOR, edit, "v0", str(n)]),
             Contender(
                 "ip -batch", "peer", lambda n: ["ip", "-batch", "-"], tells=False, stdin=lambda n: batch(edit, n)
             ),
+            *others,
         ],
     )
+
+
+def _journalled(edit: str) -> Row:
+    rust = [OURS, "proxies-journalled", edit, "v0"]
+    ours = Contender("arpflux (transaction)", "ours", lambda n: [*rust, str(n), STATE])
+    return _transaction(edit, "journalled", "Proxy entries as a transaction", ours)
+
+
+def _python(edit: str, reasons: dict) -> Row:
+    python = [str(VENV / "bin" / "python"), str(BENCHES / "python/ours.py"), "proxies", edit, "v0"]
+    ours = Contender(
+        "arpflux (Python)", "ours", lambda n: [*python, str(n), STATE], needs=reasons.get("python")
+    )
+    return _transaction(edit, "python", "The same transaction from Python", ours, _pyroute2(edit, reasons))
