@@ -165,9 +165,12 @@ fn who_wants_no_more_gets_an_end_soon_and_finds_nothing_left() {
     // Nobody answers for the first; the answers for the others are still in the kernel's queue when it ends.
     let mut requests = vec![request("192.168.18.200", "192.168.18.101"); 31];
     requests.insert(0, request("192.168.18.200", "192.168.18.99"));
+    let hour = Duration::from_secs(3600);
     for delay in [100, 0] {
         let recorder = Recorder::start(&[(&client, "eth0")], Filter::Arp).unwrap();
-        let (stop, started) = (Stop::default(), Instant::now());
+        let stop = Stop::default();
+        let mut injector = Injector::open(&core(&hn), &name("eth3")).unwrap();
+        let started = Instant::now();
         let error = std::thread::scope(|scope| {
             if delay == 0 {
                 stop.raise();
@@ -177,9 +180,9 @@ fn who_wants_no_more_gets_an_end_soon_and_finds_nothing_left() {
                     stop.raise();
                 });
             }
-            let hour = Duration::from_secs(3600);
-            inject::ask_until(&core(&hn), &name("eth3"), &requests, hour, &stop).unwrap_err()
+            injector.ask_until(&requests, hour, &stop).unwrap_err()
         });
+        injector.close().unwrap();
         assert_eq!(
             (error.kind(), error.object()),
             (ErrorKind::Interrupted, "eth3"),

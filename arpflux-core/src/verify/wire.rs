@@ -95,8 +95,7 @@ pub fn own(policy: &Policy, snapshot: &Snapshot, host: &Host) -> Result<Report> 
     own_until(policy, snapshot, host, &Stop::default())
 }
 
-/// The same, until `stop` is raised; everything is undone then too, within little more than a second (see
-/// [`inject::ask_until`]).
+/// The same, until `stop` is raised; everything is undone then too (see [`inject::ask_until`]).
 ///
 /// # Errors
 /// As [`own`]; [`ErrorKind::Interrupted`] if it was ended.

@@ -37,10 +37,6 @@ const MAC: [u8; 6] = [0x02, 0x61, 0x66, 0x78, 0x00, 0x01];
 /// Requests under way at a time: fewer than the 64 that the kernel lets wait for a delayed proxy answer.
 const AT_ONCE: usize = 32;
 
-/// How long late answers to what was asked already are still taken off when the caller wants no more: longer than
-/// the usual delay of a proxy (0.8 s). The kernel would send a later one to the wire, and make an entry for the asker once more.
-const LINGER: Duration = Duration::from_secs(1);
-
 /// One answer to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answer {
@@ -81,9 +77,7 @@ pub fn ask(
     ask_until(host, interface, requests, wait, &Stop::default())
 }
 
-/// The same, until `stop` is raised; everything is undone then too.
-///
-/// It ends within little more than a second, because late answers to what was asked already are still taken off.
+/// The same, until `stop` is raised; everything is undone then too, and answers that the kernel still delays never come.
 ///
 /// # Errors
 /// As [`ask`]; [`ErrorKind::Interrupted`] if it was ended.
@@ -199,7 +193,7 @@ impl Injector {
         self.ask_until(requests, wait, &Stop::default())
     }
 
-    /// The same, until `stop` is raised. See [`ask_until`].
+    /// The same, until `stop` is raised; everything is undone then, and this asks no more. See [`ask_until`].
     ///
     /// # Errors
     /// As [`Injector::ask`]; [`ErrorKind::Interrupted`] if it was ended.
@@ -220,6 +214,11 @@ impl Injector {
                     break;
                 }
             }
+        }
+        if stop.is_raised() {
+            // Before the senders are forgotten: a delayed answer would make the kernel know them again. With an
+            // interface that goes, it drops all that waits (`pneigh_queue_purge()` by `neigh_ifdown()`).
+            result = result.and(self.undo());
         }
         let forgotten = self.forget(requests, &before);
         result.and(forgotten).map(|()| answers)
@@ -257,13 +256,10 @@ impl Injector {
             self.near.send(&arp.to_frame(destination))?;
         }
         let mut answers = vec![Vec::new(); requests.len()];
-        let mut end = sent + wait;
-        let mut ended = false;
+        let end = sent + wait;
         // Beyond the first answer of each, none can come: one interface answers a request once.
         while answers.iter().any(Vec::is_empty) {
-            if !ended && stop.is_raised() {
-                (ended, end) = (true, end.min(Instant::now() + LINGER));
-            }
+            stopped()?;
             let Some(received) = self.near.receive(Stop::next_look(end))? else {
                 if Instant::now() >= end {
                     break;
@@ -280,7 +276,6 @@ impl Injector {
                 answers[place].push(Answer { mac: reply.sender_mac, after: received.at.since(sent_at) });
             }
         }
-        stopped()?;
         if self.near.dropped() > 0 {
             return Err(Error::new(ErrorKind::Raced, "answers were lost: too many came at once")
                 .during("inject requests into")
@@ -337,8 +332,9 @@ impl Injector {
         if self.helper[0].0 == 0 {
             return Ok(());
         }
-        let egress = tc::clean(&mut self.rtnl, self.port.index, EtherType::ARP.0);
+        // In this order: until the helper is gone, delayed answers to what was asked still have to be caught.
         let helper = helper::remove(&mut self.rtnl);
+        let egress = tc::clean(&mut self.rtnl, self.port.index, EtherType::ARP.0);
         self.helper[0].0 = 0;
         egress.map_err(tc::on(self.port.index)).and(helper)
     }
