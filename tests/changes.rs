@@ -298,6 +298,43 @@ fn an_interface_that_is_another_by_now_is_not_written() {
     });
 }
 
+/// Names that were read with the interfaces hold until there is news of an interface, and not a moment longer.
+#[test]
+fn an_interface_that_was_renamed_since_interfaces_were_read_is_not_written() {
+    in_new_netns(|| {
+        ip("link add eth0 type veth peer name p0");
+        let read = |name: &str| {
+            let path = format!("/proc/sys/net/ipv4/conf/{name}/arp_ignore");
+            fs::read_to_string(path).unwrap().trim().to_owned()
+        };
+        let change =
+            |scope, before, after| Change::Sysctl { scope, sysctl: Sysctl::ArpIgnore, before, after };
+        let mut kernel = LinuxKernel::open().unwrap();
+        let (eth0, p0) = (interface(&mut kernel, "eth0"), interface(&mut kernel, "p0"));
+        assert_eq!(kernel.interfaces().unwrap().len(), 3);
+        kernel.make(&[change(eth0, 0, 1), change(p0, 0, 1)]).unwrap();
+        assert_eq!((read("eth0"), read("p0")), ("1".to_owned(), "1".to_owned()));
+        // They change names, so that each has the other's.
+        ip("link set eth0 name eth9
+            link set p0 name eth0
+            link set eth9 name p0");
+        let failed = kernel.make(&[change(eth0, 1, 2), change(p0, 1, 2)]).unwrap_err();
+        assert_eq!((failed.at, failed.error.kind()), (0, ErrorKind::Changed), "{}", failed.error);
+        assert_eq!((read("eth0"), read("p0")), ("1".to_owned(), "1".to_owned()));
+        // Read again, they are written by their new names; gone, no longer, whoever has the name.
+        let (eth0, p0) = (interface(&mut kernel, "eth0"), interface(&mut kernel, "p0"));
+        kernel.interfaces().unwrap();
+        kernel.make(&[change(p0, 1, 2)]).unwrap();
+        ip("link del eth0
+            link add eth0 type veth peer name p0");
+        for scope in [eth0, p0] {
+            let failed = kernel.make(&[change(scope, 1, 2)]).unwrap_err();
+            assert_eq!(failed.error.kind(), ErrorKind::Changed, "{}", failed.error);
+        }
+        assert_eq!((read("eth0"), read("p0")), ("0".to_owned(), "0".to_owned()));
+    });
+}
+
 /// Changes of one interface in a row are checked together; each is still told apart.
 #[test]
 fn sysctls_in_a_row_are_set_in_order_up_to_the_one_that_fails() {

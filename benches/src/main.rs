@@ -38,6 +38,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["live", interface, frames] => work::capture::live(interface, number(frames)?),
         ["probe", interface, first, count] => work::probe::run(interface, first, number(count)?),
         ["heal", what, interface, rounds] => work::heal::run(what, interface, number(rounds)?),
+        ["scale", what, interfaces] => work::scale::run(what, number(interfaces)?),
         ["count", what] => work::count::run(what),
         _ => Err(Error::new(ErrorKind::InvalidInput, "unknown work; see benches/README.md")),
     }

@@ -158,3 +158,66 @@ pub fn source_routed(routes: u32, proxies: u32) -> Snapshot {
     }
     snapshot
 }
+
+/// A very large host: `interfaces` in subnets of their own, and for each of them 25 containers behind
+/// `venet0` (a host route each) whose proxy entries are on the wrong interface, and 2.5 rules of somebody
+/// else for sources that are not here.
+pub fn very_large(interfaces: u32) -> Snapshot {
+    let mut snapshot = untouched(interfaces);
+    let behind = 2 + interfaces;
+    for at in 0..25 * interfaces {
+        let address = Ipv4Addr::from_bits(PROXIED | at);
+        snapshot.routes.push(route(table::MAIN, RouteKind::Unicast, net(address, 32), behind));
+        snapshot.proxies.push(ProxyEntry {
+            address: address.into(),
+            interface: Some(IfIndex(2 + (at + 1) % interfaces)),
+            flags: 0,
+            protocol: 0,
+        });
+    }
+    let rules = (0..5 * interfaces / 2).map(|at| Rule {
+        priority: 1000 + at,
+        source: Some(net(Ipv4Addr::from_bits(0xc612_0000 | at), 32).into()),
+        table: 1000 + at,
+        ..Rule::defaults()[1].clone()
+    });
+    snapshot.rules.splice(1..1, rules);
+    snapshot
+}
+
+/// `interfaces` in one subnet, and nothing set up.
+pub fn one_subnet(interfaces: u32) -> Snapshot {
+    let mut snapshot = empty();
+    let mut connected = Vec::new();
+    for at in 0..interfaces {
+        let own = Ipv4Addr::from_bits(0x0a00_0001 + at);
+        interface(&mut snapshot, 2 + at, name(at), own, &[(Sysctl::Forwarding, 1)]);
+        connected.push(route(table::MAIN, RouteKind::Unicast, net(own, 8), 2 + at));
+    }
+    for address in &mut snapshot.addresses {
+        address.prefix_len = 8;
+    }
+    snapshot.routes.retain(|route| route.table == table::LOCAL);
+    snapshot.routes.extend(connected);
+    snapshot
+}
+
+/// Four interfaces in one subnet, and `containers` behind `venet0`, each published on all four, as vzctl does.
+pub fn node(containers: u32) -> Snapshot {
+    const NICS: u32 = 4;
+    let mut snapshot = one_subnet(NICS);
+    let behind = 2 + NICS;
+    interface(&mut snapshot, behind, "venet0".parse().expect("a name"), [198, 18, 0, 1].into(), &[]);
+    if let Some(venet) = snapshot.interfaces.last_mut() {
+        venet.flags |= InterfaceFlags::NOARP;
+    }
+    for at in 0..containers {
+        let address = Ipv4Addr::from_bits(0x0a00_0100 + at);
+        snapshot.routes.push(route(table::MAIN, RouteKind::Unicast, net(address, 32), behind));
+        for nic in 2..2 + NICS {
+            let interface = Some(IfIndex(nic));
+            snapshot.proxies.push(ProxyEntry { address: address.into(), interface, flags: 0, protocol: 0 });
+        }
+    }
+    snapshot
+}

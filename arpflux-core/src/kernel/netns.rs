@@ -169,6 +169,13 @@ impl Netns {
     /// # Panics
     /// Where `work` does.
     pub fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> Result<R> {
+        let mut result = None;
+        // One thread function serves all kinds of work: the code to start one is large.
+        self.run_inside(Box::new(|| result = Some(work())))?;
+        result.ok_or_else(|| Error::new(ErrorKind::Internal, "the thread ended without a result"))
+    }
+
+    fn run_inside(&self, work: Box<dyn FnOnce() + Send + '_>) -> Result<()> {
         std::thread::scope(|scope| {
             let builder = std::thread::Builder::new().name("arpflux-netns".into());
             let inside = builder.spawn_scoped(scope, || {
@@ -177,7 +184,8 @@ impl Netns {
                     setns(&self.file, CloneFlags::CLONE_NEWNET)
                         .map_err(|errno| Error::os("enter", self.label.clone(), errno as i32))?;
                 }
-                Ok(work())
+                work();
+                Ok(())
             });
             let inside =
                 inside.map_err(|error| Error::io("start a thread to enter", self.label.clone(), &error))?;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use foldhash::{HashSet, HashSetExt as _};
 
 use super::Announcement;
-use super::change::{Change, SysctlScope};
+use super::change::{Change, Edit, SysctlScope};
 use super::desired::Desired;
 use crate::snapshot::{Interface, Snapshot};
 use crate::sysctl::Sysctl;
@@ -18,7 +18,9 @@ pub(super) fn announcements(desired: &Desired, snapshot: &Snapshot, changes: &[C
     let mut host = false;
     for change in changes {
         match change {
-            Change::Proxy { entry, .. } => {
+            // Those that come are found below, without a set of them.
+            Change::Proxy { edit: Edit::Add, .. } => {}
+            Change::Proxy { edit: Edit::Remove, entry } => {
                 touched.insert(entry.address);
             }
             Change::Sysctl {
@@ -44,8 +46,12 @@ pub(super) fn announcements(desired: &Desired, snapshot: &Snapshot, changes: &[C
     }
     let up = |index: IfIndex| snapshot.interface(index).is_some_and(Interface::speaks_arp);
     let own = desired.host_addresses.iter().filter(|(address, _)| host || touched.contains(address));
+    // Missing entries are in the order of the proxied addresses, and some of them.
+    let mut missing = desired.missing_proxies.iter().map(|entry| entry.address).peekable();
     let proxied = desired.proxied.iter().filter(|(address, index)| {
-        touched.contains(address) || (address.is_ipv4() && opened.contains(index))
+        missing.next_if_eq(address).is_some()
+            || touched.contains(address)
+            || (address.is_ipv4() && opened.contains(index))
     });
     own.chain(proxied)
         .filter(|(_, index)| up(*index))

@@ -1,10 +1,16 @@
 //! What changes do to a snapshot, as the kernel would: to see the state after a plan without a kernel.
 
+mod lists;
+
 use foldhash::HashMap;
 
 use super::{Change, Edit, SysctlScope};
-use crate::snapshot::{InterfaceFlags, NextHopFlags, Route, RouteKind, Rule, Snapshot};
+use crate::snapshot::{Interface, InterfaceFlags, NextHopFlags, Route, RouteKind, Rule, Snapshot};
 use crate::sysctl::{Ipv6Sysctl, Sysctl};
+use crate::types::IfIndex;
+
+/// With fewer changes than this, looking through the lists costs less than an index of them.
+const FEW: usize = 16;
 
 impl Snapshot {
     /// The state after `changes`, made in order.
@@ -17,10 +23,32 @@ impl Snapshot {
     #[must_use]
     pub fn with(&self, changes: &[Change]) -> Snapshot {
         let mut after = self.clone();
-        for change in changes {
-            after.change(change);
-        }
+        after.change_all(changes);
         after
+    }
+
+    /// Makes `changes` in order, in time that grows with their number and that of the entries, not with
+    /// the product. See [`Snapshot::with`].
+    pub fn change_all(&mut self, changes: &[Change]) {
+        // Sysctls, proxy entries, rules and routes do not depend on each other; but whether a next hop
+        // is dead goes by a sysctl as well, and by the order of the two.
+        let alone = |change: &Change| match change {
+            Change::Sysctl { sysctl, .. } => *sysctl == Sysctl::IgnoreRoutesWithLinkdown,
+            _ => false,
+        };
+        if changes.len() < FEW || changes.iter().any(alone) || !self.rules.is_sorted_by_key(lists::order) {
+            changes.iter().for_each(|change| self.change(change));
+            return;
+        }
+        for change in changes {
+            match change {
+                Change::Proxy { .. } => {}
+                Change::Rule { rule, .. } => self.remember_rule(rule),
+                Change::Route { edit, route } => self.remember_route(*edit, route),
+                _ => self.change(change),
+            }
+        }
+        lists::edit(self, changes);
     }
 
     /// Makes one change. An entry that is there already is not added twice, one that is not there is
@@ -31,7 +59,7 @@ impl Snapshot {
             Change::Ipv6Sysctl { scope, sysctl, after, .. } => self.set_ipv6_sysctl(*scope, *sysctl, *after),
             Change::ProxyDelay { scope, after, .. } => {
                 if let SysctlScope::Interface { index, .. } = scope
-                    && let Some(interface) = self.interfaces.iter_mut().find(|i| i.index == *index)
+                    && let Some(interface) = self.interface_mut(*index)
                 {
                     interface.neigh.proxy_delay = *after;
                 }
@@ -54,6 +82,11 @@ impl Snapshot {
         }
     }
 
+    fn interface_mut(&mut self, index: IfIndex) -> Option<&mut Interface> {
+        let at = self.interfaces.binary_search_by_key(&index, |interface| interface.index).ok()?;
+        self.interfaces.get_mut(at)
+    }
+
     fn set_sysctl(&mut self, scope: SysctlScope, sysctl: Sysctl, value: i32) {
         match scope {
             SysctlScope::All => {
@@ -73,7 +106,7 @@ impl Snapshot {
             }
             SysctlScope::Default => self.default.set(sysctl, Some(value)),
             SysctlScope::Interface { index, .. } => {
-                if let Some(interface) = self.interfaces.iter_mut().find(|i| i.index == index) {
+                if let Some(interface) = self.interface_mut(index) {
                     interface.sysctls.set(sysctl, Some(value));
                 }
             }
@@ -119,17 +152,21 @@ impl Snapshot {
             }
             SysctlScope::Default => {}
             SysctlScope::Interface { index, .. } => {
-                if let Some(interface) = self.interfaces.iter_mut().find(|i| i.index == index) {
+                if let Some(interface) = self.interface_mut(index) {
                     interface.ipv6.set(sysctl, Some(value));
                 }
             }
         }
     }
 
-    fn edit_rule(&mut self, edit: Edit, rule: &Rule) {
+    fn remember_rule(&mut self, rule: &Rule) {
         if !rule.ipv6 {
             self.routing.rules_changed = Some(true);
         }
+    }
+
+    fn edit_rule(&mut self, edit: Edit, rule: &Rule) {
+        self.remember_rule(rule);
         let same = self.rules.iter().position(|held| held == rule);
         match (edit, same) {
             (Edit::Add, None) => {
@@ -146,10 +183,14 @@ impl Snapshot {
         }
     }
 
-    fn edit_route(&mut self, edit: Edit, route: &Route) {
+    fn remember_route(&mut self, edit: Edit, route: &Route) {
         if edit == Edit::Add && route.kind == RouteKind::Local && route.destination.addr().is_ipv4() {
             self.routing.local_routes_added = Some(true);
         }
+    }
+
+    fn edit_route(&mut self, edit: Edit, route: &Route) {
+        self.remember_route(edit, route);
         let same = self.routes.iter().position(|held| held == route);
         match (edit, same) {
             (Edit::Add, None) => {

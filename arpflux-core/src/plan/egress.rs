@@ -12,9 +12,10 @@ use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use super::PROTOCOL;
 use super::foreign::{ForeignRules, Found};
 use super::rivals::Rivals;
-use super::view::{Family, View, hop, is_connected, listed};
+use super::tables::Main;
+use super::view::{Family, View, listed};
 use crate::error::{Error, ErrorKind, Result};
-use crate::snapshot::{NextHop, NextHopFlags, Route, RouteKind, Rule, RuleAction, RuleFlags, table};
+use crate::snapshot::{Route, Rule, RuleAction, RuleFlags, table};
 use crate::types::{IfIndex, IpNet};
 
 /// The table of an interface is this plus its number, unless somebody else uses that table.
@@ -119,8 +120,9 @@ pub(super) fn plan(
             number
         });
     }
+    let main = Main::new(view, family, rivals);
     for (interface, number) in &tables {
-        table_routes(view, family, rivals, *interface, *number, &mut egress.routes);
+        main.routes_of(*interface, *number, &mut egress.routes);
     }
     egress.rules.push(host_routes_first(family, priorities.host_routes));
     for source in &wanting {
@@ -280,83 +282,5 @@ impl UsedTables {
             .find(|number| self.own.contains(number) && !reserved.contains(number))
             .or_else(|| numbers().find(|number| !self.others.contains(number)))
             .unwrap_or(first)
-    }
-}
-
-/// The routes of an interface's own table: its routes in main; the gateways of its rivals that are on
-/// its link too; and those routes within all these that lead to places which only others reach.
-fn table_routes(
-    view: &View<'_>,
-    family: Family,
-    rivals: &Rivals<'_, '_>,
-    interface: IfIndex,
-    number: u32,
-    routes: &mut Vec<Route>,
-) {
-    let first = routes.len();
-    let own = view.routes(family, interface);
-    // Connected routes first: the kernel wants to reach a gateway before it takes a route through it.
-    for connected in [true, false] {
-        for route in own.iter().filter(|route| is_connected(route, interface) == connected) {
-            add(routes, first, in_table(route, number, hop(route, interface).cloned()));
-        }
-    }
-    let mut competing: HashMap<IfIndex, bool> = HashMap::new();
-    let mut competes =
-        |other: IfIndex| *competing.entry(other).or_insert_with(|| rivals.compete(interface, other));
-    let main = || {
-        view.snapshot.routes.iter().filter(|route| {
-            route.table == table::MAIN
-                && route.source.is_none()
-                && Family::of(route.destination.addr()) == family
-                && route.destination.prefix_len() < family.host_len()
-        })
-    };
-    for route in main().filter(|route| route.kind == RouteKind::Unicast) {
-        let leads_there =
-            own.iter().any(|mine| mine.destination == route.destination && mine.tos == route.tos);
-        let on_our_link = |gateway: IpAddr| {
-            own.iter().any(|mine| is_connected(mine, interface) && mine.destination.contains(&gateway))
-        };
-        let shared = route.next_hops.iter().find(|hop| {
-            hop.gateway.is_some_and(on_our_link)
-                && hop.interface.is_some_and(|other| other != interface && competes(other))
-        });
-        if let Some(shared) = shared
-            && !leads_there
-        {
-            let hop = NextHop { interface: Some(interface), ..shared.clone() };
-            add(routes, first, Route { preferred_source: None, ..in_table(route, number, Some(hop)) });
-        }
-    }
-    let nets: HashSet<IpNet> = routes[first..].iter().map(|route| route.destination.trunc()).collect();
-    let within = |route: &Route| {
-        nets.iter()
-            .any(|net| net.prefix_len() < route.destination.prefix_len() && net.contains(&route.destination))
-    };
-    for route in main() {
-        let rejects =
-            matches!(route.kind, RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit);
-        let elsewhere = route.kind == RouteKind::Unicast
-            && route.next_hops.len() == 1
-            && route.next_hops[0].interface.is_some_and(|other| other != interface && !competes(other));
-        if (rejects || elsewhere) && within(route) {
-            add(routes, first, in_table(route, number, route.next_hops.first().cloned()));
-        }
-    }
-}
-
-/// A route of main as one of ours in another table.
-fn in_table(route: &Route, number: u32, hop: Option<NextHop>) -> Route {
-    let hop = hop.map(|hop| NextHop { weight: 1, flags: hop.flags & NextHopFlags::ONLINK, ..hop });
-    let next_hops = hop.into_iter().collect();
-    Route { table: number, protocol: PROTOCOL, next_hops, nexthop_id: None, ..route.clone() }
-}
-
-/// Adds a route unless the table, which starts at `first`, has one that the kernel takes for the same.
-fn add(routes: &mut Vec<Route>, first: usize, route: Route) {
-    let key = |route: &Route| (route.destination.trunc(), route.tos, route.metric);
-    if !routes[first..].iter().any(|there| key(there) == key(&route)) {
-        routes.push(route);
     }
 }

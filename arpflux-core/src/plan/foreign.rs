@@ -1,12 +1,14 @@
 //! Rules that others have set up: where they already send a source address.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::PROTOCOL;
 use super::view::{Family, View, is_connected};
-use crate::snapshot::{RouteKind, Rule, RuleAction, RuleFlags, table};
+use crate::snapshot::{Route, RouteKind, Rule, RuleAction, RuleFlags, table};
 use crate::types::{IfIndex, IpNet};
 
 /// Where the rules of others send a source.
@@ -27,10 +29,18 @@ pub(super) struct ForeignRules<'v, 's> {
     family: Family,
     /// In the order in which they are tried.
     rules: Vec<&'s Rule>,
-    /// The places of those for a single source, by that source.
-    exact: HashMap<IpAddr, Vec<usize>>,
-    /// The places of the others.
-    wide: Vec<usize>,
+    /// The places of those for certain sources, by their prefix.
+    by_source: HashMap<IpNet, Vec<usize>>,
+    /// The lengths of these prefixes.
+    lengths: BTreeSet<u8>,
+    /// The places of those for all sources.
+    for_all: Vec<usize>,
+    /// The routes of the tables that the rules lead to.
+    tables: HashMap<u32, Vec<&'s Route>>,
+    /// What a rule, by its place, says about sources of an interface.
+    decided: RefCell<HashMap<(usize, IfIndex), Found<'s>>>,
+    /// The first of the rules for all sources that says anything about those of an interface.
+    first_for_all: RefCell<HashMap<IfIndex, Option<usize>>>,
 }
 
 impl<'v, 's> ForeignRules<'v, 's> {
@@ -55,16 +65,35 @@ impl<'v, 's> ForeignRules<'v, 's> {
         };
         let mut rules: Vec<&Rule> = view.snapshot.rules.iter().filter(decides).collect();
         rules.sort_by_key(|rule| rule.priority);
-        let (mut exact, mut wide) = (HashMap::<_, Vec<usize>>::default(), Vec::new());
+        let mut by_source: HashMap<IpNet, Vec<usize>> = HashMap::new();
+        let (mut lengths, mut for_all) = (BTreeSet::new(), Vec::new());
         for (place, rule) in rules.iter().enumerate() {
             match rule.source {
-                Some(net) if net.prefix_len() == net.max_prefix_len() => {
-                    exact.entry(net.addr()).or_default().push(place);
+                Some(net) => {
+                    lengths.insert(net.prefix_len());
+                    by_source.entry(net.trunc()).or_default().push(place);
                 }
-                _ => wide.push(place),
+                None => for_all.push(place),
             }
         }
-        Self { view, family, rules, exact, wide }
+        let mut tables: HashMap<u32, Vec<&Route>> =
+            rules.iter().map(|rule| (rule.table, Vec::new())).collect();
+        for route in view.snapshot.routes.iter().filter(|route| route.kind != RouteKind::Throw) {
+            if let Some(routes) = tables.get_mut(&route.table) {
+                routes.push(route);
+            }
+        }
+        Self {
+            view,
+            family,
+            rules,
+            by_source,
+            lengths,
+            for_all,
+            tables,
+            decided: RefCell::default(),
+            first_for_all: RefCell::default(),
+        }
     }
 
     /// Where the first rule that says anything about `address` sends it, for destinations on the link
@@ -73,24 +102,40 @@ impl<'v, 's> ForeignRules<'v, 's> {
         if self.rules.is_empty() {
             return Found::Nothing;
         }
-        let mut places: Vec<usize> = self.exact.get(&address).cloned().unwrap_or_default();
-        let contains = |place: &&usize| self.rules[**place].source.is_none_or(|net| net.contains(&address));
-        places.extend(self.wide.iter().filter(contains));
-        places.sort_unstable();
-        for rule in places.into_iter().map(|place| self.rules[place]) {
-            match rule.action {
-                RuleAction::Table => match self.leaves_by(rule, interface) {
-                    Some(true) => return Found::Routed,
-                    Some(false) => return Found::Astray(rule),
-                    None => {}
-                },
-                RuleAction::Blackhole | RuleAction::Unreachable | RuleAction::Prohibit => {
-                    return Found::Astray(rule);
-                }
-                _ => {}
-            }
+        let says = |place: &usize| !matches!(self.decides(*place, interface), Found::Nothing);
+        let nets = self.lengths.iter().filter_map(|length| IpNet::new(address, *length).ok());
+        let places = nets.filter_map(|net| self.by_source.get(&net.trunc()));
+        // Each list rises, so its first is the one that is tried first.
+        let own = places.filter_map(|places| places.iter().copied().find(says)).min();
+        let known = self.first_for_all.borrow().get(&interface).copied();
+        let for_all = known.unwrap_or_else(|| {
+            let first = self.for_all.iter().copied().find(says);
+            self.first_for_all.borrow_mut().insert(interface, first);
+            first
+        });
+        match own.into_iter().chain(for_all).min() {
+            Some(place) => self.decides(place, interface),
+            None => Found::Nothing,
         }
-        Found::Nothing
+    }
+
+    /// What one rule says of sources of an interface.
+    fn decides(&self, place: usize, interface: IfIndex) -> Found<'s> {
+        if let Some(known) = self.decided.borrow().get(&(place, interface)) {
+            return *known;
+        }
+        let rule = self.rules[place];
+        let found = match rule.action {
+            RuleAction::Table => match self.leaves_by(rule, interface) {
+                Some(true) => Found::Routed,
+                Some(false) => Found::Astray(rule),
+                None => Found::Nothing,
+            },
+            RuleAction::Blackhole | RuleAction::Unreachable | RuleAction::Prohibit => Found::Astray(rule),
+            _ => Found::Nothing,
+        };
+        self.decided.borrow_mut().insert((place, interface), found);
+        found
     }
 
     /// Whether the rule's table sends packets for the link of `interface` out of it: `None` if it
@@ -113,15 +158,11 @@ impl<'v, 's> ForeignRules<'v, 's> {
     /// lead there, `Some(None)` if it rejects them.
     fn best(&self, rule: &Rule, net: &IpNet) -> Option<Option<IfIndex>> {
         let shortest = rule.suppress_prefix_len.map_or(0, |suppressed| suppressed + 1);
-        self.view
-            .snapshot
-            .routes
+        let routes = self.tables.get(&rule.table)?;
+        routes
             .iter()
             .filter(|route| {
-                route.table == rule.table
-                    && route.kind != RouteKind::Throw
-                    && u32::from(route.destination.prefix_len()) >= shortest
-                    && route.destination.contains(net)
+                u32::from(route.destination.prefix_len()) >= shortest && route.destination.contains(net)
             })
             .min_by_key(|route| (u8::MAX - route.destination.prefix_len(), route.metric))
             .map(|route| route.next_hops.first().and_then(|hop| hop.interface))

@@ -38,6 +38,7 @@ mod proxies;
 pub(crate) mod render;
 mod rivals;
 mod strategy;
+mod tables;
 mod view;
 
 #[cfg(test)]
@@ -149,7 +150,11 @@ impl Policy {
             false => Vec::new(),
         };
         let mut touched: Vec<IfIndex> = desired.interfaces.clone();
-        touched.extend(changes.iter().filter_map(Change::interface));
+        // Sysctls and new entries are of interfaces that the policy is about.
+        let others = changes.iter().filter(|change| {
+            !matches!(change, Change::Sysctl { .. } | Change::Proxy { edit: Edit::Add, .. })
+        });
+        touched.extend(others.filter_map(Change::interface));
         touched.sort_unstable();
         touched.dedup();
         let identity = |index: &IfIndex| {

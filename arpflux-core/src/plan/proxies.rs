@@ -33,14 +33,14 @@ pub(super) struct Proxies {
 
 /// The proxied addresses of a policy, each with its interface, in the policy's order.
 pub(super) fn sources(policy: &Policy, managed: &Managed<'_>) -> Vec<Source> {
-    let each = policy.proxies.iter().flat_map(|proxy| {
-        let interface = managed.by_name.get(&proxy.interface).map(|interface| interface.index);
-        proxy
-            .addresses
-            .iter()
-            .filter_map(move |address| Some(Source { address: *address, interface: interface? }))
-    });
-    each.collect()
+    let mut sources = Vec::with_capacity(policy.proxies.iter().map(|proxy| proxy.addresses.len()).sum());
+    for proxy in &policy.proxies {
+        if let Some(interface) = managed.by_name.get(&proxy.interface) {
+            let interface = interface.index;
+            sources.extend(proxy.addresses.iter().map(|address| Source { address: *address, interface }));
+        }
+    }
+    sources
 }
 
 /// Settles what the policy wants of proxy entries.
@@ -60,10 +60,11 @@ pub(super) fn plan(
     possible(view, sources)?;
     let mut proxies = entries(policy, view, managed, sources);
     note_kept(policy, view, sources, decisions);
-    let mut interfaces: BTreeMap<IfIndex, [bool; 2]> = BTreeMap::new();
+    let mut interfaces: HashMap<IfIndex, [bool; 2]> = HashMap::new();
     for source in sources {
         interfaces.entry(source.interface).or_default()[usize::from(source.address.is_ipv6())] = true;
     }
+    let interfaces: BTreeMap<IfIndex, [bool; 2]> = interfaces.into_iter().collect();
     let (mut v4_on, mut ndp_on, mut not_routers) = (Vec::new(), Vec::new(), Vec::new());
     for (index, [v4, v6]) in interfaces {
         let Some(interface) = view.snapshot.interface(index) else { continue };
@@ -118,8 +119,10 @@ pub(super) fn plan(
 }
 
 fn entries(policy: &Policy, view: &View<'_>, managed: &Managed<'_>, sources: &[Source]) -> Proxies {
-    let wanted: HashMap<IpAddr, IfIndex> =
-        sources.iter().map(|source| (source.address, source.interface)).collect();
+    let mut wanted: HashMap<IpAddr, IfIndex> = HashMap::new();
+    if !view.snapshot.proxies.is_empty() {
+        wanted.extend(sources.iter().map(|source| (source.address, source.interface)));
+    }
     let all: HashSet<IfIndex> = managed.all().map(|interface| interface.index).collect();
     let mut there: HashMap<IpAddr, ProxyEntry> = HashMap::new();
     let mut proxies = Proxies::default();
@@ -140,6 +143,7 @@ fn entries(policy: &Policy, view: &View<'_>, managed: &Managed<'_>, sources: &[S
         }
     }
     proxies.wanted.reserve(sources.len());
+    proxies.missing.reserve(sources.len().saturating_sub(there.len()));
     for source in sources {
         let entry = there.get(&source.address).copied().unwrap_or_else(|| {
             let interface = Some(source.interface);

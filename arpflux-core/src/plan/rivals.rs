@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use foldhash::{HashMap, HashMapExt as _, HashSet};
 
 use super::view::{Family, View, is_connected, overlap};
-use crate::snapshot::Route;
+use crate::snapshot::{Route, table};
 use crate::types::{IfIndex, IpNet};
 
 /// The routes of table main by which interfaces compete.
@@ -26,6 +26,30 @@ pub(super) struct Rivals<'v, 's> {
     /// For each interface with a part of its subnet on another's link, left alone as the policy does not
     /// name both: that part, and that other.
     nested: HashMap<IfIndex, (IpNet, IfIndex)>,
+    /// The route of table main that counts for a prefix: the first of those with the smallest metric.
+    preferred: HashMap<IpNet, &'s Route>,
+}
+
+/// A prefix with others inside.
+struct Wider {
+    /// The first two of its holders that compete with those of its parts.
+    first: Vec<IfIndex>,
+    /// The two least of its parts with different holders: of those whose holder competes, and of the rest.
+    least: [Vec<(IpNet, IfIndex)>; 2],
+}
+
+impl Wider {
+    fn add(&mut self, rest: usize, net: IpNet, holder: IfIndex) {
+        let order = |(net, holder): &(IpNet, IfIndex)| (net.addr(), net.prefix_len(), *holder);
+        let least = &mut self.least[rest];
+        match least.iter_mut().find(|(_, other)| *other == holder) {
+            Some(known) if order(known) <= order(&(net, holder)) => {}
+            Some(known) => *known = (net, holder),
+            None => least.push((net, holder)),
+        }
+        least.sort_unstable_by_key(order);
+        least.truncate(2);
+    }
 }
 
 impl<'v, 's> Rivals<'v, 's> {
@@ -37,9 +61,18 @@ impl<'v, 's> Rivals<'v, 's> {
             contested: HashMap::new(),
             shared_links: HashMap::new(),
             nested: HashMap::new(),
+            preferred: HashMap::new(),
         };
         rivals.find(true);
         rivals.find(false);
+        if !rivals.shared_links.is_empty() {
+            for route in view.snapshot.routes.iter().filter(|route| route.table == table::MAIN) {
+                let best = rivals.preferred.entry(route.destination.trunc()).or_insert(route);
+                if route.metric < best.metric {
+                    *best = route;
+                }
+            }
+        }
         rivals
     }
 
@@ -65,6 +98,9 @@ impl<'v, 's> Rivals<'v, 's> {
         }
         let mut found: Vec<(IfIndex, IpNet, IfIndex)> = Vec::new();
         let mut nested = Vec::new();
+        // Prefixes that contain others.
+        let mut wider: HashMap<IpNet, Wider> = HashMap::new();
+        let competes = |index: &IfIndex| !connected || self.named.contains(index);
         for (net, holders) in &prefixes {
             if let [first, second, rest @ ..] = holders.as_slice() {
                 found.push((*first, *net, *second));
@@ -72,18 +108,28 @@ impl<'v, 's> Rivals<'v, 's> {
                 found.extend(rest.iter().map(|other| (*other, *net, *first)));
             }
             for length in lengths.range(..net.prefix_len()) {
-                let Ok(wider) = IpNet::new(net.addr(), *length) else { continue };
-                for outer in prefixes.get(&wider.trunc()).into_iter().flatten() {
-                    for inner in holders {
-                        if outer == inner {
-                            continue;
-                        }
-                        if !connected || self.both_named(*outer, *inner) {
-                            found.push((*outer, *net, *inner));
-                            found.push((*inner, *net, *outer));
-                        } else {
-                            nested.push((*outer, *net, *inner));
-                        }
+                let Ok(outer) = IpNet::new(net.addr(), *length) else { continue };
+                let outer = outer.trunc();
+                let Some(outer_holders) = prefixes.get(&outer) else { continue };
+                let wider = wider.entry(outer).or_insert_with(|| Wider {
+                    first: outer_holders.iter().copied().filter(competes).take(2).collect(),
+                    least: [Vec::new(), Vec::new()],
+                });
+                for inner in holders {
+                    wider.add(usize::from(!competes(inner)), *net, *inner);
+                    let first = wider.first.iter().find(|other| *other != inner);
+                    if let Some(outer) = first.filter(|_| competes(inner)) {
+                        found.push((*inner, *net, *outer));
+                    }
+                }
+            }
+        }
+        for (net, wider) in &wider {
+            for outer in prefixes.get(net).into_iter().flatten() {
+                for (at, least) in wider.least.iter().enumerate() {
+                    if let Some((net, inner)) = least.iter().find(|(_, inner)| inner != outer) {
+                        let compete = at == 0 && competes(outer);
+                        if compete { &mut found } else { &mut nested }.push((*outer, *net, *inner));
                     }
                 }
             }
@@ -143,14 +189,7 @@ impl<'v, 's> Rivals<'v, 's> {
     pub(super) fn preferred_over(&self, index: IfIndex) -> Option<IfIndex> {
         let own = self.view.routes(self.family, index).iter().filter(|route| is_connected(route, index));
         for route in own {
-            let net = route.destination.trunc();
-            let best = self
-                .view
-                .snapshot
-                .routes
-                .iter()
-                .filter(|other| other.table == route.table && other.destination.trunc() == net)
-                .min_by_key(|other| other.metric);
+            let best = self.preferred.get(&route.destination.trunc());
             if let Some(other) = best.and_then(|best| best.next_hops.first()?.interface)
                 && other != index
             {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
-use foldhash::{HashMap, HashMapExt as _};
+use foldhash::{HashMap, HashMapExt as _, HashSet};
 
 use serde::Serialize;
 
@@ -56,7 +56,15 @@ pub struct Prover<'s> {
     views: HashMap<IfIndex, Rc<View>>,
     rows: HashMap<(IfIndex, u32), Rc<Row>>,
     listeners: Vec<IfIndex>,
+    /// The IPv4 subnets of interfaces.
+    subnets: HashMap<IfIndex, Vec<Ipv4Net>>,
+    /// The classes of hosts in some subnets of an interface, each with an example.
+    hosts: HashMap<(IfIndex, Vec<Ipv4Net>), Rc<Hosts>>,
+    own: HashSet<IpAddr>,
 }
+
+/// Classes of senders, each with an example.
+type Hosts = Vec<(u32, u32)>;
 
 /// How the classes of senders fare that ask one interface for one class of targets.
 #[derive(Debug, Default)]
@@ -95,12 +103,21 @@ impl<'s> Prover<'s> {
     /// Splits both address spaces at every boundary that the model can tell.
     #[must_use]
     pub fn new(snapshot: &'s Snapshot) -> Self {
+        let mut subnets: HashMap<IfIndex, Vec<Ipv4Net>> = HashMap::new();
+        for address in &snapshot.addresses {
+            if let IpNet::V4(subnet) = address.subnet() {
+                subnets.entry(address.interface).or_default().push(subnet);
+            }
+        }
         Self {
             model: Model::new(snapshot),
             space: Space::new(&[snapshot]),
             views: HashMap::new(),
             rows: HashMap::new(),
             listeners: listeners(snapshot),
+            subnets,
+            hosts: HashMap::new(),
+            own: snapshot.addresses.iter().map(|address| address.local).collect(),
         }
     }
 
@@ -301,7 +318,7 @@ impl<'s> Prover<'s> {
         let row = self.row(interface, view.targets.class_of(target) as u32);
         let mut asked = 0;
         let mut open = None;
-        for (class, sender) in self.neighbours(interface, &view, target) {
+        for (class, sender) in self.neighbours(interface, &view, target).iter().copied() {
             if sender == number {
                 continue;
             }
@@ -333,36 +350,32 @@ impl<'s> Prover<'s> {
 
     /// The classes of senders that would ask an interface for `target`, each with an example: its
     /// neighbours in the subnets around the target or, where none is, in any. No class comes twice.
-    fn neighbours(&self, interface: IfIndex, view: &View, target: Ipv4Addr) -> Vec<(u32, u32)> {
-        let addresses = self.model.snapshot().addresses_of(interface);
-        let subnets: Vec<Ipv4Net> = addresses
-            .filter_map(|address| match address.subnet() {
-                IpNet::V4(subnet) => Some(subnet),
-                IpNet::V6(_) => None,
-            })
-            .collect();
-        let around = subnets.iter().any(|subnet| subnet.contains(&target));
-        let mut seen = vec![false; view.senders.classes()];
-        let mut found = Vec::new();
-        for subnet in subnets {
-            if around && !subnet.contains(&target) {
-                continue;
-            }
-            for (interval, example) in self.space.neighbours(subnet) {
+    fn neighbours(&mut self, interface: IfIndex, view: &View, target: Ipv4Addr) -> Rc<Hosts> {
+        let all = self.subnets.get(&interface).map_or(&[][..], Vec::as_slice);
+        let around = all.iter().any(|subnet| subnet.contains(&target));
+        let subnets: Vec<Ipv4Net> =
+            all.iter().copied().filter(|subnet| !around || subnet.contains(&target)).collect();
+        // A subnet with very many single routes has as many intervals: they are gone through once.
+        let space = &self.space;
+        let hosts = self.hosts.entry((interface, subnets)).or_insert_with_key(|(_, subnets)| {
+            let mut seen = vec![false; view.senders.classes()];
+            let mut found = Vec::new();
+            for (interval, example) in subnets.iter().flat_map(|subnet| space.neighbours(*subnet)) {
                 let class = view.senders.of[interval];
                 if !std::mem::replace(&mut seen[class as usize], true) {
                     found.push((class, example));
                 }
             }
-        }
-        found
+            Rc::new(found)
+        });
+        Rc::clone(hosts)
     }
 
     /// A sender that may well ask `interface`, for an example of silence.
     fn somebody(&mut self, interface: IfIndex, target: u32) -> u32 {
         let view = self.view(interface);
         let neighbours = self.neighbours(interface, &view, target.into());
-        let other = neighbours.into_iter().map(|(_, example)| example).find(|example| *example != target);
+        let other = neighbours.iter().map(|(_, example)| *example).find(|example| *example != target);
         // Of a documentation range (RFC 5737): nobody's.
         other.unwrap_or(u32::from(Ipv4Addr::new(192, 0, 2, 1)))
     }
@@ -370,7 +383,7 @@ impl<'s> Prover<'s> {
     fn leaves_by(&self, source: Ipv4Addr, interface: IfIndex, among: &[IfIndex]) -> Proof {
         let among = self.among(among);
         let snapshot = self.model.snapshot();
-        let own = snapshot.holders_of(IpAddr::V4(source)).next().is_some();
+        let own = self.own.contains(&IpAddr::V4(source));
         // Packets of others come from where the host would send packets to them or, where that is
         // nowhere or the wire itself, from anywhere but the wire.
         let arrivals: Vec<Option<IfIndex>> = if own {

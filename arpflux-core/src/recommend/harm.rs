@@ -74,7 +74,9 @@ fn on_wires(ground: &Ground<'_>, before: &Model<'_>, after: &Model<'_>) -> Vec<S
         let wire: &[_] = wire.map_or(&alone, Vec::as_slice);
         for (_, local) in ground.public(nic.index) {
             let sender = neighbours.of(nic.index, local);
-            let anybody = |model: &Model<'_>| wire.iter().any(|nic| answers(model, nic.index, sender, local));
+            // Its own interface first: mostly that one answers.
+            let asked = || std::iter::once(nic).chain(wire);
+            let anybody = |model: &Model<'_>| asked().any(|nic| answers(model, nic.index, sender, local));
             if anybody(before) && !anybody(after) {
                 harm.push(format!("nobody would answer for {local} of {} any more", nic.name));
             }

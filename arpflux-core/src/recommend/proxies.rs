@@ -1,6 +1,6 @@
 //! By which interface proxied addresses should be answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::Reason;
@@ -26,8 +26,9 @@ pub(super) fn proxies(ground: &Ground<'_>) -> Proxies {
     let behind = routed_to(ground);
     let mut groups: BTreeMap<(IfIndex, IfIndex, bool), Vec<IpAddr>> = BTreeMap::new();
     let mut useless = Vec::new();
+    let held: HashSet<IpAddr> = ground.snapshot.addresses.iter().map(|address| address.local).collect();
     for (address, published) in ground.published() {
-        let own = ground.snapshot.holders_of(IpAddr::V4(address)).next().is_some();
+        let own = held.contains(&IpAddr::V4(address));
         let Some(device) = behind.get(&address).copied().filter(|_| !own) else {
             useless.push(address.to_string());
             continue;

@@ -61,7 +61,8 @@ const RAILS: usize = 4;
 #[derive(Debug)]
 pub(super) struct Ground<'s> {
     pub snapshot: &'s Snapshot,
-    /// The interfaces that lead to a wire with other hosts: they speak ARP and hold an address of a subnet.
+    /// The interfaces that lead to a wire with other hosts: they speak ARP and hold an address of a subnet. By
+    /// number, as those of the snapshot.
     pub nics: Vec<&'s Interface>,
     /// Interfaces with addresses that were left out, and why.
     pub left_out: Vec<String>,
@@ -72,12 +73,19 @@ pub(super) struct Ground<'s> {
     /// Single addresses that are routed elsewhere than to a NIC, by the interface they are behind.
     pub behind: BTreeMap<IfIndex, Vec<Ipv4Addr>>,
     pub seen: Vec<Seen>,
+    /// The addresses of each interface, in the kernel's order.
+    held: HashMap<IfIndex, Vec<&'s Address>>,
 }
 
 impl<'s> Ground<'s> {
     pub(super) fn new(snapshot: &'s Snapshot) -> Self {
+        let mut held: HashMap<IfIndex, Vec<&Address>> = HashMap::new();
+        for address in &snapshot.addresses {
+            held.entry(address.interface).or_default().push(address);
+        }
         let mut ground = Self {
             snapshot,
+            held,
             nics: Vec::new(),
             left_out: Vec::new(),
             shared: Vec::new(),
@@ -98,7 +106,7 @@ impl<'s> Ground<'s> {
     }
 
     pub(super) fn is_nic(&self, index: IfIndex) -> bool {
-        self.nics.iter().any(|nic| nic.index == index)
+        self.nics.binary_search_by_key(&index, |nic| nic.index).is_ok()
     }
 
     pub(super) fn names<'a>(&self, interfaces: impl IntoIterator<Item = &'a Interface>) -> String {
@@ -106,10 +114,11 @@ impl<'s> Ground<'s> {
     }
 
     /// The IPv4 addresses of an interface that other hosts may ask for.
-    pub(super) fn public(&self, index: IfIndex) -> impl Iterator<Item = (&'s Address, Ipv4Addr)> + use<'s> {
-        self.snapshot.addresses_of(index).filter_map(|address| match address.local {
+    pub(super) fn public(&self, index: IfIndex) -> impl Iterator<Item = (&'s Address, Ipv4Addr)> + '_ {
+        let held = self.held.get(&index).map_or(&[][..], Vec::as_slice);
+        held.iter().filter_map(|address| match address.local {
             IpAddr::V4(local) if address.scope < Scope::HOST && !local.is_loopback() => {
-                Some((address, local))
+                Some((*address, local))
             }
             _ => None,
         })

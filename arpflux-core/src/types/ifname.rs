@@ -1,6 +1,7 @@
 //! Interface names and indexes.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -37,10 +38,20 @@ impl fmt::Display for IfIndex {
 /// assert!("../etc".parse::<IfName>().is_err());
 /// # Ok::<(), arpflux_core::Error>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct IfName {
     bytes: [u8; Self::MAX],
     len: u8,
+}
+
+impl Hash for IfName {
+    /// All of it is one number: plans look names up by the ten thousand.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let mut whole = [0; Self::MAX + 1];
+        whole[..Self::MAX].copy_from_slice(&self.bytes);
+        whole[Self::MAX] = self.len;
+        state.write_u128(u128::from_ne_bytes(whole));
+    }
 }
 
 impl IfName {

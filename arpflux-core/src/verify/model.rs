@@ -1,6 +1,6 @@
 //! What the model says of all senders and targets, proved and not sampled.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::{AddressReport, CheckKind, Failure, Report, wanted};
@@ -86,10 +86,11 @@ fn egress(desired: &Desired, snapshot: &Snapshot, prover: &mut Prover<'_>, repor
         .filter(|route| route.destination.prefix_len() == 0 && route.destination.addr().is_ipv4())
         .map(|route| route.table)
         .collect();
+    let tables: HashMap<IpAddr, u32> =
+        desired.rules.iter().rev().filter_map(|rule| Some((rule.source?.addr(), rule.table))).collect();
     for (address, interface) in &desired.proxied {
         let IpAddr::V4(source) = *address else { continue };
-        let rule = desired.rules.iter().find(|rule| rule.source.is_some_and(|net| net.addr() == *address));
-        if rule.is_some_and(|rule| everywhere.contains(&rule.table)) {
+        if tables.get(address).is_some_and(|table| everywhere.contains(table)) {
             let claim =
                 Expectation::LeavesBy { source, interface: *interface, among: desired.interfaces.clone() };
             let proof = prover.prove(&claim);

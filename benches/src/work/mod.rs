@@ -8,5 +8,6 @@ pub mod predict;
 pub mod probe;
 pub mod proof;
 pub mod proxies;
+pub mod scale;
 pub mod snapshot;
 pub mod sysctls;

@@ -6,9 +6,8 @@
 
 use std::net::IpAddr;
 
-use netlink_packet_core::DefaultNla;
+use netlink_packet_core::{DefaultNla, Emitable, NetlinkSerializable};
 use netlink_packet_route::AddressFamily;
-use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteNextHop, RouteNextHopFlags, RouteProtocol,
     RouteScope, RouteType, RouteVia,
@@ -27,8 +26,12 @@ use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IfName};
 
 const RTM_SETLINK: u16 = 19;
+const RTM_NEWROUTE: u16 = 24;
+const RTM_DELROUTE: u16 = 25;
 const RTM_NEWNEIGH: u16 = 28;
 const RTM_DELNEIGH: u16 = 29;
+const RTM_NEWRULE: u16 = 32;
+const RTM_DELRULE: u16 = 33;
 const RTM_SETNEIGHTBL: u16 = 67;
 
 const NLM_F_CREATE: u16 = 0x400;
@@ -37,6 +40,27 @@ const NTF_PROXY: u8 = 0x08;
 const NUD_PERMANENT: u16 = 0x80;
 const NDA_DST: u16 = 1;
 const NDA_PROTOCOL: u16 = 12;
+
+/// A message of one kind. The crate's sum of all kinds would bring the encoders of all of them along, links'
+/// being the largest by far.
+pub(super) struct Request<T> {
+    kind: u16,
+    message: T,
+}
+
+impl<T: Emitable> NetlinkSerializable for Request<T> {
+    fn message_type(&self) -> u16 {
+        self.kind
+    }
+
+    fn buffer_len(&self) -> usize {
+        self.message.buffer_len()
+    }
+
+    fn serialize(&self, buffer: &mut [u8]) {
+        self.message.emit(buffer);
+    }
+}
 
 /// Adds or deletes a proxy entry. Permanent, or the loss of carrier would drop it.
 pub(super) fn proxy(messages: &mut Messages, edit: Edit, entry: &ProxyEntry) {
@@ -89,7 +113,7 @@ pub(super) fn proxy_delay(messages: &mut Messages, interface: Option<IfIndex>, m
 }
 
 /// A request to add or delete a rule.
-pub(super) fn rule(edit: Edit, rule: &Rule) -> RouteNetlinkMessage {
+pub(super) fn rule(edit: Edit, rule: &Rule) -> Request<RuleMessage> {
     const FRA_IIFNAME: u16 = 3;
     const FRA_OIFNAME: u16 = 17;
     let mut message = RuleMessage::default();
@@ -132,14 +156,15 @@ pub(super) fn rule(edit: Edit, rule: &Rule) -> RouteNetlinkMessage {
     attributes.extend(rule.destination_ports.map(ports).map(RuleAttribute::DestinationPortRange));
     attributes.extend(rule.uids.map(|(start, end)| RuleAttribute::UidRange(RuleUidRange { start, end })));
     attributes.extend(rule.tunnel_id.map(RuleAttribute::TunId));
-    match edit {
-        Edit::Add => RouteNetlinkMessage::NewRule(message),
-        Edit::Remove => RouteNetlinkMessage::DelRule(message),
-    }
+    let kind = match edit {
+        Edit::Add => RTM_NEWRULE,
+        Edit::Remove => RTM_DELRULE,
+    };
+    Request { kind, message }
 }
 
 /// A request to add or delete a route.
-pub(super) fn route(edit: Edit, route: &Route) -> RouteNetlinkMessage {
+pub(super) fn route(edit: Edit, route: &Route) -> Request<RouteMessage> {
     let mut message = RouteMessage::default();
     let header = &mut message.header;
     header.address_family = address_family(route.destination.addr().is_ipv6());
@@ -184,10 +209,11 @@ pub(super) fn route(edit: Edit, route: &Route) -> RouteNetlinkMessage {
                 .collect(),
         )),
     }
-    match edit {
-        Edit::Add => RouteNetlinkMessage::NewRoute(message),
-        Edit::Remove => RouteNetlinkMessage::DelRoute(message),
-    }
+    let kind = match edit {
+        Edit::Add => RTM_NEWROUTE,
+        Edit::Remove => RTM_DELROUTE,
+    };
+    Request { kind, message }
 }
 
 /// Flags of a next hop that may be asked for; the others are the kernel's to say.

@@ -8,11 +8,13 @@ mod names;
 mod proxies;
 mod read;
 mod routing_memory;
+mod set;
 mod sysctl;
 mod write;
 
 use nix::errno::Errno;
 
+use self::names::KnownNames;
 use self::sysctl::SysctlTree;
 use super::netlink::{Messages, NetlinkSocket};
 use super::{Failed, Kernel};
@@ -36,6 +38,8 @@ pub struct LinuxKernel {
     identity: NetnsIdentity,
     /// Reused for every question.
     messages: Messages,
+    /// The interfaces that [`LinuxKernel::interfaces`] read.
+    known: Option<KnownNames>,
 }
 
 impl LinuxKernel {
@@ -52,6 +56,7 @@ impl LinuxKernel {
             identity: identity::netns(&netlink)?,
             netlink,
             messages: Messages::new(),
+            known: None,
         })
     }
 }

@@ -2,11 +2,47 @@
 
 use std::os::fd::{AsFd as _, AsRawFd as _};
 
+use foldhash::HashMap;
 use nix::errno::Errno;
 use nix::libc;
 
-use crate::kernel::netlink::NetlinkSocket;
+use crate::error::Result as CoreResult;
+use crate::kernel::netlink::{Changed, Events, NetlinkSocket};
+use crate::snapshot::Interface;
 use crate::types::{IfIndex, IfName};
+
+/// Names and numbers that are as they were read until there is news of an interface: for many, asking
+/// once whether there is any costs less than asking for each.
+///
+/// The kernel tells of an interface that lost its name before another can get it: both happen under its lock
+/// of the configuration (`dev_change_name()`, `unregister_netdevice_many_notify()`).
+pub(super) struct KnownNames {
+    news: Events,
+    numbers: HashMap<IfName, IfIndex>,
+}
+
+impl KnownNames {
+    /// Listens for news first and then reads interfaces by `read`.
+    pub fn around(
+        read: impl FnOnce() -> CoreResult<Vec<Interface>>,
+    ) -> CoreResult<(Option<Self>, Vec<Interface>)> {
+        let news = Events::of_interfaces().ok();
+        let interfaces = read()?;
+        let numbers = || interfaces.iter().map(|interface| (interface.name, interface.index)).collect();
+        let known = news.map(|news| Self { news, numbers: numbers() });
+        Ok((known, interfaces))
+    }
+
+    /// Whether no interface has changed since.
+    pub fn still(&self) -> bool {
+        self.news.changed() == Changed::Nothing
+    }
+
+    /// The number that an interface of this name had.
+    pub fn index_of(&self, name: IfName) -> Option<IfIndex> {
+        self.numbers.get(&name).copied()
+    }
+}
 
 fn request() -> libc::ifreq {
     // SAFETY: `ifreq` is plain data, for which all zeros is valid.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use nix::libc::{AF_INET, AF_INET6, EAFNOSUPPORT, EOPNOTSUPP};
 
+use super::names::KnownNames;
 use super::sysctl::Folder;
 use super::{LinuxKernel, interference, routing_memory, sysctl_error};
 use crate::error::{Error, ErrorKind, Result};
@@ -246,9 +247,13 @@ impl LinuxKernel {
     /// # Errors
     /// Any failure to read.
     pub fn interfaces(&mut self) -> Result<Vec<Interface>> {
-        let mut read = Snapshot::default();
-        self.links(&mut read)?;
-        Ok(read.interfaces)
+        let (known, interfaces) = KnownNames::around(|| {
+            let mut read = Snapshot::default();
+            self.links(&mut read)?;
+            Ok(read.interfaces)
+        })?;
+        self.known = known;
+        Ok(interfaces)
     }
 
     fn neighbour_params(&mut self, snapshot: &mut Snapshot) -> Result<()> {

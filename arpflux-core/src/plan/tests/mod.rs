@@ -3,6 +3,7 @@
 mod answered;
 mod host;
 mod order;
+mod plain;
 mod random;
 mod refused;
 mod scenario;

@@ -12,18 +12,18 @@ use crate::sysctl::Sysctl;
 pub(super) struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u32) -> u32 {
+    pub(super) fn roll(&mut self, sides: u32) -> u32 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         ((self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % u64::from(sides)) as u32
     }
 
-    fn one_in(&mut self, sides: u32) -> bool {
+    pub(super) fn one_in(&mut self, sides: u32) -> bool {
         self.roll(sides) == 0
     }
 
-    fn of<'a, T: ?Sized>(&mut self, list: &[&'a T]) -> &'a T {
+    pub(super) fn of<'a, T: ?Sized>(&mut self, list: &[&'a T]) -> &'a T {
         list[self.roll(list.len() as u32) as usize]
     }
 }
