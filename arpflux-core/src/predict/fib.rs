@@ -1,13 +1,15 @@
 //! Route look-ups through rules and tables (`fib_lookup()`).
 
+use std::collections::BTreeMap;
+
 use super::index::{LOOPBACK, Port, slot_in};
 use super::kernel_version::Known;
 use super::missing::Missing;
 use super::reply::Run;
-use super::rules::{Match, ReadyRule, are_default};
+use super::rules::{Match, ReadyRule, Rules, are_default};
 use super::step::{Purpose, Trace};
 use super::table::{Found, Hit, Hop, Table};
-use crate::snapshot::{Route, RouteKind, RuleAction, Snapshot, table};
+use crate::snapshot::{RouteKind, RuleAction, Snapshot, table};
 use crate::types::IfIndex;
 
 /// What is looked up (`struct flowi4`). Type of service, mark, protocol and ports are 0 for ARP.
@@ -36,7 +38,7 @@ pub(super) struct Fib {
     tables: Vec<(u32, Table)>,
     /// Tables local and main as one, as the kernel has them until the rules are first changed.
     merged: Table,
-    pub(super) rules: Vec<ReadyRule>,
+    rules: Rules,
     /// Whether the rules were ever changed, if known.
     rules_changed: Option<bool>,
     /// Whether it makes a difference to a look-up that local and main are one.
@@ -78,22 +80,23 @@ const KERNEL: u8 = 2;
 impl Fib {
     pub(super) fn new(snapshot: &Snapshot, ports: &[Port]) -> Self {
         let slot = |index: IfIndex| slot_in(ports, index).map(|slot| slot as u32);
-        let mut numbers: Vec<u32> = snapshot.routes.iter().map(|route| route.table).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        let tables: Vec<(u32, Table)> = numbers
-            .into_iter()
-            .map(|number| (number, Table::new(snapshot, |route| route.table == number, slot)))
+        let mut places: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        for (place, route) in snapshot.routes.iter().enumerate() {
+            places.entry(route.table).or_default().push(place);
+        }
+        let tables: Vec<(u32, Table)> = places
+            .iter()
+            .map(|(number, places)| (*number, Table::new(snapshot, places.iter().copied(), slot)))
             .filter(|(_, table)| !table.is_empty())
             .collect();
-        let rules = ReadyRule::all(snapshot, ports);
+        let rules = Rules::new(snapshot, ports);
         let rules_changed =
-            if are_default(&rules, snapshot) { snapshot.routing.rules_changed } else { Some(true) };
+            if are_default(rules.all(), snapshot) { snapshot.routing.rules_changed } else { Some(true) };
         let merged = if rules_changed == Some(true) {
             Table::default()
         } else {
-            let both = |route: &Route| matches!(route.table, table::LOCAL | table::MAIN);
-            Table::new(snapshot, both, slot)
+            let both = [table::LOCAL, table::MAIN].into_iter().filter_map(|number| places.get(&number));
+            Table::new(snapshot, both.flatten().copied(), slot)
         };
         let find = |number: u32| tables.iter().find(|(id, _)| *id == number).map(|(_, table)| table);
         let merging_matters = match (find(table::LOCAL), find(table::MAIN)) {
@@ -139,7 +142,7 @@ impl Fib {
         self.tables
             .iter()
             .flat_map(|(_, table)| table.boundaries().iter().copied())
-            .chain(self.rules.iter().flat_map(ReadyRule::boundaries))
+            .chain(self.rules.all().iter().flat_map(ReadyRule::boundaries))
     }
 }
 
@@ -255,8 +258,8 @@ impl<T: Trace> Run<'_, '_, T> {
         let model = self.model;
         let fib = &model.fib;
         let mut at = 0;
-        while let Some(rule) = fib.rules.get(at) {
-            at += 1;
+        while let Some((place, rule)) = fib.rules.next(at, flow.source) {
+            at = place + 1;
             let matches = match rule.matches(flow) {
                 Match::Yes => true,
                 Match::No => false,

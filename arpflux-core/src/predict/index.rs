@@ -18,8 +18,8 @@ pub(super) const LOOPBACK: u32 = 1;
 /// A snapshot made ready for questions.
 ///
 /// Building takes O(n log n) in routes, addresses and proxy entries; a question takes a few binary
-/// searches in the tables that the rules name (O(rules + log routes)) and hash look-ups for addresses and
-/// proxy entries, and allocates nothing.
+/// searches in the tables that the rules name (O(rules + log routes), where rules for single sources are found
+/// by a hash and count no more) and hash look-ups for addresses and proxy entries, and allocates nothing.
 #[derive(Debug)]
 pub struct Model<'s> {
     pub(super) snapshot: &'s Snapshot,

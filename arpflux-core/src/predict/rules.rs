@@ -1,5 +1,7 @@
 //! Policy routing rules (`net/core/fib_rules.c`, `net/ipv4/fib_rules.c`).
 
+use foldhash::{HashMap, HashMapExt as _};
+
 use super::fib::Flow;
 use super::index::Port;
 use crate::snapshot::{Rule, RuleAction, RuleFlags, Snapshot, table};
@@ -27,6 +29,55 @@ pub(super) struct ReadyRule {
     pub(super) suppress_group: Option<u32>,
 }
 
+/// The IPv4 rules of a namespace, in order, with an index of those for single sources: hosts with source
+/// routing have one for each address, and the kernel looks at all of them for each packet.
+#[derive(Debug)]
+pub(super) struct Rules {
+    list: Vec<ReadyRule>,
+    /// The places of rules for a single source, by that source. Empty where there are few.
+    of_source: HashMap<u32, Vec<u32>>,
+    /// The places of the others.
+    others: Vec<u32>,
+}
+
+/// With fewer rules for single sources than this, looking at each is as quick as a hash.
+const FEW: usize = 8;
+
+impl Rules {
+    /// The IPv4 rules of a snapshot.
+    pub(super) fn new(snapshot: &Snapshot, ports: &[Port]) -> Self {
+        let list = ReadyRule::all(snapshot, ports);
+        let single = |rule: &&ReadyRule| rule.source.1 == u32::MAX && !rule.invert;
+        let indexed = list.iter().filter(single).count() >= FEW;
+        let mut rules = Self { list, of_source: HashMap::new(), others: Vec::new() };
+        for (place, rule) in (0..).zip(&rules.list) {
+            if indexed && single(&rule) {
+                rules.of_source.entry(rule.source.0).or_default().push(place);
+            } else {
+                rules.others.push(place);
+            }
+        }
+        rules
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> &[ReadyRule] {
+        &self.list
+    }
+
+    /// The first rule from place `at` on that may match packets from `source`.
+    pub(super) fn next(&self, at: usize, source: u32) -> Option<(usize, &ReadyRule)> {
+        let from = |places: &[u32]| {
+            let next = places.partition_point(|place| (*place as usize) < at);
+            places.get(next).copied()
+        };
+        let own = if self.of_source.is_empty() { None } else { self.of_source.get(&source) };
+        let own = own.and_then(|places| from(places));
+        let place = own.into_iter().chain(from(&self.others)).min()? as usize;
+        Some((place, &self.list[place]))
+    }
+}
+
 /// An `iif` or `oif`.
 #[derive(Debug, Clone, Copy)]
 struct Selector {
@@ -48,10 +99,17 @@ pub(super) enum Match {
 
 impl ReadyRule {
     /// The IPv4 rules of a snapshot, in order.
-    pub(super) fn all(snapshot: &Snapshot, ports: &[Port]) -> Vec<Self> {
+    fn all(snapshot: &Snapshot, ports: &[Port]) -> Vec<Self> {
+        let by_name: HashMap<IfName, &Port> =
+            if snapshot.rules.iter().any(|rule| rule.iif.or(rule.oif).is_some()) {
+                let named = ports.iter().map(|port| (snapshot.interfaces[port.place as usize].name, port));
+                named.rev().collect()
+            } else {
+                HashMap::new()
+            };
         let selector = |name: &Option<IfName>| {
             name.as_ref().map(|name| {
-                let found = ports.iter().find(|port| snapshot.interfaces[port.place as usize].name == *name);
+                let found = by_name.get(name);
                 Selector { index: found.map(|port| port.index), vrf: found.is_some_and(|port| port.vrf) }
             })
         };

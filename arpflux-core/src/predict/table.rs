@@ -82,16 +82,15 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// The IPv4 routes of `snapshot` that `belongs` picks. `slot` finds an interface in the model's list.
+    /// The IPv4 ones of the routes of `snapshot` at these places. `slot` finds an interface in the model's list.
     pub(super) fn new(
         snapshot: &Snapshot,
-        belongs: impl Fn(&Route) -> bool,
+        places: impl Iterator<Item = usize>,
         slot: impl Fn(IfIndex) -> Option<u32>,
     ) -> Self {
         let mut order: Vec<(u32, u8, &Route, u32)> = Vec::new();
-        for (i, route) in snapshot.routes.iter().enumerate() {
-            let IpNet::V4(net) = route.destination else { continue };
-            if belongs(route) {
+        for (i, route) in places.map(|place| (place, &snapshot.routes[place])) {
+            if let IpNet::V4(net) = route.destination {
                 order.push((net.network().to_bits(), net.prefix_len(), route, i as u32));
             }
         }
