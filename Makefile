@@ -43,7 +43,8 @@ header: ## write include/arpflux.h anew from the sources
 	@$(CARGO) run --quiet -p xtask -- gen
 
 install: ## the C library, header, pkg-config file and command, below DESTDIR and PREFIX (/usr/local)
-	@$(CARGO) build --release --locked -p arpflux-c -p arpflux-cli
+	@$(CARGO) build --release --locked -p arpflux-cli
+	@arpflux-c/build-library
 	@arpflux-c/install
 
 clean: ## remove everything that was built

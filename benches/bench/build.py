@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BENCHES = ROOT / "benches"
 OUT = ROOT / "target" / "bench"
 RELEASE = ROOT / "target" / "release"
+LIBRARY = ROOT / "target" / "library"
 VENV = OUT / "venv"
 
 
@@ -27,8 +28,9 @@ def quietly(argv: list[str], what: str, required: bool = True) -> str | None:
 
 def ours() -> None:
     """The Rust programs and the C library, as they are released."""
-    packages = ["arpflux-bench", "arpflux-cli", "arpflux-c"]
+    packages = ["arpflux-bench", "arpflux-cli"]
     quietly(["cargo", "build", "--release", "--locked", *(f"-p{p}" for p in packages)], "arpflux")
+    quietly([str(ROOT / "arpflux-c" / "build-library")], "the C library")
 
 
 def compile_c(source: Path, extra: tuple[str, ...] = ()) -> Path:
@@ -50,7 +52,7 @@ def c_abi() -> None:
     """Our C programs against the shared library, which is looked for by its soname."""
     folder = OUT / "lib"
     folder.mkdir(parents=True, exist_ok=True)
-    library = RELEASE / "libarpflux.so"
+    library = LIBRARY / "libarpflux.so"
     told = subprocess.run(["readelf", "-d", str(library)], check=True, capture_output=True, text=True).stdout
     soname = re.search(r"\(SONAME\).*\[(.+)\]", told)
     for name in ("libarpflux.so", *([soname[1]] if soname else [])):

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import build, picture, row, table
+from . import build, picture, row, size, table
 from .rows import all_rows
 
 BEGIN, END = "<!-- a run -->", "<!-- end of the run -->"
@@ -39,9 +39,10 @@ def main() -> int:
         build.c_abi()
         reasons = {"python": build.python(), "rtnetlink": build.rtnetlink()}
     rows = [r for r in all_rows(reasons) if r.key.startswith(asked.only or "")]
-    if asked.list or not rows:
-        print("\n".join(f"{r.key:20} {r.work}" for r in all_rows({})))
-        return 0 if rows else 2
+    sized = size.KEY.startswith(asked.only or "")
+    if asked.list or not (rows or sized):
+        print("\n".join(f"{key:20} {work}" for key, work in known()))
+        return 0 if asked.list else 2
     begun = time.monotonic()
     figures, texts, reached = [], [], []
     for one in rows:
@@ -52,12 +53,17 @@ def main() -> int:
         text = table.render(one, own)
         print(text, flush=True)
         texts.append(text)
-        reached.append((one, *table.verdict(one, own)))
+        reached.append((one.work, *table.verdict(one, own)))
+    if sized:
+        text, own = size.run()
+        print(text, flush=True)
+        texts.append(text)
+        reached += own
     took = time.monotonic() - begun
     host = f"Linux {platform.release()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}"
     summary = [f"{host}. {len(rows)} rows in {took:.0f} s.", "", "| work | to reach | |", "|---|---|---|"]
     word = {True: "reached", False: "**not reached**", None: "not decided"}
-    summary += [f"| {one.work} | {said} | {word[good]} |" for one, said, good in reached]
+    summary += [f"| {work} | {said} | {word[good]} |" for work, said, good in reached]
     print("\n".join(summary))
     os.makedirs(asked.out, exist_ok=True)
     document = {"schema": 1, "host": host, "figures": [f.as_dict() for f in figures]}
@@ -72,6 +78,11 @@ def main() -> int:
         publish(tables, drawing)
     print(f"\nwritten: {asked.out}/bench.json, bench.md, bench.svg")
     return 1 if any(good is False for _, _, good in reached) else 0
+
+
+def known() -> list[tuple[str, str]]:
+    """All keys and what is measured by them."""
+    return [(one.key, one.work) for one in all_rows({})] + [(size.KEY, size.WORK)]
 
 
 def publish(tables: str, drawing: str) -> None:

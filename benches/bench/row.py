@@ -16,12 +16,15 @@ PATIENCE_NS = 3_000_000_000
 
 @dataclass(frozen=True)
 class Reach:
-    """The figure to reach: `times` the median of `of` (a contender's name, or `floor`), or `ns`."""
+    """The figure to reach: `times` the median of `of` (a contender's name, or `floor`), or `ns`, or `kib` of
+    memory, or a growth of at most the `power` of the size.
+    """
 
     times: float | None = None
     of: str = "floor"
     ns: float | None = None
     kib: float | None = None
+    power: float | None = None
 
 
 @dataclass

@@ -23,6 +23,9 @@ def verdict(row: Row, figures: list[Figure]) -> tuple[str, bool | None]:
         said = f"{reach.kib / 1024:g} MiB"
         got = ours.max_rss_kib if ours and not ours.void else None
         return said, None if got is None else got <= reach.kib
+    if reach.power is not None:
+        power = growth(figures, ours.name) if ours and not ours.void else None
+        return f"n^{reach.power:g}", None if power is None else power <= reach.power
     got = ours.median if ours else None
     if reach.ns is not None:
         return duration(reach.ns), None if got is None else got <= reach.ns
@@ -62,7 +65,8 @@ def render(row: Row, figures: list[Figure]) -> str:
                 f"| {ratio(f.median, floor)} | {ratio(f.median, ours)} "
                 f"| {'' if power is None else format(power, '.2f')} |"
             )
-    if any(f.max_rss_kib for f in figures) and row.reach.kib is not None:
+    memory = row.reach.kib is not None or row.reach.power is not None
+    if memory and any(f.max_rss_kib for f in figures):
         lines += ["", "Largest resident memory: " + ", ".join(
             f"{f.name} at {f.size:,}: {f.max_rss_kib / 1024:.1f} MiB" for f in figures if f.max_rss_kib
         ) + "."]

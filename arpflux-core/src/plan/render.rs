@@ -2,15 +2,24 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::{Change, Edit, Plan};
 use crate::error::{Error, ErrorKind, Result};
+use crate::snapshot::json::without;
 use crate::snapshot::{NextHop, ProxyEntry, Route, RouteKind, Rule, RuleAction, RuleFlags, table};
 use crate::types::IfIndex;
 
 /// The version of the JSON form, its `"schema"` key.
 const SCHEMA: u32 = 1;
+
+/// What is looked at first.
+#[derive(Deserialize)]
+struct Version<'a> {
+    #[serde(borrow)]
+    schema: Option<&'a RawValue>,
+}
 
 /// What a name is found by where only a number is at hand; without, `if7`.
 type Names<'n> = &'n dyn Fn(IfIndex) -> String;
@@ -244,10 +253,9 @@ impl Plan {
     /// [`ErrorKind::InvalidData`] if the text is not a plan, or of another schema.
     pub fn from_json(text: &str) -> Result<Self> {
         let invalid = |message: String| Error::new(ErrorKind::InvalidData, message).during("read plan");
-        let mut value: serde_json::Value =
-            serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
-        match value.as_object_mut().and_then(|object| object.remove("schema")) {
-            Some(schema) if schema == SCHEMA => {}
+        let version: Version<'_> = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        match version.schema.map(RawValue::get) {
+            Some(schema) if schema == SCHEMA.to_string() => {}
             Some(other) => {
                 return Err(invalid(format!(
                     "schema {other} is not known, this build reads schema {SCHEMA}"
@@ -260,8 +268,9 @@ impl Plan {
                 );
             }
         }
-        // For people to read; it is not a part of the plan.
-        value.as_object_mut().and_then(|object| object.remove("impact"));
-        serde_json::from_value(value).map_err(|error| invalid(error.to_string()))
+        // The impact is for people to read; it is not a part of the plan.
+        without(text, &["schema", "impact"])
+            .and_then(|rest| serde_json::from_str(&rest))
+            .map_err(|error| invalid(error.to_string()))
     }
 }

@@ -1,6 +1,10 @@
 //! The versioned JSON form of a snapshot.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::{SCHEMA, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
@@ -15,6 +19,14 @@ struct Out<'a> {
 #[derive(Deserialize)]
 struct Version {
     schema: Option<u32>,
+}
+
+/// A JSON object without some of its keys; the rest as it is written. A tree of values would cost several
+/// times the memory, and a second set of decoders.
+pub(crate) fn without(text: &str, keys: &[&str]) -> serde_json::Result<String> {
+    let mut object: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(text)?;
+    object.retain(|key, _| !keys.contains(&key.as_ref()));
+    serde_json::to_string(&object)
 }
 
 impl Snapshot {
@@ -47,12 +59,8 @@ impl Snapshot {
                     .hint("`arpflux snapshot --json` writes snapshots"));
             }
         }
-        let mut value: serde_json::Value =
-            serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
-        if let Some(object) = value.as_object_mut() {
-            object.remove("schema");
-        }
-        let mut snapshot: Self = serde_json::from_value(value).map_err(|error| invalid(error.to_string()))?;
+        let rest = without(text, &["schema"]).map_err(|error| invalid(error.to_string()))?;
+        let mut snapshot: Self = serde_json::from_str(&rest).map_err(|error| invalid(error.to_string()))?;
         snapshot.interfaces.sort_by_key(|interface| interface.index);
         Ok(snapshot)
     }

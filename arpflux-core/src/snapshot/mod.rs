@@ -8,7 +8,7 @@
 mod address;
 mod effective;
 mod interface;
-mod json;
+pub(crate) mod json;
 mod neighbour;
 mod route;
 mod rule;

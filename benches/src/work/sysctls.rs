@@ -23,7 +23,7 @@ pub fn run(prefix: &str, count: usize, value: i32) -> Result<()> {
     let mut kernel = LinuxKernel::open()?;
     // Read by netlink: the dump of the interfaces carries the values.
     let now = kernel.interfaces()?;
-    let mut changes = Vec::new();
+    let mut changes = Vec::with_capacity(3 * scopes.len());
     for scope in &scopes {
         let SysctlScope::Interface { index, .. } = scope else { continue };
         let Ok(at) = now.binary_search_by_key(index, |interface| interface.index) else { continue };

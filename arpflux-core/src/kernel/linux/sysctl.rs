@@ -132,10 +132,10 @@ fn joined(parts: &[&[u8]]) -> Path {
     let mut path = Path { bytes: [0; 64], len: 0 };
     for (i, part) in parts.iter().enumerate() {
         let slash: &[u8] = if i == 0 { b"" } else { b"/" };
-        for byte in slash.iter().chain(part.iter()) {
-            if let Some(slot) = path.bytes.get_mut(path.len) {
-                *slot = *byte;
-                path.len += 1;
+        for piece in [slash, part] {
+            if let Some(room) = path.bytes[path.len..].get_mut(..piece.len()) {
+                room.copy_from_slice(piece);
+                path.len += piece.len();
             }
         }
     }
