@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sysconfig
 import threading
 import time
 
@@ -94,3 +96,20 @@ def test_every_wait_for_frames_ends(wire, interrupt, tmp_path):
         assert 0.4 < time.monotonic() - began < 60, name
         assert (made(wire.hn), made(wire.client), descriptors()) == before, name
     watch.close()
+
+
+def test_so_does_the_command(wire, tmp_path):
+    policy = tmp_path / "policy.json"
+    policy.write_text(cure(None, eth3="192.168.18.101").to_json())
+    proxy_delay(wire.hn, 60_000)
+    before = made(wire.hn), neighbours(wire.hn)
+    command = [os.path.join(sysconfig.get_path("scripts"), "arpflux"), "verify", "--netns", wire.hn, "--wire", "self"]
+    running = subprocess.Popen([*command, "--policy", str(policy)], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while "arpflux-in" not in made(wire.hn):
+        assert time.monotonic() < deadline and running.poll() is None
+    time.sleep(0.2)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 4 and "ended" in said, said
+    assert (made(wire.hn), neighbours(wire.hn)) == before

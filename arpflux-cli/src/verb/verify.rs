@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use arpflux_core::types::IfName;
+use arpflux_core::wire::stop_on_interrupt;
 use arpflux_core::{Host, Policy, Result, verify};
 use serde::Serialize;
 
@@ -59,7 +60,11 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let snapshot = args.source.snapshot()?;
     let mut report = verify::check(&policy, &snapshot)?;
     match (args.wire, args.peer.as_deref()) {
-        (Some(Wire::Own), _) => report.merge(verify::wire::own(&policy, &snapshot, &args.source.host()?)?),
+        (Some(Wire::Own), _) => {
+            // Ctrl-C has to take away what was made to ask.
+            let stop = stop_on_interrupt()?;
+            report.merge(verify::wire::own_until(&policy, &snapshot, &args.source.host()?, &stop)?);
+        }
         (Some(Wire::Peer), Some(peer)) => {
             let peer = Host::from(netns(peer)?);
             report.merge(verify::wire::peer(&policy, &snapshot, &peer, args.from.as_ref())?);

@@ -1,10 +1,15 @@
 //! Ctrl-C and the request to end as a flag, for runs that end with what they have so far.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use nix::libc;
 
 use crate::error::{Error, Result};
+use crate::stop::Stop;
+
+/// How often the flag of [`stop_on_interrupt`] follows.
+const SLICE: Duration = Duration::from_millis(20);
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
@@ -37,4 +42,27 @@ pub fn catch_interrupt() -> Result<()> {
 #[must_use]
 pub fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
+}
+
+/// [`catch_interrupt`], and a flag that is raised within 20 ms of the signal, for what is ended by a [`Stop`].
+///
+/// A thread follows the signal from now on, as long as the process lives.
+///
+/// # Errors
+/// Those of `sigaction` and of starting a thread.
+pub fn stop_on_interrupt() -> Result<Stop> {
+    catch_interrupt()?;
+    let stop = Stop::default();
+    let raised = stop.clone();
+    let follow = move || {
+        while !interrupted() {
+            std::thread::sleep(SLICE);
+        }
+        raised.raise();
+    };
+    std::thread::Builder::new()
+        .name("interrupt".into())
+        .spawn(follow)
+        .map_err(|error| Error::io("start", "the thread that follows signals", &error))?;
+    Ok(stop)
 }
