@@ -57,15 +57,15 @@ impl Pcap {
         Ok(Self { order, unit, record_header, link_type })
     }
 
-    /// Gives the time (in ns) and the first bytes of one Ethernet frame after the other to `take`, as long as
+    /// Gives the time (in ns) and the first bytes of one Ethernet frame after the other to `taker`, as long as
     /// it takes them and records lie whole in `bytes`. Gives the length of those taken and their number.
     ///
     /// A shorter way than [`Pcap::step`], which reads the rest.
     #[inline]
-    pub(super) fn each(&self, bytes: &[u8], take: impl FnMut(u64, &[u8; ARP_FRAME]) -> bool) -> (usize, u64) {
+    pub(super) fn each(&self, bytes: &[u8], taker: &mut impl Taker) -> (usize, u64) {
         match (self.link_type, self.record_header, self.order) {
-            (LinkType::ETHERNET, RECORD, Order::Little) => each(bytes, self.unit, u32::from_le_bytes, take),
-            (LinkType::ETHERNET, RECORD, Order::Big) => each(bytes, self.unit, u32::from_be_bytes, take),
+            (LinkType::ETHERNET, RECORD, Order::Little) => each(bytes, self.unit, u32::from_le_bytes, taker),
+            (LinkType::ETHERNET, RECORD, Order::Big) => each(bytes, self.unit, u32::from_be_bytes, taker),
             _ => (0, 0),
         }
     }
@@ -93,14 +93,15 @@ impl Pcap {
     }
 }
 
+/// What takes frames from [`Pcap::each`].
+pub(super) trait Taker {
+    /// Takes a frame seen at `time` (in ns), or says no.
+    fn take(&mut self, time: u64, frame: &[u8; ARP_FRAME]) -> bool;
+}
+
 /// The loop of [`Pcap::each`]; `field` reads a number.
 #[inline]
-fn each(
-    bytes: &[u8],
-    unit: u32,
-    field: impl Fn([u8; 4]) -> u32,
-    mut take: impl FnMut(u64, &[u8; ARP_FRAME]) -> bool,
-) -> (usize, u64) {
+fn each(bytes: &[u8], unit: u32, field: impl Fn([u8; 4]) -> u32, taker: &mut impl Taker) -> (usize, u64) {
     let (mut rest, mut records) = (bytes, 0);
     while let Some((header, frames)) = rest.split_first_chunk::<RECORD>() {
         let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = *header;
@@ -108,7 +109,7 @@ fn each(
             (field([a, b, c, d]), field([e, f, g, h]), field([i, j, k, l]) as usize);
         let (Some(frame), Some(next)) = (frames.first_chunk(), frames.get(captured..)) else { break };
         let time = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * u64::from(unit);
-        if captured < ARP_FRAME || !take(time, frame) {
+        if captured < ARP_FRAME || !taker.take(time, frame) {
             break;
         }
         (rest, records) = (next, records + 1);

@@ -264,7 +264,7 @@ fn traffic(hosts: u64, frames: usize) -> Vec<(Timestamp, Vec<u8>)> {
 
 #[test]
 fn the_short_way_for_ordinary_frames_finds_what_the_long_one_does() {
-    // The larger one is beyond what is counted at once, and waits in the queue.
+    // Few addresses, which have slots to spare, and so many that they do not.
     for (hosts, count) in [(40, 4_000), (20_000, 60_000)] {
         let traffic = traffic(hosts, count);
         let known = Known::default();

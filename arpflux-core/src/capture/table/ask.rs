@@ -1,6 +1,7 @@
 //! Requests that wait for their answers.
 
 use super::index::fold;
+use super::prefetch::prefetch;
 use super::{ANSWER_WITHIN, STATION};
 
 /// A request.
@@ -76,17 +77,22 @@ impl Asks {
         &mut self.sets[print as usize % SETS].0
     }
 
-    /// Touches the set that a request is in, so that it is near when it is needed.
-    #[inline]
-    pub(super) fn touch(&self, print: u64) -> u64 {
-        self.sets[print as usize % SETS].0[0].print
+    /// Fetches the set that a request is in, so that it is near when it is needed.
+    #[inline(always)]
+    pub(super) fn fetch(&self, print: u64) {
+        prefetch(&self.sets[..], print as usize % SETS);
     }
 
-    /// Notes a request of `asker` (0 unknown).
-    #[inline]
-    pub(super) fn ask(&mut self, print: u64, asker: u64, time: u64, sent_to: u64, probe: bool) {
+    /// Notes a probe, or a request of an asker who is not known.
+    pub(super) fn ask_with(&mut self, print: u64, asker: u64, time: u64, sent_to: u64, probe: bool) {
         self.unknown_asker |= asker == 0;
-        let ask = Ask { print, time, sent_to: sent_to | if probe { PROBE } else { 0 }, first: 0 };
+        self.ask(print, time, sent_to | if probe { PROBE } else { 0 });
+    }
+
+    /// Notes a request of a known asker.
+    #[inline(always)]
+    pub(super) fn ask(&mut self, print: u64, time: u64, sent_to: u64) {
+        let ask = Ask { print, time, sent_to, first: 0 };
         let set = self.set(print);
         if set[0].print == print {
             let old = &mut set[0];
@@ -102,8 +108,18 @@ impl Asks {
     }
 
     /// The request that an answer to an asker belongs to.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&mut self, target: u64, print: u64, now: u64) -> Option<&mut Ask> {
+        // Most answers come before the next request of the set.
+        let newest = &self.set(print)[0];
+        if newest.print == print && now.wrapping_sub(newest.time) <= ANSWER_WITHIN {
+            return Some(&mut self.set(print)[0]);
+        }
+        self.find_any(target, print, now)
+    }
+
+    #[inline(never)]
+    fn find_any(&mut self, target: u64, print: u64, now: u64) -> Option<&mut Ask> {
         let print = if self.unknown_asker { self.known(target, print, now) } else { print };
         let open = |ask: &Ask| ask.print == print && now.saturating_sub(ask.time) <= ANSWER_WITHIN;
         self.set(print).iter_mut().find(|ask| open(ask))

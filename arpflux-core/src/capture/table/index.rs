@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher as _, RandomState};
 
 use super::pair::Pair;
+use super::prefetch::prefetch;
 
 /// An address and its first MAC.
 #[derive(Debug, Clone, Copy)]
@@ -15,8 +16,8 @@ pub(super) struct Slot {
 /// A key that no address has: VLANs take 24 bits.
 const EMPTY: u64 = u64::MAX;
 
-/// So many slots are near: 256 KiB.
-const SMALL: usize = 4096;
+/// Up to so many slots there are eight for each address, so that hardly any collide: 512 KiB.
+const ROOMY: usize = 8192;
 
 /// Finds addresses by their key. Grows; never shrinks.
 #[derive(Debug)]
@@ -54,10 +55,10 @@ impl Index {
         fold(key ^ 0xa076_1d64_78bd_642f, self.seed)
     }
 
-    /// Touches the slot that a key with this hash is probably in, so that it is near when it is needed.
-    #[inline]
-    pub(super) fn touch(&self, hash: u64) -> u64 {
-        self.slots[hash as usize & (self.slots.len() - 1)].key
+    /// Fetches the slot that a key with this hash is probably in, so that it is near when it is needed.
+    #[inline(always)]
+    pub(super) fn fetch(&self, hash: u64) {
+        prefetch(&self.slots, hash as usize & (self.slots.len() - 1));
     }
 
     #[inline]
@@ -80,18 +81,10 @@ impl Index {
         (self.slots[place].key != EMPTY).then_some(place)
     }
 
-    /// What is counted of `key`, whose hash is `hash`, if it is there.
+    /// All slots, to look some up without adding any.
     #[inline]
-    pub(super) fn get(&mut self, key: u64, hash: u64) -> Option<&mut Pair> {
-        let place = self.place(key, hash);
-        let slot = &mut self.slots[place];
-        (slot.key == key).then_some(&mut slot.pair)
-    }
-
-    /// Whether all of it stays in the processor's second-level cache, so that nothing has to be waited for.
-    #[inline]
-    pub(super) fn is_small(&self) -> bool {
-        self.slots.len() <= SMALL
+    pub(super) fn slots(&mut self) -> Slots<'_> {
+        Slots { slots: &mut self.slots }
     }
 
     /// Where `key` is; added with `pair` if it is not there and fewer than `most` are.
@@ -109,7 +102,8 @@ impl Index {
         if self.used >= most as usize {
             return None;
         }
-        if 2 * (self.used + 1) > self.slots.len() {
+        let each = if self.slots.len() < ROOMY { 8 } else { 2 };
+        if each * (self.used + 1) > self.slots.len() {
             let twice = 2 * self.slots.len();
             let old = std::mem::replace(&mut self.slots, empty(twice));
             for slot in old.iter().filter(|slot| slot.key != EMPTY) {
@@ -137,6 +131,38 @@ impl Index {
     /// All slots in use.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
         self.slots.iter_mut().filter(|slot| slot.key != EMPTY)
+    }
+}
+
+/// The slots of an [`Index`].
+#[derive(Debug)]
+pub(super) struct Slots<'a> {
+    slots: &'a mut [Slot],
+}
+
+impl Slots<'_> {
+    /// What is counted of `key`, whose hash is `hash`, if it is there.
+    #[inline(always)]
+    pub(super) fn get(&mut self, key: u64, hash: u64) -> Option<&mut Pair> {
+        let first = hash as usize & (self.slots.len() - 1);
+        if self.slots[first].key == key {
+            return Some(&mut self.slots[first].pair);
+        }
+        let place = self.behind(key, first)?;
+        Some(&mut self.slots[place].pair)
+    }
+
+    /// Where `key` is, if it is there but not at `place`, its first.
+    #[inline(never)]
+    fn behind(&self, key: u64, mut place: usize) -> Option<usize> {
+        let mask = self.slots.len() - 1;
+        loop {
+            let found = self.slots[place].key;
+            if found == key || found == EMPTY {
+                return (found == key).then_some(place);
+            }
+            place = (place + 1) & mask;
+        }
     }
 }
 

@@ -6,7 +6,9 @@
 mod ask;
 mod index;
 mod pair;
+mod prefetch;
 mod queue;
+mod run;
 
 use std::collections::BTreeMap;
 
@@ -15,7 +17,7 @@ use index::Index;
 pub(super) use pair::{FullPair, PARTS, Span};
 use pair::{Pair, Rare};
 pub(super) use queue::ARP_FRAME;
-use queue::{Op, Queue};
+use queue::{Op, Queue, TO_ALL};
 
 use super::record::{Content, Sighting, Vlans};
 use crate::frame::{Arp, Operation};
@@ -34,7 +36,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// A /14, half of whose addresses have two MACs, in about 100 MiB; a table that holds less takes less.
+    /// A /14, half of whose addresses have two MACs, in about 100 MiB; a table that holds less takes less. One of up
+    /// to 4,096 addresses takes 512 KiB for them, which keeps them apart.
     fn default() -> Self {
         Self { addresses: 1 << 18, further_macs: 1 << 17, macs_per_address: 64 }
     }
@@ -257,8 +260,7 @@ impl Table {
             station: station(mac),
             sender: key(sighting.vlans, sender),
             other: station(arp.target_hardware),
-            sent_to: if to_all || to.is_none() { 0 } else { station(sighting.destination) },
-            to_all,
+            to: if to_all { TO_ALL } else { station(sighting.destination) },
             ..Op::default()
         };
         // Text does not name the target of a reply; one to all is an announcement.
@@ -270,39 +272,6 @@ impl Table {
             return;
         }
         self.apply(&self.hashed(op, target), mac);
-    }
-
-    /// What [`Table::apply`] does, where that is only to count: the one MAC that an address has asks somebody, or
-    /// answers what nobody else has. Gives whether it is so; if not, nothing was done.
-    ///
-    /// Nearly all frames of nearly all captures are of this kind.
-    #[inline(always)]
-    fn count(&mut self, op: &Op) -> bool {
-        let Some(bit) = self.span.inside(op.now) else { return false };
-        // Addresses and MACs that are none are never in the index.
-        let Some(pair) = self.index.get(op.sender, op.hash) else { return false };
-        if pair.station != op.station || pair.detail != NONE || op.gratuitous || op.station >> 48 != 0 {
-            return false;
-        }
-        if op.reply {
-            let Some(ask) = self.asks.find(op.sender, op.print, op.now) else { return false };
-            if ask.is_probe() || (ask.first != 0 && ask.first != op.station) {
-                return false;
-            }
-            ask.first = op.station;
-            if ask.sent_to() == 0 {
-                pair.took(op.now.saturating_sub(ask.time));
-            }
-            pair.claim(Claim::Reply, op.now, bit);
-            self.counts.replies += 1;
-        } else {
-            pair.claim(Claim::Request, op.now, bit);
-            self.counts.requests += 1;
-            if op.asks {
-                self.asks.ask(op.print, op.station, op.now, op.sent_to, false);
-            }
-        }
-        true
     }
 
     /// Does what an ARP packet with the sender's MAC `mac` calls for.
@@ -324,7 +293,7 @@ impl Table {
             self.claim(op, claim, mac, false);
         }
         if op.asks {
-            self.asks.ask(op.print, op.station, op.now, op.sent_to, op.sender as u32 == 0);
+            self.asks.ask_with(op.print, op.station, op.now, op.sent_to(), op.sender as u32 == 0);
         }
     }
 
@@ -333,7 +302,7 @@ impl Table {
     fn reply(&mut self, op: &Op, mac: &[u8]) {
         let Some(ask) = self.asks.find(op.sender, op.print, op.now) else {
             let place = self.claim(op, Claim::Reply, mac, false);
-            if let Some(place) = place.filter(|_| !op.to_all) {
+            if let Some(place) = place.filter(|_| op.to & TO_ALL == 0) {
                 self.rare(place, |rare| rare.unasked = rare.unasked.saturating_add(1));
             }
             return;

@@ -81,7 +81,9 @@ impl Pair {
     #[inline]
     pub(super) fn claim(&mut self, claim: super::Claim, now: u64, bit: u64) {
         self.active |= bit;
-        self.last = self.last.max(now);
+        if now > self.last {
+            self.last = now;
+        }
         let counter = match claim {
             super::Claim::Request => &mut self.requests,
             super::Claim::Reply => &mut self.replies,
@@ -93,8 +95,11 @@ impl Pair {
     /// Counts how long an answer to a broadcast took, in ns.
     #[inline]
     pub(super) fn took(&mut self, delay: u64) {
-        let counter = if delay < super::PROMPT { &mut self.prompt } else { &mut self.late };
-        *counter = counter.saturating_add(1);
+        if delay < super::PROMPT {
+            self.prompt = self.prompt.saturating_add(1);
+        } else {
+            self.late = self.late.saturating_add(1);
+        }
     }
 }
 
@@ -145,15 +150,12 @@ impl Span {
         1 << (now.saturating_sub(self.start) >> self.shift).min(u64::from(PARTS - 1))
     }
 
-    /// The same where no part has to grow for it, and the end moved there; else nothing.
-    #[inline]
-    pub(super) fn inside(&mut self, now: u64) -> Option<u64> {
+    /// The part that `now` lies in: where it begins, how long it is, and its bit. Nothing where parts have to grow
+    /// for it, and for a time before the first.
+    pub(super) fn part(&self, now: u64) -> Option<(u64, u64, u64)> {
         let part = now.checked_sub(self.start)? >> self.shift;
-        if part >= u64::from(PARTS) || !self.begun {
-            return None;
-        }
-        self.end = self.end.max(now);
-        Some(1 << part)
+        let begin = self.start + (part << self.shift);
+        (part < u64::from(PARTS) && self.begun).then(|| (begin, 1 << self.shift, 1 << part))
     }
 }
 

@@ -1,10 +1,11 @@
 //! Frames that wait a moment, so that the memory they need comes while others are read.
 //!
-//! A table of many addresses (a small one needs no queue) does not fit the processor's cache, and each frame needs a line or two of
-//! it. A queue of a few frames lets the loads for all of them go on at once instead of one by one.
+//! A table does not fit the processor's nearest cache, and each frame needs a line or two of it. While a frame
+//! waits behind others they are fetched, so that nothing waits for them when it is counted in.
 
-use super::{Table, ask, key};
-use crate::capture::record::{self, LinkType, Record, Vlans};
+use super::run::Ordinary;
+use super::{Table, ask};
+use crate::capture::record::{self, LinkType, Record};
 use crate::frame::Timestamp;
 
 /// What matters of an ARP packet.
@@ -12,11 +13,9 @@ use crate::frame::Timestamp;
 pub(super) struct Op {
     pub now: u64,
     pub reply: bool,
-    /// Sent to a group address.
-    pub to_all: bool,
     /// About its sender's own address.
     pub gratuitous: bool,
-    /// A request whose target is known.
+    /// If it is a request: its target is known.
     pub asks: bool,
     /// The MAC of the sender, as a number.
     pub station: u64,
@@ -28,34 +27,40 @@ pub(super) struct Op {
     pub print: u64,
     /// The MAC of the target.
     pub other: u64,
+    /// The MAC that the frame was sent to, 0 if that is not known; [`TO_ALL`] is set if it is a group's.
+    pub to: u64,
+}
+
+/// The bit of [`Op::to`] that says that the frame was sent to a group.
+pub(super) const TO_ALL: u64 = 1 << 63;
+
+impl Op {
     /// The MAC that the frame was sent to alone; 0 for all.
-    pub sent_to: u64,
+    #[inline(always)]
+    pub(super) const fn sent_to(&self) -> u64 {
+        if self.to & TO_ALL == 0 { self.to } else { 0 }
+    }
 }
 
 /// How many frames wait.
-const LENGTH: usize = 16;
+const LENGTH: usize = 32;
 
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     ops: [Op; LENGTH],
     used: usize,
-    /// Only there so that touching memory is not for nothing in the compiler's eyes.
-    touched: u64,
 }
 
 /// An Ethernet header and an ARP packet, in bytes.
 pub(in crate::capture) const ARP_FRAME: usize = 42;
-
-/// The fixed part of ARP for IPv4 on Ethernet, with its EtherType, up to the operation.
-const ETHERNET_ARP: u64 = 0x0806_0001_0800_0604;
 
 impl Table {
     /// Fills in what follows from the rest and from the address of the target, if that is known.
     #[inline(always)]
     pub(super) fn hashed(&self, mut op: Op, target: Option<u64>) -> Op {
         op.gratuitous = target == Some(op.sender);
-        op.asks = !op.reply && target.is_some();
+        op.asks = target.is_some();
         op.hash = self.index.hash(op.sender);
         op.print = if op.reply {
             ask::print(op.sender, op.other)
@@ -87,49 +92,38 @@ impl Table {
         }
     }
 
-    /// Takes an untagged Ethernet frame at once if it holds an ordinary ARP packet; else says no, and
+    /// Takes an untagged Ethernet frame if it holds an ordinary ARP packet; else says no, and
     /// [`Table::observe`] will do.
     #[inline]
     pub(in crate::capture) fn take(&mut self, now: u64, frame: &[u8]) -> bool {
-        frame.first_chunk().is_some_and(|frame| self.take_arp(now, frame, false))
+        frame.first_chunk().is_some_and(|frame| self.take_arp(now, frame))
     }
 
-    /// The same, given as much of the frame as an ARP packet takes. `busy`: frames follow one another without a
-    /// pause, so that a small table stays near and nothing has to wait for it.
+    /// The same, given as much of the frame as an ARP packet takes.
     #[inline(always)]
-    pub(in crate::capture) fn take_arp(&mut self, now: u64, frame: &[u8; ARP_FRAME], busy: bool) -> bool {
-        let be64 = |at: usize| {
-            let mut bytes = [0; 8];
-            bytes.copy_from_slice(&frame[at..at + 8]);
-            u64::from_be_bytes(bytes)
+    pub(in crate::capture) fn take_arp(&mut self, now: u64, frame: &[u8; ARP_FRAME]) -> bool {
+        let Some(arp) = Ordinary::read(frame) else { return false };
+        let (reply, sender, target) = (arp.reply, arp.sender(), arp.target());
+        let (station, other) = (arp.station(), arp.other());
+        let hash = self.index.hash(sender);
+        let print = if reply { ask::print(sender, other) } else { ask::print(target, station) };
+        self.index.fetch(hash);
+        self.asks.fetch(print);
+        let at = self.queue.used % LENGTH;
+        self.queue.ops[at] = Op {
+            now,
+            reply,
+            gratuitous: sender == target,
+            asks: true,
+            station,
+            sender,
+            hash,
+            print,
+            other,
+            to: arp.to(),
         };
-        let operation = u16::from_be_bytes([frame[20], frame[21]]);
-        if be64(12) != ETHERNET_ARP || frame[22] & 1 == 1 || !matches!(operation, 1 | 2) {
-            return false;
-        }
-        let reply = operation == 2;
-        // Addresses of six bytes are read as the upper part of eight.
-        let (to, station, other) = (be64(0) >> 16, be64(22) >> 16, be64(32) >> 16);
-        let sender = key(Vlans::NONE, be64(24) as u32);
-        let target = key(Vlans::NONE, be64(34) as u32);
-        let to_all = to >> 40 & 1 == 1;
-        self.last = now;
-        self.clocked = true;
-        let sent_to = if to_all { 0 } else { to };
-        let op = Op { now, reply, to_all, station, sender, other, sent_to, ..Op::default() };
-        let op = self.hashed(op, Some(target));
-        if busy && self.index.is_small() {
-            if self.queue.used > 0 {
-                self.settle();
-            }
-            if !self.count(&op) {
-                self.apply_six(&op);
-            }
-            return true;
-        }
-        self.queue.ops[self.queue.used] = op;
-        self.queue.used += 1;
-        if self.queue.used == LENGTH {
+        self.queue.used = at + 1;
+        if at + 1 == LENGTH {
             self.settle();
         }
         true
@@ -137,23 +131,35 @@ impl Table {
 
     /// Counts in the last frames of [`Table::observe_ethernet`], which wait for company: to be called
     /// before [`Table::report`].
+    #[inline(never)]
     pub fn settle(&mut self) {
         let used = std::mem::take(&mut self.queue.used);
-        // So close together that the processor waits for all of these lines at once.
-        let touch = |op: &Op| self.index.touch(op.hash) ^ self.asks.touch(op.print);
-        self.queue.touched ^= self.queue.ops[..used].iter().map(touch).fold(0, |all, one| all ^ one);
-        for at in 0..used {
-            let op = self.queue.ops[at];
-            if !self.count(&op) {
-                self.apply_six(&op);
-            }
+        let Some(newest) = self.queue.ops[..used].last() else { return };
+        self.last = newest.now;
+        self.clocked = true;
+        let mut at = self.count_from(0, used);
+        while at < used {
+            self.apply_waiting(at);
+            at = self.count_from(at + 1, used);
         }
     }
 
-    /// [`Table::apply`] for a sender whose MAC has six bytes.
+    /// Counts in what waits from one place to another as long as there is no more to it, and gives where that ends.
+    #[inline]
+    fn count_from(&mut self, from: usize, to: usize) -> usize {
+        let (mut run, queue) = self.run();
+        let ops = queue.ops.get(from..to).unwrap_or_default();
+        let counted = ops.iter().position(|op| !run.count(op)).unwrap_or(ops.len());
+        run.end(counted as u64);
+        from + counted
+    }
+
+    /// [`Table::apply`] to one that waits.
+    #[cold]
     #[inline(never)]
-    fn apply_six(&mut self, op: &Op) {
+    fn apply_waiting(&mut self, at: usize) {
+        let op = self.queue.ops[at];
         let [_, _, mac @ ..] = op.station.to_be_bytes();
-        self.apply(op, &mac);
+        self.apply(&op, &mac);
     }
 }
