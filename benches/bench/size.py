@@ -8,7 +8,7 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
-from .build import LIBRARY, VENV, OUT
+from .build import LIBRARY, OUT, VENV
 
 KEY = "size"
 WORK = "Size of what is installed"
@@ -67,10 +67,12 @@ def section_sizes(library: Path) -> list[tuple[str, int]]:
 def code_by_module(library: Path) -> Counter:
     """Bytes of code by crate; ours by module as well."""
     told = subprocess.run(["nm", "-C", "-S", str(library)], check=True, capture_output=True, text=True).stdout
-    by = Counter()
+    by, seen = Counter(), set()
     for line in told.splitlines():
         fields = line.split(None, 3)
-        if len(fields) == 4 and fields[2] in "tTwW":
+        # Functions that are folded into one have one address.
+        if len(fields) == 4 and fields[2] in "tTwW" and fields[0] not in seen:
+            seen.add(fields[0])
             by[module(fields[3])] += int(fields[1], 16)
     return by
 

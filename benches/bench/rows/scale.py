@@ -35,7 +35,7 @@ def _stage(what: str, work: str, result) -> Row:
         work=f"Very much: {work}",
         unit="interfaces",
         sizes=[40, 400, 4_000],
-        reach=Reach(power=1.3),
+        reach=Reach(power=1.5),
         check=check,
         rounds=3,
         note="The figure to reach is the growth.",
