@@ -83,7 +83,12 @@ fn probe_refuses_in_words() {
         (&client, &["probe", "-i", "eth9", "192.168.18.10"], 2, "eth9: there is no interface of that name"),
         (&client, &["probe"], 2, "ADDRESS"),
         (&client, &["announce", "-i", "lo", "192.168.18.10"], 4, "not an Ethernet interface"),
-        (&client, &["announce", "-i", "eth0", "10.0.0.1", "--never", "10.0.0.0/8"], 2, "never announced"),
+        (
+            &client,
+            &["announce", "-i", "eth0", "10.0.0.1", "--never", "10.0.0.0/8"],
+            2,
+            "nothing is left to announce",
+        ),
     ] {
         let (found, stdout, stderr) = on(host, arguments, "");
         assert_eq!(found, code, "{arguments:?} {stdout}{stderr}");

@@ -230,6 +230,8 @@ fn killed_at_any_moment() {
             let after = essence(&before.with(&plan.changes));
             let mut random = Random::new(5);
             let mut ends = [0, 0];
+            // How long a child may live, in µs: follows what this machine gets done in that time.
+            let mut life = 30_000;
             for round in 0..80 {
                 // SAFETY: as in `in_child`.
                 let child = match unsafe { fork() }.unwrap() {
@@ -246,7 +248,7 @@ fn killed_at_any_moment() {
                     }
                     ForkResult::Parent { child } => child,
                 };
-                std::thread::sleep(Duration::from_micros(500 + random.below(30_000) as u64));
+                std::thread::sleep(Duration::from_micros(500 + random.below(life) as u64));
                 nix::sys::signal::kill(child, Signal::SIGKILL).unwrap();
                 assert!(matches!(waitpid(child, None).unwrap(), WaitStatus::Signaled(..)), "round {round}");
                 recover(&mut kernel, &options, false).unwrap();
@@ -258,6 +260,11 @@ fn killed_at_any_moment() {
                     ends[0] += 1;
                 }
                 assert!(snapshot(&mut kernel) == before, "round {round}: neither before nor after");
+                if ends[0] > 3 * ends[1] {
+                    life = (life + life / 4).min(2_000_000);
+                } else if ends[1] > 3 * ends[0] {
+                    life = (life - life / 4).max(1_000);
+                }
             }
             ends
         })
