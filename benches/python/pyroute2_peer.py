@@ -18,7 +18,8 @@ def snapshot(ip: IPRoute) -> int:
         list(ip.get_rules(family=family))
         list(ip.get_routes(family=family))
     list(ip.get_neighbours())
-    proxies = list(ip.get_neighbours(flags=NTF_PROXY))
+    # `get_neighbours` would filter by the flag what came, and proxies only come to who sends it.
+    proxies = list(ip.neigh("dump", dump_filter={}, flags=NTF_PROXY))
     list(ip.get_ntables())
     return len(links) + len(proxies)
 
