@@ -1,6 +1,8 @@
 """One piece of work at several sizes, done by all contenders in turn."""
 
 import math
+import os
+import shutil
 import statistics
 import sys
 import time
@@ -44,6 +46,8 @@ class Row:
     rounds: int = 7
     reach_size: int | None = None
     note: str = ""
+    # Files and folders that are taken away when the row is done.
+    leaves: tuple[str, ...] = ()
 
 
 @dataclass
@@ -87,6 +91,11 @@ def run(row: Row) -> list[Figure]:
         begun = time.monotonic()
         figures += in_child(lambda: _run_size(row, size))
         print(f"  {row.key} {size:,}: {time.monotonic() - begun:.1f} s", file=sys.stderr, flush=True)
+    for name in row.leaves:
+        if os.path.isdir(name):
+            shutil.rmtree(name, ignore_errors=True)
+        elif os.path.exists(name):
+            os.unlink(name)
     return figures
 
 

@@ -1,6 +1,5 @@
 """A capture file read into the table of addresses."""
 
-import os
 import tempfile
 
 from .. import build
@@ -33,11 +32,6 @@ def rows(_reasons: dict) -> list[Row]:
         setup(size)
         with open(FILE + ".frames", "w", encoding="ascii") as file:
             file.write(str(size))
-        if size == sizes[-1]:
-            # The file is large: it does not outlive the run.
-            import atexit
-
-            atexit.register(lambda: [os.unlink(name) for name in (FILE, FILE + ".frames") if os.path.exists(name)])
 
     sizes = [50_000, 500_000, 5_000_000]
     return [
@@ -48,6 +42,7 @@ def rows(_reasons: dict) -> list[Row]:
             sizes=sizes,
             reach=Reach(times=1.5),
             setup=setup_counted,
+            leaves=(FILE, FILE + ".frames"),
             check=check,
             rounds=5,
             contenders=[

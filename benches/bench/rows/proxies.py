@@ -129,6 +129,7 @@ def _transaction(edit: str, key: str, work: str, ours: Contender, *others: Conte
     """A journalled change, beside the floor and `ip -batch`."""
     return Row(
         key=f"{key}-{edit}",
+        leaves=(STATE,),
         work=f"{work}: {'add' if edit == 'add' else 'delete'} (journal synced, rollback ready)",
         unit="entries",
         sizes=[100, 1_000, 10_000],

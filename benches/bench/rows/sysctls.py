@@ -40,6 +40,7 @@ def _row(key: str, work: str, differ: bool) -> Row:
         sizes=[10, 100, 1_000],
         reach=Reach(times=1.2),
         setup=veths,
+        leaves=(FILE,),
         before=before,
         check=check,
         note="Ours reads by one dump of the interfaces; the floor opens each file.",

@@ -38,6 +38,7 @@ def _probe() -> Row:
     return Row(
         key="probe",
         work="Who has so many addresses, all of which answer",
+        leaves=(TARGETS,),
         unit="addresses",
         sizes=[650, 6_500, 65_000],
         reach=Reach(times=2.0),
