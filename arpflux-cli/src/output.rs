@@ -173,12 +173,23 @@ impl Output {
                 hint: error.remedy(),
                 errno: error.errno(),
             };
-            // The message has been printed and the exit code tells the rest.
-            let _ = self.object(&Object { schema: 1, error: fields });
+            // In one line, as it may follow lines of answers. The message has been printed and the exit code
+            // tells the rest.
+            let _ = serde_json::to_string(&Object { schema: 1, error: fields })
+                .map(|text| self.text(text + "\n"));
         }
     }
 
-    /// Prints a remark on standard error: progress, a warning, what was left out.
+    /// Shows how far a long piece of work is, in one line that is written over: on a terminal only. An empty
+    /// text takes it away.
+    pub fn progress(&self, text: impl std::fmt::Display) {
+        let mut stderr = std::io::stderr();
+        if stderr.is_terminal() && !self.json {
+            let _ = write!(stderr, "\r{text}\x1b[K");
+        }
+    }
+
+    /// Prints a remark on standard error: a warning, what was left out.
     pub fn note(&self, text: impl std::fmt::Display) {
         let _ = writeln!(std::io::stderr(), "{text}");
     }

@@ -74,6 +74,59 @@ fn probe_counts_macs() {
 }
 
 #[test]
+fn an_interrupted_probe_gives_what_it_has_found() {
+    let (_lab, _hn, client) = hosts();
+    let output = client
+        .run(|| {
+            let child = Command::new(ARPFLUX)
+                .args(["probe", "192.168.18.0/24", "--rate", "20", "--json"])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            // All of it would take more than 12 s.
+            std::thread::sleep(std::time::Duration::from_secs(4));
+            let signalled = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+            assert!(signalled.success());
+            child.wait_with_output().unwrap()
+        })
+        .unwrap();
+    let (stdout, stderr) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), Some(4), "{stderr}");
+    assert!(stderr.contains("ended before all answers were in"), "{stderr}");
+    let mut answers: Vec<serde_json::Value> =
+        stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(answers.pop().unwrap()["error"]["kind"], "interrupted");
+    let of = |target: &str| answers.iter().find(|answer| answer["target"] == target).unwrap();
+    assert_eq!(of("192.168.18.10")["macs"], 3, "flux: {stdout}");
+    assert!(
+        answers.len() < 200 && answers.iter().all(|answer| answer["requests"] != 0),
+        "only what was asked for"
+    );
+}
+
+#[test]
+fn a_long_probe_shows_its_progress_on_a_terminal() {
+    let (_lab, _hn, client) = hosts();
+    let command = "probe 192.168.0.0/19 -i eth0 --tries 1 --wait 100 --rate 8000";
+    let (code, shown) = client
+        .run(|| {
+            let output = Command::new("script")
+                .args(["-qec", &format!("{ARPFLUX} {command}"), "/dev/null"])
+                .stdin(Stdio::null())
+                .output()
+                .unwrap();
+            (output.status.code(), String::from_utf8(output.stdout).unwrap())
+        })
+        .unwrap();
+    assert_eq!(code, Some(1), "flux: {shown}");
+    assert!(shown.contains(" of 8192 asked\x1b[K"), "{shown}");
+    let (code, stdout, stderr) = on(&client, &command.split(' ').collect::<Vec<_>>(), "");
+    assert!(code == 1 && !stderr.contains(" asked"), "{stdout}{stderr}");
+}
+
+#[test]
 fn probe_refuses_in_words() {
     let (_lab, hn, client) = hosts();
     for (host, arguments, code, words) in [

@@ -114,14 +114,14 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
                 options.wait.as_millis()
             ));
         }
-        let many = targets.len() > 1000 && output.width().is_some();
         let probed = probe::run(&port, &targets, options, |progress| {
-            if let (Progress::Asked { done, total }, true) = (progress, many) {
-                output.note(format!("{done} of {total} asked"));
+            if let Progress::Asked { done, total } = progress {
+                output.progress(format!("{done} of {total} asked"));
             }
             if interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })?;
-        Ok((port, probed))
+        });
+        output.progress("");
+        Ok((port, probed?))
     })??;
     let judged = judge(&probed);
     if output.json() {

@@ -36,7 +36,7 @@ pub enum Progress {
 
 /// Asks for `targets` on an interface of the calling thread's namespace. `tell` is called at every
 /// answer and a few times a second, and ends the run by [`ControlFlow::Break`]; what was found so far
-/// is returned then.
+/// is returned then, without the addresses that were not asked for.
 ///
 /// Takes at least [`Options::wait`], because proxies answer late.
 ///
@@ -92,7 +92,7 @@ pub fn run(
             None => ring.read_until(Instant::now() + Ring::LAG, &mut take),
         };
         if ended.map_err(named)? {
-            return Ok(prober.results());
+            return Ok(asked(&prober));
         }
         if wait.is_none() {
             break;
@@ -101,7 +101,7 @@ pub fn run(
             told = Instant::now();
             let (done, total) = prober.progress();
             if tell(Progress::Asked { done, total }).is_break() {
-                return Ok(prober.results());
+                return Ok(asked(&prober));
             }
         }
     }
@@ -115,4 +115,10 @@ pub fn run(
         .on(port.name.to_string())
         .hint("ask at a lower rate")),
     }
+}
+
+fn asked(prober: &Prober) -> Vec<Probed> {
+    let mut found = prober.results();
+    found.retain(|probed| probed.requests > 0);
+    found
 }
