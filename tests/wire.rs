@@ -159,7 +159,7 @@ fn an_ended_run_gives_what_it_has() {
         })
         .unwrap()
         .unwrap();
-    assert_eq!(probed.len(), 256);
+    assert!(probed.iter().all(|one| one.requests > 0), "only what was asked for");
     assert_eq!(probed.iter().map(|one| one.replies.len()).sum::<usize>(), 1);
 }
 
