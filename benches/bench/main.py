@@ -60,7 +60,8 @@ def main() -> int:
         texts.append(text)
         reached += own
     took = time.monotonic() - begun
-    host = f"Linux {platform.release().split("-")[0]}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}"
+    kernel = platform.release().split("-")[0]
+    host = f"Linux {kernel}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}"
     summary = [f"{host}. {len(rows)} rows in {took:.0f} s.", "", "| work | to reach | |", "|---|---|---|"]
     word = {True: "reached", False: "**not reached**", None: "not decided"}
     summary += [f"| {work} | {said} | {word[good]} |" for work, said, good in reached]
