@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BENCHES = ROOT / "benches"
 OUT = ROOT / "target" / "bench"
 RELEASE = ROOT / "target" / "release"
-LIBRARY = ROOT / "target" / "library"
+LIBRARY = ROOT / "target" / "small"
 VENV = OUT / "venv"
 
 

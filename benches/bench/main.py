@@ -62,7 +62,8 @@ def main() -> int:
     took = time.monotonic() - begun
     kernel = platform.release().split("-")[0]
     host = f"Linux {kernel}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}"
-    summary = [f"{host}. {len(rows)} rows in {took:.0f} s.", "", "| work | to reach | |", "|---|---|---|"]
+    rounds = ", three rounds each at most" if asked.quick else ""
+    summary = [f"{host}. {len(rows)} rows in {took:.0f} s{rounds}.", "", "| work | to reach | |", "|---|---|---|"]
     word = {True: "reached", False: "**not reached**", None: "not decided"}
     summary += [f"| {work} | {said} | {word[good]} |" for work, said, good in reached]
     print("\n".join(summary))
