@@ -172,10 +172,10 @@ fn every_entry_goes_and_comes_back_the_same() {
         let before = kernel.snapshot().unwrap();
         let mut removals = Vec::new();
         for rule in before.rules.iter().filter(|rule| rule.protocol != 2) {
-            removals.push(Change::Rule { edit: Edit::Remove, rule: rule.clone() });
+            removals.push(Change::Rule { edit: Edit::Remove, rule: Box::new(rule.clone()) });
         }
         for route in before.routes.iter().filter(|route| route.protocol != 2) {
-            removals.push(Change::Route { edit: Edit::Remove, route: route.clone() });
+            removals.push(Change::Route { edit: Edit::Remove, route: Box::new(route.clone()) });
         }
         for entry in &before.proxies {
             removals.push(Change::Proxy { edit: Edit::Remove, entry: *entry });

@@ -4,6 +4,7 @@ use std::ffi::{CString, c_char};
 use std::ptr;
 
 use arpflux_core::plan::{Change, Edit, SysctlScope};
+use arpflux_core::snapshot::Route;
 
 use crate::handle::{Lent, of};
 use crate::snapshot::proxy::arpflux_proxy;
@@ -169,7 +170,7 @@ pub unsafe extern "C" fn arpflux_change_rule(change: *const arpflux_change) -> *
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_change_route(change: *const arpflux_change) -> *const arpflux_route {
     of(change, ptr::null(), |record: &Record| match &record.change {
-        Change::Route { route, .. } => ptr::from_ref(route).cast(),
+        Change::Route { route, .. } => ptr::from_ref::<Route>(route).cast(),
         _ => ptr::null(),
     })
 }

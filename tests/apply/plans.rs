@@ -93,7 +93,7 @@ pub fn plan(snapshot: &Snapshot, prefix: &str, count: usize, random: &mut Random
             8 => {
                 let rule = rule(Ipv4Addr::new(198, 51, 100, last), 100 + u32::from(last));
                 let edit = if state.rules.contains(&rule) { Edit::Remove } else { Edit::Add };
-                Change::Rule { edit, rule }
+                Change::Rule { edit, rule: Box::new(rule) }
             }
             _ => {
                 let route = Route {
@@ -115,7 +115,7 @@ pub fn plan(snapshot: &Snapshot, prefix: &str, count: usize, random: &mut Random
                     nexthop_id: None,
                 };
                 let edit = if state.routes.contains(&route) { Edit::Remove } else { Edit::Add };
-                Change::Route { edit, route }
+                Change::Route { edit, route: Box::new(route) }
             }
         };
         state.change(&change);

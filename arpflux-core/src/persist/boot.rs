@@ -213,13 +213,15 @@ fn entries(now: &Snapshot, after: &Snapshot) -> Vec<BootEntry> {
     let mut changes = Vec::new();
     let place = |entry: &ProxyEntry| (entry.address, entry.interface);
     both(&now.proxies, &after.proxies, place, |edit, entry| changes.push(Change::Proxy { edit, entry }));
-    both(&now.rules, &after.rules, Rule::clone, |edit, rule| changes.push(Change::Rule { edit, rule }));
+    both(&now.rules, &after.rules, Rule::clone, |edit, rule| {
+        changes.push(Change::Rule { edit, rule: Box::new(rule) });
+    });
     both(
         &now.routes,
         &after.routes,
         |route: &Route| settled(route),
         |edit, route| {
-            changes.push(Change::Route { edit, route });
+            changes.push(Change::Route { edit, route: Box::new(route) });
         },
     );
     let names = |index| now.name_of(index);

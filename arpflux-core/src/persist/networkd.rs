@@ -287,12 +287,14 @@ impl Made {
             if let Change::Route { edit: Edit::Add, route } = &change
                 && let Some(at) = left.iter().position(|old| place(old) == place(route))
             {
-                woven.push(Change::Route { edit: Edit::Remove, route: left.remove(at) });
+                woven.push(Change::Route { edit: Edit::Remove, route: Box::new(left.remove(at)) });
             }
             woven.push(change);
         }
-        woven.extend(self.rules.into_iter().map(|rule| Change::Rule { edit: Edit::Remove, rule }));
-        woven.extend(left.into_iter().map(|route| Change::Route { edit: Edit::Remove, route }));
+        let rules = self.rules.into_iter().map(Box::new);
+        woven.extend(rules.map(|rule| Change::Rule { edit: Edit::Remove, rule }));
+        let routes = left.into_iter().map(Box::new);
+        woven.extend(routes.map(|route| Change::Route { edit: Edit::Remove, route }));
         woven
     }
 }

@@ -103,15 +103,15 @@ pub enum Change {
     Rule {
         /// Whether it comes or goes.
         edit: Edit,
-        /// The rule.
-        rule: Rule,
+        /// The rule; boxed, as rules are rare and large beside proxy entries.
+        rule: Box<Rule>,
     },
     /// A route comes or goes.
     Route {
         /// Whether it comes or goes.
         edit: Edit,
-        /// The route.
-        route: Route,
+        /// The route; boxed like a rule.
+        route: Box<Route>,
     },
 }
 

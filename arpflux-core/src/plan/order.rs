@@ -124,8 +124,8 @@ fn rules(desired: &Desired, snapshot: &Snapshot, changes: &mut Vec<Change>) {
     let there: HashSet<&Rule> = snapshot.rules.iter().filter(|rule| rule.protocol == PROTOCOL).collect();
     let is_source = |rule: &&Rule| rule.source.is_some();
     let missing = || desired.rules.iter().filter(|rule| !there.contains(rule));
-    let add = |rule: &Rule| Change::Rule { edit: Edit::Add, rule: rule.clone() };
-    let remove = |rule: &Rule| Change::Rule { edit: Edit::Remove, rule: rule.clone() };
+    let add = |rule: &Rule| Change::Rule { edit: Edit::Add, rule: Box::new(rule.clone()) };
+    let remove = |rule: &Rule| Change::Rule { edit: Edit::Remove, rule: Box::new(rule.clone()) };
     changes.extend(missing().filter(|rule| !is_source(rule)).map(add));
     changes.extend(missing().filter(is_source).map(add));
     // The last first, so that the inverse brings rules of one priority back in the same order.
@@ -148,14 +148,14 @@ fn routes(desired: &Desired, snapshot: &Snapshot, changes: &mut Vec<Change>) -> 
     let there: HashSet<Route> = own.map(settled).collect();
     let mut stale: HashMap<RouteKey, &Route> =
         desired.unwanted_routes.iter().map(|route| (key(route), route)).collect();
-    let remove = |route: &Route| Change::Route { edit: Edit::Remove, route: route.clone() };
+    let remove = |route: &Route| Change::Route { edit: Edit::Remove, route: Box::new(route.clone()) };
     let mut replaced = HashSet::new();
     for route in desired.routes.iter().filter(|route| !there.contains(route)) {
         if let Some(old) = stale.remove(&key(route)) {
             replaced.insert(key(old));
             changes.push(remove(old));
         }
-        changes.push(Change::Route { edit: Edit::Add, route: route.clone() });
+        changes.push(Change::Route { edit: Edit::Add, route: Box::new(route.clone()) });
     }
     // Routes through a gateway go before the link they are reached by.
     desired.unwanted_routes.iter().rev().filter(|route| !replaced.contains(&key(route))).map(remove).collect()

@@ -105,7 +105,8 @@ pub(super) fn withdrawal(snapshot: &Snapshot, wanted: &Wanted<'_>) -> Plan {
         .rules
         .iter()
         .filter(|rule| rule.protocol == PROTOCOL && rule.source.is_some_and(of_withdrawn));
-    let changes = rules.map(|rule| Change::Rule { edit: Edit::Remove, rule: rule.clone() }).collect();
+    let changes =
+        rules.map(|rule| Change::Rule { edit: Edit::Remove, rule: Box::new(rule.clone()) }).collect();
     let mut plan = Plan { netns: snapshot.netns.clone(), changes, ..Plan::default() };
     prepend(&mut plan, snapshot, &withdrawn_entries(snapshot, wanted));
     plan

@@ -27,8 +27,8 @@ pub(super) fn edit(after: &mut Snapshot, changes: &[Change]) {
     for change in changes {
         match change {
             Change::Proxy { edit, entry } => proxies.push((*edit, entry)),
-            Change::Rule { edit, rule } => rules.push((*edit, rule)),
-            Change::Route { edit, route } => routes.push((*edit, route)),
+            Change::Rule { edit, rule } => rules.push((*edit, &**rule)),
+            Change::Route { edit, route } => routes.push((*edit, &**route)),
             _ => {}
         }
     }

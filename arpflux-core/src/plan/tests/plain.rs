@@ -20,7 +20,7 @@ type Contest = HashMap<IfIndex, (IpNet, IfIndex)>;
 fn pairs(view: &View<'_>, family: Family, named: impl Fn(IfIndex) -> bool) -> [Contest; 3] {
     let mut found: [Vec<(IfIndex, IpNet, IfIndex)>; 3] = Default::default();
     let all = view.all_routes(family);
-    let each = || all.iter().flat_map(|(index, routes)| routes.iter().map(move |route| (*index, *route)));
+    let each = || all.clone().flat_map(|(index, routes)| routes.iter().map(move |route| (index, *route)));
     for (a, one) in each() {
         for (b, other) in each().filter(|(b, _)| *b != a) {
             let connected = is_connected(one, a);
@@ -197,13 +197,13 @@ fn many_changes_at_once_are_those_changes_in_order() {
                 1 => {
                     let rule = &host.rules[dice.roll(host.rules.len() as u32) as usize];
                     let priority = if dice.one_in(2) { rule.priority } else { 100 * dice.roll(4) };
-                    Change::Rule { edit, rule: Rule { priority, ..rule.clone() } }
+                    Change::Rule { edit, rule: Box::new(Rule { priority, ..rule.clone() }) }
                 }
                 _ => {
                     let route = &host.routes[dice.roll(host.routes.len() as u32) as usize];
                     let metric = if dice.one_in(2) { route.metric } else { dice.roll(4) };
                     let number = if dice.one_in(2) { route.table } else { 7 + dice.roll(2) };
-                    Change::Route { edit, route: Route { metric, table: number, ..route.clone() } }
+                    Change::Route { edit, route: Box::new(Route { metric, table: number, ..route.clone() }) }
                 }
             });
         }
