@@ -7,7 +7,7 @@ use foldhash::{HashSet, HashSetExt as _};
 use super::Announcement;
 use super::change::{Change, Edit, SysctlScope};
 use super::desired::Desired;
-use crate::snapshot::{Interface, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
 
@@ -44,7 +44,8 @@ pub(super) fn announcements(desired: &Desired, snapshot: &Snapshot, changes: &[C
             _ => {}
         }
     }
-    let up = |index: IfIndex| snapshot.interface(index).is_some_and(Interface::speaks_arp);
+    let speaking = snapshot.interfaces.iter().filter(|interface| interface.speaks_arp());
+    let up: HashSet<IfIndex> = speaking.map(|interface| interface.index).collect();
     let own = desired.host_addresses.iter().filter(|(address, _)| host || touched.contains(address));
     // Missing entries are in the order of the proxied addresses, and some of them.
     let mut missing = desired.missing_proxies.iter().map(|entry| entry.address).peekable();
@@ -53,8 +54,11 @@ pub(super) fn announcements(desired: &Desired, snapshot: &Snapshot, changes: &[C
             || touched.contains(address)
             || (address.is_ipv4() && opened.contains(index))
     });
-    own.chain(proxied)
-        .filter(|(_, index)| up(*index))
-        .map(|(address, interface)| Announcement { interface: *interface, address: *address })
-        .collect()
+    let all = own.chain(proxied).filter(|(_, index)| up.contains(index));
+    // In a plan for many they are about as many, which is known beforehand.
+    let expected = desired.missing_proxies.len() + if host { desired.host_addresses.len() } else { 0 };
+    let mut announcements = Vec::with_capacity(expected);
+    announcements
+        .extend(all.map(|(address, interface)| Announcement { interface: *interface, address: *address }));
+    announcements
 }

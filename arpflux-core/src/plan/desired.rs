@@ -80,15 +80,17 @@ pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
     let v4 = Rivals::new(&view, Family::V4, &managed.named);
     let proxied = proxies::sources(policy, &managed);
     let host_addresses = host_addresses(&view, &managed);
-    let egress = sources_of_v4(&host_addresses, &proxied);
+    let sources = |family: Family| {
+        let of_it = move |source: &Source| Family::of(source.address) == family;
+        // The host's own are IPv4.
+        host_addresses.iter().chain(&proxied).copied().filter(of_it)
+    };
     let make = policy.host.egress == policy::Egress::SourceRouted;
     let before = decisions.len();
-    let egress_v4 = egress::plan(&view, Family::V4, &v4, &egress, make, &mut decisions)?;
+    let egress_v4 = egress::plan(&view, Family::V4, &v4, sources(Family::V4), make, &mut decisions)?;
     let egress_v6 = if proxied.iter().any(|source| source.address.is_ipv6()) {
         let v6 = Rivals::new(&view, Family::V6, &managed.named);
-        let sources: Vec<Source> =
-            proxied.iter().copied().filter(|source| source.address.is_ipv6()).collect();
-        egress::plan(&view, Family::V6, &v6, &sources, make, &mut decisions)?
+        egress::plan(&view, Family::V6, &v6, sources(Family::V6), make, &mut decisions)?
     } else {
         Egress::default()
     };
@@ -109,11 +111,11 @@ pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
     rules.extend(egress_v6.rules);
     let unwanted_rules = unwanted_rules(&rules, snapshot);
     let unwanted_routes = unwanted_routes(&routes, snapshot);
-    let pair = |source: &Source| (source.address, source.interface);
+    let pair = |source: Source| (source.address, source.interface);
     Ok(Desired {
         interfaces: managed.all().map(|interface| interface.index).collect(),
-        host_addresses: host_addresses.iter().map(pair).collect(),
-        proxied: proxied.iter().map(pair).collect(),
+        host_addresses: host_addresses.into_iter().map(pair).collect(),
+        proxied: proxied.into_iter().map(pair).collect(),
         sysctls,
         ipv6_sysctls: proxies.ipv6_sysctls,
         proxy_delays: proxies.delays,
@@ -133,10 +135,6 @@ fn host_addresses(view: &View<'_>, managed: &Managed<'_>) -> Vec<Source> {
         view.addresses(interface).map(move |address| Source { address: address.local, interface })
     };
     managed.host.iter().flat_map(|interface| of(interface.index)).collect()
-}
-
-fn sources_of_v4(host: &[Source], proxied: &[Source]) -> Vec<Source> {
-    host.iter().chain(proxied).copied().filter(|source| source.address.is_ipv4()).collect()
 }
 
 fn unwanted_rules(wanted: &[Rule], snapshot: &Snapshot) -> Vec<Rule> {

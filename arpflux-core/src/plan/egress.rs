@@ -53,7 +53,7 @@ pub(super) fn plan(
     view: &View<'_>,
     family: Family,
     rivals: &Rivals<'_, '_>,
-    sources: &[Source],
+    sources: impl IntoIterator<Item = Source>,
     make: bool,
     decisions: &mut Vec<String>,
 ) -> Result<Egress> {
@@ -85,11 +85,11 @@ pub(super) fn plan(
                 already.push(source.address.to_string());
             }
             Found::Astray(rule) if make && priorities.is_none_or(|own| rule.priority <= own.sources) => {
-                return Err(astray(view, source, rule));
+                return Err(astray(view, &source, rule));
             }
             Found::Astray(_) | Found::Nothing if make => {
                 egress.routed.insert(source.address);
-                wanting.push(*source);
+                wanting.push(source);
             }
             Found::Astray(rule) => {
                 egress.astray.insert(source.address, rule.priority);

@@ -30,6 +30,7 @@ mod change;
 pub(crate) mod desired;
 mod effect;
 mod egress;
+mod few;
 mod foreign;
 mod impact;
 mod interfaces;

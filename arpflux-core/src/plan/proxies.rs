@@ -8,6 +8,7 @@ use foldhash::{HashMap, HashMapExt as _, HashSet};
 use super::PROTOCOL;
 use super::desired::{WantedIpv6Sysctl, WantedSysctl};
 use super::egress::{Egress, Source};
+use super::few::{self, Few};
 use super::interfaces::Managed;
 use super::rivals::Rivals;
 use super::view::{Family, View, listed_first};
@@ -257,14 +258,14 @@ fn note_unreachable(view: &View<'_>, sources: &[Source], decisions: &mut Vec<Str
         })
         .map(|route| (route.destination.addr(), route))
         .collect();
-    let mut links: HashMap<IpNet, Vec<IfIndex>> = HashMap::new();
+    let mut links: HashMap<IpNet, Few<IfIndex>> = HashMap::new();
     let mut lengths: BTreeSet<u8> = BTreeSet::new();
     for family in [Family::V4, Family::V6] {
         for (index, routes) in view.all_routes(family) {
             for route in routes {
                 let net = route.destination.trunc();
                 lengths.insert(net.prefix_len());
-                links.entry(net).or_default().push(*index);
+                few::add(&mut links, net, index, |_| false);
             }
         }
     }
@@ -273,7 +274,7 @@ fn note_unreachable(view: &View<'_>, sources: &[Source], decisions: &mut Vec<Str
         let nets = lengths.iter().rev().filter_map(|length| IpNet::new(source.address, *length).ok());
         nets.filter_map(|net| links.get(&net.trunc()))
             .next()
-            .is_none_or(|interfaces| interfaces.contains(&source.interface))
+            .is_none_or(|interfaces| interfaces.as_slice().contains(&source.interface))
     };
     let mut open = Vec::new();
     let mut back = Vec::new();

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use foldhash::{HashMap, HashMapExt as _, HashSet};
 
+use super::few::{self, Few};
 use super::view::{Family, View, is_connected, overlap};
 use crate::snapshot::{Route, table};
 use crate::types::{IfIndex, IpNet};
@@ -79,30 +80,27 @@ impl<'v, 's> Rivals<'v, 's> {
     /// Looks each prefix up among those that contain it, by their few different lengths, so that a
     /// thousand interfaces need not be compared pair by pair.
     fn find(&mut self, connected: bool) {
-        let mut prefixes: HashMap<IpNet, Vec<IfIndex>> = HashMap::new();
+        let mut prefixes: HashMap<IpNet, Few<IfIndex>> = HashMap::new();
         let mut lengths = BTreeSet::new();
         for (index, routes) in self.view.all_routes(self.family) {
             for route in routes {
-                if is_connected(route, *index) == connected {
+                if is_connected(route, index) == connected {
                     let net = route.destination.trunc();
                     lengths.insert(net.prefix_len());
-                    let holders = prefixes.entry(net).or_default();
-                    if holders.last() != Some(index) {
-                        holders.push(*index);
-                    }
+                    few::add(&mut prefixes, net, index, |last| *last == index);
                 }
             }
         }
         for holders in prefixes.values_mut() {
-            holders.sort_unstable();
+            holders.as_mut_slice().sort_unstable();
         }
         let mut found: Vec<(IfIndex, IpNet, IfIndex)> = Vec::new();
         let mut nested = Vec::new();
         // Prefixes that contain others.
         let mut wider: HashMap<IpNet, Wider> = HashMap::new();
         let competes = |index: &IfIndex| !connected || self.named.contains(index);
-        for (net, holders) in &prefixes {
-            if let [first, second, rest @ ..] = holders.as_slice() {
+        for (net, holders) in prefixes.iter().map(|(net, holders)| (net, holders.as_slice())) {
+            if let [first, second, rest @ ..] = holders {
                 found.push((*first, *net, *second));
                 found.push((*second, *net, *first));
                 found.extend(rest.iter().map(|other| (*other, *net, *first)));
@@ -110,7 +108,7 @@ impl<'v, 's> Rivals<'v, 's> {
             for length in lengths.range(..net.prefix_len()) {
                 let Ok(outer) = IpNet::new(net.addr(), *length) else { continue };
                 let outer = outer.trunc();
-                let Some(outer_holders) = prefixes.get(&outer) else { continue };
+                let Some(outer_holders) = prefixes.get(&outer).map(Few::as_slice) else { continue };
                 let wider = wider.entry(outer).or_insert_with(|| Wider {
                     first: outer_holders.iter().copied().filter(competes).take(2).collect(),
                     least: [Vec::new(), Vec::new()],
@@ -125,7 +123,7 @@ impl<'v, 's> Rivals<'v, 's> {
             }
         }
         for (net, wider) in &wider {
-            for outer in prefixes.get(net).into_iter().flatten() {
+            for outer in prefixes.get(net).map_or(&[][..], Few::as_slice) {
                 for (at, least) in wider.least.iter().enumerate() {
                     if let Some((net, inner)) = least.iter().find(|(_, inner)| inner != outer) {
                         let compete = at == 0 && competes(outer);

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use foldhash::{HashMap, HashMapExt as _};
 
+use super::few::{self, Few};
 use crate::snapshot::{Address, Interface, NextHop, Route, RouteKind, Scope, Snapshot, table};
 use crate::types::{IfIndex, IfName, IpNet};
 
@@ -33,10 +34,10 @@ impl Family {
 pub(super) struct View<'s> {
     pub snapshot: &'s Snapshot,
     by_name: HashMap<IfName, &'s Interface>,
-    addresses: HashMap<IfIndex, Vec<&'s Address>>,
-    holders: HashMap<IpAddr, Vec<IfIndex>>,
-    v4: HashMap<IfIndex, Vec<&'s Route>>,
-    v6: HashMap<IfIndex, Vec<&'s Route>>,
+    addresses: HashMap<IfIndex, Few<&'s Address>>,
+    holders: HashMap<IpAddr, Few<IfIndex>>,
+    v4: HashMap<IfIndex, Few<&'s Route>>,
+    v6: HashMap<IfIndex, Few<&'s Route>>,
 }
 
 impl<'s> View<'s> {
@@ -44,15 +45,15 @@ impl<'s> View<'s> {
         let mut view = Self {
             snapshot,
             by_name: snapshot.interfaces.iter().map(|interface| (interface.name, interface)).collect(),
-            addresses: HashMap::new(),
-            holders: HashMap::new(),
-            v4: HashMap::new(),
+            addresses: HashMap::with_capacity(snapshot.interfaces.len()),
+            holders: HashMap::with_capacity(snapshot.addresses.len()),
+            v4: HashMap::with_capacity(snapshot.interfaces.len()),
             v6: HashMap::new(),
         };
         for address in &snapshot.addresses {
-            view.holders.entry(address.local).or_default().push(address.interface);
+            few::add(&mut view.holders, address.local, address.interface, |_| false);
             if address.local.is_ipv4() {
-                view.addresses.entry(address.interface).or_default().push(address);
+                few::add(&mut view.addresses, address.interface, address, |_| false);
             }
         }
         for route in snapshot.routes.iter().filter(|route| leads_somewhere(route)) {
@@ -63,17 +64,14 @@ impl<'s> View<'s> {
                     && seen != Some(index)
                 {
                     seen = Some(index);
-                    let routes = view.routes_mut(family).entry(index).or_default();
-                    if routes.last().is_none_or(|last| !std::ptr::eq(*last, route)) {
-                        routes.push(route);
-                    }
+                    few::add(view.routes_mut(family), index, route, |last| std::ptr::eq(*last, route));
                 }
             }
         }
         view
     }
 
-    fn routes_mut(&mut self, family: Family) -> &mut HashMap<IfIndex, Vec<&'s Route>> {
+    fn routes_mut(&mut self, family: Family) -> &mut HashMap<IfIndex, Few<&'s Route>> {
         match family {
             Family::V4 => &mut self.v4,
             Family::V6 => &mut self.v6,
@@ -81,7 +79,11 @@ impl<'s> View<'s> {
     }
 
     /// The routes of table main that lead to more than one host through an interface, by interface.
-    pub(super) fn all_routes(&self, family: Family) -> &HashMap<IfIndex, Vec<&'s Route>> {
+    pub(super) fn all_routes(&self, family: Family) -> impl Iterator<Item = (IfIndex, &[&'s Route])> + Clone {
+        self.routes_by_interface(family).iter().map(|(index, routes)| (*index, routes.as_slice()))
+    }
+
+    fn routes_by_interface(&self, family: Family) -> &HashMap<IfIndex, Few<&'s Route>> {
         match family {
             Family::V4 => &self.v4,
             Family::V6 => &self.v6,
@@ -90,7 +92,7 @@ impl<'s> View<'s> {
 
     /// The routes of table main that lead to more than one host through `index`.
     pub(super) fn routes(&self, family: Family, index: IfIndex) -> &[&'s Route] {
-        self.all_routes(family).get(&index).map_or(&[], Vec::as_slice)
+        self.routes_by_interface(family).get(&index).map_or(&[], Few::as_slice)
     }
 
     pub(super) fn named(&self, name: &IfName) -> Option<&'s Interface> {
@@ -104,12 +106,12 @@ impl<'s> View<'s> {
 
     /// All IPv4 addresses of an interface.
     pub(super) fn all_addresses(&self, index: IfIndex) -> impl Iterator<Item = &'s Address> + '_ {
-        self.addresses.get(&index).into_iter().flatten().copied()
+        self.addresses.get(&index).map_or(&[][..], Few::as_slice).iter().copied()
     }
 
     /// The interfaces that hold an address of either family.
     pub(super) fn holders(&self, address: IpAddr) -> &[IfIndex] {
-        self.holders.get(&address).map_or(&[], Vec::as_slice)
+        self.holders.get(&address).map_or(&[], Few::as_slice)
     }
 
     pub(super) fn name(&self, index: IfIndex) -> String {
@@ -118,7 +120,8 @@ impl<'s> View<'s> {
 
     /// `eth0`, `eth0 and eth3`, `eth0, eth3 and eth4`.
     pub(super) fn names(&self, indexes: impl IntoIterator<Item = IfIndex>) -> String {
-        listed(indexes.into_iter().map(|index| self.name(index)).collect())
+        let indexes: Vec<IfIndex> = indexes.into_iter().collect();
+        first_listed(&indexes, |index| self.name(*index))
     }
 }
 
@@ -160,8 +163,13 @@ const MOST: usize = 8;
 
 /// [`listed`] of addresses, of which only those that are written out become text.
 pub(super) fn listed_first(addresses: &[IpAddr]) -> String {
-    let words: Vec<String> = addresses.iter().take(MOST).map(IpAddr::to_string).collect();
-    match addresses.len().saturating_sub(MOST) {
+    first_listed(addresses, IpAddr::to_string)
+}
+
+/// [`listed`] of what `word` makes of those that are written out.
+fn first_listed<T>(all: &[T], word: impl Fn(&T) -> String) -> String {
+    let words: Vec<String> = all.iter().take(MOST).map(word).collect();
+    match all.len().saturating_sub(MOST) {
         0 => listed(words),
         more => format!("{} and {more} more", words.join(", ")),
     }
