@@ -87,9 +87,14 @@ impl<'a> Iterator for Attributes<'a> {
         let len = usize::from(u16::from_ne_bytes([header[0], header[1]]));
         let kind = u16::from_ne_bytes([header[2], header[3]]) & !FLAGS;
         let value = self.rest.get(4..len)?;
-        self.rest = self.rest.get(len.next_multiple_of(4)..).unwrap_or_default();
+        self.rest = self.rest.get(aligned(len)..).unwrap_or_default();
         Some(Attribute { kind, value })
     }
+}
+
+/// `NLA_ALIGN`. Of numbers below 2^16, so that nothing can overflow.
+const fn aligned(len: usize) -> usize {
+    (len + 3) & !3
 }
 
 #[cfg(test)]
