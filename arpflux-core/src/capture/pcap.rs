@@ -5,7 +5,7 @@
 
 use super::record::{LinkType, Record};
 use super::step::{Order, Step, bad};
-use super::table::ARP_FRAME;
+use super::table::{ARP_FRAME, Frames, Table};
 use crate::error::Result;
 use crate::frame::Timestamp;
 
@@ -57,17 +57,25 @@ impl Pcap {
         Ok(Self { order, unit, record_header, link_type })
     }
 
-    /// Gives the time (in ns) and the first bytes of one Ethernet frame after the other to `taker`, as long as
-    /// it takes them and records lie whole in `bytes`. Gives the length of those taken and their number.
+    /// Gives ordinary ARP frames from the front of `bytes` to `table`. Gives the length of their records and their number.
     ///
     /// A shorter way than [`Pcap::step`], which reads the rest.
     #[inline]
-    pub(super) fn each(&self, bytes: &[u8], taker: &mut impl Taker) -> (usize, u64) {
-        match (self.link_type, self.record_header, self.order) {
-            (LinkType::ETHERNET, RECORD, Order::Little) => each(bytes, self.unit, u32::from_le_bytes, taker),
-            (LinkType::ETHERNET, RECORD, Order::Big) => each(bytes, self.unit, u32::from_be_bytes, taker),
-            _ => (0, 0),
+    pub(super) fn read_into(&self, bytes: &[u8], table: &mut Table) -> (usize, u64) {
+        if (self.link_type, self.record_header) != (LinkType::ETHERNET, RECORD) {
+            return (0, 0);
         }
+        match self.order {
+            Order::Little => self.take(bytes, u32::from_le_bytes, table),
+            Order::Big => self.take(bytes, u32::from_be_bytes, table),
+        }
+    }
+
+    #[inline(always)]
+    fn take(&self, bytes: &[u8], field: impl Fn([u8; 4]) -> u32, table: &mut Table) -> (usize, u64) {
+        let mut records = Records { bytes, unit: u64::from(self.unit), field };
+        let taken = table.take_all(&mut records);
+        (bytes.len() - records.bytes.len(), taken)
     }
 
     /// Reads the next record from the front of `bytes`.
@@ -93,28 +101,30 @@ impl Pcap {
     }
 }
 
-/// What takes frames from [`Pcap::each`].
-pub(super) trait Taker {
-    /// Takes a frame seen at `time` (in ns), or says no.
-    fn take(&mut self, time: u64, frame: &[u8; ARP_FRAME]) -> bool;
+/// Records in a row; `field` reads a number.
+struct Records<'a, F> {
+    bytes: &'a [u8],
+    /// Nanoseconds in a unit of the fraction.
+    unit: u64,
+    field: F,
 }
 
-/// The loop of [`Pcap::each`]; `field` reads a number.
-#[inline]
-fn each(bytes: &[u8], unit: u32, field: impl Fn([u8; 4]) -> u32, taker: &mut impl Taker) -> (usize, u64) {
-    let (mut rest, mut records) = (bytes, 0);
-    while let Some((header, frames)) = rest.split_first_chunk::<RECORD>() {
+impl<F: Fn([u8; 4]) -> u32> Frames for Records<'_, F> {
+    #[inline(always)]
+    fn next_if(&mut self, take: impl FnOnce(u64, &[u8; ARP_FRAME]) -> bool) -> bool {
+        let Some((header, frames)) = self.bytes.split_first_chunk::<RECORD>() else { return false };
         let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = *header;
+        let field = &self.field;
         let (seconds, fraction, captured) =
             (field([a, b, c, d]), field([e, f, g, h]), field([i, j, k, l]) as usize);
-        let (Some(frame), Some(next)) = (frames.first_chunk(), frames.get(captured..)) else { break };
-        let time = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * u64::from(unit);
-        if captured < ARP_FRAME || !taker.take(time, frame) {
-            break;
+        let (Some(frame), Some(next)) = (frames.first_chunk(), frames.get(captured..)) else { return false };
+        let time = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * self.unit;
+        let taken = captured >= ARP_FRAME && take(time, frame);
+        if taken {
+            self.bytes = next;
         }
-        (rest, records) = (next, records + 1);
+        taken
     }
-    (bytes.len() - rest.len(), records)
 }
 
 /// No record holds more bytes (128 MiB, the limit that libpcap has for the link types with the largest frames).

@@ -5,11 +5,11 @@ use std::ops::ControlFlow;
 
 use flate2::read::MultiGzDecoder;
 
-use super::pcap::{self, Pcap, Taker};
+use super::pcap::{self, Pcap};
 use super::pcapng::Pcapng;
 use super::record::{self, LinkType, Record, Sighting};
 use super::step::{LOOK_AHEAD, Step, bad};
-use super::table::{ARP_FRAME, Table};
+use super::table::Table;
 use super::text::Text;
 use crate::error::{Error, Result};
 /// What a capture was found to be.
@@ -365,7 +365,7 @@ impl Sink for Feed<'_> {
 
     #[inline]
     fn ordinary(&mut self, pcap: &Pcap, bytes: &[u8]) -> (usize, u64) {
-        pcap.each(bytes, self.0)
+        pcap.read_into(bytes, self.0)
     }
 
     /// Most frames of most captures that matter here are ordinary ARP on Ethernet: a shorter way.
@@ -380,13 +380,6 @@ impl Sink for Feed<'_> {
             return ControlFlow::Continue(());
         }
         self.other(record, counts)
-    }
-}
-
-impl Taker for Table {
-    #[inline(always)]
-    fn take(&mut self, time: u64, frame: &[u8; ARP_FRAME]) -> bool {
-        self.take_arp(time, frame)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::index::fold;
 use super::prefetch::prefetch;
-use super::{ANSWER_WITHIN, STATION};
+use super::{ANSWER_WITHIN, PROMPT, STATION};
 
 /// A request.
 #[derive(Debug, Clone, Copy)]
@@ -107,19 +107,34 @@ impl Asks {
         set[0] = ask;
     }
 
-    /// The request that an answer to an asker belongs to.
+    /// Notes an answer by `station`, if it is what most are: the first, promptly, to the newest request of its set,
+    /// which a known asker sent to all. Else says no, and nothing was done.
     #[inline(always)]
-    pub(super) fn find(&mut self, target: u64, print: u64, now: u64) -> Option<&mut Ask> {
-        // Most answers come before the next request of the set.
-        let newest = &self.set(print)[0];
-        if newest.print == print && now.wrapping_sub(newest.time) <= ANSWER_WITHIN {
-            return Some(&mut self.set(print)[0]);
+    pub(super) fn answer_at_once(&mut self, print: u64, station: u64, now: u64) -> bool {
+        let newest = &mut self.set(print)[0];
+        // Neither flags nor MACs.
+        let fresh = newest.sent_to | newest.first == 0;
+        let at_once = newest.print == print && fresh && now.wrapping_sub(newest.time) < PROMPT;
+        if at_once {
+            newest.first = station;
         }
-        self.find_any(target, print, now)
+        at_once
     }
 
+    /// Notes an answer by `station`, if no other answered and the asker is known, and gives how long it took, in ns, if
+    /// all were asked. Else gives nothing, and nothing was done.
     #[inline(never)]
-    fn find_any(&mut self, target: u64, print: u64, now: u64) -> Option<&mut Ask> {
+    pub(super) fn answer(&mut self, target: u64, print: u64, station: u64, now: u64) -> Option<Option<u64>> {
+        let ask = self.find(target, print, now)?;
+        if (ask.first != 0 && ask.first != station) || ask.is_probe() {
+            return None;
+        }
+        ask.first = station;
+        Some((ask.sent_to() == 0).then(|| now.saturating_sub(ask.time)))
+    }
+
+    /// The request that an answer to an asker belongs to.
+    pub(super) fn find(&mut self, target: u64, print: u64, now: u64) -> Option<&mut Ask> {
         let print = if self.unknown_asker { self.known(target, print, now) } else { print };
         let open = |ask: &Ask| ask.print == print && now.saturating_sub(ask.time) <= ANSWER_WITHIN;
         self.set(print).iter_mut().find(|ask| open(ask))

@@ -9,6 +9,7 @@ mod pair;
 mod prefetch;
 mod queue;
 mod run;
+mod waiting;
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ use ask::Asks;
 use index::Index;
 pub(super) use pair::{FullPair, PARTS, Span};
 use pair::{Pair, Rare};
-pub(super) use queue::ARP_FRAME;
+pub(super) use queue::{ARP_FRAME, Frames};
 use queue::{Op, Queue, TO_ALL};
 
 use super::record::{Content, Sighting, Vlans};

@@ -3,7 +3,7 @@
 //! A table does not fit the processor's nearest cache, and each frame needs a line or two of it. While a frame
 //! waits behind others they are fetched, so that nothing waits for them when it is counted in.
 
-use super::run::Ordinary;
+use super::waiting::Waiting;
 use super::{Table, ask};
 use crate::capture::record::{self, LinkType, Record};
 use crate::frame::Timestamp;
@@ -48,8 +48,15 @@ const LENGTH: usize = 32;
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    ops: [Op; LENGTH],
+    frames: [Waiting; LENGTH],
     used: usize,
+}
+
+/// Frames in a row that can be looked at before they are taken.
+pub(in crate::capture) trait Frames {
+    /// Shows the next one and when it was seen (in ns), if it is whole and as long as an ARP packet, to `take`,
+    /// and goes on behind it if that takes it. Says whether it did.
+    fn next_if(&mut self, take: impl FnOnce(u64, &[u8; ARP_FRAME]) -> bool) -> bool;
 }
 
 /// An Ethernet header and an ARP packet, in bytes.
@@ -92,41 +99,38 @@ impl Table {
         }
     }
 
-    /// Takes an untagged Ethernet frame if it holds an ordinary ARP packet; else says no, and
-    /// [`Table::observe`] will do.
+    /// Takes frames as long as they hold ordinary ARP packets, and gives their number.
     #[inline]
-    pub(in crate::capture) fn take(&mut self, now: u64, frame: &[u8]) -> bool {
-        frame.first_chunk().is_some_and(|frame| self.take_arp(now, frame))
-    }
-
-    /// The same, given as much of the frame as an ARP packet takes.
-    #[inline(always)]
-    pub(in crate::capture) fn take_arp(&mut self, now: u64, frame: &[u8; ARP_FRAME]) -> bool {
-        let Some(arp) = Ordinary::read(frame) else { return false };
-        let (reply, sender, target) = (arp.reply, arp.sender(), arp.target());
-        let (station, other) = (arp.station(), arp.other());
-        let hash = self.index.hash(sender);
-        let print = if reply { ask::print(sender, other) } else { ask::print(target, station) };
-        self.index.fetch(hash);
-        self.asks.fetch(print);
-        let at = self.queue.used % LENGTH;
-        self.queue.ops[at] = Op {
-            now,
-            reply,
-            gratuitous: sender == target,
-            asks: true,
-            station,
-            sender,
-            hash,
-            print,
-            other,
-            to: arp.to(),
-        };
-        self.queue.used = at + 1;
-        if at + 1 == LENGTH {
+    pub(in crate::capture) fn take_all(&mut self, frames: &mut impl Frames) -> u64 {
+        let mut taken = 0;
+        loop {
+            let Self { index, asks, queue, .. } = self;
+            let before = queue.used;
+            let mut places = queue.frames[before..].iter_mut();
+            let ended = places.by_ref().position(|place| {
+                !frames.next_if(|now, frame| Waiting::read(now, frame, index, asks, place))
+            });
+            let used = ended.map_or(LENGTH, |at| before + at);
+            taken += (used - before) as u64;
+            queue.used = used;
+            if ended.is_some() {
+                return taken;
+            }
             self.settle();
         }
-        true
+    }
+
+    /// The same with one frame, seen at `now` (in ns); says whether it was taken.
+    #[inline]
+    pub(in crate::capture) fn take(&mut self, now: u64, frame: &[u8]) -> bool {
+        struct One<'a>(u64, Option<&'a [u8; ARP_FRAME]>);
+        impl Frames for One<'_> {
+            #[inline(always)]
+            fn next_if(&mut self, take: impl FnOnce(u64, &[u8; ARP_FRAME]) -> bool) -> bool {
+                self.1.take().is_some_and(|frame| take(self.0, frame))
+            }
+        }
+        self.take_all(&mut One(now, frame.first_chunk())) == 1
     }
 
     /// Counts in the last frames of [`Table::observe_ethernet`], which wait for company: to be called
@@ -134,7 +138,7 @@ impl Table {
     #[inline(never)]
     pub fn settle(&mut self) {
         let used = std::mem::take(&mut self.queue.used);
-        let Some(newest) = self.queue.ops[..used].last() else { return };
+        let Some(newest) = self.queue.frames[..used].last() else { return };
         self.last = newest.now;
         self.clocked = true;
         let mut at = self.count_from(0, used);
@@ -148,8 +152,8 @@ impl Table {
     #[inline]
     fn count_from(&mut self, from: usize, to: usize) -> usize {
         let (mut run, queue) = self.run();
-        let ops = queue.ops.get(from..to).unwrap_or_default();
-        let counted = ops.iter().position(|op| !run.count(op)).unwrap_or(ops.len());
+        let frames = queue.frames.get(from..to).unwrap_or_default();
+        let counted = frames.iter().position(|frame| !run.count(frame)).unwrap_or(frames.len());
         run.end(counted as u64);
         from + counted
     }
@@ -158,7 +162,7 @@ impl Table {
     #[cold]
     #[inline(never)]
     fn apply_waiting(&mut self, at: usize) {
-        let op = self.queue.ops[at];
+        let op = self.queue.frames[at].op();
         let [_, _, mac @ ..] = op.station.to_be_bytes();
         self.apply(&op, &mac);
     }

@@ -4,85 +4,9 @@
 use super::ask::Asks;
 use super::index::Slots;
 use super::pair::{Pair, Span};
-use super::queue::{ARP_FRAME, Op, Queue, TO_ALL};
-use super::{Claim, NONE, Table, TableCounts, key};
-use crate::capture::record::Vlans;
-
-/// The fixed part of ARP for IPv4 on Ethernet, with its EtherType, up to the operation.
-const ETHERNET_ARP: u64 = 0x0806_0001_0800_0604;
-
-const REQUEST: u16 = 1;
-const REPLY: u16 = 2;
-
-/// A request or a reply of a station, in an untagged Ethernet frame. Fields are read when they are asked for.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Ordinary<'a> {
-    frame: &'a [u8; ARP_FRAME],
-    pub reply: bool,
-}
-
-impl<'a> Ordinary<'a> {
-    /// Looks whether it is one.
-    #[inline(always)]
-    pub(super) fn read(frame: &'a [u8; ARP_FRAME]) -> Option<Self> {
-        let arp = Self { frame, reply: false };
-        let is_station = frame[22] & 1 == 0;
-        if arp.be64(12) != ETHERNET_ARP || !is_station {
-            return None;
-        }
-        match u16::from_be_bytes([frame[20], frame[21]]) {
-            REQUEST => Some(arp),
-            REPLY => Some(Self { frame, reply: true }),
-            _ => None,
-        }
-    }
-
-    #[inline(always)]
-    fn be64(&self, at: usize) -> u64 {
-        let mut bytes = [0; 8];
-        bytes.copy_from_slice(&self.frame[at..at + 8]);
-        u64::from_be_bytes(bytes)
-    }
-
-    #[inline(always)]
-    fn address(&self, at: usize) -> u64 {
-        let mut bytes = [0; 4];
-        bytes.copy_from_slice(&self.frame[at..at + 4]);
-        key(Vlans::NONE, u32::from_be_bytes(bytes))
-    }
-
-    /// The MAC of the sender. Addresses of six bytes are read as the upper part of eight.
-    #[inline(always)]
-    pub(super) fn station(&self) -> u64 {
-        self.be64(22) >> 16
-    }
-
-    /// The address of the sender.
-    #[inline(always)]
-    pub(super) fn sender(&self) -> u64 {
-        self.address(28)
-    }
-
-    /// The MAC of the target.
-    #[inline(always)]
-    pub(super) fn other(&self) -> u64 {
-        self.be64(32) >> 16
-    }
-
-    /// The address of the target.
-    #[inline(always)]
-    pub(super) fn target(&self) -> u64 {
-        self.address(38)
-    }
-
-    /// Where the frame was sent, as [`Op::to`].
-    #[inline(always)]
-    pub(super) fn to(&self) -> u64 {
-        // The group bit is the last of the first byte.
-        let bytes = self.be64(0);
-        bytes >> 16 | bytes << 7 & TO_ALL
-    }
-}
+use super::queue::Queue;
+use super::waiting::Waiting;
+use super::{Claim, NONE, Table, TableCounts};
 
 /// A table while such frames are counted in, one after the other.
 #[derive(Debug)]
@@ -112,51 +36,30 @@ impl Table {
 impl Run<'_> {
     /// Counts a frame in, if there is no more to it; else says no, and nothing was done.
     #[inline(always)]
-    pub(super) fn count(&mut self, op: &Op) -> bool {
-        !op.gratuitous
-            && if op.reply {
-                self.reply(op.now, op.station, op.sender, op.hash, op.print)
+    pub(super) fn count(&mut self, frame: &Waiting) -> bool {
+        let (now, station) = (frame.now, frame.station());
+        if frame.is_gratuitous() || !self.is_inside(now) {
+            return false;
+        }
+        let Some(pair) = self.slots.get(frame.sender(), frame.hash) else { return false };
+        if !is_only(pair, station) {
+            return false;
+        }
+        if frame.is_reply() {
+            if !self.asks.answer_at_once(frame.print, station, now) {
+                let Some(delay) = self.asks.answer(frame.sender(), frame.print, station, now) else { return false };
+                if let Some(delay) = delay {
+                    pair.took(delay);
+                }
             } else {
-                self.request(op.now, op.station, op.sender, op.hash, op.print, op.sent_to())
+                pair.took(0);
             }
-    }
-
-    /// A reply, not gratuitous, to the request that `print` stands for.
-    #[inline(always)]
-    fn reply(&mut self, now: u64, station: u64, sender: u64, hash: u64, print: u64) -> bool {
-        if !self.is_inside(now) {
-            return false;
+            pair.claim(Claim::Reply, now, self.bit);
+            self.replies += 1;
+        } else {
+            pair.claim(Claim::Request, now, self.bit);
+            self.asks.ask(frame.print, now, frame.sent_to());
         }
-        let Some(pair) = self.slots.get(sender, hash) else { return false };
-        if !is_only(pair, station) {
-            return false;
-        }
-        let Some(ask) = self.asks.find(sender, print, now) else { return false };
-        if (ask.first != 0 && ask.first != station) || ask.is_probe() {
-            return false;
-        }
-        ask.first = station;
-        if ask.sent_to() == 0 {
-            pair.took(now.saturating_sub(ask.time));
-        }
-        pair.claim(Claim::Reply, now, self.bit);
-        self.replies += 1;
-        self.latest = self.latest.max(now);
-        true
-    }
-
-    /// A request, not gratuitous.
-    #[inline(always)]
-    fn request(&mut self, now: u64, station: u64, sender: u64, hash: u64, print: u64, sent_to: u64) -> bool {
-        if !self.is_inside(now) {
-            return false;
-        }
-        let Some(pair) = self.slots.get(sender, hash) else { return false };
-        if !is_only(pair, station) {
-            return false;
-        }
-        pair.claim(Claim::Request, now, self.bit);
-        self.asks.ask(print, now, sent_to);
         self.latest = self.latest.max(now);
         true
     }
