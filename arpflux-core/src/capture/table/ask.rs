@@ -1,6 +1,5 @@
 //! Requests that wait for their answers.
 
-use super::index::fold;
 use super::prefetch::prefetch;
 use super::{ANSWER_WITHIN, PROMPT, STATION};
 
@@ -56,11 +55,17 @@ pub(super) struct Asks {
     unknown_asker: bool,
 }
 
-/// What stands for an address and an asker.
-#[inline]
+/// What stands for an address and an asker. The factors are odd, and no small multiples of them add up to zero: two
+/// pairs whose addresses and MACs differ in their lower 31 bits only never have the same.
+#[inline(always)]
 pub(super) const fn print(target: u64, asker: u64) -> u64 {
-    // Neither an address nor a MAC has these upper bits, so no factor is zero.
-    fold(target ^ 0xe703_7ed1_a0b4_28db, asker ^ 0x8ebc_6af0_9c88_c6e3)
+    target.wrapping_mul(0xe703_7ed1_a0b4_28db).wrapping_add(asker.wrapping_mul(0x8ebc_6af0_9c88_c6e3))
+}
+
+/// Where what a print stands for is kept: its upper bits are the best mixed.
+#[inline(always)]
+const fn place(print: u64) -> usize {
+    (print >> (u64::BITS - SETS.ilog2())) as usize
 }
 
 impl Asks {
@@ -72,15 +77,15 @@ impl Asks {
         Self { sets, unknown_asker: false }
     }
 
-    #[inline]
+    #[inline(always)]
     fn set(&mut self, print: u64) -> &mut [Ask; 2] {
-        &mut self.sets[print as usize % SETS].0
+        &mut self.sets[place(print)].0
     }
 
     /// Fetches the set that a request is in, so that it is near when it is needed.
     #[inline(always)]
     pub(super) fn fetch(&self, print: u64) {
-        prefetch(&self.sets[..], print as usize % SETS);
+        prefetch(&self.sets[..], place(print));
     }
 
     /// Notes a probe, or a request of an asker who is not known.

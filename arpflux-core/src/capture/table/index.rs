@@ -51,8 +51,7 @@ impl Index {
     /// The hash of a key.
     #[inline]
     pub(super) fn hash(&self, key: u64) -> u64 {
-        // No key has these upper bits, so the factor is never zero.
-        fold(key ^ 0xa076_1d64_78bd_642f, self.seed)
+        fold(key, self.seed)
     }
 
     /// Fetches the slot that a key with this hash is probably in, so that it is near when it is needed.
@@ -81,10 +80,15 @@ impl Index {
         (self.slots[place].key != EMPTY).then_some(place)
     }
 
+    /// Whether all slots find room in the processor's second-level cache.
+    pub(super) fn is_near(&self) -> bool {
+        self.slots.len() <= ROOMY
+    }
+
     /// All slots, to look some up without adding any.
     #[inline]
     pub(super) fn slots(&mut self) -> Slots<'_> {
-        Slots { slots: &mut self.slots }
+        Slots { slots: &mut self.slots, seed: self.seed }
     }
 
     /// Where `key` is; added with `pair` if it is not there and fewer than `most` are.
@@ -138,13 +142,14 @@ impl Index {
 #[derive(Debug)]
 pub(super) struct Slots<'a> {
     slots: &'a mut [Slot],
+    seed: u64,
 }
 
 impl Slots<'_> {
-    /// What is counted of `key`, whose hash is `hash`, if it is there.
+    /// What is counted of `key`, if it is there.
     #[inline(always)]
-    pub(super) fn get(&mut self, key: u64, hash: u64) -> Option<&mut Pair> {
-        let first = hash as usize & (self.slots.len() - 1);
+    pub(super) fn get(&mut self, key: u64) -> Option<&mut Pair> {
+        let first = fold(key, self.seed) as usize & (self.slots.len() - 1);
         if self.slots[first].key == key {
             return Some(&mut self.slots[first].pair);
         }

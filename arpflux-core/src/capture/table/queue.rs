@@ -102,13 +102,55 @@ impl Table {
     /// Takes frames as long as they hold ordinary ARP packets, and gives their number.
     #[inline]
     pub(in crate::capture) fn take_all(&mut self, frames: &mut impl Frames) -> u64 {
+        if self.index.is_near() { self.count_all(frames) } else { self.queue_all(frames) }
+    }
+
+    /// The same, without a queue: for tables that are near the processor.
+    #[inline(always)]
+    fn count_all(&mut self, frames: &mut impl Frames) -> u64 {
+        self.settle();
+        let mut taken = 0;
+        loop {
+            let (mut run, _) = self.run();
+            let (mut counted, mut last, mut odd) = (0, None, None);
+            while frames.next_if(|now, frame| {
+                let Some(waiting) = Waiting::read(now, frame) else { return false };
+                if !run.count(&waiting) {
+                    odd = Some(waiting);
+                }
+                last = Some(now);
+                true
+            }) && odd.is_none()
+            {
+                counted += 1;
+            }
+            run.end(counted);
+            taken += counted;
+            if let Some(last) = last {
+                (self.last, self.clocked) = (last, true);
+            }
+            let Some(odd) = odd else { return taken };
+            self.apply_waiting(&odd);
+            taken += 1;
+        }
+    }
+
+    /// The same, with a queue.
+    #[inline(always)]
+    fn queue_all(&mut self, frames: &mut impl Frames) -> u64 {
         let mut taken = 0;
         loop {
             let Self { index, asks, queue, .. } = self;
             let before = queue.used;
             let mut places = queue.frames[before..].iter_mut();
             let ended = places.by_ref().position(|place| {
-                !frames.next_if(|now, frame| Waiting::read(now, frame, index, asks, place))
+                !frames.next_if(|now, frame| {
+                    let Some(waiting) = Waiting::read(now, frame) else { return false };
+                    index.fetch(index.hash(waiting.sender()));
+                    asks.fetch(waiting.print());
+                    *place = waiting;
+                    true
+                })
             });
             let used = ended.map_or(LENGTH, |at| before + at);
             taken += (used - before) as u64;
@@ -130,7 +172,7 @@ impl Table {
                 self.1.take().is_some_and(|frame| take(self.0, frame))
             }
         }
-        self.take_all(&mut One(now, frame.first_chunk())) == 1
+        self.queue_all(&mut One(now, frame.first_chunk())) == 1
     }
 
     /// Counts in the last frames of [`Table::observe_ethernet`], which wait for company: to be called
@@ -143,7 +185,8 @@ impl Table {
         self.clocked = true;
         let mut at = self.count_from(0, used);
         while at < used {
-            self.apply_waiting(at);
+            let frame = self.queue.frames[at];
+            self.apply_waiting(&frame);
             at = self.count_from(at + 1, used);
         }
     }
@@ -161,8 +204,8 @@ impl Table {
     /// [`Table::apply`] to one that waits.
     #[cold]
     #[inline(never)]
-    fn apply_waiting(&mut self, at: usize) {
-        let op = self.queue.frames[at].op();
+    fn apply_waiting(&mut self, waiting: &Waiting) {
+        let op = waiting.op(&self.index);
         let [_, _, mac @ ..] = op.station.to_be_bytes();
         self.apply(&op, &mac);
     }

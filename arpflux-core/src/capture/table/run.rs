@@ -41,13 +41,14 @@ impl Run<'_> {
         if frame.is_gratuitous() || !self.is_inside(now) {
             return false;
         }
-        let Some(pair) = self.slots.get(frame.sender(), frame.hash) else { return false };
+        let Some(pair) = self.slots.get(frame.sender()) else { return false };
         if !is_only(pair, station) {
             return false;
         }
         if frame.is_reply() {
-            if !self.asks.answer_at_once(frame.print, station, now) {
-                let Some(delay) = self.asks.answer(frame.sender(), frame.print, station, now) else { return false };
+            let print = frame.print();
+            if !self.asks.answer_at_once(print, station, now) {
+                let Some(delay) = self.asks.answer(frame.sender(), print, station, now) else { return false };
                 if let Some(delay) = delay {
                     pair.took(delay);
                 }
@@ -58,7 +59,7 @@ impl Run<'_> {
             self.replies += 1;
         } else {
             pair.claim(Claim::Request, now, self.bit);
-            self.asks.ask(frame.print, now, frame.sent_to());
+            self.asks.ask(frame.print(), now, frame.sent_to());
         }
         self.latest = self.latest.max(now);
         true
