@@ -111,19 +111,20 @@ struct Records<'a, F> {
 
 impl<F: Fn([u8; 4]) -> u32> Frames for Records<'_, F> {
     #[inline(always)]
-    fn next_if(&mut self, take: impl FnOnce(u64, &[u8; ARP_FRAME]) -> bool) -> bool {
-        let Some((header, frames)) = self.bytes.split_first_chunk::<RECORD>() else { return false };
+    fn peek(&self) -> Option<(u64, &[u8; ARP_FRAME], usize)> {
+        let (header, frames) = self.bytes.split_first_chunk::<RECORD>()?;
         let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = *header;
         let field = &self.field;
         let (seconds, fraction, captured) =
             (field([a, b, c, d]), field([e, f, g, h]), field([i, j, k, l]) as usize);
-        let (Some(frame), Some(next)) = (frames.first_chunk(), frames.get(captured..)) else { return false };
+        let whole = frames.get(..captured)?;
         let time = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * self.unit;
-        let taken = captured >= ARP_FRAME && take(time, frame);
-        if taken {
-            self.bytes = next;
-        }
-        taken
+        Some((time, whole.first_chunk()?, RECORD + captured))
+    }
+
+    #[inline(always)]
+    fn pass(&mut self, length: usize) {
+        self.bytes = self.bytes.get(length..).unwrap_or_default();
     }
 }
 

@@ -55,11 +55,11 @@ pub(super) struct Asks {
     unknown_asker: bool,
 }
 
-/// What stands for an address and an asker. The factors are odd, and no small multiples of them add up to zero: two
+/// What stands for an address and an asker, of whose number only the lower 48 bits count. The factors are odd, and no small multiples of them add up to zero: two
 /// pairs whose addresses and MACs differ in their lower 31 bits only never have the same.
 #[inline(always)]
 pub(super) const fn print(target: u64, asker: u64) -> u64 {
-    target.wrapping_mul(0xe703_7ed1_a0b4_28db).wrapping_add(asker.wrapping_mul(0x8ebc_6af0_9c88_c6e3))
+    target.wrapping_mul(0xe703_7ed1_a0b4_28db).wrapping_add((asker << 16).wrapping_mul(0x8ebc_6af0_9c88_c6e3))
 }
 
 /// Where what a print stands for is kept: its upper bits are the best mixed.

@@ -118,6 +118,16 @@ pub(in super::super) struct Span {
     /// The length of a part as a power of two, in ns.
     pub shift: u32,
     begun: bool,
+    /// Where times were last.
+    part: Part,
+}
+
+/// One of the parts of a [`Span`].
+#[derive(Debug, Clone, Copy, Default)]
+struct Part {
+    begin: u64,
+    length: u64,
+    bit: u64,
 }
 
 /// The number of parts.
@@ -134,12 +144,13 @@ impl Span {
             return 0;
         }
         if !self.begun {
-            *self = Self { start: now, end: now, shift: SHIFT, begun: true };
+            *self = Self { start: now, end: now, shift: SHIFT, begun: true, part: Part::default() };
         }
         self.end = now;
         let before = self.shift;
         while (now - self.start) >> self.shift >= u64::from(PARTS) {
             self.shift += 1;
+            self.part = Part::default();
         }
         self.shift - before
     }
@@ -150,12 +161,20 @@ impl Span {
         1 << (now.saturating_sub(self.start) >> self.shift).min(u64::from(PARTS - 1))
     }
 
-    /// The part that `now` lies in: where it begins, how long it is, and its bit. Nothing where parts have to grow
-    /// for it, and for a time before the first.
-    pub(super) fn part(&self, now: u64) -> Option<(u64, u64, u64)> {
+    /// The same, if parts need not grow for it, nor is it a time before the first.
+    #[inline(always)]
+    pub(super) fn bit_inside(&mut self, now: u64) -> Option<u64> {
+        if now.wrapping_sub(self.part.begin) >= self.part.length {
+            self.part = self.part(now)?;
+        }
+        Some(self.part.bit)
+    }
+
+    #[inline(never)]
+    fn part(&self, now: u64) -> Option<Part> {
         let part = now.checked_sub(self.start)? >> self.shift;
         let begin = self.start + (part << self.shift);
-        (part < u64::from(PARTS) && self.begun).then(|| (begin, 1 << self.shift, 1 << part))
+        (part < u64::from(PARTS) && self.begun).then(|| Part { begin, length: 1 << self.shift, bit: 1 << part })
     }
 }
 

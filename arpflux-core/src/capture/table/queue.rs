@@ -52,11 +52,14 @@ pub(super) struct Queue {
     used: usize,
 }
 
-/// Frames in a row that can be looked at before they are taken.
+/// Frames in a row.
 pub(in crate::capture) trait Frames {
-    /// Shows the next one and when it was seen (in ns), if it is whole and as long as an ARP packet, to `take`,
-    /// and goes on behind it if that takes it. Says whether it did.
-    fn next_if(&mut self, take: impl FnOnce(u64, &[u8; ARP_FRAME]) -> bool) -> bool;
+    /// The next one, if it is whole and as long as an ARP packet, with when it was seen (in ns), and how long it is
+    /// for [`Frames::pass`].
+    fn peek(&self) -> Option<(u64, &[u8; ARP_FRAME], usize)>;
+
+    /// Goes on behind it.
+    fn pass(&mut self, length: usize);
 }
 
 /// An Ethernet header and an ARP packet, in bytes.
@@ -109,29 +112,27 @@ impl Table {
     #[inline(always)]
     fn count_all(&mut self, frames: &mut impl Frames) -> u64 {
         self.settle();
-        let mut taken = 0;
+        let before = self.counts.requests + self.counts.replies;
         loop {
             let (mut run, _) = self.run();
-            let (mut counted, mut last, mut odd) = (0, None, None);
-            while frames.next_if(|now, frame| {
-                let Some(waiting) = Waiting::read(now, frame) else { return false };
-                if !run.count(&waiting) {
-                    odd = Some(waiting);
+            let odd = loop {
+                let Some((now, frame, length)) = frames.peek() else { break None };
+                let Some(waiting) = Waiting::read(now, frame) else { break None };
+                let counted = run.count(&waiting);
+                frames.pass(length);
+                if !counted {
+                    break Some(waiting);
                 }
-                last = Some(now);
-                true
-            }) && odd.is_none()
-            {
-                counted += 1;
+            };
+            if let Some(odd) = odd {
+                self.apply_waiting(&odd);
+                continue;
             }
-            run.end(counted);
-            taken += counted;
-            if let Some(last) = last {
-                (self.last, self.clocked) = (last, true);
+            let taken = self.counts.requests + self.counts.replies - before;
+            if taken > 0 {
+                (self.last, self.clocked) = (self.span.end, true);
             }
-            let Some(odd) = odd else { return taken };
-            self.apply_waiting(&odd);
-            taken += 1;
+            return taken;
         }
     }
 
@@ -139,40 +140,34 @@ impl Table {
     #[inline(always)]
     fn queue_all(&mut self, frames: &mut impl Frames) -> u64 {
         let mut taken = 0;
-        loop {
-            let Self { index, asks, queue, .. } = self;
-            let before = queue.used;
-            let mut places = queue.frames[before..].iter_mut();
-            let ended = places.by_ref().position(|place| {
-                !frames.next_if(|now, frame| {
-                    let Some(waiting) = Waiting::read(now, frame) else { return false };
-                    index.fetch(index.hash(waiting.sender()));
-                    asks.fetch(waiting.print());
-                    *place = waiting;
-                    true
-                })
-            });
-            let used = ended.map_or(LENGTH, |at| before + at);
-            taken += (used - before) as u64;
-            queue.used = used;
-            if ended.is_some() {
-                return taken;
+        while let Some((now, frame, length)) = frames.peek() {
+            if !self.take_one(now, frame) {
+                break;
             }
-            self.settle();
+            frames.pass(length);
+            taken += 1;
         }
+        taken
     }
 
-    /// The same with one frame, seen at `now` (in ns); says whether it was taken.
+    /// Takes one frame, seen at `now` (in ns); says whether it did.
     #[inline]
     pub(in crate::capture) fn take(&mut self, now: u64, frame: &[u8]) -> bool {
-        struct One<'a>(u64, Option<&'a [u8; ARP_FRAME]>);
-        impl Frames for One<'_> {
-            #[inline(always)]
-            fn next_if(&mut self, take: impl FnOnce(u64, &[u8; ARP_FRAME]) -> bool) -> bool {
-                self.1.take().is_some_and(|frame| take(self.0, frame))
-            }
+        frame.first_chunk().is_some_and(|frame| self.take_one(now, frame))
+    }
+
+    #[inline(always)]
+    fn take_one(&mut self, now: u64, frame: &[u8; ARP_FRAME]) -> bool {
+        let Some(waiting) = Waiting::read(now, frame) else { return false };
+        self.index.fetch(self.index.hash(waiting.sender()));
+        self.asks.fetch(waiting.print());
+        let at = self.queue.used % LENGTH;
+        self.queue.frames[at] = waiting;
+        self.queue.used = at + 1;
+        if at + 1 == LENGTH {
+            self.settle();
         }
-        self.queue_all(&mut One(now, frame.first_chunk())) == 1
+        true
     }
 
     /// Counts in the last frames of [`Table::observe_ethernet`], which wait for company: to be called
@@ -197,7 +192,6 @@ impl Table {
         let (mut run, queue) = self.run();
         let frames = queue.frames.get(from..to).unwrap_or_default();
         let counted = frames.iter().position(|frame| !run.count(frame)).unwrap_or(frames.len());
-        run.end(counted as u64);
         from + counted
     }
 

@@ -15,21 +15,14 @@ pub(super) struct Run<'a> {
     asks: &'a mut Asks,
     span: &'a mut Span,
     counts: &'a mut TableCounts,
-    /// Where the part of the span begins that times were in, how long it is, and its bit.
-    part: u64,
-    length: u64,
-    bit: u64,
-    latest: u64,
-    replies: u64,
 }
 
 impl Table {
-    /// To be ended by [`Run::end`]; and what waits for it.
+    /// And what waits for it.
     #[inline]
     pub(super) fn run(&mut self) -> (Run<'_>, &Queue) {
         let Self { index, asks, span, counts, queue, .. } = self;
-        let (slots, latest) = (index.slots(), span.end);
-        (Run { slots, asks, span, counts, part: 0, length: 0, bit: 0, latest, replies: 0 }, queue)
+        (Run { slots: index.slots(), asks, span, counts }, queue)
     }
 }
 
@@ -38,7 +31,8 @@ impl Run<'_> {
     #[inline(always)]
     pub(super) fn count(&mut self, frame: &Waiting) -> bool {
         let (now, station) = (frame.now, frame.station());
-        if frame.is_gratuitous() || !self.is_inside(now) {
+        let Some(bit) = self.span.bit_inside(now) else { return false };
+        if frame.is_gratuitous() {
             return false;
         }
         let Some(pair) = self.slots.get(frame.sender()) else { return false };
@@ -55,33 +49,17 @@ impl Run<'_> {
             } else {
                 pair.took(0);
             }
-            pair.claim(Claim::Reply, now, self.bit);
-            self.replies += 1;
+            pair.claim(Claim::Reply, now, bit);
+            self.counts.replies += 1;
         } else {
-            pair.claim(Claim::Request, now, self.bit);
+            pair.claim(Claim::Request, now, bit);
             self.asks.ask(frame.print(), now, frame.sent_to());
+            self.counts.requests += 1;
         }
-        self.latest = self.latest.max(now);
-        true
-    }
-
-    /// Finds the part of the span that a time is in, if there is one.
-    #[inline(always)]
-    fn is_inside(&mut self, now: u64) -> bool {
-        if now.wrapping_sub(self.part) < self.length {
-            return true;
+        if now > self.span.end {
+            self.span.end = now;
         }
-        let Some(part) = self.span.part(now) else { return false };
-        (self.part, self.length, self.bit) = part;
         true
-    }
-
-    /// Writes back what was counted meanwhile: so many frames.
-    #[inline]
-    pub(super) fn end(self, frames: u64) {
-        self.span.end = self.latest;
-        self.counts.requests += frames - self.replies;
-        self.counts.replies += self.replies;
     }
 }
 
