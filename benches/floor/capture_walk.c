@@ -4,9 +4,10 @@
  *   cc -O2 -o capture_walk capture_walk.c
  *   capture_walk make FILE FRAMES HOSTS   writes a file: HOSTS hosts ask and answer by turns
  *   capture_walk FILE                     walks it; prints its times, pairs ("result") and frames
+ *   capture_walk read FILE                the same without a mapping: read(2) into a buffer
  *
  * It does what no reader can do without: it touches every record once and finds the pair's counter. It
- * reads little-endian microsecond files of Ethernet only, trusts every length, and looks at no request,
+ * reads little-endian microsecond files of Ethernet only, trusts what lengths say, and looks at no request,
  * no time, no VLAN tag.
  */
 #define _GNU_SOURCE
@@ -75,29 +76,38 @@ static long long now(clockid_t clock)
     return time.tv_sec * 1000000000LL + time.tv_nsec;
 }
 
-int main(int argc, char **argv)
+/* What is counted: a hash table of pairs. */
+static struct slot *table;
+static uint64_t size = 1 << 12, used, frames;
+
+/* Makes the table twice as large. */
+static void grow(void)
 {
-    if (argc == 5 && !strcmp(argv[1], "make"))
-        return make(argv[2], atol(argv[3]), atol(argv[4]));
-    long long cpu = now(CLOCK_PROCESS_CPUTIME_ID), wall = now(CLOCK_MONOTONIC);
-    int fd = argc == 2 ? open(argv[1], O_RDONLY) : -1;
-    struct stat stat;
-    if (fd < 0 || fstat(fd, &stat) < 0) {
-        fprintf(stderr, "usage: capture_walk FILE | capture_walk make FILE FRAMES HOSTS\n");
-        return 2;
+    struct slot *twice = calloc(2 * size, sizeof *twice);
+    if (!twice)
+        exit(1);
+    for (uint64_t i = 0; i < size; i++) {
+        if (!table[i].count)
+            continue;
+        uint64_t to = ((table[i].station ^ table[i].key << 16) * 0x9e3779b97f4a7c15ull >> 32) & (2 * size - 1);
+        while (twice[to].count)
+            to = (to + 1) & (2 * size - 1);
+        twice[to] = table[i];
     }
-    const uint8_t *at = mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
-    if (at == MAP_FAILED)
-        return 1;
-    const uint8_t *end = at + stat.st_size;
-    uint64_t size = 1 << 12, used = 0, frames = 0;
-    struct slot *table = calloc(size, sizeof *table);
-    if (!table)
-        return 1;
-    for (at += 24; end - at >= 16 + 42;) {
+    free(table);
+    table = twice;
+    size *= 2;
+}
+
+/* Counts the records that lie whole between two places, and says where the next begins. */
+static const uint8_t *walk(const uint8_t *at, const uint8_t *end)
+{
+    while (end - at >= 16 + 42) {
         uint32_t length;
         memcpy(&length, at + 8, 4);
         const uint8_t *frame = at + 16;
+        if (end - frame < length)
+            break;
         at += 16 + length;
         uint64_t fixed, station;
         memcpy(&fixed, frame + 12, 8);
@@ -112,29 +122,43 @@ int main(int argc, char **argv)
         uint64_t place = (hash >> 32) & (size - 1);
         while (table[place].count && (table[place].station != station || table[place].key != address))
             place = (place + 1) & (size - 1);
-        if (!table[place].count) {
-            table[place] = (struct slot){station, address, 0};
-            if (2 * ++used > size) {
-                struct slot *twice = calloc(2 * size, sizeof *twice);
-                if (!twice)
-                    return 1;
-                table[place].count = 1;
-                for (uint64_t i = 0; i < size; i++) {
-                    if (!table[i].count)
-                        continue;
-                    uint64_t to = ((table[i].station ^ table[i].key << 16) * 0x9e3779b97f4a7c15ull >> 32) &
-                                  (2 * size - 1);
-                    while (twice[to].count)
-                        to = (to + 1) & (2 * size - 1);
-                    twice[to] = table[i];
-                }
-                free(table);
-                table = twice;
-                size *= 2;
-                continue;
-            }
+        if (table[place].count++)
+            continue;
+        table[place] = (struct slot){station, address, 1};
+        if (2 * ++used > size)
+            grow();
+    }
+    return at;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 5 && !strcmp(argv[1], "make"))
+        return make(argv[2], atol(argv[3]), atol(argv[4]));
+    long long cpu = now(CLOCK_PROCESS_CPUTIME_ID), wall = now(CLOCK_MONOTONIC);
+    int reads = argc == 3 && !strcmp(argv[1], "read");
+    int fd = argc == 2 || reads ? open(argv[argc - 1], O_RDONLY) : -1;
+    struct stat stat;
+    if (fd < 0 || fstat(fd, &stat) < 0) {
+        fprintf(stderr, "usage: capture_walk [read] FILE | capture_walk make FILE FRAMES HOSTS\n");
+        return 2;
+    }
+    table = calloc(size, sizeof *table);
+    if (!table)
+        return 1;
+    if (reads) {
+        static uint8_t buffer[256 << 10];
+        ssize_t got = read(fd, buffer, 24);
+        for (size_t kept = 0; (got = read(fd, buffer + kept, sizeof buffer - kept)) > 0;) {
+            const uint8_t *end = buffer + kept + got, *rest = walk(buffer, end);
+            kept = (size_t)(end - rest);
+            memmove(buffer, rest, kept);
         }
-        table[place].count++;
+    } else {
+        const uint8_t *at = mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+        if (at == MAP_FAILED)
+            return 1;
+        walk(at + 24, at + stat.st_size);
     }
     printf("{\"cpu_ns\":%lld,\"wall_ns\":%lld,\"result\":%llu,\"frames\":%llu}\n",
            now(CLOCK_PROCESS_CPUTIME_ID) - cpu, now(CLOCK_MONOTONIC) - wall, (unsigned long long)used,

@@ -174,7 +174,11 @@ impl Span {
     fn part(&self, now: u64) -> Option<Part> {
         let part = now.checked_sub(self.start)? >> self.shift;
         let begin = self.start + (part << self.shift);
-        (part < u64::from(PARTS) && self.begun).then(|| Part { begin, length: 1 << self.shift, bit: 1 << part })
+        (part < u64::from(PARTS) && self.begun).then(|| Part {
+            begin,
+            length: 1 << self.shift,
+            bit: 1 << part,
+        })
     }
 }
 

@@ -63,7 +63,8 @@ impl Waiting {
     /// See [`Op::print`].
     #[inline(always)]
     pub(super) fn print(&self) -> u64 {
-        let (asked, asker) = if self.is_reply() { (self.sender, self.other) } else { (self.target, self.packet) };
+        let (asked, asker) =
+            if self.is_reply() { (self.sender, self.other) } else { (self.target, self.packet) };
         ask::print(key(Vlans::NONE, asked), asker)
     }
 
