@@ -295,3 +295,37 @@ fn the_short_way_for_ordinary_frames_finds_what_the_long_one_does() {
         }
     }
 }
+
+#[test]
+fn none_of_the_last_eight_thousand_requests_is_forgotten() {
+    let host = |number: u32| {
+        (
+            Mac::ethernet([2, 0, 0, 0, (number >> 8) as u8, number as u8]),
+            [10, 1, (number >> 8) as u8, number as u8].into(),
+        )
+    };
+    let mut table = Table::new(Limits::default());
+    let mut time = 1_700_000_000_000_000_000;
+    let mut push = |frame: Vec<u8>| {
+        time += 10_000;
+        table.observe_ethernet(Timestamp(time), &frame);
+    };
+    let asks: Vec<_> = (0..8_000)
+        .map(|number| {
+            let (mac, address) = host(number);
+            Ipv4Arp::request(mac, address, host(number * 7 % 8_191).1)
+        })
+        .collect();
+    // The first ones give way to the others, which all wait when the first of them is answered.
+    for ask in asks[..3_000].iter().chain(&asks) {
+        push(ask.to_frame(Mac::BROADCAST));
+    }
+    for (number, ask) in (0..8_000).zip(&asks).rev() {
+        push(Ipv4Arp::reply_to(ask, host(number * 7 % 8_191).0).to_frame(ask.sender_mac));
+    }
+    table.settle();
+    let report = table.report(&Known::default());
+    assert_eq!(report.replies, 8_000);
+    let unasked: u32 = report.addresses.iter().flat_map(|address| &address.macs).map(|mac| mac.unasked).sum();
+    assert_eq!(unasked, 0);
+}
