@@ -370,6 +370,8 @@ fn sysctls_in_a_row_are_set_in_order_up_to_the_one_that_fails() {
             change(eth0, Sysctl::MediumId, 7),
             change(eth0, Sysctl::ArpAnnounce, 1),
         ];
+        // Up, or netlink would set it.
+        ip("link set eth0 up");
         nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).unwrap();
         run("mount --make-rprivate /");
         // In place of the file, one that takes nothing.

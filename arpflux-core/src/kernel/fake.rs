@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{Failed, Kernel};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Change, Edit};
-use crate::snapshot::Snapshot;
+use crate::plan::{Change, Edit, SysctlScope};
+use crate::snapshot::{InterfaceFlags, Snapshot};
+use crate::types::IfIndex;
 
 /// A [`Kernel`] over a [`Snapshot`] that refuses the changes it is told to refuse.
 ///
@@ -43,7 +44,8 @@ impl FakeKernel {
         self
     }
 
-    /// Carries out the rest of a run of proxy changes after a refused one, as the real kernel does.
+    /// Carries out the rest of a run of proxy changes after a refused one, and sysctls of interfaces that
+    /// are down in the rest of a run of sysctls of interfaces, as the real kernel does.
     #[must_use]
     pub fn going_on(mut self) -> Self {
         self.goes_on = true;
@@ -65,6 +67,11 @@ impl FakeKernel {
     #[must_use]
     pub fn made(&self) -> &[Change] {
         &self.made
+    }
+
+    fn is_down(&self, index: IfIndex) -> bool {
+        let interface = self.state.interface(index);
+        interface.is_some_and(|interface| !interface.flags.contains(InterfaceFlags::UP))
     }
 
     fn make_one(&mut self, change: &Change) -> Result<()> {
@@ -111,15 +118,18 @@ impl Kernel for FakeKernel {
         for (at, change) in changes.iter().enumerate() {
             let Err(error) = self.make_one(change) else { continue };
             let mut beyond = Vec::new();
-            if self.goes_on
-                && let Change::Proxy { edit, .. } = change
-            {
-                let edit = *edit;
-                for (place, change) in changes.iter().enumerate().skip(at + 1) {
-                    if !matches!(change, Change::Proxy { edit: other, .. } if *other == edit) {
-                        break;
+            if self.goes_on {
+                for (place, later) in changes.iter().enumerate().skip(at + 1) {
+                    match (change, later) {
+                        (Change::Proxy { edit, .. }, Change::Proxy { edit: other, .. }) if edit == other => {}
+                        (Change::Sysctl { .. }, Change::Sysctl { scope, .. }) => match scope {
+                            SysctlScope::Interface { index, .. } if self.is_down(*index) => {}
+                            SysctlScope::Interface { .. } => continue,
+                            SysctlScope::All | SysctlScope::Default => break,
+                        },
+                        _ => break,
                     }
-                    if self.make_one(change).is_ok() {
+                    if self.make_one(later).is_ok() {
                         beyond.push(place);
                     }
                 }

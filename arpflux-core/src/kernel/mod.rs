@@ -24,7 +24,8 @@ use crate::snapshot::{NetnsIdentity, Snapshot};
 /// How far [`Kernel::make`] came when a change failed.
 ///
 /// All changes before `at` were made. Of the rest only those in `beyond` were made, or may have been:
-/// proxy entries are sent to the kernel many at a time, and it goes on after one that it refuses.
+/// proxy entries, and sysctls of interfaces that are down, are sent to the kernel many at a time, and it
+/// goes on after one that it refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failed {
     /// The place in the list of the first change that failed, or whose outcome is not known.
@@ -34,6 +35,14 @@ pub struct Failed {
     pub beyond: Vec<usize>,
     /// Why.
     pub error: Error,
+}
+
+impl Failed {
+    /// The same with places counted in a longer list, in which the shorter one begins at `start`.
+    pub(crate) fn from(self, start: usize) -> Self {
+        let beyond = self.beyond.into_iter().map(|place| start + place).collect();
+        Self { at: start + self.at, beyond, error: self.error }
+    }
 }
 
 /// One namespace of a running kernel, or something that behaves like one.
@@ -53,8 +62,9 @@ pub trait Kernel {
     fn snapshot(&mut self) -> Result<Snapshot>;
 
     /// Makes `changes` in order and stops at the first that fails; a run of like changes of proxy
-    /// entries may be carried out beyond it, as [`Failed::beyond`] says. It never goes on to a change of
-    /// another kind, nor from adding to removing.
+    /// entries may be carried out beyond it, as [`Failed::beyond`] says, and so may some sysctls of
+    /// interfaces that are down in a run of sysctls of interfaces. It never goes on to a change of another
+    /// kind, nor from adding to removing.
     ///
     /// A change whose effect is already there fails with [`crate::ErrorKind::Changed`] where the kernel
     /// tells (rules, routes); proxy entries and sysctls are simply set.

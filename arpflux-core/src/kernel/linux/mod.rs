@@ -40,6 +40,8 @@ pub struct LinuxKernel {
     messages: Messages,
     /// The interfaces that [`LinuxKernel::interfaces`] read.
     known: Option<KnownNames>,
+    /// The kernel does not let this process change interfaces by netlink.
+    setlink_refused: bool,
 }
 
 impl LinuxKernel {
@@ -57,6 +59,7 @@ impl LinuxKernel {
             netlink,
             messages: Messages::new(),
             known: None,
+            setlink_refused: false,
         })
     }
 }

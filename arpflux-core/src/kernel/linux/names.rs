@@ -8,7 +8,7 @@ use nix::libc;
 
 use crate::error::Result as CoreResult;
 use crate::kernel::netlink::{Changed, Events, NetlinkSocket};
-use crate::snapshot::Interface;
+use crate::snapshot::{Interface, InterfaceFlags};
 use crate::types::{IfIndex, IfName};
 
 /// Names and numbers that are as they were read until there is news of an interface: for many, asking
@@ -18,7 +18,14 @@ use crate::types::{IfIndex, IfName};
 /// of the configuration (`dev_change_name()`, `unregister_netdevice_many_notify()`).
 pub(super) struct KnownNames {
     news: Events,
-    numbers: HashMap<IfName, IfIndex>,
+    numbers: HashMap<IfName, Known>,
+}
+
+/// What was read of an interface.
+#[derive(Clone, Copy)]
+struct Known {
+    index: IfIndex,
+    down: bool,
 }
 
 impl KnownNames {
@@ -28,7 +35,11 @@ impl KnownNames {
     ) -> CoreResult<(Option<Self>, Vec<Interface>)> {
         let news = Events::of_interfaces().ok();
         let interfaces = read()?;
-        let numbers = || interfaces.iter().map(|interface| (interface.name, interface.index)).collect();
+        let read = |interface: &Interface| Known {
+            index: interface.index,
+            down: !interface.flags.contains(InterfaceFlags::UP),
+        };
+        let numbers = || interfaces.iter().map(|interface| (interface.name, read(interface))).collect();
         let known = news.map(|news| Self { news, numbers: numbers() });
         Ok((known, interfaces))
     }
@@ -40,7 +51,12 @@ impl KnownNames {
 
     /// The number that an interface of this name had.
     pub fn index_of(&self, name: IfName) -> Option<IfIndex> {
-        self.numbers.get(&name).copied()
+        self.numbers.get(&name).map(|known| known.index)
+    }
+
+    /// Whether an interface of this name was there, and administratively down.
+    pub fn is_down(&self, name: IfName) -> bool {
+        self.numbers.get(&name).is_some_and(|known| known.down)
     }
 }
 
@@ -49,22 +65,36 @@ fn request() -> libc::ifreq {
     unsafe { std::mem::zeroed() }
 }
 
+fn request_about(name: IfName) -> libc::ifreq {
+    let mut request = request();
+    for (slot, byte) in request.ifr_name.iter_mut().zip(name.as_bytes()) {
+        *slot = *byte as libc::c_char;
+    }
+    request
+}
+
 fn ask(socket: &NetlinkSocket, number: libc::Ioctl, request: &mut libc::ifreq) -> Result<(), Errno> {
-    // SAFETY: both ioctls read and write one `struct ifreq`, which `request` is.
+    // SAFETY: these ioctls read and write one `struct ifreq`, which `request` is.
     let result = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), number, std::ptr::from_mut(request)) };
     Errno::result(result).map(drop)
 }
 
 /// The number of the interface that has this name now.
 pub(super) fn index_of(socket: &NetlinkSocket, name: IfName) -> Result<IfIndex, Errno> {
-    let mut request = request();
-    for (slot, byte) in request.ifr_name.iter_mut().zip(name.as_bytes()) {
-        *slot = *byte as libc::c_char;
-    }
+    let mut request = request_about(name);
     ask(socket, libc::SIOCGIFINDEX as libc::Ioctl, &mut request)?;
     // SAFETY: SIOCGIFINDEX has filled in this member of the union.
     let index = unsafe { request.ifr_ifru.ifru_ifindex };
     u32::try_from(index).map(IfIndex).map_err(|_| Errno::ENODEV)
+}
+
+/// Whether the interface that has this name now is administratively down.
+pub(super) fn is_down(socket: &NetlinkSocket, name: IfName) -> Result<bool, Errno> {
+    let mut request = request_about(name);
+    ask(socket, libc::SIOCGIFFLAGS as libc::Ioctl, &mut request)?;
+    // SAFETY: SIOCGIFFLAGS has filled in this member of the union.
+    let flags = unsafe { request.ifr_ifru.ifru_flags };
+    Ok(libc::c_int::from(flags) & libc::IFF_UP == 0)
 }
 
 /// The name that the interface of this number has now, for messages: `if7` if there is none.

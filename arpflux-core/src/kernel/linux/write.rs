@@ -12,9 +12,9 @@ use crate::snapshot::{ProxyEntry, Route, Rule};
 const NLM_F_EXCL: u16 = 0x200;
 const NLM_F_CREATE: u16 = 0x400;
 
-/// How many proxy entries go into one system call: a killed process is not stopped inside it, and the
+/// How many messages go into one system call: a killed process is not stopped inside it, and the
 /// errors of all of them must fit the socket's queue.
-const BATCH: usize = 256;
+pub(super) const BATCH: usize = 256;
 
 impl LinuxKernel {
     pub(super) fn make_all(&mut self, changes: &[Change]) -> Result<(), Failed> {
@@ -29,19 +29,11 @@ impl LinuxKernel {
                         _ => None,
                     })
                     .collect::<Vec<_>>();
-                self.make_proxies(*edit, &run).map_err(|failed| Failed {
-                    at: at + failed.at,
-                    beyond: failed.beyond.iter().map(|place| at + place).collect(),
-                    error: failed.error,
-                })?;
+                self.make_proxies(*edit, &run).map_err(|failed| failed.from(at))?;
                 at += run.len();
                 continue;
             }
-            let set = self.set_sysctls(&changes[at..]).map_err(|(place, error)| Failed {
-                at: at + place,
-                beyond: Vec::new(),
-                error,
-            })?;
+            let set = self.set_sysctls(&changes[at..]).map_err(|failed| failed.from(at))?;
             at += set;
             if set == 0 {
                 self.make_one(change).map_err(|error| Failed { at, beyond: Vec::new(), error })?;
