@@ -18,6 +18,7 @@ use arpflux_core::snapshot::{ProxyEntry, Snapshot};
 use arpflux_core::sysctl::Sysctl;
 use arpflux_core::types::Mac;
 use arpflux_core::{ErrorKind, Host};
+use arpflux_tests::iproute::ip;
 use essence::essence;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
@@ -25,7 +26,7 @@ use nix::unistd::{ForkResult, fork};
 use plans::Random;
 use scratch::Scratch;
 
-/// A host with three interfaces on one wire and a few entries of somebody else's.
+/// A host with three interfaces on one wire, two that are down, and a few entries of somebody else's.
 fn node(lab: &Lab) -> Node {
     let lan = lab.switch("lan").unwrap();
     let hn = lab.host("hn").unwrap();
@@ -36,6 +37,7 @@ fn node(lab: &Lab) -> Node {
     }
     hn.proxy("eth0", "192.0.2.77".parse().unwrap()).unwrap();
     hn.sysctl("net/ipv4/conf/eth1/arp_ignore", 2).unwrap();
+    hn.run(|| ip("link add idle0 type veth peer name idle1")).unwrap();
     hn
 }
 
@@ -47,6 +49,12 @@ fn sysctl(snapshot: &Snapshot, name: &str, sysctl: Sysctl, after: i32) -> Change
     let interface = snapshot.interface_named(&name.parse().unwrap()).unwrap();
     let scope = SysctlScope::Interface { index: interface.index, name: interface.name };
     Change::Sysctl { scope, sysctl, before: interface.sysctls.get(sysctl).unwrap(), after }
+}
+
+/// Of interfaces that are down: values that go another way than those of the others.
+fn idle(snapshot: &Snapshot) -> impl Iterator<Item = Change> {
+    let of = |name| [Sysctl::ArpIgnore, Sysctl::ArpFilter].map(|which| sysctl(snapshot, name, which, 1));
+    of("idle0").into_iter().chain(of("idle1"))
 }
 
 fn proxy(snapshot: &Snapshot, name: &str, edit: Edit, address: [u8; 4]) -> Change {
@@ -86,7 +94,10 @@ fn a_thousand_faults_end_in_the_state_before_or_after() {
             let (mut points, mut changes, mut undone) = (0, 0, 0);
             for seed in 0..8 {
                 let start = kernel.snapshot().unwrap();
-                let plan = plans::plan(&start, "eth", 6, &mut Random::new(1000 + seed));
+                let mut plan = plans::plan(&start, "eth", 6, &mut Random::new(1000 + seed));
+                if seed % 2 == 0 {
+                    plan.changes.extend(idle(&start));
+                }
                 let before = essence(&start);
                 let run = |kernel: &mut LinuxKernel| {
                     Transaction::new(&mut fault::kernel(kernel), &options).apply(&plan)
@@ -169,7 +180,8 @@ fn really_killed_at_every_call() {
             let mut kernel = LinuxKernel::open().unwrap();
             let start = kernel.snapshot().unwrap();
             let before = essence(&start);
-            let plan = plans::plan(&start, "eth", 8, &mut Random::new(7));
+            let mut plan = plans::plan(&start, "eth", 8, &mut Random::new(7));
+            plan.changes.extend(idle(&start));
             let (mut kills, mut ends) = (0, [0, 0]);
             let mut after = None;
             for at in 0.. {
@@ -226,6 +238,7 @@ fn killed_at_any_moment() {
                 .map(|n| proxy(&before, "eth1", Edit::Add, [10, 0, (n >> 8) as u8, n as u8]))
                 .collect();
             changes.push(sysctl(&before, "eth2", Sysctl::ArpIgnore, 1));
+            changes.extend(idle(&before));
             let plan = Plan { changes, ..Plan::default() };
             let after = essence(&before.with(&plan.changes));
             let mut random = Random::new(5);

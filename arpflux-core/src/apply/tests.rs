@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::*;
 use crate::kernel::{FakeKernel, Kernel as _};
 use crate::plan::{Change, Edit, InterfaceIdentity, Plan, SysctlScope};
-use crate::snapshot::{Interface, NetnsIdentity, ProxyEntry, Snapshot};
+use crate::snapshot::{Interface, InterfaceFlags, NetnsIdentity, ProxyEntry, Snapshot};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, Mac};
 
@@ -97,6 +97,19 @@ fn applied_verified_remembered_and_taken_back() {
     assert_eq!(*kernel.state(), before);
     let nothing = Transaction::new(&mut kernel, &scratch.options()).rollback(None, false).unwrap_err();
     assert_eq!(nothing.kind(), ErrorKind::NotFound);
+}
+
+/// Values of interfaces that are down may be set beyond one that failed: they go back as well.
+#[test]
+fn values_that_were_set_beyond_a_failure_are_taken_back() {
+    let (scratch, mut state) = (Scratch::new(), host().state().clone());
+    state.interfaces[1].flags -= InterfaceFlags::UP;
+    let mut kernel = FakeKernel::new(state.clone()).failing_at(0, 5).going_on();
+    let later = [sysctl(2, 0, 1), proxy(Edit::Add, 5)];
+    let error = apply(&mut kernel, &scratch, &[&[sysctl(1, 0, 1)], &later[..]].concat()).unwrap_err();
+    assert_eq!((error.kind(), error.errno()), (ErrorKind::RolledBack, None), "{error}");
+    assert_eq!(kernel.made(), [sysctl(2, 0, 1), sysctl(2, 1, 0)]);
+    assert_eq!(*kernel.state(), state);
 }
 
 #[test]
