@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arpflux_core::wire::detect::{self, Claim, Detected, Options};
 use arpflux_core::wire::{Port, probe};
-use arpflux_core::{Error, ErrorKind, Result};
+use arpflux_core::{Error, ErrorKind, Result, json};
 use serde::Serialize;
 
 use crate::args;
@@ -242,7 +242,7 @@ pub unsafe extern "C" fn arpflux_detection_to_json(
         guard(err, ptr::null_mut(), || {
             let owned = handle::get::<Owned>(detection)?;
             let free = owned.found.iter().all(|one| one.conflicts.is_empty());
-            Ok(string::give(&string::json_object(&Answer { free, addresses: &owned.found })?))
+            Ok(string::give(&json::object(&Answer { free, addresses: &owned.found })?))
         })
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char};
 use std::ptr;
 
 use arpflux_core::diagnose::{Diagnosis, Finding, FindingId, Options, Severity, diagnose};
-use arpflux_core::{Error, ErrorKind, Result};
+use arpflux_core::{Error, ErrorKind, Result, json};
 
 use crate::args;
 use crate::boundary::{getter, guard};
@@ -331,7 +331,7 @@ pub unsafe extern "C" fn arpflux_diagnosis_to_json(
     // SAFETY: `err` is as the conventions say.
     unsafe {
         guard(err, ptr::null_mut(), || {
-            Ok(string::give(&string::json_object(&handle::get::<Owned>(diagnosis)?.diagnosis)?))
+            Ok(string::give(&json::object(&handle::get::<Owned>(diagnosis)?.diagnosis)?))
         })
     }
 }

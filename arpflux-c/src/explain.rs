@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char};
 use std::ptr;
 
 use arpflux_core::predict::{Explanation, Verdict};
-use arpflux_core::{ArpRequest, Error, ErrorKind, Result};
+use arpflux_core::{ArpRequest, Result, json};
 
 use crate::args;
 use crate::boundary::{getter, guard};
@@ -87,9 +87,7 @@ impl Owned {
             Verdict::Answers { interface, delay, .. } => (interface.0, *delay),
             _ => (0, None),
         };
-        let json = serde_json::to_string(explanation).map_err(|error| {
-            Error::new(ErrorKind::Internal, error.to_string()).during("write explanation")
-        })?;
+        let json = json::line(explanation).map_err(|error| error.during("write explanation"))?;
         Ok(Self {
             answer: answer(verdict),
             mac: verdict.mac().map(|mac| string::c_string(&mac.to_string())),

@@ -4,6 +4,7 @@ use std::ffi::{CString, c_char};
 use std::net::IpAddr;
 use std::ptr;
 
+use arpflux_core::json;
 use arpflux_core::plan::{Effect, Impact, Turn};
 
 use crate::boundary::{getter, guard};
@@ -214,7 +215,7 @@ pub unsafe extern "C" fn arpflux_impact_to_json(
     // SAFETY: `err` is as the conventions say.
     unsafe {
         guard(err, ptr::null_mut(), || {
-            Ok(string::give(&string::json_object(&handle::get::<Owned>(impact)?.impact)?))
+            Ok(string::give(&json::object(&handle::get::<Owned>(impact)?.impact)?))
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::ffi::{CString, c_char};
 use std::ptr;
 
+use arpflux_core::json;
 use arpflux_core::predict::{self, Matrix, Model, Verdict, listeners, targets};
 
 use crate::args;
@@ -244,7 +245,7 @@ pub unsafe extern "C" fn arpflux_matrix_to_json(
     // SAFETY: `err` is as the conventions say.
     unsafe {
         guard(err, ptr::null_mut(), || {
-            Ok(string::give(&string::json_object(&handle::get::<Owned>(matrix)?.matrix)?))
+            Ok(string::give(&json::object(&handle::get::<Owned>(matrix)?.matrix)?))
         })
     }
 }

@@ -4,6 +4,7 @@ use std::ffi::{CString, c_char};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ptr;
 
+use arpflux_core::json;
 use arpflux_core::predict::{Model, Outgoing, SourceRule};
 
 use crate::args;
@@ -219,7 +220,7 @@ pub unsafe extern "C" fn arpflux_outgoing_to_json(
     // SAFETY: `err` is as the conventions say.
     unsafe {
         guard(err, ptr::null_mut(), || {
-            Ok(string::give(&string::json_object(&handle::get::<Owned>(outgoing)?.outgoing)?))
+            Ok(string::give(&json::object(&handle::get::<Owned>(outgoing)?.outgoing)?))
         })
     }
 }

@@ -4,8 +4,8 @@ use std::ffi::{CString, c_char};
 use std::path::PathBuf;
 use std::ptr;
 
-use arpflux_core::Result;
 use arpflux_core::persist::{BootReport, Layout, Persistence, at_boot};
+use arpflux_core::{Result, json};
 
 use crate::apply::{self, arpflux_apply_options, arpflux_receipt};
 use crate::args;
@@ -174,9 +174,7 @@ pub unsafe extern "C" fn arpflux_boot_to_json(
 ) -> *mut c_char {
     // SAFETY: `err` is as the conventions say.
     unsafe {
-        guard(err, ptr::null_mut(), || {
-            Ok(string::give(&string::json_object(&handle::get::<Owned>(boot)?.report)?))
-        })
+        guard(err, ptr::null_mut(), || Ok(string::give(&json::object(&handle::get::<Owned>(boot)?.report)?)))
     }
 }
 

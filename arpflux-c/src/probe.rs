@@ -9,7 +9,7 @@ use std::time::Duration;
 use arpflux_core::types::IfName;
 use arpflux_core::wire::Port;
 use arpflux_core::wire::probe::{self, Judgement, Options, Probed, Progress, Reply};
-use arpflux_core::{Error, ErrorKind, Result};
+use arpflux_core::{Error, ErrorKind, Result, json};
 use serde::Serialize;
 
 use crate::args;
@@ -344,7 +344,7 @@ pub unsafe extern "C" fn arpflux_probes_to_json(
                 interface: owned.interface.to_string(),
                 addresses: owned.targets.iter().map(target).collect(),
             };
-            Ok(string::give(&string::json_object(&printed)?))
+            Ok(string::give(&json::object(&printed)?))
         })
     }
 }

@@ -7,7 +7,7 @@ use std::ptr;
 use arpflux_core::predict::{listeners, wires};
 use arpflux_core::proof::{Expectation, Proof, Prover};
 use arpflux_core::types::{IfIndex, Ipv4Net};
-use arpflux_core::{Error, ErrorKind, Result, Snapshot};
+use arpflux_core::{Error, ErrorKind, Result, Snapshot, json};
 use serde::Serialize;
 
 use crate::args;
@@ -257,7 +257,7 @@ pub unsafe extern "C" fn arpflux_proofs_to_json(
     // SAFETY: `err` is as the conventions say.
     unsafe {
         guard(err, ptr::null_mut(), || {
-            Ok(string::give(&string::json_object(&handle::get::<Owned>(proofs)?.claims)?))
+            Ok(string::give(&json::object(&handle::get::<Owned>(proofs)?.claims)?))
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::ffi::{CString, c_char};
 use std::ptr;
 
+use arpflux_core::json;
 use arpflux_core::recommend::{Recommendation, recommend};
 
 use crate::boundary::{getter, guard};
@@ -190,7 +191,7 @@ pub unsafe extern "C" fn arpflux_recommendation_to_json(
     unsafe {
         guard(err, ptr::null_mut(), || {
             let owned = handle::get::<Owned>(recommendation)?;
-            Ok(string::give(&string::json_object(&owned.recommendation)?))
+            Ok(string::give(&json::object(&owned.recommendation)?))
         })
     }
 }

@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::Arc;
 
 use arpflux_core::segment::{self, Answer, Member, Outcome, Port, Segment, infer};
-use arpflux_core::{Error, ErrorKind, Result};
+use arpflux_core::{Error, ErrorKind, Result, json};
 use serde::Serialize;
 
 use crate::args;
@@ -348,7 +348,7 @@ pub unsafe extern "C" fn arpflux_segments_to_json(
     // SAFETY: `err` is as the conventions say.
     unsafe {
         guard(err, ptr::null_mut(), || {
-            Ok(string::give(&string::json_object(&handle::get::<Owned>(segments)?.printed)?))
+            Ok(string::give(&json::object(&handle::get::<Owned>(segments)?.printed)?))
         })
     }
 }

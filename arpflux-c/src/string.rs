@@ -6,7 +6,6 @@ use std::path::Path;
 
 use arpflux_core::types::IfName;
 use arpflux_core::{Error, ErrorKind, Result};
-use serde::Serialize;
 
 use crate::boundary;
 use crate::handle;
@@ -47,23 +46,6 @@ pub(crate) fn c_name(name: &IfName) -> CString {
 /// A path for C to read: bytes.
 pub(crate) fn c_path(path: &Path) -> CString {
     CString::new(path.as_os_str().as_bytes()).unwrap_or_default()
-}
-
-/// A value as JSON.
-pub(crate) fn json(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string_pretty(value)
-        .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()).during("write JSON"))
-}
-
-/// A value as one JSON object with `"schema": 1`.
-pub(crate) fn json_object(value: &impl Serialize) -> Result<String> {
-    #[derive(Serialize)]
-    struct Object<'a, T> {
-        schema: u32,
-        #[serde(flatten)]
-        value: &'a T,
-    }
-    json(&Object { schema: 1, value })
 }
 
 /// A text for C to keep, to be freed by `arpflux_string_free`.

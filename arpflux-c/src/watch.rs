@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arpflux_core::watch::{Cause, Drift, Options, Outcome, Watcher};
-use arpflux_core::{Error, ErrorKind, Result};
+use arpflux_core::{Error, ErrorKind, Result, json};
 
 use crate::apply::{self, arpflux_apply_options};
 use crate::boundary::{getter, guard, null};
@@ -264,7 +264,7 @@ impl Record {
                 }
                 _ => None,
             },
-            json: string::c_string(&string::json_object(&drift).unwrap_or_default()),
+            json: string::c_string(&json::object(&drift).unwrap_or_default()),
             changes: change::records(&drift.changes),
             drift,
         }

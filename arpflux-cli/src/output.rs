@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
-use arpflux_core::{Error, ErrorKind, Result};
+use arpflux_core::{Error, Result, json};
 use serde::Serialize;
 
 /// When to use colour.
@@ -100,28 +100,12 @@ impl Output {
         written(write!(out, "{text}").and_then(|()| out.flush()))
     }
 
-    /// Prints one JSON object, on lines of its own, as it is.
-    ///
-    /// # Errors
-    /// As [`Output::text`].
-    pub fn object(&self, value: &impl Serialize) -> Result<()> {
-        let text = serde_json::to_string_pretty(value)
-            .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()).during("write JSON"))?;
-        self.text(text + "\n")
-    }
-
     /// Prints `answer` as JSON with `"schema": 1` before its own keys.
     ///
     /// # Errors
     /// As [`Output::text`].
     pub fn answer(&self, answer: &impl Serialize) -> Result<()> {
-        #[derive(Serialize)]
-        struct Answer<'a, T> {
-            schema: u32,
-            #[serde(flatten)]
-            answer: &'a T,
-        }
-        self.object(&Answer { schema: 1, answer })
+        self.text(json::object(answer)? + "\n")
     }
 
     /// The same as [`Output::answer`] on one line, for verbs that print many.
@@ -129,22 +113,13 @@ impl Output {
     /// # Errors
     /// As [`Output::text`].
     pub fn answer_line(&self, answer: &impl Serialize) -> Result<()> {
-        #[derive(Serialize)]
-        struct Answer<'a, T> {
-            schema: u32,
-            #[serde(flatten)]
-            answer: &'a T,
-        }
-        let text = serde_json::to_string(&Answer { schema: 1, answer })
-            .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()).during("write JSON"))?;
-        self.text(text + "\n")
+        self.text(json::object_line(answer)? + "\n")
     }
 
     /// Prints an error: text on standard error, and with `--json` also one object on standard output.
     pub fn error(&self, error: &Error) {
         #[derive(Serialize)]
         struct Object<'a> {
-            schema: u32,
             error: Fields<'a>,
         }
         #[derive(Serialize)]
@@ -175,8 +150,7 @@ impl Output {
             };
             // In one line, as it may follow lines of answers. The message has been printed and the exit code
             // tells the rest.
-            let _ = serde_json::to_string(&Object { schema: 1, error: fields })
-                .map(|text| self.text(text + "\n"));
+            let _ = self.answer_line(&Object { error: fields });
         }
     }
 

@@ -14,7 +14,9 @@
 //! changes the state of the network.
 #![deny(missing_docs)]
 
+mod arrange;
 pub mod error;
+pub mod json;
 pub mod stop;
 pub mod sysctl;
 pub mod types;

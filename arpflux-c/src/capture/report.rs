@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::ptr;
 
 use arpflux_core::capture::{AddressReport, Certainty, Class, MacReport, Report};
+use arpflux_core::json;
 
 use crate::boundary::{getter, guard};
 use crate::error::arpflux_error;
@@ -236,7 +237,7 @@ pub unsafe extern "C" fn arpflux_capture_report_to_json(
     // SAFETY: `err` is as the conventions say.
     unsafe {
         guard(err, ptr::null_mut(), || {
-            Ok(string::give(&string::json_object(&handle::get::<Owned>(report)?.report)?))
+            Ok(string::give(&json::object(&handle::get::<Owned>(report)?.report)?))
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
 
+use crate::arrange;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Announcement, Change, Edit, InterfaceIdentity, PROTOCOL, Plan};
 use crate::snapshot::{Interface, ProxyEntry, Snapshot};
@@ -27,7 +28,7 @@ fn find<'a>(snapshot: &'a Snapshot, name: &IfName) -> Result<&'a Interface> {
 }
 
 fn finished(snapshot: &Snapshot, changes: Vec<Change>, announcements: Vec<Announcement>) -> Plan {
-    let touched: BTreeSet<IfIndex> = changes.iter().filter_map(Change::interface).collect();
+    let touched: BTreeSet<IfIndex> = arrange::set(changes.iter().filter_map(Change::interface));
     let interfaces = touched
         .into_iter()
         .filter_map(|index| snapshot.interface(index))
@@ -48,7 +49,7 @@ pub fn add_proxies(
     how: AddProxies,
 ) -> Result<Plan> {
     let interface = find(snapshot, interface)?;
-    let wanted: BTreeSet<IpAddr> = addresses.iter().copied().collect();
+    let wanted: BTreeSet<IpAddr> = arrange::set(addresses.iter().copied());
     let own: HashSet<IpAddr> = snapshot.addresses.iter().map(|address| address.local).collect();
     if let Some(held) = wanted.iter().find(|address| own.contains(*address)) {
         return Err(Error::new(ErrorKind::Refused, "this host has the address itself")

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::journal::{self, Journal, Log, State};
 use super::recover::foreign;
 use super::store::Folder;
+use crate::arrange::Arrange as _;
 use crate::error::{Error, ErrorKind, Result};
+use crate::json;
 use crate::persist::FileChange;
 use crate::plan::{Change, InterfaceIdentity};
 use crate::snapshot::NetnsIdentity;
@@ -162,14 +164,7 @@ impl Receipt {
     /// # Errors
     /// [`ErrorKind::Internal`] if a value cannot be written, which would be a defect.
     pub fn to_json(&self) -> Result<String> {
-        #[derive(Serialize)]
-        struct Out<'a> {
-            schema: u32,
-            #[serde(flatten)]
-            receipt: &'a Receipt,
-        }
-        serde_json::to_string_pretty(&Out { schema: 1, receipt: self })
-            .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()).during("write receipt"))
+        json::object(self).map_err(|error| error.during("write receipt"))
     }
 }
 
@@ -184,7 +179,7 @@ fn numbers(history: &Folder) -> Result<Vec<u64>> {
         .filter(|name| name.len() >= 10 && name.bytes().all(|byte| byte.is_ascii_digit()))
         .filter_map(|name| name.parse().ok())
         .collect();
-    numbers.sort_unstable();
+    numbers.arrange();
     Ok(numbers)
 }
 

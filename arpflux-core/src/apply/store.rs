@@ -22,6 +22,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mkdirat};
 use nix::unistd::{UnlinkatFlags, fsync, ftruncate, geteuid, unlinkat};
 
 use super::fault::{self, Call};
+use crate::arrange::Arrange as _;
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::NetnsIdentity;
 
@@ -383,7 +384,7 @@ impl Folder {
                 Ok(name) => names.push(name.to_owned()),
             }
         }
-        names.sort_unstable();
+        names.arrange();
         Ok(names)
     }
 

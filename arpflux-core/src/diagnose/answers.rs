@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::ground::{Answers, Ground, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
+use crate::arrange;
 use crate::plan::Change;
 use crate::predict::{ArpRequest, Outgoing};
 use crate::snapshot::Interface;
@@ -30,7 +31,7 @@ fn several_answer(ground: &Ground<'_>, wire: usize, answers: &[Answers<'_>]) -> 
     let several: Vec<&Answers<'_>> = answers
         .iter()
         .filter(|answers| {
-            let macs: BTreeSet<&Mac> = answered(answers).collect();
+            let macs: BTreeSet<&Mac> = arrange::set(answered(answers));
             macs.len() > 1
         })
         .collect();
@@ -267,6 +268,6 @@ pub(super) fn names(interfaces: &[&Interface]) -> Vec<IfName> {
 /// The values of a sysctl that count on the interfaces: `0`, `0 and 3`.
 pub(super) fn values(ground: &Ground<'_>, interfaces: &[&Interface], sysctl: Sysctl) -> String {
     let values: BTreeSet<i32> =
-        interfaces.iter().map(|interface| ground.effective(interface, sysctl).value).collect();
+        arrange::set(interfaces.iter().map(|interface| ground.effective(interface, sysctl).value));
     listed(&values.into_iter().collect::<Vec<_>>())
 }

@@ -6,8 +6,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::remedy::Remedy;
 use super::{Evidence, Options, wires};
+use crate::arrange::{self, Arrange as _};
 use crate::predict::{ArpRequest, Missing, MissingSet, Model, Neighbours, Outgoing, Verdict, listeners};
-use crate::snapshot::{Address, Effective, Interface, RouteKind, Scope, Snapshot};
+use crate::snapshot::{Address, Effective, Interface, Route, RouteKind, Scope, Snapshot};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IfName, IpNet, Ipv4Net};
 
@@ -90,7 +91,7 @@ impl<'s> Ground<'s> {
             wire_of,
             held,
             holders,
-            lengths: subnets.keys().map(Ipv4Net::prefix_len).collect(),
+            lengths: arrange::set(subnets.keys().map(Ipv4Net::prefix_len)),
             subnets,
             on_link,
             gateways,
@@ -123,7 +124,7 @@ impl<'s> Ground<'s> {
         let nets = self.lengths.iter().filter_map(|length| Ipv4Net::new(address, *length).ok());
         let mut found: Vec<IfIndex> =
             nets.filter_map(|net| self.subnets.get(&net.trunc())).flatten().copied().collect();
-        found.sort_unstable();
+        found.arrange();
         found.dedup();
         found
     }
@@ -257,7 +258,7 @@ impl<'s> Ground<'s> {
             };
             let others = lax.iter().filter(|other| !holders.iter().any(|holder| holder.index == other.index));
             let mut verdicts: Vec<(&Interface, Verdict)> = holders.iter().chain(others).map(ask).collect();
-            verdicts.sort_by_key(|(interface, _)| interface.index);
+            verdicts.arrange_by_key(|(interface, _)| interface.index);
             if lax.len() > ASKED {
                 let answering = verdicts.iter().filter(|(_, verdict)| verdict.answers() == Some(true));
                 lax = answering.map(|(interface, _)| *interface).take(ASKED).collect();
@@ -303,13 +304,9 @@ fn host_of(net: Ipv4Net) -> Option<Ipv4Addr> {
 
 /// The interfaces that an IPv4 default route of any table leaves by.
 fn uplinks(snapshot: &Snapshot) -> BTreeSet<IfIndex> {
-    snapshot
-        .routes
-        .iter()
-        .filter(|route| route.kind == RouteKind::Unicast && route.destination.prefix_len() == 0)
-        .filter(|route| route.destination.addr().is_ipv4())
-        .flat_map(|route| route.next_hops.iter().filter_map(|hop| hop.interface))
-        .collect()
+    let default = |route: &&Route| route.kind == RouteKind::Unicast && route.destination.prefix_len() == 0;
+    let routes = snapshot.routes.iter().filter(default).filter(|route| route.destination.addr().is_ipv4());
+    arrange::set(routes.flat_map(|route| route.next_hops.iter().filter_map(|hop| hop.interface)))
 }
 
 type Leading = (HashMap<IfIndex, Vec<Ipv4Net>>, HashMap<IfIndex, Vec<Ipv4Addr>>);

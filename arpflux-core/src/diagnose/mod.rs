@@ -52,6 +52,7 @@ pub use finding::{Evidence, Finding, Objects};
 pub use severity::Severity;
 
 #[cfg(feature = "kernel")]
+use crate::arrange::Arrange as _;
 use crate::persist::BootReport;
 use crate::policy::Policy;
 use crate::segment::Wires;
@@ -121,7 +122,7 @@ pub fn diagnose(snapshot: &Snapshot, options: &Options) -> Diagnosis {
     let ground = Ground::new(snapshot, options);
     let mut findings = examine(&ground);
     findings.retain(|finding| !options.ignore.contains(&finding.id));
-    findings.sort_by(|a, b| {
+    findings.arrange_by(|a, b| {
         let key = |finding: &Finding| (std::cmp::Reverse(finding.severity), finding.id);
         key(a).cmp(&key(b)).then_with(|| a.objects.interfaces.cmp(&b.objects.interfaces))
     });

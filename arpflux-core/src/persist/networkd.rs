@@ -16,6 +16,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::{Desired, FileState, Layout};
+use crate::arrange;
 use crate::error::Result;
 use crate::plan::{Change, Edit, PROTOCOL};
 use crate::snapshot::{NextHopFlags, Route, RouteKind, Rule, RuleAction, Scope, Snapshot, table};
@@ -33,7 +34,7 @@ const HEADING: &str = "# Written by `arpflux apply --persist`.\n";
 
 pub(super) fn drop_ins(used: bool, desired: &Desired, layout: &Layout) -> Result<Vec<(PathBuf, FileState)>> {
     let mut files: BTreeMap<PathBuf, FileState> =
-        existing(layout).into_iter().map(|path| (path, FileState::Absent)).collect();
+        arrange::map(existing(layout).into_iter().map(|path| (path, FileState::Absent)));
     files.insert(layout.below(LENIENT), FileState::Absent);
     if !used {
         return Ok(files.into_iter().collect());
@@ -150,7 +151,7 @@ fn networks(layout: &Layout) -> BTreeMap<IfIndex, PathBuf> {
         }
         _ => None,
     };
-    users.into_iter().filter_map(alone).collect()
+    arrange::map(users.into_iter().filter_map(alone))
 }
 
 /// Whether a `.network` file names one interface, so that none that comes later gets the same routes.

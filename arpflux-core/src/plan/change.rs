@@ -58,7 +58,7 @@ impl Edit {
 
 /// One change. Each carries what was there before, so that [`Change::inverse`] is exact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "change", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "change", rename_all = "snake_case", try_from = "super::read::Fields")]
 #[non_exhaustive]
 pub enum Change {
     /// A sysctl below `net.ipv4.conf` gets another value.

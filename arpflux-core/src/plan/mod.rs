@@ -36,6 +36,7 @@ mod impact;
 mod interfaces;
 mod order;
 mod proxies;
+mod read;
 pub(crate) mod render;
 mod rivals;
 mod strategy;
@@ -54,6 +55,7 @@ pub use egress::{RULE_PRIORITY, TABLE_BASE};
 pub use impact::{Effect, Impact, Range, Turn};
 pub(crate) use view::listed;
 
+use crate::arrange::Arrange as _;
 use crate::error::Result;
 use crate::policy::Policy;
 use crate::snapshot::{NetnsIdentity, Snapshot};
@@ -156,7 +158,7 @@ impl Policy {
             !matches!(change, Change::Sysctl { .. } | Change::Proxy { edit: Edit::Add, .. })
         });
         touched.extend(others.filter_map(Change::interface));
-        touched.sort_unstable();
+        touched.arrange();
         touched.dedup();
         let identity = |index: &IfIndex| {
             let interface = snapshot.interface(*index)?;

@@ -2,17 +2,15 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Change, Edit, Plan};
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::{self, SCHEMA};
 use crate::snapshot::json::without;
 use crate::snapshot::{NextHop, ProxyEntry, Route, RouteKind, Rule, RuleAction, RuleFlags, table};
 use crate::types::IfIndex;
-
-/// The version of the JSON form, its `"schema"` key.
-const SCHEMA: u32 = 1;
 
 /// What is looked at first.
 #[derive(Deserialize)]
@@ -237,14 +235,7 @@ impl Plan {
     /// # Errors
     /// [`ErrorKind::Internal`] if a value cannot be written, which would be a defect.
     pub fn to_json(&self) -> Result<String> {
-        #[derive(Serialize)]
-        struct Out<'a> {
-            schema: u32,
-            #[serde(flatten)]
-            plan: &'a Plan,
-        }
-        serde_json::to_string_pretty(&Out { schema: SCHEMA, plan: self })
-            .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()).during("write plan"))
+        json::object(self).map_err(|error| error.during("write plan"))
     }
 
     /// Reads what [`Plan::to_json`] wrote, or what `arpflux plan --json` printed.

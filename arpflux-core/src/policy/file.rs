@@ -10,6 +10,7 @@ use super::read::{self, file_error};
 use super::source::Source;
 use super::{HostPolicy, Policy, ProxyPolicy, VERSION, check, tree};
 use crate::error::{Error, ErrorKind, Result};
+use crate::json;
 
 /// The largest policy file that is read, in bytes: over 100,000 `[[proxy]]` entries.
 pub const FILE_SIZE_MAX: u64 = 16 << 20;
@@ -101,8 +102,7 @@ impl Policy {
     /// # Errors
     /// [`ErrorKind::Internal`] if a value cannot be written, which would be a defect.
     pub fn to_json(&self) -> Result<String> {
-        serde_json::to_string_pretty(&self.out())
-            .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()).during("write policy"))
+        json::pretty(&self.out()).map_err(|error| error.during("write policy"))
     }
 
     fn out(&self) -> Out<'_> {

@@ -125,9 +125,11 @@ impl Fib {
         }
     }
 
+    #[inline(always)]
     fn numbered(&self, number: u32) -> Option<(usize, &Table)> {
         let number = if number == table::UNSPEC { table::MAIN } else { number };
-        self.tables.binary_search_by_key(&number, |(id, _)| *id).ok().map(|at| (at, &self.tables[at].1))
+        let tables = self.tables.as_slice();
+        tables.binary_search_by_key(&number, |(id, _)| *id).ok().map(|at| (at, &tables[at].1))
     }
 
     pub(super) fn table(&self, table: TableRef) -> &Table {
@@ -148,6 +150,7 @@ impl Fib {
 
 impl<T: Trace> Run<'_, '_, T> {
     /// Whether the rules were ever changed, so that `fib_lookup()` goes through them.
+    #[inline(always)]
     pub(super) fn custom_rules(&mut self) -> bool {
         match self.model.fib.rules_changed {
             Some(changed) => changed,
@@ -156,6 +159,7 @@ impl<T: Trace> Run<'_, '_, T> {
     }
 
     /// Whether local and main are searched one after the other.
+    #[inline(always)]
     fn split(&mut self) -> bool {
         let fib = &self.model.fib;
         match fib.rules_changed {
@@ -171,6 +175,7 @@ impl<T: Trace> Run<'_, '_, T> {
     }
 
     /// `ip_ignore_linkdown()`.
+    #[inline(always)]
     pub(super) fn ignores(&mut self, hop: &Hop) -> bool {
         match self.model.ports.get(hop.slot as usize).map(|port| port.ignores_linkdown) {
             Some(Known::Yes) => true,

@@ -8,6 +8,7 @@ use super::address::Addresses;
 use super::fib::Fib;
 use super::interference::Meddlers;
 use super::kernel_version::{Behaviour, Known};
+use crate::arrange::Arrange as _;
 use crate::snapshot::{Interface, InterfaceFlags, Interference, Neighbour, Snapshot};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, Mac};
@@ -100,7 +101,7 @@ impl<'s> Model<'s> {
             .enumerate()
             .map(|(place, interface)| port(snapshot, interface, place as u32, behaviour))
             .collect();
-        ports.sort_by_key(|port| port.index);
+        ports.arrange_by_key(|port| port.index);
         attach(snapshot, &mut ports);
         let slot = |index: IfIndex| slot_in(&ports, index);
         let proxies = snapshot
@@ -144,11 +145,12 @@ impl<'s> Model<'s> {
             .chain(self.addresses.boundaries())
             .chain(self.fib.boundaries())
             .collect();
-        all.sort_unstable();
+        all.arrange();
         all.dedup();
         all
     }
 
+    #[inline(always)]
     pub(super) fn slot(&self, index: IfIndex) -> Option<usize> {
         slot_in(&self.ports, index)
     }
@@ -172,10 +174,12 @@ impl<'s> Model<'s> {
     }
 }
 
+#[inline(always)]
 pub(super) fn slot_in(ports: &[Port], index: IfIndex) -> Option<usize> {
     ports.binary_search_by_key(&index.0, |port| port.index).ok()
 }
 
+#[inline(always)]
 pub(super) fn proxy_key(address: Ipv4Addr, interface: u32) -> u64 {
     u64::from(interface) << 32 | u64::from(address.to_bits())
 }

@@ -4,6 +4,7 @@ use foldhash::{HashMap, HashMapExt as _};
 
 use super::fib::Flow;
 use super::index::Port;
+use crate::arrange::Arrange as _;
 use crate::snapshot::{Rule, RuleAction, RuleFlags, Snapshot, table};
 use crate::types::{IfName, IpNet};
 
@@ -66,6 +67,7 @@ impl Rules {
     }
 
     /// The first rule from place `at` on that may match packets from `source`.
+    #[inline(always)]
     pub(super) fn next(&self, at: usize, source: u32) -> Option<(usize, &ReadyRule)> {
         let from = |places: &[u32]| {
             let next = places.partition_point(|place| (*place as usize) < at);
@@ -74,7 +76,7 @@ impl Rules {
         let own = if self.of_source.is_empty() { None } else { self.of_source.get(&source) };
         let own = own.and_then(|places| from(places));
         let place = own.into_iter().chain(from(&self.others)).min()? as usize;
-        Some((place, &self.list[place]))
+        Some((place, &self.list.as_slice()[place]))
     }
 }
 
@@ -135,7 +137,7 @@ impl ReadyRule {
                 suppress_group: rule.suppress_group.filter(|group| *group != u32::MAX),
             })
             .collect();
-        rules.sort_by_key(|rule| rule.priority);
+        rules.arrange_by_key(|rule| rule.priority);
         for at in 0..rules.len() {
             if let Some(goto) = snapshot.rules[rules[at].place as usize].goto {
                 // The kernel takes no jump backwards; a list that has one all the same must not loop here.

@@ -192,14 +192,15 @@ impl Table {
         // A nexthop object of which no hop will do ends the search among all prefixes of that start, the
         // shorter ones too: they are one leaf of the kernel's trie.
         let mut left = None;
+        let (prefixes, aliases) = (self.prefixes.as_slice(), self.aliases.as_slice());
         'prefixes: while at != NONE {
             let here = at;
-            let prefix = &self.prefixes[here as usize];
+            let prefix = &prefixes[here as usize];
             at = prefix.parent;
             if left == Some(prefix.start) {
                 continue;
             }
-            for alias in &self.aliases[prefix.aliases.0 as usize..prefix.aliases.1 as usize] {
+            for alias in &aliases[prefix.aliases.0 as usize..prefix.aliases.1 as usize] {
                 if alias.tos != 0 {
                     continue;
                 }
@@ -232,8 +233,9 @@ impl Table {
     }
 
     /// The next hops of a route, in the order of the dump.
+    #[inline(always)]
     pub(super) fn hops_of(&self, alias: &Alias) -> &[Hop] {
-        &self.hops[alias.hops.0 as usize..alias.hops.1 as usize]
+        &self.hops.as_slice()[alias.hops.0 as usize..alias.hops.1 as usize]
     }
 
     /// The routes of a hit's prefix.

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::arrange::Arrange as _;
 use crate::snapshot::Snapshot;
 use crate::types::{IfIndex, Ipv4Net};
 
@@ -81,7 +82,7 @@ impl Expectation {
                 IpAddr::V6(_) => None,
             })
             .collect();
-        targets.sort_unstable();
+        targets.arrange();
         targets.dedup();
         targets.into_iter().map(|target| Self::ExactlyOne { target, among: among.to_vec() }).collect()
     }

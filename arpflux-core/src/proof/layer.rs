@@ -5,6 +5,7 @@
 
 use foldhash::{HashMap, HashMapExt as _};
 
+use crate::arrange::Arrange as _;
 use crate::types::Ipv4Net;
 
 /// What of the prefixes around an address counts.
@@ -54,7 +55,7 @@ impl Layer {
     /// Sweeps the address space once: O(n log n) for n prefixes, plus the lengths of the chains.
     pub(super) fn runs(mut self, order: Order) -> Runs {
         // Outer before inner; of equal prefixes the first in rank last, so that it ends up nearest.
-        self.items.sort_by_key(|item| (item.first, !item.last, !item.rank));
+        self.items.arrange_by_key(|item| (item.first, !item.last, !item.rank));
         let mut chains = Chains::new(order);
         let mut runs = Runs { starts: vec![0], chains: vec![0], keys: Vec::new() };
         let mut open: Vec<(u32, u32)> = Vec::new();

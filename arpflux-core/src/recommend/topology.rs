@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Serialize;
 
+use crate::arrange::{self, Arrange as _};
 use crate::plan::{PROTOCOL, listed};
 use crate::predict::wires;
 use crate::snapshot::{Address, Interface, RouteKind, Scope, Snapshot, table};
@@ -246,12 +247,13 @@ impl<'s> Ground<'s> {
     }
 
     fn subnets(&self, group: &[&Interface]) -> String {
-        let subnets: BTreeSet<IpNet> = group
-            .iter()
-            .flat_map(|nic| self.public(nic.index))
-            .map(|(address, _)| address.subnet())
-            .filter(|subnet| subnet.prefix_len() < 32)
-            .collect();
+        let subnets: BTreeSet<IpNet> = arrange::set(
+            group
+                .iter()
+                .flat_map(|nic| self.public(nic.index))
+                .map(|(address, _)| address.subnet())
+                .filter(|subnet| subnet.prefix_len() < 32),
+        );
         listed(subnets.iter().map(ToString::to_string).collect())
     }
 
@@ -307,7 +309,7 @@ impl<'s> Ground<'s> {
     }
 
     fn containers(&self) -> Option<String> {
-        let proxied: BTreeSet<IpAddr> = self.snapshot.proxies.iter().map(|entry| entry.address).collect();
+        let proxied: BTreeSet<IpAddr> = arrange::set(self.snapshot.proxies.iter().map(|entry| entry.address));
         let bridges: Vec<&Interface> =
             self.snapshot.interfaces.iter().filter(|bridge| self.is_container_bridge(bridge)).collect();
         let routed: usize = self.behind.values().map(Vec::len).sum();
@@ -376,7 +378,7 @@ fn uplinks(snapshot: &Snapshot) -> Vec<IfIndex> {
                 && route.destination.addr().is_ipv4()
         })
         .collect();
-    routes.sort_by_key(|route| route.metric);
+    routes.arrange_by_key(|route| route.metric);
     let mut found: Vec<IfIndex> = Vec::new();
     for index in routes.iter().flat_map(|route| &route.next_hops).filter_map(|hop| hop.interface) {
         if !found.contains(&index) {

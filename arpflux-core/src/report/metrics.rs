@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Write as _};
 
+use crate::arrange::Arrange as _;
 use crate::diagnose::{Diagnosis, FindingId, Severity};
 use crate::predict::{Matrix, Row};
 use crate::snapshot::Snapshot;
@@ -55,7 +56,7 @@ pub fn metrics(snapshot: &Snapshot, matrix: &Matrix, diagnosis: &Diagnosis, take
     }
     let mut rows: Vec<&Row> = matrix.rows.iter().collect();
     if rows.len() > ADDRESSES_MAX {
-        rows.sort_by_key(|row| !row.flux);
+        rows.arrange_by_key(|row| !row.flux);
         rows.truncate(ADDRESSES_MAX);
     }
     out.head(

@@ -3,18 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{SCHEMA, Snapshot};
+use crate::arrange::Arrange as _;
 use crate::error::{Error, ErrorKind, Result};
-
-#[derive(Serialize)]
-struct Out<'a> {
-    schema: u32,
-    #[serde(flatten)]
-    snapshot: &'a Snapshot,
-}
+use crate::json;
 
 #[derive(Deserialize)]
 struct Version {
@@ -35,8 +30,7 @@ impl Snapshot {
     /// # Errors
     /// [`ErrorKind::Internal`] if a value cannot be written, which would be a defect.
     pub fn to_json(&self) -> Result<String> {
-        serde_json::to_string_pretty(&Out { schema: SCHEMA, snapshot: self })
-            .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()).during("write snapshot"))
+        json::object(self).map_err(|error| error.during("write snapshot"))
     }
 
     /// Reads what [`Snapshot::to_json`] wrote.
@@ -61,7 +55,7 @@ impl Snapshot {
         }
         let rest = without(text, &["schema"]).map_err(|error| invalid(error.to_string()))?;
         let mut snapshot: Self = serde_json::from_str(&rest).map_err(|error| invalid(error.to_string()))?;
-        snapshot.interfaces.sort_by_key(|interface| interface.index);
+        snapshot.interfaces.arrange_by_key(|interface| interface.index);
         Ok(snapshot)
     }
 }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::json;
 
 /// What was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -151,15 +152,8 @@ impl Report {
     /// # Errors
     /// [`ErrorKind::Internal`] if a value cannot be written, which would be a defect.
     pub fn to_json(&self) -> Result<String> {
-        #[derive(Serialize)]
-        struct Out<'a> {
-            schema: u32,
-            ok: bool,
-            #[serde(flatten)]
-            report: &'a Report,
-        }
-        serde_json::to_string_pretty(&Out { schema: 1, ok: self.ok(), report: self })
-            .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()).during("write report"))
+        json::object_with(&format!("\"ok\":{}", self.ok()), self)
+            .map_err(|error| error.during("write report"))
     }
 }
 

@@ -8,6 +8,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use nix::ifaddrs::getifaddrs;
 use nix::libc;
 
+use crate::arrange::Arrange as _;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{IfIndex, IfName, Ipv4Net, Mac};
 
@@ -108,7 +109,7 @@ impl Port {
             })
             .filter_map(|entry| IfName::from_bytes(entry.interface_name.as_bytes()).ok())
             .collect();
-        names.sort_unstable();
+        names.arrange();
         names.dedup();
         let mut ports = names.iter().map(Self::named).collect::<Result<Vec<_>>>()?;
         ports.retain(|port| port.mac != Mac::NONE && !port.addresses.is_empty());
@@ -171,7 +172,7 @@ pub fn own_macs() -> Result<Vec<Mac>> {
         .filter(|octets| *octets != [0; 6])
         .map(Mac::ethernet)
         .collect();
-    macs.sort_unstable();
+    macs.arrange();
     macs.dedup();
     Ok(macs)
 }

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 
 use arpflux_core::predict::{ArpRequest, Explanation, Model};
 use arpflux_core::types::{IfIndex, Mac};
-use arpflux_core::{Error, ErrorKind, Result};
+use arpflux_core::{Error, Result, json};
 use serde::{Deserialize, Serialize};
 
 use crate::{Output, exit};
@@ -72,10 +72,10 @@ pub fn run(model: &Model<'_>, output: &Output) -> Result<u8> {
             answer(model, &names, &line)
         };
         let text = match asked {
-            Ok(answer) => json(&answer)?,
+            Ok(answer) => json::line(&answer)?,
             Err(error) => {
                 malformed += 1;
-                json(&Malformed { answers: None, mac: None, error, line: number })?
+                json::line(&Malformed { answers: None, mac: None, error, line: number })?
             }
         };
         // Whoever asks may wait for the answer before the next question, so nothing is held back unless
@@ -130,9 +130,4 @@ fn answer(model: &Model<'_>, names: &HashMap<String, IfIndex>, line: &[u8]) -> R
         unicast: question.unicast,
     };
     Ok(Answer { explanation: model.explain(&request) })
-}
-
-fn json(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value)
-        .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()).during("write JSON"))
 }

@@ -4,6 +4,7 @@ use nix::libc;
 
 use super::LinuxKernel;
 use super::read::dump;
+use crate::arrange::Arrange as _;
 use crate::error::Result;
 use crate::kernel::netlink::{Attribute, Messages, NetlinkSocket, attributes};
 use crate::snapshot::{Interference, Snapshot};
@@ -200,7 +201,7 @@ fn chain(payload: &[u8], snapshot: &Snapshot, found: &mut Vec<Interference>) {
         }
     }
     // One device is told in both ways.
-    devices.sort_unstable();
+    devices.arrange();
     devices.dedup();
     let known: Vec<_> = devices
         .iter()

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::Probed;
+use crate::arrange::Arrange as _;
 use crate::types::Mac;
 
 /// What the answers for one address mean, as far as that can be told from outside.
@@ -54,7 +55,7 @@ pub fn judge(probed: &[Probed]) -> Vec<Judgement> {
     let mut together: HashMap<(Mac, Mac), u32> = HashMap::new();
     let pairs = |one: &Probed| {
         let mut macs: Vec<Mac> = one.replies.iter().map(|reply| reply.mac).collect();
-        macs.sort_unstable();
+        macs.arrange();
         let pairs: Vec<_> = (1..macs.len()).flat_map(|i| (0..i).map(move |j| (j, i))).collect();
         pairs.into_iter().map(move |(j, i)| (macs[j], macs[i]))
     };
