@@ -115,7 +115,8 @@ mod tests {
         let entry =
             ProxyEntry { address: "fd00::1".parse().unwrap(), interface: None, flags: 0, protocol: 184 };
         changes.push(Change::Proxy { edit: Edit::Add, entry });
-        changes.extend(Rule::defaults().map(|rule| Change::Rule { edit: Edit::Remove, rule: Box::new(rule) }));
+        changes
+            .extend(Rule::defaults().map(|rule| Change::Rule { edit: Edit::Remove, rule: Box::new(rule) }));
         let route = Route {
             table: 1000,
             kind: crate::snapshot::RouteKind::Blackhole,
