@@ -66,10 +66,12 @@ fn the_way_of_each_sysctl_follows_the_state_of_the_interface() {
             link set up0 up");
         let mut kernel = LinuxKernel::open().unwrap();
         let (up, down) = (scope(&mut kernel, "up0"), scope(&mut kernel, "down0"));
+        // Older kernels have not all of them.
+        let present = Sysctl::ALL.iter().filter(|sysctl| fs::exists(path("up0", **sysctl)).unwrap());
         let mut seen = 0;
         // Their state asked for at the moment, and as it was read with the interfaces.
         for known in [false, true] {
-            for sysctl in Sysctl::ALL {
+            for sysctl in present.clone() {
                 for (name, scope) in [("up0", up), ("down0", down)] {
                     for after in [2, -7, 0, 1] {
                         if known {
@@ -79,14 +81,17 @@ fn the_way_of_each_sysctl_follows_the_state_of_the_interface() {
                             kernel.make(&[change(scope, *sysctl, after)]).unwrap();
                         });
                         assert_eq!(read(name, *sysctl), after.to_string(), "{name} {sysctl}");
-                        let expected = name == "up0" || THROUGH_PROC.contains(sysctl);
-                        assert_eq!(by_file, expected, "{name} {sysctl}, state known: {known}");
-                        seen += usize::from(by_file);
+                        // Newer kernels refuse other numbers in messages: then the file is written.
+                        if matches!(after, 0 | 1) {
+                            let expected = name == "up0" || THROUGH_PROC.contains(sysctl);
+                            assert_eq!(by_file, expected, "{name} {sysctl}={after}, state known: {known}");
+                            seen += usize::from(by_file);
+                        }
                     }
                 }
             }
         }
-        assert_eq!(seen, 2 * 4 * (Sysctl::ALL.len() + THROUGH_PROC.len()));
+        assert_eq!(seen, 2 * 2 * (present.count() + THROUGH_PROC.len()));
         // It comes up after it was read: set all the same, whichever way.
         kernel.interfaces().unwrap();
         ip("link set down0 up");

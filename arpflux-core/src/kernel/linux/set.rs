@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
@@ -20,6 +21,9 @@ use crate::types::{IfIndex, IfName};
 /// that a process has open anyway they stay within its first table of 64; in a process with threads the
 /// kernel waits for all processors before it makes that larger (`expand_fdtable()`).
 const OPEN: usize = 48;
+
+/// How often an interface's file that is not there is looked for, 1 ms apart.
+const OPENINGS: u32 = 10;
 
 /// One value that is about to be set.
 struct Setting {
@@ -115,7 +119,8 @@ impl LinuxKernel {
         for (place, setting) in settings.iter().enumerate() {
             let made = match &setting.way {
                 Way::File(file) => write_opened(file, setting.value, || setting.object()),
-                // The kernel has taken it, or else the file has the last word.
+                // The kernel has taken it, or else the file has the last word: it takes any number, while kernel
+                // 7.3 refuses some in messages, such as 2 for what is off or on.
                 Way::Netlink if !sent.missing.contains(&place) => Ok(()),
                 Way::Netlink => self.set_sysctl(&setting.scope, setting.sysctl, setting.value),
             };
@@ -302,18 +307,28 @@ impl LinuxKernel {
             SysctlScope::Default => b"default",
             SysctlScope::Interface { name, .. } => name.as_bytes(),
         };
-        let file = match tree.open_to_write(folder, &[first, sysctl.as_bytes()]) {
-            Ok(file) => file,
-            Err(Errno::ENOENT) => {
-                // Is it the interface that is not there, or the sysctl?
-                if let SysctlScope::Interface { index, name: interface } = scope {
-                    self.check(*index, *interface, || name.to_owned())?;
+        let mut tries = 0;
+        let file = loop {
+            match tree.open_to_write(folder, &[first, sysctl.as_bytes()]) {
+                Ok(file) => break file,
+                Err(Errno::ENOENT) => {
+                    // Is it the interface that is not there, or the sysctl?
+                    if let SysctlScope::Interface { index, name: interface } = scope {
+                        self.check(*index, *interface, || name.to_owned())?;
+                        tries += 1;
+                    }
+                    // An interface has its new name a moment before the files are there again
+                    // (`dev_change_name()`, `inetdev_event()`).
+                    if (1..OPENINGS).contains(&tries) {
+                        std::thread::sleep(Duration::from_millis(1));
+                        continue;
+                    }
+                    return Err(Error::new(ErrorKind::Unsupported, "this kernel has no such sysctl")
+                        .during(SET)
+                        .on(name));
                 }
-                return Err(Error::new(ErrorKind::Unsupported, "this kernel has no such sysctl")
-                    .during(SET)
-                    .on(name));
+                Err(errno) => return Err(failed(errno)),
             }
-            Err(errno) => return Err(failed(errno)),
         };
         // The order matters: the open file belongs to one interface for good. If the name now means the
         // number that is wanted, so does the file, or writing fails because the file is no longer valid.
