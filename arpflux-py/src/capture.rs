@@ -231,12 +231,15 @@ pub struct Capture {
 struct State {
     /// `None`: closed.
     source: Option<Source<Interruptible>>,
-    table: Table,
+    /// A table begins at a cache line, and Python's memory at any 16 bytes.
+    table: Box<Table>,
     ahead: VecDeque<Frame>,
     ended: bool,
     failed: Option<Error>,
     counts: Counts,
 }
+
+const _: () = assert!(align_of::<State>() <= 16);
 
 impl State {
     /// Reads some frames ahead, if there are none.
@@ -313,7 +316,7 @@ pub fn capture(py: Python<'_>, path: &Bound<'_, PyAny>) -> Result<Capture> {
     let capture = |source| Capture {
         state: Mutex::new(State {
             source,
-            table: Table::new(Limits::default()),
+            table: Box::new(Table::new(Limits::default())),
             ahead: VecDeque::new(),
             ended: false,
             failed: None,
