@@ -89,13 +89,13 @@ def module(function: str) -> str:
 
 
 def wheel_size() -> int | None:
-    """The size of the installed Python package, zipped; `None` if it is not there."""
-    found = sorted(VENV.glob("lib/python*/site-packages/arpflux"))
+    """The size of the installed Python package, zipped as arpflux-py/build-wheel does; `None` if it is not there."""
+    found = sorted(VENV.glob("lib/python*/site-packages/arpflux*"))
     if not found:
         return None
     archive = OUT / "package.zip"
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-        for path in sorted(found[0].rglob("*")):
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
+        for path in sorted(path for folder in found for path in folder.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 file.write(path, path.relative_to(found[0].parent))
     return archive.stat().st_size
