@@ -231,14 +231,14 @@ pub struct Capture {
 struct State {
     /// `None`: closed.
     source: Option<Source<Interruptible>>,
-    /// A table begins at a cache line, and Python's memory at any 16 bytes.
-    table: Box<Table>,
+    table: Table,
     ahead: VecDeque<Frame>,
     ended: bool,
     failed: Option<Error>,
     counts: Counts,
 }
 
+/// Python's memory begins at any 16 bytes.
 const _: () = assert!(align_of::<State>() <= 16);
 
 impl State {
@@ -316,7 +316,7 @@ pub fn capture(py: Python<'_>, path: &Bound<'_, PyAny>) -> Result<Capture> {
     let capture = |source| Capture {
         state: Mutex::new(State {
             source,
-            table: Box::new(Table::new(Limits::default())),
+            table: Table::new(Limits::default()),
             ahead: VecDeque::new(),
             ended: false,
             failed: None,

@@ -171,7 +171,8 @@ pub struct Table {
     last: u64,
     pub(super) clocked: bool,
     pub(super) counts: TableCounts,
-    queue: Queue,
+    /// Apart, as its cache lines want a place that memory from elsewhere than Rust may not have.
+    queue: Box<Queue>,
 }
 
 /// What [`Table`] counted beside its entries.
@@ -209,7 +210,7 @@ impl Table {
             last: 0,
             clocked: false,
             counts: TableCounts::default(),
-            queue: Queue::default(),
+            queue: Box::default(),
         }
     }
 
