@@ -51,8 +51,8 @@ pub use catalogue::FindingId;
 pub use finding::{Evidence, Finding, Objects};
 pub use severity::Severity;
 
-#[cfg(feature = "kernel")]
 use crate::arrange::Arrange as _;
+#[cfg(feature = "kernel")]
 use crate::persist::BootReport;
 use crate::policy::Policy;
 use crate::segment::Wires;
