@@ -94,7 +94,7 @@ impl Output {
     /// Prints text to standard output. A reader that has gone away ends the output quietly.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] on any other failure to write, a full disk for one.
+    /// [`arpflux_core::ErrorKind::Io`] on any other failure to write, a full disk for one.
     pub fn text(&self, text: impl std::fmt::Display) -> Result<()> {
         let mut out = std::io::stdout().lock();
         written(write!(out, "{text}").and_then(|()| out.flush()))

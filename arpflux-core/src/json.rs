@@ -21,7 +21,7 @@ pub fn line<T: Serialize + ?Sized>(value: &T) -> Result<String> {
 /// A value as JSON, indented by two spaces.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub fn pretty<T: Serialize + ?Sized>(value: &T) -> Result<String> {
     Ok(indented(&line(value)?))
 }
@@ -29,7 +29,7 @@ pub fn pretty<T: Serialize + ?Sized>(value: &T) -> Result<String> {
 /// A value that is written as an object, in one line, with `"schema": 1` before its own keys.
 ///
 /// # Errors
-/// As [`line`]; also if the value is not written as an object.
+/// As [`line()`]; also if the value is not written as an object.
 pub fn object_line<T: Serialize + ?Sized>(value: &T) -> Result<String> {
     with_members(&format!("\"schema\":{SCHEMA}"), &line(value)?)
 }
