@@ -2,9 +2,9 @@
 
 /// Asks the processor to bring an element near, without waiting for it; nothing where `at` is beyond the end.
 ///
-/// Frames are decoded some time before they are counted in ([`super::queue`]). With 1,000 addresses this takes 30 %
-/// off the time of a frame given to the table from memory. An ordinary load in its place takes nothing off: the
-/// processor has to end its instructions in order, and waits for it.
+/// Frames are decoded some time before they are counted in ([`super::queue`]). That takes 11 % off the time of a capture
+/// file with 20,000 addresses, and 28 % with 100,000. An ordinary load in its place takes nothing off: the processor
+/// has to end its instructions in order, and waits for it.
 #[inline(always)]
 #[cfg(target_arch = "x86_64")]
 pub(super) fn prefetch<T>(elements: &[T], at: usize) {
