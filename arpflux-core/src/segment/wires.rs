@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::SCHEMA;
 use crate::predict;
 use crate::snapshot::Snapshot;
 use crate::types::{IfIndex, IfName};
@@ -36,9 +37,6 @@ struct File {
     schema: Option<u32>,
     wires: Vec<Vec<IfName>>,
 }
-
-/// The schema of the JSON form.
-const SCHEMA: u32 = 1;
 
 impl Wires {
     /// Each inner list is one wire; one interface alone is a wire of its own.
@@ -88,7 +86,9 @@ impl Wires {
         let file: File = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
         match file.schema {
             Some(SCHEMA) => {}
-            Some(other) => return Err(invalid(format!("schema {other} is not known, this build reads 1"))),
+            Some(other) => {
+                return Err(invalid(format!("schema {other} is not known, this build reads {SCHEMA}")));
+            }
             None => return Err(invalid("it has no \"schema\" key".into())),
         }
         Self::new(file.wires)

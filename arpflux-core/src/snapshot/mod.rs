@@ -31,7 +31,7 @@ use crate::sysctl::{Ipv6SysctlValues, SysctlValues};
 use crate::types::{IfIndex, IfName};
 
 /// The version of the JSON form, its `"schema"` key.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = crate::json::SCHEMA;
 
 /// Which kernel a snapshot was taken from: kernels answer differently in places.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -5,20 +5,21 @@
 
 mod ask;
 mod index;
+mod ordinary;
 mod pair;
 mod prefetch;
 mod queue;
 mod run;
-mod waiting;
 
 use std::collections::BTreeMap;
 
 use ask::Asks;
 use index::Index;
+pub(super) use ordinary::ARP_FRAME;
 pub(super) use pair::{FullPair, PARTS, Span};
 use pair::{Pair, Rare};
-pub(super) use queue::{ARP_FRAME, Frames};
 use queue::{Op, Queue, TO_ALL};
+pub(super) use run::Frames;
 
 use super::record::{Content, Sighting, Vlans};
 use crate::frame::{Arp, Operation};

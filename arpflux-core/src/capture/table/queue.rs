@@ -3,7 +3,8 @@
 //! A table does not fit the processor's nearest cache, and each frame needs a line or two of it. While a frame
 //! waits behind others they are fetched, so that nothing waits for them when it is counted in.
 
-use super::waiting::Waiting;
+use super::ordinary::{ARP_FRAME, Ordinary};
+use super::run::Frames;
 use super::{Table, ask};
 use crate::capture::record::{self, LinkType, Record};
 use crate::frame::Timestamp;
@@ -48,22 +49,9 @@ const LENGTH: usize = 32;
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    frames: [Waiting; LENGTH],
+    frames: [Ordinary; LENGTH],
     used: usize,
 }
-
-/// Frames in a row.
-pub(in crate::capture) trait Frames {
-    /// The next one, if it is whole and as long as an ARP packet, with when it was seen (in ns), and how long it is
-    /// for [`Frames::pass`].
-    fn peek(&self) -> Option<(u64, &[u8; ARP_FRAME], usize)>;
-
-    /// Goes on behind it.
-    fn pass(&mut self, length: usize);
-}
-
-/// An Ethernet header and an ARP packet, in bytes.
-pub(in crate::capture) const ARP_FRAME: usize = 42;
 
 impl Table {
     /// Fills in what follows from the rest and from the address of the target, if that is known.
@@ -102,43 +90,9 @@ impl Table {
         }
     }
 
-    /// Takes frames as long as they hold ordinary ARP packets, and gives their number.
-    #[inline]
-    pub(in crate::capture) fn take_all(&mut self, frames: &mut impl Frames) -> u64 {
-        if self.index.is_near() { self.count_all(frames) } else { self.queue_all(frames) }
-    }
-
-    /// The same, without a queue: for tables that are near the processor.
+    /// [`Table::take_all`] with a queue.
     #[inline(always)]
-    fn count_all(&mut self, frames: &mut impl Frames) -> u64 {
-        self.settle();
-        let before = self.counts.requests + self.counts.replies;
-        loop {
-            let (mut run, _) = self.run();
-            let odd = loop {
-                let Some((now, frame, length)) = frames.peek() else { break None };
-                let Some(waiting) = Waiting::read(now, frame) else { break None };
-                let counted = run.count(&waiting);
-                frames.pass(length);
-                if !counted {
-                    break Some(waiting);
-                }
-            };
-            if let Some(odd) = odd {
-                self.apply_waiting(&odd);
-                continue;
-            }
-            let taken = self.counts.requests + self.counts.replies - before;
-            if taken > 0 {
-                (self.last, self.clocked) = (self.span.end, true);
-            }
-            return taken;
-        }
-    }
-
-    /// The same, with a queue.
-    #[inline(always)]
-    fn queue_all(&mut self, frames: &mut impl Frames) -> u64 {
+    pub(super) fn queue_all(&mut self, frames: &mut impl Frames) -> u64 {
         let mut taken = 0;
         while let Some((now, frame, length)) = frames.peek() {
             if !self.take_one(now, frame) {
@@ -158,11 +112,11 @@ impl Table {
 
     #[inline(always)]
     fn take_one(&mut self, now: u64, frame: &[u8; ARP_FRAME]) -> bool {
-        let Some(waiting) = Waiting::read(now, frame) else { return false };
-        self.index.fetch(self.index.hash(waiting.sender()));
-        self.asks.fetch(waiting.print());
+        let Some(ordinary) = Ordinary::read(now, frame) else { return false };
+        self.index.fetch(self.index.hash(ordinary.sender()));
+        self.asks.fetch(ordinary.print());
         let at = self.queue.used % LENGTH;
-        self.queue.frames[at] = waiting;
+        self.queue.frames[at] = ordinary;
         self.queue.used = at + 1;
         if at + 1 == LENGTH {
             self.settle();
@@ -181,7 +135,7 @@ impl Table {
         let mut at = self.count_from(0, used);
         while at < used {
             let frame = self.queue.frames[at];
-            self.apply_waiting(&frame);
+            self.apply_ordinary(&frame);
             at = self.count_from(at + 1, used);
         }
     }
@@ -193,14 +147,5 @@ impl Table {
         let frames = queue.frames.get(from..to).unwrap_or_default();
         let counted = frames.iter().position(|frame| !run.count(frame)).unwrap_or(frames.len());
         from + counted
-    }
-
-    /// [`Table::apply`] to one that waits.
-    #[cold]
-    #[inline(never)]
-    fn apply_waiting(&mut self, waiting: &Waiting) {
-        let op = waiting.op(&self.index);
-        let [_, _, mac @ ..] = op.station.to_be_bytes();
-        self.apply(&op, &mac);
     }
 }

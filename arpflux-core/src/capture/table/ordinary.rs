@@ -1,8 +1,7 @@
-//! An ordinary ARP frame as it waits: what the fast way through the table needs of it, and from which all is told.
+//! An ordinary ARP frame, as the short way through the table needs it.
 
 use super::ask;
-use super::index::Index;
-use super::queue::{ARP_FRAME, Op, TO_ALL};
+use super::queue::{Op, TO_ALL};
 use super::{STATION, key};
 use crate::capture::record::Vlans;
 
@@ -12,11 +11,14 @@ const ETHERNET_ARP: u64 = 0x0806_0001_0800_0604;
 const REQUEST: u64 = 1;
 const REPLY: u64 = 2;
 
+/// An Ethernet header and an ARP packet, in bytes.
+pub(in crate::capture) const ARP_FRAME: usize = 42;
+
 /// A request or a reply of a station, in an untagged Ethernet frame. One cache line. Words are as the frame has
 /// them, so that little is done for a field that nobody asks for.
 #[derive(Debug, Clone, Copy, Default)]
 #[repr(align(64))]
-pub(super) struct Waiting {
+pub(super) struct Ordinary {
     pub now: u64,
     /// The operation, and the sender's MAC.
     packet: u64,
@@ -45,7 +47,7 @@ fn be32(frame: &[u8; ARP_FRAME], at: usize) -> u32 {
     u32::from_be_bytes(bytes)
 }
 
-impl Waiting {
+impl Ordinary {
     /// Reads an untagged Ethernet frame, seen at `now` (in ns), if it holds an ordinary ARP packet. Else gives nothing:
     /// [`Table::observe`](super::Table::observe) will do.
     #[inline(always)]
@@ -104,21 +106,24 @@ impl Waiting {
         self.to & 1 == 1
     }
 
-    /// All that is to be known of it.
-    pub(super) fn op(&self, index: &Index) -> Op {
+    /// The address of the target, as a key.
+    pub(super) fn target(&self) -> u64 {
+        key(Vlans::NONE, self.target)
+    }
+
+    /// The same as others, without what [`Table::hashed`](super::Table::hashed) fills in.
+    pub(super) fn op(&self) -> Op {
+        let to_all = if self.is_to_all() { TO_ALL } else { 0 };
         Op {
             now: self.now,
             reply: self.is_reply(),
-            gratuitous: self.is_gratuitous(),
-            asks: true,
             station: self.station(),
             sender: self.sender(),
-            hash: index.hash(self.sender()),
-            print: self.print(),
             other: self.other & MAC,
-            to: self.to.swap_bytes() >> 16 | if self.is_to_all() { TO_ALL } else { 0 },
+            to: self.to.swap_bytes() >> 16 | to_all,
+            ..Op::default()
         }
     }
 }
 
-const _: () = assert!(MAC & STATION == MAC && size_of::<Waiting>() == 64);
+const _: () = assert!(MAC & STATION == MAC && size_of::<Ordinary>() == 64);
