@@ -14,7 +14,6 @@
 //! changes the state of the network.
 #![deny(missing_docs)]
 
-mod arrange;
 pub mod error;
 pub mod json;
 pub mod stop;

@@ -1,13 +1,11 @@
 //! Small plans for single proxy entries, for scripts that add and remove them one by one.
 
-use std::collections::{BTreeSet, HashSet};
-use std::net::IpAddr;
-
-use crate::arrange;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Announcement, Change, Edit, InterfaceIdentity, PROTOCOL, Plan};
 use crate::snapshot::{Interface, ProxyEntry, Snapshot};
 use crate::types::{IfIndex, IfName};
+use std::collections::{BTreeSet, HashSet};
+use std::net::IpAddr;
 
 /// What [`add_proxies`] makes besides the entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,7 +26,7 @@ fn find<'a>(snapshot: &'a Snapshot, name: &IfName) -> Result<&'a Interface> {
 }
 
 fn finished(snapshot: &Snapshot, changes: Vec<Change>, announcements: Vec<Announcement>) -> Plan {
-    let touched: BTreeSet<IfIndex> = arrange::set(changes.iter().filter_map(Change::interface));
+    let touched: BTreeSet<IfIndex> = changes.iter().filter_map(Change::interface).collect();
     let interfaces = touched
         .into_iter()
         .filter_map(|index| snapshot.interface(index))
@@ -49,7 +47,7 @@ pub fn add_proxies(
     how: AddProxies,
 ) -> Result<Plan> {
     let interface = find(snapshot, interface)?;
-    let wanted: BTreeSet<IpAddr> = arrange::set(addresses.iter().copied());
+    let wanted: BTreeSet<IpAddr> = addresses.iter().copied().collect();
     let own: HashSet<IpAddr> = snapshot.addresses.iter().map(|address| address.local).collect();
     if let Some(held) = wanted.iter().find(|address| own.contains(*address)) {
         return Err(Error::new(ErrorKind::Refused, "this host has the address itself")

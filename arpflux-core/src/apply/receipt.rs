@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use super::journal::{self, Journal, Log, State};
 use super::recover::foreign;
 use super::store::Folder;
-use crate::arrange::Arrange as _;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
 use crate::persist::FileChange;
@@ -179,7 +178,7 @@ fn numbers(history: &Folder) -> Result<Vec<u64>> {
         .filter(|name| name.len() >= 10 && name.bytes().all(|byte| byte.is_ascii_digit()))
         .filter_map(|name| name.parse().ok())
         .collect();
-    numbers.arrange();
+    numbers.sort();
     Ok(numbers)
 }
 

@@ -22,7 +22,6 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mkdirat};
 use nix::unistd::{UnlinkatFlags, fsync, ftruncate, geteuid, unlinkat};
 
 use super::fault::{self, Call};
-use crate::arrange::Arrange as _;
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::NetnsIdentity;
 
@@ -384,7 +383,7 @@ impl Folder {
                 Ok(name) => names.push(name.to_owned()),
             }
         }
-        names.arrange();
+        names.sort();
         Ok(names)
     }
 

@@ -10,7 +10,6 @@ use super::recover::{TakenBack, busy_pending, listed, settle, take_back};
 use super::store::Folder;
 use super::watcher::{Reopen, Watcher};
 use super::{Confirm, Options, confirm, dead, files, undo};
-use crate::arrange;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
 use crate::persist::FileChange;
@@ -441,7 +440,7 @@ fn identities(
     relied_on: &[InterfaceIdentity],
     snapshot: &Snapshot,
 ) -> Vec<InterfaceIdentity> {
-    let mut wanted: BTreeSet<IfIndex> = arrange::set(relied_on.iter().map(|known| known.index));
+    let mut wanted: BTreeSet<IfIndex> = relied_on.iter().map(|known| known.index).collect();
     wanted.extend(changes.iter().filter_map(|change| Step::of(change).object.interface()));
     wanted
         .into_iter()

@@ -25,7 +25,6 @@ use super::journal;
 use super::lock::Lock;
 use super::recover::settle;
 use super::store::Folder;
-use crate::arrange::Arrange as _;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
 use crate::snapshot::NetnsIdentity;
@@ -208,7 +207,7 @@ fn detach(keep: &mut Vec<RawFd>) {
         libc::chdir(c"/".as_ptr());
         libc::prctl(libc::PR_SET_NAME, c"arpflux-undo".as_ptr());
     }
-    keep.arrange();
+    keep.sort();
     keep.dedup();
     let mut from: libc::c_uint = 3;
     for fd in keep.iter().filter_map(|fd| libc::c_uint::try_from(*fd).ok()) {

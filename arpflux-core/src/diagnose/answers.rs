@@ -7,7 +7,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::ground::{Answers, Ground, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
-use crate::arrange;
 use crate::plan::Change;
 use crate::predict::{ArpRequest, Outgoing};
 use crate::snapshot::Interface;
@@ -31,7 +30,7 @@ fn several_answer(ground: &Ground<'_>, wire: usize, answers: &[Answers<'_>]) -> 
     let several: Vec<&Answers<'_>> = answers
         .iter()
         .filter(|answers| {
-            let macs: BTreeSet<&Mac> = arrange::set(answered(answers));
+            let macs: BTreeSet<&Mac> = answered(answers).collect();
             macs.len() > 1
         })
         .collect();
@@ -268,6 +267,6 @@ pub(super) fn names(interfaces: &[&Interface]) -> Vec<IfName> {
 /// The values of a sysctl that count on the interfaces: `0`, `0 and 3`.
 pub(super) fn values(ground: &Ground<'_>, interfaces: &[&Interface], sysctl: Sysctl) -> String {
     let values: BTreeSet<i32> =
-        arrange::set(interfaces.iter().map(|interface| ground.effective(interface, sysctl).value));
+        interfaces.iter().map(|interface| ground.effective(interface, sysctl).value).collect();
     listed(&values.into_iter().collect::<Vec<_>>())
 }

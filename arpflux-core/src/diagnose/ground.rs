@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::remedy::Remedy;
 use super::{Evidence, Options, wires};
-use crate::arrange::{self, Arrange as _};
 use crate::predict::{ArpRequest, Missing, MissingSet, Model, Neighbours, Outgoing, Verdict, listeners};
 use crate::snapshot::{Address, Effective, Interface, Route, RouteKind, Scope, Snapshot};
 use crate::sysctl::Sysctl;
@@ -91,7 +90,7 @@ impl<'s> Ground<'s> {
             wire_of,
             held,
             holders,
-            lengths: arrange::set(subnets.keys().map(Ipv4Net::prefix_len)),
+            lengths: subnets.keys().map(Ipv4Net::prefix_len).collect(),
             subnets,
             on_link,
             gateways,
@@ -124,7 +123,7 @@ impl<'s> Ground<'s> {
         let nets = self.lengths.iter().filter_map(|length| Ipv4Net::new(address, *length).ok());
         let mut found: Vec<IfIndex> =
             nets.filter_map(|net| self.subnets.get(&net.trunc())).flatten().copied().collect();
-        found.arrange();
+        found.sort();
         found.dedup();
         found
     }
@@ -258,7 +257,7 @@ impl<'s> Ground<'s> {
             };
             let others = lax.iter().filter(|other| !holders.iter().any(|holder| holder.index == other.index));
             let mut verdicts: Vec<(&Interface, Verdict)> = holders.iter().chain(others).map(ask).collect();
-            verdicts.arrange_by_key(|(interface, _)| interface.index);
+            verdicts.sort_by_key(|(interface, _)| interface.index);
             if lax.len() > ASKED {
                 let answering = verdicts.iter().filter(|(_, verdict)| verdict.answers() == Some(true));
                 lax = answering.map(|(interface, _)| *interface).take(ASKED).collect();
@@ -306,7 +305,7 @@ fn host_of(net: Ipv4Net) -> Option<Ipv4Addr> {
 fn uplinks(snapshot: &Snapshot) -> BTreeSet<IfIndex> {
     let default = |route: &&Route| route.kind == RouteKind::Unicast && route.destination.prefix_len() == 0;
     let routes = snapshot.routes.iter().filter(default).filter(|route| route.destination.addr().is_ipv4());
-    arrange::set(routes.flat_map(|route| route.next_hops.iter().filter_map(|hop| hop.interface)))
+    routes.flat_map(|route| route.next_hops.iter().filter_map(|hop| hop.interface)).collect()
 }
 
 type Leading = (HashMap<IfIndex, Vec<Ipv4Net>>, HashMap<IfIndex, Vec<Ipv4Addr>>);

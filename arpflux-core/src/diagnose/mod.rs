@@ -47,17 +47,15 @@ mod wires;
 
 use serde::Serialize;
 
-pub use catalogue::FindingId;
-pub use finding::{Evidence, Finding, Objects};
-pub use severity::Severity;
-
-use crate::arrange::Arrange as _;
 #[cfg(feature = "kernel")]
 use crate::persist::BootReport;
 use crate::policy::Policy;
 use crate::segment::Wires;
 use crate::snapshot::Snapshot;
+pub use catalogue::FindingId;
+pub use finding::{Evidence, Finding, Objects};
 use ground::Ground;
+pub use severity::Severity;
 
 /// What to look at.
 #[derive(Debug, Clone)]
@@ -122,7 +120,7 @@ pub fn diagnose(snapshot: &Snapshot, options: &Options) -> Diagnosis {
     let ground = Ground::new(snapshot, options);
     let mut findings = examine(&ground);
     findings.retain(|finding| !options.ignore.contains(&finding.id));
-    findings.arrange_by(|a, b| {
+    findings.sort_by(|a, b| {
         let key = |finding: &Finding| (std::cmp::Reverse(finding.severity), finding.id);
         key(a).cmp(&key(b)).then_with(|| a.objects.interfaces.cmp(&b.objects.interfaces))
     });

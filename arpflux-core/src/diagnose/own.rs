@@ -7,7 +7,6 @@ use super::answers::{Text, cure_in_words, finding, names};
 use super::ground::{Ground, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects, Severity};
-use crate::arrange::{self, Arrange as _};
 use crate::plan::Change;
 use crate::predict::{ArpRequest, Model, Reason, Verdict};
 use crate::snapshot::{Address, Interface, ValueSource};
@@ -92,13 +91,13 @@ fn one(ground: &Ground<'_>, id: FindingId, wire: Option<usize>, silences: &[Sile
     let whose = listed(&addresses);
     let mut instead: Vec<&Interface> =
         silences.iter().flat_map(|silence| silence.instead.iter().map(|(other, _)| *other)).collect();
-    instead.arrange_by_key(|interface| interface.index);
+    instead.sort_by_key(|interface| interface.index);
     instead.dedup_by_key(|interface| interface.index);
     let instead = listed(&names(&instead));
     let sender = silences[0].sender;
     let does = by_number(silent.len(), "does", "do");
     let holds = by_number(silent.len(), "it holds", "they hold");
-    let reasons: BTreeSet<Reason> = arrange::set(silences.iter().map(|silence| silence.reason));
+    let reasons: BTreeSet<Reason> = silences.iter().map(|silence| silence.reason).collect();
     let settings = settings(&reasons);
     let evidence = evidence(ground, silences, &silent, &settings);
     let objects = Objects { interfaces: names(&silent), addresses };

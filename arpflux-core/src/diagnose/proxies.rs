@@ -7,7 +7,6 @@ use super::answers::{Text, finding, names};
 use super::ground::{Ground, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects, Severity};
-use crate::arrange::{self, Arrange as _};
 use crate::plan::{Change, Edit, PROTOCOL, SysctlScope};
 use crate::policy::{HostPolicy, Policy, ProxyPolicy};
 use crate::predict::kernel_version::version;
@@ -93,12 +92,11 @@ fn asked<'s>(ground: &Ground<'s>) -> Vec<Asked<'s>> {
 /// Entries that never answer, by cause and interface.
 fn cannot_answer(ground: &Ground<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
     // Forwarding is looked at before the route: with it on, another cause may remain.
-    let off: BTreeSet<IfIndex> = arrange::set(
-        asked
-            .iter()
-            .filter(|asked| asked.verdict.reason() == Some(Reason::ForwardingOff))
-            .map(|asked| asked.interface.index),
-    );
+    let off: BTreeSet<IfIndex> = asked
+        .iter()
+        .filter(|asked| asked.verdict.reason() == Some(Reason::ForwardingOff))
+        .map(|asked| asked.interface.index)
+        .collect();
     let forwarding: Vec<Change> = off
         .iter()
         .filter_map(|index| ground.set(ground.snapshot.interface(*index)?, Sysctl::Forwarding, 1))
@@ -187,7 +185,7 @@ fn several(ground: &Ground<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
     }
     let mut by_wire: BTreeMap<usize, Vec<(Ipv4Addr, Vec<&Asked<'_>>)>> = BTreeMap::new();
     for ((wire, address), asked) in answers {
-        let macs: BTreeSet<&Mac> = arrange::set(asked.iter().filter_map(|asked| asked.verdict.mac()));
+        let macs: BTreeSet<&Mac> = asked.iter().filter_map(|asked| asked.verdict.mac()).collect();
         if macs.len() > 1 {
             by_wire.entry(wire).or_default().push((address, asked));
         }
@@ -199,7 +197,7 @@ fn several_on(ground: &Ground<'_>, wire: usize, found: &[(Ipv4Addr, Vec<&Asked<'
     let addresses: Vec<IpAddr> = found.iter().map(|(address, _)| IpAddr::V4(*address)).collect();
     let mut interfaces: Vec<&Interface> =
         found.iter().flat_map(|(_, asked)| asked.iter().map(|asked| asked.interface)).collect();
-    interfaces.arrange_by_key(|interface| interface.index);
+    interfaces.sort_by_key(|interface| interface.index);
     interfaces.dedup_by_key(|interface| interface.index);
     let keeps = interfaces[0];
     let shown = found.iter().take(SHOWN).flat_map(|(_, asked)| asked.iter().map(|asked| asked.evidence()));
@@ -366,7 +364,7 @@ fn missing(ground: &Ground<'_>) -> Option<Finding> {
     }
     let (_, front, _) = lost.first()?;
     let mut fronts: Vec<&Interface> = lost.iter().map(|(_, front, _)| *front).collect();
-    fronts.arrange_by_key(|interface| interface.index);
+    fronts.sort_by_key(|interface| interface.index);
     fronts.dedup_by_key(|interface| interface.index);
     // Where others of the kind are proxied, ARP is what makes them reachable, and this one was forgotten or lost.
     let proxying = ground.snapshot.proxies.iter().any(|entry| {

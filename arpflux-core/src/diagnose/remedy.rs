@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::ground::Ground;
-use crate::arrange::Arrange as _;
 use crate::error::Error;
 use crate::plan::{Change, Impact, InterfaceIdentity, Plan, SysctlScope};
 use crate::policy::{HostPolicy, Policy, Strategy};
@@ -74,7 +73,7 @@ impl Ground<'_> {
     /// A remedy of these changes alone.
     pub(super) fn cure_by_changes(&self, changes: Vec<Change>) -> Remedy {
         let mut touched: Vec<IfIndex> = changes.iter().filter_map(Change::interface).collect();
-        touched.arrange();
+        touched.sort();
         touched.dedup();
         let identity = |index: IfIndex| {
             let Interface { index, name, mac, .. } = self.snapshot.interface(index)?;

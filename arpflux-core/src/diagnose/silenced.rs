@@ -7,7 +7,6 @@ use super::answers::{Text, finding, names};
 use super::ground::{Ground, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
-use crate::arrange::Arrange as _;
 use crate::plan::Change;
 use crate::predict::{ArpRequest, Model, Reason, Verdict};
 use crate::snapshot::Interface;
@@ -102,7 +101,7 @@ fn service_addresses(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
     let (objects, mut evidence) = described(ground, &leaking);
     evidence.push(ground.sysctl(first.holder, Sysctl::ArpIgnore));
     let mut fronts: Vec<&Interface> = leaking.iter().map(|service| service.front).collect();
-    fronts.arrange_by_key(|interface| interface.index);
+    fronts.sort_by_key(|interface| interface.index);
     fronts.dedup_by_key(|interface| interface.index);
     evidence.extend(fronts.iter().take(SHOWN).map(|front| ground.sysctl(front, Sysctl::ArpIgnore)));
     let front_names = listed(&names(&fronts));
@@ -143,10 +142,10 @@ fn service_addresses(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
 fn described(ground: &Ground<'_>, services: &[&Service<'_>]) -> (Objects, Vec<Evidence>) {
     let mut interfaces: Vec<&Interface> =
         services.iter().flat_map(|service| [service.front, service.holder]).collect();
-    interfaces.arrange_by_key(|interface| interface.index);
+    interfaces.sort_by_key(|interface| interface.index);
     interfaces.dedup_by_key(|interface| interface.index);
     let mut addresses: Vec<IpAddr> = services.iter().map(|service| IpAddr::V4(service.address)).collect();
-    addresses.arrange();
+    addresses.sort();
     addresses.dedup();
     let mut evidence = Vec::new();
     for service in services.iter().take(SHOWN) {

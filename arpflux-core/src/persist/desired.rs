@@ -1,6 +1,4 @@
 //! What of a policy has to be there after a reboot.
-
-use crate::arrange::Arrange as _;
 use crate::error::Result;
 use crate::plan;
 use crate::policy::Policy;
@@ -36,7 +34,7 @@ impl Desired {
         let hops =
             wanted.routes.iter().flat_map(|route| route.next_hops.iter().filter_map(|hop| hop.interface));
         let mut indexes: Vec<IfIndex> = wanted.interfaces.iter().copied().chain(hops).collect();
-        indexes.arrange();
+        indexes.sort();
         indexes.dedup();
         let names = indexes.into_iter().filter_map(|index| Some((index, name(index)?))).collect();
         let sysctls = wanted.sysctls.iter().filter_map(|of| Some((name(of.interface)?, of.sysctl, of.value)));

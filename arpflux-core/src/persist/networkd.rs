@@ -16,7 +16,6 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::{Desired, FileState, Layout};
-use crate::arrange;
 use crate::error::Result;
 use crate::plan::{Change, Edit, PROTOCOL};
 use crate::snapshot::{NextHopFlags, Route, RouteKind, Rule, RuleAction, Scope, Snapshot, table};
@@ -34,7 +33,7 @@ const HEADING: &str = "# Written by `arpflux apply --persist`.\n";
 
 pub(super) fn drop_ins(used: bool, desired: &Desired, layout: &Layout) -> Result<Vec<(PathBuf, FileState)>> {
     let mut files: BTreeMap<PathBuf, FileState> =
-        arrange::map(existing(layout).into_iter().map(|path| (path, FileState::Absent)));
+        existing(layout).into_iter().map(|path| (path, FileState::Absent)).collect();
     files.insert(layout.below(LENIENT), FileState::Absent);
     if !used {
         return Ok(files.into_iter().collect());
@@ -151,7 +150,7 @@ fn networks(layout: &Layout) -> BTreeMap<IfIndex, PathBuf> {
         }
         _ => None,
     };
-    arrange::map(users.into_iter().filter_map(alone))
+    users.into_iter().filter_map(alone).collect()
 }
 
 /// Whether a `.network` file names one interface, so that none that comes later gets the same routes.

@@ -8,7 +8,6 @@ use foldhash::{HashMap, HashMapExt as _};
 
 use super::PROTOCOL;
 use super::view::{Family, View, is_connected};
-use crate::arrange::Arrange as _;
 use crate::snapshot::{Route, RouteKind, Rule, RuleAction, RuleFlags, table};
 use crate::types::{IfIndex, IpNet};
 
@@ -65,7 +64,7 @@ impl<'v, 's> ForeignRules<'v, 's> {
             rule.ipv6 == (family == Family::V6) && rule.protocol != PROTOCOL && by_source_alone && !usual
         };
         let mut rules: Vec<&Rule> = view.snapshot.rules.iter().filter(decides).collect();
-        rules.arrange_by_key(|rule| rule.priority);
+        rules.sort_by_key(|rule| rule.priority);
         let mut by_source: HashMap<IpNet, Vec<usize>> = HashMap::new();
         let (mut lengths, mut for_all) = (BTreeSet::new(), Vec::new());
         for (place, rule) in rules.iter().enumerate() {

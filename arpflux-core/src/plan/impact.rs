@@ -12,7 +12,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde::{Serialize, Serializer};
 
 use super::Plan;
-use crate::arrange::{self, Arrange as _};
 use crate::policy::Policy;
 use crate::predict::{ArpRequest, Model, Verdict};
 use crate::proof::{Space, View, masters};
@@ -127,7 +126,7 @@ impl Impact {
         let space = Space::new(&[before, after]);
         let models = [Model::new(before), Model::new(after)];
         let interfaces: BTreeSet<IfIndex> =
-            arrange::set(before.interfaces.iter().chain(&after.interfaces).map(|interface| interface.index));
+            before.interfaces.iter().chain(&after.interfaces).map(|interface| interface.index).collect();
         let mut effects = Vec::new();
         for index in interfaces {
             let Some(interface) = after.interface(index).or_else(|| before.interface(index)) else {
@@ -139,11 +138,11 @@ impl Impact {
             let neighbours = neighbours(&space, &view, &[before, after], index);
             let on = OnInterface { interface: interface.name, index, view: &view, neighbours: &neighbours };
             let mut here = on.effects(&models, named);
-            here.arrange_by(|a, b| (&a.targets, a.turn).cmp(&(&b.targets, b.turn)));
+            here.sort_by(|a, b| (&a.targets, a.turn).cmp(&(&b.targets, b.turn)));
             effects.extend(here);
         }
         // By kind of change first, then (the sort is stable) in the order of the interfaces.
-        effects.arrange_by_key(|effect| {
+        effects.sort_by_key(|effect| {
             let kind = match effect.turn {
                 Turn::Loses { .. } => 0,
                 Turn::Unclear => 1,
@@ -171,7 +170,7 @@ fn neighbours(space: &Space, view: &View, snapshots: &[&Snapshot], index: IfInde
         })
         .flat_map(|subnet| space.neighbours(subnet))
         .map(|(_, example)| view.senders.class_of(example.into()));
-    arrange::set(hosts)
+    hosts.into_iter().collect()
 }
 
 struct OnInterface<'v> {
@@ -223,8 +222,7 @@ impl OnInterface<'_> {
         let mut effects = Vec::new();
         for ((group, announcement, is_named), targets) in targets {
             let turns = turns_of[group];
-            let different: BTreeSet<Turn> =
-                arrange::set(turns.iter().copied().chain([announcement]).flatten());
+            let different: BTreeSet<Turn> = turns.iter().copied().chain([announcement]).flatten().collect();
             for turn in different {
                 let turned = |class: usize| turns[class] == Some(turn);
                 let mut senders = Vec::new();
@@ -401,9 +399,9 @@ impl fmt::Display for Impact {
         if odd.is_empty() {
             return Ok(());
         }
-        let interfaces: BTreeSet<&IfName> = arrange::set(odd.iter().map(|effect| &effect.interface));
+        let interfaces: BTreeSet<&IfName> = odd.iter().map(|effect| &effect.interface).collect();
         let mut senders: Vec<Range> = odd.iter().flat_map(|effect| &effect.senders).copied().collect();
-        senders.arrange_by_key(|range| (range.first, range.last));
+        senders.sort_by_key(|range| (range.first, range.last));
         senders.dedup();
         writeln!(
             f,

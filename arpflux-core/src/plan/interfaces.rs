@@ -3,7 +3,6 @@
 use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use super::view::{View, listed};
-use crate::arrange::Arrange as _;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::Policy;
 use crate::policy::nearest::nearest;
@@ -27,7 +26,7 @@ impl<'s> Managed<'s> {
         let host: HashSet<IfIndex> = self.host.iter().map(|interface| interface.index).collect();
         let mut others: Vec<_> =
             self.by_name.values().copied().filter(|interface| !host.contains(&interface.index)).collect();
-        others.arrange_by_key(|interface| interface.index);
+        others.sort_by_key(|interface| interface.index);
         self.host.iter().copied().chain(others)
     }
 }

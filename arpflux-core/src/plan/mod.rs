@@ -50,16 +50,14 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-pub use change::{Change, Edit, SysctlScope};
-pub use egress::{RULE_PRIORITY, TABLE_BASE};
-pub use impact::{Effect, Impact, Range, Turn};
-pub(crate) use view::listed;
-
-use crate::arrange::Arrange as _;
 use crate::error::Result;
 use crate::policy::Policy;
 use crate::snapshot::{NetnsIdentity, Snapshot};
 use crate::types::{IfIndex, IfName, Mac};
+pub use change::{Change, Edit, SysctlScope};
+pub use egress::{RULE_PRIORITY, TABLE_BASE};
+pub use impact::{Effect, Impact, Range, Turn};
+pub(crate) use view::listed;
 
 /// The `RTPROT_*` number that arpflux marks its own routes, rules and proxy entries with.
 ///
@@ -158,7 +156,7 @@ impl Policy {
             !matches!(change, Change::Sysctl { .. } | Change::Proxy { edit: Edit::Add, .. })
         });
         touched.extend(others.filter_map(Change::interface));
-        touched.arrange();
+        touched.sort();
         touched.dedup();
         let identity = |index: &IfIndex| {
             let interface = snapshot.interface(*index)?;

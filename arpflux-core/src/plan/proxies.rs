@@ -12,7 +12,6 @@ use super::few::{self, Few};
 use super::interfaces::Managed;
 use super::rivals::Rivals;
 use super::view::{Family, View, listed_first};
-use crate::arrange;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{ForeignProxies, Policy};
 use crate::snapshot::{ProxyEntry, Route, RouteKind, table};
@@ -66,7 +65,7 @@ pub(super) fn plan(
     for source in sources {
         interfaces.entry(source.interface).or_default()[usize::from(source.address.is_ipv6())] = true;
     }
-    let interfaces: BTreeMap<IfIndex, [bool; 2]> = arrange::map(interfaces);
+    let interfaces: BTreeMap<IfIndex, [bool; 2]> = interfaces.into_iter().collect();
     let (mut v4_on, mut ndp_on, mut not_routers) = (Vec::new(), Vec::new(), Vec::new());
     for (index, [v4, v6]) in interfaces {
         let Some(interface) = view.snapshot.interface(index) else { continue };
@@ -166,7 +165,7 @@ fn note_kept(policy: &Policy, view: &View<'_>, sources: &[Source], decisions: &m
     }
     let named: HashSet<IpAddr> = sources.iter().map(|source| source.address).collect();
     let kept = view.snapshot.proxies.iter().filter(|entry| entry.protocol == PROTOCOL);
-    let kept: BTreeSet<IpAddr> = arrange::set(kept.map(|entry| entry.address).filter(|a| !named.contains(a)));
+    let kept: BTreeSet<IpAddr> = kept.map(|entry| entry.address).filter(|a| !named.contains(a)).collect();
     if !kept.is_empty() {
         decisions.push(format!(
             "kept: proxy entries for {}, which the policy does not name, though arpflux added them; \

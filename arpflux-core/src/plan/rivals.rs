@@ -6,7 +6,6 @@ use foldhash::{HashMap, HashMapExt as _, HashSet};
 
 use super::few::{self, Few};
 use super::view::{Family, View, is_connected, overlap};
-use crate::arrange::Arrange as _;
 use crate::snapshot::{Route, table};
 use crate::types::{IfIndex, IpNet};
 
@@ -49,7 +48,7 @@ impl Wider {
             Some(known) => *known = (net, holder),
             None => least.push((net, holder)),
         }
-        least.arrange_by_key(order);
+        least.sort_by_key(order);
         least.truncate(2);
     }
 }
@@ -93,7 +92,7 @@ impl<'v, 's> Rivals<'v, 's> {
             }
         }
         for holders in prefixes.values_mut() {
-            holders.as_mut_slice().arrange();
+            holders.as_mut_slice().sort();
         }
         let mut found: Vec<(IfIndex, IpNet, IfIndex)> = Vec::new();
         let mut nested = Vec::new();
@@ -136,8 +135,8 @@ impl<'v, 's> Rivals<'v, 's> {
         // The smallest, so that the sentence about it is the same in each run.
         let order =
             |(index, net, other): &(IfIndex, IpNet, IfIndex)| (*index, net.addr(), net.prefix_len(), *other);
-        found.arrange_by_key(order);
-        nested.arrange_by_key(order);
+        found.sort_by_key(order);
+        nested.sort_by_key(order);
         for (index, net, other) in nested {
             self.nested.entry(index).or_insert((net, other));
         }

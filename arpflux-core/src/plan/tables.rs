@@ -8,7 +8,6 @@ use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use super::PROTOCOL;
 use super::rivals::Rivals;
 use super::view::{Family, View, hop, is_connected};
-use crate::arrange::Arrange as _;
 use crate::snapshot::{NextHop, NextHopFlags, Route, RouteKind, table};
 use crate::types::{IfIndex, IpNet};
 
@@ -78,8 +77,8 @@ impl<'v, 's> Main<'v, 's> {
                 _ => {}
             }
         }
-        main.inner.arrange();
-        main.of_uplinks.arrange();
+        main.inner.sort();
+        main.of_uplinks.sort();
         main
     }
 
@@ -152,7 +151,7 @@ impl<'v, 's> Main<'v, 's> {
     /// Routes that are a part of one of `nets`, and not all of it, in the kernel's order.
     fn within(&self, nets: HashSet<IpNet>, uplinks: bool) -> impl Iterator<Item = &'s Route> {
         let mut nets: Vec<IpNet> = nets.into_iter().collect();
-        nets.arrange_by_key(|net| (net.addr(), net.prefix_len()));
+        nets.sort_by_key(|net| (net.addr(), net.prefix_len()));
         // One that is a part of another adds nothing.
         nets.dedup_by(|inner, outer| outer.contains(&*inner));
         let mut places: Vec<usize> = Vec::new();
@@ -168,7 +167,7 @@ impl<'v, 's> Main<'v, 's> {
     }
 
     fn in_order(&self, mut places: Vec<usize>) -> impl Iterator<Item = &'s Route> {
-        places.arrange();
+        places.sort();
         places.dedup();
         places.into_iter().map(|place| self.routes[place])
     }

@@ -7,7 +7,6 @@ use serde_json::value::RawValue;
 use toml::de::{DeTable, DeValue};
 
 use super::source::Source;
-use crate::arrange::Arrange as _;
 use crate::error::Result;
 
 /// A value and the byte offset at which it stands.
@@ -83,7 +82,7 @@ fn toml_table(table: DeTable<'_>) -> Value<'_> {
             Entry { key: key.into_inner(), at: key_at, node }
         })
         .collect();
-    entries.arrange_by_key(|entry| entry.at);
+    entries.sort_by_key(|entry| entry.at);
     Value::Table(entries)
 }
 

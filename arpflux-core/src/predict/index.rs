@@ -8,7 +8,6 @@ use super::address::Addresses;
 use super::fib::Fib;
 use super::interference::Meddlers;
 use super::kernel_version::{Behaviour, Known};
-use crate::arrange::Arrange as _;
 use crate::snapshot::{Interface, InterfaceFlags, Interference, Neighbour, Snapshot};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, Mac};
@@ -101,7 +100,7 @@ impl<'s> Model<'s> {
             .enumerate()
             .map(|(place, interface)| port(snapshot, interface, place as u32, behaviour))
             .collect();
-        ports.arrange_by_key(|port| port.index);
+        ports.sort_by_key(|port| port.index);
         attach(snapshot, &mut ports);
         let slot = |index: IfIndex| slot_in(&ports, index);
         let proxies = snapshot
@@ -145,7 +144,7 @@ impl<'s> Model<'s> {
             .chain(self.addresses.boundaries())
             .chain(self.fib.boundaries())
             .collect();
-        all.arrange();
+        all.sort();
         all.dedup();
         all
     }

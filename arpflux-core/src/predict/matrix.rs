@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde::Serialize;
 
 use super::{ArpRequest, Explanation, Model, Reason, Step, Verdict};
-use crate::arrange::Arrange as _;
 use crate::snapshot::{Interface, Snapshot};
 use crate::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
 
@@ -243,7 +242,7 @@ pub fn targets(snapshot: &Snapshot) -> Vec<Ipv4Addr> {
         _ => None,
     };
     let sorted = |mut addresses: Vec<Ipv4Addr>| {
-        addresses.arrange();
+        addresses.sort();
         addresses.dedup();
         addresses
     };
@@ -269,7 +268,7 @@ pub fn wires(snapshot: &Snapshot) -> HashMap<IfIndex, usize> {
             _ => None,
         })
         .collect();
-    ranges.arrange();
+    ranges.sort();
     let places: HashMap<IfIndex, usize> =
         snapshot.interfaces.iter().enumerate().map(|(i, interface)| (interface.index, i)).collect();
     let mut parent: Vec<usize> = (0..snapshot.interfaces.len()).collect();
@@ -343,7 +342,7 @@ impl<'s> Neighbours<'s> {
                 }
             }
         }
-        routed.arrange();
+        routed.sort();
         Self { snapshot, taken, gateways, routed, subnets, found: HashMap::new() }
     }
 

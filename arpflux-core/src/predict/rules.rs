@@ -4,7 +4,6 @@ use foldhash::{HashMap, HashMapExt as _};
 
 use super::fib::Flow;
 use super::index::Port;
-use crate::arrange::Arrange as _;
 use crate::snapshot::{Rule, RuleAction, RuleFlags, Snapshot, table};
 use crate::types::{IfName, IpNet};
 
@@ -137,7 +136,7 @@ impl ReadyRule {
                 suppress_group: rule.suppress_group.filter(|group| *group != u32::MAX),
             })
             .collect();
-        rules.arrange_by_key(|rule| rule.priority);
+        rules.sort_by_key(|rule| rule.priority);
         for at in 0..rules.len() {
             if let Some(goto) = snapshot.rules[rules[at].place as usize].goto {
                 // The kernel takes no jump backwards; a list that has one all the same must not loop here.

@@ -3,11 +3,9 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-use serde::{Deserialize, Serialize};
-
-use crate::arrange::Arrange as _;
 use crate::snapshot::Snapshot;
 use crate::types::{IfIndex, Ipv4Net};
+use serde::{Deserialize, Serialize};
 
 /// A claim about a snapshot. `among` restricts it to some interfaces, usually those on one wire; empty
 /// means every interface that takes ARP requests.
@@ -82,7 +80,7 @@ impl Expectation {
                 IpAddr::V6(_) => None,
             })
             .collect();
-        targets.arrange();
+        targets.sort();
         targets.dedup();
         targets.into_iter().map(|target| Self::ExactlyOne { target, among: among.to_vec() }).collect()
     }

@@ -3,10 +3,8 @@
 //! Prefixes either nest or are apart, so walking them in the order of their first address with a
 //! stack finds, for every address, the chain of prefixes around it.
 
-use foldhash::{HashMap, HashMapExt as _};
-
-use crate::arrange::Arrange as _;
 use crate::types::Ipv4Net;
+use foldhash::{HashMap, HashMapExt as _};
 
 /// What of the prefixes around an address counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +53,7 @@ impl Layer {
     /// Sweeps the address space once: O(n log n) for n prefixes, plus the lengths of the chains.
     pub(super) fn runs(mut self, order: Order) -> Runs {
         // Outer before inner; of equal prefixes the first in rank last, so that it ends up nearest.
-        self.items.arrange_by_key(|item| (item.first, !item.last, !item.rank));
+        self.items.sort_by_key(|item| (item.first, !item.last, !item.rank));
         let mut chains = Chains::new(order);
         let mut runs = Runs { starts: vec![0], chains: vec![0], keys: Vec::new() };
         let mut open: Vec<(u32, u32)> = Vec::new();

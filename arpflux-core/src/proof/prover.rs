@@ -11,7 +11,6 @@ use super::contradiction::{Contradiction, Evidence};
 use super::expectation::Expectation;
 use super::space::masters;
 use super::{Space, View};
-use crate::arrange::Arrange as _;
 use crate::predict::{ArpRequest, Forwarded, MissingSet, Model, Outgoing, Verdict, listeners};
 use crate::snapshot::Snapshot;
 use crate::types::{IfIndex, IpNet, Ipv4Net};
@@ -505,7 +504,7 @@ impl Row {
 fn shared_asker(a: &View, row_a: &Row, b: &View, row_b: &Row, target: u32) -> Option<(u32, bool)> {
     let mut intervals: Vec<usize> = (0..a.senders.starts.len()).collect();
     // Private ranges before the rest of the world, and that before 0/8.
-    intervals.arrange_by_key(|&i| {
+    intervals.sort_by_key(|&i| {
         let address = Ipv4Addr::from(a.senders.starts[i]);
         (!address.is_private(), address.octets()[0] == 0, address.is_multicast())
     });

@@ -23,7 +23,6 @@ use foldhash::{HashMap, HashMapExt as _};
 
 use super::layer::{Layer, Order, Runs};
 use super::split::Split;
-use crate::arrange::Arrange as _;
 use crate::snapshot::{Interface, RouteKind, Rule, RuleFlags, Snapshot, table};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IpNet, Ipv4Net};
@@ -184,7 +183,7 @@ struct RouteKey {
 fn route_layers(snapshot: &Snapshot, lengths: &mut Layer) -> Vec<Runs> {
     let mut asked: Vec<u32> = snapshot.rules.iter().filter_map(|rule| rule.suppress_prefix_len).collect();
     asked.extend([0, 31]);
-    asked.arrange();
+    asked.sort();
     asked.dedup();
     let mut ordered: Vec<(usize, &crate::snapshot::Route, Ipv4Net)> = snapshot
         .routes
@@ -196,7 +195,7 @@ fn route_layers(snapshot: &Snapshot, lengths: &mut Layer) -> Vec<Runs> {
         })
         .collect();
     // Within a prefix: local before main, then as fib_insert_alias() sorts.
-    ordered.arrange_by_key(|(i, route, _)| (!route.table, !route.tos, route.metric, *i));
+    ordered.sort_by_key(|(i, route, _)| (!route.table, !route.tos, route.metric, *i));
     let mut keys: HashMap<RouteKey, u32> = HashMap::new();
     let mut layers: HashMap<u32, Layer> = HashMap::new();
     for (rank, (_, route, destination)) in ordered.into_iter().enumerate() {
@@ -236,7 +235,7 @@ enum RuleKey {
 
 fn rule_layer(snapshot: &Snapshot) -> Runs {
     let mut rules: Vec<&Rule> = snapshot.rules.iter().filter(|rule| !rule.ipv6).collect();
-    rules.arrange_by_key(|rule| rule.priority);
+    rules.sort_by_key(|rule| rule.priority);
     // A goto could enter a run in its middle.
     let jumps = rules.iter().any(|rule| rule.goto.is_some());
     let mut layer = Layer::default();

@@ -5,7 +5,6 @@ use std::net::Ipv4Addr;
 use foldhash::{HashMap, HashMapExt as _};
 
 use super::layer::Runs;
-use crate::arrange::Arrange as _;
 
 /// All 2^32 addresses, cut wherever a layer begins or ends; intervals under the same chains are one class.
 #[derive(Debug, Clone, Default)]
@@ -48,7 +47,7 @@ impl Split {
         let mut starts: Vec<u32> = layers.iter().flat_map(|runs| runs.starts.iter().copied()).collect();
         starts.extend(cuts);
         starts.push(0);
-        starts.arrange();
+        starts.sort();
         starts.dedup();
         let of = vec![0; starts.len()];
         Self { starts, of, members: Vec::new() }.refined(layers)

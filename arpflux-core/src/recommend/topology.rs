@@ -5,13 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-use serde::Serialize;
-
-use crate::arrange::{self, Arrange as _};
 use crate::plan::{PROTOCOL, listed};
 use crate::predict::wires;
 use crate::snapshot::{Address, Interface, RouteKind, Scope, Snapshot, table};
 use crate::types::{IfIndex, IfName, IpNet, Mac};
+use serde::Serialize;
 
 /// A sort of host. One host may be several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -247,13 +245,12 @@ impl<'s> Ground<'s> {
     }
 
     fn subnets(&self, group: &[&Interface]) -> String {
-        let subnets: BTreeSet<IpNet> = arrange::set(
-            group
-                .iter()
-                .flat_map(|nic| self.public(nic.index))
-                .map(|(address, _)| address.subnet())
-                .filter(|subnet| subnet.prefix_len() < 32),
-        );
+        let subnets: BTreeSet<IpNet> = group
+            .iter()
+            .flat_map(|nic| self.public(nic.index))
+            .map(|(address, _)| address.subnet())
+            .filter(|subnet| subnet.prefix_len() < 32)
+            .collect();
         listed(subnets.iter().map(ToString::to_string).collect())
     }
 
@@ -309,7 +306,7 @@ impl<'s> Ground<'s> {
     }
 
     fn containers(&self) -> Option<String> {
-        let proxied: BTreeSet<IpAddr> = arrange::set(self.snapshot.proxies.iter().map(|entry| entry.address));
+        let proxied: BTreeSet<IpAddr> = self.snapshot.proxies.iter().map(|entry| entry.address).collect();
         let bridges: Vec<&Interface> =
             self.snapshot.interfaces.iter().filter(|bridge| self.is_container_bridge(bridge)).collect();
         let routed: usize = self.behind.values().map(Vec::len).sum();
@@ -378,7 +375,7 @@ fn uplinks(snapshot: &Snapshot) -> Vec<IfIndex> {
                 && route.destination.addr().is_ipv4()
         })
         .collect();
-    routes.arrange_by_key(|route| route.metric);
+    routes.sort_by_key(|route| route.metric);
     let mut found: Vec<IfIndex> = Vec::new();
     for index in routes.iter().flat_map(|route| &route.next_hops).filter_map(|hop| hop.interface) {
         if !found.contains(&index) {

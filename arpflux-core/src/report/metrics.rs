@@ -1,12 +1,10 @@
 //! Findings and answers as metrics, in the text format that node_exporter's textfile collector reads.
 
-use std::collections::BTreeMap;
-use std::fmt::{self, Display, Write as _};
-
-use crate::arrange::Arrange as _;
 use crate::diagnose::{Diagnosis, FindingId, Severity};
 use crate::predict::{Matrix, Row};
 use crate::snapshot::Snapshot;
+use std::collections::BTreeMap;
+use std::fmt::{self, Display, Write as _};
 
 /// For how many addresses there are series of their own: each series costs the monitoring memory.
 const ADDRESSES_MAX: usize = 1_000;
@@ -56,7 +54,7 @@ pub fn metrics(snapshot: &Snapshot, matrix: &Matrix, diagnosis: &Diagnosis, take
     }
     let mut rows: Vec<&Row> = matrix.rows.iter().collect();
     if rows.len() > ADDRESSES_MAX {
-        rows.arrange_by_key(|row| !row.flux);
+        rows.sort_by_key(|row| !row.flux);
         rows.truncate(ADDRESSES_MAX);
     }
     out.head(

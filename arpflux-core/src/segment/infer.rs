@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use super::{Member, Port, Segment};
-use crate::arrange::Arrange as _;
 use crate::predict::listeners;
 use crate::snapshot::{Address, Snapshot};
 use crate::types::IpNet;
@@ -35,7 +34,7 @@ pub fn infer(members: &[Member<'_>]) -> Vec<Segment> {
             }
         }
     }
-    ranges.arrange();
+    ranges.sort();
     // Sorted by first address: a range overlaps the ones before if it begins before the farthest end.
     let mut group: Vec<usize> = (0..ports.len()).collect();
     let mut open: Option<(u32, usize)> = None;
@@ -58,7 +57,7 @@ pub fn infer(members: &[Member<'_>]) -> Vec<Segment> {
             segments.push(Segment { ports: together });
         }
     }
-    segments.arrange_by(|a, b| a.ports.cmp(&b.ports));
+    segments.sort_by(|a, b| a.ports.cmp(&b.ports));
     segments
 }
 

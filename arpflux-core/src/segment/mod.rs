@@ -28,13 +28,11 @@ use std::net::Ipv4Addr;
 
 use serde::Serialize;
 
-pub use infer::infer;
-pub use wires::Wires;
-
-use crate::arrange::{self, Arrange as _};
 use crate::predict::{ArpRequest, MissingSet, Model, Neighbours, Verdict, Via, targets};
 use crate::snapshot::Snapshot;
 use crate::types::{IfIndex, IfName, Mac};
+pub use infer::infer;
+pub use wires::Wires;
 
 /// One host.
 #[derive(Debug, Clone, Copy)]
@@ -126,10 +124,12 @@ pub struct Unclear {
 /// The request is that of an ordinary neighbour of each interface. 127/8 is left out.
 #[must_use]
 pub fn answers(members: &[Member<'_>], segment: &Segment) -> Vec<Answer> {
-    let hosts: BTreeSet<usize> = arrange::set(segment.ports.iter().map(|port| port.member));
-    let asked: BTreeSet<Ipv4Addr> = arrange::set(
-        hosts.iter().filter_map(|host| members.get(*host)).flat_map(|member| targets(member.snapshot)),
-    );
+    let hosts: BTreeSet<usize> = segment.ports.iter().map(|port| port.member).collect();
+    let asked: BTreeSet<Ipv4Addr> = hosts
+        .iter()
+        .filter_map(|host| members.get(*host))
+        .flat_map(|member| targets(member.snapshot))
+        .collect();
     let mut found: Vec<Answer> = asked
         .into_iter()
         .map(|address| Answer {
@@ -161,9 +161,9 @@ pub fn answers(members: &[Member<'_>], segment: &Segment) -> Vec<Answer> {
         }
     }
     for answer in &mut found {
-        let macs: BTreeSet<Mac> = arrange::set(answer.responders.iter().map(|responder| responder.mac));
+        let macs: BTreeSet<Mac> = answer.responders.iter().map(|responder| responder.mac).collect();
         let hosts: BTreeSet<&str> =
-            arrange::set(answer.responders.iter().map(|responder| responder.host.as_str()));
+            answer.responders.iter().map(|responder| responder.host.as_str()).collect();
         answer.outcome = match (macs.len(), hosts.len()) {
             (0, _) => Outcome::Nobody,
             (1, _) => Outcome::Single,
@@ -171,7 +171,7 @@ pub fn answers(members: &[Member<'_>], segment: &Segment) -> Vec<Answer> {
             _ => Outcome::Duplicate,
         };
     }
-    found.arrange_by_key(|answer| (answer.outcome, answer.address));
+    found.sort_by_key(|answer| (answer.outcome, answer.address));
     found
 }
 

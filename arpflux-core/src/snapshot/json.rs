@@ -7,7 +7,6 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{SCHEMA, Snapshot};
-use crate::arrange::Arrange as _;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
 
@@ -55,7 +54,7 @@ impl Snapshot {
         }
         let rest = without(text, &["schema"]).map_err(|error| invalid(error.to_string()))?;
         let mut snapshot: Self = serde_json::from_str(&rest).map_err(|error| invalid(error.to_string()))?;
-        snapshot.interfaces.arrange_by_key(|interface| interface.index);
+        snapshot.interfaces.sort_by_key(|interface| interface.index);
         Ok(snapshot)
     }
 }

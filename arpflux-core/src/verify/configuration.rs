@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::{CheckKind, Failure, Report, wanted};
-use crate::arrange::Arrange as _;
 use crate::error::Result;
 use crate::plan::desired::{Desired, settled};
 use crate::plan::render::{proxy, route_in_words, rule_in_words};
@@ -83,7 +82,7 @@ fn proxies(desired: &Desired, snapshot: &Snapshot, report: &mut Report) {
         }
     }
     let mut rest: Vec<&ProxyEntry> = unwanted.into_values().flatten().collect();
-    rest.arrange();
+    rest.sort();
     report.checks += rest.len();
     let forbidden = |entry| failure(CheckKind::Proxy, proxy(entry, &names), "none", "one");
     report.failures.extend(rest.into_iter().map(forbidden));

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use super::Veid;
 use super::conf::{self, Conf};
-use crate::arrange::Arrange as _;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{HostPolicy, Policy, Strategy};
 use crate::types::IfName;
@@ -118,7 +117,7 @@ fn veids(folder: &Path) -> Result<Vec<Veid>> {
         let veid = name.to_str().and_then(|name| name.strip_suffix(".conf")?.parse().ok());
         found.extend(veid);
     }
-    found.arrange();
+    found.sort();
     Ok(found)
 }
 

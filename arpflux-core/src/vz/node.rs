@@ -15,7 +15,6 @@ use super::{Call, Places, Veid};
 use crate::apply::lock::Lock;
 use crate::apply::store::Folder;
 use crate::apply::{Confirm, Options, Receipt, Transaction};
-use crate::arrange;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::kernel::{Kernel as _, LinuxKernel};
@@ -225,7 +224,7 @@ impl Node {
     /// # Errors
     /// As [`Transaction::apply`].
     pub fn withdraw(&self, call: &Call) -> Result<Done> {
-        let addresses: BTreeSet<IpAddr> = arrange::set(call.addresses.iter().copied());
+        let addresses: BTreeSet<IpAddr> = call.addresses.iter().copied().collect();
         self.take_away(call.veid.as_ref(), Some(&addresses))
     }
 

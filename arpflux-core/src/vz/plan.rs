@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 
 use super::registry::{self, Held, Registry};
-use crate::arrange;
 use crate::error::Result;
 use crate::plan::{Announcement, Change, Edit, InterfaceIdentity, PROTOCOL, Plan};
 use crate::policy::Policy;
@@ -160,9 +159,9 @@ fn prepend(plan: &mut Plan, snapshot: &Snapshot, entries: &[ProxyEntry]) {
     // A policy that removes foreign entries may have planned the same.
     plan.changes.retain(|change| !first.contains(change));
     plan.changes.splice(0..0, first);
-    let known: BTreeSet<_> = arrange::set(plan.interfaces.iter().map(|interface| interface.index));
+    let known: BTreeSet<_> = plan.interfaces.iter().map(|interface| interface.index).collect();
     let more = entries.iter().filter_map(|entry| snapshot.interface(entry.interface?));
-    let more: BTreeMap<_, _> = arrange::map(more.map(|now| (now.index, now)));
+    let more: BTreeMap<_, _> = more.map(|now| (now.index, now)).collect();
     plan.interfaces.extend(
         more.into_values().filter(|now| !known.contains(&now.index)).map(|now| InterfaceIdentity {
             index: now.index,

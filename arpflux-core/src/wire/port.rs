@@ -5,12 +5,10 @@ use std::mem::zeroed;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-use nix::ifaddrs::getifaddrs;
-use nix::libc;
-
-use crate::arrange::Arrange as _;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{IfIndex, IfName, Ipv4Net, Mac};
+use nix::ifaddrs::getifaddrs;
+use nix::libc;
 
 /// An interface of the calling thread's namespace, as a sender of frames sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +107,7 @@ impl Port {
             })
             .filter_map(|entry| IfName::from_bytes(entry.interface_name.as_bytes()).ok())
             .collect();
-        names.arrange();
+        names.sort();
         names.dedup();
         let mut ports = names.iter().map(Self::named).collect::<Result<Vec<_>>>()?;
         ports.retain(|port| port.mac != Mac::NONE && !port.addresses.is_empty());
@@ -172,7 +170,7 @@ pub fn own_macs() -> Result<Vec<Mac>> {
         .filter(|octets| *octets != [0; 6])
         .map(Mac::ethernet)
         .collect();
-    macs.arrange();
+    macs.sort();
     macs.dedup();
     Ok(macs)
 }

@@ -6,7 +6,6 @@ use super::record::Vlans;
 use super::report::{AddressReport, Certainty, Class, MacReport, Report};
 use super::table::{Address, FullPair, Link, Table, station};
 use super::virtual_mac::VirtualMac;
-use crate::arrange::{self, Arrange as _};
 use crate::frame::Timestamp;
 use crate::types::Mac;
 
@@ -76,7 +75,7 @@ impl Table {
         let context = Context::new(self, known);
         let mut addresses: Vec<AddressReport> =
             self.addresses().map(|address| context.address(&address)).collect();
-        addresses.arrange_by(|a, b| (a.class, a.address, &a.vlans).cmp(&(b.class, b.address, &b.vlans)));
+        addresses.sort_by(|a, b| (a.class, a.address, &a.vlans).cmp(&(b.class, b.address, &b.vlans)));
         Report {
             requests: self.counts.requests,
             replies: self.counts.replies,
@@ -130,7 +129,7 @@ impl<'a> Context<'a> {
             hosts.flat_map(|(host, macs)| macs.iter().map(move |mac| (station(mac.as_bytes()), host)));
         let mut context = Self {
             table,
-            known: arrange::map(known),
+            known: known.into_iter().collect(),
             sets: BTreeMap::new(),
             alone: BTreeSet::new(),
             partners: BTreeMap::new(),
@@ -139,7 +138,7 @@ impl<'a> Context<'a> {
             let stations = || address.pairs.iter().map(|pair| pair.station);
             if address.stats.contested > 0 {
                 let shared = address.pairs.iter().filter(|pair| pair.rare.shared > 0);
-                *context.sets.entry(arrange::set(shared.map(|pair| pair.station))).or_default() += 1;
+                *context.sets.entry(shared.map(|pair| pair.station).collect()).or_default() += 1;
             }
             match address.pairs.as_slice() {
                 [only] => context.alone.extend((only.prompt > only.late).then_some(only.station)),
@@ -184,7 +183,7 @@ impl<'a> Context<'a> {
                 "its MACs stand side by side in one manufacturer's block, as those of one host do",
             );
         }
-        let set: BTreeSet<u64> = arrange::set(pairs.iter().map(|pair| pair.station));
+        let set: BTreeSet<u64> = pairs.iter().map(|pair| pair.station).collect();
         let together = self.sets.get(&set).is_some_and(|addresses| *addresses > 1);
         if together && set.is_disjoint(&self.alone) {
             return Kinship::Likely(
@@ -368,8 +367,7 @@ impl<'a> Context<'a> {
     }
 
     fn duplicated(&self, entry: &Address, pairs: &[FullPair], report: &mut AddressReport) -> bool {
-        let hosts: BTreeSet<&usize> =
-            arrange::set(pairs.iter().filter_map(|pair| self.known.get(&pair.station)));
+        let hosts: BTreeSet<&usize> = pairs.iter().filter_map(|pair| self.known.get(&pair.station)).collect();
         if hosts.len() > 1 {
             report.set(
                 Class::Duplicate,

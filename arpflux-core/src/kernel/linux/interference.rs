@@ -4,7 +4,6 @@ use nix::libc;
 
 use super::LinuxKernel;
 use super::read::dump;
-use crate::arrange::Arrange as _;
 use crate::error::Result;
 use crate::kernel::netlink::{Attribute, Messages, NetlinkSocket, attributes};
 use crate::snapshot::{Interference, Snapshot};
@@ -201,7 +200,7 @@ fn chain(payload: &[u8], snapshot: &Snapshot, found: &mut Vec<Interference>) {
         }
     }
     // One device is told in both ways.
-    devices.arrange();
+    devices.sort();
     devices.dedup();
     let known: Vec<_> = devices
         .iter()

@@ -7,7 +7,6 @@ use nix::libc::{AF_INET, AF_INET6, EAFNOSUPPORT, EOPNOTSUPP};
 use super::names::KnownNames;
 use super::sysctl::Folder;
 use super::{LinuxKernel, interference, routing_memory, sysctl_error};
-use crate::arrange::Arrange as _;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::decode;
 use crate::kernel::netlink::{Changed, Events, Messages, NetlinkSocket, attributes};
@@ -141,7 +140,7 @@ impl LinuxKernel {
             let what = format!("{unread} interfaces that the kernel describes in an unknown way");
             snapshot.interference.push(Interference::Unreadable { what });
         }
-        snapshot.interfaces.arrange_by_key(|interface| interface.index);
+        snapshot.interfaces.sort_by_key(|interface| interface.index);
         Ok(xdp)
     }
 

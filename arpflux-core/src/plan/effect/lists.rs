@@ -8,7 +8,6 @@ use std::net::IpAddr;
 use foldhash::{HashMap, HashMapExt as _};
 
 use super::{Change, Edit, family};
-use crate::arrange::Arrange as _;
 use crate::snapshot::{ProxyEntry, Route, Rule, Snapshot};
 use crate::types::{IfIndex, IpNet};
 
@@ -126,7 +125,7 @@ fn edited_rules(held: &[Rule], changes: &[(Edit, &Rule)]) -> Vec<Rule> {
     }
     let mut list: Vec<&Rule> = list.into_iter().flatten().collect();
     // The kernel's order, which the list was in before: those that came stand behind their equals.
-    list.arrange_by_key(|rule| order(rule));
+    list.sort_by_key(|rule| order(rule));
     list.into_iter().cloned().collect()
 }
 

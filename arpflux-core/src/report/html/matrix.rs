@@ -1,7 +1,6 @@
 //! The matrix of addresses and interfaces as a table.
 
 use super::markup::Markup;
-use crate::arrange::Arrange as _;
 use crate::predict::{Cell, Matrix, Row, Standing};
 
 /// How many addresses are drawn before the rest is only counted.
@@ -13,9 +12,9 @@ pub(super) const COLUMNS_MAX: usize = 40;
 pub(super) fn drawn_rows(matrix: &Matrix) -> Vec<(usize, &Row)> {
     let mut rows: Vec<(usize, &Row)> = matrix.rows.iter().enumerate().collect();
     if rows.len() > ROWS_MAX {
-        rows.arrange_by_key(|(_, row)| !row.flux);
+        rows.sort_by_key(|(_, row)| !row.flux);
         rows.truncate(ROWS_MAX);
-        rows.arrange_by_key(|(place, _)| *place);
+        rows.sort_by_key(|(place, _)| *place);
     }
     rows
 }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::markup::Markup;
 use super::matrix::drawn_rows;
-use crate::arrange::{self, Arrange as _};
 use crate::predict::{Matrix, Standing, wires};
 use crate::snapshot::{Interface, RouteKind, Snapshot, table};
 use crate::types::{IfIndex, IpNet};
@@ -180,7 +179,7 @@ fn nics<'s>(snapshot: &'s Snapshot, matrix: &Matrix) -> (Vec<Nic<'s>>, String) {
         });
     }
     // Those of one wire stand together, in the order in which the wires first appear.
-    found.arrange_by_key(|nic| (nic.wire.is_none(), nic.wire, nic.interface.index));
+    found.sort_by_key(|nic| (nic.wire.is_none(), nic.wire, nic.interface.index));
     rest.extend(found.iter().skip(INTERFACES_MAX).map(|nic| nic.interface.name.to_string()));
     found.truncate(INTERFACES_MAX);
     (found, rest.join(", "))
@@ -216,14 +215,16 @@ fn answers(matrix: &Matrix, at: usize) -> Vec<(Standing, String)> {
 /// The subnets of the interfaces on a wire.
 fn subnets(snapshot: &Snapshot, nics: &[Nic<'_>], wire: usize) -> Vec<String> {
     let on: BTreeSet<IfIndex> =
-        arrange::set(nics.iter().filter(|nic| nic.wire == Some(wire)).map(|nic| nic.interface.index));
-    let subnets: BTreeSet<String> =
-        arrange::set(snapshot.addresses.iter().filter(|address| on.contains(&address.interface)).filter_map(
-            |address| match address.subnet() {
-                IpNet::V4(subnet) if subnet.prefix_len() < 32 => Some(subnet.to_string()),
-                _ => None,
-            },
-        ));
+        nics.iter().filter(|nic| nic.wire == Some(wire)).map(|nic| nic.interface.index).collect();
+    let subnets: BTreeSet<String> = snapshot
+        .addresses
+        .iter()
+        .filter(|address| on.contains(&address.interface))
+        .filter_map(|address| match address.subnet() {
+            IpNet::V4(subnet) if subnet.prefix_len() < 32 => Some(subnet.to_string()),
+            _ => None,
+        })
+        .collect();
     subnets.into_iter().collect()
 }
 

@@ -19,7 +19,6 @@ use serde::Serialize;
 pub use text::diff;
 
 use crate::apply::{Confirm, Options, Receipt, Transaction};
-use crate::arrange::Arrange as _;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::persist::{FileChange, FileState};
@@ -516,7 +515,7 @@ impl Setup {
 /// what is not there.
 fn in_order(mut changes: Vec<FileChange>) -> Vec<FileChange> {
     changes.retain(|change| change.before != change.after);
-    changes.arrange_by_key(|change| match (&change.before, &change.after) {
+    changes.sort_by_key(|change| match (&change.before, &change.after) {
         (FileState::Absent, _) => 0,
         (_, FileState::Absent) => 2,
         _ => 1,

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::Probed;
-use crate::arrange::Arrange as _;
 use crate::types::Mac;
 
 /// What the answers for one address mean, as far as that can be told from outside.
@@ -55,7 +54,7 @@ pub fn judge(probed: &[Probed]) -> Vec<Judgement> {
     let mut together: HashMap<(Mac, Mac), u32> = HashMap::new();
     let pairs = |one: &Probed| {
         let mut macs: Vec<Mac> = one.replies.iter().map(|reply| reply.mac).collect();
-        macs.arrange();
+        macs.sort();
         let pairs: Vec<_> = (1..macs.len()).flat_map(|i| (0..i).map(move |j| (j, i))).collect();
         pairs.into_iter().map(move |(j, i)| (macs[j], macs[i]))
     };
