@@ -7,7 +7,7 @@ export DESTDIR PREFIX LIBDIR
 
 CARGO ?= cargo
 
-.PHONY: help demo test test-deps test-rust test-c test-python lint bench docs header install clean
+.PHONY: help demo test test-deps test-rust test-c test-python lint bench docs header build install uninstall clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,10 +42,14 @@ docs: ## the Rust documentation, warnings denied
 header: ## write include/arpflux.h anew from the sources
 	@$(CARGO) run --quiet -p xtask -- gen
 
-install: ## the C library, header, pkg-config file and command, below DESTDIR and PREFIX (/usr/local)
-	@$(CARGO) build --release --locked -p arpflux-cli
+build: ## the C library and the command, as they are released
 	@arpflux-c/build-library
+
+install: ## copy what `make build` built below DESTDIR and PREFIX (/usr/local); it builds nothing
 	@arpflux-c/install
+
+uninstall: ## remove what `make install` copied
+	@arpflux-c/install --uninstall
 
 clean: ## remove everything that was built
 	@$(CARGO) clean

@@ -10,7 +10,6 @@ ROOT = Path(__file__).resolve().parents[2]
 BENCHES = ROOT / "benches"
 OUT = ROOT / "target" / "bench"
 RELEASE = ROOT / "target" / "release"
-LIBRARY = ROOT / "target" / "small"
 VENV = OUT / "venv"
 
 
@@ -28,9 +27,8 @@ def quietly(argv: list[str], what: str, required: bool = True) -> str | None:
 
 def ours() -> None:
     """The Rust programs and the C library, as they are released."""
-    packages = ["arpflux-bench", "arpflux-cli"]
+    packages = ["arpflux-bench", "arpflux-cli", "arpflux-c"]
     quietly(["cargo", "build", "--release", "--locked", *(f"-p{p}" for p in packages)], "arpflux")
-    quietly([str(ROOT / "arpflux-c" / "build-library")], "the C library")
 
 
 def compile_c(source: Path, extra: tuple[str, ...] = ()) -> Path:
@@ -52,7 +50,7 @@ def c_abi() -> None:
     """Our C programs against the shared library, which is looked for by its soname."""
     folder = OUT / "lib"
     folder.mkdir(parents=True, exist_ok=True)
-    library = LIBRARY / "libarpflux.so"
+    library = RELEASE / "libarpflux.so"
     told = subprocess.run(["readelf", "-d", str(library)], check=True, capture_output=True, text=True).stdout
     soname = re.search(r"\(SONAME\).*\[(.+)\]", told)
     for name in ("libarpflux.so", *([soname[1]] if soname else [])):

@@ -8,13 +8,13 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
-from .build import LIBRARY, OUT, VENV
+from .build import OUT, RELEASE, VENV
 
 KEY = "size"
 WORK = "Size of what is installed"
 # In bytes.
-LIBRARY_REACH = 5 * 1024 * 1024 // 2
-WHEEL_REACH = 2 * 1024 * 1024
+LIBRARY_REACH = 4 * 1024 * 1024
+WHEEL_REACH = 3 * 1024 * 1024
 # Crates and modules that are written out.
 SHOWN = 24
 OURS = ("arpflux_core", "arpflux")
@@ -22,7 +22,7 @@ OURS = ("arpflux_core", "arpflux")
 
 def run() -> tuple[str, list[tuple[str, str, bool | None]]]:
     """The text, and what was to be reached: work, how much, whether it was."""
-    library = LIBRARY / "libarpflux.so"
+    library = RELEASE / "libarpflux.so"
     with tempfile.TemporaryDirectory() as folder:
         stripped = Path(folder, "stripped.so")
         subprocess.run(["strip", "-o", str(stripped), str(library)], check=True)
@@ -89,7 +89,7 @@ def module(function: str) -> str:
 
 
 def wheel_size() -> int | None:
-    """The size of the installed Python package, zipped as arpflux-py/build-wheel does; `None` if it is not there."""
+    """The size of the installed Python package, zipped as a wheel is; `None` if it is not there."""
     found = sorted(VENV.glob("lib/python*/site-packages/arpflux*"))
     if not found:
         return None
