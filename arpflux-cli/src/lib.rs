@@ -9,6 +9,7 @@ mod verb;
 
 use std::ffi::OsString;
 
+use arpflux_core::{Error, ErrorKind};
 use clap::Parser;
 
 pub use input::Source;
@@ -66,12 +67,25 @@ struct Common {
 ///
 /// Prints to standard output and standard error. Never panics on any argument.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let asked_for_json = args.iter().any(|argument| argument == "--json");
     let command = match Command::try_parse_from(args) {
         Ok(command) => command,
         Err(error) => {
             // --help and --version are "errors" too; a closed pipe is no reason to fail.
-            let _ = error.print();
-            return if error.use_stderr() { exit::USAGE } else { exit::GOOD };
+            if !error.use_stderr() {
+                let _ = error.print();
+                return exit::GOOD;
+            }
+            if asked_for_json {
+                let words = error.render().to_string();
+                let message = words.lines().next().unwrap_or_default().trim_start_matches("error: ");
+                Output::new(true, output::Colour::Never)
+                    .error(&Error::new(ErrorKind::InvalidInput, message).during("read the arguments"));
+            } else {
+                let _ = error.print();
+            }
+            return exit::USAGE;
         }
     };
     let output = Output::new(command.common.json, command.common.color);
@@ -86,10 +100,41 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::{CommandFactory as _, Parser as _};
 
     #[test]
     fn arguments_are_consistent() {
         super::Command::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_shows_examples_that_can_be_typed() {
+        for verb in super::Command::command().get_subcommands().filter(|verb| !verb.is_hide_set()) {
+            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let examples: Vec<&str> =
+                help.lines().filter_map(|line| line.trim().strip_prefix("arpflux ")).collect();
+            assert!(!examples.is_empty(), "{} has no example", verb.get_name());
+            for example in examples {
+                // What stands behind two spaces explains; what stands behind > or | is the shell's.
+                let typed = example.split("  ").next().unwrap().split(['>', '|']).next().unwrap();
+                let words = std::iter::once("arpflux").chain(typed.split_whitespace());
+                if let Err(error) = super::Command::try_parse_from(words) {
+                    panic!("{example}: {error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn completions_and_manual_pages_are_made() {
+        let folder = std::env::temp_dir().join(format!("arpflux-man-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        assert_eq!(super::run(["arpflux".into(), "man".into(), folder.clone().into()]), super::exit::GOOD);
+        let page = std::fs::read_to_string(folder.join("arpflux-apply.1")).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(page.contains("confirm"), "{page}");
+        for shell in ["bash", "zsh", "fish"] {
+            assert!(super::Command::try_parse_from(["arpflux", "completions", shell]).is_ok());
+        }
     }
 }

@@ -40,14 +40,18 @@ pub struct Output {
 }
 
 impl Output {
-    /// JSON or text; colour as asked, and in text on a terminal without `NO_COLOR`.
+    /// JSON or text; colour as asked, and in text on a terminal without `NO_COLOR`
+    /// that is not `TERM=dumb`.
     #[must_use]
     pub fn new(json: bool, colour: Colour) -> Self {
         let colour = match colour {
             Colour::Always => true,
             Colour::Never => false,
             Colour::Auto => {
-                std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+                let named = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+                std::io::stdout().is_terminal()
+                    && named("NO_COLOR").is_none()
+                    && named("TERM").is_none_or(|terminal| terminal != "dumb")
             }
         };
         Self { json, colour }

@@ -7,12 +7,14 @@ mod confirm;
 mod demo;
 mod detect;
 mod diagnose;
+mod examples;
 mod explain;
 mod plan;
 mod probe;
 mod proxy;
 mod recommend;
 mod recover;
+mod reference;
 mod rollback;
 mod segments;
 mod snapshot;
@@ -28,43 +30,67 @@ use crate::Output;
 #[derive(Debug, clap::Subcommand)]
 pub enum Verb {
     /// Say who answers for an address, or for every address, and which rule of the kernel decides.
+    #[command(after_help = examples::EXPLAIN)]
     Explain(explain::Args),
     /// Say what is wrong with a host, why, what to do, and what that would change elsewhere.
+    #[command(after_help = examples::DIAGNOSE, aliases = ["status", "check"])]
     Diagnose(diagnose::Args),
     /// Write a policy that fits this host, with the reasons and the proof.
+    #[command(after_help = examples::RECOMMEND)]
     Recommend(recommend::Args),
     /// Say what has to change so that a policy holds, why, and which answers change with it.
+    #[command(after_help = examples::PLAN)]
     Plan(plan::Args),
     /// Check that the host is as a policy says.
+    #[command(after_help = examples::VERIFY)]
     Verify(verify::Args),
     /// Make a policy so, as one transaction.
+    #[command(after_help = examples::APPLY)]
     Apply(apply::Args),
     /// Take a transaction back exactly.
+    #[command(after_help = examples::ROLLBACK, aliases = ["undo"])]
     Rollback(rollback::Args),
     /// Keep what `apply --confirm` made on trial.
+    #[command(after_help = examples::CONFIRM)]
     Confirm(confirm::Args),
     /// Undo what a crash left half done.
+    #[command(after_help = examples::RECOVER)]
     Recover(recover::Args),
     /// List, add and delete proxy entries.
+    #[command(after_help = examples::PROXY)]
     Proxy(proxy::Args),
     /// Tell everybody on the wire that addresses are at one interface (gratuitous ARP).
+    #[command(after_help = examples::ANNOUNCE)]
     Announce(announce::Args),
     /// See the problem and the cure, with real frames in throw-away namespaces.
+    #[command(after_help = examples::DEMO)]
     Demo(demo::Args),
     /// Find out whether somebody else has addresses already.
+    #[command(after_help = examples::DETECT)]
     Detect(detect::Args),
     /// Ask who has addresses, and count the MACs that answer.
+    #[command(after_help = examples::PROBE)]
     Probe(probe::Args),
     /// Find out which of this host's interfaces share a wire, by a frame from each.
+    #[command(after_help = examples::SEGMENTS)]
     Segments(segments::Args),
     /// Read captures and say which addresses have several MACs, and why.
     Capture(capture::Args),
     /// Keep watch over a policy: say what drifts from it, and with --heal put it right.
+    #[command(after_help = examples::WATCH)]
     Watch(watch::Args),
     /// Publish addresses of OpenVZ containers on the right interface only, from vzctl's scripts.
+    #[command(after_help = examples::VZ)]
     Vz(vz::Args),
     /// Print what the kernel holds: interfaces, addresses, sysctls, routes, rules, proxy entries.
+    #[command(after_help = examples::SNAPSHOT)]
     Snapshot(snapshot::Args),
+    /// Print what a shell needs to complete arpflux's arguments.
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(reference::Completions),
+    /// Write the manual pages of the command and of each verb into a folder.
+    #[command(hide = true)]
+    Man(reference::Man),
 }
 
 impl Verb {
@@ -93,6 +119,8 @@ impl Verb {
             Self::Watch(args) => watch::run(&args, output),
             Self::Vz(args) => vz::run(&args, output),
             Self::Snapshot(args) => snapshot::run(&args, output),
+            Self::Completions(args) => args.run(output),
+            Self::Man(args) => args.run(),
         }
     }
 }

@@ -30,6 +30,7 @@ enum Verb {
     /// Let an interface answer for addresses.
     Add(Add),
     /// Let nobody here answer for addresses any more.
+    #[command(alias = "rm")]
     Del(Del),
 }
 
