@@ -229,6 +229,13 @@ fn systemd_takes_the_unit() {
     image.good(PERSIST);
     let (code, text, errors) = image.run(&format!("systemd-analyze verify --man=no {UNIT}"));
     assert!(code == 0 && errors.is_empty() && text.is_empty(), "{code} {text}{errors}");
+    // The exposure is at most 3.0 of 10, which systemd calls OK.
+    let judge =
+        |unit: &str| image.run(&format!("systemd-analyze security --offline=true --threshold=30 {unit}"));
+    let (code, text, errors) = judge(UNIT);
+    assert_eq!(code, 0, "{text}{errors}");
+    image.write("/tmp/open.service", &image.read(UNIT).replace("SystemCallFilter", "# SystemCallFilter"));
+    assert_ne!(judge("/tmp/open.service").0, 0);
     // It would be told: a unit with a mistake does not pass.
     image.write("/tmp/bad.service", &image.read(UNIT).replace("Type=notify", "Type=notfy"));
     let (_, text, errors) = image.run("systemd-analyze verify --man=no /tmp/bad.service");

@@ -244,8 +244,8 @@ fn files_and_changes_together_or_not_at_all() {
     let (made, changed) = (etc.0.join("sysctl.d/60-arpflux.conf"), etc.0.join("policy.toml"));
     let text = |text: &str| FileState::Regular { text: text.into(), mode: 0o600 };
     let files = [
-        FileChange { path: made.clone(), before: FileState::Absent, after: text("new\n") },
-        FileChange { path: changed.clone(), before: text("old\n"), after: text("other\n") },
+        FileChange::new(made.clone(), FileState::Absent, text("new\n")),
+        FileChange::new(changed.clone(), text("old\n"), text("other\n")),
     ];
     let plan = plans::plan(&host(), "t", 2, &mut Random::new(3));
     let (before, after) = (essence(&host()), essence(&host().with(&plan.changes)));
@@ -253,7 +253,7 @@ fn files_and_changes_together_or_not_at_all() {
         scratch.clear();
         etc.clear();
         std::fs::create_dir_all(&etc.0).unwrap();
-        FileChange { path: changed.clone(), before: FileState::Absent, after: text("old\n") }.make().unwrap();
+        FileChange::new(changed.clone(), FileState::Absent, text("old\n")).make().unwrap();
         FakeKernel::new(host())
     };
     let run = |kernel: &mut dyn Kernel| {

@@ -23,7 +23,7 @@ fn in_words(state: &FileState) -> String {
 /// [`ErrorKind::Changed`] names the first that is not.
 pub(super) fn check(files: &[FileChange]) -> Result<()> {
     for file in files {
-        if FileState::read(&file.path)? != file.before {
+        if file.now()? != file.before {
             return Err(Error::new(ErrorKind::Changed, "somebody else changed the file meanwhile")
                 .during("apply")
                 .on(file.path.display().to_string())
@@ -40,7 +40,7 @@ pub(super) fn check(files: &[FileChange]) -> Result<()> {
 pub(super) fn make(files: &[FileChange]) -> Result<()> {
     for file in files {
         file.make()?;
-        if FileState::read(&file.path)? != file.after {
+        if file.now()? != file.after {
             return Err(Error::new(
                 ErrorKind::Changed,
                 "it is not what was written; somebody else writes it too",
@@ -60,12 +60,12 @@ pub(super) fn make(files: &[FileChange]) -> Result<()> {
 pub(super) fn inverse(files: &[FileChange], force: bool) -> Result<(Vec<FileChange>, Vec<Conflict>)> {
     let (mut changes, mut conflicts) = (Vec::new(), Vec::new());
     for file in files.iter().rev() {
-        let now = FileState::read(&file.path)?;
+        let now = file.now()?;
         if now == file.before {
             continue;
         }
         if now == file.after || force {
-            changes.push(FileChange { path: file.path.clone(), before: now, after: file.before.clone() });
+            changes.push(FileChange { before: now, after: file.before.clone(), ..file.clone() });
         } else {
             conflicts.push(Conflict {
                 object: name(file),

@@ -1,20 +1,22 @@
 //! A file as it was and as it shall be, changed in one step.
 
+use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::fcntl::{self, OFlag};
+use nix::sys::stat::{self, Mode};
+use nix::unistd::{self, UnlinkatFlags};
 use serde::{Deserialize, Serialize};
 
+use super::root::{self, Root};
 use crate::apply::fault::{self, Call};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::{need, none_left};
-
-/// No file of a manager is larger.
-const LARGEST: u64 = 1 << 20;
 
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,40 +81,12 @@ impl FileState {
         Self::Regular { text: text.into(), mode }
     }
 
-    /// Reads what is at `path`, without following a link there.
+    /// Reads what is at `path` on this host, without following a link there.
     ///
     /// # Errors
     /// If it cannot be read, is neither file nor link, is over 1 MiB or not UTF-8.
     pub fn read(path: &Path) -> Result<Self> {
-        let failed = |error: &std::io::Error| Error::io("read", path.display().to_string(), error);
-        let odd = |what: &str| {
-            Error::new(ErrorKind::InvalidData, what.to_owned()).during("read").on(path.display().to_string())
-        };
-        let metadata = match fs::symlink_metadata(path) {
-            Ok(metadata) => metadata,
-            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) => {
-                return Ok(Self::Absent);
-            }
-            Err(error) => return Err(failed(&error)),
-        };
-        if metadata.is_symlink() {
-            return Ok(Self::Link { target: fs::read_link(path).map_err(|error| failed(&error))? });
-        }
-        if !metadata.is_file() {
-            return Err(odd("it is neither a file nor a symbolic link"));
-        }
-        let file = OpenOptions::new()
-            .read(true)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-            .open(path)
-            .map_err(|error| failed(&error))?;
-        let mut bytes = Vec::new();
-        file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
-        if bytes.len() as u64 > LARGEST {
-            return Err(odd("it is larger than 1 MiB"));
-        }
-        let text = String::from_utf8(bytes).map_err(|_| odd("it is not UTF-8 text"))?;
-        Ok(Self::Regular { text, mode: metadata.mode() & 0o7777 })
+        Root::open(Path::new("/"))?.read(path)
     }
 }
 
@@ -137,27 +111,52 @@ pub fn replace(path: &Path, text: &str, mode: u32) -> Result<()> {
         _ => {}
     }
     let whole = std::path::absolute(path).map_err(|error| named(&error))?;
-    let change = FileChange { path: whole, before: FileState::Absent, after: FileState::text(text, mode) };
-    change.replace().and_then(|()| sync_folder(change.folder())).map_err(|error| named(&error))
+    let change = FileChange::new(whole, FileState::Absent, FileState::text(text, mode));
+    change.replace(&Root::open(Path::new("/"))?).map_err(|error| named(&error))
 }
 
 /// A file that becomes another, is made or goes. Carries what was there, so that it can be undone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileChange {
-    /// The path, absolute.
+    /// The path, absolute, with the root in front.
     pub path: PathBuf,
     /// What is there now.
     pub before: FileState,
     /// What shall be there.
     pub after: FileState,
+    /// The folder that stands for `/`: no link below it is followed out of it.
+    #[serde(default = "slash", skip_serializing_if = "is_slash")]
+    pub root: PathBuf,
+}
+
+fn slash() -> PathBuf {
+    PathBuf::from("/")
+}
+
+fn is_slash(path: &Path) -> bool {
+    path == Path::new("/")
 }
 
 impl FileChange {
+    /// A change of a file of this host.
+    #[must_use]
+    pub fn new(path: PathBuf, before: FileState, after: FileState) -> Self {
+        Self { path, before, after, root: slash() }
+    }
+
     /// The change that takes this one back.
     #[must_use]
     pub fn inverse(&self) -> Self {
-        Self { path: self.path.clone(), before: self.after.clone(), after: self.before.clone() }
+        Self { before: self.after.clone(), after: self.before.clone(), ..self.clone() }
+    }
+
+    /// What is at the path now.
+    ///
+    /// # Errors
+    /// As [`FileState::read`], and if the root is gone.
+    pub fn now(&self) -> Result<FileState> {
+        Root::open(&self.root)?.read(&self.path)
     }
 
     /// Makes the change: the new content is written beside the old, synced, and renamed over it, so
@@ -167,9 +166,21 @@ impl FileChange {
     ///
     /// # Errors
     /// [`ErrorKind::Changed`] if something else than [`FileChange::before`] or [`FileChange::after`]
-    /// is there; any failure to write.
+    /// is there; [`ErrorKind::InvalidData`] if it asks for a mode beyond `0o777`, which nothing of arpflux's
+    /// has; any failure to write.
     pub fn make(&self) -> Result<()> {
-        let now = FileState::read(&self.path)?;
+        if let FileState::Regular { mode, .. } = &self.after
+            && mode & !0o777 != 0
+        {
+            return Err(Error::new(ErrorKind::InvalidData, format!("mode {mode:o} is refused"))
+                .during("write")
+                .on(self.path.display().to_string())
+                .hint(
+                    "set-user-ID, set-group-ID and sticky bits are never written; look at the file by hand",
+                ));
+        }
+        let root = Root::open(&self.root)?;
+        let now = root.read(&self.path)?;
         if now == self.after {
             return Ok(());
         }
@@ -179,12 +190,8 @@ impl FileChange {
                 .on(self.path.display().to_string())
                 .hint("look at the file, then try again"));
         }
-        let written = if self.after == FileState::Absent {
-            met(Call::Remove, || fs::remove_file(&self.path))
-        } else {
-            self.replace()
-        };
-        written.and_then(|()| sync_folder(self.folder())).map_err(|error| self.failed(&error))
+        if self.after == FileState::Absent { self.remove(&root) } else { self.replace(&root) }
+            .map_err(|error| self.failed(&error))
     }
 
     /// Removes what a crash may have left of [`FileChange::make`] beside the file.
@@ -192,7 +199,12 @@ impl FileChange {
     /// # Errors
     /// Any failure to remove it.
     pub(crate) fn tidy(&self) -> Result<()> {
-        remove_if_there(&self.temporary()).map_err(|error| self.failed(&error))
+        let tidied = match Root::open(&self.root)?.parent(&self.path) {
+            Ok((folder, name)) => remove_if_there(&folder, &temporary(name)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        };
+        tidied.map_err(|error| self.failed(&error))
     }
 
     fn failed(&self, error: &io::Error) -> Error {
@@ -205,42 +217,42 @@ impl FileChange {
         }
     }
 
-    fn folder(&self) -> &Path {
-        self.path.parent().unwrap_or(Path::new("/"))
+    fn remove(&self, root: &Root) -> io::Result<()> {
+        let (folder, name) = root.parent(&self.path)?;
+        met(Call::Remove, || unlink(&folder, name))?;
+        met(Call::Sync, || root::sync(&folder))
     }
 
-    fn temporary(&self) -> PathBuf {
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        // A leading dot and no known ending: no manager reads it if a crash leaves it behind, and the fixed
-        // name means that the next attempt replaces it.
-        self.folder().join(format!(".{name}.arpflux-new"))
-    }
-
-    fn replace(&self) -> io::Result<()> {
-        make_folders(self.folder())?;
-        let temporary = self.temporary();
-        remove_if_there(&temporary)?;
-        let written =
-            self.write_to(&temporary).and_then(|()| met(Call::Rename, || fs::rename(&temporary, &self.path)));
+    fn replace(&self, root: &Root) -> io::Result<()> {
+        make_folders(root, self.path.parent().unwrap_or(Path::new("/")))?;
+        let (folder, name) = root.parent(&self.path)?;
+        let temporary = temporary(name);
+        remove_if_there(&folder, &temporary)?;
+        let written = self.write_to(&folder, &temporary, name).and_then(|()| {
+            met(Call::Rename, || Ok(fcntl::renameat(&folder, temporary.as_os_str(), &folder, name)?))
+        });
         if written.is_err() {
             // The failure to write is what matters; the leftover is harmless.
-            let _ = remove_if_there(&temporary);
+            let _ = remove_if_there(&folder, &temporary);
         }
-        written
+        written?;
+        met(Call::Sync, || root::sync(&folder))
     }
 
-    fn write_to(&self, path: &Path) -> io::Result<()> {
+    fn write_to(&self, folder: &OwnedFd, temporary: &OsStr, name: &OsStr) -> io::Result<()> {
         match &self.after {
             FileState::Absent => Ok(()),
-            FileState::Link { target } => met(Call::Open, || std::os::unix::fs::symlink(target, path)),
+            FileState::Link { target } => {
+                met(Call::Open, || Ok(unistd::symlinkat(target.as_os_str(), folder, temporary)?))
+            }
             FileState::Regular { text, mode } => {
-                let file = met(Call::Open, || {
-                    let mut options = OpenOptions::new();
-                    options.write(true).create_new(true).mode(*mode).custom_flags(libc::O_NOFOLLOW).open(path)
-                })?;
-                if let Ok(old) = fs::symlink_metadata(&self.path) {
+                let flags =
+                    OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+                let mode = Mode::from_bits_truncate(*mode);
+                let file = met(Call::Open, || Ok(fcntl::openat(folder, temporary, flags, mode)?))?;
+                if let Ok(Some(old)) = root::status(folder, name) {
                     // Only root can, and only where it matters.
-                    let _ = std::os::unix::fs::fchown(&file, Some(old.uid()), Some(old.gid()));
+                    let _ = std::os::unix::fs::fchown(&file, Some(old.st_uid), Some(old.st_gid));
                 }
                 let mut rest = text.as_bytes();
                 while !rest.is_empty() {
@@ -252,11 +264,17 @@ impl FileChange {
                     }
                 }
                 // The mode given to open() is less the umask.
-                file.set_permissions(fs::Permissions::from_mode(*mode))?;
-                met(Call::Sync, || file.sync_all())
+                stat::fchmod(&file, mode)?;
+                met(Call::Sync, || File::from(file).sync_all())
             }
         }
     }
+}
+
+/// A leading dot and no known ending: no manager reads it if a crash leaves it behind, and the fixed name means
+/// that the next attempt replaces it.
+fn temporary(name: &OsStr) -> OsString {
+    format!(".{}.arpflux-new", name.to_string_lossy()).into()
 }
 
 impl fmt::Display for FileChange {
@@ -277,27 +295,29 @@ fn met<T>(call: Call, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     fault::around(call, || work().map_err(errno)).map_err(io::Error::from)
 }
 
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match met(Call::Remove, || fs::remove_file(path)) {
+fn unlink(folder: &OwnedFd, name: &OsStr) -> io::Result<()> {
+    Ok(unistd::unlinkat(folder, name, UnlinkatFlags::NoRemoveDir)?)
+}
+
+fn remove_if_there(folder: &OwnedFd, name: &OsStr) -> io::Result<()> {
+    match met(Call::Remove, || unlink(folder, name)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }
 
 /// Makes a folder and those above it that are missing, each synced into the one that holds it.
-fn make_folders(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
+fn make_folders(root: &Root, folder: &Path) -> io::Result<()> {
+    match root.folder(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        other => return other.map(drop),
     }
-    let above = folder.parent().unwrap_or(Path::new("/"));
-    make_folders(above)?;
-    match met(Call::MakeFolder, || fs::create_dir(folder)) {
+    make_folders(root, folder.parent().unwrap_or(Path::new("/")))?;
+    let (above, name) = root.parent(folder)?;
+    let made = met(Call::MakeFolder, || Ok(stat::mkdirat(&above, name, Mode::from_bits_truncate(0o777))?));
+    match made {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
-    sync_folder(above)
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    met(Call::Sync, || File::open(folder)?.sync_all())
+    met(Call::Sync, || root::sync(&above))
 }

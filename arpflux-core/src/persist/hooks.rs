@@ -31,12 +31,28 @@ pub(super) fn unit(layout: &Layout) -> Result<Files> {
          RuntimeDirectory=arpflux\n\
          RuntimeDirectoryMode=0700\n\
          RuntimeDirectoryPreserve=yes\n\
+         # /proc/sys has to be written: no ProtectKernelTunables.\n\
          CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW\n\
-         AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW\n\
          NoNewPrivileges=yes\n\
          ProtectSystem=strict\n\
          ProtectHome=yes\n\
          PrivateTmp=yes\n\
+         PrivateDevices=yes\n\
+         ProtectClock=yes\n\
+         ProtectControlGroups=yes\n\
+         ProtectHostname=yes\n\
+         ProtectKernelLogs=yes\n\
+         ProtectKernelModules=yes\n\
+         LockPersonality=yes\n\
+         MemoryDenyWriteExecute=yes\n\
+         RestrictAddressFamilies=AF_NETLINK AF_PACKET AF_UNIX AF_INET AF_INET6\n\
+         RestrictNamespaces=net\n\
+         RestrictRealtime=yes\n\
+         RestrictSUIDSGID=yes\n\
+         SystemCallArchitectures=native\n\
+         SystemCallFilter=@system-service\n\
+         IPAddressDeny=any\n\
+         UMask=0077\n\
          \n\
          [Install]\n\
          WantedBy=multi-user.target\n"

@@ -1,12 +1,12 @@
 //! Which programs configure the network of a host.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Desired, FileState, Layout, hooks, networkd};
+use super::{Desired, FileState, Layout, Root, hooks, networkd};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A program that configures the network, or starts what does.
@@ -52,7 +52,8 @@ impl Manager {
     /// Whether all of its files are there, whatever is in them.
     pub(super) fn is_installed(self, layout: &Layout) -> bool {
         self.files(true, &Desired::default(), layout).is_ok_and(|files| {
-            !files.is_empty() && files.iter().all(|(path, _)| path.symlink_metadata().is_ok())
+            let root = Root::open(&layout.root);
+            root.is_ok_and(|root| !files.is_empty() && files.iter().all(|(path, _)| root.has_entry(path)))
         })
     }
 
@@ -62,11 +63,11 @@ impl Manager {
     /// NetworkManager if it runs, ifupdown if there is an `interfaces` file and a folder for hooks.
     #[must_use]
     pub fn detect(layout: &Layout) -> Vec<Self> {
-        let exists = |path: &str| layout.below(path).exists();
+        let Ok(root) = Root::open(&layout.root) else { return Vec::new() };
+        let exists = |path: &str| root.exists(&layout.below(path));
         let has_network_file = || {
-            std::fs::read_dir(layout.below("/etc/systemd/network")).is_ok_and(|entries| {
-                entries.flatten().any(|entry| entry.path().extension().is_some_and(|e| e == "network"))
-            })
+            let names = root.names(&layout.below("/etc/systemd/network")).unwrap_or_default();
+            names.iter().any(|name| Path::new(name).extension().is_some_and(|e| e == "network"))
         };
         let mut found = Vec::new();
         if exists("/run/systemd/system")

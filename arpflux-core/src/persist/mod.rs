@@ -12,12 +12,14 @@
 //! NetworkManager apply it when an interface comes up.
 
 mod boot;
+mod command;
 mod desired;
 mod file;
 mod hooks;
 mod manager;
 mod networkd;
 mod persistence;
+mod root;
 pub mod sysctld;
 
 use std::path::{Path, PathBuf};
@@ -27,6 +29,7 @@ pub use desired::Desired;
 pub use file::{FileChange, FileState, replace};
 pub use manager::Manager;
 pub use persistence::Persistence;
+pub(crate) use root::Root;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::Policy;
@@ -37,7 +40,8 @@ pub const POLICY: &str = "/etc/arpflux/policy.toml";
 /// How to call the command, and where the host's files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
-    /// The folder that stands for `/`; another one for images and tests.
+    /// The folder that stands for `/`; another one for images and tests. It has to exist, and links below it are
+    /// followed as if it were `/`: none leads out of it.
     pub root: PathBuf,
     /// The absolute path of the command as the host will see it.
     pub command: PathBuf,
@@ -81,13 +85,16 @@ impl Layout {
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] if an interface's name cannot be written down for a manager (a name
-/// with `*` or `=` in it), and any failure to read the files that are there.
+/// with `*` or `=` in it); [`ErrorKind::Refused`] if a manager would run a command that others than root can
+/// change, or that its unit cannot see; any failure to read the files that are there.
 pub fn files(
     policy: &Policy,
     desired: &Desired,
     managers: &[Manager],
     layout: &Layout,
 ) -> Result<Vec<FileChange>> {
+    let root = Root::open(&layout.root)?;
+    command::check(layout, managers, &root)?;
     let mut wanted: Vec<(PathBuf, FileState)> = Vec::new();
     // A file that says the same in other words, perhaps with comments, is the administrator's.
     if kept_policy(layout)?.as_ref() != Some(policy) {
@@ -100,9 +107,9 @@ pub fn files(
     }
     let mut changes = Vec::new();
     for (path, after) in wanted {
-        let before = FileState::read(&path)?;
+        let before = root.read(&path)?;
         if before != after {
-            changes.push(FileChange { path, before, after });
+            changes.push(FileChange { path, before, after, root: layout.root.clone() });
         }
     }
     Ok(changes)
@@ -114,7 +121,7 @@ pub fn files(
 /// If the file cannot be read.
 fn kept_policy(layout: &Layout) -> Result<Option<Policy>> {
     let path = layout.below(POLICY);
-    match FileState::read(&path)? {
+    match Root::open(&layout.root)?.read(&path)? {
         FileState::Regular { text, .. } => Ok(Policy::from_toml(&text, &path.display().to_string()).ok()),
         FileState::Absent | FileState::Link { .. } => Ok(None),
     }
@@ -129,11 +136,12 @@ pub fn removal(layout: &Layout) -> Result<Vec<FileChange>> {
     for manager in Manager::ALL {
         paths.extend(manager.files(false, &Desired::default(), layout)?.into_iter().map(|(path, _)| path));
     }
+    let root = Root::open(&layout.root)?;
     let mut changes = Vec::new();
     for path in paths {
-        let before = FileState::read(&path)?;
+        let before = root.read(&path)?;
         if before != FileState::Absent {
-            changes.push(FileChange { path, before, after: FileState::Absent });
+            changes.push(FileChange { path, before, after: FileState::Absent, root: layout.root.clone() });
         }
     }
     Ok(changes)

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::{Desired, FileState, Layout};
+use super::{Desired, FileState, Layout, Root};
 use crate::error::Result;
 use crate::plan::{Change, Edit, PROTOCOL};
 use crate::snapshot::{NextHopFlags, Route, RouteKind, Rule, RuleAction, Scope, Snapshot, table};
@@ -32,13 +32,14 @@ const STATIC: u8 = 4;
 const HEADING: &str = "# Written by `arpflux apply --persist`.\n";
 
 pub(super) fn drop_ins(used: bool, desired: &Desired, layout: &Layout) -> Result<Vec<(PathBuf, FileState)>> {
+    let root = Root::open(&layout.root)?;
     let mut files: BTreeMap<PathBuf, FileState> =
-        existing(layout).into_iter().map(|path| (path, FileState::Absent)).collect();
+        existing(&root, layout)?.into_iter().map(|path| (path, FileState::Absent)).collect();
     files.insert(layout.below(LENIENT), FileState::Absent);
     if !used {
         return Ok(files.into_iter().collect());
     }
-    let networks = networks(layout);
+    let networks = networks(&root, layout)?;
     let carried = Carried::of(desired, &networks);
     for (index, network) in &networks {
         let Some(text) = carried.text(*index, desired) else { continue };
@@ -121,36 +122,33 @@ fn hop(route: &Route) -> Option<IfIndex> {
 }
 
 /// Our drop-ins that are there.
-fn existing(layout: &Layout) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(layout.below("/etc/systemd/network"));
-    entries
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|e| e == "d"))
-        .map(|path| path.join(DROP_IN))
-        .filter(|path| path.exists())
-        .collect()
+fn existing(root: &Root, layout: &Layout) -> Result<Vec<PathBuf>> {
+    let folder = layout.below("/etc/systemd/network");
+    let names = root.names(&folder)?.into_iter().map(|name| folder.join(name));
+    let folders = names.filter(|path| path.extension().is_some_and(|e| e == "d"));
+    Ok(folders.map(|path| path.join(DROP_IN)).filter(|path| root.has_entry(path)).collect())
 }
 
 /// The `.network` files that networkd uses, each for one interface alone.
-fn networks(layout: &Layout) -> BTreeMap<IfIndex, PathBuf> {
+fn networks(root: &Root, layout: &Layout) -> Result<BTreeMap<IfIndex, PathBuf>> {
     let mut users: HashMap<PathBuf, Vec<IfIndex>> = HashMap::new();
-    for entry in std::fs::read_dir(layout.below("/run/systemd/netif/links")).into_iter().flatten().flatten() {
-        let Some(index) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let state = std::fs::read_to_string(entry.path()).unwrap_or_default();
+    let links = layout.below("/run/systemd/netif/links");
+    for name in root.names(&links)? {
+        let Some(index) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+        let state = root.text(&links.join(name))?.unwrap_or_default();
         if let Some(file) = state.lines().find_map(|line| line.strip_prefix("NETWORK_FILE=")) {
             users.entry(file.into()).or_default().push(IfIndex(index));
         }
     }
-    let alone = |(file, users): (PathBuf, Vec<IfIndex>)| match users[..] {
-        [only] if is_for_one(&std::fs::read_to_string(layout.below(&file)).unwrap_or_default()) => {
-            Some((only, file))
+    let mut alone = BTreeMap::new();
+    for (file, users) in users {
+        if let [only] = users[..]
+            && is_for_one(&root.text(&layout.below(&file))?.unwrap_or_default())
+        {
+            alone.insert(only, file);
         }
-        _ => None,
-    };
-    users.into_iter().filter_map(alone).collect()
+    }
+    Ok(alone)
 }
 
 /// Whether a `.network` file names one interface, so that none that comes later gets the same routes.
@@ -220,8 +218,9 @@ fn route_section(route: &Route) -> String {
 /// The sections of our drop-ins that are there.
 pub(super) fn sections(layout: &Layout) -> Result<HashSet<String>> {
     let mut sections = HashSet::new();
-    for path in existing(layout) {
-        if let FileState::Regular { text, .. } = FileState::read(&path)? {
+    let root = Root::open(&layout.root)?;
+    for path in existing(&root, layout)? {
+        if let FileState::Regular { text, .. } = root.read(&path)? {
             sections.extend(text.split("\n\n").map(|section| section.trim().to_owned()));
         }
     }

@@ -86,7 +86,7 @@ fn a_link_is_replaced_and_never_followed() {
     std::os::unix::fs::symlink(&victim, &path).unwrap();
     let before = FileState::read(&path).unwrap();
     assert_eq!(before, FileState::Link { target: victim.clone() });
-    let change = FileChange { path: path.clone(), before, after: FileState::text("new", 0o600) };
+    let change = FileChange::new(path.clone(), before, FileState::text("new", 0o600));
     change.make().unwrap();
     assert_eq!(std::fs::read_to_string(&victim).unwrap(), "untouched");
     assert_eq!(FileState::read(&path).unwrap(), FileState::text("new", 0o600));
@@ -176,4 +176,119 @@ fn networkd_gets_rules_and_routes_beside_the_file_it_uses() {
     assert!(!shared().0);
     uses(4);
     assert_eq!(shared(), (true, true));
+}
+
+/// Links and folders that an image's own administrator may have planted, each leading out of the root.
+#[test]
+fn nothing_below_a_root_leads_out_of_it() {
+    use std::os::unix::fs::symlink;
+    let outside = TempDir::new();
+    let host = outside.0.join("host");
+    let up = "../../../../../../../../../../../..".to_owned() + host.to_str().unwrap();
+    let host_path = host.to_str().unwrap();
+    let planted = [
+        ("etc/sysctl.d", host_path),
+        ("etc/sysctl.d", &up),
+        ("etc/sysctl.d", "/proc/self/cwd"),
+        ("etc/arpflux", host_path),
+        ("etc/arpflux", "/proc/self/root"),
+        ("etc/systemd", host_path),
+        ("etc/systemd/system", host_path),
+        ("etc/systemd/system", &up),
+        ("etc/systemd/system/multi-user.target.wants", host_path),
+        ("etc/systemd/network", host_path),
+        ("etc/network", host_path),
+        ("etc/network/if-up.d", host_path),
+        ("etc/NetworkManager", &up),
+        ("etc/NetworkManager/dispatcher.d", host_path),
+        ("usr/lib/sysctl.d", host_path),
+        ("run/sysctl.d", &up),
+        ("lib", host_path),
+        ("etc", host_path),
+        ("etc", &up),
+        ("run", host_path),
+    ];
+    for (at, target) in planted {
+        std::fs::create_dir_all(&host).unwrap();
+        std::fs::write(host.join("90-mine.conf"), "net.ipv4.conf.all.arp_ignore = 8\n").unwrap();
+        let root = TempDir::new();
+        let path = root.0.join(at);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        symlink(target, &path).unwrap();
+        let written = files(&Policy::default(), &desired("eth0"), Manager::ALL, &layout(&root))
+            .and_then(|changes| changes.iter().try_for_each(FileChange::make).map(|()| changes));
+        // Either it stayed inside or it was refused; and nothing outside is read either.
+        if let Ok(changes) = written {
+            for change in changes.iter().rev() {
+                change.inverse().make().unwrap();
+            }
+        }
+        let boot = BootSysctls::load(&root.0).unwrap();
+        assert_eq!(boot.winner(&Key::parse("net/ipv4/conf/all/arp_ignore")), None, "{at}");
+        let names: Vec<_> =
+            std::fs::read_dir(&host).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["90-mine.conf"], "{at}");
+    }
+}
+
+#[test]
+fn a_link_exchanged_before_the_undo_leads_nowhere_else() {
+    let (root, outside) = (TempDir::new(), TempDir::new());
+    let layout = layout(&root);
+    let changes = files(&Policy::default(), &desired("eth0"), &[], &layout).unwrap();
+    changes.iter().for_each(|change| change.make().unwrap());
+    let folder = root.0.join("etc/sysctl.d");
+    let victim = outside.0.join("99-zz-arpflux.conf");
+    std::fs::copy(folder.join("99-zz-arpflux.conf"), &victim).unwrap();
+    std::fs::rename(&folder, root.0.join("etc/elsewhere")).unwrap();
+    std::os::unix::fs::symlink(&outside.0, &folder).unwrap();
+    for change in changes.iter().rev() {
+        let _ = change.inverse().make();
+    }
+    assert!(victim.exists());
+}
+
+#[test]
+fn a_root_that_is_not_there_is_an_error() {
+    let layout = Layout { root: "/no-such-root".into(), ..Layout::default() };
+    let error = files(&Policy::default(), &desired("eth0"), Manager::ALL, &layout).unwrap_err();
+    assert_eq!((error.kind(), error.object()), (ErrorKind::NotFound, "/no-such-root"));
+    assert_eq!(BootSysctls::load(&layout.root).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_command_that_others_can_change_is_not_run_at_boot() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let root = TempDir::new();
+    let mode = |path: &str, mode| {
+        std::fs::set_permissions(root.0.join(path), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    std::fs::create_dir_all(root.0.join("opt/tools")).unwrap();
+    std::fs::write(root.0.join("opt/tools/arpflux"), "").unwrap();
+    let written = |command: &str, managers: &[Manager]| {
+        let layout = Layout { root: root.0.clone(), command: command.into() };
+        files(&Policy::default(), &desired("eth0"), managers, &layout)
+    };
+    mode("opt/tools/arpflux", 0o755);
+    assert!(written("/opt/tools/arpflux", Manager::ALL).is_ok());
+    for (path, bad) in [("opt/tools/arpflux", 0o775), ("opt/tools", 0o777), ("opt", 0o757)] {
+        mode(path, bad);
+        let error = written("/opt/tools/arpflux", Manager::ALL).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{path}: {error}");
+        // Without a manager that runs it nothing is at stake.
+        assert!(written("/opt/tools/arpflux", &[Manager::Networkd]).is_ok());
+        mode(path, 0o755);
+    }
+    for hidden in ["/root/.cargo/bin/arpflux", "/home/admin/arpflux", "/tmp/arpflux", "/var/tmp/arpflux"] {
+        assert_eq!(written(hidden, &[Manager::Systemd]).unwrap_err().kind(), ErrorKind::Refused, "{hidden}");
+        assert!(written(hidden, &[Manager::Ifupdown]).is_ok(), "{hidden}");
+    }
+}
+
+#[test]
+fn modes_beyond_permissions_are_never_written() {
+    let root = TempDir::new();
+    let change = FileChange::new(root.0.join("file"), FileState::Absent, FileState::text("", 0o4755));
+    assert_eq!(change.make().unwrap_err().kind(), ErrorKind::InvalidData);
+    assert!(!change.path.exists());
 }

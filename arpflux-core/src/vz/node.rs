@@ -141,7 +141,7 @@ impl Node {
             if changed {
                 let path = folder.path_of(claim::FILE).into();
                 let after = FileState::Regular { text: claims.to_json(), mode: 0o600 };
-                FileChange { path, before, after }.make()?;
+                FileChange::new(path, before, after).make()?;
             }
             Ok(result)
         })
@@ -432,7 +432,7 @@ impl Node {
                     if registry.held != former.held || (registry.host != former.host && !plan.is_empty()) {
                         let text = registry.policy().to_toml()?;
                         let after = FileState::Regular { text, mode: 0o600 };
-                        file.replace((before != after).then_some(FileChange { path, before, after }));
+                        file.replace((before != after).then_some(FileChange::new(path, before, after)));
                     }
                     Ok(plan)
                 })?;

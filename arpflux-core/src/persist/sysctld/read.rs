@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Key, pattern};
 use crate::error::Result;
-use crate::persist::file::FileState;
+use crate::persist::Root;
 
 /// The folders, the first one strongest.
 pub const FOLDERS: &[&str] =
@@ -65,23 +65,23 @@ impl BootSysctls {
     /// Any failure to read a folder or file that is there.
     pub fn load(root: &Path) -> Result<Self> {
         let mut files: BTreeMap<String, (PathBuf, PathBuf)> = BTreeMap::new();
+        let below = Root::open(root)?;
         for folder in FOLDERS {
             let real = root.join(folder.trim_start_matches('/'));
-            let Ok(entries) = std::fs::read_dir(&real) else { continue };
-            for entry in entries.flatten() {
-                let name = entry.file_name();
+            for name in below.names(&real)? {
                 let Some(name) =
                     name.to_str().filter(|name| name.ends_with(".conf") && !name.starts_with('.'))
                 else {
                     continue;
                 };
                 let seen = Path::new(folder).join(name);
-                files.entry(name.to_owned()).or_insert((entry.path(), seen));
+                files.entry(name.to_owned()).or_insert_with(|| (real.join(name), seen));
             }
         }
         let mut lines = Vec::new();
         for (path, seen) in files.into_values() {
-            let Some(text) = text_of(&path, root)? else { continue };
+            // A link to nothing (`/dev/null`) hides the file.
+            let Some(text) = below.text(&path)? else { continue };
             lines.extend(parse(&text, &seen));
         }
         Ok(Self::from_lines(lines))
@@ -143,27 +143,6 @@ impl BootSysctls {
 impl Assignment {
     fn reaches(&self, key: &Key) -> bool {
         self.key == *key || (self.key.is_pattern() && pattern::matches(self.key.as_path(), key.as_path()))
-    }
-}
-
-/// The text of a file; `None` if a link to nothing (`/dev/null`) hides it.
-fn text_of(path: &Path, root: &Path) -> Result<Option<String>> {
-    match FileState::read(path)? {
-        FileState::Regular { text, .. } => Ok(Some(text)),
-        FileState::Absent => Ok(None),
-        FileState::Link { target } => {
-            // An absolute target is meant as the host sees it.
-            let target = match target.strip_prefix("/") {
-                Ok(inside) => root.join(inside),
-                Err(_) => path.parent().unwrap_or(root).join(target),
-            };
-            if target == Path::new("/dev/null") || !target.is_file() {
-                return Ok(None);
-            }
-            std::fs::read_to_string(&target)
-                .map(Some)
-                .map_err(|error| crate::Error::io("read", target.display().to_string(), &error))
-        }
     }
 }
 

@@ -283,7 +283,7 @@ impl Setup {
         for path in self.all_files() {
             let before = FileState::read(&path)?;
             let after = self.after(&path, &before)?;
-            changes.push(FileChange { path, before, after });
+            changes.push(FileChange::new(path, before, after));
         }
         Ok(changes)
     }
@@ -416,7 +416,7 @@ impl Setup {
                 true if path == self.functions() || path == self.vz_conf() => self.clean(&path, &before)?,
                 true => FileState::Absent,
             };
-            changes.push(FileChange { path, before, after });
+            changes.push(FileChange::new(path, before, after));
         }
         Ok(in_order(changes))
     }

@@ -123,7 +123,7 @@ mod tests {
             ("a\nb", "a\nb\nc\n"),
             ("a\na\na\n", "a\na\n"),
         ] {
-            let change = FileChange { path: path.clone(), before: regular(before), after: regular(after) };
+            let change = FileChange::new(path.clone(), regular(before), regular(after));
             std::fs::write(&path, before).unwrap();
             std::fs::write(folder.join("diff"), diff(std::slice::from_ref(&change))).unwrap();
             let patch = std::process::Command::new("patch")
@@ -135,7 +135,7 @@ mod tests {
             assert!(patch.status.success(), "{patch:?}\n{}", diff(&[change]));
             assert_eq!(std::fs::read_to_string(&path).unwrap(), after);
         }
-        let made = FileChange { path, before: FileState::Absent, after: regular("a\nb\n") };
+        let made = FileChange::new(path, FileState::Absent, regular("a\nb\n"));
         assert!(diff(&[made]).contains("--- /dev/null\n+++ "), "a new file");
         std::fs::remove_dir_all(&folder).unwrap();
     }
