@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use foldhash::HashSet;
 
 use super::PROTOCOL;
-use super::egress::{self, Egress, Source};
+use super::egress::{self, Egress, Source, Sources};
 use super::interfaces::{self, Managed};
+use super::kept;
 use super::proxies;
 use super::rivals::Rivals;
 use super::strategy;
@@ -80,17 +81,16 @@ pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
     let v4 = Rivals::new(&view, Family::V4, &managed.named);
     let proxied = proxies::sources(policy, &managed);
     let host_addresses = host_addresses(&view, &managed);
-    let sources = |family: Family| {
-        let of_it = move |source: &Source| Family::of(source.address) == family;
-        // The host's own are IPv4.
-        host_addresses.iter().chain(&proxied).copied().filter(of_it)
-    };
+    let kept = kept::sources(policy, &view, &managed, &proxied);
+    // The host's own are IPv4.
+    let wanted: Vec<Source> = host_addresses.iter().chain(&proxied).copied().collect();
+    let sources = Sources { wanted: &wanted, kept: &kept };
     let make = policy.host.egress == policy::Egress::SourceRouted;
     let before = decisions.len();
-    let egress_v4 = egress::plan(&view, Family::V4, &v4, sources(Family::V4), make, &mut decisions)?;
-    let egress_v6 = if proxied.iter().any(|source| source.address.is_ipv6()) {
+    let egress_v4 = egress::plan(&view, Family::V4, &v4, sources, make, &mut decisions)?;
+    let egress_v6 = if proxied.iter().chain(&kept).any(|source| source.address.is_ipv6()) {
         let v6 = Rivals::new(&view, Family::V6, &managed.named);
-        egress::plan(&view, Family::V6, &v6, sources(Family::V6), make, &mut decisions)?
+        egress::plan(&view, Family::V6, &v6, sources, make, &mut decisions)?
     } else {
         Egress::default()
     };
@@ -101,6 +101,7 @@ pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
                 .into(),
         );
     }
+    kept::note(&kept, &mut decisions);
     let mut sysctls = strategy::plan(policy, &view, &managed, &v4, &egress_v4, &mut decisions)?;
     let proxies = proxies::plan(policy, &view, &managed, &proxied, &v4, &egress_v4, &mut decisions)?;
     sysctls.extend(proxies.sysctls);

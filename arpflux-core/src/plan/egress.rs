@@ -21,7 +21,7 @@ use crate::types::{IfIndex, IpNet};
 /// The table of an interface is this plus its number, unless somebody else uses that table.
 pub const TABLE_BASE: u32 = 175_000;
 /// How far to go on where a table is taken.
-const TABLE_STEP: u32 = 1_000_000;
+pub(super) const TABLE_STEP: u32 = 1_000_000;
 /// The priority of the rule for host routes, and one below that of the rules for sources, unless
 /// somebody else uses them.
 pub const RULE_PRIORITY: u32 = 17_500;
@@ -44,8 +44,18 @@ pub(super) struct Egress {
     pub astray: HashMap<IpAddr, u32>,
 }
 
-/// Plans source routing for `sources` of one family. `make` says whether the policy wants it; without,
-/// only what others have set up is looked at.
+/// The sources that an egress has to be planned for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sources<'a> {
+    /// Those of the policy.
+    pub wanted: &'a [Source],
+    /// Those of other owners, which have rules of ours: they keep them, and the tables these lead to, whatever
+    /// the policy says.
+    pub kept: &'a [Source],
+}
+
+/// Plans source routing for those `sources` that are of one family. `make` says whether the policy wants it;
+/// without, only what others have set up is looked at.
 ///
 /// # Errors
 /// [`ErrorKind::Refused`] if rules of others come first and send a source elsewhere, or leave no room.
@@ -53,7 +63,7 @@ pub(super) fn plan(
     view: &View<'_>,
     family: Family,
     rivals: &Rivals<'_, '_>,
-    sources: impl IntoIterator<Item = Source>,
+    sources: Sources<'_>,
     make: bool,
     decisions: &mut Vec<String>,
 ) -> Result<Egress> {
@@ -62,7 +72,8 @@ pub(super) fn plan(
     let mut wanting: Vec<Source> = Vec::new();
     let mut already: Vec<String> = Vec::new();
     let priorities = Priorities::choose(view, family);
-    for source in sources {
+    let of_it = |source: &&Source| Family::of(source.address) == family;
+    for source in sources.wanted.iter().filter(of_it).copied() {
         let found = foreign.look(source.address, source.interface);
         if rivals.contested(source.interface).is_none() {
             if let Found::Astray(rule) = found {
@@ -101,6 +112,8 @@ pub(super) fn plan(
         decisions
             .push(format!("source routing: rules of others already send {} the right way", listed(already)));
     }
+    let wanted = wanting.len();
+    wanting.extend(sources.kept.iter().filter(of_it));
     if wanting.is_empty() {
         return Ok(egress);
     }
@@ -128,7 +141,9 @@ pub(super) fn plan(
     for source in &wanting {
         egress.rules.push(from(source.address, chosen[&source.interface], priorities.sources));
     }
-    decisions.push(describe(view, family, rivals, &tables, priorities, wanting.len()));
+    if wanted > 0 {
+        decisions.push(describe(view, family, rivals, &tables, priorities, wanting.len()));
+    }
     Ok(egress)
 }
 

@@ -34,6 +34,7 @@ mod few;
 mod foreign;
 mod impact;
 mod interfaces;
+pub(crate) mod kept;
 mod order;
 mod proxies;
 mod read;

@@ -10,6 +10,7 @@ use super::desired::{WantedIpv6Sysctl, WantedSysctl};
 use super::egress::{Egress, Source};
 use super::few::{self, Few};
 use super::interfaces::Managed;
+use super::kept;
 use super::rivals::Rivals;
 use super::view::{Family, View, listed_first};
 use crate::error::{Error, ErrorKind, Result};
@@ -134,10 +135,7 @@ fn entries(policy: &Policy, view: &View<'_>, managed: &Managed<'_>, sources: &[S
                 false
             }
             Some(_) => true,
-            None => {
-                policy.host.foreign_proxies == ForeignProxies::Remove
-                    && entry.interface.is_none_or(|interface| all.contains(&interface))
-            }
+            None => kept::forbidden(policy, &all, entry),
         };
         if goes {
             proxies.unwanted.push(*entry);

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use super::registry::{self, Held, Registry};
 use crate::error::Result;
+use crate::plan::kept::without;
 use crate::plan::{Announcement, Change, Edit, InterfaceIdentity, PROTOCOL, Plan};
 use crate::policy::Policy;
 use crate::snapshot::{ProxyEntry, RouteKind, Snapshot, table};
@@ -91,8 +92,8 @@ pub(super) fn plan(snapshot: &Snapshot, wanted: &Wanted<'_>) -> Result<Plan> {
         wanted.registry.held.iter().filter(|(address, held)| idle(snapshot, **address, held).is_none());
     let kept = kept(snapshot, wanted);
     let held = active.map(|(address, held)| (*address, held)).chain(kept.iter().map(|(a, held)| (*a, held)));
-    let mut plan = registry::policy(&wanted.policy.host, held).plan(snapshot)?;
     let entries = withdrawn_entries(snapshot, wanted);
+    let mut plan = registry::policy(&wanted.policy.host, held).plan(&without(snapshot, &entries))?;
     prepend(&mut plan, snapshot, &entries);
     Ok(plan)
 }

@@ -29,6 +29,10 @@ fn assert_staged(changes: &[Change]) -> Vec<u32> {
     stages
 }
 
+/// Nothing of ours is wanted, no proxy entry either.
+const NOTHING: &str =
+    "[host]\nstrategy = \"unmanaged\"\negress = \"unmanaged\"\nforeign_proxies = \"remove\"\n";
+
 #[test]
 fn each_stage_follows_the_one_before() {
     let mut host = Host::openvz().each(Sysctl::Forwarding, 0);
@@ -39,10 +43,10 @@ fn each_stage_follows_the_one_before() {
     stages.dedup();
     assert_eq!(stages, [10, 20, 30, 40, 41, 60, 61, 70]);
     let applied = Host(host.0.with(&first.changes));
-    let gone = plan(&applied, "[host]\nstrategy = \"unmanaged\"\negress = \"unmanaged\"\n");
+    let gone = plan(&applied, NOTHING);
     let mut stages = assert_staged(&gone.changes);
     stages.dedup();
-    assert_eq!(stages, [50, 51, 52]);
+    assert_eq!(stages, [50, 51, 52, 70]);
 }
 
 #[test]
@@ -87,6 +91,6 @@ fn connected_routes_come_before_gateways_and_go_after_them() {
     };
     assert_eq!(gateways(&first.changes), [false, true, false, true, false, true]);
     let applied = Host(host.0.with(&first.changes));
-    let gone = plan(&applied, "[host]\nstrategy = \"unmanaged\"\negress = \"unmanaged\"\n");
+    let gone = plan(&applied, NOTHING);
     assert_eq!(gateways(&gone.changes), [true, false, true, false, true, false]);
 }

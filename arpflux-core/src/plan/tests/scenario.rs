@@ -122,15 +122,57 @@ fn foreign_entries_stay_or_go_as_the_policy_says() {
 fn ours_go_when_the_policy_wants_them_no_more() {
     let host = Host::openvz().source_rule(500, "10.1.0.0/16", 77).table_route(77, "10.0.0.0/8", 2);
     let applied = Host(host.0.with(&plan(&host, OPENVZ_POLICY).changes));
-    let less = "[host]\ninterfaces = [\"eth0\"]\nstrategy = \"unmanaged\"\negress = \"unmanaged\"\n";
+    let less = "[host]\nstrategy = \"unmanaged\"\negress = \"unmanaged\"\nforeign_proxies = \"remove\"\n";
     let plan = plan(&applied, less);
     let after = applied.0.with(&plan.changes);
     assert!(after.rules.iter().all(|rule| rule.protocol != PROTOCOL));
     assert!(after.routes.iter().all(|route| route.protocol != PROTOCOL));
     assert_eq!(after.rules, host.0.rules);
     assert_eq!(after.routes, host.0.routes);
-    // Those of vzctl, at the right place, were never ours.
-    assert_eq!(after.proxies.len(), 2);
+    assert!(after.proxies.is_empty());
+}
+
+/// Two owners that do not know each other, and the node's own policy: each keeps what it has.
+#[test]
+fn a_policy_leaves_the_source_routing_of_entries_that_stay() {
+    let owner = |name: &str, last: u8, nic: &str| {
+        format!("[[proxy]]\nowner = \"{name}\"\naddresses = [\"192.168.18.{last}\"]\ninterface = \"{nic}\"\n")
+    };
+    let mut host = Host::openvz();
+    host.0.proxies.clear();
+    for (name, last, nic) in [("101", 101, "eth3"), ("102", 102, "eth4")] {
+        host = Host(host.0.with(&plan(&host, &owner(name, last, nic)).changes));
+    }
+    let of = |host: &Host, last: u8| -> Vec<u32> {
+        let rules = host.0.rules.iter().filter(|rule| rule.source.is_some_and(|net| net.addr() == lan(last)));
+        rules.map(|rule| rule.table).collect()
+    };
+    let both = (of(&host, 101), of(&host, 102));
+    assert_eq!((both.0.len(), both.1.len()), (1, 1));
+    for node in [
+        "[host]\n",
+        "[host]\ninterfaces = [\"eth0\"]\n",
+        "[host]\nstrategy = \"unmanaged\"\negress = \"unmanaged\"\n",
+    ] {
+        let plan = plan(&host, node);
+        assert!(plan.decisions.iter().any(|one| one.contains("192.168.18.101") && one.contains("rules")));
+        let after = Host(host.0.with(&plan.changes));
+        assert_eq!((of(&after, 101), of(&after, 102)), both, "{node}");
+        let leads = |table: u32| after.0.routes.iter().filter(|route| route.table == table).count();
+        assert_eq!((leads(both.0[0]), leads(both.1[0])), (2, 2), "{node}");
+        assert!(after.0.rules.iter().any(|rule| rule.suppress_prefix_len.is_some()), "{node}");
+        // Nothing is left to do, so verification is content too.
+        assert_eq!(super::plan(&after, node).changes, [], "{node}");
+    }
+    // A table that was emptied is filled again: the rules that lead there are not the node's, but need it.
+    let mut emptied = Host(host.0.clone());
+    emptied.0.routes.retain(|route| route.table != both.0[0]);
+    let after = Host(emptied.0.with(&plan(&emptied, "[host]\n").changes));
+    assert_eq!(after.0.routes.iter().filter(|route| route.table == both.0[0]).count(), 2);
+    // An entry that went takes its rule with it, and nobody else's.
+    host.0.proxies.retain(|entry| entry.address != lan(101));
+    let after = Host(host.0.with(&plan(&host, "[host]\n").changes));
+    assert_eq!((of(&after, 101).len(), of(&after, 102).len()), (0, 1));
 }
 
 #[test]
