@@ -211,6 +211,7 @@ fn several_on(ground: &Ground<'_>, wire: usize, found: &[(Ipv4Addr, Vec<&Asked<'
             addresses: addresses.clone(),
             interface: keeps.name,
         }],
+        services: Vec::new(),
     };
     finding(
         FindingId::ProxySeveral,

@@ -34,7 +34,7 @@ impl Ground<'_> {
         // Not `auto`: where `all` defeats strict, it would take arp_filter, which probes do not heed.
         let host =
             HostPolicy { interfaces: Some(names), strategy: Strategy::Strict, ..HostPolicy::default() };
-        let cure = self.cure_by_policy(&Policy { host, proxies: Vec::new() });
+        let cure = self.cure_by_policy(&Policy { host, ..Policy::default() });
         self.cures.borrow_mut().insert(wire, cure.clone());
         cure
     }

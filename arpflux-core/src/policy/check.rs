@@ -29,6 +29,10 @@ pub(super) enum Part {
     Addresses(usize),
     /// One of the addresses of a `[[proxy]]`.
     Address(usize, usize),
+    /// The addresses of a `[[service]]`.
+    ServiceAddresses(usize),
+    /// One of the addresses of a `[[service]]`.
+    ServiceAddress(usize, usize),
 }
 
 impl fmt::Display for Part {
@@ -40,6 +44,8 @@ impl fmt::Display for Part {
             Self::Owner(proxy) => write!(f, "proxy[{proxy}].owner"),
             Self::Addresses(proxy) => write!(f, "proxy[{proxy}].addresses"),
             Self::Address(proxy, i) => write!(f, "proxy[{proxy}].addresses[{i}]"),
+            Self::ServiceAddresses(service) => write!(f, "service[{service}].addresses"),
+            Self::ServiceAddress(service, i) => write!(f, "service[{service}].addresses[{i}]"),
         }
     }
 }
@@ -82,7 +88,7 @@ impl Fault {
 
 /// The first thing that makes no sense in `policy`.
 pub(super) fn fault(policy: &Policy) -> Option<Fault> {
-    host_fault(policy).or_else(|| proxies_fault(policy))
+    host_fault(policy).or_else(|| proxies_fault(policy)).or_else(|| services_fault(policy))
 }
 
 fn host_fault(policy: &Policy) -> Option<Fault> {
@@ -159,6 +165,47 @@ fn proxies_fault(policy: &Policy) -> Option<Fault> {
                     "one interface only can answer for an address: name it once",
                 );
                 let first = first_place(policy, *address).unwrap_or(part);
+                return Some(fault.against(first));
+            }
+        }
+    }
+    None
+}
+
+fn services_fault(policy: &Policy) -> Option<Fault> {
+    if policy.services.is_empty() {
+        return None;
+    }
+    let proxied = policy.proxies.iter().enumerate().flat_map(|(p, proxy)| {
+        proxy.addresses.iter().enumerate().map(move |(a, address)| (*address, Part::Address(p, a)))
+    });
+    let mut seen: HashMap<IpAddr, Part> = proxied.collect();
+    for (s, service) in policy.services.iter().enumerate() {
+        if service.addresses.is_empty() {
+            return Some(Fault::new(
+                Part::ServiceAddresses(s),
+                "it has no addresses",
+                "write at least one, or leave this [[service]] out",
+            ));
+        }
+        for (a, address) in service.addresses.iter().enumerate() {
+            let part = Part::ServiceAddress(s, a);
+            if let Some((message, hint)) = wrong_sort(*address) {
+                return Some(Fault::new(part, message, hint));
+            }
+            if address.is_ipv6() {
+                return Some(Fault::new(
+                    part,
+                    format!("{address} is an IPv6 address, and [[service]] is about who answers ARP"),
+                    "leave it out: IPv6 has no ARP",
+                ));
+            }
+            if let Some(first) = seen.insert(*address, part) {
+                let fault = Fault::new(
+                    part,
+                    format!("{address} is named twice"),
+                    "an address is one host's to publish ([[proxy]]) or shared by several ([[service]]): name it once",
+                );
                 return Some(fault.against(first));
             }
         }

@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::read::{self, file_error};
 use super::source::Source;
-use super::{HostPolicy, Policy, ProxyPolicy, VERSION, check, tree};
+use super::{HostPolicy, Policy, ProxyPolicy, ServicePolicy, VERSION, check, tree};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
 
@@ -22,6 +22,22 @@ struct Out<'a> {
     host: &'a HostPolicy,
     #[serde(rename = "proxy", skip_serializing_if = "<[_]>::is_empty")]
     proxies: &'a [ProxyPolicy],
+    #[serde(rename = "service", skip_serializing_if = "<[_]>::is_empty")]
+    services: &'a [ServicePolicy],
+}
+
+impl Serialize for Policy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.out().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Policy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The values of another reader have no places in a text.
+        let source = Source { name: "policy", text: "" };
+        read::policy(source, &tree::Node::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
 }
 
 impl Policy {
@@ -106,7 +122,7 @@ impl Policy {
     }
 
     fn out(&self) -> Out<'_> {
-        Out { version: VERSION, host: &self.host, proxies: &self.proxies }
+        Out { version: VERSION, host: &self.host, proxies: &self.proxies, services: &self.services }
     }
 
     /// Checks what reading a file checks, for a policy that was made otherwise: no address or interface

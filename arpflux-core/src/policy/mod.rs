@@ -18,12 +18,16 @@
 //! owner = "101"
 //! addresses = ["192.168.18.101"]
 //! interface = "eth3"
+//!
+//! [[service]]
+//! addresses = ["192.168.18.200"]
+//! answer = "never"                       # never | holder
 //! "#, "policy.toml")?;
 //! assert_eq!(policy.proxies[0].interface.to_string(), "eth3");
 //! # Ok::<(), arpflux_core::Error>(())
 //! ```
 //!
-//! Only `version` is needed, and one of `[host]` and `[[proxy]]`; every other key has the default
+//! Only `version` is needed, and one of `[host]`, `[[proxy]]` and `[[service]]`; every other key has the default
 //! shown. A file without `[host]` means a `[host]` with nothing in it.
 
 mod check;
@@ -40,7 +44,7 @@ use std::net::IpAddr;
 
 pub use file::FILE_SIZE_MAX;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::types::IfName;
 
@@ -48,7 +52,7 @@ use crate::types::IfName;
 pub const VERSION: u32 = 1;
 
 /// How the host's own addresses are kept from floating.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
     /// Let the plan choose between `strict` and `filter`, and say why.
@@ -63,7 +67,7 @@ pub enum Strategy {
 }
 
 /// By which interface packets leave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Egress {
     /// By the interface that owns their source address.
@@ -74,7 +78,7 @@ pub enum Egress {
 }
 
 /// What becomes of proxy entries whose address the policy does not name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ForeignProxies {
     /// They stay.
@@ -85,8 +89,7 @@ pub enum ForeignProxies {
 }
 
 /// What the policy says about the host itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HostPolicy {
     /// The interfaces it is about; `None`: every ARP-capable interface that holds an IPv4 address.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,8 +123,7 @@ impl Default for HostPolicy {
 }
 
 /// Addresses of one owner, answered for by one interface only.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProxyPolicy {
     /// A container id or any other label.
     pub owner: String,
@@ -131,14 +133,36 @@ pub struct ProxyPolicy {
     pub interface: IfName,
 }
 
+/// Who answers for an address that several hosts hold or take over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ServiceAnswer {
+    /// This host must not answer: the real server of a load balancer, a node that another one speaks for.
+    Never,
+    /// The interface that holds the address, while it holds it and has carrier; nobody while this host does not
+    /// hold it. The same policy is right on the master and on the backup of a VRRP, HSRP or CARP pair.
+    Holder,
+}
+
+/// Addresses that several hosts hold or take over: of a load balancer's real servers, of VRRP, of kube-vip, anycast.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ServicePolicy {
+    /// IPv4 addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Who answers for them.
+    pub answer: ServiceAnswer,
+}
+
 /// The desired state of one host. See the [module](self) text.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+///
+/// For serde it is the file form, with its `version`, read by the same reader and as strictly as
+/// [`Policy::from_json`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Policy {
     /// What it says about the host itself.
-    #[serde(default)]
     pub host: HostPolicy,
     /// Whose addresses are answered for where.
-    #[serde(default, rename = "proxy")]
     pub proxies: Vec<ProxyPolicy>,
+    /// Addresses that other hosts answer for too, or instead.
+    pub services: Vec<ServicePolicy>,
 }

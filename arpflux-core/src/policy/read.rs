@@ -6,29 +6,33 @@ use super::check::{self, Part};
 use super::nearest::nearest;
 use super::source::{Source, quoted};
 use super::tree::{Entry, Node, Value};
-use super::{Egress, ForeignProxies, HostPolicy, Policy, ProxyPolicy, Strategy, VERSION};
+use super::{
+    Egress, ForeignProxies, HostPolicy, Policy, ProxyPolicy, ServiceAnswer, ServicePolicy, Strategy, VERSION,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{IfName, IpNet};
 
-const ROOT_KEYS: &[&str] = &["version", "host", "proxy"];
+const ROOT_KEYS: &[&str] = &["version", "host", "proxy", "service"];
 const HOST_KEYS: &[&str] =
     &["interfaces", "strategy", "egress", "announce", "foreign_proxies", "proxy_delay"];
 const PROXY_KEYS: &[&str] = &["owner", "addresses", "interface"];
+const SERVICE_KEYS: &[&str] = &["addresses", "answer"];
 
 /// Makes a policy of `root` and checks it.
 pub(super) fn policy(source: Source<'_>, root: &Node<'_>) -> Result<Policy> {
     let reader = Reader { source };
     let table = reader.table(root, "the policy", ROOT_KEYS)?;
     reader.version(root, table.get("version"))?;
-    let (host, proxies) = (table.get("host"), table.get("proxy"));
-    if host.is_none() && proxies.is_none() {
+    let (host, proxies, services) = (table.get("host"), table.get("proxy"), table.get("service"));
+    if host.is_none() && proxies.is_none() && services.is_none() {
         return Err(source
             .error(root.at, "the policy is empty: it says nothing about the host or any address")
-            .hint("write [host] for the host's own addresses, or [[proxy]] for those of others"));
+            .hint("write [host] for the host's own addresses, [[proxy]] for those of others, or [[service]] for those that several hosts hold"));
     }
     let policy = Policy {
         host: host.map_or_else(|| Ok(HostPolicy::default()), |node| reader.host(node))?,
         proxies: proxies.map_or_else(|| Ok(Vec::new()), |node| reader.proxies(node))?,
+        services: services.map_or_else(|| Ok(Vec::new()), |node| reader.services(node))?,
     };
     match check::fault(&policy) {
         None => Ok(policy),
@@ -46,6 +50,7 @@ pub(super) fn policy(source: Source<'_>, root: &Node<'_>) -> Result<Policy> {
 /// Where a part of the policy stands.
 fn offset(root: &Node<'_>, part: Part) -> Option<usize> {
     let proxy = |p: usize| item(key(root, "proxy")?, p);
+    let service = |s: usize| key(item(key(root, "service")?, s)?, "addresses");
     let node = match part {
         Part::Interfaces => key(key(root, "host")?, "interfaces"),
         Part::Interface(i) => item(key(key(root, "host")?, "interfaces")?, i),
@@ -53,6 +58,8 @@ fn offset(root: &Node<'_>, part: Part) -> Option<usize> {
         Part::Owner(p) => key(proxy(p)?, "owner"),
         Part::Addresses(p) => key(proxy(p)?, "addresses"),
         Part::Address(p, a) => item(key(proxy(p)?, "addresses")?, a),
+        Part::ServiceAddresses(s) => service(s),
+        Part::ServiceAddress(s, a) => item(service(s)?, a),
     };
     Some(node?.at)
 }
@@ -111,12 +118,22 @@ impl<'t> Reader<'t> {
 
     fn unknown_key(&self, entry: &Entry<'t>, what: &str, known: &'static [&str]) -> Error {
         let error = self.source.error(entry.at, format!("unknown key {} in {what}", quoted(&entry.key)));
-        for (home, keys) in [("[host]", HOST_KEYS), ("[[proxy]]", PROXY_KEYS), ("the top level", ROOT_KEYS)] {
+        let near = nearest(&entry.key, known.iter().copied());
+        let homes = [
+            ("[host]", HOST_KEYS),
+            ("[[proxy]]", PROXY_KEYS),
+            ("[[service]]", SERVICE_KEYS),
+            ("the top level", ROOT_KEYS),
+        ];
+        // The likeliest slip with a key is its other number: `interface` in [host].
+        let one_letter =
+            |word: &str| word.strip_suffix('s').unwrap_or(word) == entry.key.trim_end_matches('s');
+        for (home, keys) in homes.into_iter().filter(|_| !near.is_some_and(one_letter)) {
             if !std::ptr::eq(keys, known) && keys.contains(&&*entry.key) {
                 return error.hint(format!("it belongs in {home}"));
             }
         }
-        match nearest(&entry.key, known.iter().copied()) {
+        match near {
             Some(word) => error.hint(format!("did you mean {word}? The keys are {}", known.join(", "))),
             None => error.hint(format!("the keys are {}", known.join(", "))),
         }
@@ -205,15 +222,33 @@ impl<'t> Reader<'t> {
         items.iter().map(|item| self.proxy(item)).collect()
     }
 
+    fn services(&self, node: &Node<'t>) -> Result<Vec<ServicePolicy>> {
+        let hint = "write each under a heading [[service]] of its own, with two brackets";
+        let items = self.items(node, "service", "an array of tables", hint)?;
+        items.iter().map(|item| self.service(item)).collect()
+    }
+
+    fn service(&self, node: &Node<'t>) -> Result<ServicePolicy> {
+        let table = self.table(node, "[[service]]", SERVICE_KEYS)?;
+        let addresses =
+            self.needed(node, &table, "[[service]]", "addresses", "addresses = [\"192.168.18.200\"]")?;
+        let answer = self.needed(
+            node,
+            &table,
+            "[[service]]",
+            "answer",
+            "answer = \"never\" (another host answers) or \"holder\" (the interface that holds it)",
+        )?;
+        let choices = [("never", ServiceAnswer::Never), ("holder", ServiceAnswer::Holder)];
+        Ok(ServicePolicy {
+            addresses: self.addresses(addresses)?,
+            answer: self.choice(answer, "answer", &choices)?,
+        })
+    }
+
     fn proxy(&self, node: &Node<'t>) -> Result<ProxyPolicy> {
         let table = self.table(node, "[[proxy]]", PROXY_KEYS)?;
-        let needed = |key: &str, example: &str| {
-            table.get(key).ok_or_else(|| {
-                self.source
-                    .error(node.at, format!("this [[proxy]] has no {key}"))
-                    .hint(format!("add {example}"))
-            })
-        };
+        let needed = |key, example| self.needed(node, &table, "[[proxy]]", key, example);
         let (owner, addresses, interface) = (
             needed("owner", "owner = \"101\", the container's id or any other label")?,
             needed("addresses", "addresses = [\"192.168.18.101\"]")?,
@@ -227,14 +262,32 @@ impl<'t> Reader<'t> {
             }
             _ => return Err(self.wrong_type(owner, "owner", "a string", "write owner = \"101\"")),
         };
-        let hint = match &addresses.value {
+        let addresses = self.addresses(addresses)?;
+        let interface = self.interface(interface, "write interface = \"eth3\"")?;
+        Ok(ProxyPolicy { owner, addresses, interface })
+    }
+
+    /// The value of a key that a table must have.
+    fn needed<'n>(
+        &self,
+        node: &Node<'t>,
+        table: &Table<'n, 't>,
+        what: &str,
+        key: &str,
+        example: &str,
+    ) -> Result<&'n Node<'t>> {
+        table.get(key).ok_or_else(|| {
+            self.source.error(node.at, format!("this {what} has no {key}")).hint(format!("add {example}"))
+        })
+    }
+
+    fn addresses(&self, node: &Node<'t>) -> Result<Vec<IpAddr>> {
+        let hint = match &node.value {
             Value::Text(text) => format!("write addresses = [{}]", quoted(text)),
             _ => "write addresses = [\"192.168.18.101\"]".to_owned(),
         };
-        let items = self.items(addresses, "addresses", "an array of addresses", &hint)?;
-        let addresses = items.iter().map(|item| self.address(item)).collect::<Result<_>>()?;
-        let interface = self.interface(interface, "write interface = \"eth3\"")?;
-        Ok(ProxyPolicy { owner, addresses, interface })
+        let items = self.items(node, "addresses", "an array of addresses", &hint)?;
+        items.iter().map(|item| self.address(item)).collect()
     }
 
     fn items<'n>(&self, node: &'n Node<'t>, what: &str, wanted: &str, hint: &str) -> Result<&'n [Node<'t>]> {

@@ -21,6 +21,14 @@ interface = "eth3"
 owner = "102"
 addresses = ["192.168.18.102"]
 interface = "eth4"
+
+[[service]]
+addresses = ["192.168.18.200", "192.168.18.201"]
+answer = "never"
+
+[[service]]
+addresses = ["192.168.18.1"]
+answer = "holder"
 "#;
 
 #[test]
@@ -29,6 +37,10 @@ fn both_forms_say_the_same_and_survive_a_round_trip() {
     assert_eq!(policy.host.interfaces.as_ref().unwrap().len(), 3);
     assert_eq!(policy.proxies[0].addresses.len(), 2);
     assert_eq!(policy.proxies[1].interface.to_string(), "eth4");
+    assert_eq!(policy.services[0].answer, ServiceAnswer::Never);
+    assert_eq!(policy.services[1].answer, ServiceAnswer::Holder);
+    assert_eq!(serde_json::from_str::<Policy>(&policy.to_json().unwrap()).unwrap(), policy);
+    assert_eq!(toml::from_str::<Policy>(DESIGN).unwrap(), policy);
     assert_eq!(Policy::from_json(&policy.to_json().unwrap(), "p.json").unwrap(), policy);
     assert_eq!(Policy::from_toml(&policy.to_toml().unwrap(), "p.toml").unwrap(), policy);
     let other = Policy {
@@ -41,6 +53,7 @@ fn both_forms_say_the_same_and_survive_a_round_trip() {
             proxy_delay: Some(30),
         },
         proxies: Vec::new(),
+        services: Vec::new(),
     };
     assert_eq!(Policy::from_json(&other.to_json().unwrap(), "p.json").unwrap(), other);
     assert_eq!(Policy::from_toml(&other.to_toml().unwrap(), "p.toml").unwrap(), other);
@@ -111,12 +124,38 @@ const BAD_TOML: &[(&str, &str, &[&str])] = &[
         "p:4:13",
         &["no addresses"],
     ),
+    ("version = 1\n[host]\ninterface = [\"eth0\"]\n", "p:3:1", &["did you mean interfaces?"]),
+    ("version = 1\n[host]\nanswer = \"never\"\n", "p:3:1", &["it belongs in [[service]]"]),
+    ("version = 1\n[[service]]\nanswer = \"never\"\n", "p:2:1", &["no addresses"]),
+    ("version = 1\n[[service]]\naddresses = [\"10.0.0.1\"]\n", "p:2:1", &["no answer", "holder"]),
+    (
+        "version = 1\n[[service]]\naddresses = [\"10.0.0.1\"]\nanswer = \"holders\"\n",
+        "p:4:10",
+        &["did you mean \"holder\"?"],
+    ),
+    ("version = 1\n[[service]]\naddresses = []\nanswer = \"never\"\n", "p:3:13", &["no addresses"]),
+    ("version = 1\n[[service]]\naddresses = [\"fd00::1\"]\nanswer = \"never\"\n", "p:3:14", &["IPv6"]),
+    (
+        "version = 1\n[[proxy]]\nowner = \"1\"\naddresses = [\"10.0.0.1\"]\ninterface = \"e\"\n\
+         [[service]]\naddresses = [\"10.0.0.1\"]\nanswer = \"never\"\n",
+        "p:7:14",
+        &["named twice (also in line 4)"],
+    ),
     (
         "version = 1\n[[proxy]]\nowner = \"1\"\naddresses = \"10.0.0.1\"\ninterface = \"e\"\n",
         "p:4:13",
         &["addresses = [\"10.0.0.1\"]"],
     ),
 ];
+
+#[test]
+fn serde_reads_as_strictly_as_the_file_reader() {
+    for (text, _, said) in BAD_TOML {
+        assert!(toml::from_str::<Policy>(text).is_err(), "{text:?}: {said:?}");
+    }
+    let error = serde_json::from_str::<Policy>(r#"{"version":1,"host":{},"host":{}}"#).unwrap_err();
+    assert!(error.to_string().contains("twice"), "{error}");
+}
 
 #[test]
 fn bad_toml_is_refused_with_its_place_and_a_remedy() {

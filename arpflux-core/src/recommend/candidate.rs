@@ -92,7 +92,7 @@ fn nothing(ground: &Ground<'_>) -> Candidate {
         reason("host.egress", "there is one way out only".into()),
         reason("host.announce", "nothing changes that peers would have to be told".into()),
     ];
-    Candidate { policy: Policy { host, proxies: Vec::new() }, reasons, notes: Vec::new() }
+    Candidate { policy: Policy { host, ..Policy::default() }, reasons, notes: Vec::new() }
 }
 
 fn candidate(ground: &Ground<'_>, proxied: &Proxies, strategy: Strategy, egress: Egress) -> Candidate {
@@ -135,7 +135,7 @@ fn candidate(ground: &Ground<'_>, proxied: &Proxies, strategy: Strategy, egress:
     }
     reasons.extend(proxied.reasons.iter().cloned());
     Candidate {
-        policy: Policy { host, proxies: proxied.policies.clone() },
+        policy: Policy { host, proxies: proxied.policies.clone(), services: Vec::new() },
         reasons,
         notes: proxied.notes.clone(),
     }

@@ -1,6 +1,7 @@
 //! The policy as a file that says why.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use super::Recommendation;
 use crate::error::{Error, ErrorKind};
@@ -10,6 +11,19 @@ use crate::policy::{Policy, VERSION};
 const WIDTH: usize = 100;
 /// How many addresses stand on one line.
 const ADDRESSES_IN_LINE: usize = 6;
+
+/// The key `addresses` with its value.
+fn addresses(text: &mut String, addresses: &[IpAddr]) {
+    text.push_str("addresses = [");
+    for line in addresses.chunks(ADDRESSES_IN_LINE) {
+        let line: Vec<String> = line.iter().map(|address| format!("\"{address}\"")).collect();
+        let _ = match addresses.len() > ADDRESSES_IN_LINE {
+            false => write!(text, "{}", line.join(", ")),
+            true => write!(text, "\n    {},", line.join(", ")),
+        };
+    }
+    text.push_str(if addresses.len() > ADDRESSES_IN_LINE { "\n]\n" } else { "]\n" });
+}
 
 impl Recommendation {
     /// The policy file: each key with the reason above it, before all what was seen, what was proved and what
@@ -41,18 +55,16 @@ impl Recommendation {
         for (number, proxy) in self.policy.proxies.iter().enumerate() {
             let _ = writeln!(text, "\n[[proxy]]\nowner = {}", quoted(&proxy.owner));
             self.reason(&mut text, &format!("proxy[{number}].addresses"));
-            text.push_str("addresses = [");
-            for (place, line) in proxy.addresses.chunks(ADDRESSES_IN_LINE).enumerate() {
-                let line: Vec<String> = line.iter().map(|address| format!("\"{address}\"")).collect();
-                let long = proxy.addresses.len() > ADDRESSES_IN_LINE;
-                let _ = match (long, place) {
-                    (false, _) => write!(text, "{}", line.join(", ")),
-                    (true, _) => write!(text, "\n    {},", line.join(", ")),
-                };
-            }
-            text.push_str(if proxy.addresses.len() > ADDRESSES_IN_LINE { "\n]\n" } else { "]\n" });
+            addresses(&mut text, &proxy.addresses);
             self.reason(&mut text, &format!("proxy[{number}].interface"));
             let _ = writeln!(text, "interface = {}", quoted(&proxy.interface.to_string()));
+        }
+        for (number, service) in self.policy.services.iter().enumerate() {
+            text.push_str("\n[[service]]\n");
+            self.reason(&mut text, &format!("service[{number}].addresses"));
+            addresses(&mut text, &service.addresses);
+            self.reason(&mut text, &format!("service[{number}].answer"));
+            let _ = writeln!(text, "answer = {}", word(&service.answer)?);
         }
         match Policy::from_toml(&text, "policy.toml") {
             Ok(policy) if policy == self.policy => Ok(text),

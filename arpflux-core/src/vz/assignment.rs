@@ -44,6 +44,7 @@ impl Places {
             Err(error) if error.errno() == Some(libc::ENOENT) => Policy {
                 host: HostPolicy { strategy: Strategy::Unmanaged, ..HostPolicy::default() },
                 proxies: Vec::new(),
+                services: Vec::new(),
             },
             Err(error) => return Err(error),
         };

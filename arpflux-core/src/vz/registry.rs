@@ -66,7 +66,7 @@ pub(super) fn policy<'a>(host: &HostPolicy, held: impl Iterator<Item = (IpAddr, 
         addresses,
         interface,
     };
-    Policy { host: host.clone(), proxies: groups.into_iter().map(group).collect() }
+    Policy { host: host.clone(), proxies: groups.into_iter().map(group).collect(), services: Vec::new() }
 }
 
 #[cfg(test)]
