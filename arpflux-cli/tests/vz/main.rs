@@ -5,5 +5,6 @@ mod bench;
 mod faults;
 mod lab;
 mod many;
+mod owners;
 mod setup;
 mod verbs;

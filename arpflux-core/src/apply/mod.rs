@@ -30,6 +30,7 @@ pub mod fault;
 mod files;
 mod host;
 mod journal;
+mod keep;
 pub(crate) mod lock;
 mod object;
 mod proxy;

@@ -1,7 +1,7 @@
 //! Small plans for single proxy entries, for scripts that add and remove them one by one.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Announcement, Change, Edit, InterfaceIdentity, PROTOCOL, Plan};
+use crate::plan::{Announcement, Change, Edit, InterfaceIdentity, PROTOCOL, Plan, kept};
 use crate::snapshot::{Interface, ProxyEntry, Snapshot};
 use crate::types::{IfIndex, IfName};
 use std::collections::{BTreeSet, HashSet};
@@ -86,8 +86,8 @@ pub fn add_proxies(
     Ok(finished(snapshot, changes, announcements))
 }
 
-/// A plan after which no entry for `addresses` is left: on `interface`, or anywhere. Empty where there is
-/// none.
+/// A plan after which no entry for `addresses` is left: on `interface`, or anywhere. With the last entry of an
+/// address goes its source routing, if arpflux made it. Empty where there is nothing.
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] if there is no such interface.
@@ -98,7 +98,12 @@ pub fn remove_proxies(snapshot: &Snapshot, interface: Option<&IfName>, addresses
         unwanted.contains(&entry.address) && (interface.is_none() || entry.interface == interface)
     };
     // The newest first: the kernel looks through each bucket from its newest entry on.
-    let changes = snapshot.proxies.iter().rev().filter(goes);
-    let changes = changes.map(|entry| Change::Proxy { edit: Edit::Remove, entry: *entry }).collect();
+    let gone: Vec<ProxyEntry> = snapshot.proxies.iter().rev().filter(goes).copied().collect();
+    let mut changes: Vec<Change> =
+        gone.iter().map(|entry| Change::Proxy { edit: Edit::Remove, entry: *entry }).collect();
+    if snapshot.rules.iter().any(|rule| rule.protocol == PROTOCOL) {
+        let unwanted = unwanted.into_iter().collect();
+        changes.extend(kept::orphans(&kept::without(snapshot, &gone), &unwanted));
+    }
     Ok(finished(snapshot, changes, Vec::new()))
 }

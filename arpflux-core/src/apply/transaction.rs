@@ -9,7 +9,7 @@ use super::receipt::{self, Conflict, Receipt};
 use super::recover::{TakenBack, busy_pending, listed, settle, take_back};
 use super::store::Folder;
 use super::watcher::{Reopen, Watcher};
-use super::{Confirm, Options, confirm, dead, files, undo};
+use super::{Confirm, Options, confirm, dead, files, keep, undo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
 use crate::persist::FileChange;
@@ -168,9 +168,11 @@ impl<'a> Transaction<'a> {
         }
         let target = receipt::to_roll_back(&folder, id, &netns)?;
         let snapshot = self.kernel.snapshot()?;
-        let inverse = undo::inverse(&target.changes, &target.interfaces, &snapshot, force);
+        let mut inverse = undo::inverse(&target.changes, &target.interfaces, &snapshot, force);
         let (files, of_files) = files::inverse(&target.files, force)?;
         let mut notes = settled.notes;
+        let registry = keep::registry(&folder, &files)?;
+        notes.extend(keep::keep(&mut inverse.changes, &snapshot, &registry));
         if !inverse.moot.is_empty() {
             notes.push(format!("gone with its interface: {}", listed(&inverse.moot)));
         }

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 
 use foldhash::{HashMap, HashMapExt as _, HashSet};
 
-use super::PROTOCOL;
 use super::egress::{Source, TABLE_BASE, TABLE_STEP};
 use super::interfaces::Managed;
 use super::view::{View, listed_first};
+use super::{Change, Edit, PROTOCOL};
 use crate::policy::{ForeignProxies, Policy};
 use crate::snapshot::{ProxyEntry, Rule, Snapshot};
 use crate::types::IfIndex;
@@ -78,6 +78,33 @@ pub(super) fn note(kept: &[Source], decisions: &mut Vec<String>) {
             listed_first(&addresses.into_iter().collect::<Vec<_>>()),
         ));
     }
+}
+
+/// What takes the source routing of `addresses` away, those of them that have no proxy entry in `snapshot`: their
+/// rules of ours, the tables that these alone led to, and the rule for host routes with the last of them.
+pub(crate) fn orphans(snapshot: &Snapshot, addresses: &HashSet<IpAddr>) -> Vec<Change> {
+    let published: HashSet<IpAddr> = snapshot.proxies.iter().map(|entry| entry.address).collect();
+    let orphan = |rule: &Rule| {
+        source_of(rule).is_some_and(|address| addresses.contains(&address) && !published.contains(&address))
+    };
+    let (gone, rest): (Vec<&Rule>, Vec<&Rule>) =
+        snapshot.rules.iter().filter(|rule| rule.protocol == PROTOCOL).partition(|rule| orphan(rule));
+    let led_to: HashSet<u32> = rest.iter().map(|rule| rule.table).collect();
+    let of_family =
+        |ipv6: bool, rules: &[&Rule]| rules.iter().any(|rule| rule.ipv6 == ipv6 && rule.source.is_some());
+    let tables: HashSet<u32> =
+        gone.iter().map(|rule| rule.table).filter(|table| !led_to.contains(table)).collect();
+    let host_routes = rest.iter().filter(|rule| {
+        rule.suppress_prefix_len.is_some() && of_family(rule.ipv6, &gone) && !of_family(rule.ipv6, &rest)
+    });
+    // The last first, as the order of a plan has it.
+    let rules = gone.iter().rev().chain(host_routes);
+    let mut changes: Vec<Change> =
+        rules.map(|rule| Change::Rule { edit: Edit::Remove, rule: Box::new((*rule).clone()) }).collect();
+    let routes = snapshot.routes.iter().rev();
+    let routes = routes.filter(|route| route.protocol == PROTOCOL && tables.contains(&route.table));
+    changes.extend(routes.map(|route| Change::Route { edit: Edit::Remove, route: Box::new(route.clone()) }));
+    changes
 }
 
 /// The snapshot without some of its proxy entries: what is planned for it lets the rules of these go.

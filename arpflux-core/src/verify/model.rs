@@ -5,15 +5,17 @@ use std::net::IpAddr;
 
 use super::{AddressReport, CheckKind, Failure, Report, wanted};
 use crate::error::Result;
+use crate::plan::PROTOCOL;
 use crate::plan::desired::Desired;
 use crate::policy::Policy;
 use crate::proof::{Expectation, Proof, Prover};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{ProxyEntry, Snapshot};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, Ipv4Net};
 
 /// Proves for each IPv4 address of the policy that its own interface answers every neighbour and that no
 /// other does: among the policy's interfaces for the host's own addresses, on all for proxied ones. And
+/// that what arpflux published for other owners is answered for where it is published. And
 /// that packets from proxied addresses with a rule of ours leave by no other interface of the policy. (Of
 /// the host's own, broadcasts of a shared subnet leave by the first of its interfaces: table local, which
 /// comes before all rules, says so.)
@@ -75,7 +77,22 @@ fn prove(desired: &Desired, snapshot: &Snapshot, report: &mut Report) {
             answering,
         });
     }
+    published(desired, snapshot, &mut prover, report);
     egress(desired, snapshot, &mut prover, report);
+}
+
+/// What arpflux published for other owners, which this policy does not name, is answered for.
+fn published(desired: &Desired, snapshot: &Snapshot, prover: &mut Prover<'_>, report: &mut Report) {
+    let named: HashSet<IpAddr> = desired.proxied.iter().map(|(address, _)| *address).collect();
+    let unwanted: HashSet<&ProxyEntry> = desired.unwanted_proxies.iter().collect();
+    let ours = snapshot.proxies.iter().filter(|entry| entry.protocol == PROTOCOL);
+    for entry in ours.filter(|entry| !named.contains(&entry.address) && !unwanted.contains(entry)) {
+        if let (IpAddr::V4(target), Some(interface)) = (entry.address, entry.interface) {
+            let claim = Expectation::Answers { interface, target };
+            let proof = prover.prove(&claim);
+            judge(snapshot, entry.address, &claim, &proof, report);
+        }
+    }
 }
 
 /// Where a source's table leads everywhere, its packets leave by no other interface.

@@ -26,7 +26,7 @@ use crate::types::IfName;
 use crate::wire::announce::{self, announce_planned};
 
 /// The file of the registry, in the folder of its namespace.
-const REGISTRY: &str = "containers.toml";
+pub(crate) const REGISTRY: &str = "containers.toml";
 /// Receivers may ignore what they hear within a second of what they heard before (`locktime`).
 pub const ANNOUNCE_AGAIN: Duration = Duration::from_millis(1100);
 
@@ -75,13 +75,17 @@ pub struct Standing {
     pub elsewhere: Vec<String>,
     /// Why it cannot be published now, if it cannot.
     pub idle: Option<Idle>,
+    /// What would have to change besides for it to be reached and to leave by its own interface: the rule for its
+    /// packets, the routes of the table that this leads to, `forwarding`.
+    pub lacks: Vec<String>,
 }
 
 impl Standing {
-    /// Whether it is as it should be: published in its place alone, or for a good reason nowhere.
+    /// Whether it is as it should be: published in its place alone with all that this needs, or for a good
+    /// reason nowhere.
     #[must_use]
     pub fn is_right(&self) -> bool {
-        self.elsewhere.is_empty() && self.published == self.idle.is_none()
+        self.elsewhere.is_empty() && self.published == self.idle.is_none() && self.lacks.is_empty()
     }
 }
 
@@ -388,6 +392,7 @@ impl Node {
     pub fn standing(&self) -> Result<Vec<Standing>> {
         let registry = self.registry()?;
         let snapshot = self.host.snapshot()?;
+        let mut lacking = plan::lacking(&snapshot, &registry);
         let one = |(address, held): (&IpAddr, &Held)| {
             let there = snapshot.interface_named(&held.interface).map(|interface| interface.index);
             let entries = || snapshot.proxies.iter().filter(|entry| entry.address == *address);
@@ -401,6 +406,7 @@ impl Node {
                     .map(|entry| entry.interface.map_or("all".into(), |index| snapshot.name_of(index)))
                     .collect(),
                 idle: plan::idle(&snapshot, *address, held),
+                lacks: lacking.remove(address).unwrap_or_default(),
             }
         };
         Ok(registry.held.iter().map(one).collect())
@@ -449,7 +455,13 @@ fn announce_once(snapshot: &Snapshot, announcements: &[Announcement]) -> Result<
 /// The registry's file and what it says; an empty one where there is none.
 fn read(path: &std::path::Path) -> Result<(FileState, Registry)> {
     let state = FileState::read(path)?;
-    let registry = match &state {
+    let registry = of_file(&state, path)?;
+    Ok((state, registry))
+}
+
+/// What the registry's file says.
+pub(crate) fn of_file(state: &FileState, path: &std::path::Path) -> Result<Registry> {
+    Ok(match state {
         FileState::Regular { text, .. } => Registry::from_toml(text, &path.display().to_string())?,
         FileState::Absent => Registry::default(),
         FileState::Link { .. } => {
@@ -457,8 +469,7 @@ fn read(path: &std::path::Path) -> Result<(FileState, Registry)> {
                 .during("read registry")
                 .on(path.display().to_string()));
         }
-    };
-    Ok((state, registry))
+    })
 }
 
 /// The claims' file and what it says.

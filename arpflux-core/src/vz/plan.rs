@@ -1,16 +1,17 @@
 //! The changes for a container that comes or goes: those of the policy engine, for the containers that
 //! run.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::registry::{self, Held, Registry};
 use crate::error::Result;
-use crate::plan::kept::without;
-use crate::plan::{Announcement, Change, Edit, InterfaceIdentity, PROTOCOL, Plan};
+use crate::plan::kept::{orphans, source_of, without};
+use crate::plan::{Announcement, Change, Edit, InterfaceIdentity, PROTOCOL, Plan, SysctlScope};
 use crate::policy::Policy;
 use crate::snapshot::{ProxyEntry, RouteKind, Snapshot, table};
-use crate::types::{IfName, IpNet};
+use crate::sysctl::Sysctl;
+use crate::types::IfName;
 
 /// Whether a packet for `address` is passed on behind the host, seen from `interface`: a route leads
 /// there that is more specific than those of the interface itself.
@@ -100,17 +101,72 @@ pub(super) fn plan(snapshot: &Snapshot, wanted: &Wanted<'_>) -> Result<Plan> {
 
 /// A plan that only takes away what stands for withdrawn addresses, where the whole cannot be planned.
 pub(super) fn withdrawal(snapshot: &Snapshot, wanted: &Wanted<'_>) -> Plan {
-    let of_withdrawn =
-        |net: IpNet| net.prefix_len() == net.max_prefix_len() && wanted.withdrawn.contains_key(&net.addr());
-    let rules = snapshot
-        .rules
-        .iter()
-        .filter(|rule| rule.protocol == PROTOCOL && rule.source.is_some_and(of_withdrawn));
-    let changes =
-        rules.map(|rule| Change::Rule { edit: Edit::Remove, rule: Box::new(rule.clone()) }).collect();
+    let entries = withdrawn_entries(snapshot, wanted);
+    let addresses = wanted.withdrawn.keys().copied().collect();
+    let changes = orphans(&without(snapshot, &entries), &addresses);
     let mut plan = Plan { netns: snapshot.netns.clone(), changes, ..Plan::default() };
-    prepend(&mut plan, snapshot, &withdrawn_entries(snapshot, wanted));
+    prepend(&mut plan, snapshot, &entries);
     plan
+}
+
+/// What is not as it should be with each address that is to be published now, besides its proxy entry.
+pub(super) fn lacking(snapshot: &Snapshot, registry: &Registry) -> BTreeMap<IpAddr, Vec<String>> {
+    let none = BTreeMap::new();
+    let wanted = Wanted { policy: &registry.policy(), registry, withdrawn: &none };
+    let published = registry.held.iter().filter(|(address, held)| idle(snapshot, **address, held).is_none());
+    let mut lacking: BTreeMap<IpAddr, Vec<String>> = BTreeMap::new();
+    let plan = match plan(snapshot, &wanted) {
+        Ok(plan) => plan,
+        Err(error) => {
+            return published
+                .map(|(address, _)| (*address, vec![format!("cannot be told: {error}")]))
+                .collect();
+        }
+    };
+    // The tables as they shall be: a rule that is to come says which.
+    let coming = plan.changes.iter().filter_map(|change| match change {
+        Change::Rule { edit: Edit::Add, rule } => Some(rule.as_ref()),
+        _ => None,
+    });
+    let rules = snapshot.rules.iter().chain(coming);
+    let tables: HashMap<IpAddr, u32> =
+        rules.filter_map(|rule| Some((source_of(rule)?, rule.table))).collect();
+    let (mut own, mut shared): (HashMap<IpAddr, Vec<&Change>>, Vec<&Change>) = Default::default();
+    for change in &plan.changes {
+        match change {
+            Change::Proxy { .. } => {}
+            Change::Rule { rule, .. } if rule.source.is_some() => {
+                if let Some(address) = source_of(rule) {
+                    own.entry(address).or_default().push(change);
+                }
+            }
+            _ => shared.push(change),
+        }
+    }
+    for (address, held) in published {
+        let table = tables.get(address);
+        let of_interface = |scope: &SysctlScope| match scope {
+            SysctlScope::Interface { name, .. } => *name == held.interface,
+            SysctlScope::All | SysctlScope::Default => false,
+        };
+        let concerns = |change: &&&Change| match change {
+            Change::Rule { rule, .. } => table.is_some() && rule.ipv6 == address.is_ipv6(),
+            Change::Route { route, .. } => {
+                Some(&route.table) == table && route.destination.addr().is_ipv6() == address.is_ipv6()
+            }
+            Change::Sysctl { sysctl, scope, .. } => *sysctl == Sysctl::Forwarding && of_interface(scope),
+            Change::Ipv6Sysctl { scope, .. } => address.is_ipv6() && of_interface(scope),
+            Change::ProxyDelay { .. } | Change::Proxy { .. } => false,
+        };
+        let names = |index| snapshot.name_of(index);
+        let own = own.get(address).into_iter().flatten();
+        let lacks: Vec<String> =
+            own.chain(shared.iter().filter(concerns)).map(|change| change.in_words(&names)).collect();
+        if !lacks.is_empty() {
+            lacking.insert(*address, lacks);
+        }
+    }
+    lacking
 }
 
 /// Addresses that the policy file names and that are in force already though no script handed them over

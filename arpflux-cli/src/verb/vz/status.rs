@@ -79,6 +79,9 @@ fn table(standing: &[Standing]) -> Table {
         if !elsewhere.is_empty() {
             state += &format!(", and also on {elsewhere}");
         }
+        for lack in &one.lacks {
+            state += &format!(", but not as it should be: {lack}");
+        }
         table.row([
             Cell::new(&one.owner),
             Cell::new(one.address),

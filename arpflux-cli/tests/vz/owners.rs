@@ -1,0 +1,182 @@
+//! The node's own policy, and other programs' plans, while containers run: none of them goes dark.
+
+use std::time::Duration;
+
+use arpflux_core::apply::{Confirm, Options};
+use arpflux_core::lab::Host as Machine;
+use arpflux_core::{Host, Policy};
+
+use crate::bench::{A101, A102, Bench, CLIENT, HN, Libvzctl, Said, Version, Vzctl};
+
+const POLICY: &str = "version = 1\n[host]\ninterfaces = [\"eth0\", \"eth3\", \"eth4\"]\n";
+
+struct Running {
+    bench: Bench,
+    containers: [Machine; 2],
+}
+
+impl Running {
+    /// The node with its policy applied and two containers started.
+    fn new(version: Version, rp_filter: u8) -> Self {
+        let bench = Bench::new(version);
+        bench.write("policy.toml", POLICY);
+        for (name, ..) in HN {
+            bench.hn.sysctl(&format!("net/ipv4/conf/{name}/rp_filter"), rp_filter).unwrap();
+        }
+        let containers = [bench.container(A101), bench.container(A102)];
+        let running = Self { bench, containers };
+        let said = running.good(&["apply", "--policy", "policy.toml"]);
+        assert!(said.stdout.contains("transaction 2"), "the first was the setup: {said:?}");
+        assert_eq!(running.bench.start_quick("101", "192.168.18.101").code, 0);
+        assert_eq!(running.bench.start_quick("102", "192.168.18.102").code, 0);
+        running
+    }
+
+    fn command(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(self.bench.path("arpflux"));
+        command.args(arguments).current_dir(&self.bench.folder);
+        command.env_clear().env("ARPFLUX_STATE_DIR", self.bench.path("state"));
+        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.stdin(std::process::Stdio::null());
+        command
+    }
+
+    fn arpflux(&self, arguments: &[&str]) -> Said {
+        self.bench.run(self.command(arguments))
+    }
+
+    fn good(&self, arguments: &[&str]) -> Said {
+        let said = self.arpflux(arguments);
+        assert_eq!(said.code, 0, "{arguments:?}: {said:?}");
+        said
+    }
+
+    /// What a C or Python program does: a policy of its own, planned and applied by itself.
+    fn program(&self, policy: &str) {
+        let host: &Host = &self.bench.host;
+        let options = Options { state_dir: Some(self.bench.path("state")), ..Options::from(Confirm::Now) };
+        let policy = Policy::from_toml(&format!("version = 1\n{policy}"), "a program").unwrap();
+        let plan = policy.plan(&host.snapshot().unwrap()).unwrap();
+        host.apply(&plan, options).unwrap().leave();
+    }
+
+    /// Each running container has one answer and both directions, the others none; the status is true.
+    fn check(&self, running: [bool; 2], after: &str) {
+        for (at, (address, interface)) in [(A101, "eth3"), (A102, "eth4")].into_iter().enumerate() {
+            let expected = if running[at] { vec![Bench::mac(interface)] } else { Vec::new() };
+            assert_eq!(self.bench.macs(address), expected, "{address} after {after}");
+            if running[at] {
+                let there = self.bench.client.ping(None, address, 1).unwrap();
+                let back = self.containers[at].ping(None, CLIENT, 1).unwrap();
+                assert_eq!((there.received, back.received), (1, 1), "{address} after {after}");
+            }
+        }
+        let said = self.bench.vz(&["status"]);
+        assert_eq!(said.code, 0, "after {after}: {said:?}");
+    }
+}
+
+fn stays(version: Version, rp_filter: u8) {
+    let node = Running::new(version, rp_filter);
+    let both = [true, true];
+    node.check(both, "the start");
+    node.good(&["apply", "--policy", "policy.toml"]);
+    node.check(both, "apply");
+    node.good(&["verify", "--policy", "policy.toml"]);
+
+    // A program that manages one interface, one with nothing but defaults, one that wants no routing at all, one
+    // that publishes an address of its own.
+    node.program("[host]\ninterfaces = [\"eth0\"]\n");
+    node.check(both, "a program for eth0");
+    node.program("[host]\n");
+    node.check(both, "an empty policy");
+    node.program("[[proxy]]\nowner = \"7\"\naddresses = [\"192.168.18.207\"]\ninterface = \"eth3\"\n");
+    node.check(both, "a program with an address of its own");
+    node.program("[host]\nstrategy = \"unmanaged\"\negress = \"unmanaged\"\n");
+    let ruled = node.bench.ruled();
+    assert_eq!(ruled, ["192.168.18.101", "192.168.18.102", "192.168.18.207"], "what others published");
+    node.check(both, "a policy that wants no routing");
+    node.good(&["proxy", "del", "192.168.18.207"]);
+    assert_eq!(node.bench.ruled(), ["192.168.18.101", "192.168.18.102"]);
+    node.good(&["apply", "--policy", "policy.toml"]);
+
+    // The watch heals what drifts, and takes nothing of the containers.
+    let mut watch = node.command(&["watch", "--policy", "policy.toml", "--heal", "--look", "200ms"]);
+    watch.stdout(std::process::Stdio::null());
+    let mut watch = node.bench.hn.run(|| watch.spawn().unwrap()).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    node.bench.hn.sysctl("net/ipv4/conf/eth3/arp_ignore", 0).unwrap();
+    let mut rule = std::process::Command::new("ip");
+    rule.args(["rule", "del", "from", "192.168.18.11"]);
+    assert_eq!(node.bench.run(rule).code, 0);
+    std::thread::sleep(Duration::from_millis(1500));
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    assert_eq!(node.bench.hn.read_sysctl("net/ipv4/conf/eth3/arp_ignore").unwrap(), "1");
+    assert!(node.bench.ruled().contains(&"192.168.18.11".to_owned()));
+    node.check(both, "the watch");
+
+    // The first apply is taken back; what the containers stand on stays, and is named.
+    let said = node.good(&["rollback", "2"]);
+    assert!(said.stdout.contains("192.168.18.101 (container 101)"), "{said:?}");
+    node.check(both, "rollback 2");
+
+    // Each goes with all that is its own and nothing of the other's.
+    assert_eq!(node.bench.stop("101", "192.168.18.101").code, 0);
+    node.check([false, true], "the stop of 101");
+    assert!(!node.bench.ruled().contains(&"192.168.18.101".to_owned()));
+    assert_eq!(node.bench.stop("102", "192.168.18.102").code, 0);
+    node.check([false, false], "the stop of 102");
+}
+
+#[test]
+fn nobody_takes_a_containers_network_rp_filter_0() {
+    stays(Vzctl, 0);
+}
+
+#[test]
+fn nobody_takes_a_containers_network_rp_filter_1() {
+    stays(Libvzctl, 1);
+}
+
+#[test]
+fn nobody_takes_a_containers_network_rp_filter_2() {
+    stays(Vzctl, 2);
+}
+
+#[test]
+fn status_and_verify_look_at_rule_table_and_forwarding() {
+    let node = Running::new(Vzctl, 1);
+    let table = |snapshot: &arpflux_core::snapshot::Snapshot| {
+        let is = |rule: &&arpflux_core::snapshot::Rule| rule.source.is_some_and(|net| net.addr() == A101);
+        snapshot.rules.iter().find(is).unwrap().table.to_string()
+    };
+    let table = table(&node.bench.snapshot());
+    let ip = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("ip");
+        command.args(arguments);
+        assert_eq!(node.bench.run(command).code, 0, "{arguments:?}");
+    };
+    let breaks: [(&str, &dyn Fn()); 4] = [
+        ("rule 17501: from 192.168.18.101", &|| ip(&["rule", "del", "from", "192.168.18.101"])),
+        ("rule 17500", &|| ip(&["rule", "del", "pref", "17500"])),
+        (&table, &|| ip(&["route", "flush", "table", &table])),
+        ("net.ipv4.conf.eth3.forwarding", &|| {
+            node.bench.hn.sysctl("net/ipv4/conf/eth3/forwarding", 0).unwrap();
+        }),
+    ];
+    for (named, harm) in breaks {
+        harm();
+        let said = node.bench.vz(&["status"]);
+        assert_eq!(said.code, 1, "{named}: {said:?}");
+        assert!(said.stdout.contains(named), "{named}: {said:?}");
+        node.bench.good(&["sync"]);
+        node.check([true, true], named);
+    }
+    // With strict source validation the entry alone answers nobody, and verification of the node says so.
+    ip(&["rule", "del", "from", "192.168.18.101"]);
+    assert_eq!(node.bench.macs(A101), [] as [&str; 0]);
+    let said = node.arpflux(&["verify", "--policy", "policy.toml"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.stdout.contains("192.168.18.101"), "{said:?}");
+}
