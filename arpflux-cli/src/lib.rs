@@ -25,6 +25,8 @@ pub mod exit {
     pub const BAD: u8 = 1;
     /// Usage, or a bad file.
     pub const USAGE: u8 = 2;
+    /// Cannot be told.
+    pub const UNDETERMINED: u8 = 6;
 }
 
 /// Which interface answers ARP for which address, why, and how to make it exactly one.

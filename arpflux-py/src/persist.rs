@@ -61,8 +61,8 @@ record!(FileChange {
     }
 });
 
-/// What the next boot brings. Made by `Snapshot.at_boot`; it never changes. True if anything will be otherwise than in the
-/// snapshot.
+/// What the next boot brings. Made by `Snapshot.at_boot`; it never changes. True if everything will be as in the
+/// snapshot, and nothing that may set it was left out.
 #[pyclass(frozen, eq, module = "arpflux")]
 #[derive(PartialEq)]
 pub struct BootReport(pub(crate) core::BootReport);
@@ -91,8 +91,26 @@ record!(BootReport {
         self.0.differences()
     }
 
+    /// How many values cannot be told, because something that may set them was not followed.
+    #[getter]
+    fn undetermined(&self) -> usize {
+        self.0.undetermined()
+    }
+
+    /// What exists, runs at boot and may set such values, but was not understood: a tuple of Unfollowed.
+    #[getter]
+    fn unfollowed<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
+        value::typed_all(py, "Unfollowed", &self.0.unfollowed)
+    }
+
+    /// Lines that do not do what they seem to: a tuple of Lint.
+    #[getter]
+    fn lints<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
+        value::typed_all(py, "Lint", &self.0.lints)
+    }
+
     fn __bool__(&self) -> bool {
-        self.0.differences() > 0
+        self.0.ok() == Some(true)
     }
 
     fn __repr__(&self) -> String {

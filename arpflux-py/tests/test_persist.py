@@ -72,7 +72,7 @@ def test_what_the_next_boot_brings(scene):
     host, kept, state = scene
     host.apply(kept.policy.plan(host.snapshot()), state_dir=state).leave()
     bare, value = boot(host, kept)
-    assert bare and bare.policy is None and bare.differences == len(bare.entries) + sum(v.differs for v in bare.values)
+    assert not bare and bare.policy is None and bare.differences == len(bare.entries) + sum(v.differs for v in bare.values)
     assert (value.now, value.at_boot, value.differs, value.set_by) == (1, None, True, None)
     assert any("192.168.18.101" in str(entry) for entry in bare.entries)
     lost = host.diagnose(boot=bare)

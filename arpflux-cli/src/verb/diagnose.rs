@@ -114,6 +114,9 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     if args.files.persisted {
         return persisted::run(&args.files, &args.source.snapshot()?, output);
     }
+    if let Some(key) = &args.files.who {
+        return persisted::run_who(&args.files, key, &args.source.snapshot()?, output);
+    }
     let policy = args.policy.as_deref().map(Policy::from_path).transpose()?;
     let wires = args.segments.as_deref().map(|path| Wires::from_json(&read_text(path)?)).transpose()?;
     let snapshot = args.source.snapshot()?;

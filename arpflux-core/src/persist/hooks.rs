@@ -7,8 +7,8 @@ use crate::error::Result;
 
 const UNIT: &str = "/etc/systemd/system/arpflux.service";
 const UNIT_WANTED: &str = "/etc/systemd/system/multi-user.target.wants/arpflux.service";
-const IF_UP: &str = "/etc/network/if-up.d/arpflux";
-const DISPATCHER: &str = "/etc/NetworkManager/dispatcher.d/90-arpflux";
+pub(super) const IF_UP: &str = "/etc/network/if-up.d/arpflux";
+pub(super) const DISPATCHER: &str = "/etc/NetworkManager/dispatcher.d/90-arpflux";
 
 type Files = Vec<(PathBuf, FileState)>;
 

@@ -107,7 +107,7 @@ from ._native import (
     __version__,
 )
 from ._pandas import from_pandas, to_pandas
-from ._persist import Assignment, BootEntry, BootPolicy, BootValue, FileState
+from ._persist import Assignment, BootEntry, BootPolicy, BootValue, FileState, Lint, Unfollowed
 from ._snapshot import Interference, KernelVersion, NetnsIdentity, RoutingMemory
 from ._watch import Drift, Watch
 from ._wire import (
@@ -174,6 +174,7 @@ __all__ = [
     "Io",
     "Judgement",
     "KernelVersion",
+    "Lint",
     "Manager",
     "Matrix",
     "MatrixCell",
@@ -219,6 +220,7 @@ __all__ = [
     "Step",
     "TimedOut",
     "Unclear",
+    "Unfollowed",
     "Unsupported",
     "Value",
     "ValueSource",

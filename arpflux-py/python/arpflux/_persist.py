@@ -64,11 +64,43 @@ class BootValue(Value):
     ignored: Tuple[Assignment, ...]
     #: What the policy that is applied at boot makes of it afterwards.
     by_policy: Optional[int]
+    #: What may set it too and was not followed, as FILE:LINE; `at_boot` is without it then, and cannot be relied on.
+    undetermined_by: Optional[str] = None
 
     @property
     def differs(self) -> bool:
-        """Whether a boot changes it."""
-        return self.now != (self.at_boot or 0)
+        """Whether a boot certainly changes it."""
+        return self.undetermined_by is None and self.now != (self.at_boot or 0)
+
+
+@dataclass(frozen=True)
+class Unfollowed(Value):
+    """Something that exists, is run at boot and may set such values, but was not understood."""
+
+    #: The file, as the host sees it.
+    file: str
+    #: The line, from 1; 0 for the file as a whole.
+    line: int
+    #: What stands there, shortened.
+    text: str
+    #: Why it was not followed.
+    why: str
+    #: The sysctls that it mentions: their values after a boot cannot be told.
+    sysctls: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Lint(Value):
+    """A line of a boot file that has no effect, or another than it seems to."""
+
+    #: The file, as the host sees it.
+    file: str
+    #: The line, from 1; 0 for the file as a whole.
+    line: int
+    #: What is wrong with it.
+    problem: str
+    #: What to write instead.
+    remedy: str
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use arpflux_core::persist::sysctld::Assignment;
-use arpflux_core::persist::{BootReport, BootValue, Layout, at_boot};
+use arpflux_core::persist::sysctld::{Assignment, Key};
+use arpflux_core::persist::{BootReport, BootValue, Layout, at_boot, who};
 use arpflux_core::{Result, Snapshot};
 use serde::Serialize;
 
@@ -22,6 +22,9 @@ pub struct Args {
     /// host will be otherwise than now. Exit code 1 if it will be.
     #[arg(long, conflicts_with_all = ["policy", "ignore", "no_impact", "list", "fail_on", "boot"])]
     pub persisted: bool,
+    /// Say which lines set this sysctl at boot, in the order of time: net.ipv4.conf.eth0.arp_ignore.
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["persisted", "policy", "ignore", "no_impact", "list", "fail_on", "boot"])]
+    pub who: Option<String>,
     /// The folder that stands for / of the host that boots: an image, or a container's /proc/PID/root.
     #[arg(long, value_name = "FOLDER", default_value = "/")]
     root: PathBuf,
@@ -36,8 +39,9 @@ impl Args {
 
 #[derive(Serialize)]
 struct Answer<'a> {
-    ok: bool,
+    ok: Option<bool>,
     differences: usize,
+    undetermined: usize,
     #[serde(flatten)]
     report: &'a BootReport,
 }
@@ -50,11 +54,60 @@ pub fn run(args: &Args, snapshot: &Snapshot, output: &Output) -> Result<u8> {
     let report = at_boot(snapshot, &args.layout())?;
     let differences = report.differences();
     if output.json() {
-        output.answer(&Answer { ok: differences == 0, differences, report: &report })?;
+        let undetermined = report.undetermined();
+        output.answer(&Answer { ok: report.ok(), differences, undetermined, report: &report })?;
     } else {
         output.text(text(&report, differences, output))?;
     }
-    Ok(if differences == 0 { exit::GOOD } else { exit::BAD })
+    Ok(match report.ok() {
+        Some(true) => exit::GOOD,
+        Some(false) => exit::BAD,
+        None => exit::UNDETERMINED,
+    })
+}
+
+/// Prints what sets one sysctl at boot, line by line; the last one wins.
+///
+/// # Errors
+/// If a file that is there cannot be read, or the key names no sysctl of an interface.
+pub fn run_who(args: &Args, key: &str, snapshot: &Snapshot, output: &Output) -> Result<u8> {
+    let key = Key::parse(key);
+    let lines = who(snapshot, &args.layout(), &key)?;
+    let report = at_boot(snapshot, &args.layout())?;
+    let value = report.values.into_iter().find(|value| value.key == key);
+    if output.json() {
+        output.answer(&Who { key: key.to_string(), lines: &lines, value: value.as_ref() })?;
+        return Ok(exit::GOOD);
+    }
+    let mut text = format!("{key}\n");
+    for (at, line) in lines.iter().enumerate() {
+        let wins = if at + 1 == lines.len() { "  <- counts" } else { "" };
+        let says = line.value.as_deref().unwrap_or_default();
+        text += &format!("  {}:{}  {} = {says}{wins}\n", line.file.display(), line.line, line.key);
+    }
+    if lines.is_empty() {
+        text += "  no line that was followed sets it: the kernel's default comes back\n";
+    }
+    if let Some(value) = &value {
+        for line in value.ignored.iter().filter(|line| !lines.contains(line)) {
+            text += &format!("  {}  does not count\n", said(line, value));
+        }
+        if let Some(number) = value.by_policy {
+            text += &format!("  the policy that is applied at boot sets {number} afterwards\n");
+        }
+        if let Some(by) = &value.undetermined_by {
+            text += &format!("  {by} may set it too and was not followed\n");
+        }
+    }
+    output.text(text)?;
+    Ok(exit::GOOD)
+}
+
+#[derive(Serialize)]
+struct Who<'a> {
+    key: String,
+    lines: &'a [Assignment],
+    value: Option<&'a BootValue>,
 }
 
 fn text(report: &BootReport, differences: usize, output: &Output) -> String {
@@ -85,15 +138,48 @@ fn text(report: &BootReport, differences: usize, output: &Output) -> String {
             text += &format!("  and {} more (all with --json)\n", report.entries.len() - SHOWN);
         }
     }
+    if !report.unfollowed.is_empty() {
+        text += "\nnot followed, though it may set such values:\n";
+        for it in report.unfollowed.iter().take(SHOWN) {
+            let line = if it.line == 0 { String::new() } else { format!(":{}", it.line) };
+            text += &format!("  {}{line}: {} ({})\n", it.file.display(), it.text, it.why);
+        }
+    }
+    if !report.lints.is_empty() {
+        text += "\nlines that do not do what they seem to:\n";
+        for lint in report.lints.iter().take(SHOWN) {
+            let line = if lint.line == 0 { String::new() } else { format!(":{}", lint.line) };
+            text += &format!("  {}{line}: {}; remedy: {}\n", lint.file.display(), lint.problem, lint.remedy);
+        }
+    }
     text += &match differences {
+        0 if report.undetermined() > 0 => output.paint(
+            Style::Caution,
+            format!(
+                "\n{} cannot be told, because what is listed above was not followed; apart from that everything will be \
+                 as it is now\n",
+                plural(report.undetermined(), "value", "values"),
+            ),
+        ),
         0 => output.paint(Style::Good, "\nafter a boot everything will be as it is now\n"),
-        1 => output.paint(Style::Caution, "\n1 difference after a boot\n"),
-        count => output.paint(Style::Caution, format!("\n{count} differences after a boot\n")),
+        count => {
+            let open = match report.undetermined() {
+                0 => String::new(),
+                open => format!("; {} cannot be told", plural(open, "value", "values")),
+            };
+            let count = plural(count, "difference", "differences");
+            output.paint(Style::Caution, format!("\n{count} after a boot{open}\n"))
+        }
     };
     text
 }
 
+fn plural(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 fn row(value: &BootValue) -> [Cell; 5] {
+    let mark_open = if value.undetermined_by.is_some() { "? " } else { "" };
     let boot = value.at_boot.map_or_else(|| "0 (default)".to_owned(), |number| number.to_string());
     let by_file = value.set_by.as_ref().map_or_else(|| "nothing".to_owned(), |line| place(line, value));
     let set_by = match (value.by_policy, &value.set_by) {
@@ -102,11 +188,17 @@ fn row(value: &BootValue) -> [Cell; 5] {
         _ => by_file,
     };
     let ignored: Vec<String> = value.ignored.iter().map(|line| said(line, value)).collect();
-    let mark = if value.differs() { Style::Bad } else { Style::Good };
+    let mark = if value.undetermined_by.is_some() {
+        Style::Caution
+    } else if value.differs() {
+        Style::Bad
+    } else {
+        Style::Good
+    };
     [
         Cell::new(&value.key),
         Cell::new(value.now),
-        Cell::new(boot).style(mark),
+        Cell::new(format!("{mark_open}{boot}")).style(mark),
         Cell::new(set_by),
         Cell::new(ignored.join(", ")),
     ]

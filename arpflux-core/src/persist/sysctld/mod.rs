@@ -12,6 +12,8 @@ mod read;
 mod write;
 
 pub use key::Key;
+pub(super) use pattern::matches;
+pub(super) use read::parse as assignments;
 pub use read::{Assignment, BootSysctls, FOLDERS};
 pub(super) use write::write;
 

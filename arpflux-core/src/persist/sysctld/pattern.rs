@@ -2,7 +2,7 @@
 
 /// Whether `pattern` matches `path`, part by part: `*`, `?` and `[a-z]` never match a slash, nor a
 /// dot at the beginning of a part.
-pub(super) fn matches(pattern: &str, path: &str) -> bool {
+pub(in crate::persist) fn matches(pattern: &str, path: &str) -> bool {
     let (mut patterns, mut parts) = (pattern.split('/'), path.split('/'));
     loop {
         match (patterns.next(), parts.next()) {

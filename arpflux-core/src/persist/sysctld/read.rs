@@ -64,8 +64,12 @@ impl BootSysctls {
     /// # Errors
     /// Any failure to read a folder or file that is there.
     pub fn load(root: &Path) -> Result<Self> {
+        Self::load_with(root, &Root::open(root)?, None)
+    }
+
+    /// The same, with one more file that is read after all others.
+    pub(in crate::persist) fn load_with(root: &Path, below: &Root, last: Option<&str>) -> Result<Self> {
         let mut files: BTreeMap<String, (PathBuf, PathBuf)> = BTreeMap::new();
-        let below = Root::open(root)?;
         for folder in FOLDERS {
             let real = root.join(folder.trim_start_matches('/'));
             for name in below.names(&real)? {
@@ -79,7 +83,8 @@ impl BootSysctls {
             }
         }
         let mut lines = Vec::new();
-        for (path, seen) in files.into_values() {
+        let last = last.map(|seen| (root.join(seen.trim_start_matches('/')), PathBuf::from(seen)));
+        for (path, seen) in files.into_values().chain(last) {
             // A link to nothing (`/dev/null`) hides the file.
             let Some(text) = below.text(&path)? else { continue };
             lines.extend(parse(&text, &seen));
@@ -121,6 +126,11 @@ impl BootSysctls {
         self.counted.iter().rfind(|line| line.value.is_some() && line.reaches(key))
     }
 
+    /// Every line that was read.
+    pub(in crate::persist) fn lines(&self) -> impl Iterator<Item = &Assignment> {
+        self.overridden.iter().chain(&self.counted)
+    }
+
     /// The place of a line in the order of effect.
     pub(in crate::persist) fn place(&self, line: &Assignment) -> Option<usize> {
         self.counted.iter().position(|other| std::ptr::eq(other, line))
@@ -131,22 +141,24 @@ impl BootSysctls {
     #[must_use]
     pub fn losers(&self, key: &Key) -> Vec<&Assignment> {
         let winner = self.winner(key);
-        self.overridden
-            .iter()
-            .chain(&self.counted)
-            .filter(|line| line.value.is_some() && line.reaches(key))
+        // Who takes a key out of the patterns means that no pattern is about it.
+        let taken_out = self.lines().any(|line| line.value.is_none() && line.key == *key);
+        self.lines()
+            .filter(|line| line.value.is_some() && line.reaches(key) && !(taken_out && line.key.is_pattern()))
             .filter(|line| winner.is_none_or(|winner| !std::ptr::eq(winner, *line)))
             .collect()
     }
 }
 
 impl Assignment {
-    fn reaches(&self, key: &Key) -> bool {
+    /// Whether the line is about `key`, by its name or as a pattern.
+    pub(in crate::persist) fn reaches(&self, key: &Key) -> bool {
         self.key == *key || (self.key.is_pattern() && pattern::matches(self.key.as_path(), key.as_path()))
     }
 }
 
-fn parse(text: &str, file: &Path) -> Vec<Assignment> {
+/// The assignments of a file, as systemd-sysctl and procps read them.
+pub(in crate::persist) fn parse(text: &str, file: &Path) -> Vec<Assignment> {
     let mut lines = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();

@@ -1,7 +1,7 @@
 //! Plans for hosts that are not there.
 
 mod answered;
-mod host;
+pub(crate) mod host;
 mod order;
 mod plain;
 mod random;

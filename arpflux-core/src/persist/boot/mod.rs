@@ -1,11 +1,26 @@
 //! What the next boot brings, and where it will differ from now.
 
+mod ifupdown;
+mod lint;
+mod networkd;
+mod shell;
+mod tuned;
+mod ufw;
+mod units;
+mod writers;
+
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::sysctld::{Assignment, BootSysctls, Key};
-use super::{Layout, Manager, POLICY, kept_policy, networkd};
+pub use lint::Lint;
+pub use shell::Unfollowed;
+use writers::Writers;
+pub(crate) use writers::mentions;
+
+use super::networkd as drop_ins;
+use super::sysctld::{Assignment, Key};
+use super::{Layout, Manager, POLICY, Root, kept_policy};
 use crate::error::{ErrorKind, Result};
 use crate::plan::desired::settled;
 use crate::plan::{Change, Edit, PROTOCOL};
@@ -46,13 +61,17 @@ pub struct BootValue {
     pub ignored: Vec<Assignment>,
     /// What the policy that is applied at boot makes of it afterwards.
     pub by_policy: Option<i32>,
+    /// What may set it too and was not followed, as FILE:LINE: [`BootValue::at_boot`] is without it, and cannot be
+    /// relied on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undetermined_by: Option<String>,
 }
 
 impl BootValue {
-    /// Whether a boot changes it.
+    /// Whether a boot certainly changes it.
     #[must_use]
     pub fn differs(&self) -> bool {
-        self.now != self.at_boot.unwrap_or(0)
+        self.undetermined_by.is_none() && self.now != self.at_boot.unwrap_or(0)
     }
 }
 
@@ -88,6 +107,12 @@ pub struct BootReport {
     pub policy: Option<BootPolicy>,
     /// Proxy entries of anybody, and rules and routes of ours, that come or go.
     pub entries: Vec<BootEntry>,
+    /// What exists, runs at boot and may set such values, but was not understood.
+    #[serde(default)]
+    pub unfollowed: Vec<Unfollowed>,
+    /// Lines that do not do what they seem to.
+    #[serde(default)]
+    pub lints: Vec<Lint>,
 }
 
 impl BootReport {
@@ -96,20 +121,42 @@ impl BootReport {
     pub fn differences(&self) -> usize {
         self.values.iter().filter(|value| value.differs()).count() + self.entries.len()
     }
+
+    /// Whether everything will be as it is now: `None` if no difference is known, and something that may make one
+    /// was not followed.
+    #[must_use]
+    pub fn ok(&self) -> Option<bool> {
+        match (self.differences(), self.undetermined()) {
+            (0, 0) => Some(true),
+            (0, _) => None,
+            _ => Some(false),
+        }
+    }
+
+    /// How many values cannot be told, because something that may set them was not followed.
+    #[must_use]
+    pub fn undetermined(&self) -> usize {
+        self.values.iter().filter(|value| value.undetermined_by.is_some()).count()
+    }
 }
 
 /// What the next boot of the host whose files are below the layout's root brings, compared with
 /// `snapshot`.
 ///
-/// Counted are `sysctl.d` as systemd-sysctl reads it, and the policy that the unit and the hooks apply
-/// afterwards. A value that no file sets counts as 0. Proxy entries live in the kernel alone: only
-/// the policy brings any back. Rules and routes that are not ours are taken to come from somewhere.
+/// Followed are, in the order of time: the kernel's command line, `sysctl.d` as systemd-sysctl (or, with OpenRC,
+/// procps) reads it, ufw, systemd-networkd's settings, interfaces(5), TuneD's active profile and `rc.local`; then the
+/// policy that the unit and the hooks apply. What runs at boot, mentions such values and is not understood is listed in
+/// [`BootReport::unfollowed`], and the values are undetermined. A value that nothing sets counts as 0. Proxy entries
+/// live in the kernel alone: only lines of interfaces(5) and the policy bring any back. Rules and routes that are not
+/// ours are taken to come from somewhere.
 ///
 /// # Errors
 /// If a file that is there cannot be read.
 pub fn at_boot(snapshot: &Snapshot, layout: &Layout) -> Result<BootReport> {
-    let boot = BootSysctls::load(&layout.root)?;
+    let root = Root::open(&layout.root)?;
+    let boot = Writers::load(&root, layout, snapshot)?;
     let mut after = bare(snapshot, layout)?;
+    after.proxies.extend(snapshot.proxies.iter().filter(|entry| boot.adds(snapshot, entry)).cloned());
     let folders = std::iter::once(None).chain(snapshot.interfaces.iter().map(|it| Some((it.index, it.name))));
     let mut values = Vec::new();
     for folder in folders {
@@ -141,6 +188,7 @@ pub fn at_boot(snapshot: &Snapshot, layout: &Layout) -> Result<BootReport> {
                     if let Some((.., value)) = values.iter_mut().find(same) {
                         value.at_boot = Some(wanted.value);
                         value.by_policy = Some(wanted.value);
+                        value.undetermined_by = None;
                     }
                 }
             }
@@ -148,44 +196,58 @@ pub fn at_boot(snapshot: &Snapshot, layout: &Layout) -> Result<BootReport> {
         }
         policy = Some(found);
     }
-    let told = |value: &BootValue| value.at_boot.is_some() || value.differs() || !value.ignored.is_empty();
+    let told = |value: &BootValue| {
+        value.at_boot.is_some()
+            || value.differs()
+            || !value.ignored.is_empty()
+            || (value.undetermined_by.is_some() && value.now != 0)
+    };
     Ok(BootReport {
         values: values.into_iter().map(|(.., value)| value).filter(told).collect(),
         policy,
         entries: entries(snapshot, &after),
+        lints: boot.lints(&root, layout, snapshot)?,
+        unfollowed: boot.unfollowed,
     })
+}
+
+/// The lines that set one sysctl at boot, in the order of time: the last one wins, unless the policy that is applied
+/// afterwards says otherwise (see [`BootValue::by_policy`]).
+///
+/// # Errors
+/// If a file that is there cannot be read.
+pub fn who(snapshot: &Snapshot, layout: &Layout, key: &Key) -> Result<Vec<Assignment>> {
+    let boot = Writers::load(&Root::open(&layout.root)?, layout, snapshot)?;
+    Ok(boot.about(key).into_iter().cloned().collect())
 }
 
 /// The snapshot without what a boot takes away.
 fn bare(snapshot: &Snapshot, layout: &Layout) -> Result<Snapshot> {
-    let sections = networkd::sections(layout)?;
+    let sections = drop_ins::sections(layout)?;
     let mut bare = snapshot.clone();
     bare.proxies.clear();
-    bare.rules.retain(|rule| rule.protocol != PROTOCOL || networkd::has_rule(&sections, rule));
-    bare.routes.retain(|route| route.protocol != PROTOCOL || networkd::has_route(&sections, route));
+    bare.rules.retain(|rule| rule.protocol != PROTOCOL || drop_ins::has_rule(&sections, rule));
+    bare.routes.retain(|route| route.protocol != PROTOCOL || drop_ins::has_route(&sections, route));
     Ok(bare)
 }
 
-fn value(boot: &BootSysctls, interface: Option<IfName>, sysctl: Sysctl, now: i32) -> BootValue {
+fn value(boot: &Writers, interface: Option<IfName>, sysctl: Sysctl, now: i32) -> BootValue {
     let folder = interface.map_or_else(|| "all".to_owned(), |name| name.to_string());
     let key = Key::conf(&folder, sysctl);
-    // Writing either of these rewrites every interface (`inet_forward_change()`).
-    let for_all = || {
-        let keys = [Key::parse("net/ipv4/ip_forward"), Key::conf("all", Sysctl::Forwarding)];
-        let lines = keys.into_iter().filter_map(|key| boot.winner(&key));
-        (sysctl == Sysctl::Forwarding).then(|| lines.max_by_key(|line| boot.place(line))).flatten()
-    };
     // What an interface starts with.
-    let inherited = || interface.and_then(|_| boot.winner(&Key::conf("default", sysctl)));
-    let set_by = boot.winner(&key).or_else(for_all).or_else(inherited);
-    let ignored = boot.losers(&key).into_iter().filter(|line| Some(*line) != set_by).cloned().collect();
+    let inherited = || interface.and_then(|_| boot.files.winner(&Key::conf("default", sysctl)));
+    let about = boot.about(&key);
+    let set_by = about.last().copied().or_else(inherited);
+    let ignored = boot.ignored(&key, set_by);
+    let undetermined_by = boot.may_set(&folder, sysctl);
     BootValue {
-        key,
-        now,
         at_boot: set_by.and_then(Assignment::number),
         set_by: set_by.cloned(),
-        ignored,
+        ignored: ignored.into_iter().cloned().collect(),
+        key,
+        now,
         by_policy: None,
+        undetermined_by,
     }
 }
 
@@ -240,3 +302,6 @@ fn both<T: Clone, K: Eq + std::hash::Hash>(
     now.iter().filter(|item| !there.contains(&key(item))).for_each(|item| tell(Edit::Remove, item.clone()));
     after.iter().filter(|item| !here.contains(&key(item))).for_each(|item| tell(Edit::Add, item.clone()));
 }
+
+#[cfg(test)]
+mod tests;
