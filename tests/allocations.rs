@@ -42,7 +42,7 @@ fn ask_for_everything(snapshot: &Snapshot, model: &Model<'_>) -> (usize, usize) 
 fn a_prediction_allocates_nothing() {
     let text = include_str!("../arpflux-cli/tests/hardware-node.json");
     let mut snapshot = Snapshot::from_json(text).expect("a snapshot");
-    let model = Model::new(&snapshot);
+    let model = Model::new(&snapshot).unwrap();
     let (asked, _) = ask_for_everything(&snapshot, &model);
     assert_eq!(memory::peak(), 0, "{asked} predictions");
     assert!(asked > 200, "{asked}");
@@ -56,7 +56,7 @@ fn a_prediction_allocates_nothing() {
     snapshot.interference.push(Interference::Netfilter { chain: "arp filter input".into(), interface: None });
     snapshot.routing.rules_changed = None;
     snapshot.routing.local_routes_added = None;
-    let model = Model::new(&snapshot);
+    let model = Model::new(&snapshot).unwrap();
     let (asked, unclear) = ask_for_everything(&snapshot, &model);
     assert_eq!(memory::peak(), 0, "{asked} predictions");
     assert!(unclear > 20, "{unclear} of {asked}");

@@ -144,7 +144,7 @@ impl Built<'_> {
     }
 
     fn diagnose(&self, snapshot: &Snapshot) -> Diagnosis {
-        let diagnosis = diagnose::diagnose(snapshot, &self.options());
+        let diagnosis = diagnose::diagnose(snapshot, &self.options()).unwrap();
         for finding in &diagnosis.findings {
             well_written(finding);
         }
@@ -154,7 +154,7 @@ impl Built<'_> {
     /// Asks every NIC for everything, as a neighbour and as a probe, and compares. Gives who answers the
     /// neighbour, by address. With `drops` some answers must be missing, and none else may differ.
     fn wire(&self, snapshot: &Snapshot, drops: bool) -> BTreeMap<Ipv4Addr, BTreeSet<String>> {
-        let model = Model::new(snapshot);
+        let model = Model::new(snapshot).unwrap();
         let mut neighbours = Neighbours::new(snapshot);
         let mut asked: Vec<Ipv4Addr> = targets(snapshot);
         asked.extend(&self.scenario.ask);

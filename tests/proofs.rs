@@ -127,7 +127,7 @@ fn what_is_proved_holds_for_every_representative_and_counter_examples_come_true(
         let lab = Lab::new().unwrap();
         let host = draw(&lab, seed);
         let snapshot = arpflux_core::Host::from(host.netns().try_clone().unwrap()).snapshot().unwrap();
-        let mut prover = Prover::new(&snapshot);
+        let mut prover = Prover::new(&snapshot).unwrap();
         let mut nics = live(&host, &snapshot);
         let among: Vec<IfIndex> = nics.iter().map(|nic| nic.index).collect();
         // Every pair of classes, on the kernel.

@@ -140,7 +140,7 @@ pub unsafe extern "C" fn arpflux_snapshot_diagnose(
                 false => Some(handle::get::<wires::Owned>(given.wires)?.found.clone()),
             };
             let options = Options { policy, ignore, wires, ..Options::default() };
-            let diagnosis = diagnose(&owned.snapshot, &options);
+            let diagnosis = diagnose(&owned.snapshot, &options)?;
             Ok(handle::give(Owned {
                 findings: diagnosis.findings.iter().map(Record::new).collect(),
                 unseen: string::c_strings(&diagnosis.unseen),

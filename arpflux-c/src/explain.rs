@@ -124,7 +124,7 @@ pub unsafe extern "C" fn arpflux_snapshot_explain(
                 target: args::ipv4(request.target, "request.target")?,
                 unicast: request.unicast != 0,
             };
-            Ok(handle::give(Owned::new(&owned.snapshot.explain(&request))?))
+            Ok(handle::give(Owned::new(&owned.snapshot.explain(&request)?)?))
         })
     }
 }

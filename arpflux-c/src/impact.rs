@@ -99,7 +99,7 @@ pub unsafe extern "C" fn arpflux_plan_impact(
             let plan = handle::get::<plan::Owned>(plan)?;
             let before = handle::get::<snapshot::Owned>(before)?;
             let policy = handle::get::<policy::Owned>(policy)?;
-            let impact = plan.plan.impact(&before.snapshot, &policy.0);
+            let impact = plan.plan.impact(&before.snapshot, &policy.0)?;
             let text = string::c_string(&impact.to_string());
             let effects = impact.effects.iter().map(Record::new).collect();
             Ok(handle::give(Owned { impact, text, effects }))

@@ -102,7 +102,7 @@ pub unsafe extern "C" fn arpflux_snapshot_learns(
                     }
                 },
             };
-            let learned = match Model::new(&owned.snapshot).learns(&received) {
+            let learned = match Model::new(&owned.snapshot)?.learns(&received) {
                 Learning::Nothing => arpflux_learning::Nothing,
                 Learning::KeepsOther => arpflux_learning::KeepsOther,
                 Learning::Takes { confirmed: false } => arpflux_learning::Takes,
@@ -160,7 +160,7 @@ pub unsafe extern "C" fn arpflux_snapshot_announces(
                 }
             };
             let index = args::interface(&owned.snapshot, &name)?.index;
-            for announcement in Model::new(&owned.snapshot).announcements(index, event) {
+            for announcement in Model::new(&owned.snapshot)?.announcements(index, event) {
                 if !each(IpAddr::V4(announcement.address).into(), context) {
                     break;
                 }

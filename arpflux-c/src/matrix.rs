@@ -120,7 +120,7 @@ pub unsafe extern "C" fn arpflux_snapshot_matrix(
                     .map(|target| args::ipv4(*target, "options.targets"))
                     .collect::<arpflux_core::Result<_>>()?
             };
-            let matrix = Matrix::with(&Model::new(snapshot), &targets, &interfaces, sender);
+            let matrix = Matrix::with(&Model::new(snapshot)?, &targets, &interfaces, sender);
             let names = matrix.interfaces.iter().map(|column| string::c_name(&column.name)).collect();
             let cells = matrix.rows.iter().flat_map(|row| &row.cells).map(Cell::new).collect();
             Ok(handle::give(Owned { matrix, names, cells }))

@@ -99,7 +99,7 @@ pub unsafe extern "C" fn arpflux_snapshot_outgoing(
                 Some(name) => Some(args::interface(&owned.snapshot, &name)?.index),
                 None => None,
             };
-            let outgoing = Model::new(&owned.snapshot).outgoing(destination, source, by);
+            let outgoing = Model::new(&owned.snapshot)?.outgoing(destination, source, by);
             Ok(handle::give(Owned {
                 mac: match &outgoing {
                     Outgoing::Asks { mac, .. } => Some(string::c_string(&mac.to_string())),

@@ -36,7 +36,7 @@ pub unsafe extern "C" fn arpflux_diagnosis_to_html(
                 snapshot: &snapshot.snapshot,
                 diagnosis: &diagnosis.diagnosis,
                 change: None,
-            })))
+            })?))
         })
     }
 }
@@ -56,7 +56,7 @@ pub unsafe extern "C" fn arpflux_diagnosis_to_metrics(
         guard(err, ptr::null_mut(), || {
             let diagnosis = handle::get::<diagnose::Owned>(diagnosis)?;
             let snapshot = handle::get::<snapshot::Owned>(snapshot)?;
-            let matrix = Matrix::of(&Model::new(&snapshot.snapshot));
+            let matrix = Matrix::of(&Model::new(&snapshot.snapshot)?);
             Ok(string::give(&metrics(&snapshot.snapshot, &matrix, &diagnosis.diagnosis, taken)))
         })
     }

@@ -100,8 +100,8 @@ impl Handle for Owned {
     const NAME: &'static str = "arpflux_proofs";
 }
 
-fn decide(snapshot: &Snapshot, expectations: Vec<Expectation>) -> Owned {
-    let mut prover = Prover::new(snapshot);
+fn decide(snapshot: &Snapshot, expectations: Vec<Expectation>) -> Result<Owned> {
+    let mut prover = Prover::new(snapshot)?;
     let claims: Vec<Claim> = expectations
         .into_iter()
         .map(|expectation| {
@@ -114,11 +114,11 @@ fn decide(snapshot: &Snapshot, expectations: Vec<Expectation>) -> Owned {
         Proof::Refuted(contradiction) => contradiction.to_string(),
         Proof::Undetermined { missing, .. } => missing.to_string(),
     };
-    Owned {
+    Ok(Owned {
         sentences: claims.iter().map(|claim| string::c_string(&claim.claim)).collect(),
         reasons: claims.iter().map(|claim| string::c_string(&reason(claim))).collect(),
         claims: Claims { claims },
-    }
+    })
 }
 
 /// Reads a caller's claim.
@@ -173,7 +173,7 @@ pub unsafe extern "C" fn arpflux_snapshot_prove(
             let owned = handle::get::<snapshot::Owned>(snapshot)?;
             let claims = args::list(claims, count, "claims")?;
             let claims = claims.iter().map(|claim| read(*claim, &owned.snapshot)).collect::<Result<_>>()?;
-            Ok(handle::give(decide(&owned.snapshot, claims)))
+            Ok(handle::give(decide(&owned.snapshot, claims)?))
         })
     }
 }
@@ -197,7 +197,7 @@ pub unsafe extern "C" fn arpflux_snapshot_prove_wires(
                 groups.entry(wires.get(&index).copied().unwrap_or(usize::MAX)).or_default().push(index);
             }
             let claims = groups.values().flat_map(|among| Expectation::for_wire(&owned.snapshot, among));
-            Ok(handle::give(decide(&owned.snapshot, claims.collect())))
+            Ok(handle::give(decide(&owned.snapshot, claims.collect())?))
         })
     }
 }

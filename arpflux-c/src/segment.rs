@@ -141,7 +141,7 @@ pub unsafe extern "C" fn arpflux_segments_find(
                 .iter()
                 .zip(&snapshots)
                 .map(|(name, snapshot)| Member::new(name, &snapshot.snapshot))
-                .collect();
+                .collect::<Result<_>>()?;
             let segments = if ports.is_null() {
                 infer(&members)
             } else {
@@ -166,7 +166,7 @@ unsafe fn given(ports: &[arpflux_port], members: &[Member<'_>]) -> Result<Segmen
         })?;
         // SAFETY: the caller says so.
         let name = unsafe { args::if_name(port.interface, "ports.interface")? };
-        let interface = args::interface(member.snapshot, &name)?.index;
+        let interface = args::interface(member.snapshot(), &name)?.index;
         found.push(Port { member: port.host, interface });
     }
     found.sort_unstable();
@@ -181,7 +181,7 @@ fn judge(members: &[Member<'_>], segments: &[Segment]) -> Owned {
         let addresses = segment::answers(members, segment);
         let named = segment.ports.iter().filter_map(|port| {
             let member = members.get(port.member)?;
-            Some((member.name, member.snapshot.interface(port.interface)?.name))
+            Some((member.name(), member.snapshot().interface(port.interface)?.name))
         });
         let named: Vec<_> = named.collect();
         records.push(Record {

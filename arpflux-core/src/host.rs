@@ -108,7 +108,7 @@ impl Host {
     /// # Errors
     /// As [`Host::snapshot`].
     pub fn diagnose(&self, options: &Options) -> Result<Diagnosis> {
-        Ok(self.snapshot()?.diagnose(options))
+        self.snapshot()?.diagnose(options)
     }
 
     /// Opens the kernel inside the namespace and lets `work` use it there, on a thread of its own.

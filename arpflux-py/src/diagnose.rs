@@ -75,10 +75,10 @@ pub fn options<'py>(
 }
 
 /// See `Snapshot.diagnose`.
-pub fn diagnose(py: Python<'_>, snapshot: &Snapshot, options: Options) -> Diagnosis {
+pub fn diagnose(py: Python<'_>, snapshot: &Snapshot, options: Options) -> Result<Diagnosis> {
     let snapshot = Arc::clone(&snapshot.0);
-    let diagnosis = py.detach(|| snapshot.diagnose(&options));
-    Diagnosis(Arc::new(Answered { snapshot, options, diagnosis }))
+    let diagnosis = py.detach(|| snapshot.diagnose(&options))?;
+    Ok(Diagnosis(Arc::new(Answered { snapshot, options, diagnosis })))
 }
 
 #[pymethods]
@@ -111,12 +111,12 @@ impl Diagnosis {
     /// Numbers for Prometheus, in its text format: for a file of node_exporter's textfile collector. `taken`: when the
     /// snapshot was taken, in seconds since 1970; without, now.
     #[pyo3(signature = (*, taken = None))]
-    fn metrics(&self, py: Python<'_>, taken: Option<f64>) -> String {
+    fn metrics(&self, py: Python<'_>, taken: Option<f64>) -> Result<String> {
         let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         py.detach(|| {
             let Answered { snapshot, diagnosis, .. } = &*self.0;
-            let matrix = Matrix::of(&Model::new(snapshot));
-            metrics(snapshot, &matrix, diagnosis, taken.unwrap_or_else(now))
+            let matrix = Matrix::of(&Model::new(snapshot)?);
+            Ok(metrics(snapshot, &matrix, diagnosis, taken.unwrap_or_else(now)))
         })
     }
 

@@ -50,7 +50,7 @@ impl Question {
             let interface = snapshot.find(&self.interface)?.index;
             let &Self { sender, sender_mac, target, unicast, .. } = self;
             let request = ArpRequest { interface, sender, sender_mac, target, unicast };
-            Ok(snapshot.0.explain(&request))
+            snapshot.0.explain(&request)
         })?;
         value::typed(py, "Explanation", &explanation)
     }
@@ -88,7 +88,7 @@ impl Scope {
             None => listeners(&snapshot.0),
         };
         let wanted = self.targets.clone().unwrap_or_else(|| targets(&snapshot.0));
-        let model = Model::new(&snapshot.0);
+        let model = Model::new(&snapshot.0)?;
         let matrix = predict::Matrix::with(&model, &wanted, &asked, self.sender);
         Ok(Matrix { snapshot: Arc::clone(&snapshot.0), scope: self, matrix })
     }

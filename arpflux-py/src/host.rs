@@ -140,7 +140,7 @@ impl Host {
     ) -> Result<Diagnosis> {
         let (policy, boot) = (policy.as_ref().map(Bound::get), boot.as_ref().map(Bound::get));
         let options = diagnose::options(policy, wires, boot, ignore, impact)?;
-        Ok(diagnose::diagnose(py, &self.take(py)?, options))
+        diagnose::diagnose(py, &self.take(py)?, options)
     }
 
     /// Takes a snapshot and says what has to change so that `policy` holds: see Policy.plan.

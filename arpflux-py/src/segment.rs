@@ -39,18 +39,20 @@ pub fn segments<'py>(py: Python<'py>, snapshots: &Bound<'py, PyDict>) -> Result<
         hosts.push((argument::text("snapshots", &name)?, std::sync::Arc::clone(&snapshot.get().0)));
     }
     let found = py.detach(|| {
-        let members: Vec<Member<'_>> =
-            hosts.iter().map(|(name, snapshot)| Member::new(name, snapshot)).collect();
+        let members: Vec<Member<'_>> = hosts
+            .iter()
+            .map(|(name, snapshot)| Member::new(name, snapshot))
+            .collect::<arpflux_core::Result<_>>()?;
         let port = |port: &segment::Port| {
             let member = members.get(port.member)?;
-            let interface = member.snapshot.name_of(port.interface);
-            Some(Port { host: member.name.to_owned(), interface })
+            let interface = member.snapshot().name_of(port.interface);
+            Some(Port { host: member.name().to_owned(), interface })
         };
         let segment = |segment: segment::Segment| Segment {
             ports: segment.ports.iter().filter_map(port).collect(),
             answers: segment::answers(&members, &segment),
         };
-        infer(&members).into_iter().map(segment).collect::<Vec<_>>()
-    });
+        Ok::<_, arpflux_core::Error>(infer(&members).into_iter().map(segment).collect::<Vec<_>>())
+    })?;
     value::typed_all(py, "Segment", &found)
 }

@@ -107,7 +107,7 @@ impl Snapshot {
     ) -> Result<Diagnosis> {
         let (policy, boot) = (policy.as_ref().map(Bound::get), boot.as_ref().map(Bound::get));
         let options = diagnose::options(policy, wires, boot, ignore, impact)?;
-        Ok(diagnose::diagnose(py, self, options))
+        diagnose::diagnose(py, self, options)
     }
 
     /// What the next boot of the host brings, compared with this snapshot: a BootReport. Which file below `root` (the folder
@@ -248,8 +248,8 @@ impl Snapshot {
     }
 
     /// What a notebook shows: the drawing of the HTML report.
-    fn _repr_html_(&self, py: Python<'_>) -> String {
-        py.detach(|| html::snapshot(&self.0))
+    fn _repr_html_(&self, py: Python<'_>) -> Result<String> {
+        Ok(py.detach(|| html::snapshot(&self.0))?)
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {

@@ -94,7 +94,7 @@ impl Worker {
         std::thread::sleep(Duration::from_millis(25));
         let refused = host.neighbour_table()?.refused;
         let before = known(case, &host.snapshot()?);
-        let model = Model::new(&before);
+        let model = Model::new(&before).unwrap();
         let mut expected = Vec::new();
         let mut entries = HashSet::new();
         for told in all {
@@ -238,7 +238,7 @@ impl Worker {
                     while self.wire.receive(5)?.is_some() {}
                     host.carry_out(&[Command::Ip(act.clone())], true)?;
                     let snapshot = known(case, &host.snapshot()?);
-                    let model = Model::new(&snapshot);
+                    let model = Model::new(&snapshot).unwrap();
                     let mac = snapshot.interface(nic.index).and_then(|nic| nic.mac.octets());
                     let expected: BTreeSet<_> = model
                         .announcements(nic.index, event)

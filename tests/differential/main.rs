@@ -105,7 +105,7 @@ impl Worker {
     fn ask_all(&mut self, case: &Case, host: &mut Host<'_>, rng: &mut Rng) -> io::Result<()> {
         let seen = host.snapshot()?;
         let snapshot = known(case, &seen);
-        let (model, unaided) = (Model::new(&snapshot), Model::new(&seen));
+        let (model, unaided) = (Model::new(&snapshot).unwrap(), Model::new(&seen).unwrap());
         if let Ok(folder) = std::env::var("ARPFLUX_RECORD") {
             let path = std::path::Path::new(&folder).join(format!("{}.json", case.seed));
             std::fs::write(path, snapshot.to_json().map_err(io::Error::other)?)?;
@@ -229,7 +229,7 @@ impl Worker {
             std::thread::sleep(Duration::from_millis(30));
             let refused = host.neighbour_table()?.refused;
             let snapshot = known(case, &host.snapshot()?);
-            let model = Model::new(&snapshot);
+            let model = Model::new(&snapshot).unwrap();
             let expected = Expected::of(&model, ask);
             let mut answers = Answers::default();
             let number = self.number;

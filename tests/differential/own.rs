@@ -40,7 +40,7 @@ impl Worker {
         // Without it the host answers its own packets with errors, which it may ask for others with.
         let _sink = sink()?;
         let protocols = snapshot.rules.iter().any(|rule| rule.ip_protocol.is_some());
-        let model = Model::new(&snapshot);
+        let model = Model::new(&snapshot).unwrap();
         for _ in 0..if protocols { 0 } else { PACKETS } {
             let to = interesting.target(rng);
             // Only addresses of interfaces: bound to a broadcast address a socket has no source.

@@ -211,7 +211,7 @@ impl Worker {
         let nic = named(&question.on);
         let to = if question.unicast { nic.mac } else { Mac::BROADCAST };
         let ask = Ask { nic: nic.index, to, vlan: None, sender: question.from, target: question.target };
-        let model = Model::new(snapshot);
+        let model = Model::new(snapshot).unwrap();
         let expected = Expected::of(&model, &ask);
         let mut answers = Answers::default();
         let number = self.number;
@@ -274,7 +274,7 @@ impl Worker {
             snapshot.interface_named(&name).map(|interface| interface.index)
         };
         let by = packet.by.as_ref().and_then(index);
-        let expected = Model::new(snapshot).outgoing(packet.to, packet.from, by);
+        let expected = Model::new(snapshot).unwrap().outgoing(packet.to, packet.from, by);
         let line = format!("to {} from {:?} by {:?}", packet.to, packet.from, packet.by);
         let wanted = packet.asks.as_ref().and_then(index);
         let said = match expected {
@@ -325,7 +325,7 @@ impl Worker {
         let name = burst.on.parse().expect("an interface name");
         let nic = snapshot.interface_named(&name).expect("an interface").index;
         let ask = Ask { nic, to: Mac::BROADCAST, vlan: None, sender: burst.from, target: burst.target };
-        let expected = Expected::of(&Model::new(snapshot), &ask);
+        let expected = Expected::of(&Model::new(snapshot).unwrap(), &ask);
         let said = match expected.verdicts.first() {
             // One more than may wait: the queue is looked at before it grows (pneigh_enqueue()).
             Some((_, Verdict::Answers { delay: Some(delay), .. })) => burst.count.min(delay.queue + 1),

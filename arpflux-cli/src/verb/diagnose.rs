@@ -122,7 +122,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let snapshot = args.source.snapshot()?;
     let boot = args.boot.then(|| at_boot(&snapshot, &args.files.layout())).transpose()?;
     let options = Options { policy, wires, boot, ignore: args.ignore.clone(), impact: !args.no_impact };
-    let diagnosis = snapshot.diagnose(&options);
+    let diagnosis = snapshot.diagnose(&options)?;
     if let Some(path) = &args.html {
         files::page(path, &snapshot, &diagnosis, options.policy.as_ref(), &args.source)?;
     }
@@ -133,7 +133,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     if output.json() {
         output.answer(&Answer { ok: !bad, worst: diagnosis.worst(), diagnosis: &diagnosis })?;
     } else {
-        output.text(text::diagnosis(&diagnosis, &snapshot, output))?;
+        output.text(text::diagnosis(&diagnosis, &snapshot, output)?)?;
     }
     Ok(if bad { exit::BAD } else { exit::GOOD })
 }

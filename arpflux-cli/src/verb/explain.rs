@@ -79,7 +79,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         };
         return hosts::run(&snapshot, &question, output);
     }
-    let model = Model::new(&snapshot);
+    let model = Model::new(&snapshot)?;
     if args.stdin {
         return stream::run(&model, output);
     }

@@ -42,7 +42,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let policy = Policy::from_path(&args.policy)?;
     let snapshot = args.source.snapshot()?;
     let plan = policy.plan(&snapshot)?;
-    let impact = (!args.no_impact).then(|| plan.impact(&snapshot, &policy));
+    let impact = (!args.no_impact).then(|| plan.impact(&snapshot, &policy)).transpose()?;
     if output.json() {
         output.answer(&Answer { plan: &plan, impact: impact.as_ref() })?;
         return Ok(exit::GOOD);

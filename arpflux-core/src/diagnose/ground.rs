@@ -82,7 +82,7 @@ impl<'s> Ground<'s> {
         Self {
             snapshot,
             options,
-            model: Model::new(snapshot),
+            model: Model::of(snapshot),
             by_number: listeners.iter().map(|interface| (interface.index, *interface)).collect(),
             listeners,
             uplinks: uplinks(snapshot),

@@ -48,6 +48,7 @@ mod wires;
 use serde::Serialize;
 
 #[cfg(feature = "kernel")]
+use crate::error::Result;
 use crate::persist::BootReport;
 use crate::policy::Policy;
 use crate::segment::Wires;
@@ -115,8 +116,11 @@ mod tests;
 
 /// What is wrong with the host that `snapshot` shows. Pure: it needs no privileges and works on a stored
 /// snapshot of another machine.
-#[must_use]
-pub fn diagnose(snapshot: &Snapshot, options: &Options) -> Diagnosis {
+///
+/// # Errors
+/// As [`Snapshot::check`].
+pub fn diagnose(snapshot: &Snapshot, options: &Options) -> Result<Diagnosis> {
+    snapshot.check()?;
     let ground = Ground::new(snapshot, options);
     let mut findings = examine(&ground);
     findings.retain(|finding| !options.ignore.contains(&finding.id));
@@ -124,7 +128,7 @@ pub fn diagnose(snapshot: &Snapshot, options: &Options) -> Diagnosis {
         let key = |finding: &Finding| (std::cmp::Reverse(finding.severity), finding.id);
         key(a).cmp(&key(b)).then_with(|| a.objects.interfaces.cmp(&b.objects.interfaces))
     });
-    Diagnosis { findings, unseen: ground.unseen() }
+    Ok(Diagnosis { findings, unseen: ground.unseen() })
 }
 
 /// Everything that can be found, in no order.
@@ -146,8 +150,10 @@ fn examine(ground: &Ground<'_>) -> Vec<Finding> {
 
 impl Snapshot {
     /// [`diagnose`] with these options.
-    #[must_use]
-    pub fn diagnose(&self, options: &Options) -> Diagnosis {
+    ///
+    /// # Errors
+    /// As [`diagnose`].
+    pub fn diagnose(&self, options: &Options) -> Result<Diagnosis> {
         diagnose(self, options)
     }
 }

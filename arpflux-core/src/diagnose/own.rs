@@ -264,7 +264,7 @@ fn relax(ground: &Ground<'_>, silences: &[Silence<'_>], settings: &[Sysctl]) -> 
         changes.extend(ground.lower(*sysctl, &interfaces, good));
     }
     let after = ground.snapshot.with(&changes);
-    let model = Model::new(&after);
+    let model = Model::of(&after);
     let cured = |silence: &Silence<'_>| {
         let request = ArpRequest::broadcast(silence.interface.index, silence.sender, silence.target);
         model.reply(&request).answers() == Some(true)

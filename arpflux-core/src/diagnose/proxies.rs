@@ -102,7 +102,7 @@ fn cannot_answer(ground: &Ground<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
         .filter_map(|index| ground.set(ground.snapshot.interface(*index)?, Sysctl::Forwarding, 1))
         .collect();
     let forwards = ground.snapshot.with(&forwarding);
-    let model = (!off.is_empty()).then(|| Model::new(&forwards));
+    let model = (!off.is_empty()).then(|| Model::of(&forwards));
     let mut failing: BTreeMap<(FindingId, IfIndex), Vec<&Asked<'_>>> = BTreeMap::new();
     for asked in asked.iter().filter(|asked| asked.entry.interface.is_some()) {
         let Verdict::Silent { reason } = asked.verdict else { continue };

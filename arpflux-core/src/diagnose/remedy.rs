@@ -100,7 +100,7 @@ impl Ground<'_> {
                 IpAddr::V4(address) => Some(address),
                 IpAddr::V6(_) => None,
             });
-            Impact::between(self.snapshot, &after, &meant.collect())
+            Impact::of(self.snapshot, &after, &meant.collect())
         });
         Remedy { plan: Some(plan), changes, refused: None }
     }

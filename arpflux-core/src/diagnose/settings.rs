@@ -45,7 +45,7 @@ fn all_weakens(ground: &Ground<'_>, sysctl: Sysctl) -> Option<Finding> {
         ground.snapshot.all.get(sysctl).filter(|all| *all > 2 && (sysctl, *all) != (Sysctl::ArpIgnore, 8))?;
     let zero = Change::Sysctl { scope: SysctlScope::All, sysctl, before: all, after: 0 };
     let alone = ground.snapshot.with(std::slice::from_ref(&zero));
-    let model = Model::new(&alone);
+    let model = Model::of(&alone);
     let targets = some_addresses(ground);
     let mut weakened: Vec<&Interface> = Vec::new();
     let mut evidence: Vec<Evidence> = Vec::new();

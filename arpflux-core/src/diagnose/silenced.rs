@@ -229,7 +229,7 @@ fn unnumbered(ground: &Ground<'_>) -> Option<Finding> {
 /// The changes, if all of the requests are answered after them.
 fn answering(ground: &Ground<'_>, changes: Vec<Change>, requests: &[ArpRequest]) -> Vec<Change> {
     let after = ground.snapshot.with(&changes);
-    let model = Model::new(&after);
+    let model = Model::of(&after);
     let all = requests.iter().all(|request| model.reply(request).answers() == Some(true));
     if all { changes } else { Vec::new() }
 }

@@ -8,7 +8,7 @@ use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
 
 fn ids(snapshot: &Snapshot, options: &Options) -> Vec<FindingId> {
-    diagnose(snapshot, options).findings.iter().map(|finding| finding.id).collect()
+    diagnose(snapshot, options).unwrap().findings.iter().map(|finding| finding.id).collect()
 }
 
 fn two_nics() -> Host {
@@ -31,7 +31,7 @@ fn the_worst_comes_first_and_what_is_ignored_is_left_out() {
     );
     let options =
         Options { ignore: vec![FindingId::SelfConflict, FindingId::ProxyDelay], ..Options::default() };
-    let diagnosis = diagnose(&host.0, &options);
+    let diagnosis = diagnose(&host.0, &options).unwrap();
     assert_eq!(diagnosis.worst(), Some(Severity::Error));
     assert_eq!(diagnosis.at_least(Severity::Warning).count(), 3);
     assert!(diagnosis.findings.iter().all(|finding| !options.ignore.contains(&finding.id)));
@@ -49,7 +49,7 @@ fn what_cannot_be_told_is_no_finding() {
         Interference::Unreadable { what: "nftables".into() },
     ] {
         let snapshot = everywhere(interference);
-        let diagnosis = diagnose(&snapshot, &Options::default());
+        let diagnosis = diagnose(&snapshot, &Options::default()).unwrap();
         // By which interface a packet leaves does not hang on what answers.
         let left: Vec<FindingId> = diagnosis.findings.iter().map(|finding| finding.id).collect();
         assert_eq!(left, [FindingId::EgressSameWire], "{:?}", snapshot.interference);
@@ -83,13 +83,13 @@ fn an_interface_without_carrier_is_on_no_wire() {
 #[test]
 fn the_effects_of_a_remedy_are_those_of_its_plan() {
     let host = two_nics();
-    let diagnosis = diagnose(&host.0, &Options::default());
+    let diagnosis = diagnose(&host.0, &Options::default()).unwrap();
     let first = &diagnosis.findings[0];
     let after = host.0.with(&first.plan.as_ref().unwrap().changes);
     assert_eq!(ids(&after, &Options::default()), [FindingId::LaterInterfaces]);
     let effects = &first.remedy_changes.as_ref().unwrap().effects;
     assert!(effects.iter().any(|effect| effect.interface == "eth0".parse().unwrap()), "{effects:?}");
-    let without = diagnose(&host.0, &Options { impact: false, ..Options::default() });
+    let without = diagnose(&host.0, &Options { impact: false, ..Options::default() }).unwrap();
     assert!(without.findings.iter().all(|finding| finding.remedy_changes.is_none()));
     assert_eq!(without.findings.len(), diagnosis.findings.len());
 }
@@ -162,7 +162,7 @@ fn what_a_boot_takes_away() {
     let found = || {
         let layout = Layout { root: root.0.clone(), ..Layout::default() };
         let options = Options { boot: Some(at_boot(&host.0, &layout).unwrap()), ..Options::default() };
-        let diagnosis = diagnose(&host.0, &options);
+        let diagnosis = diagnose(&host.0, &options).unwrap();
         let boot = diagnosis.findings.into_iter().filter(|finding| finding.id >= FindingId::NotPersisted);
         boot.map(|finding| (finding.id, finding.to_string())).collect::<Vec<_>>()
     };

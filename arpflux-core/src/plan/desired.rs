@@ -68,6 +68,7 @@ pub(crate) struct Desired {
 /// # Errors
 /// As [`Policy::plan`].
 pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
+    snapshot.check()?;
     policy.check()?;
     let view = View::new(snapshot);
     let managed = interfaces::resolve(policy, &view)?;

@@ -157,7 +157,7 @@ impl<'v, 's> ForeignRules<'v, 's> {
     /// By which interface the rule's table sends packets for all of `net`: `None` if it does not
     /// lead there, `Some(None)` if it rejects them.
     fn best(&self, rule: &Rule, net: &IpNet) -> Option<Option<IfIndex>> {
-        let shortest = rule.suppress_prefix_len.map_or(0, |suppressed| suppressed + 1);
+        let shortest = rule.suppress_prefix_len.map_or(0, |suppressed| suppressed.saturating_add(1));
         let routes = self.tables.get(&rule.table)?;
         routes
             .iter()

@@ -12,6 +12,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde::{Serialize, Serializer};
 
 use super::Plan;
+use crate::error::Result;
 use crate::policy::Policy;
 use crate::predict::{ArpRequest, Model, Verdict};
 use crate::proof::{Space, View, masters};
@@ -84,8 +85,10 @@ pub struct Range {
 impl Plan {
     /// What the plan does to answers on the host `before` was taken from. `policy` is the one the plan was
     /// made for: effects on what it does not name come first.
-    #[must_use]
-    pub fn impact(&self, before: &Snapshot, policy: &Policy) -> Impact {
+    ///
+    /// # Errors
+    /// As [`Snapshot::check`], also of what the plan makes of the host.
+    pub fn impact(&self, before: &Snapshot, policy: &Policy) -> Result<Impact> {
         let after = before.with(&self.changes);
         Impact::between(before, &after, &named(policy, before))
     }
@@ -119,12 +122,22 @@ impl Impact {
     /// use arpflux_core::snapshot::Snapshot;
     ///
     /// let snapshot = Snapshot::default();
-    /// assert!(Impact::between(&snapshot, &snapshot, &HashSet::new()).effects.is_empty());
+    /// assert!(Impact::between(&snapshot, &snapshot, &HashSet::new())?.effects.is_empty());
+    /// # Ok::<(), arpflux_core::Error>(())
     /// ```
-    #[must_use]
-    pub fn between(before: &Snapshot, after: &Snapshot, named: &HashSet<Ipv4Addr>) -> Self {
+    ///
+    /// # Errors
+    /// As [`Snapshot::check`], of either.
+    pub fn between(before: &Snapshot, after: &Snapshot, named: &HashSet<Ipv4Addr>) -> Result<Self> {
+        before.check()?;
+        after.check()?;
+        Ok(Self::of(before, after, named))
+    }
+
+    /// The same of snapshots that were checked, or made of such ones by changes.
+    pub(crate) fn of(before: &Snapshot, after: &Snapshot, named: &HashSet<Ipv4Addr>) -> Self {
         let space = Space::new(&[before, after]);
-        let models = [Model::new(before), Model::new(after)];
+        let models = [Model::of(before), Model::of(after)];
         let interfaces: BTreeSet<IfIndex> =
             before.interfaces.iter().chain(&after.interfaces).map(|interface| interface.index).collect();
         let mut effects = Vec::new();

@@ -43,7 +43,7 @@ impl Model<'_> {
     /// use arpflux_core::types::IfIndex;
     ///
     /// let snapshot = Snapshot::default();
-    /// let model = Model::new(&snapshot);
+    /// let model = Model::new(&snapshot)?;
     /// assert_eq!(model.forwarded(IfIndex(2), "10.0.0.9".parse()?, "10.0.0.1".parse()?), Forwarded::Dropped);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

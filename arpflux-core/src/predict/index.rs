@@ -8,6 +8,7 @@ use super::address::Addresses;
 use super::fib::Fib;
 use super::interference::Meddlers;
 use super::kernel_version::{Behaviour, Known};
+use crate::error::Result;
 use crate::snapshot::{Interface, InterfaceFlags, Interference, Neighbour, Snapshot};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, Mac};
@@ -91,8 +92,16 @@ pub(super) struct Port {
 
 impl<'s> Model<'s> {
     /// Builds the index.
-    #[must_use]
-    pub fn new(snapshot: &'s Snapshot) -> Self {
+    ///
+    /// # Errors
+    /// As [`Snapshot::check`].
+    pub fn new(snapshot: &'s Snapshot) -> Result<Self> {
+        snapshot.check()?;
+        Ok(Self::of(snapshot))
+    }
+
+    /// The same of a snapshot that was checked, or made of such a one by changes.
+    pub(crate) fn of(snapshot: &'s Snapshot) -> Self {
         let behaviour = Behaviour::of(&snapshot.kernel);
         let mut ports: Vec<Port> = snapshot
             .interfaces

@@ -129,7 +129,7 @@ impl Model<'_> {
     ///     entry: Entry::Known { changed_ms: 30_000 },
     /// };
     /// // There is no such interface.
-    /// assert_eq!(Model::new(&snapshot).learns(&gratuitous), Learning::Nothing);
+    /// assert_eq!(Model::new(&snapshot)?.learns(&gratuitous), Learning::Nothing);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -169,7 +169,7 @@ impl Model<'_> {
     /// use arpflux_core::types::IfIndex;
     ///
     /// let snapshot = Snapshot::default();
-    /// assert!(Model::new(&snapshot).announcements(IfIndex(2), Event::Up).is_empty());
+    /// assert!(Model::new(&snapshot)?.announcements(IfIndex(2), Event::Up).is_empty());
     /// ```
     #[must_use]
     pub fn announcements(&self, interface: IfIndex, event: Event) -> Vec<Announcement> {

@@ -16,7 +16,7 @@ use crate::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
 /// use arpflux_core::snapshot::Snapshot;
 ///
 /// let snapshot = Snapshot::default();
-/// let matrix = Matrix::of(&Model::new(&snapshot));
+/// let matrix = Matrix::of(&Model::new(&snapshot)?);
 /// assert!(matrix.rows.iter().all(|row| !row.flux));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -8,7 +8,7 @@
 //! use arpflux_core::types::IfIndex;
 //!
 //! let snapshot = Snapshot::default();
-//! let model = Model::new(&snapshot);
+//! let model = Model::new(&snapshot)?;
 //! let request = ArpRequest::broadcast(IfIndex(2), "10.0.0.9".parse()?, "10.0.0.1".parse()?);
 //! assert_eq!(model.reply(&request), Verdict::Silent { reason: Reason::NoInterface });
 //! println!("{}", model.explain(&request));
@@ -66,6 +66,7 @@ pub use standing::Standing;
 pub use step::{Lookup, Purpose, Step};
 pub use verdict::{Delay, Verdict, Via};
 
+use crate::error::Result;
 use crate::snapshot::Snapshot;
 use crate::types::{IfIndex, Mac};
 
@@ -108,12 +109,14 @@ impl Snapshot {
     /// use arpflux_core::types::IfIndex;
     ///
     /// let request = ArpRequest::broadcast(IfIndex(2), "10.0.0.9".parse()?, "10.0.0.1".parse()?);
-    /// println!("{}", Snapshot::default().explain(&request));
+    /// println!("{}", Snapshot::default().explain(&request)?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub fn explain(&self, request: &ArpRequest) -> Explanation {
-        Model::new(self).explain(request)
+    ///
+    /// # Errors
+    /// As [`Snapshot::check`].
+    pub fn explain(&self, request: &ArpRequest) -> Result<Explanation> {
+        Ok(Model::new(self)?.explain(request))
     }
 }
 

@@ -88,7 +88,7 @@ impl Model<'_> {
     /// use arpflux_core::snapshot::Snapshot;
     ///
     /// let snapshot = Snapshot::default();
-    /// let way = Model::new(&snapshot).outgoing("10.0.0.9".parse()?, None, None);
+    /// let way = Model::new(&snapshot)?.outgoing("10.0.0.9".parse()?, None, None);
     /// assert_eq!(way, Outgoing::Unreachable); // it has no routes
     /// assert!(!way.teaches_wrong_mac(&snapshot));
     /// # Ok::<(), Box<dyn std::error::Error>>(())

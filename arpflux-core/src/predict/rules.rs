@@ -132,8 +132,8 @@ impl ReadyRule {
                 action: rule.action,
                 table: rule.table,
                 target: None,
-                suppress_prefix_len: rule.suppress_prefix_len.filter(|len| *len != u32::MAX),
-                suppress_group: rule.suppress_group.filter(|group| *group != u32::MAX),
+                suppress_prefix_len: rule.suppress_prefix_len,
+                suppress_group: rule.suppress_group,
             })
             .collect();
         rules.sort_by_key(|rule| rule.priority);

@@ -99,7 +99,7 @@ fn host() -> Snapshot {
 
 fn ask(snapshot: &Snapshot, interface: u32, sender: &str, target: &str) -> Verdict {
     let request = ArpRequest::broadcast(IfIndex(interface), sender.parse().unwrap(), target.parse().unwrap());
-    let model = Model::new(snapshot);
+    let model = Model::of(snapshot);
     let verdict = model.reply(&request);
     assert_eq!(model.explain(&request).verdict, verdict, "the explanation agrees");
     verdict
@@ -178,7 +178,7 @@ fn multipath_is_undetermined_only_where_the_hops_end_differently() {
 fn json_of_verdicts_and_steps() {
     let host = host();
     let request = ArpRequest::broadcast(IfIndex(2), "10.0.0.9".parse().unwrap(), "10.0.0.2".parse().unwrap());
-    let json = serde_json::to_value(host.explain(&request)).unwrap();
+    let json = serde_json::to_value(host.explain(&request).unwrap()).unwrap();
     assert_eq!(json["answers"], true);
     assert_eq!(json["mac"], "02:00:00:00:00:02");
     assert_eq!(json["reason"], "local");
@@ -188,7 +188,7 @@ fn json_of_verdicts_and_steps() {
     assert_eq!(steps[1]["table"], 255);
     let silent = serde_json::to_value(ask(&host, 2, "10.0.0.9", "10.9.0.8")).unwrap();
     assert_eq!(silent, serde_json::json!({"answers": false, "mac": null, "reason": "not_proxied"}));
-    let text = host.explain(&request).to_string();
+    let text = host.explain(&request).unwrap().to_string();
     assert!(text.contains("arp_ignore is 0 on eth0 and lets it pass"), "{text}");
 }
 
@@ -211,7 +211,7 @@ fn codes_are_unique_and_snake_case() {
 #[test]
 fn the_hosts_own_requests() {
     let mut host = host();
-    let sender_of = |host: &Snapshot| match Model::new(host).outgoing(
+    let sender_of = |host: &Snapshot| match Model::of(host).outgoing(
         "10.0.0.9".parse().unwrap(),
         Some("10.0.0.2".parse().unwrap()),
         None,
@@ -238,7 +238,7 @@ fn what_is_routed_out_of_a_vrf_is_routed_again_within_it() {
     host.routes.push(route(table::MAIN, RouteKind::Unicast, "10.7.0.0/16", 4));
     host.rules.push(Rule { priority: 1000, table: 0, l3mdev: true, ..Rule::defaults()[1].clone() });
     host.rules.sort_by_key(|rule| rule.priority);
-    let way = |host: &Snapshot| Model::new(host).outgoing("10.7.0.9".parse().unwrap(), None, None);
+    let way = |host: &Snapshot| Model::of(host).outgoing("10.7.0.9".parse().unwrap(), None, None);
     assert!(
         matches!(way(&host), Outgoing::NoRequest { interface: IfIndex(4), .. }),
         "the table of the VRF has no route"
@@ -262,7 +262,7 @@ fn a_nexthop_object_of_which_no_hop_will_do_ends_the_search_among_prefixes_of_it
     }
     for (object, gateway) in [(Some(7), "10.0.0.8"), (None, "10.0.0.15")] {
         host.routes[first].nexthop_id = object;
-        let outgoing = Model::new(&host).outgoing("10.8.3.4".parse().unwrap(), None, Some(IfIndex(2)));
+        let outgoing = Model::of(&host).outgoing("10.8.3.4".parse().unwrap(), None, Some(IfIndex(2)));
         let Outgoing::Asks { target, .. } = outgoing else { panic!("{outgoing:?}") };
         assert_eq!(target, gateway.parse::<Ipv4Addr>().unwrap(), "object: {object:?}");
     }
@@ -276,7 +276,7 @@ fn a_full_neighbour_table_matters_for_own_addresses_and_new_senders() {
     let full = Verdict::Undetermined { missing: MissingSet::only(Missing::NeighbourTable) };
     let explained = |host: &Snapshot, sender: &str, target: &str| {
         let request = ArpRequest::broadcast(IfIndex(2), sender.parse().unwrap(), target.parse().unwrap());
-        Model::new(host).reply(&request)
+        Model::of(host).reply(&request)
     };
     assert_eq!(explained(&host, "10.0.0.9", "10.0.0.1"), full);
     assert_eq!(explained(&host, "0.0.0.0", "10.0.0.1").answers(), Some(true), "probes need no entry");
@@ -293,7 +293,7 @@ fn a_full_neighbour_table_matters_for_own_addresses_and_new_senders() {
 
 /// What `interface` learns from 10.0.0.`sender`, which it has `entry` for.
 fn learns(snapshot: &Snapshot, reply: bool, sender: u8, target: &str, entry: Entry) -> Learning {
-    Model::new(snapshot).learns(&Received {
+    Model::of(snapshot).learns(&Received {
         interface: IfIndex(2),
         reply,
         sender: Ipv4Addr::new(10, 0, 0, sender),
@@ -339,7 +339,7 @@ fn learning_goes_by_the_answer_the_age_of_the_entry_and_arp_accept() {
 #[test]
 fn announcements_go_by_the_larger_arp_notify_and_need_an_interface_that_is_up() {
     let mut host = host();
-    let count = |host: &Snapshot, event| Model::new(host).announcements(IfIndex(2), event).len();
+    let count = |host: &Snapshot, event| Model::of(host).announcements(IfIndex(2), event).len();
     assert_eq!(count(&host, Event::Up), 0);
     assert_eq!(count(&host, Event::PeersNotified), 1, "which asks no sysctl");
     host.interfaces[0].sysctls.set(Sysctl::ArpNotify, Some(-1));

@@ -5,7 +5,7 @@
 //! use arpflux_core::snapshot::Snapshot;
 //!
 //! let snapshot = Snapshot::default();
-//! let mut prover = Prover::new(&snapshot);
+//! let mut prover = Prover::new(&snapshot)?;
 //! // Nobody answers for anything in a namespace without interfaces, whoever asks.
 //! let claim = Expectation::ExactlyOne { target: "192.0.2.1".parse()?, among: Vec::new() };
 //! assert!(matches!(prover.prove(&claim), Proof::Refuted(_)));

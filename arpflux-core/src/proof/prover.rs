@@ -11,6 +11,7 @@ use super::contradiction::{Contradiction, Evidence};
 use super::expectation::Expectation;
 use super::space::masters;
 use super::{Space, View};
+use crate::error::Result;
 use crate::predict::{ArpRequest, Forwarded, MissingSet, Model, Outgoing, Verdict, listeners};
 use crate::snapshot::Snapshot;
 use crate::types::{IfIndex, IpNet, Ipv4Net};
@@ -101,8 +102,16 @@ struct Asker {
 
 impl<'s> Prover<'s> {
     /// Splits both address spaces at every boundary that the model can tell.
-    #[must_use]
-    pub fn new(snapshot: &'s Snapshot) -> Self {
+    ///
+    /// # Errors
+    /// As [`Snapshot::check`].
+    pub fn new(snapshot: &'s Snapshot) -> Result<Self> {
+        snapshot.check()?;
+        Ok(Self::of(snapshot))
+    }
+
+    /// The same of a snapshot that was checked, or made of such a one by changes.
+    pub(crate) fn of(snapshot: &'s Snapshot) -> Self {
         let mut subnets: HashMap<IfIndex, Vec<Ipv4Net>> = HashMap::new();
         for address in &snapshot.addresses {
             if let IpNet::V4(subnet) = address.subnet() {
@@ -110,7 +119,7 @@ impl<'s> Prover<'s> {
             }
         }
         Self {
-            model: Model::new(snapshot),
+            model: Model::of(snapshot),
             space: Space::new(&[snapshot]),
             views: HashMap::new(),
             rows: HashMap::new(),

@@ -141,7 +141,9 @@ impl Host {
     pub(crate) fn proxy(&mut self, address: &str, interface: Option<u32>) {
         let address = address.parse().unwrap();
         let interface = interface.map(IfIndex);
-        self.0.proxies.push(ProxyEntry { address, interface, flags: 0, protocol: 0 });
+        if !self.0.proxies.iter().any(|held| (held.address, held.interface) == (address, interface)) {
+            self.0.proxies.push(ProxyEntry { address, interface, flags: 0, protocol: 0 });
+        }
     }
 }
 

@@ -14,8 +14,8 @@ fn every_request_fares_as_its_representative() {
     let mut reasons = std::collections::BTreeMap::new();
     for seed in 0..2_000 {
         let host = random_host(seed).0;
-        let model = Model::new(&host);
-        let mut prover = Prover::new(&host);
+        let model = Model::of(&host);
+        let mut prover = Prover::of(&host);
         for request in sample(seed, &host, 120) {
             let representative = prover.representative(&request);
             let (verdict, expected) = (model.reply(&representative), model.reply(&request));
@@ -44,8 +44,8 @@ fn every_request_fares_as_its_representative_where_rules_routes_and_subnets_comp
     let mut answered = 0;
     for seed in 0..3_000 {
         let host = dense_host(seed).0;
-        let model = Model::new(&host);
-        let mut prover = Prover::new(&host);
+        let model = Model::of(&host);
+        let mut prover = Prover::of(&host);
         for request in dense_sample(seed, &host, 100) {
             let representative = prover.representative(&request);
             let (verdict, expected) = (model.reply(&representative), model.reply(&request));
@@ -78,8 +78,8 @@ fn sampling_never_contradicts_a_proof_and_counter_examples_are_real() {
     let (mut proved, mut refuted, mut open) = (0, 0, 0);
     for seed in 0..1_500 {
         let host = random_host(seed).0;
-        let model = Model::new(&host);
-        let mut prover = Prover::new(&host);
+        let model = Model::of(&host);
+        let mut prover = Prover::of(&host);
         let mut rng = Rng(seed ^ 0x5555);
         let ports: Vec<IfIndex> = host.interfaces.iter().skip(1).map(|port| port.index).collect();
         for _ in 0..6 {
@@ -129,7 +129,7 @@ fn flux_is_refuted_and_the_cure_is_proved() {
     let wire = [IfIndex(2), IfIndex(3), IfIndex(4)];
     let claims = Expectation::for_wire(&host.0, &wire);
     assert_eq!(claims.len(), 5);
-    let mut prover = Prover::new(&host.0);
+    let mut prover = Prover::of(&host.0);
     for claim in &claims {
         let Proof::Refuted(contradiction) = prover.prove(claim) else { panic!("{claim:?}") };
         assert_eq!(contradiction.evidence.len(), 2, "{contradiction}");
@@ -138,14 +138,14 @@ fn flux_is_refuted_and_the_cure_is_proved() {
     for interface in [2, 3, 4] {
         host.set(interface, Sysctl::ArpIgnore, 1);
     }
-    let mut prover = Prover::new(&host.0);
+    let mut prover = Prover::of(&host.0);
     let holds: Vec<_> = claims.iter().map(|claim| prover.prove(claim).holds()).collect();
     assert_eq!(holds, [Some(true), Some(true), Some(true), Some(false), Some(false)]);
     // One entry for each container cures the rest.
     host.0.proxies.retain(|entry| {
         entry.interface == Some(IfIndex(if entry.address.to_string().ends_with("101") { 3 } else { 4 }))
     });
-    let mut prover = Prover::new(&host.0);
+    let mut prover = Prover::of(&host.0);
     for claim in &claims {
         let proof = prover.prove(claim);
         assert_eq!(proof.holds(), Some(true), "{claim:?}: {proof:?}");
@@ -164,14 +164,14 @@ fn flux_is_refuted_and_the_cure_is_proved() {
     };
     host.address(5, "192.168.19.1", 32, Scope::UNIVERSE);
     host.set(5, Sysctl::Forwarding, 1);
-    let Proof::Refuted(contradiction) = Prover::new(&host.0).prove(&container) else { panic!("not refuted") };
+    let Proof::Refuted(contradiction) = Prover::of(&host.0).prove(&container) else { panic!("not refuted") };
     assert!(contradiction.sentence.contains("leaves by eth0"), "{contradiction}");
     host.route(101, RouteKind::Unicast, "0.0.0.0/0", 3, Scope::LINK);
     let mut by_source = Rule::lookup(100, 101);
     by_source.source = Some("192.168.18.101/32".parse().unwrap());
     host.0.rules.insert(1, by_source);
     host.0.routing.rules_changed = Some(true);
-    let proof = Prover::new(&host.0).prove(&container);
+    let proof = Prover::of(&host.0).prove(&container);
     assert!(matches!(proof, Proof::Proved { cases } if cases > 5), "{proof:?}");
 }
 
@@ -210,7 +210,7 @@ fn classes_grow_with_what_differs_and_not_with_what_there_is() {
     let host = large_host().0;
     let wire: Vec<IfIndex> = (2..18).map(IfIndex).collect();
     let begin = std::time::Instant::now();
-    let mut prover = Prover::new(&host);
+    let mut prover = Prover::of(&host);
     let claims = Expectation::for_wire(&host, &wire);
     assert_eq!(claims.len(), 10_320);
     let mut proofs = Vec::new();

@@ -275,7 +275,7 @@ impl Candidate {
 /// Addresses whose packets leave by another interface than their own, one sentence each: to a neighbour and,
 /// where a default route leaves by the interface, to somewhere far.
 fn strays(ground: &Ground<'_>, after: &Snapshot) -> Vec<String> {
-    let model = Model::new(after);
+    let model = Model::of(after);
     let mut neighbours = Neighbours::new(ground.snapshot);
     let mut found = Vec::new();
     for nic in &ground.nics {

@@ -21,7 +21,7 @@ const TARGETS_MAX: usize = 64;
 /// sends from. Of other addresses on `lo` silence is wanted: they belong to a service that another host answers
 /// for.
 pub(super) fn silenced(ground: &Ground<'_>, after: &Snapshot) -> Vec<String> {
-    let (before, after) = (Model::new(ground.snapshot), Model::new(after));
+    let (before, after) = (Model::of(ground.snapshot), Model::of(after));
     let mut harm = behind(ground, &before, &after);
     harm.extend(on_wires(ground, &before, &after));
     harm.extend(sent_from(ground, &before, &after));

@@ -85,8 +85,9 @@ pub struct Refused {
 ///
 /// # Errors
 /// [`ErrorKind::Refused`] if no policy would work on this host as it is; the error says what stands in the
-/// way.
+/// way; those of [`Snapshot::check`].
 pub fn recommend(snapshot: &Snapshot) -> Result<Recommendation> {
+    snapshot.check()?;
     let ground = Ground::new(snapshot);
     let mut refused = Vec::new();
     let mut first_error: Option<Error> = None;
@@ -123,8 +124,10 @@ pub fn recommend(snapshot: &Snapshot) -> Result<Recommendation> {
 
 impl Recommendation {
     /// What the policy does to answers on the host it was made for.
-    #[must_use]
-    pub fn impact(&self, snapshot: &Snapshot) -> Impact {
+    ///
+    /// # Errors
+    /// As [`Snapshot::check`].
+    pub fn impact(&self, snapshot: &Snapshot) -> Result<Impact> {
         self.plan.impact(snapshot, &self.policy)
     }
 }

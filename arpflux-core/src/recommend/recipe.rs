@@ -54,7 +54,7 @@ fn still_floats(ground: &Ground<'_>, after: &Snapshot) -> Option<String> {
     let nics: Vec<_> = ground.nics.iter().map(|nic| nic.index).collect();
     let own: Vec<_> =
         ground.nics.iter().flat_map(|nic| ground.public(nic.index)).map(|(_, local)| local).collect();
-    let matrix = Matrix::with(&Model::new(after), &own, &nics, None);
+    let matrix = Matrix::with(&Model::of(after), &own, &nics, None);
     let floating: Vec<String> =
         matrix.rows.iter().filter(|row| row.flux).map(|row| row.target.to_string()).collect();
     let stray: Vec<String> = matrix

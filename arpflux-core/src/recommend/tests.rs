@@ -185,7 +185,12 @@ fn a_kubernetes_node_is_strict_on_its_own_interfaces_only() {
                 own, would get no answer for 10.0.0.2 any more";
     assert!(refused.contains(said), "{refused}");
     assert!(
-        found.impact(&kubernetes().0).effects.iter().all(|effect| effect.interface.to_string() != "cali1")
+        found
+            .impact(&kubernetes().0)
+            .unwrap()
+            .effects
+            .iter()
+            .all(|effect| effect.interface.to_string() != "cali1")
     );
 }
 

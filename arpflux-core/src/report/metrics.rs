@@ -119,8 +119,8 @@ mod tests {
     #[test]
     fn the_page_in_numbers() {
         let host = Host::openvz().0;
-        let matrix = Matrix::of(&Model::new(&host));
-        let diagnosis = host.diagnose(&Options::default());
+        let matrix = Matrix::of(&Model::of(&host));
+        let diagnosis = host.diagnose(&Options::default()).unwrap();
         let text = metrics(&host, &matrix, &diagnosis, 1_795_400_000.5);
         for line in [
             "arpflux_snapshot_timestamp_seconds 1795400000.5\n",

@@ -28,6 +28,7 @@ use std::net::Ipv4Addr;
 
 use serde::Serialize;
 
+use crate::error::Result;
 use crate::predict::{ArpRequest, MissingSet, Model, Neighbours, Verdict, Via, targets};
 use crate::snapshot::Snapshot;
 use crate::types::{IfIndex, IfName, Mac};
@@ -37,17 +38,30 @@ pub use wires::Wires;
 /// One host.
 #[derive(Debug, Clone, Copy)]
 pub struct Member<'s> {
-    /// What to call it.
-    pub name: &'s str,
-    /// Its state.
-    pub snapshot: &'s Snapshot,
+    name: &'s str,
+    snapshot: &'s Snapshot,
 }
 
 impl<'s> Member<'s> {
-    /// A host of that name.
+    /// A host of that name, in that state.
+    ///
+    /// # Errors
+    /// As [`Snapshot::check`].
+    pub fn new(name: &'s str, snapshot: &'s Snapshot) -> Result<Self> {
+        snapshot.check()?;
+        Ok(Self { name, snapshot })
+    }
+
+    /// What it is called.
     #[must_use]
-    pub const fn new(name: &'s str, snapshot: &'s Snapshot) -> Self {
-        Self { name, snapshot }
+    pub const fn name(&self) -> &'s str {
+        self.name
+    }
+
+    /// Its state.
+    #[must_use]
+    pub const fn snapshot(&self) -> &'s Snapshot {
+        self.snapshot
     }
 }
 
@@ -141,7 +155,7 @@ pub fn answers(members: &[Member<'_>], segment: &Segment) -> Vec<Answer> {
         .collect();
     for host in hosts {
         let Some(member) = members.get(host) else { continue };
-        let model = Model::new(member.snapshot);
+        let model = Model::of(member.snapshot);
         let mut neighbours = Neighbours::new(member.snapshot);
         for port in segment.ports.iter().filter(|port| port.member == host) {
             let Some(interface) = member.snapshot.interface(port.interface) else { continue };

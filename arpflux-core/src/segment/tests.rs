@@ -22,7 +22,7 @@ fn node(number: u8, container: Option<&str>) -> Host {
 #[test]
 fn two_nodes_that_proxy_one_address_and_a_service_address_on_all() {
     let (a, b) = (node(1, Some("10.0.0.101")), node(2, Some("10.0.0.101")));
-    let members = [Member::new("node1", &a.0), Member::new("node2", &b.0)];
+    let members = [Member::new("node1", &a.0).unwrap(), Member::new("node2", &b.0).unwrap()];
     let segments = infer(&members);
     assert_eq!(segments.len(), 1);
     let names: Vec<(usize, u32)> =
@@ -49,7 +49,7 @@ fn two_nodes_that_proxy_one_address_and_a_service_address_on_all() {
     let (mut a, mut b) = (a, b);
     a.set(2, Sysctl::ArpIgnore, 1);
     b.set(2, Sysctl::ArpIgnore, 1);
-    let members = [Member::new("node1", &a.0), Member::new("node2", &b.0)];
+    let members = [Member::new("node1", &a.0).unwrap(), Member::new("node2", &b.0).unwrap()];
     let found = answers(&members, &segments[0]);
     let service = found.iter().find(|answer| answer.address == Ipv4Addr::new(10, 0, 0, 200)).unwrap();
     assert_eq!(service.outcome, Outcome::Nobody);
@@ -62,7 +62,7 @@ fn flux_of_one_host_is_told_from_duplicates_across_hosts() {
     client.up(2, "eth0");
     client.0.interfaces[1].mac = Mac::ethernet([2, 9, 0, 0, 0, 2]);
     client.address(2, "192.168.18.129", 24, Scope::UNIVERSE);
-    let members = [Member::new("hn", &node.0), Member::new("client", &client.0)];
+    let members = [Member::new("hn", &node.0).unwrap(), Member::new("client", &client.0).unwrap()];
     let segments = infer(&members);
     assert_eq!(segments.iter().map(|segment| segment.ports.len()).collect::<Vec<_>>(), [4]);
     let found = answers(&members, &segments[0]);
@@ -79,7 +79,7 @@ fn private_bridges_of_two_hosts_are_no_wire() {
         host.0.interfaces.iter_mut().find(|i| i.index.0 == 4).unwrap().kind = Some("bridge".into());
         host.address(4, "172.17.0.1", 16, Scope::UNIVERSE);
     }
-    let members = [Member::new("a", &hosts[0].0), Member::new("b", &hosts[1].0)];
+    let members = [Member::new("a", &hosts[0].0).unwrap(), Member::new("b", &hosts[1].0).unwrap()];
     let segments = infer(&members);
     assert_eq!(segments.len(), 1);
     assert!(segments[0].ports.iter().all(|port| port.interface == IfIndex(2)));

@@ -35,7 +35,7 @@ impl Snapshot {
     /// Reads what [`Snapshot::to_json`] wrote.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidData`] if the text is not a snapshot, or of another schema.
+    /// [`ErrorKind::InvalidData`] if the text is not a snapshot, or of another schema; those of [`Snapshot::check`].
     pub fn from_json(text: &str) -> Result<Self> {
         let invalid = |message: String| Error::new(ErrorKind::InvalidData, message).during("read snapshot");
         let version: Version = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
@@ -55,6 +55,7 @@ impl Snapshot {
         let rest = without(text, &["schema"]).map_err(|error| invalid(error.to_string()))?;
         let mut snapshot: Self = serde_json::from_str(&rest).map_err(|error| invalid(error.to_string()))?;
         snapshot.interfaces.sort_by_key(|interface| interface.index);
+        snapshot.check().map_err(|error| error.during("read snapshot"))?;
         Ok(snapshot)
     }
 }

@@ -6,6 +6,7 @@
 //! [`crate::plan`] and [`crate::verify`].
 
 mod address;
+mod check;
 mod effective;
 mod interface;
 mod interference;

@@ -86,8 +86,10 @@ pub struct Rule {
     /// The priority to go on at, for [`RuleAction::Goto`].
     pub goto: Option<u32>,
     /// Routes of prefixes this long or shorter do not count (`suppress_prefixlength`).
+    #[serde(deserialize_with = "unless_negative")]
     pub suppress_prefix_len: Option<u32>,
     /// Routes through interfaces of this group do not count.
+    #[serde(deserialize_with = "unless_negative")]
     pub suppress_group: Option<u32>,
     /// Look into the table of the VRF that the packet belongs to.
     pub l3mdev: bool,
@@ -105,6 +107,13 @@ pub struct Rule {
     pub protocol: u8,
     /// Flags.
     pub flags: RuleFlags,
+}
+
+/// The kernel keeps what is suppressed as a signed number and writes 4294967295 for none, as do tools that
+/// hand on its words.
+fn unless_negative<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let number = Option::<u32>::deserialize(deserializer)?;
+    Ok(number.filter(|number| i32::try_from(*number).is_ok()))
 }
 
 impl Rule {

@@ -32,7 +32,7 @@ pub fn model(policy: &Policy, snapshot: &Snapshot) -> Result<Report> {
 }
 
 fn prove(desired: &Desired, snapshot: &Snapshot, report: &mut Report) {
-    let mut prover = Prover::new(snapshot);
+    let mut prover = Prover::of(snapshot);
     let looked_after: HashSet<IfIndex> = desired
         .sysctls
         .iter()

@@ -79,7 +79,8 @@ fn each_deviation_is_found() {
         ("from 192.168.18.77 lookup 175003", |host| {
             let rule = host.rules.iter().find(|rule| rule.source.is_some()).unwrap().clone();
             let source = Some("192.168.18.77/32".parse().unwrap());
-            host.rules.push(crate::snapshot::Rule { source, table: 175_003, ..rule });
+            let at = host.rules.iter().position(|other| *other == rule).unwrap();
+            host.rules.insert(at, crate::snapshot::Rule { source, table: 175_003, ..rule });
         }),
         ("net.ipv4.conf.all.arp_ignore", |host| host.all.set(Sysctl::ArpIgnore, Some(3))),
     ];
@@ -114,7 +115,11 @@ fn the_model_sees_what_no_entry_shows() {
 #[test]
 fn a_policy_that_can_no_longer_hold_is_a_failure_not_an_error() {
     let mut host = applied();
-    host.interfaces.retain(|interface| interface.index != IfIndex(4));
+    let gone = IfIndex(4);
+    host.interfaces.retain(|interface| interface.index != gone);
+    host.addresses.retain(|held| held.interface != gone);
+    host.proxies.retain(|entry| entry.interface != Some(gone));
+    host.routes.retain(|route| route.next_hops.iter().all(|hop| hop.interface != Some(gone)));
     let report = check(&the_policy(), &host).unwrap();
     assert!(!report.ok());
     assert_eq!((report.failures[0].check, report.failures[0].object.as_str()), (CheckKind::Policy, "eth4"));

@@ -18,7 +18,7 @@ pub fn run(what: &str) -> Result<()> {
     let snapshot = source_routed(200, 1_000);
     match what {
         "reply" => {
-            let model = Model::new(&snapshot);
+            let model = Model::new(&snapshot).expect("a possible host");
             black_box(counted_reply(&model, &predict::requests(1_000)));
         }
         "index" => {
@@ -54,12 +54,12 @@ fn counted_reply(model: &Model<'_>, requests: &[ArpRequest]) -> usize {
 
 #[inline(never)]
 fn counted_index(snapshot: &Snapshot) -> Model<'_> {
-    Model::new(snapshot)
+    Model::new(snapshot).expect("a possible host")
 }
 
 #[inline(never)]
 fn counted_proof(snapshot: &Snapshot, claims: &[Expectation]) -> usize {
-    let mut prover = Prover::new(snapshot);
+    let mut prover = Prover::new(snapshot).expect("a possible host");
     claims.iter().filter(|claim| prover.prove(claim).holds().is_some()).count()
 }
 

@@ -35,7 +35,7 @@ pub fn requests(proxies: u32) -> Vec<ArpRequest> {
 pub fn run(routes: u32, proxies: u32) -> Result<()> {
     const ROUNDS: u32 = 25;
     let snapshot = source_routed(routes, proxies);
-    let model = Model::new(&snapshot);
+    let model = Model::new(&snapshot).expect("a possible host");
     let requests = requests(proxies);
     let mut answered = 0;
     let begun = Measure::begin()?;

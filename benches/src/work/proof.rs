@@ -15,7 +15,7 @@ pub fn run(prefixes: u32, proxies: u32) -> Result<()> {
     let wire: Vec<IfIndex> = (2..2 + INTERFACES).map(IfIndex).collect();
     let claims = Expectation::for_wire(&snapshot, &wire);
     let begun = Measure::begin()?;
-    let mut prover = Prover::new(&snapshot);
+    let mut prover = Prover::new(&snapshot).expect("a possible host");
     let decided = claims.iter().filter(|claim| prover.prove(claim).holds().is_some()).count();
     begun.end(1, decided)?;
     if decided != claims.len() {

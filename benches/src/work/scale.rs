@@ -30,7 +30,7 @@ pub fn run(what: &str, interfaces: u32) -> Result<()> {
 /// The model's index. The result is the number of entries it is made of.
 fn index(snapshot: &Snapshot) -> Result<()> {
     let begun = Measure::begin()?;
-    let model = Model::new(snapshot);
+    let model = Model::new(snapshot).expect("a possible host");
     begun.end(1, model.snapshot().proxies.len())
 }
 
@@ -52,7 +52,7 @@ fn after(policy: &Policy, snapshot: &Snapshot) -> Result<()> {
 /// All findings. The result is their number.
 fn diagnosed(snapshot: &Snapshot) -> Result<()> {
     let begun = Measure::begin()?;
-    let diagnosis = diagnose(snapshot, &Options::default());
+    let diagnosis = diagnose(snapshot, &Options::default()).expect("a possible host");
     begun.end(1, diagnosis.findings.len())
 }
 
@@ -70,7 +70,7 @@ fn proved(proxies: u32) -> Result<()> {
     let wire: Vec<IfIndex> = (2..2 + INTERFACES).map(IfIndex).collect();
     let claims = Expectation::for_wire(&snapshot, &wire);
     let begun = Measure::begin()?;
-    let mut prover = Prover::new(&snapshot);
+    let mut prover = Prover::new(&snapshot).expect("a possible host");
     let decided = claims.iter().filter(|claim| prover.prove(claim).holds().is_some()).count();
     begun.end(1, decided)
 }

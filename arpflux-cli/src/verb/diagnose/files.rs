@@ -46,13 +46,13 @@ pub fn page(
         snapshot,
         diagnosis,
         change: change.as_ref().map(|(policy, plan)| (policy, plan)),
-    });
+    })?;
     persist::replace(path, &page, 0o644)
 }
 
 /// Writes the metrics.
 pub fn numbers(path: &Path, snapshot: &Snapshot, diagnosis: &Diagnosis, source: &Source) -> Result<()> {
-    let matrix = Matrix::of(&Model::new(snapshot));
+    let matrix = Matrix::of(&Model::new(snapshot)?);
     persist::replace(path, &metrics(snapshot, &matrix, diagnosis, taken(source)), 0o644)
 }
 

@@ -1,15 +1,15 @@
 //! Findings for a terminal: in colour, broken at its width, and the matrix below them where addresses float.
 
-use arpflux_core::Snapshot;
 use arpflux_core::diagnose::{Diagnosis, Severity};
 use arpflux_core::predict::{Matrix, Model};
+use arpflux_core::{Result, Snapshot};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::output::{Output, Style};
 use crate::verb::explain;
 
 /// All findings; then who answers, where an address has several MACs on one wire.
-pub fn diagnosis(diagnosis: &Diagnosis, snapshot: &Snapshot, output: &Output) -> String {
+pub fn diagnosis(diagnosis: &Diagnosis, snapshot: &Snapshot, output: &Output) -> Result<String> {
     let mut text = String::new();
     for line in diagnosis.to_string().lines() {
         let style = heading(line);
@@ -22,12 +22,12 @@ pub fn diagnosis(diagnosis: &Diagnosis, snapshot: &Snapshot, output: &Output) ->
         }
     }
     if output.width().is_some() {
-        let matrix = Matrix::of(&Model::new(snapshot));
+        let matrix = Matrix::of(&Model::new(snapshot)?);
         if matrix.has_flux() {
             text += &format!("\n{}", explain::matrix_table(&matrix).render(output));
         }
     }
-    text
+    Ok(text)
 }
 
 /// How a line is meant: the first of a finding by its severity.

@@ -53,8 +53,11 @@ pub fn run(first: &Snapshot, question: &Question<'_>, output: &Output) -> Result
         })?;
         others.push(snapshot);
     }
-    let members: Vec<Member<'_>> =
-        names.iter().zip(std::iter::once(first).chain(&others)).map(|(n, s)| Member::new(n, s)).collect();
+    let members: Vec<Member<'_>> = names
+        .iter()
+        .zip(std::iter::once(first).chain(&others))
+        .map(|(n, s)| Member::new(n, s))
+        .collect::<Result<_>>()?;
     let segments = if question.wires.is_empty() {
         infer(&members)
     } else {
@@ -69,7 +72,7 @@ pub fn run(first: &Snapshot, question: &Question<'_>, output: &Output) -> Result
             .iter()
             .map(|port| PrintedPort {
                 host: names[port.member].clone(),
-                interface: members[port.member].snapshot.name_of(port.interface),
+                interface: members[port.member].snapshot().name_of(port.interface),
             })
             .collect();
         printed.push(PrintedSegment { ports, addresses });
@@ -107,10 +110,10 @@ fn given(wire: &str, members: &[Member<'_>]) -> Result<Segment> {
         let Some((host, interface)) = part.split_once(':') else {
             return Err(bad(format!("{part:?} has no colon")));
         };
-        let member = members.iter().position(|member| member.name == host);
+        let member = members.iter().position(|member| member.name() == host);
         let member = member.ok_or_else(|| bad(format!("there is no host {host:?}")))?;
         let name: IfName = interface.parse().map_err(|error: Error| bad(error.to_string()))?;
-        let found = members[member].snapshot.interface_named(&name);
+        let found = members[member].snapshot().interface_named(&name);
         let found = found.ok_or_else(|| bad(format!("{host} has no interface {name}")))?;
         ports.push(Port { member, interface: found.index });
     }

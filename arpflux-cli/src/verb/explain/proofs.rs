@@ -39,7 +39,7 @@ pub fn run(
     for index in interfaces {
         groups.entry(wires.get(index).copied().unwrap_or(usize::MAX)).or_default().push(*index);
     }
-    let mut prover = Prover::new(snapshot);
+    let mut prover = Prover::new(snapshot)?;
     let mut claims = Vec::new();
     for among in groups.values() {
         for expectation in Expectation::for_wire(snapshot, among) {

@@ -64,9 +64,13 @@ pub(in crate::kernel) fn rule(payload: &[u8]) -> Option<DecodedRule> {
             FRA_FWMASK => rule.fwmask = attribute.u32()?,
             FRA_FLOW => realm = true,
             FRA_TUN_ID => rule.tunnel_id = attribute.be64(),
-            // -1 is the kernel's "none".
-            FRA_SUPPRESS_IFGROUP => rule.suppress_group = attribute.u32().filter(|n| *n != u32::MAX),
-            FRA_SUPPRESS_PREFIXLEN => rule.suppress_prefix_len = attribute.u32().filter(|n| *n != u32::MAX),
+            // What is negative is the kernel's "none".
+            FRA_SUPPRESS_IFGROUP => {
+                rule.suppress_group = attribute.u32().filter(|n| i32::try_from(*n).is_ok())
+            }
+            FRA_SUPPRESS_PREFIXLEN => {
+                rule.suppress_prefix_len = attribute.u32().filter(|n| i32::try_from(*n).is_ok());
+            }
             FRA_TABLE => rule.table = attribute.u32()?,
             FRA_L3MDEV => rule.l3mdev = attribute.u8()? != 0,
             FRA_UID_RANGE => rule.uids = pair(&attribute),

@@ -21,7 +21,7 @@ fn cured() -> (Snapshot, Snapshot, HashSet<Ipv4Addr>) {
 #[test]
 fn victims_come_first_and_ranges_are_merged() {
     let (before, after, named) = cured();
-    let impact = Impact::between(&before, &after, &named);
+    let impact = Impact::between(&before, &after, &named).unwrap();
     let text = impact.to_string();
     let expected = "\
 Addresses that the policy does not name:
@@ -51,10 +51,15 @@ fn every_sampled_request_is_in_the_impact_or_unchanged() {
         let other = random_host(seed + 7_000).0;
         changed.0.all = other.all;
         changed.0.proxies = other.proxies;
-        changed.0.routes.extend(other.routes.into_iter().filter(|route| route.table != table::LOCAL));
+        let there = |index| before.interface(index).is_some();
+        changed.0.proxies.retain(|entry| entry.interface.is_none_or(there));
+        changed.0.routes.extend(other.routes.into_iter().filter(|route| {
+            let mut by = route.next_hops.iter().filter_map(|hop| hop.interface);
+            route.table != table::LOCAL && by.all(there)
+        }));
         let after = changed.0;
-        let impact = Impact::between(&before, &after, &HashSet::new());
-        let models = [Model::new(&before), Model::new(&after)];
+        let impact = Impact::between(&before, &after, &HashSet::new()).unwrap();
+        let models = [Model::of(&before), Model::of(&after)];
         for request in sample(seed, &before, 150) {
             let expected = turn(&models[0].reply(&request), &models[1].reply(&request));
             let name = before.interface(request.interface).unwrap().name;
@@ -96,7 +101,7 @@ fn what_only_announcements_meet_is_said() {
     host.set(2, Sysctl::ProxyArp, 1);
     let before = host.0.clone();
     host.set(2, Sysctl::DropGratuitousArp, 1);
-    let impact = Impact::between(&before, &host.0, &HashSet::new());
+    let impact = Impact::between(&before, &host.0, &HashSet::new()).unwrap();
     assert!(!impact.effects.is_empty(), "announcements of what is routed elsewhere were answered");
     for effect in &impact.effects {
         assert!(effect.announcements && effect.senders.is_empty() && !effect.neighbours, "{effect:?}");
@@ -109,7 +114,7 @@ fn what_only_announcements_meet_is_said() {
 #[test]
 fn what_no_neighbour_asks_and_cannot_be_told_is_one_line() {
     let (before, after, named) = cured();
-    let mut impact = Impact::between(&before, &after, &named);
+    let mut impact = Impact::between(&before, &after, &named).unwrap();
     let told = impact.to_string();
     let last = Ipv4Addr::new(192, 168, 18, 255);
     for interface in ["eth0", "eth3"] {

@@ -55,7 +55,7 @@ fn walk(before: &Snapshot, policy: &Policy, seed: u64) -> usize {
     let owned = wanted.host_addresses.iter().chain(&wanted.proxied);
     let targets: Vec<Ipv4Addr> = owned.filter_map(|(address, _)| v4(*address)).collect();
     let mut kept = Vec::new();
-    let (first, last) = (Model::new(before), Model::new(&after));
+    let (first, last) = (Model::of(before), Model::of(&after));
     for sender in senders(before) {
         for target in &targets {
             let answered = |model| !answering(model, sender, *target).is_empty();
@@ -68,7 +68,7 @@ fn walk(before: &Snapshot, policy: &Policy, seed: u64) -> usize {
     let mut looked = 0;
     for (made, change) in plan.changes.iter().enumerate() {
         state.change(change);
-        let model = Model::new(&state);
+        let model = Model::of(&state);
         for (sender, target) in &kept {
             assert!(
                 !answering(&model, *sender, *target).is_empty(),
@@ -91,7 +91,7 @@ fn the_page_is_answered_throughout_and_cured() {
                 host.0.proxies.retain(|entry| entries.contains(&entry.interface.unwrap().0));
                 assert!(walk(&host.0, &policy(OPENVZ_POLICY), 0) > 0);
                 let after = host.0.with(&plan(&host, OPENVZ_POLICY).changes);
-                let model = Model::new(&after);
+                let model = Model::of(&after);
                 for sender in [Ipv4Addr::new(192, 168, 18, 129), Ipv4Addr::new(203, 0, 113, 9)] {
                     let owners = [(10, 2), (11, 3), (12, 4), (101, 3), (102, 4)];
                     for (last, owner) in owners {
@@ -151,7 +151,7 @@ fn random_hosts_are_cured() {
             continue;
         }
         let after = host.with(&plan.changes);
-        let model = Model::new(&after);
+        let model = Model::of(&after);
         let wanted = desired(&policy, &host).unwrap();
         let managed: Vec<IfIndex> =
             wanted.sysctls.iter().filter(|w| w.sysctl != Sysctl::Forwarding).map(|w| w.interface).collect();

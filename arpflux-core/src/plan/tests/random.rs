@@ -1,12 +1,13 @@
 //! Random hosts and policies: whatever they are, a plan is idempotent and its inverse exact, and on the
 //! way no address loses its answer.
 
-use super::host::{Host, rule};
+use super::host::{Host, net, rule};
 use super::{checked, policy};
 use crate::error::ErrorKind;
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
 use crate::sysctl::Sysctl;
+use crate::types::IfIndex;
 
 /// A small generator (xorshift64*), so that a seed gives the same host everywhere.
 pub(super) struct Dice(pub u64);
@@ -36,7 +37,10 @@ fn random_host(dice: &mut Dice) -> Host {
         for _ in 0..dice.roll(3) {
             let subnet = dice.roll(3);
             let length = dice.of(&["24", "24", "24", "16", "32"]);
-            host = host.address(nic, &format!("10.0.{subnet}.{}/{length}", 1 + nic + 8 * dice.roll(8)));
+            let address = format!("10.0.{subnet}.{}/{length}", 1 + nic + 8 * dice.roll(8));
+            if !host.0.addresses_of(IfIndex(nic)).any(|held| held.local == net(&address).addr()) {
+                host = host.address(nic, &address);
+            }
         }
         if dice.one_in(3) {
             host = host.address(nic, &format!("2001:db8:{}::{nic}/64", dice.roll(2)));

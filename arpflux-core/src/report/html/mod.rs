@@ -8,7 +8,7 @@
 //! use arpflux_core::report::html;
 //! use arpflux_core::snapshot::Snapshot;
 //!
-//! let fragment = html::snapshot(&Snapshot::default());
+//! let fragment = html::snapshot(&Snapshot::default())?;
 //! assert!(fragment.starts_with("<div class=\"arpflux\">"));
 //! ```
 
@@ -28,6 +28,7 @@ use markup::Markup;
 pub use page::{Page, page};
 
 use crate::diagnose::Diagnosis;
+use crate::error::Result;
 use crate::plan::{Impact, Plan};
 use crate::predict::{Matrix, Model};
 use crate::snapshot::Snapshot;
@@ -45,16 +46,18 @@ fn fragment(draw: impl FnOnce(&mut Markup)) -> String {
 
 /// A snapshot: its interfaces and wires as a drawing, who answers for which address and why, and what the
 /// kernel holds.
-#[must_use]
-pub fn snapshot(snapshot: &Snapshot) -> String {
-    let model = Model::new(snapshot);
+///
+/// # Errors
+/// As [`Snapshot::check`].
+pub fn snapshot(snapshot: &Snapshot) -> Result<String> {
+    let model = Model::new(snapshot)?;
     let drawn = Matrix::of(&model);
-    fragment(|html| {
+    Ok(fragment(|html| {
         topology::draw(html, snapshot, &drawn, "");
         matrix::table(html, &drawn, None);
         steps::by_address(html, &model, &drawn);
         kernel_state::draw(html, snapshot);
-    })
+    }))
 }
 
 /// Who answers for which address, on which interface, by which rule.

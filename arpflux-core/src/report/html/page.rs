@@ -3,6 +3,7 @@
 use super::markup::Markup;
 use super::{STYLE, change, findings, kernel_state, matrix, steps, topology};
 use crate::diagnose::{Diagnosis, Severity};
+use crate::error::Result;
 use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::predict::{Matrix, Model};
@@ -29,13 +30,15 @@ pub struct Page<'a> {
 /// One page with everything: findings, the topology, who answers before and after the change, why (a click
 /// on a cell shows its steps; without a script they are folded sections below), the change, and what the
 /// kernel holds. It loads nothing.
-#[must_use]
-pub fn page(page: &Page<'_>) -> String {
-    let model = Model::new(page.snapshot);
+///
+/// # Errors
+/// As [`Snapshot::check`].
+pub fn page(page: &Page<'_>) -> Result<String> {
+    let model = Model::new(page.snapshot)?;
     let now = Matrix::of(&model);
     let after =
         page.change.filter(|(_, plan)| !plan.is_empty()).map(|(_, plan)| page.snapshot.with(&plan.changes));
-    let after_model = after.as_ref().map(Model::new);
+    let after_model = after.as_ref().map(Model::of);
     let after_matrix = after_model.as_ref().map(Matrix::of);
 
     let mut html = Markup::default();
@@ -84,14 +87,14 @@ pub fn page(page: &Page<'_>) -> String {
         html.raw("<section id=\"change\"><h2>What to change</h2>\n");
         change::plan(&mut html, plan);
         if !plan.is_empty() {
-            change::impact(&mut html, &plan.impact(page.snapshot, policy));
+            change::impact(&mut html, &plan.impact(page.snapshot, policy)?);
         }
         html.raw("</section>\n");
     }
     html.raw("<section id=\"kernel\"><h2>What the kernel holds</h2>\n");
     kernel_state::draw(&mut html, page.snapshot);
     html.raw("</section>\n</main>\n<script>").raw(SCRIPT).raw("</script>\n</body></html>\n");
-    html.into_string()
+    Ok(html.into_string())
 }
 
 fn head(html: &mut Markup, page: &Page<'_>) {

@@ -43,7 +43,7 @@ fn well_formed(html: &str) -> (BTreeSet<String>, Vec<String>) {
 
 #[test]
 fn a_snapshot_is_drawn_with_its_wires_answers_and_steps() {
-    let html = snapshot(&openvz());
+    let html = snapshot(&openvz()).unwrap();
     let (elements, _) = well_formed(&html);
     for name in ["svg", "table", "details", "style"] {
         assert!(elements.contains(name), "{name} in {elements:?}");
@@ -76,7 +76,7 @@ fn a_plan_is_drawn_with_signs_and_reasons() {
         assert!(html.contains(said), "{said} in {html}");
     }
     assert!(plan_of_nothing().contains("Nothing to change."));
-    let after = Matrix::of(&Model::new(&before.with(&made.changes)));
+    let after = Matrix::of(&Model::of(&before.with(&made.changes)));
     let html = matrix(&after);
     well_formed(&html);
     assert!(!html.contains("class=\"too\"") && html.contains("<small>arp_ignore=1</small>"), "{html}");
@@ -95,7 +95,7 @@ fn hostile_names_stay_text_and_nothing_is_loaded() {
         interface.name = name.parse().unwrap();
     }
     before.kernel.release = "<script>alert(1)</script>".into();
-    let html = snapshot(&before);
+    let html = snapshot(&before).unwrap();
     well_formed(&html);
     for evil in ["<script", "<b>&\"", "<p><!--", "\u{202e}", "'onload"] {
         assert!(!html.contains(evil), "{evil}");
@@ -113,7 +113,7 @@ fn a_large_host_gives_a_page_of_bounded_size() {
         let address = std::net::Ipv4Addr::from(0x0a00_0000 + i).into();
         host.proxies.push(crate::snapshot::ProxyEntry { address, ..entry });
     }
-    let html = snapshot(&host);
+    let html = snapshot(&host).unwrap();
     assert!(html.len() < 6_000_000, "{}", html.len());
     assert!(html.contains("Left out: 19605 more addresses"), "{:?}", html.find("Left out"));
 }
@@ -124,9 +124,10 @@ fn the_page(host: &Snapshot) -> String {
         title: "hn<1>",
         taken: "today",
         snapshot: host,
-        diagnosis: &host.diagnose(&crate::diagnose::Options::default()),
+        diagnosis: &host.diagnose(&crate::diagnose::Options::default()).unwrap(),
         change: Some((&recommended.policy, &recommended.plan)),
     })
+    .unwrap()
 }
 
 #[test]
