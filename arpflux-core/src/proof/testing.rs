@@ -112,6 +112,10 @@ impl Host {
     pub(crate) fn address(&mut self, interface: u32, local: &str, prefix_len: u8, scope: Scope) {
         let local: Ipv4Addr = local.parse().unwrap();
         let subnet = Ipv4Net::new(local, prefix_len).unwrap().trunc();
+        let index = IfIndex(interface);
+        if self.0.addresses_of(index).any(|held| held.local == IpAddr::V4(local)) {
+            return;
+        }
         self.0.addresses.push(Address {
             interface: IfIndex(interface),
             local: IpAddr::V4(local),
@@ -263,7 +267,8 @@ pub(crate) fn random_host(seed: u64) -> Host {
             }
             if rng.one_in(6) {
                 extra.action = RuleAction::Goto;
-                extra.goto = Some(rng.pick(&[32766, 130, 140]));
+                let to = rng.pick(&[32766, 130, 140]);
+                extra.goto = Some(if to > extra.priority { to } else { 32766 });
             }
             if rng.one_in(5) {
                 extra.iif = Some(rng.pick(&["lo", "eth2", "eth3"]).parse().unwrap());
@@ -333,7 +338,7 @@ pub(crate) fn dense_host(seed: u64) -> Host {
         }
         if jumps && rng.one_in(3) {
             extra.action = RuleAction::Goto;
-            extra.goto = Some((100 + place * 10 + 20).min(150));
+            extra.goto = Some((extra.priority + 20).min(150).max(extra.priority + 1));
         }
         host.0.rules.push(extra);
     }
