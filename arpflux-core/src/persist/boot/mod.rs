@@ -156,7 +156,7 @@ pub fn at_boot(snapshot: &Snapshot, layout: &Layout) -> Result<BootReport> {
     let root = Root::open(&layout.root)?;
     let boot = Writers::load(&root, layout, snapshot)?;
     let mut after = bare(snapshot, layout)?;
-    after.proxies.extend(snapshot.proxies.iter().filter(|entry| boot.adds(snapshot, entry)).cloned());
+    after.proxies.extend(snapshot.proxies.iter().filter(|entry| boot.adds(snapshot, entry)).copied());
     let folders = std::iter::once(None).chain(snapshot.interfaces.iter().map(|it| Some((it.index, it.name))));
     let mut values = Vec::new();
     for folder in folders {

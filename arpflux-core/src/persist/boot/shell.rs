@@ -88,7 +88,7 @@ pub(super) fn follow(text: &str, variables: &[(&str, &str)], file: &Path, line: 
             }
             Some(Statement::Proxy(address, interface)) => effects.proxies.push((address, interface)),
             None => {
-                effects.unfollowed.push(Unfollowed::new(file, line, command, "a shell would have to run it"))
+                effects.unfollowed.push(Unfollowed::new(file, line, command, "a shell would have to run it"));
             }
         }
     }

@@ -27,9 +27,9 @@ pub(super) fn lines(root: &Root, layout: &Layout) -> Result<Vec<Assignment>> {
 /// Whether the files of `/etc/sysctl.d` are applied once more after the profile (`reapply_sysctl`, on by default).
 pub(super) fn reapplies(root: &Root, layout: &Layout) -> Result<bool> {
     let text = root.text(&layout.below("/etc/tuned/tuned-main.conf"))?.unwrap_or_default();
-    let value =
+    let mut value =
         text.lines().filter_map(|line| line.trim().strip_prefix("reapply_sysctl")?.trim().strip_prefix('='));
-    Ok(value.last().is_none_or(|value| ["1", "true", "True", "yes"].contains(&value.trim())))
+    Ok(value.next_back().is_none_or(|value| ["1", "true", "True", "yes"].contains(&value.trim())))
 }
 
 fn profile_lines(root: &Root, layout: &Layout, name: &str, budget: &mut usize) -> Result<Vec<Assignment>> {
