@@ -15,7 +15,7 @@ use arpflux_core::plan::Change;
 use arpflux_core::predict::{ArpRequest, Model, Neighbours, Verdict, targets};
 use arpflux_core::recommend::recommend;
 use arpflux_core::segment::Wires;
-use arpflux_core::snapshot::{Interface, Snapshot};
+use arpflux_core::snapshot::{Interface, LinkKind, Snapshot};
 use arpflux_core::types::{IfName, Mac};
 use arpflux_core::{Policy, diagnose};
 use arpflux_tests::iproute::run;
@@ -175,7 +175,10 @@ impl Built<'_> {
                 _ => 0,
             };
             // The kernel hands broadcasts to macvlans later, from a work queue.
-            let macvlan = snapshot.interfaces.iter().any(|other| other.kind.as_deref() == Some("macvlan"));
+            let macvlan = snapshot
+                .interfaces
+                .iter()
+                .any(|other| other.kind.as_ref().map(LinkKind::name) == Some("macvlan"));
             let queued = if macvlan { 500 } else { 0 };
             let wait = Duration::from_millis(verdicts.iter().map(delay).max().unwrap_or(0).max(queued));
             let answers = self.host.asker(nic).unwrap().ask(&questions, wait).unwrap();
@@ -183,7 +186,8 @@ impl Built<'_> {
                 let macs: BTreeSet<Mac> = answers.iter().map(|answer| answer.mac).collect();
                 // A macvlan on top of the NIC gets the request as well.
                 let above = snapshot.interfaces.iter().filter(|other| {
-                    other.kind.as_deref() == Some("macvlan") && other.link == Some(interface.index)
+                    other.kind.as_ref().map(LinkKind::name) == Some("macvlan")
+                        && other.link == Some(interface.index)
                 });
                 let also = above.map(|other| {
                     let request = ArpRequest::broadcast(other.index, question.sender, question.target);

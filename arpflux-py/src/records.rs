@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use arpflux_core::snapshot as core;
+use arpflux_core::snapshot::LinkKind;
 use arpflux_core::sysctl::{Ipv6Sysctl, Ipv6SysctlValues, SysctlValues};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
@@ -138,7 +139,7 @@ record!(Interface {
     /// What kind of virtual interface (`"veth"`, `"bridge"`); None for real ones.
     #[getter]
     fn kind(&self) -> Option<&str> {
-        self.0.kind.as_deref()
+        self.0.kind.as_ref().map(LinkKind::name)
     }
 
     /// Hardware type (`ARPHRD_*`): 1 Ethernet, 32 InfiniBand, 772 loopback.
@@ -204,7 +205,13 @@ record!(Interface {
     /// The mode, of a macvlan (`MACVLAN_MODE_*`).
     #[getter]
     fn macvlan_mode(&self) -> Option<u32> {
-        self.0.macvlan_mode
+        self.0.macvlan_mode.map(Into::into)
+    }
+
+    /// The mode, of an ipvlan (`IPVLAN_MODE_*`): 0 l2, 1 l3, 2 l3s.
+    #[getter]
+    fn ipvlan_mode(&self) -> Option<u32> {
+        self.0.ipvlan_mode.map(Into::into)
     }
 
     /// The number of the routing table, of a VRF.
@@ -221,20 +228,20 @@ record!(Interface {
 
     /// The mode, of a bond (`IFLA_BOND_MODE`): 6 is balance-alb, which rewrites ARP answers.
     #[getter]
-    fn bond_mode(&self) -> Option<u8> {
-        self.0.bond_mode
+    fn bond_mode(&self) -> Option<u32> {
+        self.0.bond_mode.map(Into::into)
     }
 
     /// The state, of a port of a bond: 0 active, 1 backup, which drops what it receives.
     #[getter]
-    fn bond_port_state(&self) -> Option<u8> {
-        self.0.bond_port_state
+    fn bond_port_state(&self) -> Option<u32> {
+        self.0.bond_port_state.map(Into::into)
     }
 
     /// The state, of a port of a bridge: 3 forwards; others drop what they receive.
     #[getter]
-    fn bridge_port_state(&self) -> Option<u8> {
-        self.0.bridge_port_state
+    fn bridge_port_state(&self) -> Option<u32> {
+        self.0.bridge_port_state.map(Into::into)
     }
 
     /// Whether the kernel handles ARP on it at all.

@@ -84,6 +84,7 @@ fn interface(snapshot: &mut Snapshot, index: u32, name: IfName, own: Ipv4Addr, v
         mtu: 1500,
         vlan_id: None,
         macvlan_mode: None,
+        ipvlan_mode: None,
         vrf_table: None,
         group: 0,
         bond_mode: None,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use arpflux_core::predict::{ArpRequest, Model, Verdict};
-use arpflux_core::snapshot::{Interface, InterfaceFlags, Snapshot};
+use arpflux_core::snapshot::{Interface, InterfaceFlags, LinkKind, MacvlanMode, Snapshot};
 use arpflux_core::types::{IfIndex, Mac};
 
 use crate::case::Case;
@@ -43,7 +43,9 @@ pub fn receivers(snapshot: &Snapshot, ask: &Ask) -> Vec<ArpRequest> {
     };
     let above = |kind: &'static str| {
         snapshot.interfaces.iter().filter(move |upper| {
-            upper.kind.as_deref() == Some(kind) && upper.link == Some(ask.nic) && upper.link_netnsid.is_none()
+            upper.kind.as_ref().map(LinkKind::name) == Some(kind)
+                && upper.link == Some(ask.nic)
+                && upper.link_netnsid.is_none()
         })
     };
     if !nic.flags.contains(InterfaceFlags::UP) {
@@ -56,7 +58,7 @@ pub fn receivers(snapshot: &Snapshot, ask: &Ask) -> Vec<ArpRequest> {
             .collect();
     }
     let mut all = vec![request(nic.index)];
-    let passthru = |upper: &&Interface| upper.macvlan_mode == Some(8);
+    let passthru = |upper: &&Interface| upper.macvlan_mode == Some(MacvlanMode::Passthru);
     if !unicast {
         all.extend(above("macvlan").chain(above("ipvlan")).map(|upper| request(upper.index)));
     } else if let Some(upper) = above("macvlan").find(|upper| upper.mac == ask.to && !passthru(upper)) {

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use arpflux_core::predict::{Entry, Event, Learning, Model, Received};
-use arpflux_core::snapshot::{Interface, InterfaceFlags, Neighbour, Snapshot};
+use arpflux_core::snapshot::{Interface, InterfaceFlags, LinkKind, Neighbour, Snapshot};
 use arpflux_core::types::{IfIndex, Mac};
 
 use crate::ask::{Ask, Interesting, receivers};
@@ -300,7 +300,7 @@ fn draw(snapshot: &Snapshot, interesting: &Interesting, rng: &mut Rng) -> Vec<To
         let nic = nics[rng.below(nics.len())];
         let upper = |kind: &str| {
             snapshot.interfaces.iter().find(|upper| {
-                upper.kind.as_deref() == Some(kind)
+                upper.kind.as_ref().map(LinkKind::name) == Some(kind)
                     && upper.link == Some(nic.index)
                     && upper.link_netnsid.is_none()
             })

@@ -29,7 +29,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arpflux_core::predict::{ArpRequest, Model, Reason, Verdict};
-use arpflux_core::snapshot::{InterfaceFlags, RoutingMemory, Snapshot};
+use arpflux_core::snapshot::{InterfaceFlags, LinkKind, RoutingMemory, Snapshot};
 use arpflux_core::types::{IfIndex, Mac};
 use nix::libc;
 use nix::sched::{CloneFlags, unshare};
@@ -126,7 +126,7 @@ impl Worker {
             let nic = nics[rng.below(nics.len())];
             let upper = |kind: &str| {
                 snapshot.interfaces.iter().find(|upper| {
-                    upper.kind.as_deref() == Some(kind)
+                    upper.kind.as_ref().map(LinkKind::name) == Some(kind)
                         && upper.link == Some(nic.index)
                         && upper.link_netnsid.is_none()
                 })

@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
 use arpflux_core::predict::{Model, Outgoing};
-use arpflux_core::snapshot::Snapshot;
+use arpflux_core::snapshot::{LinkKind, Snapshot};
 use arpflux_core::types::IfIndex;
 use nix::libc;
 
@@ -138,7 +138,7 @@ pub fn sink() -> io::Result<UdpSocket> {
 /// Whether what an interface sends comes out somewhere.
 fn carries(snapshot: &Snapshot, interface: IfIndex) -> bool {
     let Some(found) = snapshot.interface(interface) else { return false };
-    match found.kind.as_deref() {
+    match found.kind.as_ref().map(LinkKind::name) {
         // A dummy swallows all, a bond what it sends while it has no partner or no active port.
         Some("dummy" | "bond") => false,
         Some("macvlan" | "vlan" | "ipvlan") => {

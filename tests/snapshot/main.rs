@@ -10,7 +10,7 @@ use std::fs;
 use std::net::IpAddr;
 
 use arpflux_core::kernel::{Kernel as _, LinuxKernel};
-use arpflux_core::snapshot::{Interference, Snapshot};
+use arpflux_core::snapshot::{BridgePortState, Interference, LinkKind, MacvlanMode, Snapshot};
 use arpflux_core::sysctl::{Ipv6Sysctl, Sysctl, SysctlValues};
 use arpflux_core::types::IfIndex;
 use arpflux_tests::iproute::{in_new_netns, ip, json, run};
@@ -108,7 +108,11 @@ fn every_interface_is_as_ip_and_proc_say() {
             assert_eq!(interface.name.to_string(), name);
             assert_eq!(interface.mac.to_string(), text(link, "address"), "{name}");
             assert_eq!(u64::from(interface.mtu), number(link, "mtu"), "{name}");
-            assert_eq!(interface.kind.as_deref(), link["linkinfo"]["info_kind"].as_str(), "{name}");
+            assert_eq!(
+                interface.kind.as_ref().map(LinkKind::name),
+                link["linkinfo"]["info_kind"].as_str(),
+                "{name}"
+            );
             let master = interface.master.map(|index| snapshot.name_of(index));
             assert_eq!(master.as_deref(), link["master"].as_str(), "{name}");
             let below = interface.link.map(|index| snapshot.name_of(index));
@@ -125,9 +129,9 @@ fn every_interface_is_as_ip_and_proc_say() {
         let eth1 = snapshot.interface_named(&"eth1".parse().unwrap()).unwrap();
         assert_eq!((eth1.group, eth1.mtu), (7, 1400));
         let p1 = snapshot.interface_named(&"p1".parse().unwrap()).unwrap();
-        assert_eq!(p1.bridge_port_state, Some(3));
+        assert_eq!(p1.bridge_port_state, Some(BridgePortState::Forwarding));
         let mv0 = snapshot.interface_named(&"mv0".parse().unwrap()).unwrap();
-        assert_eq!(mv0.macvlan_mode, Some(4));
+        assert_eq!(mv0.macvlan_mode, Some(MacvlanMode::Bridge));
         assert_eq!(snapshot.all, proc_values("all"));
         assert_eq!(snapshot.default, proc_values("default"));
         assert_eq!(snapshot.all.iter().count(), Sysctl::ALL.len(), "this kernel has them all");

@@ -36,7 +36,7 @@ impl Names {
     pub(super) fn new(interface: &Interface) -> Self {
         Self {
             name: CString::new(interface.name.as_bytes()).unwrap_or_default(),
-            kind: interface.kind.as_deref().map(string::c_string),
+            kind: interface.kind.as_ref().map(|kind| string::c_string(kind.name())),
             index: interface.index.0,
             flags: interface.flags.bits(),
             mtu: interface.mtu,

@@ -47,8 +47,8 @@ mod wires;
 
 use serde::Serialize;
 
-#[cfg(feature = "kernel")]
 use crate::error::Result;
+#[cfg(feature = "kernel")]
 use crate::persist::BootReport;
 use crate::policy::Policy;
 use crate::segment::Wires;

@@ -236,13 +236,11 @@ fn answering(ground: &Ground<'_>, changes: Vec<Change>, requests: &[ArpRequest])
 
 /// Addresses of bridges without a NIC in them, answered for on a wire that they are not on.
 fn bridges(ground: &Ground<'_>) -> Option<Finding> {
-    let virtual_port = |port: &&Interface| matches!(port.kind.as_deref(), Some("veth" | "tun" | "tap"));
-    let ports = ground.snapshot.interfaces.iter().filter(|port| !virtual_port(port));
-    let with_nic: HashSet<IfIndex> = ports.filter_map(|port| port.master).collect();
-    let (inner, others): (Vec<&Interface>, Vec<&Interface>) =
-        ground.listeners.iter().copied().partition(|interface| {
-            interface.kind.as_deref() == Some("bridge") && !with_nic.contains(&interface.index)
-        });
+    let (inner, others): (Vec<&Interface>, Vec<&Interface>) = ground
+        .listeners
+        .iter()
+        .copied()
+        .partition(|interface| ground.snapshot.is_inner_bridge(interface) == Some(true));
     let uplinks: Vec<&Interface> = others.into_iter().filter(|front| is_uplink(ground, front)).collect();
     let mut exposed: Vec<&Interface> = Vec::new();
     let mut fronts: Vec<&Interface> = Vec::new();

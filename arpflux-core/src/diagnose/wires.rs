@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::ground::is_public;
 use crate::segment::Wires;
-use crate::snapshot::{Address, Interface, Snapshot};
+use crate::snapshot::{Address, Interface, PortFrames, Snapshot};
 use crate::types::{IfIndex, IfName, IpNet};
 
 /// Which of the listeners share a wire: see the module text of [`super`]. Those that something is told about
@@ -45,18 +45,14 @@ pub(super) fn wires<'s>(
             join(place, *first_told.entry(*wire).or_insert(place));
             continue;
         }
-        let vrf = interface.master.filter(|master| {
-            snapshot.interface(*master).is_some_and(|master| master.kind.as_deref() == Some("vrf"))
-        });
+        let vrf = interface.master.filter(|_| snapshot.frames_of(interface) == PortFrames::Kept);
         for address in held.get(&interface.index).into_iter().flatten() {
             let subnet = address.subnet();
             if address.peer.is_none() && is_public(address) && tells_a_wire(&subnet) {
                 join(place, *first.entry((vrf, subnet)).or_insert(place));
             }
         }
-        if interface.kind.as_deref() == Some("macvlan")
-            && interface.link_netnsid.is_none()
-            && let Some(below) = interface.link.and_then(|below| places.get(&below))
+        if let Some(below) = interface.shares_wire_of().and_then(|below| places.get(&below))
             && !told.contains_key(&connected[*below].name)
         {
             join(place, *below);

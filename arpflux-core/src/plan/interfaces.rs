@@ -6,7 +6,7 @@ use super::view::{View, listed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::Policy;
 use crate::policy::nearest::nearest;
-use crate::snapshot::{Interface, InterfaceFlags};
+use crate::snapshot::{Interface, InterfaceFlags, PortFrames};
 use crate::types::{IfIndex, IfName};
 
 /// The interfaces of a policy, resolved.
@@ -93,7 +93,7 @@ fn why_not(view: &View<'_>, interface: &Interface) -> Option<(String, String)> {
     }
     let master = view.snapshot.interface(interface.master?)?;
     // A port of a VRF keeps its own ARP; any other kind of master receives for its ports.
-    (master.kind.as_deref() != Some("vrf")).then(|| {
+    (view.snapshot.frames_of(interface) != PortFrames::Kept).then(|| {
         (
             format!("it is a port of {0}, and {0} answers for what arrives there", master.name),
             format!("name {} instead", master.name),

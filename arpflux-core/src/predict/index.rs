@@ -9,7 +9,10 @@ use super::fib::Fib;
 use super::interference::Meddlers;
 use super::kernel_version::{Behaviour, Known};
 use crate::error::Result;
-use crate::snapshot::{Interface, InterfaceFlags, Interference, Neighbour, Snapshot};
+use crate::snapshot::{
+    BondMode, BondPortState, BridgePortState, Interface, InterfaceFlags, Interference, LinkKind, MacvlanMode,
+    Neighbour, PortFrames, Snapshot,
+};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, Mac};
 
@@ -202,7 +205,7 @@ fn port(snapshot: &Snapshot, interface: &Interface, place: u32, behaviour: Behav
         (false, true) => counts,
         (false, false) => Known::No,
     };
-    let vrf = interface.vrf_table.is_some() || interface.kind.as_deref() == Some("vrf");
+    let vrf = interface.vrf_table.is_some() || interface.kind == Some(LinkKind::Vrf);
     Port {
         index: interface.index.0,
         place,
@@ -213,8 +216,9 @@ fn port(snapshot: &Snapshot, interface: &Interface, place: u32, behaviour: Behav
         ipv4: interface.sysctls.iter().next().is_some(),
         upper: Upper::None,
         passthru: None,
-        macvlan_source: interface.macvlan_mode == Some(16),
-        balances_answers: interface.bond_mode == Some(6),
+        // What a mode does that is not known cannot be told either.
+        macvlan_source: matches!(interface.macvlan_mode, Some(MacvlanMode::Source | MacvlanMode::Other(_))),
+        balances_answers: matches!(interface.bond_mode, Some(BondMode::BalanceAlb | BondMode::Other(_))),
         vrf,
         l3mdev: if vrf { interface.index.0 } else { 0 },
         l3mdev_table: interface.vrf_table.unwrap_or(0),
@@ -240,7 +244,7 @@ fn port(snapshot: &Snapshot, interface: &Interface, place: u32, behaviour: Behav
 fn attach(snapshot: &Snapshot, ports: &mut [Port]) {
     for at in 0..ports.len() {
         let interface = &snapshot.interfaces[ports[at].place as usize];
-        if interface.macvlan_mode == Some(8)
+        if interface.macvlan_mode == Some(MacvlanMode::Passthru)
             && interface.link_netnsid.is_none()
             && let Some(lower) = interface.link.and_then(|index| slot_in(ports, index))
         {
@@ -252,16 +256,27 @@ fn attach(snapshot: &Snapshot, ports: &mut [Port]) {
             ports[at].l3mdev_table = ports[master].l3mdev_table;
             continue;
         }
-        let kind = snapshot.interfaces[ports[master].place as usize].kind.as_deref();
-        ports[at].upper = match kind {
-            Some("bridge") => Upper::Bridge {
-                slot: master,
-                forwards: interface.bridge_port_state.is_none_or(|state| state == 3),
+        ports[at].upper = match snapshot.frames_of(interface) {
+            PortFrames::Bridged => match interface.bridge_port_state {
+                None | Some(BridgePortState::Forwarding) => Upper::Bridge { slot: master, forwards: true },
+                Some(BridgePortState::Other(_)) => Upper::Other,
+                Some(
+                    BridgePortState::Disabled
+                    | BridgePortState::Listening
+                    | BridgePortState::Learning
+                    | BridgePortState::Blocking,
+                ) => Upper::Bridge { slot: master, forwards: false },
             },
-            Some("bond" | "team") => {
-                Upper::Bond { slot: master, active: interface.bond_port_state.map(|state| state == 0) }
+            PortFrames::Bonded => {
+                let active = match interface.bond_port_state {
+                    Some(BondPortState::Active) => Some(true),
+                    Some(BondPortState::Backup) => Some(false),
+                    None | Some(BondPortState::Other(_)) => None,
+                };
+                Upper::Bond { slot: master, active }
             }
-            _ => Upper::Other,
+            PortFrames::Kept | PortFrames::None => Upper::None,
+            PortFrames::Unknown => Upper::Other,
         };
     }
 }

@@ -226,12 +226,9 @@ fn flux(columns: &[Column], cells: &[Cell]) -> bool {
 /// The interfaces that take ARP requests for themselves: not the ports of bridges and bonds.
 #[must_use]
 pub fn listeners(snapshot: &Snapshot) -> Vec<IfIndex> {
-    let port = |interface: &&Interface| {
-        let master = interface.master.and_then(|master| snapshot.interface(master));
-        !master.is_some_and(|master| matches!(master.kind.as_deref(), Some("bridge" | "bond" | "team")))
-    };
+    let keeps = |interface: &&Interface| snapshot.frames_of(interface).taken() != Some(true);
     let speaks = snapshot.interfaces.iter().filter(|interface| interface.speaks_arp());
-    speaks.filter(port).map(|interface| interface.index).collect()
+    speaks.filter(keeps).map(|interface| interface.index).collect()
 }
 
 /// The addresses that a host may be asked for: its own but 127/8, then those it proxies.

@@ -184,7 +184,7 @@ impl<T: Trace> Run<'_, '_, T> {
                 self.trace.push(Step::Handed {
                     from: model.interface(slot).name,
                     to: to.name,
-                    kind: to.kind.clone().unwrap_or_default(),
+                    kind: to.kind.clone().unwrap_or_else(|| "".into()),
                 });
             }
             slot = upper;

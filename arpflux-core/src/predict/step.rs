@@ -7,7 +7,7 @@ use serde::ser::SerializeMap as _;
 
 use super::missing::Missing;
 use super::reason::Reason;
-use crate::snapshot::{RouteKind, ValueSource};
+use crate::snapshot::{LinkKind, RouteKind, ValueSource};
 use crate::sysctl::Sysctl;
 use crate::types::{IfName, Ipv4Net, Mac};
 
@@ -71,8 +71,8 @@ pub enum Step {
         from: IfName,
         /// What takes the frame.
         to: IfName,
-        /// Its kind (`bridge`, `bond`, `macvlan`).
-        kind: String,
+        /// Its kind.
+        kind: LinkKind,
     },
     /// The interface drops the frame.
     Interface {

@@ -28,6 +28,7 @@ fn interface(index: u32, name: &str, sysctls: &[(Sysctl, i32)]) -> Interface {
         mtu: 1500,
         vlan_id: None,
         macvlan_mode: None,
+        ipvlan_mode: None,
         vrf_table: None,
         group: 0,
         bond_mode: None,

@@ -195,7 +195,8 @@ impl<'s> Prover<'s> {
             self.model
                 .snapshot()
                 .interface(*index)
-                .is_some_and(|master| matches!(master.kind.as_deref(), Some("bridge" | "bond" | "team")))
+                .and_then(|master| master.kind.as_ref())
+                .is_some_and(|kind| kind.ports().taken() == Some(true))
         };
         masters(self.model.snapshot(), interface)
             .into_iter()

@@ -23,7 +23,7 @@ use foldhash::{HashMap, HashMapExt as _};
 
 use super::layer::{Layer, Order, Runs};
 use super::split::Split;
-use crate::snapshot::{Interface, RouteKind, Rule, RuleFlags, Snapshot, table};
+use crate::snapshot::{Interface, MacvlanMode, RouteKind, Rule, RuleFlags, Snapshot, table};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IpNet, Ipv4Net};
 
@@ -132,7 +132,9 @@ impl Space {
 
 /// What may answer in an interface's place: bridges and bonds above it, a macvlan in mode passthru.
 pub(crate) fn masters(snapshot: &Snapshot, interface: IfIndex) -> Vec<IfIndex> {
-    let passthru = |other: &&Interface| other.macvlan_mode == Some(8) && other.link == Some(interface);
+    let passthru = |other: &&Interface| {
+        other.macvlan_mode == Some(MacvlanMode::Passthru) && other.link == Some(interface)
+    };
     let mut masters: Vec<IfIndex> =
         snapshot.interfaces.iter().filter(passthru).map(|other| other.index).collect();
     let mut at = interface;

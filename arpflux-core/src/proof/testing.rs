@@ -73,6 +73,7 @@ impl Host {
             mtu: 1500,
             vlan_id: None,
             macvlan_mode: None,
+            ipvlan_mode: None,
             vrf_table: None,
             group: 0,
             bond_mode: None,

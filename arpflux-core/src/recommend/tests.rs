@@ -125,7 +125,7 @@ fn bridges_with_a_port_that_leads_outside_are_interfaces_and_those_of_containers
     {
         let interface =
             host.interfaces.iter_mut().find(|interface| interface.index == IfIndex(place)).unwrap();
-        interface.kind = kind.map(str::to_owned);
+        interface.kind = kind.map(Into::into);
         interface.master = master.map(IfIndex);
     }
     let found = recommended(&host);

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::plan::{PROTOCOL, listed};
 use crate::predict::wires;
-use crate::snapshot::{Address, Interface, RouteKind, Scope, Snapshot, table};
+use crate::snapshot::{Address, Interface, PortFrames, Reach, RouteKind, Scope, Snapshot, table};
 use crate::types::{IfIndex, IfName, IpNet, Mac};
 use serde::Serialize;
 
@@ -154,18 +154,12 @@ impl<'s> Ground<'s> {
 
     /// Whether a bridge or bond takes the interface's frames; a VRF does not.
     fn is_port(&self, interface: &Interface) -> bool {
-        let master = interface.master.and_then(|master| self.snapshot.interface(master));
-        master.is_some_and(|master| master.kind.as_deref() != Some("vrf"))
+        self.snapshot.frames_of(interface) != PortFrames::Kept
     }
 
     /// A bridge without a port that leads outside, by which no default route goes.
     fn is_container_bridge(&self, interface: &Interface) -> bool {
-        let kind = interface.kind.as_deref();
-        if !matches!(kind, Some("bridge" | "openvswitch")) || self.uplinks.contains(&interface.index) {
-            return false;
-        }
-        let mut ports = self.snapshot.interfaces.iter().filter(|port| port.master == Some(interface.index));
-        ports.all(|port| matches!(port.kind.as_deref(), Some("veth" | "tun" | "dummy")))
+        self.snapshot.is_inner_bridge(interface) == Some(true) && !self.uplinks.contains(&interface.index)
     }
 
     fn find_hosts_behind(&mut self) {
@@ -336,10 +330,11 @@ impl<'s> Ground<'s> {
 
     /// Addresses on interfaces that take no requests, so that others would answer for them.
     pub(super) fn service_addresses(&self) -> impl Iterator<Item = (Ipv4Addr, IfName)> {
-        let held = self.snapshot.interfaces.iter().filter(|interface| {
-            !interface.speaks_arp()
-                && (interface.name.to_string() == "lo" || interface.kind.as_deref() == Some("dummy"))
-        });
+        let held = self
+            .snapshot
+            .interfaces
+            .iter()
+            .filter(|interface| !interface.speaks_arp() && interface.reach() == Reach::Nowhere);
         held.flat_map(|interface| self.public(interface.index).map(|(_, local)| (local, interface.name)))
     }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{Member, Port, Segment};
 use crate::predict::listeners;
-use crate::snapshot::{Address, Snapshot};
+use crate::snapshot::{Address, LinkKind, Snapshot};
 use crate::types::IpNet;
 
 /// Takes interfaces whose subnets overlap, directly or over others, to share a wire. Only segments with
@@ -79,5 +79,5 @@ fn same(a: IpAddr, b: IpAddr) -> bool {
 }
 
 fn is_bridge(snapshot: &Snapshot, address: &Address) -> bool {
-    snapshot.interface(address.interface).is_some_and(|interface| interface.kind.as_deref() == Some("bridge"))
+    snapshot.interface(address.interface).is_some_and(|interface| interface.kind == Some(LinkKind::Bridge))
 }

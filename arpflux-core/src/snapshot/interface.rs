@@ -3,6 +3,7 @@
 use bitflags::bitflags;
 use serde::{Deserialize, Serialize};
 
+use super::{BondMode, BondPortState, BridgePortState, IpvlanMode, LinkKind, MacvlanMode};
 use crate::sysctl::{Ipv6SysctlValues, SysctlValues};
 use crate::types::{IfIndex, IfName, Mac};
 
@@ -77,8 +78,8 @@ pub struct Interface {
     pub index: IfIndex,
     /// Its name.
     pub name: IfName,
-    /// What kind of virtual interface (`IFLA_INFO_KIND`: `veth`, `bridge`, `vlan` …); `None` for real ones.
-    pub kind: Option<String>,
+    /// What kind of virtual interface; `None` for NICs and `lo`.
+    pub kind: Option<LinkKind>,
     /// Hardware type (`ARPHRD_*`): 1 Ethernet, 32 InfiniBand, 772 loopback.
     pub link_type: u16,
     /// Its link-layer address.
@@ -97,23 +98,25 @@ pub struct Interface {
     pub mtu: u32,
     /// The VLAN id, of a VLAN interface.
     pub vlan_id: Option<u16>,
-    /// The mode, of a macvlan (`MACVLAN_MODE_*`).
-    pub macvlan_mode: Option<u32>,
+    /// The mode, of a macvlan.
+    pub macvlan_mode: Option<MacvlanMode>,
+    /// The mode, of an ipvlan.
+    #[serde(default)]
+    pub ipvlan_mode: Option<IpvlanMode>,
     /// The routing table, of a VRF.
     pub vrf_table: Option<u32>,
     /// The interface's group (`IFLA_GROUP`), which `suppress_ifgroup` of rules refers to.
     #[serde(default)]
     pub group: u32,
-    /// The mode, of a bond (`IFLA_BOND_MODE`): 6 is balance-alb, which rewrites ARP answers.
+    /// The mode, of a bond.
     #[serde(default)]
-    pub bond_mode: Option<u8>,
-    /// The state, of a port of a bond (`IFLA_BOND_SLAVE_STATE`): 0 active, 1 backup, which drops what it
-    /// receives.
+    pub bond_mode: Option<BondMode>,
+    /// The state, of a port of a bond.
     #[serde(default)]
-    pub bond_port_state: Option<u8>,
-    /// The state, of a port of a bridge (`IFLA_BRPORT_STATE`): 3 forwards; others drop what they receive.
+    pub bond_port_state: Option<BondPortState>,
+    /// The state, of a port of a bridge.
     #[serde(default)]
-    pub bridge_port_state: Option<u8>,
+    pub bridge_port_state: Option<BridgePortState>,
     /// The value of `net.ipv4.conf.INTERFACE`; empty if the interface has no IPv4 (MTU below 68).
     pub sysctls: SysctlValues,
     /// The value of `net.ipv6.conf.INTERFACE`; empty if the interface has no IPv6.

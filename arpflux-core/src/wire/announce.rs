@@ -19,7 +19,7 @@ use crate::frame::{Ipv4Arp, Ndp};
 use crate::host::Host;
 use crate::kernel::Netns;
 use crate::plan::Announcement;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Reach, Snapshot};
 use crate::stop::Stop;
 use crate::types::{IfIndex, IfName, IpNet, Mac};
 
@@ -215,7 +215,7 @@ pub fn check_owner(snapshot: &Snapshot, interface: IfIndex, addresses: &[IpAddr]
 fn is_nic(snapshot: &Snapshot, interface: IfIndex) -> bool {
     snapshot
         .interface(interface)
-        .is_some_and(|interface| interface.speaks_arp() && interface.kind.as_deref() != Some("dummy"))
+        .is_some_and(|interface| interface.speaks_arp() && interface.reach() != Reach::Nowhere)
 }
 
 /// Announces addresses, each from an interface of the calling thread's namespace, and returns when all

@@ -4,7 +4,7 @@ use nix::libc::{AF_INET, AF_INET6};
 
 use super::{interface, split, word};
 use crate::kernel::netlink::{Attribute, attributes};
-use crate::snapshot::{Interface, InterfaceFlags, NeighParams};
+use crate::snapshot::{Interface, InterfaceFlags, LinkKind, NeighParams};
 use crate::sysctl::{Ipv6Sysctl, Ipv6SysctlValues, Sysctl, SysctlValues};
 use crate::types::{IfIndex, IfName, Mac};
 
@@ -29,6 +29,7 @@ const IFLA_INFO_SLAVE_DATA: u16 = 5;
 
 const IFLA_VLAN_ID: u16 = 1;
 const IFLA_MACVLAN_MODE: u16 = 1;
+const IFLA_IPVLAN_MODE: u16 = 1;
 const IFLA_VRF_TABLE: u16 = 1;
 const IFLA_BOND_MODE: u16 = 1;
 const IFLA_BOND_SLAVE_STATE: u16 = 1;
@@ -68,6 +69,7 @@ pub(in crate::kernel) fn link(payload: &[u8]) -> Option<Link> {
         group: 0,
         vlan_id: None,
         macvlan_mode: None,
+        ipvlan_mode: None,
         vrf_table: None,
         bond_mode: None,
         bond_port_state: None,
@@ -111,24 +113,29 @@ fn info(linkinfo: &Attribute<'_>, read: &mut Interface) {
     let (mut kind, mut port_of): (&[u8], &[u8]) = (b"", b"");
     for attribute in linkinfo.nested() {
         let number = |wanted| attribute.nested().find(|inner| inner.kind == wanted);
+        let byte = |wanted| number(wanted).and_then(|a| a.u8()).map(u32::from);
         match attribute.kind {
             IFLA_INFO_KIND => {
                 kind = attribute.text();
-                read.kind = Some(String::from_utf8_lossy(kind).into_owned());
+                read.kind = Some(LinkKind::from(&*String::from_utf8_lossy(kind)));
             }
             IFLA_INFO_DATA => match kind {
                 b"vlan" => read.vlan_id = number(IFLA_VLAN_ID).and_then(|a| a.u16()),
                 b"macvlan" | b"macvtap" => {
-                    read.macvlan_mode = number(IFLA_MACVLAN_MODE).and_then(|a| a.u32());
+                    read.macvlan_mode = number(IFLA_MACVLAN_MODE).and_then(|a| a.u32()).map(Into::into);
+                }
+                b"ipvlan" | b"ipvtap" => {
+                    let mode = number(IFLA_IPVLAN_MODE).and_then(|a| a.u16());
+                    read.ipvlan_mode = mode.map(|mode| u32::from(mode).into());
                 }
                 b"vrf" => read.vrf_table = number(IFLA_VRF_TABLE).and_then(|a| a.u32()),
-                b"bond" => read.bond_mode = number(IFLA_BOND_MODE).and_then(|a| a.u8()),
+                b"bond" => read.bond_mode = byte(IFLA_BOND_MODE).map(Into::into),
                 _ => {}
             },
             IFLA_INFO_SLAVE_KIND => port_of = attribute.text(),
             IFLA_INFO_SLAVE_DATA => match port_of {
-                b"bond" => read.bond_port_state = number(IFLA_BOND_SLAVE_STATE).and_then(|a| a.u8()),
-                b"bridge" => read.bridge_port_state = number(IFLA_BRPORT_STATE).and_then(|a| a.u8()),
+                b"bond" => read.bond_port_state = byte(IFLA_BOND_SLAVE_STATE).map(Into::into),
+                b"bridge" => read.bridge_port_state = byte(IFLA_BRPORT_STATE).map(Into::into),
                 _ => {}
             },
             _ => {}

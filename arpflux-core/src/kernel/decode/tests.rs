@@ -195,7 +195,7 @@ fn compare_link(ours: &Interface, theirs: &LinkMessage) {
                     LinkInfo::Kind(kind) => Some(kind.clone()),
                     _ => None,
                 });
-                assert_eq!(ours.kind.as_deref().map(InfoKind::from), kind);
+                assert_eq!(ours.kind.as_ref().map(|kind| InfoKind::from(kind.name())), kind);
             }
             LinkAttribute::AfSpecUnspec(families) => {
                 let conf = families.iter().find_map(|family| match family {

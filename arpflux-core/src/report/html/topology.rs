@@ -151,7 +151,7 @@ fn nics<'s>(snapshot: &'s Snapshot, matrix: &Matrix) -> (Vec<Nic<'s>>, String) {
             rest.push(interface.name.to_string());
             continue;
         }
-        let kind = interface.kind.as_deref().map_or_else(String::new, |kind| format!(", {kind}"));
+        let kind = interface.kind.as_ref().map_or_else(String::new, |kind| format!(", {kind}"));
         let mut lines = vec![format!("{}{kind}", interface.state())];
         if !interface.mac.as_bytes().is_empty() {
             lines[0] = format!("{}  {}", interface.mac, lines[0]);
