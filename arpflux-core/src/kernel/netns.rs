@@ -132,9 +132,8 @@ impl Netns {
                 .hint("give /proc/PID/ns/net or a name that `ip netns list` shows"));
         }
         // A namespace of another kind is only told apart by asking (ioctl_ns(2)).
-        const NS_GET_NSTYPE: libc::Ioctl = 0xb703;
         // SAFETY: the descriptor is open, and this request takes no argument.
-        let kind = unsafe { libc::ioctl(file.as_raw_fd(), NS_GET_NSTYPE) };
+        let kind = unsafe { libc::ioctl(file.as_raw_fd(), libc::NS_GET_NSTYPE) };
         if kind != libc::CLONE_NEWNET {
             return Err(Error::new(ErrorKind::InvalidInput, "it is a namespace, but not of the network")
                 .during("open network namespace")

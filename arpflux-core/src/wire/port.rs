@@ -230,7 +230,7 @@ fn mac_of(name: &IfName) -> Result<Mac> {
         *to = *from as libc::c_char;
     }
     // SAFETY: the request lives through the call and its name ends with a NUL (15 bytes of 16).
-    if unsafe { libc::ioctl(fd.as_raw_fd(), libc::SIOCGIFHWADDR, &raw mut request) } < 0 {
+    if unsafe { libc::ioctl(fd.as_raw_fd(), libc::SIOCGIFHWADDR as libc::Ioctl, &raw mut request) } < 0 {
         return Err(failed());
     }
     // SAFETY: the kernel filled in this member of the union.
