@@ -2283,7 +2283,7 @@ arpflux_plan *arpflux_finding_plan(const arpflux_finding *finding,
                                    arpflux_error **err);
 
 /**
- * The diagnosis as one JSON object with `"schema": 1`.
+ * The diagnosis as one JSON object with `"schema": 1`, as `arpflux diagnose --json` prints it.
  *
  * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
  */
@@ -2747,7 +2747,7 @@ bool arpflux_outgoing_teaches_wrong_mac(const arpflux_outgoing *outgoing);
 const char *arpflux_outgoing_missing(const arpflux_outgoing *outgoing);
 
 /**
- * All of it as one JSON object with `"schema": 1`.
+ * All of it as one JSON object with `"schema": 1`, as `arpflux explain --outgoing --json` prints it.
  *
  * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
  */
@@ -2839,7 +2839,7 @@ const arpflux_change *arpflux_boot_change_at(const arpflux_boot *boot,
                                              size_t at);
 
 /**
- * All of it as one JSON object with `"schema": 1`.
+ * All of it as one JSON object with `"schema": 1`, as `arpflux diagnose --persisted --json` prints it.
  *
  * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
  */
@@ -3292,7 +3292,7 @@ size_t arpflux_recommendation_note_count(const arpflux_recommendation *recommend
 const char *arpflux_recommendation_note_at(const arpflux_recommendation *recommendation, size_t at);
 
 /**
- * All of it as one JSON object with `"schema": 1`.
+ * All of it as one JSON object with `"schema": 1`, as `arpflux recommend --json` prints it.
  *
  * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
  */

@@ -5,10 +5,9 @@ use std::net::IpAddr;
 use std::ptr;
 use std::time::Duration;
 
-use arpflux_core::wire::detect::{self, Claim, Detected, Options};
+use arpflux_core::wire::detect::{self, Claim, Detected, Detection, Options};
 use arpflux_core::wire::{Port, probe};
-use arpflux_core::{Error, ErrorKind, Result, json};
-use serde::Serialize;
+use arpflux_core::{Error, ErrorKind, Result};
 
 use crate::args;
 use crate::boundary::{getter, guard};
@@ -64,7 +63,7 @@ pub enum arpflux_holder {
 }
 
 struct Owned {
-    found: Vec<Detected>,
+    detection: Detection,
     interfaces: Vec<CString>,
     conflicts: Vec<Vec<CString>>,
 }
@@ -131,7 +130,7 @@ pub unsafe extern "C" fn arpflux_host_detect(
             Ok(handle::give(Owned {
                 interfaces: found.iter().map(|one| string::c_name(&one.interface)).collect(),
                 conflicts: found.iter().map(macs).collect(),
-                found,
+                detection: Detection::new(found),
             }))
         })
     }
@@ -140,13 +139,13 @@ pub unsafe extern "C" fn arpflux_host_detect(
 /// Whether nobody else has any of the addresses; false for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_detection_is_free(detection: *const arpflux_detection) -> bool {
-    getter(false, || Some(handle::find::<Owned>(detection)?.found.iter().all(|one| one.conflicts.is_empty())))
+    getter(false, || Some(handle::find::<Owned>(detection)?.detection.free))
 }
 
 /// How many records there are: one for each address on each interface; 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_detection_count(detection: *const arpflux_detection) -> usize {
-    getter(0, || Some(handle::find::<Owned>(detection)?.found.len()))
+    getter(0, || Some(handle::find::<Owned>(detection)?.detection.addresses.len()))
 }
 
 /// The address at a place, from 0; of family 0 beyond the last.
@@ -156,7 +155,7 @@ pub unsafe extern "C" fn arpflux_detection_address_at(
     at: usize,
 ) -> arpflux_ip {
     getter(arpflux_ip::NONE, || {
-        Some(IpAddr::V4(handle::find::<Owned>(detection)?.found.get(at)?.address).into())
+        Some(IpAddr::V4(handle::find::<Owned>(detection)?.detection.addresses.get(at)?.address).into())
     })
 }
 
@@ -175,7 +174,7 @@ pub unsafe extern "C" fn arpflux_detection_conflict_count(
     detection: *const arpflux_detection,
     at: usize,
 ) -> usize {
-    getter(0, || Some(handle::find::<Owned>(detection)?.found.get(at)?.conflicts.len()))
+    getter(0, || Some(handle::find::<Owned>(detection)?.detection.addresses.get(at)?.conflicts.len()))
 }
 
 /// The MAC of another one that has the address at a place. Borrowed; NULL beyond the last of either.
@@ -198,11 +197,20 @@ pub unsafe extern "C" fn arpflux_detection_conflict_holder(
     conflict_at: usize,
 ) -> arpflux_holder {
     getter(arpflux_holder::None, || {
-        Some(match handle::find::<Owned>(detection)?.found.get(at)?.conflicts.get(conflict_at)?.claim {
-            Claim::Probing => arpflux_holder::Probing,
-            Claim::Proxies => arpflux_holder::Proxies,
-            Claim::Holds => arpflux_holder::Holds,
-        })
+        Some(
+            match handle::find::<Owned>(detection)?
+                .detection
+                .addresses
+                .get(at)?
+                .conflicts
+                .get(conflict_at)?
+                .claim
+            {
+                Claim::Probing => arpflux_holder::Probing,
+                Claim::Proxies => arpflux_holder::Proxies,
+                Claim::Holds => arpflux_holder::Holds,
+            },
+        )
     })
 }
 
@@ -212,7 +220,7 @@ pub unsafe extern "C" fn arpflux_detection_own_count(
     detection: *const arpflux_detection,
     at: usize,
 ) -> usize {
-    getter(0, || Some(handle::find::<Owned>(detection)?.found.get(at)?.own.len()))
+    getter(0, || Some(handle::find::<Owned>(detection)?.detection.addresses.get(at)?.own.len()))
 }
 
 /// Whether proxies of the address at a place could be seen: not from an interface without an address to ask with.
@@ -221,7 +229,7 @@ pub unsafe extern "C" fn arpflux_detection_sees_proxies(
     detection: *const arpflux_detection,
     at: usize,
 ) -> bool {
-    getter(false, || Some(handle::find::<Owned>(detection)?.found.get(at)?.proxies_seen))
+    getter(false, || Some(handle::find::<Owned>(detection)?.detection.addresses.get(at)?.proxies_seen))
 }
 
 /// The detection as one JSON object with `"schema": 1`, as `arpflux detect --json` prints it.
@@ -232,17 +240,10 @@ pub unsafe extern "C" fn arpflux_detection_to_json(
     detection: *const arpflux_detection,
     err: *mut *mut arpflux_error,
 ) -> *mut c_char {
-    #[derive(Serialize)]
-    struct Answer<'a> {
-        free: bool,
-        addresses: &'a [Detected],
-    }
     // SAFETY: `err` is as the conventions say.
     unsafe {
         guard(err, ptr::null_mut(), || {
-            let owned = handle::get::<Owned>(detection)?;
-            let free = owned.found.iter().all(|one| one.conflicts.is_empty());
-            Ok(string::give(&json::object(&Answer { free, addresses: &owned.found })?))
+            Ok(string::give(&handle::get::<Owned>(detection)?.detection.to_json()?))
         })
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char};
 use std::ptr;
 
 use arpflux_core::diagnose::{Diagnosis, Finding, FindingId, Options, Severity, diagnose};
-use arpflux_core::{Error, ErrorKind, Result, json};
+use arpflux_core::{Error, ErrorKind, Result};
 
 use crate::args;
 use crate::boundary::{getter, guard};
@@ -320,7 +320,7 @@ pub unsafe extern "C" fn arpflux_finding_plan(
     }
 }
 
-/// The diagnosis as one JSON object with `"schema": 1`.
+/// The diagnosis as one JSON object with `"schema": 1`, as `arpflux diagnose --json` prints it.
 ///
 /// Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
 #[unsafe(no_mangle)]
@@ -331,7 +331,7 @@ pub unsafe extern "C" fn arpflux_diagnosis_to_json(
     // SAFETY: `err` is as the conventions say.
     unsafe {
         guard(err, ptr::null_mut(), || {
-            Ok(string::give(&json::object(&handle::get::<Owned>(diagnosis)?.diagnosis)?))
+            Ok(string::give(&handle::get::<Owned>(diagnosis)?.diagnosis.to_json()?))
         })
     }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ptr;
 
 use arpflux_core::json;
-use arpflux_core::predict::{Model, Outgoing, SourceRule};
+use arpflux_core::predict::{Model, Outgoing, Reached, SourceRule};
 
 use crate::args;
 use crate::boundary::{getter, guard};
@@ -67,10 +67,9 @@ pub enum arpflux_source_rule {
 }
 
 struct Owned {
-    outgoing: Outgoing,
+    reached: Reached,
     mac: Option<CString>,
     missing: Option<CString>,
-    teaches_wrong_mac: bool,
 }
 
 impl Handle for Owned {
@@ -99,18 +98,17 @@ pub unsafe extern "C" fn arpflux_snapshot_outgoing(
                 Some(name) => Some(args::interface(&owned.snapshot, &name)?.index),
                 None => None,
             };
-            let outgoing = Model::new(&owned.snapshot)?.outgoing(destination, source, by);
+            let reached = Reached::new(&Model::new(&owned.snapshot)?, destination, source, by);
             Ok(handle::give(Owned {
-                mac: match &outgoing {
+                mac: match &reached.outgoing {
                     Outgoing::Asks { mac, .. } => Some(string::c_string(&mac.to_string())),
                     _ => None,
                 },
-                missing: match &outgoing {
+                missing: match &reached.outgoing {
                     Outgoing::Undetermined { missing } => Some(string::c_string(&missing.to_string())),
                     _ => None,
                 },
-                teaches_wrong_mac: outgoing.teaches_wrong_mac(&owned.snapshot),
-                outgoing,
+                reached,
             }))
         })
     }
@@ -128,7 +126,7 @@ fn v4(address: Ipv4Addr) -> arpflux_ip {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_outgoing_way(outgoing: *const arpflux_outgoing) -> arpflux_way {
     read(outgoing, arpflux_way::Undetermined, |owned| {
-        Some(match owned.outgoing {
+        Some(match owned.reached.outgoing {
             Outgoing::Asks { .. } => arpflux_way::Asks,
             Outgoing::NoRequest { .. } => arpflux_way::NoRequest,
             Outgoing::Unreachable => arpflux_way::Unreachable,
@@ -140,7 +138,7 @@ pub unsafe extern "C" fn arpflux_outgoing_way(outgoing: *const arpflux_outgoing)
 /// The number of the interface that it leaves by; 0 if that cannot be told, or there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_outgoing_interface(outgoing: *const arpflux_outgoing) -> u32 {
-    read(outgoing, 0, |owned| match owned.outgoing {
+    read(outgoing, 0, |owned| match owned.reached.outgoing {
         Outgoing::Asks { interface, .. } | Outgoing::NoRequest { interface, .. } => Some(interface.0),
         _ => None,
     })
@@ -149,7 +147,7 @@ pub unsafe extern "C" fn arpflux_outgoing_interface(outgoing: *const arpflux_out
 /// The source address of the packet; of family 0 if that cannot be told, or it cannot be sent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_outgoing_packet_source(outgoing: *const arpflux_outgoing) -> arpflux_ip {
-    read(outgoing, arpflux_ip::NONE, |owned| match owned.outgoing {
+    read(outgoing, arpflux_ip::NONE, |owned| match owned.reached.outgoing {
         Outgoing::Asks { packet_source, .. } | Outgoing::NoRequest { packet_source, .. } => {
             Some(v4(packet_source))
         }
@@ -160,7 +158,7 @@ pub unsafe extern "C" fn arpflux_outgoing_packet_source(outgoing: *const arpflux
 /// The address asked for, the destination or the gateway; of family 0 if there is no request.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_outgoing_target(outgoing: *const arpflux_outgoing) -> arpflux_ip {
-    read(outgoing, arpflux_ip::NONE, |owned| match owned.outgoing {
+    read(outgoing, arpflux_ip::NONE, |owned| match owned.reached.outgoing {
         Outgoing::Asks { target, .. } => Some(v4(target)),
         _ => None,
     })
@@ -169,7 +167,7 @@ pub unsafe extern "C" fn arpflux_outgoing_target(outgoing: *const arpflux_outgoi
 /// The sender address in the request, 0.0.0.0 if the interface has none; of family 0 if there is no request.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_outgoing_sender(outgoing: *const arpflux_outgoing) -> arpflux_ip {
-    read(outgoing, arpflux_ip::NONE, |owned| match owned.outgoing {
+    read(outgoing, arpflux_ip::NONE, |owned| match owned.reached.outgoing {
         Outgoing::Asks { sender, .. } => Some(v4(sender)),
         _ => None,
     })
@@ -186,7 +184,7 @@ pub unsafe extern "C" fn arpflux_outgoing_mac(outgoing: *const arpflux_outgoing)
 pub unsafe extern "C" fn arpflux_outgoing_source_rule(
     outgoing: *const arpflux_outgoing,
 ) -> arpflux_source_rule {
-    read(outgoing, arpflux_source_rule::None, |owned| match owned.outgoing {
+    read(outgoing, arpflux_source_rule::None, |owned| match owned.reached.outgoing {
         Outgoing::Asks { rule, .. } => Some(match rule {
             SourceRule::Packet => arpflux_source_rule::Packet,
             SourceRule::SameSubnet => arpflux_source_rule::SameSubnet,
@@ -200,7 +198,7 @@ pub unsafe extern "C" fn arpflux_outgoing_source_rule(
 /// `arp_announce=2` prevents.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_outgoing_teaches_wrong_mac(outgoing: *const arpflux_outgoing) -> bool {
-    read(outgoing, false, |owned| Some(owned.teaches_wrong_mac))
+    read(outgoing, false, |owned| Some(owned.reached.teaches_wrong_mac))
 }
 
 /// What is missing in the snapshot, in words. Borrowed; NULL unless it is `ARPFLUX_WAY_UNDETERMINED`.
@@ -209,7 +207,7 @@ pub unsafe extern "C" fn arpflux_outgoing_missing(outgoing: *const arpflux_outgo
     read(outgoing, ptr::null(), |owned| owned.missing.as_ref().map(|text| text.as_ptr()))
 }
 
-/// All of it as one JSON object with `"schema": 1`.
+/// All of it as one JSON object with `"schema": 1`, as `arpflux explain --outgoing --json` prints it.
 ///
 /// Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
 #[unsafe(no_mangle)]
@@ -220,7 +218,7 @@ pub unsafe extern "C" fn arpflux_outgoing_to_json(
     // SAFETY: `err` is as the conventions say.
     unsafe {
         guard(err, ptr::null_mut(), || {
-            Ok(string::give(&json::object(&handle::get::<Owned>(outgoing)?.outgoing)?))
+            Ok(string::give(&json::object(&handle::get::<Owned>(outgoing)?.reached)?))
         })
     }
 }

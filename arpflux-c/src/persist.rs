@@ -4,6 +4,7 @@ use std::ffi::{CString, c_char};
 use std::path::PathBuf;
 use std::ptr;
 
+use arpflux_core::outward::Boot;
 use arpflux_core::persist::{BootReport, Layout, Persistence, at_boot};
 use arpflux_core::{Result, json};
 
@@ -164,7 +165,7 @@ pub unsafe extern "C" fn arpflux_boot_change_at(
     handle::lend(boot, |owned: &Owned| &owned.entries, at)
 }
 
-/// All of it as one JSON object with `"schema": 1`.
+/// All of it as one JSON object with `"schema": 1`, as `arpflux diagnose --persisted --json` prints it.
 ///
 /// Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
 #[unsafe(no_mangle)]
@@ -174,7 +175,9 @@ pub unsafe extern "C" fn arpflux_boot_to_json(
 ) -> *mut c_char {
     // SAFETY: `err` is as the conventions say.
     unsafe {
-        guard(err, ptr::null_mut(), || Ok(string::give(&json::object(&handle::get::<Owned>(boot)?.report)?)))
+        guard(err, ptr::null_mut(), || {
+            Ok(string::give(&json::object(&Boot::new(&handle::get::<Owned>(boot)?.report))?))
+        })
     }
 }
 

@@ -1,16 +1,14 @@
 //! Who has these addresses: asked on the wire.
 
 use std::ffi::{CString, c_char, c_void};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::ptr;
 use std::time::Duration;
 
-use arpflux_core::types::IfName;
 use arpflux_core::wire::Port;
-use arpflux_core::wire::probe::{self, Judgement, Options, Probed, Progress, Reply};
-use arpflux_core::{Error, ErrorKind, Result, json};
-use serde::Serialize;
+use arpflux_core::wire::probe::{self, Judgement, Options, Probed, Probes, Progress, Reply};
+use arpflux_core::{Error, ErrorKind, Result};
 
 use crate::args;
 use crate::boundary::{getter, guard};
@@ -95,20 +93,14 @@ pub type arpflux_progress_fn = Option<
 >;
 
 struct Owned {
-    interface: IfName,
-    interface_name: CString,
-    targets: Vec<Target>,
+    probes: Probes,
+    interface: CString,
+    replies: Vec<Vec<ReplyRecord>>,
 }
 
 impl Handle for Owned {
     type C = arpflux_probes;
     const NAME: &'static str = "arpflux_probes";
-}
-
-struct Target {
-    probed: Probed,
-    judgement: Judgement,
-    replies: Vec<ReplyRecord>,
 }
 
 struct ReplyRecord {
@@ -181,49 +173,47 @@ pub unsafe extern "C" fn arpflux_host_probe(
                 })?;
                 Ok((port, probed))
             })??;
-            Ok(handle::give(Owned::new(port.name, probed)))
+            Ok(handle::give(Owned::new(&port, &probed)))
         })
     }
 }
 
 impl Owned {
-    fn new(interface: IfName, probed: Vec<Probed>) -> Self {
-        let judged = probe::judge(&probed);
+    fn new(port: &Port, probed: &[Probed]) -> Self {
         let reply =
             |reply: &Reply| ReplyRecord { mac: string::c_string(&reply.mac.to_string()), reply: *reply };
-        let targets = probed.into_iter().zip(judged).map(|(probed, judgement)| Target {
-            replies: probed.replies.iter().map(reply).collect(),
-            judgement,
-            probed,
-        });
-        Self { interface, interface_name: string::c_name(&interface), targets: targets.collect() }
+        Self {
+            probes: Probes::new(port, probed),
+            interface: string::c_name(&port.name),
+            replies: probed.iter().map(|one| one.replies.iter().map(reply).collect()).collect(),
+        }
     }
 }
 
 /// The name of the interface that was asked on. Borrowed; NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_probes_interface(probes: *const arpflux_probes) -> *const c_char {
-    getter(ptr::null(), || Some(handle::find::<Owned>(probes)?.interface_name.as_ptr()))
+    getter(ptr::null(), || Some(handle::find::<Owned>(probes)?.interface.as_ptr()))
 }
 
 /// How many addresses there are; 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_probes_count(probes: *const arpflux_probes) -> usize {
-    getter(0, || Some(handle::find::<Owned>(probes)?.targets.len()))
+    getter(0, || Some(handle::find::<Owned>(probes)?.probes.addresses.len()))
 }
 
 /// The address at a place, from 0; of family 0 beyond the last.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_probes_address_at(probes: *const arpflux_probes, at: usize) -> arpflux_ip {
     getter(arpflux_ip::NONE, || {
-        Some(IpAddr::V4(handle::find::<Owned>(probes)?.targets.get(at)?.probed.target).into())
+        Some(IpAddr::V4(handle::find::<Owned>(probes)?.probes.addresses.get(at)?.target).into())
     })
 }
 
 /// How often the address at a place was asked for; 0 if it was ended before its turn, or beyond the last.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_probes_request_count(probes: *const arpflux_probes, at: usize) -> u32 {
-    getter(0, || Some(handle::find::<Owned>(probes)?.targets.get(at)?.probed.requests.into()))
+    getter(0, || Some(handle::find::<Owned>(probes)?.probes.addresses.get(at)?.requests.into()))
 }
 
 /// What the answers for the address at a place mean; `ARPFLUX_JUDGEMENT_SILENT` beyond the last.
@@ -233,7 +223,7 @@ pub unsafe extern "C" fn arpflux_probes_judgement_at(
     at: usize,
 ) -> arpflux_judgement {
     getter(arpflux_judgement::Silent, || {
-        Some(match handle::find::<Owned>(probes)?.targets.get(at)?.judgement {
+        Some(match handle::find::<Owned>(probes)?.probes.addresses.get(at)?.verdict {
             Judgement::Silent => arpflux_judgement::Silent,
             Judgement::One => arpflux_judgement::One,
             Judgement::Flux => arpflux_judgement::Flux,
@@ -246,7 +236,7 @@ pub unsafe extern "C" fn arpflux_probes_judgement_at(
 /// How many MACs answered for the address at a place; 0 beyond the last.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_probes_reply_count(probes: *const arpflux_probes, at: usize) -> usize {
-    getter(0, || Some(handle::find::<Owned>(probes)?.targets.get(at)?.replies.len()))
+    getter(0, || Some(handle::find::<Owned>(probes)?.replies.get(at)?.len()))
 }
 
 /// A MAC that answered for the address at a place, in the order of their first replies. Borrowed from the probes; NULL beyond
@@ -257,11 +247,7 @@ pub unsafe extern "C" fn arpflux_probes_reply_at(
     at: usize,
     reply_at: usize,
 ) -> *const arpflux_reply {
-    handle::lend(
-        probes,
-        |owned: &Owned| owned.targets.get(at).map_or(&[][..], |target| &target.replies),
-        reply_at,
-    )
+    handle::lend(probes, |owned: &Owned| owned.replies.get(at).map_or(&[][..], Vec::as_slice), reply_at)
 }
 
 /// The MAC. Borrowed; NULL for NULL.
@@ -292,29 +278,6 @@ pub unsafe extern "C" fn arpflux_reply_holding(reply: *const arpflux_reply) -> a
     })
 }
 
-#[derive(Serialize)]
-struct Printed {
-    interface: String,
-    addresses: Vec<PrintedTarget>,
-}
-
-#[derive(Serialize)]
-struct PrintedTarget {
-    target: Ipv4Addr,
-    requests: u8,
-    replies: Vec<PrintedReply>,
-    macs: usize,
-    verdict: &'static str,
-}
-
-#[derive(Serialize)]
-struct PrintedReply {
-    mac: String,
-    after_ms: f64,
-    replies: u32,
-    proxied: Option<bool>,
-}
-
 /// The probes as one JSON object with `"schema": 1`.
 ///
 /// Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
@@ -325,27 +288,7 @@ pub unsafe extern "C" fn arpflux_probes_to_json(
 ) -> *mut c_char {
     // SAFETY: `err` is as the conventions say.
     unsafe {
-        guard(err, ptr::null_mut(), || {
-            let owned = handle::get::<Owned>(probes)?;
-            let reply = |reply: &Reply| PrintedReply {
-                mac: reply.mac.to_string(),
-                after_ms: reply.after.as_secs_f64() * 1000.0,
-                replies: reply.count,
-                proxied: reply.proxied,
-            };
-            let target = |target: &Target| PrintedTarget {
-                target: target.probed.target,
-                requests: target.probed.requests,
-                replies: target.probed.replies.iter().map(reply).collect(),
-                macs: target.probed.replies.len(),
-                verdict: target.judgement.name(),
-            };
-            let printed = Printed {
-                interface: owned.interface.to_string(),
-                addresses: owned.targets.iter().map(target).collect(),
-            };
-            Ok(string::give(&json::object(&printed)?))
-        })
+        guard(err, ptr::null_mut(), || Ok(string::give(&handle::get::<Owned>(probes)?.probes.to_json()?)))
     }
 }
 

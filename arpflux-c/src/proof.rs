@@ -1,14 +1,12 @@
 //! Claims about a snapshot, decided for all senders and all targets.
 
-use std::collections::BTreeMap;
 use std::ffi::{CString, c_char};
 use std::ptr;
 
-use arpflux_core::predict::{listeners, wires};
-use arpflux_core::proof::{Expectation, Proof, Prover};
+use arpflux_core::predict::listeners;
+use arpflux_core::proof::{Claims, Expectation};
 use arpflux_core::types::{IfIndex, Ipv4Net};
-use arpflux_core::{Error, ErrorKind, Result, Snapshot, json};
-use serde::Serialize;
+use arpflux_core::{Error, ErrorKind, Result, Snapshot};
 
 use crate::args;
 use crate::boundary::{getter, guard};
@@ -75,20 +73,6 @@ pub enum arpflux_proof {
     Refuted = 2,
 }
 
-#[derive(Serialize)]
-struct Claim {
-    claim: String,
-    #[serde(flatten)]
-    expectation: Expectation,
-    #[serde(flatten)]
-    proof: Proof,
-}
-
-#[derive(Serialize)]
-struct Claims {
-    claims: Vec<Claim>,
-}
-
 struct Owned {
     claims: Claims,
     sentences: Vec<CString>,
@@ -100,25 +84,14 @@ impl Handle for Owned {
     const NAME: &'static str = "arpflux_proofs";
 }
 
-fn decide(snapshot: &Snapshot, expectations: Vec<Expectation>) -> Result<Owned> {
-    let mut prover = Prover::new(snapshot)?;
-    let claims: Vec<Claim> = expectations
-        .into_iter()
-        .map(|expectation| {
-            let proof = prover.prove(&expectation);
-            Claim { claim: expectation.sentence(snapshot), expectation, proof }
-        })
-        .collect();
-    let reason = |claim: &Claim| match &claim.proof {
-        Proof::Proved { cases } => format!("{cases} requests stand for all"),
-        Proof::Refuted(contradiction) => contradiction.to_string(),
-        Proof::Undetermined { missing, .. } => missing.to_string(),
-    };
-    Ok(Owned {
-        sentences: claims.iter().map(|claim| string::c_string(&claim.claim)).collect(),
-        reasons: claims.iter().map(|claim| string::c_string(&reason(claim))).collect(),
-        claims: Claims { claims },
-    })
+impl Owned {
+    fn new(claims: Claims) -> Self {
+        Self {
+            sentences: claims.claims.iter().map(|claim| string::c_string(&claim.claim)).collect(),
+            reasons: claims.claims.iter().map(|claim| string::c_string(&claim.reason())).collect(),
+            claims,
+        }
+    }
 }
 
 /// Reads a caller's claim.
@@ -172,8 +145,9 @@ pub unsafe extern "C" fn arpflux_snapshot_prove(
         guard(err, ptr::null_mut(), || {
             let owned = handle::get::<snapshot::Owned>(snapshot)?;
             let claims = args::list(claims, count, "claims")?;
-            let claims = claims.iter().map(|claim| read(*claim, &owned.snapshot)).collect::<Result<_>>()?;
-            Ok(handle::give(decide(&owned.snapshot, claims)?))
+            let claims: Vec<Expectation> =
+                claims.iter().map(|claim| read(*claim, &owned.snapshot)).collect::<Result<_>>()?;
+            Ok(handle::give(Owned::new(Claims::decide(&owned.snapshot, claims)?)))
         })
     }
 }
@@ -191,13 +165,8 @@ pub unsafe extern "C" fn arpflux_snapshot_prove_wires(
     unsafe {
         guard(err, ptr::null_mut(), || {
             let owned = handle::get::<snapshot::Owned>(snapshot)?;
-            let wires = wires(&owned.snapshot);
-            let mut groups: BTreeMap<usize, Vec<IfIndex>> = BTreeMap::new();
-            for index in listeners(&owned.snapshot) {
-                groups.entry(wires.get(&index).copied().unwrap_or(usize::MAX)).or_default().push(index);
-            }
-            let claims = groups.values().flat_map(|among| Expectation::for_wire(&owned.snapshot, among));
-            Ok(handle::give(decide(&owned.snapshot, claims.collect())?))
+            let interfaces = listeners(&owned.snapshot);
+            Ok(handle::give(Owned::new(Claims::by_wire(&owned.snapshot, &interfaces, None)?)))
         })
     }
 }
@@ -239,11 +208,7 @@ pub unsafe extern "C" fn arpflux_proofs_reason_at(proofs: *const arpflux_proofs,
 /// Whether there is a claim and all of them are proved; false for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_proofs_all_proved(proofs: *const arpflux_proofs) -> bool {
-    getter(false, || {
-        let owned = handle::find::<Owned>(proofs)?;
-        let claims = &owned.claims.claims;
-        Some(!claims.is_empty() && claims.iter().all(|claim| claim.proof.holds() == Some(true)))
-    })
+    getter(false, || Some(handle::find::<Owned>(proofs)?.claims.all_proved()))
 }
 
 /// The proofs as one JSON object with `"schema": 1`, with counter-examples in full.
@@ -256,9 +221,7 @@ pub unsafe extern "C" fn arpflux_proofs_to_json(
 ) -> *mut c_char {
     // SAFETY: `err` is as the conventions say.
     unsafe {
-        guard(err, ptr::null_mut(), || {
-            Ok(string::give(&json::object(&handle::get::<Owned>(proofs)?.claims)?))
-        })
+        guard(err, ptr::null_mut(), || Ok(string::give(&handle::get::<Owned>(proofs)?.claims.to_json()?)))
     }
 }
 

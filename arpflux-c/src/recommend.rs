@@ -4,6 +4,7 @@ use std::ffi::{CString, c_char};
 use std::ptr;
 
 use arpflux_core::json;
+use arpflux_core::outward::Recommended;
 use arpflux_core::recommend::{Recommendation, recommend};
 
 use crate::boundary::{getter, guard};
@@ -179,7 +180,7 @@ pub unsafe extern "C" fn arpflux_recommendation_note_at(
     handle::text_at(recommendation, at, |owned: &Owned| &owned.notes)
 }
 
-/// All of it as one JSON object with `"schema": 1`.
+/// All of it as one JSON object with `"schema": 1`, as `arpflux recommend --json` prints it.
 ///
 /// Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
 #[unsafe(no_mangle)]
@@ -191,7 +192,7 @@ pub unsafe extern "C" fn arpflux_recommendation_to_json(
     unsafe {
         guard(err, ptr::null_mut(), || {
             let owned = handle::get::<Owned>(recommendation)?;
-            Ok(string::give(&json::object(&owned.recommendation)?))
+            Ok(string::give(&json::object(&Recommended::new(&owned.recommendation)?)?))
         })
     }
 }

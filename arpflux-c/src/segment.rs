@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use std::ptr;
 use std::sync::Arc;
 
-use arpflux_core::segment::{self, Answer, Member, Outcome, Port, Segment, infer};
-use arpflux_core::{Error, ErrorKind, Result, json};
-use serde::Serialize;
+use arpflux_core::segment::{
+    self, Answer, Member, NamedPort, Outcome, Port, Segment, SharedWire, SharedWires, infer,
+};
+use arpflux_core::{Error, ErrorKind, Result};
 
 use crate::args;
 use crate::boundary::{getter, guard};
@@ -52,25 +53,8 @@ pub enum arpflux_segment_outcome {
     Duplicate = 3,
 }
 
-#[derive(Serialize)]
-struct Printed {
-    segments: Vec<PrintedSegment>,
-}
-
-#[derive(Serialize)]
-struct PrintedSegment {
-    ports: Vec<PrintedPort>,
-    addresses: Vec<Answer>,
-}
-
-#[derive(Serialize)]
-struct PrintedPort {
-    host: String,
-    interface: String,
-}
-
 struct Owned {
-    printed: Printed,
+    shared: SharedWires,
     segments: Vec<Record>,
 }
 
@@ -147,7 +131,7 @@ pub unsafe extern "C" fn arpflux_segments_find(
             } else {
                 vec![given(args::list(ports, port_count, "ports")?, &members)?]
             };
-            Ok(handle::give(judge(&members, &segments)))
+            Ok(handle::give(Owned::new(SharedWires::judge(&members, &segments, None))))
         })
     }
 }
@@ -174,33 +158,15 @@ unsafe fn given(ports: &[arpflux_port], members: &[Member<'_>]) -> Result<Segmen
     Ok(Segment { ports: found })
 }
 
-fn judge(members: &[Member<'_>], segments: &[Segment]) -> Owned {
-    let mut printed = Vec::new();
-    let mut records = Vec::new();
-    for segment in segments {
-        let addresses = segment::answers(members, segment);
-        let named = segment.ports.iter().filter_map(|port| {
-            let member = members.get(port.member)?;
-            Some((member.name(), member.snapshot().interface(port.interface)?.name))
-        });
-        let named: Vec<_> = named.collect();
-        records.push(Record {
-            ports: named
-                .iter()
-                .map(|(host, interface)| (string::c_string(host), string::c_name(interface)))
-                .collect(),
-            answers: addresses.iter().map(AnswerRecord::new).collect(),
-        });
-        let ports = named
-            .iter()
-            .map(|(host, interface)| PrintedPort {
-                host: (*host).to_string(),
-                interface: interface.to_string(),
-            })
-            .collect();
-        printed.push(PrintedSegment { ports, addresses });
+impl Owned {
+    fn new(shared: SharedWires) -> Self {
+        let port = |port: &NamedPort| (string::c_string(&port.host), string::c_string(&port.interface));
+        let record = |wire: &SharedWire| Record {
+            ports: wire.ports.iter().map(port).collect(),
+            answers: wire.addresses.iter().map(AnswerRecord::new).collect(),
+        };
+        Self { segments: shared.segments.iter().map(record).collect(), shared }
     }
-    Owned { printed: Printed { segments: printed }, segments: records }
 }
 
 /// How many wires they share; 0 for NULL.
@@ -347,9 +313,7 @@ pub unsafe extern "C" fn arpflux_segments_to_json(
 ) -> *mut c_char {
     // SAFETY: `err` is as the conventions say.
     unsafe {
-        guard(err, ptr::null_mut(), || {
-            Ok(string::give(&json::object(&handle::get::<Owned>(segments)?.printed)?))
-        })
+        guard(err, ptr::null_mut(), || Ok(string::give(&handle::get::<Owned>(segments)?.shared.to_json()?)))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
+use arpflux_core::outward::Failed;
 use arpflux_core::{Error, Result, json};
 use serde::Serialize;
 
@@ -122,20 +123,6 @@ impl Output {
 
     /// Prints an error: text on standard error, and with `--json` also one object on standard output.
     pub fn error(&self, error: &Error) {
-        #[derive(Serialize)]
-        struct Object<'a> {
-            error: Fields<'a>,
-        }
-        #[derive(Serialize)]
-        struct Fields<'a> {
-            code: u32,
-            kind: &'a str,
-            operation: &'a str,
-            object: &'a str,
-            message: &'a str,
-            hint: Option<&'a str>,
-            errno: Option<i32>,
-        }
         let prefix = if std::io::stderr().is_terminal() && self.colour {
             self.paint(Style::Bad, "arpflux:")
         } else {
@@ -143,18 +130,9 @@ impl Output {
         };
         let _ = writeln!(std::io::stderr(), "{prefix} {error}");
         if self.json {
-            let fields = Fields {
-                code: error.kind().code(),
-                kind: error.kind().name(),
-                operation: error.operation(),
-                object: error.object(),
-                message: error.message(),
-                hint: error.remedy(),
-                errno: error.errno(),
-            };
             // In one line, as it may follow lines of answers. The message has been printed and the exit code
             // tells the rest.
-            let _ = self.answer_line(&Object { error: fields });
+            let _ = self.answer_line(&Failed::new(error));
         }
     }
 

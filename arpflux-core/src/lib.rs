@@ -45,6 +45,8 @@ pub mod diagnose;
 
 pub mod report;
 
+pub mod outward;
+
 #[cfg(feature = "kernel")]
 pub mod persist;
 

@@ -1,26 +1,13 @@
 //! Several hosts on one wire.
 
-use arpflux_core::segment::{self, Answer, Member, infer};
+use arpflux_core::segment::{Member, SharedWires, infer};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use serde::Serialize;
 
 use crate::argument;
 use crate::error::Result;
 use crate::snapshot::Snapshot;
 use crate::value;
-
-#[derive(Serialize)]
-struct Port {
-    host: String,
-    interface: String,
-}
-
-#[derive(Serialize)]
-struct Segment {
-    ports: Vec<Port>,
-    answers: Vec<Answer>,
-}
 
 /// The wires that several hosts share, as Segment, and who of them answers for which address there: duplicates first, then
 /// flux. `snapshots` maps the names of the hosts to their snapshots. Interfaces with overlapping subnets are taken to share a
@@ -43,16 +30,7 @@ pub fn segments<'py>(py: Python<'py>, snapshots: &Bound<'py, PyDict>) -> Result<
             .iter()
             .map(|(name, snapshot)| Member::new(name, snapshot))
             .collect::<arpflux_core::Result<_>>()?;
-        let port = |port: &segment::Port| {
-            let member = members.get(port.member)?;
-            let interface = member.snapshot().name_of(port.interface);
-            Some(Port { host: member.name().to_owned(), interface })
-        };
-        let segment = |segment: segment::Segment| Segment {
-            ports: segment.ports.iter().filter_map(port).collect(),
-            answers: segment::answers(&members, &segment),
-        };
-        Ok::<_, arpflux_core::Error>(infer(&members).into_iter().map(segment).collect::<Vec<_>>())
+        Ok::<_, arpflux_core::Error>(SharedWires::judge(&members, &infer(&members), None))
     })?;
-    value::typed_all(py, "Segment", &found)
+    value::typed_all(py, "Segment", &found.segments)
 }

@@ -1,16 +1,14 @@
 //! Frames: who has an address, telling where one is, looking for duplicates.
 
-use std::net::Ipv4Addr;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use arpflux_core::types::{IfName, Mac};
+use arpflux_core::types::IfName;
 use arpflux_core::wire::announce;
-use arpflux_core::wire::probe::{self, Probed, judge};
+use arpflux_core::wire::probe::{self, Probes};
 use arpflux_core::wire::{Port, detect, segments};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use serde::Serialize;
 
 use crate::argument::{self, invalid};
 use crate::error::Result;
@@ -20,25 +18,6 @@ use crate::value;
 
 /// An argument that may be left out.
 pub type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
-
-/// What `arpflux probe --json` prints of one address.
-#[derive(Serialize)]
-struct Answer {
-    target: Ipv4Addr,
-    interface: String,
-    sender: Ipv4Addr,
-    requests: u8,
-    replies: Vec<Reply>,
-    verdict: &'static str,
-}
-
-#[derive(Serialize)]
-struct Reply {
-    mac: Mac,
-    after_ms: f64,
-    replies: u32,
-    proxied: Option<bool>,
-}
 
 /// See `Host.probe`.
 #[expect(clippy::too_many_arguments, reason = "the options that Python has")]
@@ -79,26 +58,7 @@ pub fn probe<'py>(
             Ok((port, probed))
         })?
     })?;
-    let judged = judge(&probed);
-    let answer = |(one, judgement): (&Probed, &probe::Judgement)| Answer {
-        target: one.target,
-        interface: port.name.to_string(),
-        sender: port.sender_for(one.target),
-        requests: one.requests,
-        replies: one
-            .replies
-            .iter()
-            .map(|reply| Reply {
-                mac: reply.mac,
-                after_ms: reply.after.as_secs_f64() * 1e3,
-                replies: reply.count,
-                proxied: reply.proxied,
-            })
-            .collect(),
-        verdict: judgement.name(),
-    };
-    let answers: Vec<Answer> = probed.iter().zip(&judged).map(answer).collect();
-    value::typed_all(py, "Probed", &answers)
+    value::typed_all(py, "Probed", &Probes::new(&port, &probed).addresses)
 }
 
 /// See `Host.announce`.

@@ -6,7 +6,6 @@ use std::time::Duration;
 use arpflux_core::types::{IfName, IpNet};
 use arpflux_core::wire::announce::Options;
 use arpflux_core::{Host, Result, Stop};
-use serde::Serialize;
 
 use crate::exit;
 use crate::input::Live;
@@ -41,14 +40,6 @@ pub struct Args {
     never: Vec<IpNet>,
 }
 
-#[derive(Serialize)]
-struct Answer {
-    interface: String,
-    mac: String,
-    addresses: Vec<IpAddr>,
-    frames: usize,
-}
-
 /// Runs the verb.
 ///
 /// # Errors
@@ -65,12 +56,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let host = Host::from(args.live.netns()?);
     let told = host.announce(&args.interface, &args.addresses, &options, &Stop::default())?;
     if output.json() {
-        output.answer(&Answer {
-            interface: told.interface.to_string(),
-            mac: told.mac.to_string(),
-            addresses: args.addresses.clone(),
-            frames: told.frames,
-        })?;
+        output.answer(&told)?;
     } else {
         output.text(format!("{} frames sent from {} ({})\n", told.frames, told.interface, told.mac))?;
     }

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use arpflux_core::apply::{Confirm, Outcome, Receipt};
+use arpflux_core::outward::{DryRun, Transactions};
 use arpflux_core::persist::{FileChange, Layout, Manager, Persistence};
 use arpflux_core::{Error, ErrorKind, Host, Plan, Policy, Result, Snapshot};
-use serde::Serialize;
 
 use crate::input::{Live, State, read_text};
 use crate::output::{Output, Style};
@@ -141,14 +141,6 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     Ok(exit::GOOD)
 }
 
-#[derive(Serialize)]
-struct DryRun<'a> {
-    #[serde(flatten)]
-    plan: &'a Plan,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    files: &'a [FileChange],
-}
-
 fn dry_run(wanted: &Wanted, now: &Snapshot, output: &Output) -> Result<u8> {
     let plan = wanted.plan(now)?;
     let files = match wanted {
@@ -156,7 +148,7 @@ fn dry_run(wanted: &Wanted, now: &Snapshot, output: &Output) -> Result<u8> {
         _ => Vec::new(),
     };
     if output.json() {
-        output.answer(&DryRun { plan: &plan, files: &files })?;
+        output.answer(&DryRun::new(&plan, &files))?;
     } else {
         output.text(format!("{plan}{}\nnothing was changed (--dry-run)\n", listed(&files)))?;
     }
@@ -216,12 +208,8 @@ pub(super) fn code(receipt: &Receipt) -> u8 {
 
 /// Prints several transactions, the oldest first.
 pub(super) fn list(receipts: &[Receipt], output: &Output) -> Result<()> {
-    #[derive(Serialize)]
-    struct Answer<'a> {
-        transactions: &'a [Receipt],
-    }
     if output.json() {
-        return output.answer(&Answer { transactions: receipts });
+        return output.answer(&Transactions { transactions: receipts });
     }
     let mut table = crate::table::Table::new(["transaction", "outcome", "changes", "started", "command"]);
     for receipt in receipts {

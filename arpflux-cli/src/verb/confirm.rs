@@ -1,8 +1,7 @@
 //! `arpflux confirm`.
 
-use arpflux_core::apply::Receipt;
+use arpflux_core::outward::Pending;
 use arpflux_core::{Host, Result};
-use serde::Serialize;
 
 use super::apply::report;
 use crate::exit;
@@ -24,11 +23,6 @@ pub struct Args {
     status: bool,
 }
 
-#[derive(Serialize)]
-struct Status {
-    waiting: Option<Receipt>,
-}
-
 /// Runs the verb.
 ///
 /// # Errors
@@ -43,7 +37,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let waiting = host.pending(&options)?;
     let code = if waiting.is_some() { exit::GOOD } else { exit::BAD };
     match &waiting {
-        _ if output.json() => output.answer(&Status { waiting })?,
+        _ if output.json() => output.answer(&Pending { waiting })?,
         Some(receipt) => report(receipt, output),
         None => output.text("nothing waits for confirmation\n")?,
     }

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use arpflux_core::types::IfName;
-use arpflux_core::wire::detect::{self, Claim, Detected, Options};
+use arpflux_core::wire::detect::{self, Claim, Detected, Detection, Options};
 use arpflux_core::wire::{Port, probe};
 use arpflux_core::{Error, ErrorKind, Result};
-use serde::Serialize;
 
 use crate::exit;
 use crate::input::Live;
@@ -37,12 +36,6 @@ pub struct Args {
     wait: u64,
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
-    free: bool,
-    addresses: &'a [Detected],
-}
-
 /// Runs the verb.
 ///
 /// # Errors
@@ -67,16 +60,17 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         }
         detect::run(&ports, &addresses, options)
     })??;
-    let free = found.iter().all(|one| one.conflicts.is_empty());
+    let detection = Detection::new(found);
+    let found = &detection.addresses;
     if output.json() {
-        output.answer(&Answer { free, addresses: &found })?;
+        output.answer(&detection)?;
     } else {
-        output.text(table(&found).render(output))?;
+        output.text(table(found).render(output))?;
     }
     for interface in found.iter().filter(|one| !one.proxies_seen).map(|one| one.interface).take(1) {
         output.note(format!("{interface} has no other IPv4 address to ask with: proxies do not show there"));
     }
-    Ok(if free { exit::GOOD } else { exit::BAD })
+    Ok(if detection.free { exit::GOOD } else { exit::BAD })
 }
 
 fn table(found: &[Detected]) -> Table {

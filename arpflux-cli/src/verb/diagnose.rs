@@ -6,11 +6,11 @@ mod text;
 
 use std::path::PathBuf;
 
-use arpflux_core::diagnose::{Diagnosis, FindingId, Options, Severity};
+use arpflux_core::diagnose::{FindingId, Options, Severity};
+use arpflux_core::outward::{Catalogue, CatalogueEntry, Diagnosed};
 use arpflux_core::persist::at_boot;
 use arpflux_core::segment::Wires;
 use arpflux_core::{Policy, Result};
-use serde::Serialize;
 
 use crate::Source;
 use crate::exit;
@@ -82,27 +82,6 @@ impl FailOn {
     }
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
-    ok: bool,
-    worst: Option<Severity>,
-    #[serde(flatten)]
-    diagnosis: &'a Diagnosis,
-}
-
-#[derive(Serialize)]
-struct List {
-    findings: Vec<Listed>,
-}
-
-#[derive(Serialize)]
-struct Listed {
-    id: FindingId,
-    severity: Severity,
-    title: &'static str,
-    link: String,
-}
-
 /// Runs the verb.
 ///
 /// # Errors
@@ -129,26 +108,21 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     if let Some(path) = &args.metrics {
         files::numbers(path, &snapshot, &diagnosis, &args.source)?;
     }
-    let bad = args.fail_on.severity().is_some_and(|severity| diagnosis.at_least(severity).next().is_some());
+    let diagnosed = Diagnosed::new(&diagnosis, args.fail_on.severity());
     if output.json() {
-        output.answer(&Answer { ok: !bad, worst: diagnosis.worst(), diagnosis: &diagnosis })?;
+        output.answer(&diagnosed)?;
     } else {
         output.text(text::diagnosis(&diagnosis, &snapshot, output)?)?;
     }
-    Ok(if bad { exit::BAD } else { exit::GOOD })
+    Ok(if diagnosed.ok() { exit::GOOD } else { exit::BAD })
 }
 
 fn list(output: &Output) -> Result<u8> {
-    let listed = FindingId::ALL.iter().map(|id| Listed {
-        id: *id,
-        severity: id.severity(),
-        title: id.title(),
-        link: id.link(),
-    });
+    let catalogue = Catalogue::default();
     if output.json() {
-        output.answer(&List { findings: listed.collect() })?;
+        output.answer(&catalogue)?;
     } else {
-        for Listed { id, severity, title, .. } in listed {
+        for CatalogueEntry { id, severity, title, .. } in catalogue.findings {
             output.text(format!("{id}  {severity:<7}  {title}\n"))?;
         }
     }

@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use arpflux_core::plan::Impact;
-use arpflux_core::{Plan, Policy, Result};
-use serde::Serialize;
+use arpflux_core::outward::Planned;
+use arpflux_core::{Policy, Result};
 
 use crate::Source;
 use crate::exit;
@@ -26,14 +25,6 @@ pub struct Args {
     source: Source,
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
-    #[serde(flatten)]
-    plan: &'a Plan,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    impact: Option<&'a Impact>,
-}
-
 /// Runs the verb.
 ///
 /// # Errors
@@ -44,7 +35,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let plan = policy.plan(&snapshot)?;
     let impact = (!args.no_impact).then(|| plan.impact(&snapshot, &policy)).transpose()?;
     if output.json() {
-        output.answer(&Answer { plan: &plan, impact: impact.as_ref() })?;
+        output.answer(&Planned::new(&plan, impact.as_ref()))?;
         return Ok(exit::GOOD);
     }
     output.text(&plan)?;

@@ -1,15 +1,13 @@
 //! `arpflux probe`.
 
-use std::net::Ipv4Addr;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use arpflux_core::types::IfName;
-use arpflux_core::wire::probe::{self, Judgement, Options, Probed, Progress, judge};
+use arpflux_core::wire::probe::{self, Judgement, Options, ProbedReply, Probes, Progress};
 use arpflux_core::wire::{Port, catch_interrupt, interrupted};
 use arpflux_core::{Error, ErrorKind, Result};
-use serde::Serialize;
 
 use crate::exit;
 use crate::input::{Live, read_text};
@@ -42,29 +40,6 @@ pub struct Args {
     /// Requests per second.
     #[arg(long, value_name = "COUNT", default_value_t = Options::default().rate, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     rate: u32,
-}
-
-#[derive(Serialize)]
-struct Answer<'a> {
-    target: Ipv4Addr,
-    interface: String,
-    sender: Ipv4Addr,
-    requests: u8,
-    replies: Vec<Reply>,
-    macs: usize,
-    verdict: &'a str,
-}
-
-#[derive(Serialize)]
-struct Reply {
-    mac: String,
-    after_ms: f64,
-    replies: u32,
-    proxied: Option<bool>,
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 100_000.0).round() / 100.0
 }
 
 /// Runs the verb.
@@ -123,68 +98,44 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         output.progress("");
         Ok((port, probed?))
     })??;
-    let judged = judge(&probed);
+    let probes = Probes::new(&port, &probed);
     if output.json() {
-        for (one, judgement) in probed.iter().zip(&judged) {
-            output.answer_line(&answer(one, *judgement, &port))?;
-        }
+        output.answer(&probes)?;
     } else {
-        print(&probed, &judged, output)?;
+        print(&probes, output)?;
     }
     if interrupted() {
         return Err(Error::new(ErrorKind::Interrupted, "ended before all answers were in").during("probe"));
     }
-    let bad = probed.iter().any(|one| one.replies.len() > 1);
-    Ok(if bad { exit::BAD } else { exit::GOOD })
+    Ok(if probes.is_bad() { exit::BAD } else { exit::GOOD })
 }
 
 fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-fn answer(one: &Probed, judgement: Judgement, port: &Port) -> Answer<'static> {
-    Answer {
-        target: one.target,
-        interface: port.name.to_string(),
-        sender: port.sender_for(one.target),
-        requests: one.requests,
-        replies: one
-            .replies
-            .iter()
-            .map(|reply| Reply {
-                mac: reply.mac.to_string(),
-                after_ms: milliseconds(reply.after),
-                replies: reply.count,
-                proxied: reply.proxied,
-            })
-            .collect(),
-        macs: one.replies.len(),
-        verdict: judgement.name(),
-    }
-}
-
 /// Silent addresses of a long list are only counted.
-fn print(probed: &[Probed], judged: &[Judgement], output: &Output) -> Result<()> {
+fn print(probes: &Probes, output: &Output) -> Result<()> {
     const FEW: usize = 16;
     let mut table = Table::new(["address", "MAC", "after", "holds it", "so"]);
     let mut silent = 0;
-    for (one, judgement) in probed.iter().zip(judged) {
-        if one.replies.is_empty() && probed.len() > FEW {
+    for one in &probes.addresses {
+        if one.replies.is_empty() && probes.addresses.len() > FEW {
             silent += 1;
             continue;
         }
-        let style = match judgement {
+        let style = match one.verdict {
             Judgement::One => Style::Good,
             Judgement::Silent => Style::Faint,
             _ => Style::Bad,
         };
-        let lines = |text: &dyn Fn(&probe::Reply) -> String| {
+        let lines = |text: &dyn Fn(&ProbedReply) -> String| {
             one.replies.iter().map(text).collect::<Vec<_>>().join("\n")
         };
         table.row([
             Cell::new(one.target),
             Cell::new(lines(&|reply| reply.mac.to_string())),
-            Cell::new(lines(&|reply| format!("{:.2} ms", milliseconds(reply.after)))),
+            Cell::new(lines(&|reply| format!("{:.2} ms", reply.after_ms))),
             Cell::new(lines(&|reply| {
                 match reply.proxied {
                     Some(true) => "no, proxies it",
@@ -193,7 +144,7 @@ fn print(probed: &[Probed], judged: &[Judgement], output: &Output) -> Result<()>
                 }
                 .to_string()
             })),
-            Cell::new(judgement).style(style),
+            Cell::new(one.verdict).style(style),
         ]);
     }
     output.text(table.render(output))?;

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use arpflux_core::apply::{AddProxies, add_proxies, remove_proxies};
+use arpflux_core::outward::Proxies;
 use arpflux_core::types::IfName;
 use arpflux_core::{Host, Result};
-use serde::Serialize;
 
 use super::apply::report;
 use crate::exit;
@@ -74,18 +74,6 @@ struct Del {
     addresses: Vec<IpAddr>,
 }
 
-#[derive(Serialize)]
-struct Entry {
-    address: IpAddr,
-    interface: Option<String>,
-    protocol: u8,
-}
-
-#[derive(Serialize)]
-struct Entries {
-    proxies: Vec<Entry>,
-}
-
 /// Runs the verb.
 ///
 /// # Errors
@@ -110,19 +98,13 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
 
 fn print(list: &List, output: &Output) -> Result<u8> {
     let now = Host::from(list.live.netns()?).snapshot()?;
-    let entry = |entry: &arpflux_core::snapshot::ProxyEntry| Entry {
-        address: entry.address,
-        interface: entry.interface.map(|index| now.name_of(index)),
-        protocol: entry.protocol,
-    };
-    let mut proxies: Vec<Entry> = now.proxies.iter().map(entry).collect();
-    proxies.sort_by(|a, b| (a.address, &a.interface).cmp(&(b.address, &b.interface)));
+    let entries = Proxies::new(&now);
     if output.json() {
-        output.answer(&Entries { proxies })?;
+        output.answer(&entries)?;
         return Ok(exit::GOOD);
     }
     let mut table = Table::new(["address", "interface", "made by"]);
-    for entry in &proxies {
+    for entry in &entries.proxies {
         let by = match entry.protocol {
             arpflux_core::plan::PROTOCOL => "arpflux".to_owned(),
             0 => "unknown".to_owned(),
@@ -131,6 +113,10 @@ fn print(list: &List, output: &Output) -> Result<u8> {
         let interface = entry.interface.as_deref().unwrap_or("all");
         table.row([Cell::new(entry.address), Cell::new(interface), Cell::new(by)]);
     }
-    output.text(if proxies.is_empty() { "no proxy entries\n".into() } else { table.render(output) })?;
+    output.text(if entries.proxies.is_empty() {
+        "no proxy entries\n".into()
+    } else {
+        table.render(output)
+    })?;
     Ok(exit::GOOD)
 }

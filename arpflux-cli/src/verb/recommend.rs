@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use arpflux_core::outward::Recommended;
 use arpflux_core::persist;
 use arpflux_core::recommend::{Recommendation, recommend};
 use arpflux_core::{Error, ErrorKind, Result};
-use serde::Serialize;
 
 use crate::output::{Output, Style};
 use crate::{Source, exit};
@@ -27,16 +27,6 @@ pub struct Args {
     source: Source,
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
-    #[serde(flatten)]
-    recommended: &'a Recommendation,
-    /// What was proved, in words.
-    proved: Vec<String>,
-    /// The policy as a file.
-    file: String,
-}
-
 /// Runs the verb.
 ///
 /// # Errors
@@ -49,8 +39,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         write(path, &file, args.force)?;
     }
     if output.json() {
-        let proved = recommended.proved();
-        output.answer(&Answer { recommended: &recommended, proved, file })?;
+        output.answer(&Recommended::new(&recommended)?)?;
     } else if let Some(path) = &args.out {
         output.text(summary(&recommended, path, output))?;
     } else {

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use arpflux_core::types::IfName;
 use arpflux_core::wire::stop_on_interrupt;
 use arpflux_core::{Host, Policy, Result, verify};
-use serde::Serialize;
 
 use crate::input::netns;
 use crate::output::Output;
@@ -44,13 +43,6 @@ enum Wire {
     Peer,
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
-    ok: bool,
-    #[serde(flatten)]
-    report: &'a verify::Report,
-}
-
 /// Runs the verb.
 ///
 /// # Errors
@@ -72,7 +64,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         _ => {}
     }
     if output.json() {
-        output.answer(&Answer { ok: report.ok(), report: &report })?;
+        output.answer(&report.record())?;
     } else {
         output.text(&report)?;
     }

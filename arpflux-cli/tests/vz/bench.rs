@@ -263,7 +263,7 @@ impl Bench {
         command.args(["probe", &address.to_string(), "--json"]).stdin(Stdio::null());
         let output = self.client.run(|| command.output().unwrap()).unwrap();
         let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        let replies = answer["replies"].as_array().unwrap();
+        let replies = answer["addresses"][0]["replies"].as_array().unwrap();
         let mut macs: Vec<String> =
             replies.iter().map(|reply| reply["mac"].as_str().unwrap().to_owned()).collect();
         macs.sort();

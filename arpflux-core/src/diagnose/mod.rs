@@ -48,6 +48,8 @@ mod wires;
 use serde::Serialize;
 
 use crate::error::Result;
+use crate::json;
+use crate::outward::Diagnosed;
 #[cfg(feature = "kernel")]
 use crate::persist::BootReport;
 use crate::policy::Policy;
@@ -108,6 +110,15 @@ impl Diagnosis {
     /// The findings of this severity or worse.
     pub fn at_least(&self, severity: Severity) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(move |finding| finding.severity >= severity)
+    }
+
+    /// The diagnosis as one JSON object: `schema`, `ok` (nothing is worse than [`Severity::Info`]), `worst`,
+    /// `findings` and `unseen`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if it cannot be written, which would be a defect.
+    pub fn to_json(&self) -> Result<String> {
+        json::object(&Diagnosed::new(self, Some(Severity::Warning)))
     }
 }
 

@@ -16,11 +16,10 @@ use serde::{Deserialize, Serialize};
 use super::root::{self, Root};
 use crate::apply::fault::{self, Call};
 use crate::error::{Error, ErrorKind, Result};
-use crate::json::{need, none_left};
 
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case", try_from = "Fields")]
+#[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
 pub enum FileState {
     /// Nothing.
     Absent,
@@ -36,44 +35,6 @@ pub enum FileState {
         /// Where it points, as it is written.
         target: PathBuf,
     },
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Kind {
-    Absent,
-    Regular,
-    Link,
-}
-
-/// How it is read: all fields of all kinds, as `plan::read` explains.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Fields {
-    is: Kind,
-    text: Option<String>,
-    mode: Option<u32>,
-    target: Option<PathBuf>,
-}
-
-impl TryFrom<Fields> for FileState {
-    type Error = String;
-
-    fn try_from(mut fields: Fields) -> std::result::Result<Self, String> {
-        let state = match fields.is {
-            Kind::Absent => Self::Absent,
-            Kind::Regular => {
-                Self::Regular { text: need(&mut fields.text, "text")?, mode: need(&mut fields.mode, "mode")? }
-            }
-            Kind::Link => Self::Link { target: need(&mut fields.target, "target")? },
-        };
-        none_left(&[
-            ("text", fields.text.is_some()),
-            ("mode", fields.mode.is_some()),
-            ("target", fields.target.is_some()),
-        ])?;
-        Ok(state)
-    }
 }
 
 impl FileState {

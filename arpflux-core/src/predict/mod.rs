@@ -28,6 +28,7 @@
 //! target of a request that would otherwise be dropped.
 
 mod address;
+mod answers;
 mod explain;
 mod fib;
 mod forwarded;
@@ -54,6 +55,7 @@ mod verdict;
 
 use std::net::Ipv4Addr;
 
+pub use answers::{AddressAnswers, AnswerOn, Learned, LearnedFrom, LearnedOn, Malformed, Question, Reached};
 pub use explain::Explanation;
 pub use forwarded::Forwarded;
 pub use index::Model;

@@ -27,6 +27,7 @@
 //! classes grow with the number of *different* routes, rules and sets of proxying interfaces, not with
 //! the number of entries.
 
+mod claims;
 mod contradiction;
 mod expectation;
 mod layer;
@@ -34,6 +35,7 @@ mod prover;
 mod space;
 mod split;
 
+pub use claims::{Claim, Claims};
 pub use contradiction::{Contradiction, Evidence};
 pub use expectation::Expectation;
 pub use prover::{Proof, Prover};

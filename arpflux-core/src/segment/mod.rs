@@ -20,6 +20,7 @@
 //! ```
 
 mod infer;
+mod shared;
 mod wires;
 
 use std::collections::BTreeSet;
@@ -33,6 +34,7 @@ use crate::predict::{ArpRequest, MissingSet, Model, Neighbours, Verdict, Via, ta
 use crate::snapshot::Snapshot;
 use crate::types::{IfIndex, IfName, Mac};
 pub use infer::infer;
+pub use shared::{NamedPort, SharedWire, SharedWires};
 pub use wires::Wires;
 
 /// One host.

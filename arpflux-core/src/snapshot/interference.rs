@@ -1,66 +1,9 @@
-//! How an [`Interference`] is read: all fields of all kinds, as `plan::read` explains.
-
-use serde::Deserialize;
-
-use super::Interference;
-use crate::json::{need, none_left};
-use crate::types::IfIndex;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Kind {
-    Netfilter,
-    TrafficControl,
-    Xdp,
-    Listener,
-    FullNeighbourTable,
-    Unreadable,
-}
-
-/// All fields of all kinds.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Fields {
-    kind: Kind,
-    chain: Option<String>,
-    interface: Option<IfIndex>,
-    entries: Option<u32>,
-    limit: Option<u32>,
-    what: Option<String>,
-}
-
-impl TryFrom<Fields> for Interference {
-    type Error = String;
-
-    fn try_from(mut fields: Fields) -> Result<Self, String> {
-        let interface = &mut fields.interface;
-        let interference = match fields.kind {
-            Kind::Netfilter => {
-                Self::Netfilter { chain: need(&mut fields.chain, "chain")?, interface: interface.take() }
-            }
-            Kind::TrafficControl => Self::TrafficControl { interface: need(interface, "interface")? },
-            Kind::Xdp => Self::Xdp { interface: need(interface, "interface")? },
-            Kind::Listener => Self::Listener { interface: interface.take() },
-            Kind::FullNeighbourTable => Self::FullNeighbourTable {
-                entries: need(&mut fields.entries, "entries")?,
-                limit: need(&mut fields.limit, "limit")?,
-            },
-            Kind::Unreadable => Self::Unreadable { what: need(&mut fields.what, "what")? },
-        };
-        none_left(&[
-            ("chain", fields.chain.is_some()),
-            ("interface", fields.interface.is_some()),
-            ("entries", fields.entries.is_some()),
-            ("limit", fields.limit.is_some()),
-            ("what", fields.what.is_some()),
-        ])?;
-        Ok(interference)
-    }
-}
+//! How an [`Interference`](super::Interference) is read, tested.
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::super::Interference;
+    use crate::types::IfIndex;
 
     #[test]
     fn each_kind_is_read_as_it_was_written() {

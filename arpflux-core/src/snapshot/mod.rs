@@ -9,6 +9,7 @@ mod address;
 mod check;
 mod effective;
 mod interface;
+#[cfg(test)]
 mod interference;
 pub(crate) mod json;
 mod link;
@@ -83,7 +84,7 @@ pub struct RoutingMemory {
 /// Something that can answer, drop or change ARP frames, or that could not be read: a reason why a
 /// prediction may be `Undetermined`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", try_from = "interference::Fields")]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Interference {
     /// An nftables, arptables or ebtables chain that sees ARP frames.

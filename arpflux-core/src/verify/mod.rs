@@ -18,7 +18,7 @@ mod tests;
 
 pub use configuration::configuration;
 pub use model::model;
-pub use report::{AddressReport, CheckKind, Failure, Report};
+pub use report::{AddressReport, CheckKind, Failure, Report, ReportRecord};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::desired::{Desired, desired};

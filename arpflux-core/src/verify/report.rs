@@ -88,6 +88,14 @@ pub struct Report {
     pub undetermined: Vec<String>,
 }
 
+/// A [`Report`] as it leaves.
+#[derive(Debug, Serialize)]
+pub struct ReportRecord<'a> {
+    ok: bool,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
 impl Report {
     /// Whether something was checked and all of it is as the policy says.
     #[must_use]
@@ -152,8 +160,13 @@ impl Report {
     /// # Errors
     /// [`ErrorKind::Internal`] if a value cannot be written, which would be a defect.
     pub fn to_json(&self) -> Result<String> {
-        json::object_with(&format!("\"ok\":{}", self.ok()), self)
-            .map_err(|error| error.during("write report"))
+        json::object(&self.record()).map_err(|error| error.during("write report"))
+    }
+
+    /// The report as it leaves: with whether all is well before its own keys.
+    #[must_use]
+    pub fn record(&self) -> ReportRecord<'_> {
+        ReportRecord { ok: self.ok(), report: self }
     }
 }
 

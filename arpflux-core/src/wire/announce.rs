@@ -12,6 +12,8 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 use super::probe::Transmit;
 use super::{PacketSocket, Port};
 use crate::error::{Error, ErrorKind, Result};
@@ -60,12 +62,15 @@ impl Options {
 }
 
 /// What was announced.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Announced {
     /// From which interface.
     pub interface: IfName,
     /// The MAC that peers send to from now on.
     pub mac: Mac,
+    /// The addresses.
+    pub addresses: Vec<IpAddr>,
     /// How many frames were sent, all rounds together.
     pub frames: usize,
 }
@@ -108,8 +113,8 @@ impl Host {
             if let Some(snapshot) = &snapshot {
                 check_owner(snapshot, port.index, &addresses)?;
             }
-            let frames = announce_until(&[(port.clone(), addresses)], options, stop)?;
-            Ok(Announced { interface: port.name, mac: port.mac, frames })
+            let frames = announce_until(&[(port.clone(), addresses.clone())], options, stop)?;
+            Ok(Announced { interface: port.name, mac: port.mac, addresses, frames })
         })?
     }
 }

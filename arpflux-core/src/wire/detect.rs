@@ -18,6 +18,7 @@ use super::probe::Transmit;
 use super::{Filter, PacketSocket, Port, own_macs, socket};
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::{Arp, EtherType, Ethernet, Ipv4Arp, Operation};
+use crate::json;
 use crate::stop::Stop;
 use crate::types::{IfName, Ipv4Net, Mac};
 
@@ -72,6 +73,32 @@ pub struct Detected {
     pub own: Vec<Mac>,
     /// Whether proxies could be seen: not from an interface without an address to ask with.
     pub proxies_seen: bool,
+}
+
+/// What was found out about all addresses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Detection {
+    /// Whether nobody else has any of them.
+    pub free: bool,
+    /// What was found out about each, on each interface.
+    pub addresses: Vec<Detected>,
+}
+
+impl Detection {
+    /// Judges what was found.
+    #[must_use]
+    pub fn new(addresses: Vec<Detected>) -> Self {
+        Self { free: addresses.iter().all(|one| one.conflicts.is_empty()), addresses }
+    }
+
+    /// The detection as one JSON object: `schema`, `free` and `addresses`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Internal`] if it cannot be written, which would be a defect.
+    pub fn to_json(&self) -> Result<String> {
+        json::object(self)
+    }
 }
 
 /// The core for one interface: no socket, no clock. Times are counted from the first call.

@@ -258,4 +258,4 @@ class Segment(Value):
     #: The interfaces.
     ports: Tuple[SegmentPort, ...]
     #: By address, duplicates first, then flux.
-    answers: Tuple[SegmentAnswer, ...]
+    answers: Tuple[SegmentAnswer, ...] = dataclasses.field(metadata=written("addresses"))

@@ -40,6 +40,8 @@ class Probed(Value):
     requests: int
     #: The MACs that answered, in the order of their first replies.
     replies: Tuple[Reply, ...]
+    #: How many MACs those are.
+    mac_count: int = dataclasses.field(metadata=written("macs"))
     #: What the answers mean.
     judgement: Judgement = dataclasses.field(metadata=written("verdict"))
 

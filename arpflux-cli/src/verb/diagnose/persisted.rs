@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use arpflux_core::outward::{Boot, SetBy};
 use arpflux_core::persist::sysctld::{Assignment, Key};
 use arpflux_core::persist::{BootReport, BootValue, Layout, at_boot, who};
 use arpflux_core::{Result, Snapshot};
-use serde::Serialize;
 
 use crate::exit;
 use crate::output::{Output, Style};
@@ -37,15 +37,6 @@ impl Args {
     }
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
-    ok: Option<bool>,
-    differences: usize,
-    undetermined: usize,
-    #[serde(flatten)]
-    report: &'a BootReport,
-}
-
 /// Prints what the next boot brings; exit code 1 if anything will be otherwise than in `snapshot`.
 ///
 /// # Errors
@@ -54,8 +45,7 @@ pub fn run(args: &Args, snapshot: &Snapshot, output: &Output) -> Result<u8> {
     let report = at_boot(snapshot, &args.layout())?;
     let differences = report.differences();
     if output.json() {
-        let undetermined = report.undetermined();
-        output.answer(&Answer { ok: report.ok(), differences, undetermined, report: &report })?;
+        output.answer(&Boot::new(&report))?;
     } else {
         output.text(text(&report, differences, output))?;
     }
@@ -76,7 +66,7 @@ pub fn run_who(args: &Args, key: &str, snapshot: &Snapshot, output: &Output) -> 
     let report = at_boot(snapshot, &args.layout())?;
     let value = report.values.into_iter().find(|value| value.key == key);
     if output.json() {
-        output.answer(&Who { key: key.to_string(), lines: &lines, value: value.as_ref() })?;
+        output.answer(&SetBy { key: key.to_string(), lines: &lines, value: value.as_ref() })?;
         return Ok(exit::GOOD);
     }
     let mut text = format!("{key}\n");
@@ -101,13 +91,6 @@ pub fn run_who(args: &Args, key: &str, snapshot: &Snapshot, output: &Output) -> 
     }
     output.text(text)?;
     Ok(exit::GOOD)
-}
-
-#[derive(Serialize)]
-struct Who<'a> {
-    key: String,
-    lines: &'a [Assignment],
-    value: Option<&'a BootValue>,
 }
 
 fn text(report: &BootReport, differences: usize, output: &Output) -> String {

@@ -3,33 +3,11 @@
 use std::net::Ipv4Addr;
 
 use arpflux_core::Result;
-use arpflux_core::predict::{ArpRequest, Explanation, Matrix, Model, Row, Step, Verdict};
-use arpflux_core::types::{IfIndex, IfName, Mac};
-use serde::Serialize;
+use arpflux_core::predict::{AddressAnswers, AnswerOn, Explanation, Matrix, Model, Row, Step, Verdict};
+use arpflux_core::types::IfIndex;
 
 use crate::output::Style;
 use crate::{Output, exit};
-
-#[derive(Serialize)]
-struct Answer {
-    address: Ipv4Addr,
-    flux: bool,
-    answering: Vec<IfName>,
-    interfaces: Vec<OnInterface>,
-}
-
-#[derive(Serialize)]
-struct OnInterface {
-    interface: IfName,
-    mac: Mac,
-    wire: usize,
-    sender_ip: Ipv4Addr,
-    /// How the request of `sender_ip` fares.
-    reply: Explanation,
-    /// How a probe fares; absent where the question was about one sender.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    probe: Option<Explanation>,
-}
 
 /// Explains one address on each of `interfaces`.
 pub fn run(
@@ -41,27 +19,14 @@ pub fn run(
 ) -> Result<u8> {
     let matrix = Matrix::with(model, &[target], interfaces, from);
     let Some(row) = matrix.rows.first() else { return Ok(exit::GOOD) };
-    let on_interfaces: Vec<OnInterface> = matrix
-        .interfaces
-        .iter()
-        .zip(&row.cells)
-        .map(|(column, cell)| OnInterface {
-            interface: column.name,
-            mac: column.mac,
-            wire: column.wire,
-            sender_ip: cell.sender,
-            reply: model.explain(&ArpRequest::broadcast(column.index, cell.sender, target)),
-            probe: from.is_none().then(|| model.explain(&ArpRequest::probe(column.index, target))),
-        })
-        .collect();
-    let code = if row.flux { exit::BAD } else { exit::GOOD };
+    let answers = AddressAnswers::new(model, &matrix, row, from);
+    let code = if answers.flux { exit::BAD } else { exit::GOOD };
     if output.json() {
-        let answering = row.answering().map(|i| matrix.interfaces[i].name).collect();
-        output.answer(&Answer { address: target, flux: row.flux, answering, interfaces: on_interfaces })?;
+        output.answer(&answers)?;
         return Ok(code);
     }
     let mut text = headline(&matrix, row, output);
-    for on in &on_interfaces {
+    for on in &answers.interfaces {
         text.push('\n');
         text.push_str(&section(on, output));
     }
@@ -101,7 +66,7 @@ fn headline(matrix: &Matrix, row: &Row, output: &Output) -> String {
     )
 }
 
-fn section(on: &OnInterface, output: &Output) -> String {
+fn section(on: &AnswerOn, output: &Output) -> String {
     let mut text =
         format!("{} ({})\n", output.paint(Style::Strong, on.interface), output.paint(Style::Faint, on.mac));
     text.push_str(&steps(&on.reply, output));

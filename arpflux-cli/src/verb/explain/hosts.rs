@@ -3,31 +3,13 @@
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use arpflux_core::segment::{Answer, Member, Outcome, Port, Segment, answers, infer};
+use arpflux_core::segment::{Member, Outcome, Port, Segment, SharedWire, SharedWires, infer};
 use arpflux_core::types::IfName;
 use arpflux_core::{Error, ErrorKind, Result, Snapshot};
-use serde::Serialize;
 
 use crate::input::read_text;
 use crate::output::Style;
 use crate::{Cell, Output, Table, exit};
-
-#[derive(Serialize)]
-struct Printed {
-    segments: Vec<PrintedSegment>,
-}
-
-#[derive(Serialize)]
-struct PrintedSegment {
-    ports: Vec<PrintedPort>,
-    addresses: Vec<Answer>,
-}
-
-#[derive(Serialize)]
-struct PrintedPort {
-    host: String,
-    interface: String,
-}
 
 /// Which hosts, which wires, and which address.
 #[derive(Debug)]
@@ -63,30 +45,16 @@ pub fn run(first: &Snapshot, question: &Question<'_>, output: &Output) -> Result
     } else {
         question.wires.iter().map(|wire| given(wire, &members)).collect::<Result<_>>()?
     };
-    let mut printed = Vec::new();
-    for segment in &segments {
-        let mut addresses = answers(&members, segment);
-        addresses.retain(|answer| question.target.is_none_or(|target| answer.address == target));
-        let ports = segment
-            .ports
-            .iter()
-            .map(|port| PrintedPort {
-                host: names[port.member].clone(),
-                interface: members[port.member].snapshot().name_of(port.interface),
-            })
-            .collect();
-        printed.push(PrintedSegment { ports, addresses });
-    }
-    let bad = printed.iter().flat_map(|segment| &segment.addresses).any(Answer::is_bad);
-    let code = if bad { exit::BAD } else { exit::GOOD };
+    let shared = SharedWires::judge(&members, &segments, question.target);
+    let code = if shared.is_bad() { exit::BAD } else { exit::GOOD };
     if output.json() {
-        output.answer(&Printed { segments: printed })?;
+        output.answer(&shared)?;
         return Ok(code);
     }
-    if printed.is_empty() {
+    if shared.segments.is_empty() {
         output.text("These hosts share no wire as far as their subnets tell; --wire says otherwise.\n")?;
     }
-    for segment in &printed {
+    for segment in &shared.segments {
         output.text(text(segment, output))?;
     }
     Ok(code)
@@ -122,7 +90,7 @@ fn given(wire: &str, members: &[Member<'_>]) -> Result<Segment> {
     Ok(Segment { ports })
 }
 
-fn text(segment: &PrintedSegment, output: &Output) -> String {
+fn text(segment: &SharedWire, output: &Output) -> String {
     let ports: Vec<String> =
         segment.ports.iter().map(|port| format!("{} {}", port.host, port.interface)).collect();
     let mut table = Table::new(["ADDRESS", "OUTCOME", "HOST", "INTERFACE", "MAC", "WHY"]);

@@ -4,37 +4,10 @@
 use std::net::Ipv4Addr;
 
 use arpflux_core::Result;
-use arpflux_core::predict::{Announcement, Entry, Event, Learning, Model, Received};
-use arpflux_core::types::{IfIndex, IfName, Mac};
-use serde::Serialize;
+use arpflux_core::predict::{Learned, Learning, Model};
+use arpflux_core::types::{IfIndex, Mac};
 
 use crate::{Output, exit};
-
-#[derive(Serialize)]
-struct Answer {
-    address: Ipv4Addr,
-    mac: Mac,
-    interfaces: Vec<Interface>,
-}
-
-#[derive(Serialize)]
-struct Interface {
-    interface: Option<IfName>,
-    frames: Vec<Frame>,
-    /// What the kernel announces here by itself when the interface is set up.
-    announces_when_up: Vec<Announcement>,
-}
-
-#[derive(Serialize)]
-struct Frame {
-    frame: &'static str,
-    /// Without an entry for the address.
-    unknown: Learning,
-    /// With an entry that was changed just now.
-    fresh: Learning,
-    /// With an entry older than `locktime`.
-    old: Learning,
-}
 
 /// Says what each of `interfaces` learns from the usual frames that say `address` is at `mac`.
 pub fn run(
@@ -44,56 +17,14 @@ pub fn run(
     interfaces: &[IfIndex],
     output: &Output,
 ) -> Result<u8> {
-    let snapshot = model.snapshot();
-    let interfaces = interfaces.iter().filter_map(|index| snapshot.interface(*index)).map(|interface| {
-        let own = snapshot.addresses_of(interface.index).find_map(|held| match held.local {
-            std::net::IpAddr::V4(own) => Some(own),
-            std::net::IpAddr::V6(_) => None,
-        });
-        let learns = |reply, target, unicast, entry| {
-            model.learns(&Received {
-                interface: interface.index,
-                reply,
-                sender: address,
-                sender_mac: mac,
-                target,
-                target_mac: if reply && target == address { mac } else { Mac::NONE },
-                unicast,
-                entry,
-            })
-        };
-        let kinds = [
-            ("gratuitous request", false, address, false),
-            ("gratuitous reply", true, address, false),
-            ("unicast reply", true, own.unwrap_or(address), true),
-        ];
-        Interface {
-            interface: Some(interface.name),
-            frames: kinds
-                .into_iter()
-                .map(|(frame, reply, target, unicast)| Frame {
-                    frame,
-                    unknown: learns(reply, target, unicast, Entry::None),
-                    fresh: learns(reply, target, unicast, Entry::Known { changed_ms: 0 }),
-                    old: learns(
-                        reply,
-                        target,
-                        unicast,
-                        Entry::Known { changed_ms: interface.neigh.locktime.saturating_add(1) },
-                    ),
-                })
-                .collect(),
-            announces_when_up: model.announcements(interface.index, Event::Up),
-        }
-    });
-    let answer = Answer { address, mac, interfaces: interfaces.collect() };
+    let learned = Learned::new(model, address, mac, interfaces);
     if output.json() {
-        output.answer(&answer)?;
+        output.answer(&learned)?;
         return Ok(exit::GOOD);
     }
     let mut text = format!("told that {address} is at {mac}:\n");
-    for interface in &answer.interfaces {
-        let name = interface.interface.map(|name| name.to_string()).unwrap_or_default();
+    for interface in &learned.interfaces {
+        let name = interface.interface;
         for frame in &interface.frames {
             text += &format!(
                 "  {name}, {}: unknown so far: {}; changed just now: {}; known for longer: {}\n",

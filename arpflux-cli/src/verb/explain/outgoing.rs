@@ -2,23 +2,12 @@
 
 use std::net::Ipv4Addr;
 
-use arpflux_core::predict::{Model, Outgoing, SourceRule};
+use arpflux_core::predict::{Model, Outgoing, Reached, SourceRule};
 use arpflux_core::types::IfIndex;
 use arpflux_core::{Result, Snapshot};
-use serde::Serialize;
 
 use crate::output::Style;
 use crate::{Output, exit};
-
-#[derive(Serialize)]
-struct Answer {
-    destination: Ipv4Addr,
-    source: Option<Ipv4Addr>,
-    #[serde(flatten)]
-    outgoing: Outgoing,
-    /// Whether peers learn an address of another interface with this one's MAC.
-    teaches_wrong_mac: bool,
-}
 
 /// Says how the host reaches `destination`, from `source` if that is given, by `by` if that is.
 pub fn run(
@@ -28,16 +17,14 @@ pub fn run(
     by: Option<IfIndex>,
     output: &Output,
 ) -> Result<u8> {
-    let snapshot = model.snapshot();
-    let outgoing = model.outgoing(destination, source, by);
-    let teaches_wrong_mac = outgoing.teaches_wrong_mac(snapshot);
-    let code = if teaches_wrong_mac { exit::BAD } else { exit::GOOD };
+    let reached = Reached::new(model, destination, source, by);
+    let code = if reached.teaches_wrong_mac { exit::BAD } else { exit::GOOD };
     if output.json() {
-        output.answer(&Answer { destination, source, outgoing, teaches_wrong_mac })?;
+        output.answer(&reached)?;
         return Ok(code);
     }
-    output.text(words(snapshot, destination, &outgoing))?;
-    if teaches_wrong_mac {
+    output.text(words(model.snapshot(), destination, &reached.outgoing))?;
+    if reached.teaches_wrong_mac {
         let text =
             "so peers learn an address of another interface with this MAC; arp_announce=2 prevents it\n";
         output.text(output.paint(Style::Bad, text))?;

@@ -2,44 +2,15 @@
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, Write as _};
-use std::net::Ipv4Addr;
 
-use arpflux_core::predict::{ArpRequest, Explanation, Model};
-use arpflux_core::types::{IfIndex, Mac};
+use arpflux_core::predict::{Explanation, Malformed, Model, Question};
+use arpflux_core::types::IfIndex;
 use arpflux_core::{Error, Result, json};
-use serde::{Deserialize, Serialize};
 
 use crate::{Output, exit};
 
-/// A question.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Question {
-    iface: String,
-    sender_ip: Ipv4Addr,
-    target_ip: Ipv4Addr,
-    sender_mac: Option<Mac>,
-    #[serde(default)]
-    unicast: bool,
-}
-
 /// The longest line that is read, in bytes. A question has some 150.
 const LONGEST: usize = 4096;
-
-/// A line that is no question; the keys of an answer are there all the same.
-#[derive(Serialize)]
-struct Malformed {
-    answers: Option<bool>,
-    mac: Option<Mac>,
-    error: String,
-    line: usize,
-}
-
-#[derive(Serialize)]
-struct Answer {
-    #[serde(flatten)]
-    explanation: Explanation,
-}
 
 /// Answers every line. A malformed one gets an object with `"error"`, and the stream goes on; so does one
 /// that is too long, of which no more is kept than a question may have.
@@ -75,7 +46,7 @@ pub fn run(model: &Model<'_>, output: &Output) -> Result<u8> {
             Ok(answer) => json::line(&answer)?,
             Err(error) => {
                 malformed += 1;
-                json::line(&Malformed { answers: None, mac: None, error, line: number })?
+                json::line(&Malformed::new(number, error))?
             }
         };
         // Whoever asks may wait for the answer before the next question, so nothing is held back unless
@@ -117,17 +88,10 @@ fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize> 
     }
 }
 
-fn answer(model: &Model<'_>, names: &HashMap<String, IfIndex>, line: &[u8]) -> Result<Answer, String> {
-    let question: Question = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+fn answer(model: &Model<'_>, names: &HashMap<String, IfIndex>, line: &[u8]) -> Result<Explanation, String> {
+    let question = Question::from_json(line)?;
     let Some(interface) = names.get(&question.iface) else {
         return Err(format!("there is no interface {:?}", question.iface));
     };
-    let request = ArpRequest {
-        interface: *interface,
-        sender: question.sender_ip,
-        sender_mac: question.sender_mac,
-        target: question.target_ip,
-        unicast: question.unicast,
-    };
-    Ok(Answer { explanation: model.explain(&request) })
+    Ok(model.explain(&question.request(*interface)))
 }

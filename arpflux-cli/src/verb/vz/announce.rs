@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use arpflux_core::Result;
+use arpflux_core::outward::vz::Announced;
 use arpflux_core::vz::Purpose;
-use serde::Serialize;
 
 use super::{Common, Whose};
 use crate::output::Output;
@@ -25,11 +25,6 @@ pub struct Args {
     after: Option<Duration>,
 }
 
-#[derive(Serialize)]
-struct Answer {
-    frames: usize,
-}
-
 /// Runs the verb.
 ///
 /// # Errors
@@ -42,7 +37,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     }
     let frames = node.announce(&call)?;
     if output.json() {
-        output.answer(&Answer { frames })?;
+        output.answer(&Announced { frames })?;
     }
     Ok(exit::GOOD)
 }

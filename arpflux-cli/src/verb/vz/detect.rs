@@ -1,9 +1,9 @@
 //! `arpflux vz detect`.
 
 use arpflux_core::Result;
+use arpflux_core::outward::vz::ContainerDetection;
 use arpflux_core::vz::{Asking, Purpose};
-use arpflux_core::wire::detect::{Claim, Detected};
-use serde::Serialize;
+use arpflux_core::wire::detect::Claim;
 
 use super::{Common, Whose, refuse};
 use crate::exit;
@@ -30,12 +30,6 @@ pub struct Args {
     /// Book the addresses for the container until this process ends, or they are published.
     #[arg(long, value_name = "PID")]
     claim: Option<u32>,
-}
-
-#[derive(Serialize)]
-struct Answer<'a> {
-    free: bool,
-    addresses: &'a [Detected],
 }
 
 /// Runs the verb.
@@ -71,7 +65,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         ));
     }
     if output.json() {
-        output.answer(&Answer { free: detection.is_free(), addresses: &detection.found })?;
+        output.answer(&ContainerDetection::new(&detection))?;
     }
     let fails =
         !detection.taken.is_empty() || (!detection.is_free() && (args.error || yes("ERROR_ON_ARPFAIL")));

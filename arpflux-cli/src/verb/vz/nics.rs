@@ -1,8 +1,8 @@
 //! `arpflux vz nics`.
 
 use arpflux_core::Result;
+use arpflux_core::outward::vz::Nics;
 use arpflux_core::vz::Purpose;
-use serde::Serialize;
 
 use super::{Common, Whose};
 use crate::exit;
@@ -20,11 +20,6 @@ pub struct Args {
     whose: Whose,
 }
 
-#[derive(Serialize)]
-struct Answer {
-    interfaces: Vec<String>,
-}
-
 /// Runs the verb.
 ///
 /// # Errors
@@ -32,10 +27,10 @@ struct Answer {
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let call = args.whose.call(Purpose::Add)?;
     let interfaces = args.common.node()?.interfaces(&call)?;
-    let interfaces: Vec<String> = interfaces.iter().map(ToString::to_string).collect();
     if output.json() {
-        output.answer(&Answer { interfaces })?;
+        output.answer(&Nics { interfaces })?;
     } else if !interfaces.is_empty() {
+        let interfaces: Vec<String> = interfaces.iter().map(ToString::to_string).collect();
         output.text(interfaces.join(" ") + "\n")?;
     }
     Ok(exit::GOOD)

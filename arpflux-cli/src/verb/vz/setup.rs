@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use arpflux_core::persist::FileChange;
+use arpflux_core::outward::vz::Files;
 use arpflux_core::vz::setup::{Installation, Setup, Way, diff};
 use arpflux_core::{Error, Result};
-use serde::Serialize;
 
 use super::Common;
 use crate::exit;
@@ -66,13 +65,6 @@ impl Scripts {
     }
 }
 
-#[derive(Serialize)]
-pub(super) struct Answer<'a> {
-    pub(super) changed: bool,
-    pub(super) files: &'a [FileChange],
-    pub(super) warnings: Vec<String>,
-}
-
 /// Runs the verb.
 ///
 /// # Errors
@@ -86,11 +78,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         setup.make(args.common.node()?.host(), &args.common.state.options(), changes.clone())?;
     }
     if output.json() {
-        output.answer(&Answer {
-            changed: !args.dry_run && !changes.is_empty(),
-            files: &changes,
-            warnings,
-        })?;
+        output.answer(&Files { changed: !args.dry_run && !changes.is_empty(), files: &changes, warnings })?;
         return Ok(exit::GOOD);
     }
     output.text(diff(&changes))?;

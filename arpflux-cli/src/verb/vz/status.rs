@@ -1,9 +1,9 @@
 //! `arpflux vz status`.
 
 use arpflux_core::Result;
+use arpflux_core::outward::vz::Status;
 use arpflux_core::vz::Standing;
 use arpflux_core::vz::setup::Integration;
-use serde::Serialize;
 
 use super::Common;
 use super::setup::Scripts;
@@ -22,14 +22,6 @@ pub struct Args {
     scripts: Scripts,
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
-    right: bool,
-    integration: Option<Integration>,
-    registry: String,
-    addresses: &'a [Standing],
-}
-
 /// Runs the verb.
 ///
 /// # Errors
@@ -42,13 +34,12 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         Ok(setup) => Some(setup.integration()?),
         Err(_) => None,
     };
-    let damaged = matches!(integration, Some(Integration::Damaged { .. }));
-    let right = standing.iter().all(Standing::is_right) && !damaged;
+    let registry = node.registry_path()?.display().to_string();
+    let status = Status::new(integration, registry, &standing);
     if output.json() {
-        let registry = node.registry_path()?.display().to_string();
-        output.answer(&Answer { right, integration, registry, addresses: &standing })?;
+        output.answer(&status)?;
     } else {
-        output.text(match integration {
+        output.text(match &status.integration {
             Some(Integration::InPlace { way }) => format!("the scripts call arpflux (way: {way})\n"),
             Some(Integration::Absent) => "the scripts do not call arpflux: run `arpflux vz setup`\n".into(),
             Some(Integration::Damaged { files }) => {
@@ -63,7 +54,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
             table(&standing).render(output)
         })?;
     }
-    Ok(if right { exit::GOOD } else { exit::BAD })
+    Ok(if status.is_right() { exit::GOOD } else { exit::BAD })
 }
 
 fn table(standing: &[Standing]) -> Table {

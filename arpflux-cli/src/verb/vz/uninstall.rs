@@ -1,10 +1,11 @@
 //! `arpflux vz uninstall`.
 
 use arpflux_core::Result;
+use arpflux_core::outward::vz::Files;
 use arpflux_core::vz::setup::diff;
 
 use super::Common;
-use super::setup::{Answer, Scripts};
+use super::setup::Scripts;
 use crate::exit;
 use crate::output::Output;
 
@@ -34,7 +35,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     }
     if output.json() {
         let changed = !args.dry_run && !changes.is_empty();
-        output.answer(&Answer { changed, files: &changes, warnings: Vec::new() })?;
+        output.answer(&Files { changed, files: &changes, warnings: Vec::new() })?;
         return Ok(exit::GOOD);
     }
     output.text(diff(&changes))?;

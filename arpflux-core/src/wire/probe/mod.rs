@@ -13,6 +13,7 @@
 
 mod core;
 mod judge;
+mod record;
 mod run;
 mod targets;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 pub use self::core::{Prober, Transmit};
 pub use judge::{Judgement, judge};
+pub use record::{ProbedAddress, ProbedReply, Probes};
 pub use run::{Progress, run};
 pub use targets::targets;
 

@@ -1,0 +1,138 @@
+//! Records of the stages that need no kernel.
+
+use serde::Serialize;
+
+use crate::diagnose::{Diagnosis, FindingId, Severity};
+use crate::error::{Error, Result};
+use crate::plan::{Impact, Plan};
+use crate::recommend::Recommendation;
+
+/// A failure, as the command prints it.
+#[derive(Debug, Serialize)]
+pub struct Failed<'a> {
+    error: Failure<'a>,
+}
+
+/// The parts of an [`Error`].
+#[derive(Debug, Serialize)]
+pub struct Failure<'a> {
+    code: u32,
+    kind: &'a str,
+    operation: &'a str,
+    object: &'a str,
+    message: &'a str,
+    hint: Option<&'a str>,
+    errno: Option<i32>,
+}
+
+impl<'a> Failed<'a> {
+    /// The parts of `error`.
+    #[must_use]
+    pub fn new(error: &'a Error) -> Self {
+        Self {
+            error: Failure {
+                code: error.kind().code(),
+                kind: error.kind().name(),
+                operation: error.operation(),
+                object: error.object(),
+                message: error.message(),
+                hint: error.remedy(),
+                errno: error.errno(),
+            },
+        }
+    }
+}
+
+/// A diagnosis with what it comes to.
+#[derive(Debug, Serialize)]
+pub struct Diagnosed<'a> {
+    ok: bool,
+    worst: Option<Severity>,
+    #[serde(flatten)]
+    diagnosis: &'a Diagnosis,
+}
+
+impl<'a> Diagnosed<'a> {
+    /// It is `ok` without a finding of severity `fail_on` or worse; `None`: whatever was found.
+    #[must_use]
+    pub fn new(diagnosis: &'a Diagnosis, fail_on: Option<Severity>) -> Self {
+        let bad = fail_on.is_some_and(|severity| diagnosis.at_least(severity).next().is_some());
+        Self { ok: !bad, worst: diagnosis.worst(), diagnosis }
+    }
+
+    /// Whether no finding is bad enough.
+    #[must_use]
+    pub const fn ok(&self) -> bool {
+        self.ok
+    }
+}
+
+/// All findings there are.
+#[derive(Debug, Serialize)]
+pub struct Catalogue {
+    /// In the order of their numbers.
+    pub findings: Vec<CatalogueEntry>,
+}
+
+/// One kind of finding.
+#[derive(Debug, Serialize)]
+pub struct CatalogueEntry {
+    /// Its number.
+    pub id: FindingId,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is.
+    pub title: &'static str,
+    /// Where it is described.
+    pub link: String,
+}
+
+impl Default for Catalogue {
+    fn default() -> Self {
+        let entry = |id: &FindingId| CatalogueEntry {
+            id: *id,
+            severity: id.severity(),
+            title: id.title(),
+            link: id.link(),
+        };
+        Self { findings: FindingId::ALL.iter().map(entry).collect() }
+    }
+}
+
+/// A recommendation with its file.
+#[derive(Debug, Serialize)]
+pub struct Recommended<'a> {
+    #[serde(flatten)]
+    recommendation: &'a Recommendation,
+    /// What was proved, in words.
+    proved: Vec<String>,
+    /// The policy as a file.
+    file: String,
+}
+
+impl<'a> Recommended<'a> {
+    /// The same with its file.
+    ///
+    /// # Errors
+    /// As [`Recommendation::to_toml`].
+    pub fn new(recommendation: &'a Recommendation) -> Result<Self> {
+        Ok(Self { recommendation, proved: recommendation.proved(), file: recommendation.to_toml()? })
+    }
+}
+
+/// A plan, with which answers change if that was worked out.
+#[derive(Debug, Serialize)]
+pub struct Planned<'a> {
+    #[serde(flatten)]
+    plan: &'a Plan,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    impact: Option<&'a Impact>,
+}
+
+impl<'a> Planned<'a> {
+    /// A plan with its impact.
+    #[must_use]
+    pub const fn new(plan: &'a Plan, impact: Option<&'a Impact>) -> Self {
+        Self { plan, impact }
+    }
+}

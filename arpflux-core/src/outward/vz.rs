@@ -1,0 +1,75 @@
+//! Records of `arpflux vz`.
+
+use serde::Serialize;
+
+use crate::persist::FileChange;
+use crate::types::IfName;
+use crate::vz::setup::Integration;
+use crate::vz::{Detection, Standing};
+use crate::wire::detect::Detected;
+
+/// What `vz announce` sent.
+#[derive(Debug, Serialize)]
+pub struct Announced {
+    /// How many frames.
+    pub frames: usize,
+}
+
+/// The interfaces where addresses of a container belong.
+#[derive(Debug, Serialize)]
+pub struct Nics {
+    /// Their names.
+    pub interfaces: Vec<IfName>,
+}
+
+/// What is published, and whether the scripts call arpflux.
+#[derive(Debug, Serialize)]
+pub struct Status<'a> {
+    right: bool,
+    /// Whether the scripts call arpflux; `None`: there are none.
+    pub integration: Option<Integration>,
+    registry: String,
+    addresses: &'a [Standing],
+}
+
+impl<'a> Status<'a> {
+    /// It is right if each address is, and the integration is not damaged; `None`: there are no scripts.
+    #[must_use]
+    pub fn new(integration: Option<Integration>, registry: String, addresses: &'a [Standing]) -> Self {
+        let damaged = matches!(integration, Some(Integration::Damaged { .. }));
+        let right = addresses.iter().all(Standing::is_right) && !damaged;
+        Self { right, integration, registry, addresses }
+    }
+
+    /// Whether nothing has to be put right.
+    #[must_use]
+    pub const fn is_right(&self) -> bool {
+        self.right
+    }
+}
+
+/// What `vz setup` and `vz uninstall` wrote.
+#[derive(Debug, Serialize)]
+pub struct Files<'a> {
+    /// Whether anything was written.
+    pub changed: bool,
+    /// The files.
+    pub files: &'a [FileChange],
+    /// What would overwrite them.
+    pub warnings: Vec<String>,
+}
+
+/// Whether somebody else has addresses of a container.
+#[derive(Debug, Serialize)]
+pub struct ContainerDetection<'a> {
+    free: bool,
+    addresses: &'a [Detected],
+}
+
+impl<'a> ContainerDetection<'a> {
+    /// What was found out.
+    #[must_use]
+    pub fn new(detection: &'a Detection) -> Self {
+        Self { free: detection.is_free(), addresses: &detection.found }
+    }
+}

@@ -1,0 +1,241 @@
+//! Answers about one address, as they leave.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Announcement, ArpRequest, Entry, Event, Explanation, Learning, Matrix, Model, Outgoing, Received, Row,
+};
+use crate::types::{IfIndex, IfName, Mac};
+
+/// Who answers for one address, and why, on each interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct AddressAnswers {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// Whether several MACs answer on one wire.
+    pub flux: bool,
+    /// The interfaces that answer.
+    pub answering: Vec<IfName>,
+    /// Each interface with the steps that decide.
+    pub interfaces: Vec<AnswerOn>,
+}
+
+/// How requests on one interface fare.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct AnswerOn {
+    /// The interface.
+    pub interface: IfName,
+    /// Its MAC.
+    pub mac: Mac,
+    /// The number of its wire.
+    pub wire: usize,
+    /// Who asks.
+    pub sender_ip: Ipv4Addr,
+    /// How the request of `sender_ip` fares.
+    pub reply: Explanation,
+    /// How a probe fares; absent where the question was about one sender.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Explanation>,
+}
+
+impl AddressAnswers {
+    /// The steps behind a row of a matrix; with those of a probe unless one sender was asked about (`from`).
+    #[must_use]
+    pub fn new(model: &Model<'_>, matrix: &Matrix, row: &Row, from: Option<Ipv4Addr>) -> Self {
+        let interfaces = matrix.interfaces.iter().zip(&row.cells).map(|(column, cell)| AnswerOn {
+            interface: column.name,
+            mac: column.mac,
+            wire: column.wire,
+            sender_ip: cell.sender,
+            reply: model.explain(&ArpRequest::broadcast(column.index, cell.sender, row.target)),
+            probe: from.is_none().then(|| model.explain(&ArpRequest::probe(column.index, row.target))),
+        });
+        Self {
+            address: row.target,
+            flux: row.flux,
+            answering: row.answering().map(|at| matrix.interfaces[at].name).collect(),
+            interfaces: interfaces.collect(),
+        }
+    }
+}
+
+/// What a host learns when it is told that an address is at a MAC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Learned {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// The MAC.
+    pub mac: Mac,
+    /// What each interface learns.
+    pub interfaces: Vec<LearnedOn>,
+}
+
+/// What one interface learns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LearnedOn {
+    /// The interface.
+    pub interface: IfName,
+    /// From which frame it learns what.
+    pub frames: Vec<LearnedFrom>,
+    /// What the kernel announces here by itself when the interface is set up.
+    pub announces_when_up: Vec<Announcement>,
+}
+
+/// What is learnt from one kind of frame.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LearnedFrom {
+    /// The frame, in words.
+    pub frame: &'static str,
+    /// Without an entry for the address.
+    pub unknown: Learning,
+    /// With an entry that was changed just now.
+    pub fresh: Learning,
+    /// With an entry older than `locktime`.
+    pub old: Learning,
+}
+
+impl Learned {
+    /// What each of `interfaces` learns from the usual frames that say `address` is at `mac`.
+    #[must_use]
+    pub fn new(model: &Model<'_>, address: Ipv4Addr, mac: Mac, interfaces: &[IfIndex]) -> Self {
+        let snapshot = model.snapshot();
+        let on = |index: &IfIndex| {
+            let interface = snapshot.interface(*index)?;
+            let own = snapshot.addresses_of(interface.index).find_map(|held| match held.local {
+                IpAddr::V4(own) => Some(own),
+                IpAddr::V6(_) => None,
+            });
+            let kinds = [
+                ("gratuitous request", false, address, false),
+                ("gratuitous reply", true, address, false),
+                ("unicast reply", true, own.unwrap_or(address), true),
+            ];
+            let frames = kinds.into_iter().map(|(frame, reply, target, unicast)| {
+                let learns = |entry| {
+                    model.learns(&Received {
+                        interface: interface.index,
+                        reply,
+                        sender: address,
+                        sender_mac: mac,
+                        target,
+                        target_mac: if reply && target == address { mac } else { Mac::NONE },
+                        unicast,
+                        entry,
+                    })
+                };
+                let locktime = interface.neigh.locktime;
+                LearnedFrom {
+                    frame,
+                    unknown: learns(Entry::None),
+                    fresh: learns(Entry::Known { changed_ms: 0 }),
+                    old: learns(Entry::Known { changed_ms: locktime.saturating_add(1) }),
+                }
+            });
+            Some(LearnedOn {
+                interface: interface.name,
+                frames: frames.collect(),
+                announces_when_up: model.announcements(interface.index, Event::Up),
+            })
+        };
+        Self { address, mac, interfaces: interfaces.iter().filter_map(on).collect() }
+    }
+}
+
+/// What a host does to reach a destination.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Reached {
+    /// The destination.
+    pub destination: Ipv4Addr,
+    /// The source that was asked about, if one was.
+    pub source: Option<Ipv4Addr>,
+    /// By which interface it leaves, and what is asked.
+    #[serde(flatten)]
+    pub outgoing: Outgoing,
+    /// Whether peers learn an address of another interface with this one's MAC.
+    pub teaches_wrong_mac: bool,
+}
+
+impl Reached {
+    /// How the host reaches `destination`, from `source` if that is given, by `by` if that is.
+    #[must_use]
+    pub fn new(
+        model: &Model<'_>,
+        destination: Ipv4Addr,
+        source: Option<Ipv4Addr>,
+        by: Option<IfIndex>,
+    ) -> Self {
+        let outgoing = model.outgoing(destination, source, by);
+        let teaches_wrong_mac = outgoing.teaches_wrong_mac(model.snapshot());
+        Self { destination, source, outgoing, teaches_wrong_mac }
+    }
+}
+
+/// A question of `arpflux explain --stdin`: one request.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Question {
+    /// The interface that the request arrives on.
+    pub iface: String,
+    /// Who asks.
+    pub sender_ip: Ipv4Addr,
+    /// For which address.
+    pub target_ip: Ipv4Addr,
+    /// The asker's MAC.
+    pub sender_mac: Option<Mac>,
+    /// Whether the frame is sent to the interface's MAC alone.
+    #[serde(default)]
+    pub unicast: bool,
+}
+
+impl Question {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// What is wrong with the text, in words.
+    pub fn from_json(text: &[u8]) -> Result<Self, String> {
+        serde_json::from_slice(text).map_err(|error| error.to_string())
+    }
+
+    /// The request, on the interface of that number.
+    #[must_use]
+    pub const fn request(&self, interface: IfIndex) -> ArpRequest {
+        ArpRequest {
+            interface,
+            sender: self.sender_ip,
+            sender_mac: self.sender_mac,
+            target: self.target_ip,
+            unicast: self.unicast,
+        }
+    }
+}
+
+/// The answer to a line that is no [`Question`]; the keys of an answer are there all the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Malformed {
+    /// Not known.
+    pub answers: Option<bool>,
+    /// Not known.
+    pub mac: Option<Mac>,
+    /// What is wrong with the line.
+    pub error: String,
+    /// Its number, from 1.
+    pub line: usize,
+}
+
+impl Malformed {
+    /// Line `line` is wrong, for the reason `error`.
+    #[must_use]
+    pub const fn new(line: usize, error: String) -> Self {
+        Self { answers: None, mac: None, error, line }
+    }
+}

@@ -1,0 +1,115 @@
+//! Claims about a snapshot with what became of them, as they leave.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use serde::Serialize;
+
+use super::{Expectation, Proof, Prover};
+use crate::error::Result;
+use crate::json;
+use crate::predict::wires;
+use crate::snapshot::Snapshot;
+use crate::types::IfIndex;
+
+/// A claim, and whether it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Claim {
+    /// The claim as a sentence.
+    pub claim: String,
+    /// What is claimed.
+    #[serde(flatten)]
+    pub expectation: Expectation,
+    /// What became of it.
+    #[serde(flatten)]
+    pub proof: Proof,
+}
+
+impl Claim {
+    /// Why: how many requests stand for all, a request that refutes the claim, or what is missing.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match &self.proof {
+            Proof::Proved { cases } => format!("{cases} requests stand for all"),
+            Proof::Refuted(contradiction) => contradiction.to_string(),
+            Proof::Undetermined { missing, .. } => missing.to_string(),
+        }
+    }
+}
+
+/// Claims about one snapshot, decided for all senders and all targets.
+///
+/// ```
+/// use arpflux_core::proof::Claims;
+/// use arpflux_core::snapshot::Snapshot;
+///
+/// let claims = Claims::by_wire(&Snapshot::default(), &[], None)?;
+/// assert!(claims.claims.is_empty() && !claims.all_proved());
+/// # Ok::<(), arpflux_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+pub struct Claims {
+    /// The claims, in the order they were asked.
+    pub claims: Vec<Claim>,
+}
+
+impl Claims {
+    /// Decides `expectations`.
+    ///
+    /// # Errors
+    /// As [`Prover::new`].
+    #[must_use]
+    pub fn decide(snapshot: &Snapshot, expectations: impl IntoIterator<Item = Expectation>) -> Result<Self> {
+        let mut prover = Prover::new(snapshot)?;
+        let claims = expectations.into_iter().map(|expectation| {
+            let proof = prover.prove(&expectation);
+            Claim { claim: expectation.sentence(snapshot), expectation, proof }
+        });
+        Ok(Self { claims: claims.collect() })
+    }
+
+    /// Decides for each wire that `interfaces` are on, and each address that an interface of the wire holds or
+    /// proxies (or `target` alone), that exactly one of the interfaces answers.
+    ///
+    /// # Errors
+    /// As [`Prover::new`].
+    #[must_use]
+    pub fn by_wire(snapshot: &Snapshot, interfaces: &[IfIndex], target: Option<Ipv4Addr>) -> Result<Self> {
+        let wires = wires(snapshot);
+        let mut groups: BTreeMap<usize, Vec<IfIndex>> = BTreeMap::new();
+        for index in interfaces {
+            groups.entry(wires.get(index).copied().unwrap_or(usize::MAX)).or_default().push(*index);
+        }
+        let expectations = groups.values().flat_map(|among| Expectation::for_wire(snapshot, among));
+        Self::decide(
+            snapshot,
+            expectations.filter(|expectation| match (target, expectation) {
+                (None, _) => true,
+                (Some(wanted), Expectation::ExactlyOne { target, .. }) => *target == wanted,
+                (Some(_), _) => false,
+            }),
+        )
+    }
+
+    /// Whether there is a claim and all of them are proved.
+    #[must_use]
+    pub fn all_proved(&self) -> bool {
+        !self.claims.is_empty() && self.claims.iter().all(|claim| claim.proof.holds() == Some(true))
+    }
+
+    /// Whether a claim is refuted.
+    #[must_use]
+    pub fn any_refuted(&self) -> bool {
+        self.claims.iter().any(|claim| claim.proof.holds() == Some(false))
+    }
+
+    /// The claims as one JSON object: `schema` and `claims`, with counter-examples in full.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if it cannot be written, which would be a defect.
+    pub fn to_json(&self) -> Result<String> {
+        json::object(self)
+    }
+}
