@@ -45,8 +45,8 @@ fn a_plan_says_what_changes_why_and_which_answers() {
     for line in [
         "  ~ net.ipv4.conf.eth0.arp_ignore    0 -> 1\n",
         "  - 192.168.18.101 on eth0\n",
-        "  + 17500: from all lookup main suppress_prefixlength 31\n",
-        "  + 17501: from 192.168.18.101 lookup 175005\n",
+        "  + 17500: from 192.168.18.101 lookup main suppress_prefixlength 24\n",
+        "  + 17501: from 192.168.18.101 lookup 175005 suppress_prefixlength 23\n",
         "  + table 175005: 192.168.18.0/24 dev eth3",
         "    192.168.18.101 from eth3\n",
         "strategy strict: eth0 and eth3 share 192.168.18.0/24",

@@ -54,11 +54,9 @@ pub(super) fn keep(inverse: &mut Vec<Change>, snapshot: &Snapshot, registry: &Re
     let published: BTreeMap<IpAddr, Option<IfIndex>> =
         after.proxies.iter().map(|entry| (entry.address, entry.interface)).collect();
     let mut tables: BTreeMap<u32, IpAddr> = BTreeMap::new();
-    let mut families: BTreeMap<bool, IpAddr> = BTreeMap::new();
     for rule in &after.rules {
         if let Some(address) = source_of(rule).filter(|address| published.contains_key(address)) {
             tables.entry(rule.table).or_insert(address);
-            families.entry(rule.ipv6).or_insert(address);
         }
     }
     let containers: HashSet<&IpAddr> = registry.held.keys().collect();
@@ -74,9 +72,6 @@ pub(super) fn keep(inverse: &mut Vec<Change>, snapshot: &Snapshot, registry: &Re
     inverse.retain(|change| {
         let address = match change {
             Change::Route { route, .. } => tables.get(&route.table).copied(),
-            Change::Rule { edit: Edit::Remove, rule } if rule.suppress_prefix_len.is_some() => {
-                families.get(&rule.ipv6).copied()
-            }
             Change::Sysctl { scope, sysctl: Sysctl::Forwarding, after: 0, .. } => of(scope, false),
             Change::Ipv6Sysctl { scope, sysctl: Ipv6Sysctl::ProxyNdp, after: 0, .. } => of(scope, true),
             _ => None,

@@ -18,9 +18,9 @@ use std::path::{Path, PathBuf};
 use super::{Desired, FileState, Layout, Root};
 use crate::error::Result;
 use crate::plan::{Change, Edit, PROTOCOL};
-use crate::snapshot::{NextHopFlags, Route, RouteKind, Rule, RuleAction, Scope, Snapshot, table};
+use crate::snapshot::{NextHopFlags, Route, RouteKind, Rule, RuleAction, Scope, Snapshot};
 use crate::sysctl::Ipv6Sysctl;
-use crate::types::IfIndex;
+use crate::types::{IfIndex, IpNet};
 
 /// The name of the drop-in, in each `NAME.network.d`.
 const DROP_IN: &str = "90-arpflux.conf";
@@ -93,19 +93,12 @@ impl Carried {
         if proxy_ndp && self.interfaces.contains(&index) {
             text += "\n[Network]\nIPv6ProxyNDP=yes\n";
         }
-        let mine = |rule: &&Rule| self.by_table.get(&rule.table) == Some(&index);
-        for ipv6 in [false, true] {
-            let family = || desired.rules.iter().filter(move |rule| rule.ipv6 == ipv6);
-            if !family().any(|rule| mine(&rule)) {
-                continue;
-            }
-            // What stands before the rules for sources stands in each file: whichever is read, it is there.
-            for rule in family().filter(|rule| rule.table == table::MAIN) {
-                text += &rule_section(rule);
-            }
-            for rule in family().filter(mine) {
-                text += &rule_section(rule);
-            }
+        // All rules of a source go with the table of its interface, in the order in which they are tried.
+        let of_table = desired.rules.iter().filter(|rule| self.by_table.get(&rule.table) == Some(&index));
+        let sources: HashSet<IpNet> = of_table.filter_map(|rule| rule.source).collect();
+        let mine = desired.rules.iter().filter(|rule| rule.source.is_some_and(|net| sources.contains(&net)));
+        for rule in mine {
+            text += &rule_section(rule);
         }
         for route in &desired.routes {
             let carrier = self.by_table.get(&route.table);

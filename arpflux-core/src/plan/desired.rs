@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use foldhash::HashSet;
+use foldhash::{HashMap, HashSet};
 
 use super::PROTOCOL;
 use super::egress::{self, Egress, Source, Sources};
@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::policy::{self, Policy};
 use crate::snapshot::{NextHop, NextHopFlags, ProxyEntry, Route, Rule, Snapshot};
 use crate::sysctl::{Ipv6Sysctl, Sysctl};
-use crate::types::IfIndex;
+use crate::types::{IfIndex, IpNet};
 
 /// A value that `net.ipv4.conf.INTERFACE` shall have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,10 +148,23 @@ fn unwanted_rules(wanted: &[Rule], snapshot: &Snapshot) -> Vec<Rule> {
     ours.into_iter().filter(|rule| !wanted.contains(rule)).cloned().collect()
 }
 
+/// Routes of ours that are not wanted, and whosever stand in the place of those that are: what the kernel compares
+/// is the same, but the route is another.
 fn unwanted_routes(wanted: &[Route], snapshot: &Snapshot) -> Vec<Route> {
-    let wanted: HashSet<Route> = wanted.iter().map(settled).collect();
-    let ours = snapshot.routes.iter().filter(|route| route.protocol == PROTOCOL);
-    ours.filter(|route| !wanted.contains(&settled(route))).cloned().collect()
+    let wanted: HashMap<RouteKey, Route> =
+        wanted.iter().map(|route| (route_key(route), settled(route))).collect();
+    let unwanted = |route: &&Route| match wanted.get(&route_key(route)) {
+        Some(wanted) => settled(route) != *wanted,
+        None => route.protocol == PROTOCOL,
+    };
+    snapshot.routes.iter().filter(unwanted).cloned().collect()
+}
+
+/// What no two routes that the kernel is asked for one after the other may have in common.
+pub(super) type RouteKey = (u32, IpNet, u8, u32);
+
+pub(super) fn route_key(route: &Route) -> RouteKey {
+    (route.table, route.destination.trunc(), route.tos, route.metric)
 }
 
 /// A route without what the kernel adds by itself: the state of its next hops.

@@ -1,9 +1,19 @@
-//! Source-routed egress: a table for each interface that competes with another, and rules that send
-//! each source address to the table of its interface.
+//! Source-routed egress: a table for each interface that competes with another, and rules that send each
+//! source address there for the wire's own subnets and for what is everywhere else, and to table main for the rest.
 //!
-//! Before these rules stands one that looks into table main for host routes only
-//! (`suppress_prefixlength`), so that containers and other single addresses behind the host stay
-//! reachable from all of its addresses.
+//! The table holds the subnets of the wire and the default routes, and no copy of others. A source that has an
+//! address of a /24 gets four rules, one after the other:
+//!
+//! ```text
+//! from 192.168.18.11 lookup main   suppress_prefixlength 24   what is more specific than the wire's subnet
+//! from 192.168.18.11 lookup 175003 suppress_prefixlength 23   the wire's subnet
+//! from 192.168.18.11 lookup main   suppress_prefixlength 0    everything else but the default
+//! from 192.168.18.11 lookup 175003                            the default
+//! ```
+//!
+//! With subnets of several lengths the first two are there for each length, the longest first. Together they are
+//! the longest match over both tables, of which the source's own wins between equals. So a network that comes
+//! later, of containers or behind a tunnel, is reached from every address as it is without the rules.
 
 use std::net::IpAddr;
 
@@ -22,8 +32,7 @@ use crate::types::{IfIndex, IpNet};
 pub const TABLE_BASE: u32 = 175_000;
 /// How far to go on where a table is taken.
 pub(super) const TABLE_STEP: u32 = 1_000_000;
-/// The priority of the rule for host routes, and one below that of the rules for sources, unless
-/// somebody else uses them.
+/// The priority of the first look-up for a source; the others have the next ones. Unless somebody else uses them.
 pub const RULE_PRIORITY: u32 = 17_500;
 
 /// A source address and the interface that its packets shall leave by.
@@ -71,8 +80,13 @@ pub(super) fn plan(
     let foreign = ForeignRules::new(view, family);
     let mut wanting: Vec<Source> = Vec::new();
     let mut already: Vec<String> = Vec::new();
-    let priorities = Priorities::choose(view, family);
+    let main = Main::new(view, family, rivals);
+    let mut tables = Tables::new(view, &main);
     let of_it = |source: &&Source| Family::of(source.address) == family;
+    let contested = sources.wanted.iter().filter(|source| rivals.contested(source.interface).is_some());
+    let steps =
+        contested.chain(sources.kept).filter(of_it).map(|source| tables.of(source.interface).lookups.len());
+    let priorities = Priorities::choose(view, family, steps.max().unwrap_or(1));
     for source in sources.wanted.iter().filter(of_it).copied() {
         let found = foreign.look(source.address, source.interface);
         if rivals.contested(source.interface).is_none() {
@@ -95,7 +109,7 @@ pub(super) fn plan(
                 egress.routed.insert(source.address);
                 already.push(source.address.to_string());
             }
-            Found::Astray(rule) if make && priorities.is_none_or(|own| rule.priority <= own.sources) => {
+            Found::Astray(rule) if make && priorities.is_none_or(|own| rule.priority <= own.last()) => {
                 return Err(astray(view, &source, rule));
             }
             Found::Astray(_) | Found::Nothing if make => {
@@ -118,31 +132,38 @@ pub(super) fn plan(
         return Ok(egress);
     }
     let Some(priorities) = priorities else {
-        return Err(Error::new(ErrorKind::Refused, "the rules leave no two free priorities between the look-up of table local and that of table main")
+        return Err(Error::new(ErrorKind::Refused, "the rules leave no free priorities in a row, as many as are needed, between the look-up of table local and that of table main")
             .during("plan source routing")
             .hint("move the rule that looks up table main back to 32766, or write egress = \"unmanaged\""));
     };
 
-    let mut tables: Vec<(IfIndex, u32)> = Vec::new();
-    let mut chosen: HashMap<IfIndex, u32> = HashMap::new();
-    let used = UsedTables::new(view);
+    let mut used: Vec<IfIndex> = Vec::new();
     for source in &wanting {
-        chosen.entry(source.interface).or_insert_with(|| {
-            let number = used.choose(source.interface);
-            tables.push((source.interface, number));
-            number
-        });
+        let table = tables.of(source.interface);
+        if !std::mem::replace(&mut table.used, true) {
+            used.push(source.interface);
+            egress.routes.append(&mut table.routes);
+        }
     }
-    let main = Main::new(view, family, rivals);
-    for (interface, number) in &tables {
-        main.routes_of(*interface, *number, &mut egress.routes);
+    // Each look-up for all sources, then the next: whatever is there already on the way leads the right way.
+    for (step, priority) in priorities.each().enumerate() {
+        for source in &wanting {
+            let table = tables.of(source.interface);
+            if let Some((suppressed, number)) = table.lookups.get(step) {
+                egress.rules.push(Rule {
+                    source: Some(IpNet::from(source.address)),
+                    suppress_prefix_len: *suppressed,
+                    ipv6: family == Family::V6,
+                    protocol: PROTOCOL,
+                    ..Rule::lookup(priority, *number)
+                });
+            }
+        }
     }
-    egress.rules.push(host_routes_first(family, priorities.host_routes));
-    for source in &wanting {
-        egress.rules.push(from(source.address, chosen[&source.interface], priorities.sources));
-    }
+    let tables: Vec<(IfIndex, u32)> = used.iter().map(|index| (*index, tables.of(*index).number)).collect();
     if wanted > 0 {
         decisions.push(describe(view, family, rivals, &tables, priorities, wanting.len()));
+        decisions.extend(shared_ways(view, family, rivals));
     }
     Ok(egress)
 }
@@ -187,38 +208,95 @@ fn describe(
         Family::V6 => "source routing (IPv6)",
     };
     format!(
-        "{what}: needed, as {why}; tables {tables}, rules {} (host routes first) and {} ({addresses})",
-        priorities.host_routes, priorities.sources,
+        "{what}: needed, as {why}; tables {tables}, rules {} to {} ({addresses}): more specific routes of table main \
+         first, then the subnet of the wire, then main but its default, then the default of the address's interface",
+        priorities.first,
+        priorities.last(),
     )
 }
 
-/// The rule that keeps single addresses behind the host reachable.
-fn host_routes_first(family: Family, priority: u32) -> Rule {
-    Rule {
-        suppress_prefix_len: Some(u32::from(family.host_len()) - 1),
-        ..rule(family, priority, table::MAIN)
+/// Says that routes of table main through gateways hold for all sources, whichever interface is theirs.
+fn shared_ways(view: &View<'_>, family: Family, rivals: &Rivals<'_, '_>) -> Option<String> {
+    let by = |route: &Route| {
+        let hop = route.next_hops.iter().find(|hop| hop.gateway.is_some())?;
+        hop.interface.filter(|by| route.destination.prefix_len() > 0 && rivals.contested(*by).is_some())
+    };
+    let mut routes = view.main_routes(family).filter_map(|route| Some((route.destination, by(route)?)));
+    let (first, by) = routes.next()?;
+    let more = match routes.count() {
+        0 => String::new(),
+        more => format!(" (and {more} more like it)"),
+    };
+    Some(format!(
+        "source routing: table main leads to {first} by {}{more}: packets from every address leave by it there; \
+         with rp_filter=1 what comes from there by another interface is dropped",
+        view.name(by),
+    ))
+}
+
+/// The table of an interface.
+struct Table {
+    number: u32,
+    routes: Vec<Route>,
+    /// What is looked up for a source, one after the other: the longest prefix that is passed over, and the table.
+    lookups: Vec<(Option<u32>, u32)>,
+    used: bool,
+}
+
+/// The tables of interfaces, made when they are asked for.
+struct Tables<'m, 'v, 's> {
+    main: &'m Main<'v, 's>,
+    used: UsedTables,
+    made: HashMap<IfIndex, Table>,
+}
+
+impl<'m, 'v, 's> Tables<'m, 'v, 's> {
+    fn new(view: &View<'_>, main: &'m Main<'v, 's>) -> Self {
+        Self { main, used: UsedTables::new(view), made: HashMap::new() }
     }
-}
 
-fn from(address: IpAddr, table: u32, priority: u32) -> Rule {
-    Rule { source: Some(IpNet::from(address)), ..rule(Family::of(address), priority, table) }
-}
-
-fn rule(family: Family, priority: u32, table: u32) -> Rule {
-    Rule { ipv6: family == Family::V6, protocol: PROTOCOL, ..Rule::lookup(priority, table) }
+    fn of(&mut self, interface: IfIndex) -> &mut Table {
+        self.made.entry(interface).or_insert_with(|| {
+            let number = self.used.choose(interface);
+            let mut routes = Vec::new();
+            self.main.routes_of(interface, number, &mut routes);
+            let mut lengths: Vec<u32> =
+                routes.iter().map(|route| u32::from(route.destination.prefix_len())).collect();
+            lengths.sort_by_key(|length| std::cmp::Reverse(*length));
+            lengths.dedup();
+            // An empty table keeps the rule of a source that is not the policy's: it is filled again by that.
+            if lengths.is_empty() {
+                lengths.push(0);
+            }
+            let lookups = lengths.into_iter().flat_map(|length| {
+                // At its own lengths the table of the interface wins, everywhere else main does.
+                [(Some(length), table::MAIN), (length.checked_sub(1), number)]
+            });
+            Table { number, lookups: lookups.collect(), routes, used: false }
+        })
+    }
 }
 
 /// The priorities of our rules of one family.
 #[derive(Debug, Clone, Copy)]
 struct Priorities {
-    host_routes: u32,
-    sources: u32,
+    first: u32,
+    steps: u32,
 }
 
 impl Priorities {
-    /// Two that follow each other, behind the look-up of table local and before that of table main.
-    /// Where our rules are already, they stay; else nobody else uses the chosen ones.
-    fn choose(view: &View<'_>, family: Family) -> Option<Self> {
+    fn last(&self) -> u32 {
+        self.first + self.steps - 1
+    }
+
+    fn each(&self) -> impl Iterator<Item = u32> + use<> {
+        self.first..=self.last()
+    }
+
+    /// As many as there are `steps`, at least one, in a row, behind the look-up of table local and before that of
+    /// table main. Where our rules are already, they stay; else nobody else uses the chosen ones.
+    fn choose(view: &View<'_>, family: Family, steps: usize) -> Option<Self> {
+        let steps = u32::try_from(steps).ok()?.max(1);
         let plain = |rule: &&Rule| {
             rule.ipv6 == (family == Family::V6)
                 && rule.action == RuleAction::Table
@@ -236,25 +314,18 @@ impl Priorities {
         let local = rules().filter(plain).filter(|rule| rule.table == table::LOCAL).map(|rule| rule.priority);
         let main = rules().filter(plain).filter(|rule| rule.table == table::MAIN).map(|rule| rule.priority);
         let (after, before) = (local.max().unwrap_or(0), main.min().unwrap_or(32_766));
-        let fits = |first: u32| first > after && first.checked_add(1).is_some_and(|second| second < before);
-        let pair = |first: u32| Self { host_routes: first, sources: first + 1 };
-        let own = rules()
-            .find(|rule| rule.protocol == PROTOCOL && rule.suppress_prefix_len.is_some())
-            .map(|rule| rule.priority);
-        if let Some(own) = own
-            && fits(own)
-        {
-            return Some(pair(own));
+        let fits = |first: u32| first > after && first.checked_add(steps).is_some_and(|end| end <= before);
+        let own = rules().filter(|rule| rule.protocol == PROTOCOL).map(|rule| rule.priority).min();
+        if let Some(first) = own.filter(|own| fits(*own)) {
+            return Some(Self { first, steps });
         }
         let used: HashSet<u32> =
             rules().filter(|rule| rule.protocol != PROTOCOL).map(|rule| rule.priority).collect();
-        let free = |first: &u32| fits(*first) && !used.contains(first) && !used.contains(&(first + 1));
+        let free = |first: &u32| fits(*first) && !(*first..*first + steps).any(|one| used.contains(&one));
         let upwards = (RULE_PRIORITY.max(after.saturating_add(1)))..before;
-        upwards
-            .into_iter()
-            .find(free)
-            .or_else(|| (after..RULE_PRIORITY.min(before)).rev().find(free))
-            .map(pair)
+        let first =
+            upwards.into_iter().find(free).or_else(|| (after..RULE_PRIORITY.min(before)).rev().find(free))?;
+        Some(Self { first, steps })
     }
 }
 

@@ -11,7 +11,7 @@ use super::interfaces::Managed;
 use super::view::{View, listed_first};
 use super::{Change, Edit, PROTOCOL};
 use crate::policy::{ForeignProxies, Policy};
-use crate::snapshot::{ProxyEntry, Rule, Snapshot};
+use crate::snapshot::{ProxyEntry, Rule, Snapshot, table};
 use crate::types::IfIndex;
 
 /// Whether the policy takes away an entry of an address that it does not name.
@@ -34,8 +34,9 @@ pub(super) fn sources(
     managed: &Managed<'_>,
     proxied: &[Source],
 ) -> Vec<Source> {
+    let own_table = view.snapshot.rules.iter().filter(|rule| rule.table != table::MAIN);
     let ruled: Vec<(IpAddr, u32)> =
-        view.snapshot.rules.iter().filter_map(|rule| Some((source_of(rule)?, rule.table))).collect();
+        own_table.filter_map(|rule| Some((source_of(rule)?, rule.table))).collect();
     if ruled.is_empty() {
         return Vec::new();
     }
@@ -81,7 +82,7 @@ pub(super) fn note(kept: &[Source], decisions: &mut Vec<String>) {
 }
 
 /// What takes the source routing of `addresses` away, those of them that have no proxy entry in `snapshot`: their
-/// rules of ours, the tables that these alone led to, and the rule for host routes with the last of them.
+/// rules of ours, and the tables that these alone led to.
 pub(crate) fn orphans(snapshot: &Snapshot, addresses: &HashSet<IpAddr>) -> Vec<Change> {
     let published: HashSet<IpAddr> = snapshot.proxies.iter().map(|entry| entry.address).collect();
     let orphan = |rule: &Rule| {
@@ -90,15 +91,10 @@ pub(crate) fn orphans(snapshot: &Snapshot, addresses: &HashSet<IpAddr>) -> Vec<C
     let (gone, rest): (Vec<&Rule>, Vec<&Rule>) =
         snapshot.rules.iter().filter(|rule| rule.protocol == PROTOCOL).partition(|rule| orphan(rule));
     let led_to: HashSet<u32> = rest.iter().map(|rule| rule.table).collect();
-    let of_family =
-        |ipv6: bool, rules: &[&Rule]| rules.iter().any(|rule| rule.ipv6 == ipv6 && rule.source.is_some());
     let tables: HashSet<u32> =
         gone.iter().map(|rule| rule.table).filter(|table| !led_to.contains(table)).collect();
-    let host_routes = rest.iter().filter(|rule| {
-        rule.suppress_prefix_len.is_some() && of_family(rule.ipv6, &gone) && !of_family(rule.ipv6, &rest)
-    });
     // The last first, as the order of a plan has it.
-    let rules = gone.iter().rev().chain(host_routes);
+    let rules = gone.iter().rev();
     let mut changes: Vec<Change> =
         rules.map(|rule| Change::Rule { edit: Edit::Remove, rule: Box::new((*rule).clone()) }).collect();
     let routes = snapshot.routes.iter().rev();

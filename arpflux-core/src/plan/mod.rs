@@ -12,7 +12,7 @@
 //! 3. Proxy entries on the right interfaces. This and the first come before the rules: with
 //!    `rp_filter=1` a rule for the address silences the other interfaces at once, and the right one must
 //!    be ready.
-//! 4. The rule for host routes, then the rules for sources: without the first, packets between the
+//! 4. The rules for sources in the order in which the kernel tries them: without the first, packets between the
 //!    host and its containers would leave by a wire.
 //! 5. Rules of ours that are no longer wanted go, in the opposite order; then routes of ours that are no
 //!    longer wanted, which may have led packets of the next step's addresses elsewhere.

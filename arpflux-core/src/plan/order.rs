@@ -1,15 +1,15 @@
 //! From what is wanted to the changes that bring it about, in an order that keeps every address
 //! answered. The order and its reasons are in the text of [`crate::plan`].
 
-use foldhash::{HashMap, HashSet, HashSetExt as _};
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use super::PROTOCOL;
 use super::change::{Change, Edit, SysctlScope};
-use super::desired::{Desired, settled};
+use super::desired::{Desired, RouteKey, route_key, settled};
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::{PROXY_DELAY_STEP, ProxyEntry, Route, Rule, Snapshot};
 use crate::sysctl::Sysctl;
-use crate::types::{IfIndex, IpNet};
+use crate::types::IfIndex;
 
 /// The changes from `snapshot` to `desired`, in order.
 ///
@@ -134,29 +134,32 @@ fn rules(desired: &Desired, snapshot: &Snapshot, changes: &mut Vec<Change>) {
     changes.extend(unwanted().filter(|rule| !is_source(rule)).map(remove));
 }
 
-/// What no two routes of a table may have in common.
-type RouteKey = (u32, IpNet, u8, u32);
-
-fn key(route: &Route) -> RouteKey {
-    (route.table, route.destination.trunc(), route.tos, route.metric)
-}
-
-/// Adds the routes; returns the removals, which come after those of rules. A route that differs from one of ours in
-/// more than its key takes its place at once.
+/// Adds the routes; returns the removals, which come after those of rules. What stands in the place of one that is
+/// wanted goes immediately before it.
 fn routes(desired: &Desired, snapshot: &Snapshot, changes: &mut Vec<Change>) -> Vec<Change> {
     let own = snapshot.routes.iter().filter(|route| route.protocol == PROTOCOL);
     let there: HashSet<Route> = own.map(settled).collect();
-    let mut stale: HashMap<RouteKey, &Route> =
-        desired.unwanted_routes.iter().map(|route| (key(route), route)).collect();
-    let remove = |route: &Route| Change::Route { edit: Edit::Remove, route: Box::new(route.clone()) };
-    let mut replaced = HashSet::new();
-    for route in desired.routes.iter().filter(|route| !there.contains(route)) {
-        if let Some(old) = stale.remove(&key(route)) {
-            replaced.insert(key(old));
-            changes.push(remove(old));
+    let wanted: HashSet<RouteKey> = desired.routes.iter().map(route_key).collect();
+    // What stands in a place goes with what is right there: then the inverse brings all back in their order.
+    let mut in_place: HashMap<RouteKey, Vec<&Route>> = HashMap::new();
+    let taken = desired.unwanted_routes.iter().map(route_key).filter(|key| wanted.contains(key));
+    in_place.extend(taken.map(|key| (key, Vec::new())));
+    if !in_place.is_empty() {
+        for route in snapshot.routes.iter().rev() {
+            if let Some(routes) = in_place.get_mut(&route_key(route)) {
+                routes.push(route);
+            }
         }
-        changes.push(Change::Route { edit: Edit::Add, route: Box::new(route.clone()) });
+    }
+    let remove = |route: &Route| Change::Route { edit: Edit::Remove, route: Box::new(route.clone()) };
+    for route in &desired.routes {
+        let old = in_place.get(&route_key(route));
+        if old.is_some() || !there.contains(route) {
+            changes.extend(old.into_iter().flatten().map(|route| remove(route)));
+            changes.push(Change::Route { edit: Edit::Add, route: Box::new(route.clone()) });
+        }
     }
     // Routes through a gateway go before the link they are reached by.
-    desired.unwanted_routes.iter().rev().filter(|route| !replaced.contains(&key(route))).map(remove).collect()
+    let stale = desired.unwanted_routes.iter().rev();
+    stale.filter(|route| !wanted.contains(&route_key(route))).map(remove).collect()
 }

@@ -19,14 +19,6 @@ impl Family {
     pub(super) fn of(address: IpAddr) -> Self {
         if address.is_ipv6() { Self::V6 } else { Self::V4 }
     }
-
-    /// The length of a host prefix, in bits.
-    pub(super) const fn host_len(self) -> u8 {
-        match self {
-            Self::V4 => 32,
-            Self::V6 => 128,
-        }
-    }
 }
 
 /// A snapshot with maps over it.
@@ -93,6 +85,14 @@ impl<'s> View<'s> {
     /// The routes of table main that lead to more than one host through `index`.
     pub(super) fn routes(&self, family: Family, index: IfIndex) -> &[&'s Route] {
         self.routes_by_interface(family).get(&index).map_or(&[], Few::as_slice)
+    }
+
+    /// The routes of table main that lead to more than one host, in the kernel's order.
+    pub(super) fn main_routes(&self, family: Family) -> impl Iterator<Item = &'s Route> {
+        self.snapshot
+            .routes
+            .iter()
+            .filter(move |route| leads_somewhere(route) && Family::of(route.destination.addr()) == family)
     }
 
     pub(super) fn named(&self, name: &IfName) -> Option<&'s Interface> {

@@ -9,9 +9,9 @@ use crate::plan::PROTOCOL;
 use crate::plan::desired::Desired;
 use crate::policy::Policy;
 use crate::proof::{Expectation, Proof, Prover};
-use crate::snapshot::{ProxyEntry, Snapshot};
+use crate::snapshot::{ProxyEntry, Snapshot, table};
 use crate::sysctl::Sysctl;
-use crate::types::{IfIndex, Ipv4Net};
+use crate::types::{IfIndex, IpNet, Ipv4Net};
 
 /// Proves for each IPv4 address of the policy that its own interface answers every neighbour and that no
 /// other does: among the policy's interfaces for the host's own addresses, on all for proxied ones. And
@@ -95,7 +95,8 @@ fn published(desired: &Desired, snapshot: &Snapshot, prover: &mut Prover<'_>, re
     }
 }
 
-/// Where a source's table leads everywhere, its packets leave by no other interface.
+/// Where a source's table leads everywhere, its packets leave by no other interface, but for those by which table
+/// main leads to places of their own: there the policy leaves the routes as they are.
 fn egress(desired: &Desired, snapshot: &Snapshot, prover: &mut Prover<'_>, report: &mut Report) {
     let everywhere: HashSet<u32> = desired
         .routes
@@ -103,13 +104,29 @@ fn egress(desired: &Desired, snapshot: &Snapshot, prover: &mut Prover<'_>, repor
         .filter(|route| route.destination.prefix_len() == 0 && route.destination.addr().is_ipv4())
         .map(|route| route.table)
         .collect();
+    let own_tables = desired.rules.iter().filter(|rule| rule.suppress_prefix_len.is_none());
     let tables: HashMap<IpAddr, u32> =
-        desired.rules.iter().rev().filter_map(|rule| Some((rule.source?.addr(), rule.table))).collect();
+        own_tables.filter_map(|rule| Some((rule.source?.addr(), rule.table))).collect();
+    let leads_elsewhere = |other: IfIndex, number: u32| {
+        let by_it = snapshot.routes.iter().filter(|route| {
+            route.table == table::MAIN
+                && route.destination.prefix_len() > 0
+                && route.next_hops.iter().any(|hop| hop.interface == Some(other))
+        });
+        let of_table = |net: &IpNet| {
+            desired.routes.iter().any(|route| route.table == number && route.destination == *net)
+        };
+        by_it.into_iter().any(|route| !of_table(&route.destination))
+    };
+    let mut alone: HashMap<u32, Vec<IfIndex>> = HashMap::new();
     for (address, interface) in &desired.proxied {
         let IpAddr::V4(source) = *address else { continue };
-        if tables.get(address).is_some_and(|table| everywhere.contains(table)) {
-            let claim =
-                Expectation::LeavesBy { source, interface: *interface, among: desired.interfaces.clone() };
+        if let Some(number) = tables.get(address).filter(|table| everywhere.contains(table)) {
+            let among = alone.entry(*number).or_insert_with(|| {
+                let all = desired.interfaces.iter().copied();
+                all.filter(|other| other == interface || !leads_elsewhere(*other, *number)).collect()
+            });
+            let claim = Expectation::LeavesBy { source, interface: *interface, among: among.clone() };
             let proof = prover.prove(&claim);
             judge(snapshot, *address, &claim, &proof, report);
         }

@@ -41,12 +41,12 @@ fn each_stage_follows_the_one_before() {
     let first = plan(&host, &text);
     let mut stages = assert_staged(&first.changes);
     stages.dedup();
-    assert_eq!(stages, [10, 20, 30, 40, 41, 60, 61, 70]);
+    assert_eq!(stages, [10, 20, 30, 41, 60, 61, 70]);
     let applied = Host(host.0.with(&first.changes));
     let gone = plan(&applied, NOTHING);
     let mut stages = assert_staged(&gone.changes);
     stages.dedup();
-    assert_eq!(stages, [50, 51, 52, 70]);
+    assert_eq!(stages, [50, 52, 70]);
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_moving_container_is_published_before_its_rule_moves_and_withdrawn_last() {
     let applied = Host(host.0.with(&plan(&host, OPENVZ_POLICY).changes));
     let moved = OPENVZ_POLICY.replacen("interface = \"eth3\"", "interface = \"eth4\"", 1);
     let plan = plan(&applied, &moved);
-    assert_eq!(assert_staged(&plan.changes), [30, 41, 50, 70]);
+    assert_eq!(assert_staged(&plan.changes), [30, 41, 41, 50, 50, 70]);
     let removed = plan.changes.iter().any(|change| {
         matches!(change, Change::Proxy { edit: Edit::Remove, entry } if entry.interface == Some(index(3)) && entry.address == lan(101))
     });

@@ -1,7 +1,5 @@
 //! What indexes find, compared with definitions that look at every pair.
 
-use std::collections::BTreeSet;
-
 use foldhash::HashMap;
 
 use super::random::{Dice, random_policy, used_host};
@@ -58,50 +56,49 @@ fn routes_of(view: &View<'_>, family: Family, rivals: &Rivals<'_, '_>, interface
         }
     };
     let own = view.routes(family, interface);
-    for connected in [true, false] {
-        for route in own.iter().filter(|route| is_connected(route, interface) == connected) {
+    for route in own.iter().filter(|route| is_connected(route, interface)) {
+        add(&mut routes, in_table(route, 7, hop(route, interface).cloned()));
+    }
+    let mine = |route: &Route, theirs: &NextHop| {
+        let hop = NextHop { interface: Some(interface), ..theirs.clone() };
+        Route { preferred_source: None, ..in_table(route, 7, Some(hop)) }
+    };
+    let rival = |other: &IfIndex| *other != interface && rivals.compete(interface, *other);
+    let on_link = || own.iter().filter(|route| is_connected(route, interface));
+    for net in on_link().map(|route| route.destination.trunc()).filter(|net| net.prefix_len() > 0) {
+        let mut parts: Vec<(IfIndex, &Route)> = view
+            .all_routes(family)
+            .flat_map(|(other, routes)| routes.iter().map(move |route| (other, *route)))
+            .filter(|(other, route)| {
+                let part = route.destination.trunc();
+                rival(other) && is_connected(route, *other) && part != net && net.contains(&part)
+            })
+            .collect();
+        parts.sort_by_key(|(other, route)| {
+            let net = route.destination.trunc();
+            (net.addr(), net.prefix_len(), *other, route.tos, route.metric)
+        });
+        for (other, route) in parts {
+            add(&mut routes, mine(route, hop(route, other).unwrap()));
+        }
+    }
+    for route in own.iter().filter(|route| !is_connected(route, interface)) {
+        if route.destination.prefix_len() == 0 {
             add(&mut routes, in_table(route, 7, hop(route, interface).cloned()));
         }
     }
-    let main = || {
-        view.snapshot.routes.iter().filter(|route| {
-            route.table == table::MAIN
-                && route.source.is_none()
-                && Family::of(route.destination.addr()) == family
-                && route.destination.prefix_len() < family.host_len()
-        })
-    };
-    for route in main().filter(|route| route.kind == RouteKind::Unicast) {
-        let leads_there =
-            own.iter().any(|mine| mine.destination == route.destination && mine.tos == route.tos);
-        let on_our_link = |gateway| {
-            own.iter().any(|mine| is_connected(mine, interface) && mine.destination.contains(&gateway))
-        };
-        let shared = route.next_hops.iter().find(|hop| {
-            hop.gateway.is_some_and(on_our_link)
-                && hop.interface.is_some_and(|other| other != interface && rivals.compete(interface, other))
-        });
-        if let Some(shared) = shared
-            && !leads_there
-        {
-            let hop = NextHop { interface: Some(interface), ..shared.clone() };
-            add(&mut routes, Route { preferred_source: None, ..in_table(route, 7, Some(hop)) });
-        }
-    }
-    let nets: BTreeSet<IpNet> = routes.iter().map(|route| route.destination.trunc()).collect();
-    for route in main() {
-        let rejects =
-            matches!(route.kind, RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit);
-        let elsewhere = route.kind == RouteKind::Unicast
-            && route.next_hops.len() == 1
-            && route.next_hops[0]
-                .interface
-                .is_some_and(|other| other != interface && !rivals.compete(interface, other));
-        let within = nets
+    let defaults = view.main_routes(family).filter(|route| route.destination.prefix_len() == 0);
+    for route in defaults {
+        let has_own = own.iter().any(|own| own.destination.prefix_len() == 0 && own.tos == route.tos);
+        let on_our_link = |gateway| on_link().any(|net| net.destination.contains(&gateway));
+        let shared = route
+            .next_hops
             .iter()
-            .any(|net| net.prefix_len() < route.destination.prefix_len() && net.contains(&route.destination));
-        if (rejects || elsewhere) && within {
-            add(&mut routes, in_table(route, 7, route.next_hops.first().cloned()));
+            .find(|hop| hop.gateway.is_some_and(on_our_link) && hop.interface.as_ref().is_some_and(rival));
+        if let Some(shared) = shared
+            && !has_own
+        {
+            add(&mut routes, mine(route, shared));
         }
     }
     routes

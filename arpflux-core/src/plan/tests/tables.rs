@@ -25,7 +25,7 @@ fn two_gateways_are_told_apart_by_source() {
     let after = host.0.with(&plan.changes);
     assert_eq!(table_of(&after, TABLE_BASE + 2), [net("10.0.1.0/24"), net("0.0.0.0/0")]);
     assert_eq!(table_of(&after, TABLE_BASE + 3), [net("10.0.2.0/24"), net("0.0.0.0/0")]);
-    assert_eq!(ours(&after).len(), 3);
+    assert_eq!(ours(&after).len(), 8, "four look-ups for each address");
 }
 
 #[test]
@@ -42,15 +42,17 @@ fn places_that_only_others_reach_stay_reachable() {
     host.0.routes.last_mut().unwrap().destination = net("10.99.0.0/16");
     let plan = plan(&host, OPENVZ_POLICY);
     let after = host.0.with(&plan.changes);
-    let eth0 = table_of(&after, TABLE_BASE + 2);
-    for expected in
-        ["192.168.18.0/24", "0.0.0.0/0", "172.17.0.0/16", "10.8.0.0/24", "192.168.18.128/28", "10.99.0.0/16"]
-    {
-        assert!(eth0.contains(&net(expected)), "{expected} is not in {eth0:?}");
+    // None of them is copied: what is more specific than the wire's subnet or leads elsewhere is looked up in main.
+    for nic in [2, 3] {
+        assert_eq!(table_of(&after, TABLE_BASE + nic), [net("192.168.18.0/24"), net("0.0.0.0/0")]);
     }
-    assert_eq!(eth0.len(), 6, "{eth0:?}");
-    // eth3 reaches the same gateway, so the same goes for it.
-    assert_eq!(table_of(&after, TABLE_BASE + 3).len(), 6);
+    let of_11: Vec<_> = ours(&after)
+        .into_iter()
+        .filter(|rule| rule.source == Some(IpNet::from(lan(11))))
+        .map(|rule| (rule.priority - RULE_PRIORITY, rule.table, rule.suppress_prefix_len))
+        .collect();
+    let own = TABLE_BASE + 3;
+    assert_eq!(of_11, [(0, 254, Some(24)), (1, own, Some(23)), (2, 254, Some(0)), (3, own, None)]);
 }
 
 #[test]
@@ -58,7 +60,10 @@ fn nested_subnets_compete_only_if_the_policy_names_both() {
     let host = Host::new().nic(2, "eth0", &["10.1.0.1/16"]).nic(3, "br0", &["10.1.2.1/24"]);
     assert!(ours(&host.0.with(&plan(&host, "[host]\n").changes)).is_empty());
     let named = plan(&host, "[host]\ninterfaces = [\"eth0\", \"br0\"]\n");
-    assert_eq!(ours(&host.0.with(&named.changes)).len(), 3);
+    let after = host.0.with(&named.changes);
+    // A part of the wire's subnet that the rival has is the same wire.
+    assert_eq!(table_of(&after, TABLE_BASE + 2), [net("10.1.0.0/16"), net("10.1.2.0/24")]);
+    assert_eq!(ours(&after).len(), 4 + 2, "of eth0 for each length, of br0 for its one");
 }
 
 #[test]
@@ -69,8 +74,9 @@ fn numbers_of_others_are_avoided_and_ours_are_kept() {
     let first = plan(&taken, OPENVZ_POLICY);
     let after = taken.0.with(&first.changes);
     let rules = ours(&after);
-    assert_eq!((rules[0].priority, rules[1].priority), (RULE_PRIORITY + 2, RULE_PRIORITY + 3));
-    let table = rules.iter().find(|rule| rule.source == Some(IpNet::from(lan(11)))).unwrap().table;
+    assert_eq!((rules[0].priority, rules.last().unwrap().priority), (RULE_PRIORITY + 2, RULE_PRIORITY + 5));
+    let of_11 = |rule: &&&Rule| rule.source == Some(IpNet::from(lan(11))) && rule.table != table::MAIN;
+    let table = rules.iter().find(of_11).unwrap().table;
     assert_eq!(table, TABLE_BASE + 3 + 1_000_000);
     // Somebody moves in beside us: we stay.
     taken.0 = after.clone();
@@ -100,8 +106,8 @@ fn rules_stand_between_local_and_main_wherever_those_are() {
             assert!((from..to).contains(&rule.priority), "{rule:?}");
         }
     }
-    let error = refusal(&move_to(table::MAIN, 2), OPENVZ_POLICY);
-    assert!(error.to_string().contains("no two free priorities"), "{error}");
+    let error = refusal(&move_to(table::MAIN, 4), OPENVZ_POLICY);
+    assert!(error.to_string().contains("no free priorities in a row"), "{error}");
 }
 
 #[test]
@@ -120,7 +126,7 @@ fn source_routing_of_others_is_respected() {
     let plan2 = plan(&host, OPENVZ_POLICY);
     let after = host.0.with(&plan2.changes);
     let sources: Vec<_> = ours(&after).iter().filter_map(|rule| rule.source).collect();
-    assert_eq!(sources, [IpNet::from(lan(101)), IpNet::from(lan(102))]);
+    assert_eq!(sources, [IpNet::from(lan(101)), IpNet::from(lan(102))].repeat(4));
     assert!(plan2.decisions.iter().any(|why| why.contains("rules of others already send")));
 }
 
@@ -150,6 +156,67 @@ fn routes_that_change_are_replaced_in_place() {
 }
 
 #[test]
+fn a_route_of_ours_that_somebody_replaced_is_put_right() {
+    let host = Host::openvz();
+    let applied = host.0.with(&plan(&host, OPENVZ_POLICY).changes);
+    let default = |route: &&mut Route| route.table == TABLE_BASE + 3 && route.destination.prefix_len() == 0;
+    let mut replaced = Host(applied.clone());
+    for route in replaced.0.routes.iter_mut().filter(default) {
+        route.protocol = 3;
+        route.next_hops[0].gateway = Some(lan(2));
+    }
+    let mended = plan(&replaced, OPENVZ_POLICY);
+    assert_eq!(mended.changes.len(), 2, "{:#?}", mended.changes);
+    let after = replaced.0.with(&mended.changes);
+    assert_eq!(table_of(&after, TABLE_BASE + 3).len(), 2);
+    assert!(plan(&Host(after), OPENVZ_POLICY).is_empty());
+    // One that stands before ours wins, though ours is there.
+    let mut before = Host(applied.clone());
+    let at = before
+        .0
+        .routes
+        .iter()
+        .position(|route| route.table == TABLE_BASE + 3 && route.destination.prefix_len() == 0);
+    let mut other = before.0.routes[at.unwrap()].clone();
+    other.protocol = 3;
+    other.next_hops[0].gateway = Some(lan(2));
+    before.0.routes.insert(at.unwrap(), other);
+    let mended = plan(&before, OPENVZ_POLICY);
+    assert_eq!(before.0.with(&mended.changes).routes, applied.routes);
+    // Both go and ours comes back, so that the inverse restores their order.
+    assert_eq!(mended.changes.len(), 3, "{:#?}", mended.changes);
+}
+
+#[test]
+fn the_form_with_copies_is_replaced() {
+    let host = Host::openvz().nic(9, "docker0", &["172.17.0.1/16"]);
+    let mut old = Host(host.0.clone());
+    for (nic, last) in [(2u32, 10u8), (3, 11), (4, 12)] {
+        let source = Some(IpNet::from(lan(last)));
+        let from = Rule { protocol: PROTOCOL, source, ..Rule::lookup(RULE_PRIORITY + 1, TABLE_BASE + nic) };
+        old.0.rules.push(from);
+        for destination in ["192.168.18.0/24", "172.17.0.0/16"] {
+            let dev = if destination.starts_with("172") { 9 } else { nic };
+            old = old.table_route(TABLE_BASE + nic, destination, dev);
+            old.0.routes.last_mut().unwrap().protocol = PROTOCOL;
+        }
+    }
+    let global = Rule {
+        protocol: PROTOCOL,
+        suppress_prefix_len: Some(31),
+        ..Rule::lookup(RULE_PRIORITY, table::MAIN)
+    };
+    old.0.rules.push(global.clone());
+    old.0.rules.sort_by_key(|rule| (rule.ipv6, rule.priority));
+    let after = Host(old.0.with(&plan(&old, OPENVZ_POLICY).changes));
+    assert!(!after.0.rules.contains(&global));
+    let fresh = host.0.with(&plan(&host, OPENVZ_POLICY).changes);
+    assert_eq!(ours(&after.0).len(), ours(&fresh).len());
+    assert_eq!(table_of(&after.0, TABLE_BASE + 3), table_of(&fresh, TABLE_BASE + 3));
+    assert!(plan(&after, OPENVZ_POLICY).is_empty());
+}
+
+#[test]
 fn a_gateway_on_the_shared_link_is_reached_by_each_interface_itself() {
     let host = Host::new()
         .nic(2, "eth0", &["10.0.1.1/24"])
@@ -166,7 +233,7 @@ fn a_gateway_on_the_shared_link_is_reached_by_each_interface_itself() {
     };
     for nic in [2, 3] {
         assert_eq!(way(nic, "0.0.0.0/0"), Some((nic, "10.0.1.254".into())));
-        assert_eq!(way(nic, "10.7.0.0/16"), Some((nic, "10.0.1.253".into())));
+        assert_eq!(way(nic, "10.7.0.0/16"), None, "main leads there");
     }
     assert_eq!(way(4, "0.0.0.0/0"), Some((4, "10.0.2.254".into())));
     assert_eq!(way(4, "10.7.0.0/16"), None);

@@ -70,7 +70,7 @@ fn a_plan_is_drawn_with_signs_and_reasons() {
     for said in [
         "<td class=\"mono\">net.ipv4.conf.eth0.arp_ignore</td><td class=\"mono\">0</td><td class=\"mono\"><b>1</b></td>",
         "<li class=\"bad\">\u{2212} 192.168.18.101 on eth0</li>",
-        "<li class=\"good\">+ 17500: from all lookup main suppress_prefixlength 31</li>",
+        "<li class=\"good\">+ 17500: from 192.168.18.10 lookup main suppress_prefixlength 24</li>",
         "<li>strategy strict: eth0 and eth3 share 192.168.18.0/24",
     ] {
         assert!(html.contains(said), "{said} in {html}");
