@@ -122,7 +122,7 @@ fn the_page_with_every_rp_filter() {
             // A container moves, then everything of ours goes again.
             let moved = CONTAINERS.replacen("eth3", "eth4", 1);
             assert_eq!(carry_out(&mut kernel, &format!("{HOST}proxy_delay = 0\n{moved}")).len(), 6);
-            let nothing = "[host]\ninterfaces = [\"eth0\"]\negress = \"unmanaged\"\n";
+            let nothing = "[host]\negress = \"unmanaged\"\nforeign_proxies = \"remove\"\n";
             if rp_filter != 1 {
                 carry_out(&mut kernel, nothing);
                 let left = kernel.snapshot().unwrap();

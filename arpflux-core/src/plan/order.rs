@@ -1,7 +1,7 @@
 //! From what is wanted to the changes that bring it about, in an order that keeps every address
 //! answered. The order and its reasons are in the text of [`crate::plan`].
 
-use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
+use foldhash::{HashMap, HashMapExt as _, HashSet};
 
 use super::PROTOCOL;
 use super::change::{Change, Edit, SysctlScope};
