@@ -78,7 +78,7 @@ fn reboot(image: &Image) {
     image.good("arpflux rollback >/dev/null 2>&1 || true");
     image.good(
         "for link in eth0 eth3 lan.7; do ip link set $link down; ip addr flush dev $link; ip link set $link up; done
-         for family in -4 -6; do for p in 17500 17501; do while ip $family rule del priority $p 2>/dev/null; do :; done; done; done",
+         for family in -4 -6; do for p in 17500 17501 17502 17503; do while ip $family rule del priority $p 2>/dev/null; do :; done; done; done",
     );
 }
 

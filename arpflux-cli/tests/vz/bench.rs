@@ -237,8 +237,13 @@ impl Bench {
 
     /// The sources that rules are for.
     pub fn ruled(&self) -> Vec<String> {
-        let mut all: Vec<String> =
-            self.snapshot().rules.iter().filter_map(|rule| Some(rule.source?.addr().to_string())).collect();
+        let snapshot = self.snapshot();
+        // Of the look-ups for a source the one that leads to the wire's subnet by its own table.
+        let wire = snapshot
+            .rules
+            .iter()
+            .filter(|rule| rule.table != table::MAIN && rule.suppress_prefix_len.is_some());
+        let mut all: Vec<String> = wire.filter_map(|rule| Some(rule.source?.addr().to_string())).collect();
         all.sort();
         all
     }

@@ -107,7 +107,7 @@ fn stays(version: Version, rp_filter: u8) {
     std::thread::sleep(Duration::from_millis(500));
     node.bench.hn.sysctl("net/ipv4/conf/eth3/arp_ignore", 0).unwrap();
     let mut rule = std::process::Command::new("ip");
-    rule.args(["rule", "del", "from", "192.168.18.11"]);
+    rule.args(["rule", "del", "pref", "17501", "from", "192.168.18.11"]);
     assert_eq!(node.bench.run(rule).code, 0);
     std::thread::sleep(Duration::from_millis(1500));
     watch.kill().unwrap();
@@ -149,7 +149,14 @@ fn status_and_verify_look_at_rule_table_and_forwarding() {
     let node = Running::new(Vzctl, 1);
     let table = |snapshot: &arpflux_core::snapshot::Snapshot| {
         let is = |rule: &&arpflux_core::snapshot::Rule| rule.source.is_some_and(|net| net.addr() == A101);
-        snapshot.rules.iter().find(is).unwrap().table.to_string()
+        snapshot
+            .rules
+            .iter()
+            .filter(is)
+            .map(|rule| rule.table)
+            .find(|table| *table != 254)
+            .unwrap()
+            .to_string()
     };
     let table = table(&node.bench.snapshot());
     let ip = |arguments: &[&str]| {
@@ -158,7 +165,9 @@ fn status_and_verify_look_at_rule_table_and_forwarding() {
         assert_eq!(node.bench.run(command).code, 0, "{arguments:?}");
     };
     let breaks: [(&str, &dyn Fn()); 4] = [
-        ("rule 17501: from 192.168.18.101", &|| ip(&["rule", "del", "from", "192.168.18.101"])),
+        ("rule 17501: from 192.168.18.101", &|| {
+            ip(&["rule", "del", "pref", "17501", "from", "192.168.18.101"])
+        }),
         ("rule 17500", &|| ip(&["rule", "del", "pref", "17500"])),
         (&table, &|| ip(&["route", "flush", "table", &table])),
         ("net.ipv4.conf.eth3.forwarding", &|| {
@@ -174,7 +183,7 @@ fn status_and_verify_look_at_rule_table_and_forwarding() {
         node.check([true, true], named);
     }
     // With strict source validation the entry alone answers nobody, and verification of the node says so.
-    ip(&["rule", "del", "from", "192.168.18.101"]);
+    ip(&["rule", "del", "pref", "17501", "from", "192.168.18.101"]);
     assert_eq!(node.bench.macs(A101), [] as [&str; 0]);
     let said = node.arpflux(&["verify", "--policy", "policy.toml"]);
     assert_eq!(said.code, 1, "{said:?}");
