@@ -168,7 +168,7 @@ fn status_and_verify_look_at_rule_table_and_forwarding() {
         ("rule 17501: from 192.168.18.101", &|| {
             ip(&["rule", "del", "pref", "17501", "from", "192.168.18.101"])
         }),
-        ("rule 17500", &|| ip(&["rule", "del", "pref", "17500"])),
+        ("rule 17500", &|| ip(&["rule", "del", "pref", "17500", "from", "192.168.18.101"])),
         (&table, &|| ip(&["route", "flush", "table", &table])),
         ("net.ipv4.conf.eth3.forwarding", &|| {
             node.bench.hn.sysctl("net/ipv4/conf/eth3/forwarding", 0).unwrap();
