@@ -359,6 +359,10 @@ enum arpflux_code
      */
     ARPFLUX_CODE_VERIFY_FAILED = 43,
     /**
+     * Nothing is known to be wrong, and something that decides could not be read or understood.
+     */
+    ARPFLUX_CODE_UNDETERMINED = 44,
+    /**
      * A defect of arpflux: please report it.
      */
     ARPFLUX_CODE_INTERNAL = 60,
@@ -640,7 +644,7 @@ enum arpflux_segment_outcome
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * Nobody answers for certain.
+     * Nobody answers.
      */
     ARPFLUX_SEGMENT_OUTCOME_NOBODY = 0,
     /**
@@ -655,6 +659,10 @@ enum arpflux_segment_outcome
      * Several hosts answer, with different MACs.
      */
     ARPFLUX_SEGMENT_OUTCOME_DUPLICATE = 3,
+    /**
+     * No two MACs certainly answer, and of some interfaces it cannot be told.
+     */
+    ARPFLUX_SEGMENT_OUTCOME_UNDETERMINED = 4,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -2626,12 +2634,15 @@ arpflux_ip arpflux_matrix_address_at(const arpflux_matrix *matrix,
                                      size_t at);
 
 /**
- * Whether several MACs answer for the address at a place on one wire; false beyond the last.
+ * Whether several MACs answer for the address at a place on one wire, or that cannot be told: false only where it is certain
+ * that they do not. True beyond the last.
  */
-bool arpflux_matrix_has_flux_at(const arpflux_matrix *matrix, size_t at);
+bool arpflux_matrix_has_flux_at(const arpflux_matrix *matrix,
+                                size_t at);
 
 /**
- * Whether several MACs answer for any address on one wire; false for NULL.
+ * Whether several MACs answer for any address on one wire, or that cannot be told: false only where it is certain that they do
+ * not. True for NULL.
  */
 bool arpflux_matrix_has_flux(const arpflux_matrix *matrix);
 
@@ -3361,7 +3372,7 @@ const arpflux_segment_answer *arpflux_segments_answer_at(const arpflux_segments 
 arpflux_ip arpflux_segment_answer_address(const arpflux_segment_answer *answer);
 
 /**
- * What the answers come to; `ARPFLUX_SEGMENT_OUTCOME_NOBODY` for NULL.
+ * What the answers come to; `ARPFLUX_SEGMENT_OUTCOME_UNDETERMINED` for NULL.
  */
 arpflux_segment_outcome arpflux_segment_answer_outcome(const arpflux_segment_answer *answer);
 

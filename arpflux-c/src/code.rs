@@ -40,6 +40,8 @@ pub enum arpflux_code {
     PartlyApplied = 42,
     /// Verification found that the host is not as the policy says.
     VerifyFailed = 43,
+    /// Nothing is known to be wrong, and something that decides could not be read or understood.
+    Undetermined = 44,
     /// A defect of arpflux: please report it.
     Internal = 60,
 }
@@ -63,6 +65,7 @@ impl From<ErrorKind> for arpflux_code {
             ErrorKind::RolledBack => Self::RolledBack,
             ErrorKind::PartlyApplied => Self::PartlyApplied,
             ErrorKind::VerifyFailed => Self::VerifyFailed,
+            ErrorKind::Undetermined => Self::Undetermined,
             ErrorKind::Internal => Self::Internal,
             // `ErrorKind` may grow; `cargo xtask gen --check` then fails until this file does too.
             _ => Self::Internal,

@@ -165,16 +165,18 @@ pub unsafe extern "C" fn arpflux_matrix_address_at(matrix: *const arpflux_matrix
     })
 }
 
-/// Whether several MACs answer for the address at a place on one wire; false beyond the last.
+/// Whether several MACs answer for the address at a place on one wire, or that cannot be told: false only where it is certain
+/// that they do not. True beyond the last.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_matrix_has_flux_at(matrix: *const arpflux_matrix, at: usize) -> bool {
-    getter(false, || Some(handle::find::<Owned>(matrix)?.matrix.rows.get(at)?.flux))
+    getter(true, || Some(handle::find::<Owned>(matrix)?.matrix.rows.get(at)?.flux != Some(false)))
 }
 
-/// Whether several MACs answer for any address on one wire; false for NULL.
+/// Whether several MACs answer for any address on one wire, or that cannot be told: false only where it is certain that they do
+/// not. True for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_matrix_has_flux(matrix: *const arpflux_matrix) -> bool {
-    getter(false, || Some(handle::find::<Owned>(matrix)?.matrix.has_flux()))
+    getter(true, || Some(handle::find::<Owned>(matrix)?.matrix.has_flux() != Some(false)))
 }
 
 /// What the interface at one place does with requests for the address at another. Borrowed from the matrix; NULL beyond the

@@ -43,7 +43,7 @@ pub struct arpflux_port {
 #[repr(u32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum arpflux_segment_outcome {
-    /// Nobody answers for certain.
+    /// Nobody answers.
     Nobody = 0,
     /// One MAC answers.
     Single = 1,
@@ -51,6 +51,8 @@ pub enum arpflux_segment_outcome {
     Flux = 2,
     /// Several hosts answer, with different MACs.
     Duplicate = 3,
+    /// No two MACs certainly answer, and of some interfaces it cannot be told.
+    Undetermined = 4,
 }
 
 struct Owned {
@@ -235,16 +237,17 @@ pub unsafe extern "C" fn arpflux_segment_answer_address(answer: *const arpflux_s
     of(answer, arpflux_ip::NONE, |record: &AnswerRecord| IpAddr::V4(record.answer.address).into())
 }
 
-/// What the answers come to; `ARPFLUX_SEGMENT_OUTCOME_NOBODY` for NULL.
+/// What the answers come to; `ARPFLUX_SEGMENT_OUTCOME_UNDETERMINED` for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_segment_answer_outcome(
     answer: *const arpflux_segment_answer,
 ) -> arpflux_segment_outcome {
-    of(answer, arpflux_segment_outcome::Nobody, |record: &AnswerRecord| match record.answer.outcome {
+    of(answer, arpflux_segment_outcome::Undetermined, |record: &AnswerRecord| match record.answer.outcome {
         Outcome::Duplicate => arpflux_segment_outcome::Duplicate,
         Outcome::Flux => arpflux_segment_outcome::Flux,
         Outcome::Single => arpflux_segment_outcome::Single,
         Outcome::Nobody => arpflux_segment_outcome::Nobody,
+        Outcome::Undetermined => arpflux_segment_outcome::Undetermined,
     })
 }
 

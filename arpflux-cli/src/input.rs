@@ -159,7 +159,14 @@ impl Source {
 /// If it cannot be read, is larger than 256 MiB, or is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String> {
     let name = || if path == Path::new("-") { "standard input".into() } else { path.display().to_string() };
-    let failed = |error: std::io::Error| Error::io("read", name(), &error);
+    // A folder, for one.
+    let failed = |error: std::io::Error| {
+        let error = Error::io("read", name(), &error);
+        match error.kind() {
+            ErrorKind::Io => error.with_kind(ErrorKind::InvalidInput),
+            _ => error,
+        }
+    };
     let mut bytes = Vec::new();
     if path == Path::new("-") {
         std::io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;

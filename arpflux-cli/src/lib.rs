@@ -9,6 +9,7 @@ mod verb;
 
 use std::ffi::OsString;
 
+use arpflux_core::exit::Exit;
 use arpflux_core::{Error, ErrorKind};
 use clap::Parser;
 
@@ -17,16 +18,18 @@ pub use output::Output;
 pub use table::{Cell, Table};
 use verb::Verb;
 
-/// The exit codes of every verb; an error's own is [`arpflux_core::ErrorKind::exit_code`].
+/// The exit codes that verbs give themselves; [`arpflux_core::exit`] has the table of all.
 pub mod exit {
+    use arpflux_core::exit::Exit;
+
     /// Good.
-    pub const GOOD: u8 = 0;
+    pub const GOOD: u8 = Exit::Good.code();
     /// The answer is bad: findings, flux, verification failed.
-    pub const BAD: u8 = 1;
+    pub const BAD: u8 = Exit::Bad.code();
     /// Usage, or a bad file.
-    pub const USAGE: u8 = 2;
+    pub const USAGE: u8 = Exit::Usage.code();
     /// Cannot be told.
-    pub const UNDETERMINED: u8 = 6;
+    pub const UNDETERMINED: u8 = Exit::Undetermined.code();
 }
 
 /// Which interface answers ARP for which address, why, and how to make it exactly one.
@@ -42,7 +45,9 @@ pub mod exit {
     max_term_width = 100,
     after_help = "\
 Exit codes: 0 good; 1 the answer is bad (findings, flux, verification failed); 2 usage or a bad file;
-3 not permitted; 4 failed and restored; 5 failed and NOT fully restored.
+3 not permitted; 4 failed and restored; 5 failed and NOT fully restored; 6 cannot be told (the last line
+says what could not be read, and how to); 7 busy (another writer or a change on trial is in the way, and
+nothing was tried).
 
 Start with:  arpflux demo            see the problem and the cure in throw-away namespaces
              arpflux explain         who answers for which address on this host, and why"
@@ -91,11 +96,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     let output = Output::new(command.common.json, command.common.color);
+    let changes = command.verb.changes();
     match command.verb.run(&output) {
         Ok(code) => code,
         Err(error) => {
             output.error(&error);
-            error.kind().exit_code()
+            Exit::of_error(error.kind(), changes).code()
         }
     }
 }

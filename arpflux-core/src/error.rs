@@ -50,6 +50,8 @@ pub enum ErrorKind {
     PartlyApplied = 42,
     /// Verification found that the host is not as the policy says.
     VerifyFailed = 43,
+    /// Nothing is known to be wrong, and something that decides could not be read or understood.
+    Undetermined = 44,
     // 60: us.
     /// A defect of arpflux: please report it.
     Internal = 60,
@@ -74,6 +76,7 @@ impl ErrorKind {
         Self::RolledBack,
         Self::PartlyApplied,
         Self::VerifyFailed,
+        Self::Undetermined,
         Self::Internal,
     ];
 
@@ -103,23 +106,16 @@ impl ErrorKind {
             Self::RolledBack => "rolled_back",
             Self::PartlyApplied => "partly_applied",
             Self::VerifyFailed => "verify_failed",
+            Self::Undetermined => "undetermined",
             Self::Internal => "internal",
         }
     }
 
-    /// The exit code of the command for this kind: 1 the answer is bad, 2 usage or a bad file,
-    /// 3 not permitted, 4 failed and restored (or nothing changed), 5 failed and not fully restored.
+    /// The exit code of a verb of the command that changes the host and ended with this: see
+    /// [`crate::exit::Exit::of_error`].
     #[must_use]
     pub const fn exit_code(self) -> u8 {
-        match self {
-            Self::VerifyFailed => 1,
-            Self::InvalidInput | Self::InvalidPolicy | Self::InvalidData | Self::Refused | Self::NotFound => {
-                2
-            }
-            Self::PermissionDenied => 3,
-            Self::PartlyApplied => 5,
-            _ => 4,
-        }
+        crate::exit::Exit::of_error(self, true).code()
     }
 
     /// Whether the same call may succeed if it is made again.

@@ -15,6 +15,7 @@
 #![deny(missing_docs)]
 
 pub mod error;
+pub mod exit;
 pub mod json;
 pub mod stop;
 pub mod sysctl;
@@ -28,6 +29,8 @@ pub mod capture;
 pub mod snapshot;
 
 pub mod predict;
+
+pub mod judgement;
 
 pub mod proof;
 

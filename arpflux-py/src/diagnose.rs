@@ -27,7 +27,8 @@ struct Answered {
     diagnosis: diagnose::Diagnosis,
 }
 
-/// What is wrong with a host. Made by `Snapshot.diagnose`; it never changes. True if there are findings.
+/// What is wrong with a host. Made by `Snapshot.diagnose`; it never changes. True if there are findings or something
+/// that decides is missing: False means that nothing is wrong.
 #[pyclass(frozen, eq, module = "arpflux")]
 pub struct Diagnosis(Arc<Answered>);
 
@@ -96,6 +97,19 @@ impl Diagnosis {
         PyTuple::new(py, &self.0.diagnosis.unseen)
     }
 
+    /// What is missing that decides about findings, as Gap.
+    #[getter]
+    fn missing<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
+        value::typed_all(py, "Gap", &self.0.diagnosis.missing)
+    }
+
+    /// False if there is a certain warning or error, True if there is none; None if none is certain and something is
+    /// missing.
+    #[getter]
+    fn ok(&self) -> Option<bool> {
+        self.0.diagnosis.judgement(Some(arpflux_core::diagnose::Severity::Warning)).ok()
+    }
+
     /// The Severity of the worst finding; None without findings.
     #[getter]
     fn worst<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
@@ -122,6 +136,10 @@ impl Diagnosis {
 
     fn __len__(&self) -> usize {
         self.0.diagnosis.findings.len()
+    }
+
+    fn __bool__(&self) -> bool {
+        !self.0.diagnosis.findings.is_empty() || !self.0.diagnosis.missing.is_empty()
     }
 
     fn __hash__(&self) -> Result<u64> {
@@ -236,6 +254,12 @@ impl Finding {
             PyTuple::new(py, impact.effects.iter().map(ToString::to_string).collect::<Vec<_>>())
         });
         effects.transpose()
+    }
+
+    /// What is missing and may make it otherwise, one clause each; empty: it is certain.
+    #[getter]
+    fn unless<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &self.found.unless)
     }
 
     /// The page about it.

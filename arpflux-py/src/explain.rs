@@ -127,9 +127,9 @@ impl Matrix {
         value::typed_all(py, "MatrixRow", &self.matrix.rows)
     }
 
-    /// Whether several MACs answer for one address on one wire.
+    /// Whether several MACs answer for one address on one wire; None if that cannot be told.
     #[getter]
-    fn has_flux(&self) -> bool {
+    fn has_flux(&self) -> Option<bool> {
         self.matrix.has_flux()
     }
 
@@ -175,9 +175,10 @@ impl Matrix {
     }
 
     fn __repr__(&self) -> String {
-        let predict::Matrix { interfaces, rows } = &self.matrix;
-        let flux = rows.iter().filter(|row| row.flux).count();
-        format!("<Matrix: {} addresses on {} interfaces, {flux} in flux>", rows.len(), interfaces.len())
+        let predict::Matrix { interfaces, rows, .. } = &self.matrix;
+        let (flux, open) = self.matrix.counts();
+        let open = if open > 0 { format!(", {open} cannot be told") } else { String::new() };
+        format!("<Matrix: {} addresses on {} interfaces, {flux} in flux{open}>", rows.len(), interfaces.len())
     }
 }
 

@@ -89,7 +89,10 @@ pub fn _names() -> Vec<(&'static str, Vec<String>)> {
         ("Redundancy", read::<Redundancy>(&none)),
         ("RouteKind", read::<RouteKind>(&none)),
         ("RuleAction", read::<RuleAction>(&none)),
-        ("SegmentOutcome", listed!(segment::Outcome { Duplicate, Flux, Single, Nobody }, written)),
+        (
+            "SegmentOutcome",
+            listed!(segment::Outcome { Duplicate, Flux, Undetermined, Single, Nobody }, written),
+        ),
         ("Severity", Severity::ALL.iter().map(|severity| severity.name().to_owned()).collect()),
         ("ValueSource", listed!(ValueSource { All, Interface, Both, Absent }, written)),
         ("Via", listed!(Via { Local, ProxyEntry, ProxyArp, ProxyPvlan }, written)),

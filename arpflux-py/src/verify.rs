@@ -12,17 +12,18 @@ use crate::policy::Policy;
 use crate::value;
 use crate::wire::Given;
 
-/// What verification found. True if something was checked and all of it is as the policy says.
+/// What verification found. True if something was checked and all of it is certainly as the policy says.
 #[pyclass(frozen, eq, module = "arpflux")]
 #[derive(PartialEq)]
 pub struct Report(pub(crate) verify::Report);
 
 #[pymethods]
 impl Report {
-    /// Whether something was checked and all of it is as the policy says.
+    /// True if something was checked and all of it is as the policy says, False if something is not so; None if nothing failed and
+    /// something cannot be told.
     #[getter]
-    fn ok(&self) -> bool {
-        self.0.ok()
+    fn ok(&self) -> Option<bool> {
+        self.0.judgement().ok()
     }
 
     /// How many things were checked.
@@ -43,13 +44,26 @@ impl Report {
         value::typed_all(py, "Failure", &self.0.failures)
     }
 
-    /// What cannot be told from the snapshot, one sentence each; neither good nor bad.
+    /// What cannot be told, one sentence each; neither good nor bad.
     #[getter]
     fn undetermined<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, &self.0.undetermined)
     }
 
-    /// Raises VerifyFailed, which names the first thing that is not so, unless `ok`.
+    /// What is missing for that, as Gap.
+    #[getter]
+    fn missing<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
+        value::typed_all(py, "Gap", &self.0.missing)
+    }
+
+    /// Whether all that cannot be told holds apart from what is missing; None: that cannot be told either, or nothing is missing.
+    #[getter]
+    fn ok_apart_from_that(&self) -> Option<bool> {
+        self.0.ok_apart_from_that
+    }
+
+    /// Raises VerifyFailed, which names the first thing that is not so, and its subclass Undetermined where nothing failed and
+    /// something cannot be told.
     fn raise_for_failures(&self) -> Result<()> {
         self.0.clone().into_result()?;
         Ok(())
@@ -89,7 +103,11 @@ impl Report {
     }
 
     fn __repr__(&self) -> String {
-        format!("<Report: {} checks, {} failures>", self.0.checks, self.0.failures.len())
+        let open = match self.0.undetermined.len() {
+            0 => String::new(),
+            count => format!(", {count} undetermined"),
+        };
+        format!("<Report: {} checks, {} failures{open}>", self.0.checks, self.0.failures.len())
     }
 }
 

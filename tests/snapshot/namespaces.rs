@@ -97,8 +97,7 @@ fn without_the_kernels_proc_sys_the_gap_is_named() {
         assert_eq!(snapshot.all.get(Sysctl::ArpIgnore), None);
         // This much netlink tells.
         assert_eq!(snapshot.all.get(Sysctl::RpFilter), Some(2));
-        let named =
-            |i: &Interference| matches!(i, Interference::Unreadable { what } if what.contains("conf.all"));
+        let named = |i: &Interference| matches!(i, Interference::Unreadable { what, .. } if what.contains("conf.all"));
         assert!(snapshot.interference.iter().any(named), "{:?}", snapshot.interference);
     });
 }

@@ -20,7 +20,7 @@ use crate::output::Output;
 /// Say what is wrong with a host, why, what to do, and what that would change elsewhere.
 ///
 /// No policy is needed, nothing is sent and nothing is changed. The exit code is 1 if a finding is as bad as
-/// --fail-on says, or worse.
+/// --fail-on says, or worse; 6 if there is none for certain and something could not be seen.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Also find what is not as this policy says, TOML or JSON.
@@ -114,7 +114,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     } else {
         output.text(text::diagnosis(&diagnosis, &snapshot, output)?)?;
     }
-    Ok(if diagnosed.ok() { exit::GOOD } else { exit::BAD })
+    Ok(diagnosed.judgement().exit_code())
 }
 
 fn list(output: &Output) -> Result<u8> {

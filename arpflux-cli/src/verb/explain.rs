@@ -20,7 +20,7 @@ use crate::{Output, Source, Table};
 /// Who answers ARP requests for ADDRESS on each interface, with which MAC, and which rule of the kernel
 /// decides. Without ADDRESS: a table of all addresses that this host holds or proxies. Nothing is sent.
 ///
-/// The exit code is 1 if several MACs answer for an address on one wire. Interfaces whose subnets
+/// The exit code is 1 if several MACs answer for an address on one wire, 6 if that cannot be told. Interfaces whose subnets
 /// overlap are taken to share a wire.
 #[derive(Debug, clap::Args)]
 pub struct Args {

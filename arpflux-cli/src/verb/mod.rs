@@ -94,10 +94,37 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// Whether it is one that changes the host.
+    pub const fn changes(&self) -> bool {
+        match self {
+            Self::Apply(_)
+            | Self::Rollback(_)
+            | Self::Confirm(_)
+            | Self::Recover(_)
+            | Self::Proxy(_)
+            | Self::Announce(_)
+            | Self::Watch(_)
+            | Self::Vz(_) => true,
+            Self::Explain(_)
+            | Self::Diagnose(_)
+            | Self::Recommend(_)
+            | Self::Plan(_)
+            | Self::Verify(_)
+            | Self::Demo(_)
+            | Self::Detect(_)
+            | Self::Probe(_)
+            | Self::Segments(_)
+            | Self::Capture(_)
+            | Self::Snapshot(_)
+            | Self::Completions(_)
+            | Self::Man(_) => false,
+        }
+    }
+
     /// Does it and gives the exit code.
     ///
     /// # Errors
-    /// Whatever failed; [`arpflux_core::ErrorKind::exit_code`] is the exit code then.
+    /// Whatever failed; [`arpflux_core::exit::Exit::of_error`] is the exit code then.
     pub fn run(self, output: &Output) -> Result<u8> {
         match self {
             Self::Explain(args) => explain::run(&args, output),

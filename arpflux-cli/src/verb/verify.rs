@@ -6,14 +6,14 @@ use arpflux_core::types::IfName;
 use arpflux_core::wire::stop_on_interrupt;
 use arpflux_core::{Host, Policy, Result, verify};
 
+use crate::Source;
 use crate::input::netns;
 use crate::output::Output;
-use crate::{Source, exit};
 
 /// Check that a host is as a policy says: every value, entry, rule and route, and, proved over all
 /// senders and targets, that each address is answered by its own interface alone.
 ///
-/// The exit code is 1 if anything is not so. Without --wire nothing is sent; nothing is changed either way.
+/// The exit code is 1 if anything is not so, 6 if something cannot be told. Without --wire nothing is sent; nothing is changed either way.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The policy, TOML or JSON.
@@ -68,5 +68,5 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     } else {
         output.text(&report)?;
     }
-    Ok(if report.ok() { exit::GOOD } else { exit::BAD })
+    Ok(report.judgement().exit_code())
 }

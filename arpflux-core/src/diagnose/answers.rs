@@ -213,6 +213,7 @@ pub(super) fn finding(
         plan: remedy.plan,
         remedy_changes: remedy.changes,
         link: id.link(),
+        unless: Vec::new(),
     }
 }
 

@@ -36,6 +36,23 @@ pub struct Finding {
     pub remedy_changes: Option<Impact>,
     /// The page about it.
     pub link: String,
+    /// What is missing and may make it otherwise, one clause each; empty: it is certain. It holds apart from that.
+    pub unless: Vec<String>,
+}
+
+impl Finding {
+    /// Whether it holds whatever else may be missing.
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        self.unless.is_empty()
+    }
+
+    /// What it depends on, as a sentence; `None` if it is certain.
+    #[must_use]
+    pub fn remark(&self) -> Option<String> {
+        (!self.is_certain())
+            .then(|| format!("This holds apart from what is not known: {}.", self.unless.join("; ")))
+    }
 }
 
 /// The interfaces and addresses that a finding is about.

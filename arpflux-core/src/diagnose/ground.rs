@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::remedy::Remedy;
 use super::{Evidence, Options, wires};
+pub(super) use crate::judgement::listed;
+use crate::judgement::{self, Gap};
 use crate::predict::{ArpRequest, Missing, MissingSet, Model, Neighbours, Outgoing, Verdict, listeners};
 use crate::snapshot::{Address, Effective, Interface, Route, RouteKind, Scope, Snapshot};
 use crate::sysctl::Sysctl;
@@ -33,7 +35,9 @@ pub(super) struct Ground<'s> {
     gateways: HashMap<IfIndex, Vec<Ipv4Addr>>,
     neighbours: RefCell<Neighbours<'s>>,
     senders: RefCell<HashMap<(IfIndex, Ipv4Addr), Ipv4Addr>>,
-    missing: RefCell<BTreeMap<Missing, BTreeSet<IfName>>>,
+    missing: RefCell<BTreeMap<Missing, BTreeMap<IfIndex, IfName>>>,
+    /// What is missing to say whether the policy is kept.
+    pub(super) policy_gaps: RefCell<Vec<Gap>>,
     notes: RefCell<BTreeSet<String>>,
     /// How many questions the model was asked.
     pub questions: Cell<u64>,
@@ -55,7 +59,7 @@ pub(super) struct Answers<'s> {
 const ASKED: usize = 64;
 
 impl<'s> Ground<'s> {
-    pub(super) fn new(snapshot: &'s Snapshot, options: &'s Options) -> Self {
+    pub(super) fn new(snapshot: &'s Snapshot, options: &'s Options, model: Model<'s>) -> Self {
         let mut held: HashMap<IfIndex, Vec<&Address>> = HashMap::new();
         let mut holders: HashMap<Ipv4Addr, Vec<IfIndex>> = HashMap::new();
         let mut subnets: HashMap<Ipv4Net, Vec<IfIndex>> = HashMap::new();
@@ -82,7 +86,7 @@ impl<'s> Ground<'s> {
         Self {
             snapshot,
             options,
-            model: Model::of(snapshot),
+            model,
             by_number: listeners.iter().map(|interface| (interface.index, *interface)).collect(),
             listeners,
             uplinks: uplinks(snapshot),
@@ -97,6 +101,7 @@ impl<'s> Ground<'s> {
             neighbours: RefCell::new(Neighbours::new(snapshot)),
             senders: RefCell::new(HashMap::new()),
             missing: RefCell::new(BTreeMap::new()),
+            policy_gaps: RefCell::new(Vec::new()),
             notes: RefCell::new(BTreeSet::new()),
             questions: Cell::new(0),
             cures: RefCell::new(HashMap::new()),
@@ -208,7 +213,7 @@ impl<'s> Ground<'s> {
         let Some(interface) = self.snapshot.interface(index) else { return };
         let mut all = self.missing.borrow_mut();
         for missing in missing.iter() {
-            all.entry(missing).or_default().insert(interface.name);
+            all.entry(missing).or_default().insert(index, interface.name);
         }
     }
 
@@ -217,16 +222,22 @@ impl<'s> Ground<'s> {
         self.notes.borrow_mut().insert(sentence);
     }
 
+    /// What is missing.
+    pub(super) fn gaps(&self) -> Vec<Gap> {
+        let mut gaps = self.policy_gaps.borrow().clone();
+        for (missing, interfaces) in self.missing.borrow().iter() {
+            let names: Vec<&IfName> = interfaces.values().collect();
+            let indices: Vec<IfIndex> = interfaces.keys().copied().collect();
+            let open = format!("what becomes of requests and packets on {}", listed(&names));
+            let set = MissingSet::only(*missing);
+            judgement::add(&mut gaps, Gap::all(self.snapshot, set, &indices, &open));
+        }
+        gaps
+    }
+
     /// What could not be seen, one sentence each.
-    pub(super) fn unseen(&self) -> Vec<String> {
-        let missing = self.missing.borrow();
-        let mut unseen: Vec<String> = missing
-            .iter()
-            .map(|(missing, interfaces)| {
-                let names: Vec<String> = interfaces.iter().map(IfName::to_string).collect();
-                format!("Not known on {}: {}.", listed(&names), missing.text())
-            })
-            .collect();
+    pub(super) fn unseen(&self, gaps: &[Gap]) -> Vec<String> {
+        let mut unseen: Vec<String> = gaps.iter().map(|gap| format!("{gap}.")).collect();
         unseen.extend(self.notes.borrow().iter().cloned());
         unseen
     }
@@ -343,18 +354,4 @@ fn leading(snapshot: &Snapshot) -> Leading {
 /// One word or the other, by how many there are.
 pub(super) const fn by_number<'w>(count: usize, one: &'w str, several: &'w str) -> &'w str {
     if count == 1 { one } else { several }
-}
-
-/// How many words of a list are written out.
-const MOST: usize = 6;
-
-/// `a`, `a and b`, `a, b and c`; long lists are cut.
-pub(super) fn listed(words: &[impl ToString]) -> String {
-    let text = |words: &[_]| words.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    match words {
-        [] => String::new(),
-        [only] => only.to_string(),
-        words if words.len() > MOST => format!("{} and {} more", text(&words[..MOST]), words.len() - MOST),
-        [most @ .., last] => format!("{} and {}", text(most), last.to_string()),
-    }
 }

@@ -14,7 +14,8 @@
 //!
 //! Every finding is decided by the model of the kernel ([`crate::predict`]) on this snapshot: a request or
 //! a packet of which the model says what becomes of it. What the model cannot tell is in
-//! [`Diagnosis::unseen`] and never becomes a finding.
+//! [`Diagnosis::unseen`]; what would be found apart from that is a finding with that remark
+//! ([`Finding::unless`]), and is not certain.
 //!
 //! # Which interfaces share a wire
 //! No snapshot says that. Interfaces are taken to share one if they have the same subnet on their link, and
@@ -49,10 +50,12 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::json;
+use crate::judgement::{self, Gap, Judgement};
 use crate::outward::Diagnosed;
 #[cfg(feature = "kernel")]
 use crate::persist::BootReport;
 use crate::policy::Policy;
+use crate::predict::Model;
 use crate::segment::Wires;
 use crate::snapshot::Snapshot;
 pub use catalogue::FindingId;
@@ -98,6 +101,8 @@ pub struct Diagnosis {
     pub findings: Vec<Finding>,
     /// What could not be seen, one sentence each: it is neither good nor bad.
     pub unseen: Vec<String>,
+    /// What is missing that decides about findings.
+    pub missing: Vec<Gap>,
 }
 
 impl Diagnosis {
@@ -105,6 +110,38 @@ impl Diagnosis {
     #[must_use]
     pub fn worst(&self) -> Option<Severity> {
         self.findings.iter().map(|finding| finding.severity).max()
+    }
+
+    /// Bad if a certain finding is as bad as `fail_on` or worse (`None`: never); undetermined if
+    /// anything that decides is missing.
+    #[must_use]
+    pub fn judgement(&self, fail_on: Option<Severity>) -> Judgement {
+        let counts = |certain| {
+            let counts = |severity| self.at_least(severity).any(|finding| finding.is_certain() == certain);
+            fail_on.is_some_and(counts)
+        };
+        if counts(true) {
+            return Judgement::Bad;
+        }
+        if self.missing.is_empty() {
+            return Judgement::Good;
+        }
+        Judgement::Undetermined { missing: self.missing.clone(), apart: Some(!counts(false)) }
+    }
+
+    /// What is missing, in one line with what holds apart from that; `None` if nothing is.
+    #[must_use]
+    pub fn last_line(&self) -> Option<String> {
+        if self.missing.is_empty() {
+            return None;
+        }
+        let apart = match self.findings.iter().filter(|finding| !finding.is_certain()).count() {
+            0 if self.findings.is_empty() => "nothing is found".into(),
+            0 => String::new(),
+            1 => "1 finding more holds".into(),
+            count => format!("{count} findings more hold"),
+        };
+        Some(judgement::last_line("Whether that is all", &self.missing, &apart))
     }
 
     /// The findings of this severity or worse.
@@ -132,14 +169,37 @@ mod tests;
 /// As [`Snapshot::check`].
 pub fn diagnose(snapshot: &Snapshot, options: &Options) -> Result<Diagnosis> {
     snapshot.check()?;
-    let ground = Ground::new(snapshot, options);
+    let ground = Ground::new(snapshot, options, Model::of(snapshot));
     let mut findings = examine(&ground);
+    let missing = ground.gaps();
+    if !missing.is_empty() {
+        findings.extend(apart_from(&missing, &findings, &ground));
+    }
     findings.retain(|finding| !options.ignore.contains(&finding.id));
     findings.sort_by(|a, b| {
         let key = |finding: &Finding| (std::cmp::Reverse(finding.severity), finding.id);
         key(a).cmp(&key(b)).then_with(|| a.objects.interfaces.cmp(&b.objects.interfaces))
     });
-    Ok(Diagnosis { findings, unseen: ground.unseen() })
+    Ok(Diagnosis { findings, unseen: ground.unseen(&missing), missing })
+}
+
+/// What is found with all that is missing taken to be without effect, and is not found for certain.
+fn apart_from(missing: &[Gap], certain: &[Finding], ground: &Ground<'_>) -> Vec<Finding> {
+    let ground = Ground::new(ground.snapshot, ground.options, ground.model.without_interference());
+    let mut findings = examine(&ground);
+    findings.retain(|finding| {
+        let within = |known: &Finding| {
+            let Objects { interfaces, addresses } = &known.objects;
+            known.id == finding.id
+                && finding.objects.interfaces.iter().all(|name| interfaces.contains(name))
+                && finding.objects.addresses.iter().all(|address| addresses.contains(address))
+        };
+        !certain.iter().any(within)
+    });
+    for finding in &mut findings {
+        finding.unless = missing.iter().map(|gap| gap.what.clone()).collect();
+    }
+    findings
 }
 
 /// Everything that can be found, in no order.

@@ -12,13 +12,16 @@ const SHOWN: usize = 12;
 
 pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
     let Some(policy) = &ground.options.policy else { return };
-    let (failures, undetermined) = match verify::check(policy, ground.snapshot) {
-        Ok(report) => (report.failures.iter().map(ToString::to_string).collect(), report.undetermined),
-        Err(error) => (vec![error.to_string()], Vec::new()),
+    let failures: Vec<String> = match verify::check(policy, ground.snapshot) {
+        Ok(report) => {
+            for sentence in report.undetermined {
+                ground.note(sentence);
+            }
+            ground.policy_gaps.replace(report.missing);
+            report.failures.iter().map(ToString::to_string).collect()
+        }
+        Err(error) => vec![error.to_string()],
     };
-    for sentence in undetermined {
-        ground.note(sentence);
-    }
     if failures.is_empty() {
         return;
     }

@@ -10,6 +10,9 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} {}: {}", self.id, self.severity, self.id.title())?;
         writeln!(f, "    {}", self.what)?;
+        if let Some(remark) = self.remark() {
+            writeln!(f, "    {remark}")?;
+        }
         writeln!(f, "    why: {}", self.why)?;
         writeln!(f, "    do:  {}", self.remedy)?;
         for evidence in &self.evidence {
@@ -39,10 +42,14 @@ impl fmt::Display for Finding {
 }
 
 impl fmt::Display for Diagnosis {
-    /// All findings with an empty line between, then what could not be seen.
+    /// All findings with an empty line between, then what could not be seen, and in the last line what that
+    /// leaves open.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.findings.is_empty() {
-            writeln!(f, "Nothing found.")?;
+            f.write_str(match self.missing.as_slice() {
+                [] => "Nothing found.\n",
+                _ => "Nothing found in what could be seen.\n",
+            })?;
         }
         for (i, finding) in self.findings.iter().enumerate() {
             if i > 0 {
@@ -71,6 +78,9 @@ impl fmt::Display for Diagnosis {
                 writeln!(f, "    {sentence}")?;
             }
         }
-        Ok(())
+        match self.last_line() {
+            Some(line) => writeln!(f, "\n{line}"),
+            None => Ok(()),
+        }
     }
 }

@@ -1,5 +1,6 @@
 use super::ground::Ground;
 use super::*;
+use crate::judgement::Judgement;
 use crate::persist::{Layout, at_boot};
 use crate::plan::tests::Host;
 use crate::segment::Wires;
@@ -38,7 +39,7 @@ fn the_worst_comes_first_and_what_is_ignored_is_left_out() {
 }
 
 #[test]
-fn what_cannot_be_told_is_no_finding() {
+fn what_cannot_be_told_is_no_certain_finding() {
     let everywhere = |interference: Interference| {
         let mut host = Host::openvz();
         host.0.interference.push(interference);
@@ -46,13 +47,22 @@ fn what_cannot_be_told_is_no_finding() {
     };
     for interference in [
         Interference::Netfilter { chain: "arptables".into(), interface: None },
-        Interference::Unreadable { what: "nftables".into() },
+        Interference::Unreadable { what: "nftables".into(), needs: None },
     ] {
         let snapshot = everywhere(interference);
         let diagnosis = diagnose(&snapshot, &Options::default()).unwrap();
         // By which interface a packet leaves does not hang on what answers.
-        let left: Vec<FindingId> = diagnosis.findings.iter().map(|finding| finding.id).collect();
-        assert_eq!(left, [FindingId::EgressSameWire], "{:?}", snapshot.interference);
+        let (certain, apart): (Vec<&Finding>, Vec<&Finding>) =
+            diagnosis.findings.iter().partition(|finding| finding.is_certain());
+        let certain: Vec<FindingId> = certain.iter().map(|finding| finding.id).collect();
+        assert_eq!(certain, [FindingId::EgressSameWire], "{:?}", snapshot.interference);
+        // What would be found without it is told with that remark, and counts as what cannot be told.
+        assert!(apart.iter().any(|finding| finding.id == FindingId::SeveralAnswer), "{diagnosis}");
+        assert!(apart.iter().all(|finding| finding.remark().is_some()), "{diagnosis}");
+        let judgement = diagnosis.judgement(Some(Severity::Error));
+        assert!(matches!(&judgement, Judgement::Undetermined { apart: Some(false), .. }), "{judgement:?}");
+        let last = diagnosis.to_string().lines().last().unwrap_or_default().to_owned();
+        assert!(last.starts_with("Whether that is all cannot be told: "), "{last}");
         assert!(diagnosis.unseen.iter().any(|sentence| sentence.contains("eth0")), "{:?}", diagnosis.unseen);
     }
 }
@@ -123,7 +133,7 @@ fn ten_thousand_entries_are_a_matter_of_time() {
 fn questions(interfaces: u32, host: impl Fn(Host, u32) -> Host) -> u64 {
     let host = (0..interfaces).fold(Host::new(), host);
     let options = Options::default();
-    let ground = Ground::new(&host.0, &options);
+    let ground = Ground::new(&host.0, &options, crate::predict::Model::of(&host.0));
     assert!(examine(&ground).len() < 10);
     ground.questions.get()
 }

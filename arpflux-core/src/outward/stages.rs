@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::diagnose::{Diagnosis, FindingId, Severity};
 use crate::error::{Error, Result};
+use crate::judgement::Judgement;
 use crate::plan::{Impact, Plan};
 use crate::recommend::Recommendation;
 
@@ -46,24 +47,26 @@ impl<'a> Failed<'a> {
 /// A diagnosis with what it comes to.
 #[derive(Debug, Serialize)]
 pub struct Diagnosed<'a> {
-    ok: bool,
+    ok: Option<bool>,
+    #[serde(skip)]
+    judgement: Judgement,
     worst: Option<Severity>,
     #[serde(flatten)]
     diagnosis: &'a Diagnosis,
 }
 
 impl<'a> Diagnosed<'a> {
-    /// It is `ok` without a finding of severity `fail_on` or worse; `None`: whatever was found.
+    /// What it comes to where findings of severity `fail_on` or worse are bad: [`Diagnosis::judgement`].
     #[must_use]
     pub fn new(diagnosis: &'a Diagnosis, fail_on: Option<Severity>) -> Self {
-        let bad = fail_on.is_some_and(|severity| diagnosis.at_least(severity).next().is_some());
-        Self { ok: !bad, worst: diagnosis.worst(), diagnosis }
+        let judgement = diagnosis.judgement(fail_on);
+        Self { ok: judgement.ok(), judgement, worst: diagnosis.worst(), diagnosis }
     }
 
-    /// Whether no finding is bad enough.
+    /// What it comes to.
     #[must_use]
-    pub const fn ok(&self) -> bool {
-        self.ok
+    pub const fn judgement(&self) -> &Judgement {
+        &self.judgement
     }
 }
 

@@ -5,8 +5,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Announcement, ArpRequest, Entry, Event, Explanation, Learning, Matrix, Model, Outgoing, Received, Row,
+    Announcement, ArpRequest, Entry, Event, Explanation, Learning, Matrix, MissingSet, Model, Outgoing,
+    Received, Row,
 };
+use crate::judgement::{Gap, Judgement};
+use crate::snapshot::Snapshot;
 use crate::types::{IfIndex, IfName, Mac};
 
 /// Who answers for one address, and why, on each interface.
@@ -15,8 +18,11 @@ use crate::types::{IfIndex, IfName, Mac};
 pub struct AddressAnswers {
     /// The address.
     pub address: Ipv4Addr,
-    /// Whether several MACs answer on one wire.
-    pub flux: bool,
+    /// Whether several MACs answer on one wire; `None`: that cannot be told.
+    pub flux: Option<bool>,
+    /// What that comes to, and what is missing.
+    #[serde(flatten)]
+    pub judgement: Judgement,
     /// The interfaces that answer.
     pub answering: Vec<IfName>,
     /// Each interface with the steps that decide.
@@ -57,6 +63,7 @@ impl AddressAnswers {
         Self {
             address: row.target,
             flux: row.flux,
+            judgement: matrix.judgement_of(row),
             answering: row.answering().map(|at| matrix.interfaces[at].name).collect(),
             interfaces: interfaces.collect(),
         }
@@ -102,6 +109,24 @@ pub struct LearnedFrom {
 }
 
 impl Learned {
+    /// What is missing where it cannot be told.
+    #[must_use]
+    pub fn missing(&self) -> MissingSet {
+        let frames = self.interfaces.iter().flat_map(|interface| &interface.frames);
+        let learned = frames.flat_map(|frame| [frame.unknown, frame.fresh, frame.old]);
+        learned.fold(MissingSet::NONE, |all, learning| match learning {
+            Learning::Undetermined { missing } => all.and(missing),
+            Learning::Nothing | Learning::KeepsOther | Learning::Takes { .. } => all,
+        })
+    }
+
+    /// Good if all of it can be told.
+    #[must_use]
+    pub fn judgement(&self, snapshot: &Snapshot) -> Judgement {
+        let open = format!("what is learned of {}", self.address);
+        judged(snapshot, self.missing(), &open)
+    }
+
     /// What each of `interfaces` learns from the usual frames that say `address` is at `mac`.
     #[must_use]
     pub fn new(model: &Model<'_>, address: Ipv4Addr, mac: Mac, interfaces: &[IfIndex]) -> Self {
@@ -164,6 +189,18 @@ pub struct Reached {
 }
 
 impl Reached {
+    /// Bad if peers learn a wrong MAC.
+    #[must_use]
+    pub fn judgement(&self, snapshot: &Snapshot) -> Judgement {
+        match self.outgoing {
+            _ if self.teaches_wrong_mac => Judgement::Bad,
+            Outgoing::Undetermined { missing } => {
+                judged(snapshot, missing, &format!("how {} is reached", self.destination))
+            }
+            Outgoing::Asks { .. } | Outgoing::NoRequest { .. } | Outgoing::Unreachable => Judgement::Good,
+        }
+    }
+
     /// How the host reaches `destination`, from `source` if that is given, by `by` if that is.
     #[must_use]
     pub fn new(
@@ -176,6 +213,14 @@ impl Reached {
         let teaches_wrong_mac = outgoing.teaches_wrong_mac(model.snapshot());
         Self { destination, source, outgoing, teaches_wrong_mac }
     }
+}
+
+/// Good unless something is missing.
+fn judged(snapshot: &Snapshot, missing: MissingSet, open: &str) -> Judgement {
+    if missing.is_empty() {
+        return Judgement::Good;
+    }
+    Judgement::Undetermined { missing: Gap::all(snapshot, missing, &[], open), apart: None }
 }
 
 /// A question of `arpflux explain --stdin`: one request.

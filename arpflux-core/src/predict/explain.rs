@@ -54,7 +54,7 @@ impl Model<'_> {
             (Missing::NeighbourTable, Interference::FullNeighbourTable { entries, limit }) => {
                 Some(format!("{entries} of {limit}"))
             }
-            (Missing::Unreadable, Interference::Unreadable { what }) => Some(what.clone()),
+            (Missing::Unreadable, Interference::Unreadable { what, .. }) => Some(what.clone()),
             (Missing::TrafficControl, Interference::TrafficControl { interface })
             | (Missing::Xdp, Interference::Xdp { interface })
             | (Missing::Listener, Interference::Listener { interface: Some(interface) }) => {

@@ -105,6 +105,17 @@ impl<'s> Model<'s> {
 
     /// The same of a snapshot that was checked, or made of such a one by changes.
     pub(crate) fn of(snapshot: &'s Snapshot) -> Self {
+        Self::beside(snapshot, &snapshot.interference)
+    }
+
+    /// The same host as if nothing of [`Snapshot::interference`] were there: what the kernel does where no filter
+    /// and no program meddles, and what could not be read has no effect. For what an answer is apart from that.
+    #[must_use]
+    pub fn without_interference(&self) -> Self {
+        Self::beside(self.snapshot, &[])
+    }
+
+    fn beside(snapshot: &'s Snapshot, interference: &[Interference]) -> Self {
         let behaviour = Behaviour::of(&snapshot.kernel);
         let mut ports: Vec<Port> = snapshot
             .interfaces
@@ -125,12 +136,10 @@ impl<'s> Model<'s> {
             .collect();
         let addresses = Addresses::new(snapshot, slot);
         let fib = Fib::new(snapshot, &ports);
-        let meddlers = Meddlers::new(snapshot);
+        let meddlers = Meddlers::new(interference);
         let loopback = ports.iter().position(|port| port.loopback);
-        let table_full = snapshot
-            .interference
-            .iter()
-            .any(|other| matches!(other, Interference::FullNeighbourTable { .. }));
+        let full = |other: &Interference| matches!(other, Interference::FullNeighbourTable { .. });
+        let table_full = interference.iter().any(full);
         Self { snapshot, addresses, proxies, fib, meddlers, behaviour, loopback, table_full, ports }
     }
 

@@ -1,7 +1,7 @@
 //! What else may answer, drop or change ARP frames on an interface.
 
 use super::missing::{Missing, MissingSet};
-use crate::snapshot::{Interference, Snapshot};
+use crate::snapshot::Interference;
 use crate::types::IfIndex;
 
 /// What meddles, by interface.
@@ -32,9 +32,9 @@ impl Effect {
 }
 
 impl Meddlers {
-    pub(super) fn new(snapshot: &Snapshot) -> Self {
-        let mut meddlers = Self { any: !snapshot.interference.is_empty(), ..Self::default() };
-        for interference in &snapshot.interference {
+    pub(super) fn new(interference: &[Interference]) -> Self {
+        let mut meddlers = Self { any: !interference.is_empty(), ..Self::default() };
+        for interference in interference {
             let (interface, missing, answers, silence) = match interference {
                 Interference::Netfilter { interface, .. } => (*interface, Missing::Netfilter, true, false),
                 Interference::TrafficControl { interface } => {

@@ -1,11 +1,12 @@
 //! Every address against every interface: who answers for what.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Serialize;
 
-use super::{ArpRequest, Explanation, Model, Reason, Step, Verdict};
+use super::{ArpRequest, Explanation, Missing, MissingSet, Model, Reason, Step, Verdict};
+use crate::judgement::{self, Gap, Judgement};
 use crate::snapshot::{Interface, Snapshot};
 use crate::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
 
@@ -17,7 +18,8 @@ use crate::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
 ///
 /// let snapshot = Snapshot::default();
 /// let matrix = Matrix::of(&Model::new(&snapshot)?);
-/// assert!(matrix.rows.iter().all(|row| !row.flux));
+/// assert!(matrix.rows.iter().all(|row| row.flux == Some(false)));
+/// assert_eq!(matrix.judgement().ok(), Some(true));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Matrix {
@@ -26,6 +28,8 @@ pub struct Matrix {
     /// The addresses asked for: the host's own, then those it proxies, each in rising order.
     #[serde(rename = "addresses")]
     pub rows: Vec<Row>,
+    /// What leaves cells open, if anything does.
+    pub missing: Vec<Gap>,
 }
 
 /// An interface that is asked.
@@ -53,8 +57,11 @@ pub struct Row {
     pub proxied: bool,
     /// What becomes of requests, by interface.
     pub cells: Vec<Cell>,
-    /// Whether several MACs answer for it on one wire, for one of the two kinds of senders.
-    pub flux: bool,
+    /// Whether several MACs answer for it on one wire, for one of the two kinds of senders; `None`: that cannot
+    /// be told.
+    pub flux: Option<bool>,
+    /// The same with all that is missing taken to be without effect; `None`: that cannot be told either.
+    pub flux_apart_from_missing: Option<bool>,
 }
 
 /// What one interface does with requests for one address.
@@ -106,7 +113,7 @@ impl Matrix {
             }
         }
         let proxied: HashSet<IpAddr> = snapshot.proxies.iter().map(|proxy| proxy.address).collect();
-        let rows = targets
+        let mut rows: Vec<Row> = targets
             .iter()
             .map(|target| {
                 let cells: Vec<Cell> = columns
@@ -117,22 +124,101 @@ impl Matrix {
                     })
                     .collect();
                 let address = IpAddr::V4(*target);
+                let flux = flux(&columns, &cells);
                 Row {
                     target: *target,
                     held_by: holders.get(&address).cloned().unwrap_or_default(),
                     proxied: proxied.contains(&address),
-                    flux: flux(&columns, &cells),
+                    flux,
+                    flux_apart_from_missing: flux,
                     cells,
                 }
             })
             .collect();
-        Self { interfaces: columns, rows }
+        if rows.iter().any(|row| row.flux.is_none()) {
+            let alone = model.without_interference();
+            for row in rows.iter_mut().filter(|row| row.flux.is_none()) {
+                let asked = columns.iter().zip(&row.cells);
+                let cells: Vec<Cell> =
+                    asked.map(|(column, open)| cell(&alone, column.index, open.sender, row.target)).collect();
+                row.flux_apart_from_missing = flux(&columns, &cells);
+            }
+        }
+        let missing = missing(snapshot, &columns, &rows);
+        Self { interfaces: columns, rows, missing }
     }
 
-    /// Whether several MACs answer for one address on one wire.
+    /// Whether one MAC at most answers for each address on each wire.
     #[must_use]
-    pub fn has_flux(&self) -> bool {
-        self.rows.iter().any(|row| row.flux)
+    pub fn judgement(&self) -> Judgement {
+        self.rows.iter().map(|row| self.judgement_of(row)).collect()
+    }
+
+    /// The same for one address.
+    #[must_use]
+    pub fn judgement_of(&self, row: &Row) -> Judgement {
+        match row.flux {
+            Some(flux) => Judgement::of(!flux),
+            None => Judgement::Undetermined {
+                missing: self.missing.clone(),
+                apart: row.flux_apart_from_missing.map(|flux| !flux),
+            },
+        }
+    }
+
+    /// The addresses with several MACs on one wire, and those of which that cannot be told.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        let count = |flux| self.rows.iter().filter(|row| row.flux == flux).count();
+        (count(Some(true)), count(None))
+    }
+
+    /// How many cells cannot be told, for a neighbour or for a probe.
+    #[must_use]
+    pub fn undetermined_cells(&self) -> usize {
+        self.rows.iter().flat_map(|row| &row.cells).filter(|cell| cell.is_undetermined()).count()
+    }
+
+    /// What the whole comes to, in one line: how many addresses are in flux, and what cannot be told.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let addresses = |count: usize| match count {
+            1 => "1 address".to_owned(),
+            _ => format!("{count} addresses"),
+        };
+        let (flux, open) = self.counts();
+        let certain = match flux {
+            0 if open > 0 => String::new(),
+            0 => "No address has several MACs on one wire.".into(),
+            1 => "1 address has several MACs on one wire: flux.".into(),
+            _ => format!("{flux} addresses have several MACs on one wire: flux."),
+        };
+        if open == 0 {
+            return certain;
+        }
+        let apart = |flux| {
+            let row = |row: &&Row| row.flux.is_none() && row.flux_apart_from_missing == flux;
+            self.rows.iter().filter(row).count()
+        };
+        let apart = match (apart(Some(true)), apart(Some(false))) {
+            (flux, _) if flux == open => match open {
+                1 => "it is in flux".into(),
+                2 => "both are in flux".into(),
+                _ => "all are in flux".into(),
+            },
+            (0, free) if free == open => "none has several MACs on one wire".into(),
+            (0, _) => String::new(),
+            (flux, _) => format!("{flux} of them in flux"),
+        };
+        let line = judgement::last_line(&addresses(open), &self.missing, &apart);
+        if certain.is_empty() { line } else { format!("{certain} {line}") }
+    }
+
+    /// Whether several MACs answer for one address on one wire; `None`: none is known to, and of some that
+    /// cannot be told.
+    #[must_use]
+    pub fn has_flux(&self) -> Option<bool> {
+        self.judgement().ok().map(|good| !good)
     }
 }
 
@@ -144,6 +230,12 @@ impl Row {
 }
 
 impl Cell {
+    /// Whether it cannot be told what becomes of the neighbour's request, or of the probe.
+    #[must_use]
+    pub const fn is_undetermined(&self) -> bool {
+        self.verdict.answers().is_none() || self.probe.answers().is_none()
+    }
+
     /// The rule that decided, in a few words: `own address`, `proxy entry`, `arp_ignore=1`.
     #[must_use]
     pub fn rule(&self) -> String {
@@ -212,7 +304,8 @@ fn deciding(explanation: &Explanation) -> Option<i32> {
     })
 }
 
-fn flux(columns: &[Column], cells: &[Cell]) -> bool {
+/// Several MACs that are certain are flux whatever else is open.
+fn flux(columns: &[Column], cells: &[Cell]) -> Option<bool> {
     let several = |verdict: fn(&Cell) -> &Verdict| {
         let mut first: HashMap<usize, Mac> = HashMap::new();
         columns.iter().zip(cells).any(|(column, cell)| match verdict(cell).mac() {
@@ -220,7 +313,32 @@ fn flux(columns: &[Column], cells: &[Cell]) -> bool {
             None => false,
         })
     };
-    several(|cell| &cell.verdict) || several(|cell| &cell.probe)
+    if several(|cell| &cell.verdict) || several(|cell| &cell.probe) {
+        return Some(true);
+    }
+    if cells.iter().any(Cell::is_undetermined) { None } else { Some(false) }
+}
+
+/// What leaves rows open.
+fn missing(snapshot: &Snapshot, columns: &[Column], rows: &[Row]) -> Vec<Gap> {
+    let mut of: BTreeMap<Missing, (BTreeSet<IfIndex>, BTreeSet<Ipv4Addr>)> = BTreeMap::new();
+    for row in rows {
+        for (column, cell) in columns.iter().zip(&row.cells) {
+            for missing in cell.verdict.missing().and(cell.probe.missing()).iter() {
+                let (interfaces, addresses) = of.entry(missing).or_default();
+                interfaces.insert(column.index);
+                addresses.insert(row.target);
+            }
+        }
+    }
+    let mut gaps = Vec::new();
+    for (missing, (interfaces, addresses)) in of {
+        let interfaces: Vec<IfIndex> = interfaces.into_iter().collect();
+        let addresses: Vec<Ipv4Addr> = addresses.into_iter().collect();
+        let open = format!("who answers for {}", judgement::listed(&addresses));
+        judgement::add(&mut gaps, Gap::all(snapshot, MissingSet::only(missing), &interfaces, &open));
+    }
+    gaps
 }
 
 /// The interfaces that take ARP requests for themselves: not the ports of bridges and bonds.

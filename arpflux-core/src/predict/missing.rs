@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 macro_rules! missing {
-    ($($(#[$doc:meta])* $variant:ident = $code:literal, $text:literal;)*) => {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal, $text:literal, $how:literal;)*) => {
         /// Something that would decide and is not in the snapshot.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
@@ -27,6 +27,12 @@ macro_rules! missing {
             pub const fn text(self) -> &'static str {
                 match self { $(Self::$variant => $text),* }
             }
+
+            /// How to get it read or decided, for people.
+            #[must_use]
+            pub const fn how(self) -> &'static str {
+                match self { $(Self::$variant => $how),* }
+            }
         }
     };
 }
@@ -34,38 +40,53 @@ macro_rules! missing {
 missing! {
     /// Whether the routing rules were ever changed ([`crate::snapshot::RoutingMemory::rules_changed`]).
     RulesChanged = "rules_changed",
-        "whether the routing rules were ever changed here: until then the tables local and main are one";
+        "whether the routing rules were ever changed here: until then the tables local and main are one",
+        "take the snapshot on the host itself as root: the kernel is asked then";
     /// Whether a local route was ever added ([`crate::snapshot::RoutingMemory::local_routes_added`]).
     LocalRoutesAdded = "local_routes_added",
-        "whether a route of type local was ever added here: from then on senders are checked in full";
+        "whether a route of type local was ever added here: from then on senders are checked in full",
+        "take the snapshot on the host itself as root: the kernel is asked then";
     /// Whether realms are in use ([`crate::snapshot::RoutingMemory::realms`]).
-    Realms = "realms", "whether routes or rules have realms: with them senders are checked in full";
+    Realms = "realms", "whether routes or rules have realms: with them senders are checked in full",
+        "take the snapshot on the host itself: the kernel is asked then";
     /// Which of several next hops the kernel picks: its hash has a secret key.
-    Multipath = "multipath", "which of several next hops the kernel's hash picks";
+    Multipath = "multipath", "which of several next hops the kernel's hash picks",
+        "`ip route get` asks the kernel";
     /// Which of several equal default routes is in use: that depends on which gateways answer.
-    DefaultRoute = "default_route", "which of several equal default routes the kernel considers alive";
+    DefaultRoute = "default_route", "which of several equal default routes the kernel considers alive",
+        "`ip route get` asks the kernel; leave one default route of that metric";
     /// Which source address the kernel keeps for a nexthop object: one chosen when the object was made, or
     /// one chosen for the route after addresses changed.
-    KeptSource = "kept_source", "which source address the kernel keeps for the nexthop object";
+    KeptSource = "kept_source", "which source address the kernel keeps for the nexthop object",
+        "`ip route get` asks the kernel; name the source address in the route (src)";
     /// The kernel's version does not tell how it behaves here.
-    KernelVersion = "kernel_version", "how this kernel behaves here: its version does not tell";
+    KernelVersion = "kernel_version", "how this kernel behaves here: its version does not tell",
+        "ask with frames: `arpflux probe` from another host of the wire";
     /// How a bond treats its ports and answers.
-    Bond = "bond", "which of the bond's ports is active, or which port's MAC it answers with";
+    Bond = "bond", "which of the bond's ports is active, or which port's MAC it answers with",
+        "ask with frames: `arpflux probe` from another host of the wire";
     /// Which senders a macvlan in mode source takes.
-    MacvlanSource = "macvlan_source", "which senders the macvlan in mode source takes";
+    MacvlanSource = "macvlan_source", "which senders the macvlan in mode source takes",
+        "`ip -d link show` lists them; ask with frames: `arpflux probe` from another host of the wire";
     /// nftables, arptables or ebtables rules see ARP frames.
-    Netfilter = "netfilter", "what nftables, arptables or ebtables do with ARP frames";
+    Netfilter = "netfilter", "what nftables, arptables or ebtables do with ARP frames",
+        "`nft list ruleset` (or arptables, ebtables) shows them; ask with frames: `arpflux probe` from another host of the wire";
     /// A traffic control filter sees the frames.
-    TrafficControl = "traffic_control", "what the traffic control filter on the interface does with ARP frames";
+    TrafficControl = "traffic_control", "what the traffic control filter on the interface does with ARP frames",
+        "`tc filter show dev IFACE ingress` and `egress` show it; ask with frames: `arpflux probe` from another host of the wire";
     /// An XDP program sees the frames.
-    Xdp = "xdp", "what the XDP program on the interface does with ARP frames";
+    Xdp = "xdp", "what the XDP program on the interface does with ARP frames",
+        "`bpftool net` shows it; ask with frames: `arpflux probe` from another host of the wire";
     /// A program listens for ARP and may answer.
-    Listener = "listener", "whether a program that listens for ARP answers";
+    Listener = "listener", "whether a program that listens for ARP answers",
+        "`ss -0 -p` names it; ask with frames: `arpflux probe` from another host of the wire";
     /// The machine's neighbour table is full: whether there is room for whoever asks.
     NeighbourTable = "neighbour_table",
-        "whether the kernel still finds room for the sender in its full neighbour table (gc_thresh3)";
+        "whether the kernel still finds room for the sender in its full neighbour table (gc_thresh3)",
+        "raise net.ipv4.neigh.default.gc_thresh3";
     /// Part of the host's state could not be read.
-    Unreadable = "unreadable", "state that could not be read";
+    Unreadable = "unreadable", "state that could not be read",
+        "run it, or take the snapshot, as root";
 }
 
 /// A set of [`Missing`]. `Copy`, so that a verdict allocates nothing.
@@ -133,5 +154,13 @@ impl Serialize for Missing {
 impl Serialize for MissingSet {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Missing {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let code = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let known = Self::ALL.iter().copied().find(|missing| missing.code() == code);
+        known.ok_or_else(|| serde::de::Error::custom(format!("{code:?} is nothing that can be missing")))
     }
 }

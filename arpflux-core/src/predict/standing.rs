@@ -29,7 +29,7 @@ impl Matrix {
         let answers = cell.verdict.answers() == Some(true) || (probes && cell.probe.answers() == Some(true));
         if answers {
             let own = row.held_by.contains(&self.interfaces[at].name);
-            return if row.flux && !own { Standing::AnswersToo } else { Standing::Answers };
+            return if row.flux == Some(true) && !own { Standing::AnswersToo } else { Standing::Answers };
         }
         match cell.verdict {
             Verdict::Undetermined { .. } => Standing::Unknown,

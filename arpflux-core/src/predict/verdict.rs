@@ -101,6 +101,15 @@ impl Verdict {
         }
     }
 
+    /// What is missing; nothing where it can be told.
+    #[must_use]
+    pub const fn missing(&self) -> MissingSet {
+        match self {
+            Self::Undetermined { missing } => *missing,
+            Self::Answers { .. } | Self::Silent { .. } => MissingSet::NONE,
+        }
+    }
+
     /// Whether both would put the same on the wire: the same MAC, or nothing. Never so if either is
     /// undetermined.
     #[must_use]

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{Expectation, Proof, Prover};
 use crate::error::Result;
 use crate::json;
+use crate::judgement::{self, Judgement};
 use crate::predict::wires;
 use crate::snapshot::Snapshot;
 use crate::types::IfIndex;
@@ -51,6 +52,9 @@ impl Claim {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Claims {
+    /// Whether all hold, and what is missing.
+    #[serde(flatten)]
+    pub judgement: Judgement,
     /// The claims, in the order they were asked.
     pub claims: Vec<Claim>,
 }
@@ -63,11 +67,14 @@ impl Claims {
     #[must_use]
     pub fn decide(snapshot: &Snapshot, expectations: impl IntoIterator<Item = Expectation>) -> Result<Self> {
         let mut prover = Prover::new(snapshot)?;
+        let mut judgement = Judgement::Good;
         let claims = expectations.into_iter().map(|expectation| {
             let proof = prover.prove(&expectation);
+            judgement = std::mem::take(&mut judgement).and(prover.judge(&expectation, &proof));
             Claim { claim: expectation.sentence(snapshot), expectation, proof }
         });
-        Ok(Self { claims: claims.collect() })
+        let claims = claims.collect();
+        Ok(Self { judgement, claims })
     }
 
     /// Decides for each wire that `interfaces` are on, and each address that an interface of the wire holds or
@@ -99,13 +106,23 @@ impl Claims {
         !self.claims.is_empty() && self.claims.iter().all(|claim| claim.proof.holds() == Some(true))
     }
 
-    /// Whether a claim is refuted.
+    /// What cannot be told, in one line; `None` unless it is what all comes to.
     #[must_use]
-    pub fn any_refuted(&self) -> bool {
-        self.claims.iter().any(|claim| claim.proof.holds() == Some(false))
+    pub fn last_line(&self) -> Option<String> {
+        let Judgement::Undetermined { missing, apart } = &self.judgement else { return None };
+        let open = match self.claims.iter().filter(|claim| claim.proof.holds().is_none()).count() {
+            1 => "1 claim".to_owned(),
+            count => format!("{count} claims"),
+        };
+        let apart = match apart {
+            Some(true) => "all hold",
+            Some(false) => "some do not hold",
+            None => "",
+        };
+        Some(judgement::last_line(&open, missing, apart))
     }
 
-    /// The claims as one JSON object: `schema` and `claims`, with counter-examples in full.
+    /// The claims as one JSON object: `schema`, `ok`, `missing` and `claims`, with counter-examples in full.
     ///
     /// # Errors
     /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if it cannot be written, which would be a defect.

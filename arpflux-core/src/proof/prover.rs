@@ -12,6 +12,7 @@ use super::expectation::Expectation;
 use super::space::masters;
 use super::{Space, View};
 use crate::error::Result;
+use crate::judgement::{Gap, Judgement};
 use crate::predict::{ArpRequest, Forwarded, MissingSet, Model, Outgoing, Verdict, listeners};
 use crate::snapshot::Snapshot;
 use crate::types::{IfIndex, IpNet, Ipv4Net};
@@ -62,6 +63,8 @@ pub struct Prover<'s> {
     /// The classes of hosts in some subnets of an interface, each with an example.
     hosts: HashMap<(IfIndex, Vec<Ipv4Net>), Rc<Hosts>>,
     own: HashSet<IpAddr>,
+    /// The same without what is missing, built where something is.
+    apart: Option<Box<Prover<'s>>>,
 }
 
 /// Classes of senders, each with an example.
@@ -112,6 +115,11 @@ impl<'s> Prover<'s> {
 
     /// The same of a snapshot that was checked, or made of such a one by changes.
     pub(crate) fn of(snapshot: &'s Snapshot) -> Self {
+        Self::with(Model::of(snapshot))
+    }
+
+    fn with(model: Model<'s>) -> Self {
+        let snapshot = model.snapshot();
         let mut subnets: HashMap<IfIndex, Vec<Ipv4Net>> = HashMap::new();
         for address in &snapshot.addresses {
             if let IpNet::V4(subnet) = address.subnet() {
@@ -119,7 +127,7 @@ impl<'s> Prover<'s> {
             }
         }
         Self {
-            model: Model::of(snapshot),
+            model,
             space: Space::new(&[snapshot]),
             views: HashMap::new(),
             rows: HashMap::new(),
@@ -127,7 +135,23 @@ impl<'s> Prover<'s> {
             subnets,
             hosts: HashMap::new(),
             own: snapshot.addresses.iter().map(|address| address.local).collect(),
+            apart: None,
         }
+    }
+
+    /// What a claim comes to: that of its proof, and what is missing where it cannot be told.
+    pub fn judge(&mut self, claim: &Expectation, proof: &Proof) -> Judgement {
+        let snapshot = self.model.snapshot();
+        let Proof::Undetermined { missing, request } = proof else {
+            return Judgement::of(proof.holds() == Some(true));
+        };
+        let model = &self.model;
+        let apart = self.apart.get_or_insert_with(|| Box::new(Prover::with(model.without_interference())));
+        let apart = apart.prove(claim).holds();
+        let interfaces = [request.interface];
+        let missing =
+            Gap::all(snapshot, *missing, &interfaces, &format!("whether {}", claim.sentence(snapshot)));
+        Judgement::Undetermined { missing, apart }
     }
 
     /// The model that decides single requests.

@@ -56,11 +56,11 @@ fn still_floats(ground: &Ground<'_>, after: &Snapshot) -> Option<String> {
         ground.nics.iter().flat_map(|nic| ground.public(nic.index)).map(|(_, local)| local).collect();
     let matrix = Matrix::with(&Model::of(after), &own, &nics, None);
     let floating: Vec<String> =
-        matrix.rows.iter().filter(|row| row.flux).map(|row| row.target.to_string()).collect();
+        matrix.rows.iter().filter(|row| row.flux == Some(true)).map(|row| row.target.to_string()).collect();
     let stray: Vec<String> = matrix
         .rows
         .iter()
-        .filter(|row| !row.flux)
+        .filter(|row| row.flux != Some(true))
         .filter_map(|row| {
             let at = row.answering().find(|at| !row.held_by.contains(&matrix.interfaces[*at].name))?;
             Some(format!("{} by {}", row.target, matrix.interfaces[at].name))

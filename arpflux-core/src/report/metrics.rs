@@ -1,6 +1,6 @@
 //! Findings and answers as metrics, in the text format that node_exporter's textfile collector reads.
 
-use crate::diagnose::{Diagnosis, FindingId, Severity};
+use crate::diagnose::{Diagnosis, Finding, FindingId, Severity};
 use crate::predict::{Matrix, Row};
 use crate::snapshot::Snapshot;
 use std::collections::BTreeMap;
@@ -21,10 +21,22 @@ pub fn metrics(snapshot: &Snapshot, matrix: &Matrix, diagnosis: &Diagnosis, take
     out.head("arpflux_snapshot_timestamp_seconds", "When the host was looked at, in seconds since 1970.");
     out.sample("arpflux_snapshot_timestamp_seconds", &[], taken);
 
-    out.head("arpflux_findings", "Findings of arpflux diagnose, by severity.");
+    let judgement = diagnosis.judgement(Some(Severity::Warning));
+    out.head("arpflux_judgement", "What arpflux diagnose comes to: 1 for one of good, bad and undetermined.");
+    for name in ["good", "bad", "undetermined"] {
+        out.sample("arpflux_judgement", &[("judgement", &name)], u8::from(judgement.name() == name));
+    }
+    let count = |severity, certain| {
+        let counts = |finding: &&Finding| finding.severity == severity && finding.is_certain() == certain;
+        diagnosis.findings.iter().filter(counts).count()
+    };
+    out.head("arpflux_findings", "Findings of arpflux diagnose that are certain, by severity.");
     for severity in Severity::ALL {
-        let count = diagnosis.findings.iter().filter(|finding| finding.severity == severity).count();
-        out.sample("arpflux_findings", &[("severity", &severity)], count);
+        out.sample("arpflux_findings", &[("severity", &severity)], count(severity, true));
+    }
+    out.head("arpflux_findings_uncertain", "Findings that hold unless something unknown makes it otherwise.");
+    for severity in Severity::ALL {
+        out.sample("arpflux_findings_uncertain", &[("severity", &severity)], count(severity, false));
     }
     let mut by_id: BTreeMap<(FindingId, Severity), usize> = BTreeMap::new();
     for finding in &diagnosis.findings {
@@ -37,11 +49,12 @@ pub fn metrics(snapshot: &Snapshot, matrix: &Matrix, diagnosis: &Diagnosis, take
     out.head("arpflux_unseen", "What could not be told from the host, so is neither good nor bad.");
     out.sample("arpflux_unseen", &[], diagnosis.unseen.len());
 
-    let flux = matrix.rows.iter().filter(|row| row.flux).count();
+    let (flux, undetermined) = matrix.counts();
     for (name, help, value) in [
         ("arpflux_interfaces", "Interfaces that take ARP requests.", matrix.interfaces.len()),
         ("arpflux_addresses", "IPv4 addresses that the host holds or proxies.", matrix.rows.len()),
         ("arpflux_addresses_with_flux", "Addresses for which several MACs answer on one wire.", flux),
+        ("arpflux_addresses_undetermined", "Addresses of which that cannot be told.", undetermined),
         ("arpflux_proxy_entries", "Proxy entries of both families.", snapshot.proxies.len()),
         (
             "arpflux_addresses_without_series",
@@ -54,7 +67,7 @@ pub fn metrics(snapshot: &Snapshot, matrix: &Matrix, diagnosis: &Diagnosis, take
     }
     let mut rows: Vec<&Row> = matrix.rows.iter().collect();
     if rows.len() > ADDRESSES_MAX {
-        rows.sort_by_key(|row| !row.flux);
+        rows.sort_by_key(|row| row.flux != Some(true));
         rows.truncate(ADDRESSES_MAX);
     }
     out.head(
@@ -65,9 +78,13 @@ pub fn metrics(snapshot: &Snapshot, matrix: &Matrix, diagnosis: &Diagnosis, take
         let labels: [(&str, &dyn Display); 1] = [("address", &row.target)];
         out.sample("arpflux_address_answering_interfaces", &labels, row.answering().count());
     }
-    out.head("arpflux_address_flux", "Whether several MACs answer for the address on one wire.");
+    out.head(
+        "arpflux_address_flux",
+        "Whether several MACs answer for the address on one wire; NaN: cannot be told.",
+    );
     for row in &rows {
-        out.sample("arpflux_address_flux", &[("address", &row.target)], u8::from(row.flux));
+        let value = row.flux.map_or("NaN", |flux| if flux { "1" } else { "0" });
+        out.sample("arpflux_address_flux", &[("address", &row.target)], value);
     }
     text
 }

@@ -30,6 +30,7 @@ use std::net::Ipv4Addr;
 use serde::Serialize;
 
 use crate::error::Result;
+use crate::judgement::{self, Gap, Judgement};
 use crate::predict::{ArpRequest, MissingSet, Model, Neighbours, Verdict, Via, targets};
 use crate::snapshot::Snapshot;
 use crate::types::{IfIndex, IfName, Mac};
@@ -94,6 +95,10 @@ pub struct Answer {
     pub responders: Vec<Responder>,
     /// Those of whom it cannot be told, with what is missing.
     pub undetermined: Vec<Unclear>,
+    /// What it comes to with all that is missing taken to be without effect.
+    pub outcome_apart_from_missing: Outcome,
+    /// What is missing, by host.
+    pub missing: Vec<Gap>,
 }
 
 /// What the answers for one address come to.
@@ -104,9 +109,11 @@ pub enum Outcome {
     Duplicate,
     /// One host answers with several MACs.
     Flux,
+    /// No two MACs certainly answer, and of some interfaces it cannot be told.
+    Undetermined,
     /// One MAC answers.
     Single,
-    /// Nobody answers for certain.
+    /// Nobody answers.
     Nobody,
 }
 
@@ -153,22 +160,39 @@ pub fn answers(members: &[Member<'_>], segment: &Segment) -> Vec<Answer> {
             outcome: Outcome::Nobody,
             responders: Vec::new(),
             undetermined: Vec::new(),
+            outcome_apart_from_missing: Outcome::Nobody,
+            missing: Vec::new(),
         })
         .collect();
+    // With what is missing taken to be without effect: the host and MAC of each answer.
+    let mut apart: Vec<Answering> = vec![Answering::default(); found.len()];
     for host in hosts {
         let Some(member) = members.get(host) else { continue };
         let model = Model::of(member.snapshot);
+        let alone = std::cell::OnceCell::new();
+        let alone = || alone.get_or_init(|| model.without_interference());
         let mut neighbours = Neighbours::new(member.snapshot);
         for port in segment.ports.iter().filter(|port| port.member == host) {
             let Some(interface) = member.snapshot.interface(port.interface) else { continue };
             let (host, interface) = (member.name, interface.name);
-            for answer in &mut found {
+            for (answer, apart) in found.iter_mut().zip(&mut apart) {
                 let sender = neighbours.of(port.interface, answer.address);
-                match model.reply(&ArpRequest::broadcast(port.interface, sender, answer.address)) {
+                let request = ArpRequest::broadcast(port.interface, sender, answer.address);
+                match model.reply(&request) {
                     Verdict::Answers { mac, via, .. } => {
+                        apart.heard(port.member, mac);
                         answer.responders.push(Responder { host: host.into(), interface, mac, via });
                     }
                     Verdict::Undetermined { missing } => {
+                        match alone().reply(&request) {
+                            Verdict::Answers { mac, .. } => apart.heard(port.member, mac),
+                            Verdict::Silent { .. } => {}
+                            Verdict::Undetermined { .. } => apart.open = true,
+                        }
+                        let open = format!("whether {host} {interface} answers for {}", answer.address);
+                        let gaps = Gap::all(member.snapshot, missing, &[port.interface], &open);
+                        let of_host = |gap: Gap| Gap { what: format!("on {host} {}", gap.what), ..gap };
+                        judgement::add(&mut answer.missing, gaps.into_iter().map(of_host));
                         answer.undetermined.push(Unclear { host: host.into(), interface, missing });
                     }
                     Verdict::Silent { .. } => {}
@@ -176,22 +200,70 @@ pub fn answers(members: &[Member<'_>], segment: &Segment) -> Vec<Answer> {
             }
         }
     }
-    for answer in &mut found {
-        let macs: BTreeSet<Mac> = answer.responders.iter().map(|responder| responder.mac).collect();
-        let hosts: BTreeSet<&str> =
-            answer.responders.iter().map(|responder| responder.host.as_str()).collect();
-        answer.outcome = match (macs.len(), hosts.len()) {
-            (0, _) => Outcome::Nobody,
-            (1, _) => Outcome::Single,
-            (_, 1) => Outcome::Flux,
-            _ => Outcome::Duplicate,
-        };
+    for (answer, apart) in found.iter_mut().zip(apart) {
+        let mut certain = Answering { open: !answer.undetermined.is_empty(), ..Answering::default() };
+        for responder in &answer.responders {
+            let member = members.iter().position(|member| member.name == responder.host);
+            certain.heard(member.unwrap_or_default(), responder.mac);
+        }
+        answer.outcome = certain.outcome();
+        answer.outcome_apart_from_missing = apart.outcome();
     }
     found.sort_by_key(|answer| (answer.outcome, answer.address));
     found
 }
 
+/// Who answers for one address.
+#[derive(Debug, Clone, Default)]
+struct Answering {
+    macs: BTreeSet<Mac>,
+    hosts: BTreeSet<usize>,
+    /// Of some it cannot be told.
+    open: bool,
+}
+
+impl Answering {
+    fn heard(&mut self, host: usize, mac: Mac) {
+        self.macs.insert(mac);
+        self.hosts.insert(host);
+    }
+
+    fn outcome(&self) -> Outcome {
+        match (self.macs.len(), self.hosts.len()) {
+            (2.., 1) => Outcome::Flux,
+            (2.., _) => Outcome::Duplicate,
+            _ if self.open => Outcome::Undetermined,
+            (0, _) => Outcome::Nobody,
+            (1, _) => Outcome::Single,
+        }
+    }
+}
+
+impl Outcome {
+    /// Whether one MAC at most answers; `None` if that cannot be told.
+    #[must_use]
+    pub const fn ok(self) -> Option<bool> {
+        match self {
+            Self::Duplicate | Self::Flux => Some(false),
+            Self::Undetermined => None,
+            Self::Single | Self::Nobody => Some(true),
+        }
+    }
+}
+
 impl Answer {
+    /// Whether one MAC at most answers.
+    #[must_use]
+    pub fn judgement(&self) -> Judgement {
+        match self.outcome.ok() {
+            Some(good) => Judgement::of(good),
+            None => Judgement::Undetermined {
+                missing: self.missing.clone(),
+                apart: self.outcome_apart_from_missing.ok(),
+            },
+        }
+    }
+
     /// Whether several MACs answer.
     #[must_use]
     pub const fn is_bad(&self) -> bool {
@@ -204,6 +276,7 @@ impl fmt::Display for Outcome {
         f.pad(match self {
             Self::Duplicate => "duplicate",
             Self::Flux => "flux",
+            Self::Undetermined => "undetermined",
             Self::Single => "single",
             Self::Nobody => "nobody",
         })
@@ -217,6 +290,7 @@ impl fmt::Display for Answer {
         match self.outcome {
             Outcome::Duplicate => f.write_str("several hosts answer")?,
             Outcome::Flux => f.write_str("one host answers with several MACs")?,
+            Outcome::Undetermined => f.write_str("who answers cannot be told")?,
             Outcome::Single => f.write_str("one MAC answers")?,
             Outcome::Nobody => return f.write_str("nobody answers"),
         }

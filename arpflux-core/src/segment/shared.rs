@@ -4,9 +4,10 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Member, Segment, answers};
+use super::{Answer, Member, Outcome, Segment, answers};
 use crate::error::Result;
 use crate::json;
+use crate::judgement::{self, Judgement};
 
 /// An interface of a host, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -32,6 +33,9 @@ pub struct SharedWire {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct SharedWires {
+    /// Whether one MAC at most answers for each address on each wire.
+    #[serde(flatten)]
+    pub judgement: Judgement,
     /// The wires.
     pub segments: Vec<SharedWire>,
 }
@@ -52,16 +56,29 @@ impl SharedWires {
             addresses.retain(|answer| target.is_none_or(|target| answer.address == target));
             SharedWire { ports: segment.ports.iter().filter_map(port).collect(), addresses }
         };
-        Self { segments: segments.iter().map(wire).collect() }
+        let segments: Vec<SharedWire> = segments.iter().map(wire).collect();
+        let judgement = segments.iter().flat_map(|wire| &wire.addresses).map(Answer::judgement).collect();
+        Self { judgement, segments }
     }
 
-    /// Whether an address is a duplicate or in flux.
+    /// What cannot be told, in one line; `None` unless it is what all comes to.
     #[must_use]
-    pub fn is_bad(&self) -> bool {
-        self.segments.iter().flat_map(|segment| &segment.addresses).any(Answer::is_bad)
+    pub fn last_line(&self) -> Option<String> {
+        let Judgement::Undetermined { missing, apart } = &self.judgement else { return None };
+        let answers = self.segments.iter().flat_map(|wire| &wire.addresses);
+        let open = match answers.filter(|answer| answer.outcome == Outcome::Undetermined).count() {
+            1 => "1 address".to_owned(),
+            count => format!("{count} addresses"),
+        };
+        let apart = match apart {
+            Some(true) => "one MAC at most answers for each",
+            Some(false) => "several MACs answer for some",
+            None => "",
+        };
+        Some(judgement::last_line(&open, missing, apart))
     }
 
-    /// The wires as one JSON object: `schema` and `segments`.
+    /// The wires as one JSON object: `schema`, `ok`, `missing` and `segments`.
     ///
     /// # Errors
     /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if it cannot be written, which would be a defect.

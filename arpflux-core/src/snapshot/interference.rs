@@ -16,7 +16,8 @@ mod tests {
             Interference::Listener { interface: None },
             Interference::Listener { interface: Some(interface) },
             Interference::FullNeighbourTable { entries: 1, limit: 2 },
-            Interference::Unreadable { what: "it".into() },
+            Interference::Unreadable { what: "it".into(), needs: None },
+            Interference::Unreadable { what: "it".into(), needs: Some("CAP_NET_ADMIN".into()) },
         ] {
             let text = serde_json::to_string(&interference).unwrap();
             assert_eq!(serde_json::from_str::<Interference>(&text).unwrap(), interference, "{text}");

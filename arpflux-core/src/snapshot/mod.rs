@@ -121,6 +121,9 @@ pub enum Interference {
     Unreadable {
         /// What could not be read, in words.
         what: String,
+        /// The capability that reading it takes, where that was missing: `CAP_NET_ADMIN`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        needs: Option<String>,
     },
 }
 

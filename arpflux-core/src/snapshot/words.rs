@@ -52,7 +52,8 @@ impl Interference {
             Self::FullNeighbourTable { entries, limit } => {
                 format!("the machine's neighbour table may be full: {entries} entries, gc_thresh3 is {limit}")
             }
-            Self::Unreadable { what } => format!("not readable: {what}"),
+            Self::Unreadable { what, needs: None } => format!("not readable: {what}"),
+            Self::Unreadable { what, needs: Some(needs) } => format!("not readable without {needs}: {what}"),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::{AddressReport, CheckKind, Failure, Report, wanted};
 use crate::error::Result;
+use crate::judgement::Judgement;
 use crate::plan::PROTOCOL;
 use crate::plan::desired::Desired;
 use crate::policy::Policy;
@@ -53,28 +54,30 @@ fn prove(desired: &Desired, snapshot: &Snapshot, report: &mut Report) {
         let IpAddr::V4(target) = *address else { continue };
         let answers = Expectation::Answers { interface: *owner, target };
         let answered = prover.prove(&answers);
-        judge(snapshot, *address, &answers, &answered, report);
+        judge(&mut prover, *address, &answers, &answered, report);
         let target = Ipv4Net::from(target);
         let alone = Expectation::NothingBut { interface: *owner, target, among: among.clone() };
         let nobody_else = prover.prove(&alone);
-        judge(snapshot, *address, &alone, &nobody_else, report);
+        judge(&mut prover, *address, &alone, &nobody_else, report);
 
-        let mut answering = Vec::new();
-        if answered.holds() != Some(false) {
-            answering.push(snapshot.name_of(*owner));
-        }
-        if nobody_else.holds() == Some(false) {
+        let (mut answering, mut undetermined) = (Vec::new(), Vec::new());
+        let mut sort = |interface: IfIndex, answers: Option<bool>| match answers {
+            Some(true) => answering.push(snapshot.name_of(interface)),
+            Some(false) => {}
+            None => undetermined.push(snapshot.name_of(interface)),
+        };
+        sort(*owner, answered.holds());
+        if nobody_else.holds() != Some(true) {
             for other in among.iter().filter(|other| *other != owner) {
                 let never = Expectation::Never { interface: *other, target };
-                if prover.prove(&never).holds() == Some(false) {
-                    answering.push(snapshot.name_of(*other));
-                }
+                sort(*other, prover.prove(&never).holds().map(|never| !never));
             }
         }
         report.addresses.push(AddressReport {
             address: *address,
             expected: snapshot.name_of(*owner),
             answering,
+            undetermined,
         });
     }
     published(desired, snapshot, &mut prover, report);
@@ -90,7 +93,7 @@ fn published(desired: &Desired, snapshot: &Snapshot, prover: &mut Prover<'_>, re
         if let (IpAddr::V4(target), Some(interface)) = (entry.address, entry.interface) {
             let claim = Expectation::Answers { interface, target };
             let proof = prover.prove(&claim);
-            judge(snapshot, entry.address, &claim, &proof, report);
+            judge(prover, entry.address, &claim, &proof, report);
         }
     }
 }
@@ -128,24 +131,26 @@ fn egress(desired: &Desired, snapshot: &Snapshot, prover: &mut Prover<'_>, repor
             });
             let claim = Expectation::LeavesBy { source, interface: *interface, among: among.clone() };
             let proof = prover.prove(&claim);
-            judge(snapshot, *address, &claim, &proof, report);
+            judge(prover, *address, &claim, &proof, report);
         }
     }
 }
 
-fn judge(snapshot: &Snapshot, address: IpAddr, claim: &Expectation, proof: &Proof, report: &mut Report) {
+fn judge(prover: &mut Prover<'_>, address: IpAddr, claim: &Expectation, proof: &Proof, report: &mut Report) {
     match proof {
         Proof::Proved { .. } => report.count(None),
         Proof::Refuted(contradiction) => report.count(Some(Failure {
             check: CheckKind::Model,
             object: address.to_string(),
-            expected: claim.sentence(snapshot),
+            expected: claim.sentence(prover.model().snapshot()),
             found: contradiction.sentence.clone(),
         })),
         Proof::Undetermined { missing, .. } => {
-            report
-                .undetermined
-                .push(format!("{address}: {}: cannot be told: {missing}", claim.sentence(snapshot)));
+            let claimed = claim.sentence(prover.model().snapshot());
+            let sentence = format!("{address}: {claimed}: cannot be told: {missing}");
+            if let Judgement::Undetermined { missing, apart } = prover.judge(claim, proof) {
+                report.leave_open(sentence, missing, apart);
+            }
         }
     }
 }

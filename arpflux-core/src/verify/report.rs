@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
+use crate::judgement::{self, Gap, Judgement, both};
 
 /// What was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -73,34 +74,77 @@ pub struct AddressReport {
     pub expected: String,
     /// Those that do, whoever asks.
     pub answering: Vec<String>,
+    /// Those of which that cannot be told.
+    #[serde(default)]
+    pub undetermined: Vec<String>,
+}
+
+impl AddressReport {
+    /// Whether the one that should answer does, and no other; `None` if that cannot be told.
+    #[must_use]
+    pub fn ok(&self) -> Option<bool> {
+        if self.answering.iter().any(|name| *name != self.expected) {
+            return Some(false);
+        }
+        if self.undetermined.is_empty() { Some(!self.answering.is_empty()) } else { None }
+    }
 }
 
 /// What verification found. See the [module](super) text.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Report {
-    /// How many things were checked.
+    /// How many things were checked, those that cannot be told among them.
     pub checks: usize,
     /// By address: who should answer, and who does.
     pub addresses: Vec<AddressReport>,
     /// What is not as the policy says; the first comes first in the order of the plan.
     pub failures: Vec<Failure>,
-    /// What cannot be told from the snapshot, one sentence each. It is neither good nor bad.
+    /// What cannot be told, one sentence each. It is neither good nor bad.
     pub undetermined: Vec<String>,
+    /// What is missing for that.
+    #[serde(default)]
+    pub missing: Vec<Gap>,
+    /// Whether all that cannot be told holds apart from what is missing; `None`: that cannot be told either, or
+    /// nothing is missing.
+    #[serde(default)]
+    pub ok_apart_from_that: Option<bool>,
 }
 
 /// A [`Report`] as it leaves.
 #[derive(Debug, Serialize)]
 pub struct ReportRecord<'a> {
-    ok: bool,
+    ok: Option<bool>,
     #[serde(flatten)]
     report: &'a Report,
 }
 
 impl Report {
-    /// Whether something was checked and all of it is as the policy says.
+    /// Whether something was checked and all of it is certainly as the policy says.
     #[must_use]
     pub fn ok(&self) -> bool {
-        self.checks > 0 && self.failures.is_empty()
+        self.judgement().ok() == Some(true)
+    }
+
+    /// Bad if something is not as the policy says or nothing was checked; undetermined if something cannot be
+    /// told.
+    #[must_use]
+    pub fn judgement(&self) -> Judgement {
+        if !self.failures.is_empty() || self.checks == 0 {
+            return Judgement::Bad;
+        }
+        if self.undetermined.is_empty() {
+            return Judgement::Good;
+        }
+        Judgement::Undetermined { missing: self.missing.clone(), apart: self.ok_apart_from_that }
+    }
+
+    /// Counts one check that cannot be told: the claim in a sentence, and what is missing for it.
+    pub fn leave_open(&mut self, sentence: String, missing: Vec<Gap>, apart: Option<bool>) {
+        let first = self.undetermined.is_empty();
+        self.checks += 1;
+        self.undetermined.push(sentence);
+        judgement::add(&mut self.missing, missing);
+        self.ok_apart_from_that = if first { apart } else { both(self.ok_apart_from_that, apart) };
     }
 
     /// Counts one check; `failure` is what it found wrong, if anything.
@@ -113,7 +157,13 @@ impl Report {
     pub fn merge(&mut self, other: Report) {
         self.checks += other.checks;
         self.failures.extend(other.failures);
+        self.ok_apart_from_that = match (self.undetermined.is_empty(), other.undetermined.is_empty()) {
+            (_, true) => self.ok_apart_from_that,
+            (true, false) => other.ok_apart_from_that,
+            (false, false) => both(self.ok_apart_from_that, other.ok_apart_from_that),
+        };
         self.undetermined.extend(other.undetermined);
+        judgement::add(&mut self.missing, other.missing);
         if self.addresses.is_empty() {
             self.addresses = other.addresses;
             return;
@@ -126,6 +176,11 @@ impl Report {
                             ours.answering.push(name);
                         }
                     }
+                    for name in theirs.undetermined {
+                        if !ours.undetermined.contains(&name) {
+                            ours.undetermined.push(name);
+                        }
+                    }
                 }
                 None => self.addresses.push(theirs),
             }
@@ -135,10 +190,14 @@ impl Report {
     /// The report, or an error that names the first thing that is not so.
     ///
     /// # Errors
-    /// [`ErrorKind::VerifyFailed`] unless [`Report::ok`].
+    /// [`ErrorKind::VerifyFailed`] if something is not so or nothing was checked, [`ErrorKind::Undetermined`]
+    /// if something cannot be told.
     pub fn into_result(self) -> Result<Self> {
         match self.failures.as_slice() {
-            [] if self.checks > 0 => Ok(self),
+            [] if self.checks > 0 && self.undetermined.is_empty() => Ok(self),
+            [] if self.checks > 0 => {
+                Err(Error::new(ErrorKind::Undetermined, self.open_in_one_line()).during("verify"))
+            }
             [] => Err(Error::new(ErrorKind::VerifyFailed, "nothing was checked")
                 .during("verify")
                 .hint("the policy asks for nothing here: name interfaces or addresses")),
@@ -155,7 +214,25 @@ impl Report {
         }
     }
 
-    /// The report as one JSON object: `schema`, `ok`, `checks`, `addresses`, `failures`, `undetermined`.
+    /// What cannot be told, in one line.
+    fn open_in_one_line(&self) -> String {
+        let claims = match self.undetermined.len() {
+            1 => "1 of them".to_owned(),
+            count => format!("{count} of them"),
+        };
+        if self.missing.is_empty() {
+            return format!("{claims} cannot be told: {}.", self.undetermined.join("; "));
+        }
+        let apart = match self.ok_apart_from_that {
+            Some(true) => "all is as the policy says",
+            Some(false) => "some of it is not as the policy says",
+            None => "",
+        };
+        judgement::last_line(&claims, &self.missing, apart)
+    }
+
+    /// The report as one JSON object: `schema`, `ok` (true, false, or null if nothing failed and something cannot
+    /// be told), `checks`, `addresses`, `failures`, `undetermined`, `missing`, `ok_apart_from_that`.
     ///
     /// # Errors
     /// [`ErrorKind::Internal`] if a value cannot be written, which would be a defect.
@@ -163,10 +240,10 @@ impl Report {
         json::object(&self.record()).map_err(|error| error.during("write report"))
     }
 
-    /// The report as it leaves: with whether all is well before its own keys.
+    /// The report as it leaves: with what it comes to (`null`: cannot be told) before its own keys.
     #[must_use]
     pub fn record(&self) -> ReportRecord<'_> {
-        ReportRecord { ok: self.ok(), report: self }
+        ReportRecord { ok: self.judgement().ok(), report: self }
     }
 }
 
@@ -179,14 +256,24 @@ impl fmt::Display for Report {
                 [] => "nobody".into(),
                 names => names.join(", "),
             };
-            let good = report.answering == [report.expected.as_str()];
-            let mark = if good { "ok " } else { "BAD" };
-            write!(f, "{mark} {:address$}  answered by {answering}", report.address)?;
-            writeln!(
-                f,
-                "{}",
-                if good { String::new() } else { format!(", not by {} alone", report.expected) }
-            )?;
+            let open = judgement::listed(&report.undetermined);
+            match report.ok() {
+                Some(true) => write!(f, "ok  {:address$}  answered by {answering}", report.address)?,
+                Some(false) => write!(
+                    f,
+                    "BAD {:address$}  answered by {answering}, not by {} alone",
+                    report.address, report.expected
+                )?,
+                None if report.answering.is_empty() => {
+                    write!(f, "??? {:address$}  nobody certainly answers", report.address)?;
+                }
+                None => write!(f, "??? {:address$}  answered by {answering}", report.address)?,
+            }
+            if !open.is_empty() {
+                let answer = if report.undetermined.len() == 1 { "answers" } else { "answer" };
+                write!(f, "; whether {open} {answer} cannot be told")?;
+            }
+            writeln!(f)?;
         }
         for failure in &self.failures {
             writeln!(f, "BAD {failure}")?;
@@ -194,10 +281,13 @@ impl fmt::Display for Report {
         for sentence in &self.undetermined {
             writeln!(f, "??? {sentence}")?;
         }
-        let (checks, failures) = (self.checks, self.failures.len());
-        match failures {
-            0 => writeln!(f, "{checks} checks, all good"),
-            _ => writeln!(f, "{checks} checks, {failures} failed"),
+        let (checks, failures, open) = (self.checks, self.failures.len(), self.undetermined.len());
+        match (failures, open) {
+            (0, 0) if checks == 0 => writeln!(f, "nothing was checked"),
+            (0, 0) => writeln!(f, "{checks} checks, all good"),
+            (_, 0) => writeln!(f, "{checks} checks, {failures} failed"),
+            (0, _) => writeln!(f, "{checks} checks, {} good, {}", checks - open, self.open_in_one_line()),
+            (..) => writeln!(f, "{checks} checks, {failures} failed, {}", self.open_in_one_line()),
         }
     }
 }

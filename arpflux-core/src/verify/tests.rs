@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::plan::tests::{Host, OPENVZ_POLICY, policy};
-use crate::snapshot::ProxyEntry;
+use crate::snapshot::{Interference, ProxyEntry};
 use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
 
@@ -140,8 +140,43 @@ fn reports_of_two_witnesses_are_one() {
         address: "192.168.18.101".parse().unwrap(),
         expected: "eth3".into(),
         answering: vec!["eth0".into()],
+        undetermined: Vec::new(),
     };
     report.merge(Report { checks: 1, addresses: vec![wire], ..Report::default() });
     assert_eq!(report.checks, checks + 1);
     assert_eq!(report.addresses[3].answering, ["eth3", "eth0"]);
+}
+
+/// Of what cannot be read nothing is good: counted, listed, with what it comes to apart from that.
+#[test]
+fn what_cannot_be_told_is_never_good() {
+    let mut host = applied();
+    host.interference.push(Interference::Netfilter { chain: "nftables arp f c".into(), interface: None });
+    let report = check(&the_policy(), &host).unwrap();
+    assert!(report.failures.is_empty() && !report.undetermined.is_empty(), "{report}");
+    assert!(!report.ok());
+    assert_eq!((report.judgement().ok(), report.ok_apart_from_that), (None, Some(true)), "{report}");
+    assert!(report.addresses.iter().all(|address| address.ok().is_none()), "{report}");
+    let text = report.to_string();
+    let last = text.lines().last().unwrap();
+    for said in
+        ["cannot be told: ", "nftables arp f c", "apart from that all is as the policy says", "To know: "]
+    {
+        assert!(last.contains(said), "{said:?} in {last:?}");
+    }
+    assert!(!text.lines().any(|line| line.starts_with("ok")), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&report.to_json().unwrap()).unwrap();
+    assert!(json["ok"].is_null(), "{json}");
+    assert_eq!(json["missing"][0]["missing"], "netfilter");
+    let error = report.into_result().unwrap_err();
+    assert_eq!((error.kind(), error.kind().exit_code()), (ErrorKind::Undetermined, 6));
+}
+
+/// A report of the version before had sentences only.
+#[test]
+fn a_report_of_before_is_still_read() {
+    let text = r#"{"checks":1,"addresses":[{"address":"10.0.0.1","expected":"eth0","answering":["eth0"]}],
+        "failures":[],"undetermined":["who knows"]}"#;
+    let report: Report = serde_json::from_str(text).unwrap();
+    assert_eq!(report.judgement().ok(), None);
 }

@@ -155,7 +155,8 @@ fn owners(desired: &Desired, report: &mut Report) -> Vec<(Ipv4Addr, IfIndex)> {
             IpAddr::V4(target) if seen.insert(*target) => owners.push((*target, *owner)),
             IpAddr::V4(_) => {}
             IpAddr::V6(_) => {
-                report.undetermined.push(format!("{address} is not asked for on the wire: it is IPv6"));
+                let sentence = format!("{address} is not asked for on the wire: it is IPv6");
+                report.leave_open(sentence, Vec::new(), None);
             }
         }
     }
@@ -175,7 +176,12 @@ fn judge(snapshot: &Snapshot, target: Ipv4Addr, owner: IfIndex, answering: Vec<S
         },
     });
     report.count(failure);
-    report.addresses.push(AddressReport { address: target.into(), expected, answering });
+    report.addresses.push(AddressReport {
+        address: target.into(),
+        expected,
+        answering,
+        undetermined: Vec::new(),
+    });
 }
 
 /// The name of the interface that has a MAC, or the MAC: of a stranger, or of several interfaces. Of several

@@ -33,6 +33,7 @@ from ._errors import (
     RolledBack,
     TimedOut,
     Unsupported,
+    Undetermined,
     VerifyFailed,
 )
 from ._model import (
@@ -40,6 +41,7 @@ from ._model import (
     Effective,
     Explanation,
     Failure,
+    Gap,
     MatrixCell,
     MatrixInterface,
     MatrixRow,
@@ -177,6 +179,7 @@ __all__ = [
     "Lint",
     "Manager",
     "Matrix",
+    "Gap",
     "MatrixCell",
     "MatrixInterface",
     "MatrixRow",
@@ -226,6 +229,7 @@ __all__ = [
     "ValueSource",
     "Verdict",
     "VerifiedAddress",
+    "Undetermined",
     "VerifyFailed",
     "Via",
     "VirtualMac",

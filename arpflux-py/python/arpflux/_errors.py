@@ -106,6 +106,10 @@ class VerifyFailed(Error, AssertionError):
     """The host is not as the policy says."""
 
 
+class Undetermined(VerifyFailed):
+    """Nothing is known to be wrong, and something that decides could not be read or understood."""
+
+
 class Internal(Error, RuntimeError):
     """A defect of arpflux: please report it."""
 
@@ -127,6 +131,7 @@ _CLASSES = {
     "rolled_back": RolledBack,
     "partly_applied": PartlyApplied,
     "verify_failed": VerifyFailed,
+    "undetermined": Undetermined,
     "internal": Internal,
 }
 

@@ -127,6 +127,23 @@ class MatrixInterface(Value):
 
 
 @dataclass(frozen=True)
+class Gap(Value):
+    """Something that could not be read or decided. `str()` gives a sentence."""
+
+    #: What it is.
+    missing: Missing
+    #: The same as a sentence, with the chain, interface or file at fault.
+    what: str
+    #: What that leaves open.
+    leaves_open: str
+    #: How to get it read or decided.
+    how: str
+
+    def __str__(self) -> str:
+        return f"{self.what}; that leaves open {self.leaves_open}; {self.how}"
+
+
+@dataclass(frozen=True)
 class MatrixCell(Value):
     """What one interface does with requests for one address."""
 
@@ -152,8 +169,10 @@ class MatrixRow(Value):
     proxied: bool
     #: What becomes of requests, by interface.
     cells: Tuple[MatrixCell, ...]
-    #: Whether several MACs answer for it on one wire, for one of the two kinds of senders.
-    flux: bool
+    #: Whether several MACs answer for it on one wire, for one of the two kinds of senders; None: that cannot be told.
+    flux: Optional[bool]
+    #: The same with all that is missing taken to be without effect; None: that cannot be told either.
+    flux_apart_from_missing: Optional[bool]
 
 
 @dataclass(frozen=True)
@@ -184,6 +203,8 @@ class VerifiedAddress(Value):
     expected: str
     #: Those that do, whoever asks.
     answering: Tuple[str, ...]
+    #: Those of which that cannot be told.
+    undetermined: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -234,6 +255,10 @@ class SegmentAnswer(Value):
     responders: Tuple[Responder, ...]
     #: Those of whom it cannot be told.
     undetermined: Tuple[Unclear, ...]
+    #: What it comes to with all that is missing taken to be without effect.
+    outcome_apart_from_missing: SegmentOutcome
+    #: What is missing, by host.
+    missing: Tuple[Gap, ...]
 
     @property
     def is_bad(self) -> bool:
@@ -244,6 +269,7 @@ class SegmentAnswer(Value):
         words = {
             SegmentOutcome.DUPLICATE: "several hosts answer",
             SegmentOutcome.FLUX: "one host answers with several MACs",
+            SegmentOutcome.UNDETERMINED: "who answers cannot be told",
             SegmentOutcome.SINGLE: "one MAC answers",
             SegmentOutcome.NOBODY: "nobody answers",
         }

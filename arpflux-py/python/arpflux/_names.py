@@ -321,9 +321,11 @@ class SegmentOutcome(Name):
     DUPLICATE = "duplicate"
     #: One host answers with several MACs.
     FLUX = "flux"
+    #: No two MACs certainly answer, and of some interfaces it cannot be told.
+    UNDETERMINED = "undetermined"
     #: One MAC answers.
     SINGLE = "single"
-    #: Nobody answers for certain.
+    #: Nobody answers.
     NOBODY = "nobody"
 
 

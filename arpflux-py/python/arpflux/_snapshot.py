@@ -66,11 +66,14 @@ class Interference(Value):
     limit: Optional[int] = None
     #: What could not be read, in words.
     what: Optional[str] = None
+    #: The capability that reading it takes, where that was missing: `CAP_NET_ADMIN`.
+    needs: Optional[str] = None
 
     def to_dict(self) -> Dict[str, Any]:
         """What the command prints with --json: of each kind what it has."""
         values = super().to_dict()
-        return {key: values[key] for key in ("kind", *_KEYS[self.kind])}
+        kept = {key: values[key] for key in ("kind", *_KEYS[self.kind])}
+        return kept if self.needs is None else {**kept, "needs": self.needs}
 
 
 _KEYS = {

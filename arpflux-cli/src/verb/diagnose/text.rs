@@ -11,7 +11,11 @@ use crate::verb::explain;
 /// All findings; then who answers, where an address has several MACs on one wire.
 pub fn diagnosis(diagnosis: &Diagnosis, snapshot: &Snapshot, output: &Output) -> Result<String> {
     let mut text = String::new();
-    for line in diagnosis.to_string().lines() {
+    let all = diagnosis.to_string();
+    // The last line stays the last one.
+    let last = diagnosis.last_line().unwrap_or_default();
+    let before = all.trim_end().strip_suffix(last.as_str()).unwrap_or(&all).trim_end();
+    for line in before.lines() {
         let style = heading(line);
         for (place, piece) in broken(line, output.width()).into_iter().enumerate() {
             match style {
@@ -23,9 +27,12 @@ pub fn diagnosis(diagnosis: &Diagnosis, snapshot: &Snapshot, output: &Output) ->
     }
     if output.width().is_some() {
         let matrix = Matrix::of(&Model::new(snapshot)?);
-        if matrix.has_flux() {
+        if matrix.has_flux() != Some(false) {
             text += &format!("\n{}", explain::matrix_table(&matrix).render(output));
         }
+    }
+    if !last.is_empty() {
+        text += &format!("\n{}\n", output.paint(Style::Caution, last));
     }
     Ok(text)
 }

@@ -20,7 +20,7 @@ pub fn run(
     let matrix = Matrix::with(model, &[target], interfaces, from);
     let Some(row) = matrix.rows.first() else { return Ok(exit::GOOD) };
     let answers = AddressAnswers::new(model, &matrix, row, from);
-    let code = if answers.flux { exit::BAD } else { exit::GOOD };
+    let code = answers.judgement.exit_code();
     if output.json() {
         output.answer(&answers)?;
         return Ok(code);
@@ -29,6 +29,9 @@ pub fn run(
     for on in &answers.interfaces {
         text.push('\n');
         text.push_str(&section(on, output));
+    }
+    if answers.judgement.ok().is_none() {
+        text.push_str(&format!("\n{}\n", output.paint(Style::Caution, matrix.summary())));
     }
     output.text(text)?;
     Ok(code)
@@ -45,7 +48,7 @@ fn headline(matrix: &Matrix, row: &Row, output: &Output) -> String {
         [one] => format!("{one} answers"),
         [most @ .., last] => format!("{} and {last} answer", most.join(", ")),
     };
-    let (style, flux) = if row.flux {
+    let (style, flux) = if row.flux == Some(true) {
         (Style::Bad, ", with several MACs on one wire: flux")
     } else if undetermined > 0 {
         (Style::Caution, "")

@@ -9,7 +9,7 @@ use arpflux_core::{Error, ErrorKind, Result, Snapshot};
 
 use crate::input::read_text;
 use crate::output::Style;
-use crate::{Cell, Output, Table, exit};
+use crate::{Cell, Output, Table};
 
 /// Which hosts, which wires, and which address.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub fn run(first: &Snapshot, question: &Question<'_>, output: &Output) -> Result
         question.wires.iter().map(|wire| given(wire, &members)).collect::<Result<_>>()?
     };
     let shared = SharedWires::judge(&members, &segments, question.target);
-    let code = if shared.is_bad() { exit::BAD } else { exit::GOOD };
+    let code = shared.judgement.exit_code();
     if output.json() {
         output.answer(&shared)?;
         return Ok(code);
@@ -56,6 +56,9 @@ pub fn run(first: &Snapshot, question: &Question<'_>, output: &Output) -> Result
     }
     for segment in &shared.segments {
         output.text(text(segment, output))?;
+    }
+    if let Some(line) = shared.last_line() {
+        output.text(format!("{}\n", output.paint(Style::Caution, line)))?;
     }
     Ok(code)
 }
@@ -97,6 +100,7 @@ fn text(segment: &SharedWire, output: &Output) -> String {
     for answer in &segment.addresses {
         let style = match answer.outcome {
             Outcome::Duplicate | Outcome::Flux => Style::Bad,
+            Outcome::Undetermined => Style::Caution,
             Outcome::Single => Style::Good,
             Outcome::Nobody => Style::Faint,
         };

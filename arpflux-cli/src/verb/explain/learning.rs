@@ -4,10 +4,11 @@
 use std::net::Ipv4Addr;
 
 use arpflux_core::Result;
+use arpflux_core::judgement::{self, Judgement};
 use arpflux_core::predict::{Learned, Learning, Model};
 use arpflux_core::types::{IfIndex, Mac};
 
-use crate::{Output, exit};
+use crate::Output;
 
 /// Says what each of `interfaces` learns from the usual frames that say `address` is at `mac`.
 pub fn run(
@@ -18,9 +19,11 @@ pub fn run(
     output: &Output,
 ) -> Result<u8> {
     let learned = Learned::new(model, address, mac, interfaces);
+    let judgement = learned.judgement(model.snapshot());
+    let code = judgement.exit_code();
     if output.json() {
         output.answer(&learned)?;
-        return Ok(exit::GOOD);
+        return Ok(code);
     }
     let mut text = format!("told that {address} is at {mac}:\n");
     for interface in &learned.interfaces {
@@ -40,8 +43,12 @@ pub fn run(
                 &format!("  {name} announces {} by itself when it is set up (arp_notify)\n", own.join(", "));
         }
     }
+    if let Judgement::Undetermined { missing, .. } = &judgement {
+        text += &judgement::last_line("Part of it", missing, "");
+        text.push('\n');
+    }
     output.text(text)?;
-    Ok(exit::GOOD)
+    Ok(code)
 }
 
 const fn words(learning: Learning) -> &'static str {

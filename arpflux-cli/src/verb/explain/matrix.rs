@@ -3,18 +3,28 @@
 use std::net::Ipv4Addr;
 
 use arpflux_core::Result;
+use arpflux_core::judgement::Judgement;
 use arpflux_core::predict::{Matrix, Model, Standing, Verdict, targets};
 use arpflux_core::types::IfIndex;
+use serde::Serialize;
 
 use crate::output::Style;
-use crate::{Cell, Output, Table, exit};
+use crate::{Cell, Output, Table};
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    ok: Option<bool>,
+    #[serde(flatten)]
+    matrix: &'a Matrix,
+}
 
 /// Prints the whole matrix.
 pub fn run(model: &Model<'_>, interfaces: &[IfIndex], from: Option<Ipv4Addr>, output: &Output) -> Result<u8> {
     let matrix = Matrix::with(model, &targets(model.snapshot()), interfaces, from);
-    let code = if matrix.has_flux() { exit::BAD } else { exit::GOOD };
+    let judgement = matrix.judgement();
+    let code = judgement.exit_code();
     if output.json() {
-        output.answer(&matrix)?;
+        output.answer(&Answer { ok: judgement.ok(), matrix: &matrix })?;
         return Ok(code);
     }
     if matrix.rows.is_empty() || matrix.interfaces.is_empty() {
@@ -22,13 +32,13 @@ pub fn run(model: &Model<'_>, interfaces: &[IfIndex], from: Option<Ipv4Addr>, ou
         return Ok(code);
     }
     output.text(table(&matrix, from.is_none()).render(output))?;
-    let flux = matrix.rows.iter().filter(|row| row.flux).count();
-    let summary = match flux {
-        0 => output.paint(Style::Good, "No address has several MACs on one wire."),
-        1 => output.paint(Style::Bad, "1 address has several MACs on one wire: flux."),
-        _ => output.paint(Style::Bad, format!("{flux} addresses have several MACs on one wire: flux.")),
+    let style = match judgement {
+        Judgement::Good => Style::Good,
+        Judgement::Bad => Style::Bad,
+        Judgement::Undetermined { .. } => Style::Caution,
     };
-    output.text(format!("\n{summary}\n`arpflux explain ADDRESS` says why, step by step.\n"))?;
+    let summary = output.paint(style, matrix.summary());
+    output.text(format!("\n`arpflux explain ADDRESS` says why, step by step.\n{summary}\n"))?;
     Ok(code)
 }
 
@@ -43,7 +53,11 @@ pub fn table(matrix: &Matrix, with_probes: bool) -> Table {
             ([], _) => "proxied".to_string(),
             (held, _) => held.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         };
-        let flux = if row.flux { "\nFLUX" } else { "" };
+        let flux = match row.flux {
+            Some(true) => "\nFLUX",
+            Some(false) => "",
+            None => "\nunknown",
+        };
         let first = Cell::new(format_args!("{}\n{held}{flux}", row.target));
         let cells = row.cells.iter().enumerate().map(|(at, cell)| {
             let standing = matrix.standing(row, at, with_probes);

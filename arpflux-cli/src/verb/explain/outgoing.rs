@@ -2,12 +2,13 @@
 
 use std::net::Ipv4Addr;
 
+use arpflux_core::judgement::{self, Gap};
 use arpflux_core::predict::{Model, Outgoing, Reached, SourceRule};
 use arpflux_core::types::IfIndex;
 use arpflux_core::{Result, Snapshot};
 
+use crate::Output;
 use crate::output::Style;
-use crate::{Output, exit};
 
 /// Says how the host reaches `destination`, from `source` if that is given, by `by` if that is.
 pub fn run(
@@ -18,7 +19,7 @@ pub fn run(
     output: &Output,
 ) -> Result<u8> {
     let reached = Reached::new(model, destination, source, by);
-    let code = if reached.teaches_wrong_mac { exit::BAD } else { exit::GOOD };
+    let code = reached.judgement(model.snapshot()).exit_code();
     if output.json() {
         output.answer(&reached)?;
         return Ok(code);
@@ -55,7 +56,8 @@ fn words(snapshot: &Snapshot, destination: Ipv4Addr, outgoing: &Outgoing) -> Str
         ),
         Outgoing::Unreachable => format!("{destination} cannot be reached: no route\n"),
         Outgoing::Undetermined { missing } => {
-            format!("that cannot be told from the snapshot: {missing}\n")
+            let missing = Gap::all(snapshot, *missing, &[], &format!("how {destination} is reached"));
+            judgement::last_line(&format!("How {destination} is reached"), &missing, "") + "\n"
         }
     }
 }

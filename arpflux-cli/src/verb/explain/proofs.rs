@@ -7,8 +7,8 @@ use arpflux_core::predict::Model;
 use arpflux_core::proof::{Claims, Proof};
 use arpflux_core::types::IfIndex;
 
+use crate::Output;
 use crate::output::Style;
-use crate::{Output, exit};
 
 /// Proves or refutes the claim for `target`, or for every address on each wire.
 pub fn run(
@@ -18,7 +18,7 @@ pub fn run(
     output: &Output,
 ) -> Result<u8> {
     let claims = Claims::by_wire(model.snapshot(), interfaces, target)?;
-    let code = if claims.any_refuted() { exit::BAD } else { exit::GOOD };
+    let code = claims.judgement.exit_code();
     if output.json() {
         output.answer(&claims)?;
         return Ok(code);
@@ -35,6 +35,9 @@ pub fn run(
             Proof::Undetermined { .. } => output.paint(Style::Caution, "unknown"),
         };
         text.push_str(&format!("{mark}  {}: {}\n", claim.claim, claim.reason()));
+    }
+    if let Some(line) = claims.last_line() {
+        text.push_str(&format!("\n{}\n", output.paint(Style::Caution, line)));
     }
     output.text(text)?;
     Ok(code)

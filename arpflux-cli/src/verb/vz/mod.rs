@@ -29,7 +29,7 @@ use crate::output::Output;
 /// scripts' environment: VEID, IP_ADDR (IP_ADD, IP_DEL), VE_STATE, SKIP_ARPDETECT, ERROR_ON_ARPFAIL.
 ///
 /// Exit codes: 0 good; 1 an address is in use; 2 bad input or policy; 3 not permitted; 4 failed and
-/// restored; 5 failed and not fully restored.
+/// restored; 5 failed and not fully restored; 6 cannot be told; 7 busy, and nothing was tried.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]

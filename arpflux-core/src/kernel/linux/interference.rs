@@ -4,7 +4,7 @@ use nix::libc;
 
 use super::LinuxKernel;
 use super::read::dump;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::kernel::netlink::{Attribute, Messages, NetlinkSocket, attributes};
 use crate::snapshot::{Interference, Snapshot};
 use crate::types::{IfIndex, IfName};
@@ -26,7 +26,12 @@ pub(super) fn find(kernel: &mut LinuxKernel, snapshot: &mut Snapshot, xdp: &[IfI
     match nftables(&mut kernel.messages, snapshot) {
         Ok(chains) => found.extend(chains),
         Err(error) => {
-            found.push(Interference::Unreadable { what: format!("nftables ({})", error.message()) });
+            let denied = error.kind() == ErrorKind::PermissionDenied;
+            let (what, needs) = match denied {
+                true => ("the nftables ruleset".to_owned(), Some("CAP_NET_ADMIN".to_owned())),
+                false => (format!("the nftables ruleset ({})", error.message()), None),
+            };
+            found.push(Interference::Unreadable { what, needs });
         }
     }
     // Legacy arptables: a table is there as soon as it was used once.
@@ -45,7 +50,12 @@ fn lines(path: &str, found: &mut Vec<Interference>) -> Vec<String> {
         Ok(text) => text.lines().map(str::to_owned).collect(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => {
-            found.push(Interference::Unreadable { what: format!("{path} ({error})") });
+            let denied = error.kind() == std::io::ErrorKind::PermissionDenied;
+            let (what, needs) = match denied {
+                true => (path.to_owned(), Some("the rights of root".to_owned())),
+                false => (format!("{path} ({error})"), None),
+            };
+            found.push(Interference::Unreadable { what, needs });
             Vec::new()
         }
     }

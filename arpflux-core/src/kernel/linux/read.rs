@@ -80,6 +80,7 @@ impl LinuxKernel {
                 Changed::Routes if attempt + 1 == TRIES => {
                     snapshot.interference.push(Interference::Unreadable {
                         what: "IPv4 routes, because they kept changing while they were read".into(),
+                        needs: None,
                     });
                     return Ok(snapshot);
                 }
@@ -138,7 +139,7 @@ impl LinuxKernel {
         .map_err(|error| error.during("list").on("interfaces"))?;
         if unread > 0 {
             let what = format!("{unread} interfaces that the kernel describes in an unknown way");
-            snapshot.interference.push(Interference::Unreadable { what });
+            snapshot.interference.push(Interference::Unreadable { what, needs: None });
         }
         snapshot.interfaces.sort_by_key(|interface| interface.index);
         Ok(xdp)
@@ -297,7 +298,7 @@ impl LinuxKernel {
             Ok(tree) => tree,
             Err(errno) => {
                 let what = format!("net.ipv4.conf.all and default in /proc/sys ({})", errno.desc());
-                snapshot.interference.push(Interference::Unreadable { what });
+                snapshot.interference.push(Interference::Unreadable { what, needs: None });
                 return self.netconf(snapshot);
             }
         };
@@ -329,7 +330,7 @@ impl LinuxKernel {
         snapshot.fib_multipath_hash_policy = number(Folder::Ipv4, &[b"fib_multipath_hash_policy"])?;
         if unreadable > 0 {
             let what = format!("{unreadable} sysctls of net.ipv4 (not permitted)");
-            snapshot.interference.push(Interference::Unreadable { what });
+            snapshot.interference.push(Interference::Unreadable { what, needs: None });
         }
         Ok(())
     }

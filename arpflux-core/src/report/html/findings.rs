@@ -14,7 +14,11 @@ const EVIDENCE_MAX: usize = 60;
 /// All of a diagnosis, the worst first.
 pub(super) fn list(html: &mut Markup, diagnosis: &Diagnosis) {
     if diagnosis.findings.is_empty() {
-        html.raw("<p class=\"good\">Nothing found.</p>\n");
+        html.raw(if diagnosis.missing.is_empty() {
+            "<p class=\"good\">Nothing found.</p>\n"
+        } else {
+            "<p class=\"doubt\">Nothing found in what could be seen.</p>\n"
+        });
     }
     for finding in diagnosis.findings.iter().take(FINDINGS_MAX) {
         one(html, finding);
@@ -45,6 +49,9 @@ fn one(html: &mut Markup, finding: &Finding) {
     html.raw(tag(finding.severity)).text(finding.severity);
     html.raw("</span> ").text(finding.id).raw(" ").text(finding.id.title()).raw("</h3>\n<p>");
     html.text(&finding.what).raw("</p>\n<dl>\n");
+    if let Some(remark) = finding.remark() {
+        html.element("<dt>Not certain</dt><dd>", remark, "</dd>\n");
+    }
     html.element("<dt>Why</dt><dd>", &finding.why, "</dd>\n");
     html.element("<dt>What to do</dt><dd>", &finding.remedy, "</dd>\n");
     html.raw("<dt>Seen</dt><dd>");

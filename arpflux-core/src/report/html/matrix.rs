@@ -12,11 +12,20 @@ pub(super) const COLUMNS_MAX: usize = 40;
 pub(super) fn drawn_rows(matrix: &Matrix) -> Vec<(usize, &Row)> {
     let mut rows: Vec<(usize, &Row)> = matrix.rows.iter().enumerate().collect();
     if rows.len() > ROWS_MAX {
-        rows.sort_by_key(|(_, row)| !row.flux);
+        rows.sort_by_key(|(_, row)| standing_first(row));
         rows.truncate(ROWS_MAX);
         rows.sort_by_key(|(place, _)| *place);
     }
     rows
+}
+
+/// Where a row comes if not all are drawn: flux first, then what cannot be told.
+const fn standing_first(row: &Row) -> u8 {
+    match row.flux {
+        Some(true) => 0,
+        None => 1,
+        Some(false) => 2,
+    }
 }
 
 /// Draws it. With `prefix`, each cell leads to the trace `PREFIX-ROW-COLUMN`, counted from 1.
@@ -34,9 +43,11 @@ pub(super) fn table(html: &mut Markup, matrix: &Matrix, prefix: Option<&'static 
     for (place, row) in drawn_rows(matrix) {
         html.element("<tr><th scope=\"row\"><span class=\"mono\">", row.target, "</span><small>");
         html.text(holders(row)).raw("</small>");
-        if row.flux {
-            html.raw("<span class=\"tag bad\">flux</span>");
-        }
+        html.raw(match row.flux {
+            Some(true) => "<span class=\"tag bad\">flux</span>",
+            Some(false) => "",
+            None => "<span class=\"tag doubt\">cannot be told</span>",
+        });
         html.raw("</th>");
         for (at, cell) in row.cells.iter().enumerate().take(COLUMNS_MAX) {
             let standing = matrix.standing(row, at, true);

@@ -119,16 +119,22 @@ fn summary(html: &mut Markup, diagnosis: &Diagnosis, now: &Matrix, after: Option
             html.raw(if count > 1 && severity != Severity::Info { "s</span> " } else { "</span> " });
         }
     }
-    let flux = |matrix: &Matrix| matrix.rows.iter().filter(|row| row.flux).count();
-    html.text(match flux(now) {
-        0 => "No address has several MACs on one wire.".to_owned(),
-        1 => "1 address has several MACs on one wire.".to_owned(),
-        many => format!("{many} of {} addresses have several MACs on one wire.", now.rows.len()),
+    let counts = now.counts();
+    html.text(match counts {
+        (0, open) if open > 0 => now.summary(),
+        (0, _) => "No address has several MACs on one wire.".to_owned(),
+        (flux, 0) => match flux {
+            1 => "1 address has several MACs on one wire.".to_owned(),
+            many => format!("{many} of {} addresses have several MACs on one wire.", now.rows.len()),
+        },
+        (..) => now.summary(),
     });
     if let Some(after) = after {
-        html.text(match flux(after) {
-            0 => " With the plan none has.".to_owned(),
-            left => format!(" With the plan {left} still have."),
+        html.text(match after.counts() {
+            (0, 0) => " With the plan none has.".to_owned(),
+            (0, open) => format!(" With the plan none is known to have, and of {open} it cannot be told."),
+            (left, 0) => format!(" With the plan {left} still have."),
+            (left, open) => format!(" With the plan {left} still have, and of {open} it cannot be told."),
         });
     }
     html.raw("</p>\n");
