@@ -211,15 +211,22 @@ pub(super) fn list(receipts: &[Receipt], output: &Output) -> Result<()> {
     if output.json() {
         return output.answer(&Transactions { transactions: receipts });
     }
-    let mut table = crate::table::Table::new(["transaction", "outcome", "changes", "started", "command"]);
+    let mut table =
+        crate::table::Table::new(["transaction", "by", "outcome", "changes", "started", "command"]);
     for receipt in receipts {
         let outcome = match (receipt.outcome, receipt.rollback_of, receipt.remaining) {
             (Outcome::Pending, _, Some(left)) => format!("on trial, {:.0} s left", left.as_secs_f64()),
             (Outcome::Applied, Some(of), _) => format!("applied, takes back {of}"),
             (outcome, ..) => format!("{outcome:?}").to_lowercase(),
         };
+        let outcome = match (receipt.taken_back_by, &receipt.reason) {
+            (Some(by), _) => format!("{outcome}, taken back by {by}"),
+            (None, Some(reason)) => format!("{outcome}: {reason}"),
+            (None, None) => outcome,
+        };
         table.row([
             crate::table::Cell::new(receipt.id.unwrap_or_default()),
+            crate::table::Cell::new(receipt.by),
             crate::table::Cell::new(outcome),
             crate::table::Cell::new(receipt.changes.len()),
             crate::table::Cell::new(input::time_of_day(receipt.started)),

@@ -7,10 +7,11 @@ use crate::exit;
 use crate::input::{Live, State};
 use crate::output::Output;
 
-/// Take a transaction back: the last that stands, or the one of that number.
+/// Take a transaction back: the last that a person made and that stands, or the one of that number.
 ///
 /// Every value becomes what it was before, absence included. What somebody else changed since is left
-/// alone and listed (exit code 5), unless --force.
+/// alone and listed (exit code 5), unless --force. What the watch and containers' scripts made is taken back by
+/// its number only; what containers need that are published is left, and named.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -23,8 +24,11 @@ pub struct Args {
     /// Take back what somebody else changed since, too.
     #[arg(long)]
     force: bool,
-    /// Only list the transactions that are remembered.
-    #[arg(long, conflicts_with_all = ["id", "force"])]
+    /// Take back everything that persons made and that stands, the newest first.
+    #[arg(long, conflicts_with = "id")]
+    all: bool,
+    /// Only list the transactions that are remembered, who made each, and why each was undone.
+    #[arg(long, conflicts_with_all = ["id", "force", "all"])]
     list: bool,
 }
 
@@ -38,6 +42,17 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     if args.list {
         list(&host.receipts(&options)?, output)?;
         return Ok(exit::GOOD);
+    }
+    if args.all {
+        let receipts = host.rollback_all(args.force, &options)?;
+        if output.json() {
+            list(&receipts, output)?;
+        } else if receipts.is_empty() {
+            output.text("there is nothing to take back in this namespace\n")?;
+        } else {
+            receipts.iter().for_each(|receipt| report(receipt, output));
+        }
+        return Ok(receipts.iter().map(code).max().unwrap_or(exit::GOOD));
     }
     let receipt = host.rollback(args.id, args.force, &options)?;
     report(&receipt, output);

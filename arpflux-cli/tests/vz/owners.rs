@@ -189,3 +189,34 @@ fn status_and_verify_look_at_rule_table_and_forwarding() {
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.stdout.contains("192.168.18.101"), "{said:?}");
 }
+
+#[test]
+fn an_undo_without_a_number_takes_back_what_a_person_made() {
+    let node = Running::new(Libvzctl, 1);
+    for _ in 0..18 {
+        node.bench.good(&["net-del", "--veid", "101", "192.168.18.101"]);
+        node.bench.good(&["net-add", "--veid", "101", "192.168.18.101"]);
+    }
+    let said = node.good(&["rollback"]);
+    assert!(said.stdout.contains("transaction 2 is taken back"), "{said:?}");
+    assert!(said.stdout.contains("(vz)") && said.stdout.contains("(container 102)"), "{said:?}");
+    assert_eq!(node.bench.hn.read_sysctl("net/ipv4/conf/eth0/arp_ignore").unwrap(), "0");
+    node.check([true, true], "rollback");
+
+    let said = node.good(&["rollback", "--list"]);
+    for word in ["person", "vz", "applied, taken back by"] {
+        assert!(said.stdout.contains(word), "{word}: {said:?}");
+    }
+    let said = node.good(&["apply", "--policy", "policy.toml", "--confirm", "1s"]);
+    assert!(said.stdout.contains("on trial"), "{said:?}");
+    std::thread::sleep(Duration::from_millis(2500));
+    let said = node.good(&["rollback", "--list"]);
+    assert!(said.stdout.contains("undone: no confirmation came in time"), "{said:?}");
+    node.good(&["apply", "--policy", "policy.toml"]);
+    node.good(&["proxy", "add", "eth4", "192.168.18.150"]);
+    node.good(&["rollback", "--all"]);
+    node.check([true, true], "rollback --all");
+    assert_eq!(node.bench.proxies(), ["192.168.18.101 eth3", "192.168.18.102 eth4"]);
+    let said = node.arpflux(&["rollback"]);
+    assert!(said.code != 0 && said.stderr.contains("nothing to take back"), "{said:?}");
+}

@@ -48,7 +48,7 @@ pub fn confirm(kernel: &mut dyn Kernel, options: &Options, id: Option<u64>) -> R
         State::Applied(Applied { verified: waiting.verified + waiting.files.len(), notes: waiting.notes }),
     )?;
     // From here on it is kept; if it is not filed now, the next run files it.
-    let _ = receipt::file(&folder, journal.log.header.id);
+    let _ = receipt::file(&folder, &journal.log.header);
     Ok(Receipt::of(&journal.log))
 }
 

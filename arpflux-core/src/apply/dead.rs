@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::journal;
 use super::lock::{self, Lock, unix_seconds};
-use super::receipt::{ASIDE, HISTORY};
+use super::receipt::{ASIDE, HISTORY, ROUTINE};
 use super::store::Folder;
 use crate::error::Result;
 use crate::snapshot::NetnsIdentity;
@@ -69,7 +69,7 @@ fn remove(state: &Folder, name: &str) -> Result<bool> {
     if folder.inode(journal::NAME).is_some() {
         return Ok(false);
     }
-    for inner in [HISTORY, ASIDE] {
+    for inner in [HISTORY, ROUTINE, ASIDE] {
         if let Some(inside) = folder.existing(inner)? {
             for file in inside.names()? {
                 inside.remove(&file)?;

@@ -180,8 +180,8 @@ impl Host {
         Ok(Applied { receipt, host: self.clone(), options, on_trial })
     }
 
-    /// Takes a transaction back: the one of number `id`, or the last that stands. With `force` also what
-    /// somebody else changed since.
+    /// Takes a transaction back: the one of number `id`, or the last that a person made and that stands. With
+    /// `force` also what somebody else changed since.
     ///
     /// # Errors
     /// As [`Transaction::rollback`].
@@ -189,6 +189,27 @@ impl Host {
         // Taking back is no change on trial.
         let options = Options { confirm: super::Confirm::Now, ..options.clone() };
         self.with_kernel(|kernel| Transaction::new(kernel, &options).rollback(id, force))
+    }
+
+    /// Takes back, one after the other, everything that persons made and that stands, the newest first: the
+    /// state is as before the first of them, but for what others and containers' scripts changed. Gives the
+    /// receipts of what was done.
+    ///
+    /// # Errors
+    /// As [`Transaction::rollback`]; what was taken back before stays so.
+    pub fn rollback_all(&self, force: bool, options: &Options) -> Result<Vec<Receipt>> {
+        let mut receipts = Vec::new();
+        if self.pending(options)?.is_some() {
+            receipts.push(self.rollback(None, force, options)?);
+        }
+        let standing = self.with_kernel(|kernel| {
+            let netns = kernel.identity()?;
+            receipt::standing(&Folder::state(options.state_dir.as_deref())?.namespace(&netns)?, &netns)
+        })?;
+        for id in standing {
+            receipts.push(self.rollback(Some(id), force, options)?);
+        }
+        Ok(receipts)
     }
 
     /// Keeps the transaction that waits for confirmation; see [`confirm`](super::confirm()).

@@ -24,7 +24,7 @@ use std::fs::File;
 use serde::{Deserialize, Serialize};
 
 use self::crc::Crc;
-use super::receipt::Conflict;
+use super::receipt::{Conflict, Maker};
 use super::store::Folder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::persist::FileChange;
@@ -46,6 +46,9 @@ pub(crate) struct Header {
     pub(crate) id: u64,
     /// The transaction that this one takes back.
     pub(crate) rollback_of: Option<u64>,
+    /// Journals of former versions do not say it.
+    #[serde(default)]
+    pub(crate) by: Maker,
     pub(crate) netns: NetnsIdentity,
     pub(crate) interfaces: Vec<InterfaceIdentity>,
     pub(crate) pid: u32,

@@ -49,7 +49,7 @@ use std::time::Duration;
 pub use confirm::{confirm, pending};
 pub use host::Applied;
 pub use proxy::{AddProxies, add_proxies, remove_proxies};
-pub use receipt::{Conflict, Outcome, Receipt};
+pub use receipt::{Conflict, Maker, Outcome, Receipt};
 pub use recover::{Recovered, recover};
 pub use store::DEFAULT as DEFAULT_STATE_DIR;
 pub use transaction::{Announce, Persist, Transaction};
@@ -84,6 +84,8 @@ pub struct Options {
     pub lock_wait: Duration,
     /// Ends that wait, with [`ErrorKind::Interrupted`]; a change that has begun is finished.
     pub stop: Stop,
+    /// Who makes it. `rollback` without a number takes back what persons made.
+    pub by: Maker,
 }
 
 impl Default for Options {
@@ -93,6 +95,7 @@ impl Default for Options {
             state_dir: None,
             lock_wait: Duration::from_secs(10),
             stop: Stop::default(),
+            by: Maker::default(),
         }
     }
 }

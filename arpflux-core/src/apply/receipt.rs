@@ -1,10 +1,11 @@
 //! What was done, what was checked, and how to take it back.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::journal::{self, Journal, Log, State};
+use super::journal::{self, Header, Journal, Log, State};
 use super::recover::foreign;
 use super::store::Folder;
 use crate::error::{Error, ErrorKind, Result};
@@ -13,11 +14,13 @@ use crate::persist::FileChange;
 use crate::plan::{Change, InterfaceIdentity};
 use crate::snapshot::NetnsIdentity;
 
-/// The folder of finished transactions.
+/// The folder of finished transactions that persons made.
 pub(super) const HISTORY: &str = "history";
+/// The folder of those that are made without a person: they come in numbers, and never push out the others.
+pub(super) const ROUTINE: &str = "routine";
 /// The folder of journals that are not ours to carry out.
 pub(super) const ASIDE: &str = "aside";
-/// How many finished transactions are kept at most.
+/// How many finished transactions are kept at most in each of the two.
 const KEPT: usize = 32;
 /// How many bytes of them are kept at most; the last is always kept.
 const KEPT_BYTES: u64 = 32 << 20;
@@ -43,6 +46,38 @@ impl std::fmt::Display for Conflict {
     }
 }
 
+/// Who made a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Maker {
+    /// Somebody, by a command or by a program.
+    #[default]
+    Person,
+    /// A watch that heals.
+    Watch,
+    /// The scripts of containers.
+    Vz,
+}
+
+impl Maker {
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Person => HISTORY,
+            Self::Watch | Self::Vz => ROUTINE,
+        }
+    }
+}
+
+impl std::fmt::Display for Maker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Person => "person",
+            Self::Watch => "watch",
+            Self::Vz => "vz",
+        })
+    }
+}
+
 /// What became of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -62,10 +97,16 @@ pub enum Outcome {
 pub struct Receipt {
     /// Its number, rising from 1 in each namespace; `None` if there was nothing to do.
     pub id: Option<u64>,
+    /// Who made it.
+    pub by: Maker,
     /// What became of it.
     pub outcome: Outcome,
     /// The transaction that this one took back, if it is a rollback.
     pub rollback_of: Option<u64>,
+    /// The transaction that took this one back since, where several are listed.
+    pub taken_back_by: Option<u64>,
+    /// Why it was undone, if it was.
+    pub reason: Option<String>,
     /// The changes, in the order they were made. Each says what was there before.
     pub changes: Vec<Change>,
     /// The files that were changed with them; on trial: that will be, once it is confirmed.
@@ -98,8 +139,11 @@ impl Receipt {
     pub(crate) fn unchanged(notes: Vec<String>) -> Self {
         Self {
             id: None,
+            by: Maker::default(),
             outcome: Outcome::Unchanged,
             rollback_of: None,
+            taken_back_by: None,
+            reason: None,
             changes: Vec::new(),
             files: Vec::new(),
             verified: 0,
@@ -118,6 +162,7 @@ impl Receipt {
         let header = &log.header;
         let mut receipt = Self {
             id: Some(header.id),
+            by: header.by,
             outcome: Outcome::Undone,
             rollback_of: header.rollback_of,
             changes: log.changes.clone(),
@@ -146,6 +191,7 @@ impl Receipt {
             }
             State::Undone(undone) => {
                 receipt.notes.push(format!("undone: {}", undone.reason));
+                receipt.reason = Some(undone.reason.clone());
                 receipt.conflicts.extend(undone.conflicts.iter().cloned());
             }
         }
@@ -182,21 +228,48 @@ fn numbers(history: &Folder) -> Result<Vec<u64>> {
     Ok(numbers)
 }
 
+/// Both logs, and the numbers in both with the log each is in, the oldest first.
+struct Logs {
+    folders: Vec<Folder>,
+    numbers: Vec<(u64, usize)>,
+}
+
+impl Logs {
+    fn open(folder: &Folder) -> Result<Self> {
+        let mut folders = vec![folder.folder(HISTORY.as_ref())?];
+        folders.extend(folder.existing(ROUTINE)?);
+        let mut all = Vec::new();
+        for (place, history) in folders.iter().enumerate() {
+            all.extend(numbers(history)?.into_iter().map(|id| (id, place)));
+        }
+        all.sort();
+        Ok(Self { folders, numbers: all })
+    }
+
+    /// What one transaction did; `None` as [`read`].
+    fn receipt(&self, id: u64, netns: &NetnsIdentity) -> Result<Option<Receipt>> {
+        match self.numbers.iter().find(|(number, _)| *number == id) {
+            Some((_, place)) => read(&self.folders[*place], id, netns),
+            None => Ok(None),
+        }
+    }
+}
+
 /// The number of the next transaction.
 ///
 /// # Errors
 /// If the history cannot be read.
 pub(crate) fn next_id(folder: &Folder) -> Result<u64> {
-    Ok(numbers(&folder.folder(HISTORY.as_ref())?)?.last().map_or(1, |last| last.saturating_add(1)))
+    Ok(Logs::open(folder)?.numbers.last().map_or(1, |(last, _)| last.saturating_add(1)))
 }
 
-/// Files the journal of a finished transaction, and forgets the oldest ones.
+/// Files the journal of a finished transaction, and forgets the oldest ones of its log.
 ///
 /// # Errors
 /// Any failure to; the next run files it then.
-pub(crate) fn file(folder: &Folder, id: u64) -> Result<()> {
-    let history = folder.folder(HISTORY.as_ref())?;
-    folder.rename(journal::NAME, &history, &file_name(id))?;
+pub(crate) fn file(folder: &Folder, header: &Header) -> Result<()> {
+    let history = folder.folder(header.by.folder().as_ref())?;
+    folder.rename(journal::NAME, &history, &file_name(header.id))?;
     let mut bytes = 0;
     for (age, id) in numbers(&history)?.into_iter().rev().enumerate() {
         let name = file_name(id);
@@ -241,10 +314,14 @@ fn read(history: &Folder, id: u64, netns: &NetnsIdentity) -> Result<Option<Recei
 /// # Errors
 /// Any failure to read; damaged ones are left out.
 pub(crate) fn all(folder: &Folder, netns: &NetnsIdentity) -> Result<Vec<Receipt>> {
-    let history = folder.folder(HISTORY.as_ref())?;
+    let logs = Logs::open(folder)?;
     let mut receipts = Vec::new();
-    for id in numbers(&history)? {
-        receipts.extend(read(&history, id, netns)?);
+    for (id, place) in &logs.numbers {
+        receipts.extend(read(&logs.folders[*place], *id, netns)?);
+    }
+    let mut taken_back = TakenBack::default();
+    for receipt in receipts.iter_mut().rev() {
+        receipt.taken_back_by = taken_back.by(receipt);
     }
     if let Ok(Some(Journal { log, .. })) = Journal::open(folder)
         && foreign(&log.header.netns, netns).is_none()
@@ -254,17 +331,41 @@ pub(crate) fn all(folder: &Folder, netns: &NetnsIdentity) -> Result<Vec<Receipt>
     Ok(receipts)
 }
 
-/// The transaction that `rollback` takes back: the one named, or the last that stands.
+/// Which transactions were taken back, and by which; the newest has to be asked for first.
+#[derive(Default)]
+struct TakenBack(HashMap<u64, u64>);
+
+impl TakenBack {
+    fn by(&mut self, receipt: &Receipt) -> Option<u64> {
+        let by = receipt.id.and_then(|id| self.0.get(&id).copied());
+        // One that had to leave something alone can be tried again.
+        if let (None, Outcome::Applied, true, Some(of), Some(id)) =
+            (by, receipt.outcome, receipt.conflicts.is_empty(), receipt.rollback_of, receipt.id)
+        {
+            self.0.insert(of, id);
+        }
+        by
+    }
+}
+
+/// What `rollback` takes back.
+pub(crate) struct Target {
+    pub(crate) receipt: Receipt,
+    /// The routine transactions that came later, where the target was not named.
+    pub(crate) since: Vec<Receipt>,
+}
+
+/// The transaction that `rollback` takes back: the one named, or the last that a person made and that stands.
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] if there is none.
-pub(crate) fn to_roll_back(folder: &Folder, id: Option<u64>, netns: &NetnsIdentity) -> Result<Receipt> {
-    let history = folder.folder(HISTORY.as_ref())?;
+pub(crate) fn to_roll_back(folder: &Folder, id: Option<u64>, netns: &NetnsIdentity) -> Result<Target> {
+    let logs = Logs::open(folder)?;
     let missing = |why: &str| Error::new(ErrorKind::NotFound, why).during("roll back");
     if let Some(id) = id {
         let name = format!("transaction {id}");
-        return match read(&history, id, netns)? {
-            Some(receipt) if receipt.outcome == Outcome::Applied => Ok(receipt),
+        return match logs.receipt(id, netns)? {
+            Some(receipt) if receipt.outcome == Outcome::Applied => Ok(Target { receipt, since: Vec::new() }),
             Some(_) => Err(missing("it was undone already").on(name)),
             None => Err(missing("there is no such transaction")
                 .on(name)
@@ -272,19 +373,44 @@ pub(crate) fn to_roll_back(folder: &Folder, id: Option<u64>, netns: &NetnsIdenti
         };
     }
     // The newest first, so that few have to be read.
-    let mut taken_back = Vec::new();
-    for id in numbers(&history)?.into_iter().rev() {
-        let Some(receipt) = read(&history, id, netns)?.filter(|receipt| receipt.outcome == Outcome::Applied)
-        else {
+    let (mut taken_back, mut since) = (TakenBack::default(), Vec::new());
+    for (id, place) in logs.numbers.iter().rev() {
+        let receipt = read(&logs.folders[*place], *id, netns)?;
+        let Some(receipt) = receipt.filter(|receipt| receipt.outcome == Outcome::Applied) else { continue };
+        if taken_back.by(&receipt).is_some() || receipt.rollback_of.is_some() {
             continue;
-        };
-        match receipt.rollback_of {
-            // One that had to leave something alone can be tried again.
-            Some(of) if receipt.conflicts.is_empty() => taken_back.push(of),
-            Some(_) => {}
-            None if taken_back.contains(&id) => {}
-            None => return Ok(receipt),
+        }
+        match receipt.by {
+            Maker::Person => return Ok(Target { receipt, since }),
+            Maker::Watch | Maker::Vz => since.push(receipt),
         }
     }
-    Err(missing("there is nothing to take back in this namespace"))
+    let nothing = missing("there is nothing to take back in this namespace");
+    Err(if since.is_empty() {
+        nothing
+    } else {
+        nothing.hint(format!("{}; `arpflux rollback NUMBER` takes one back", routine(&since)))
+    })
+}
+
+/// The transactions that persons made and that stand, the newest first.
+///
+/// # Errors
+/// As [`all`].
+pub(crate) fn standing(folder: &Folder, netns: &NetnsIdentity) -> Result<Vec<u64>> {
+    let stands = |receipt: &Receipt| {
+        receipt.by == Maker::Person
+            && receipt.outcome == Outcome::Applied
+            && receipt.rollback_of.is_none()
+            && receipt.taken_back_by.is_none()
+    };
+    let receipts = all(folder, netns)?;
+    Ok(receipts.iter().rev().filter(|receipt| stands(receipt)).filter_map(|receipt| receipt.id).collect())
+}
+
+/// Says which routine transactions stand, the newest being the first of `since`.
+pub(crate) fn routine(since: &[Receipt]) -> String {
+    let one = |receipt: &Receipt| format!("{} ({})", receipt.id.unwrap_or_default(), receipt.by);
+    let list: Vec<String> = since.iter().map(one).collect();
+    format!("made by routine, the newest first: transaction {}", super::recover::listed(&list))
 }

@@ -90,7 +90,7 @@ pub(crate) fn settle(
     }
     let reason = match &journal.log.state {
         State::Applied(_) | State::Undone(_) => {
-            receipt::file(folder, journal.log.header.id)?;
+            receipt::file(folder, &journal.log.header)?;
             return Ok(recovered);
         }
         State::Pending(pending) if now < pending.deadline => {
@@ -154,7 +154,7 @@ pub(crate) fn take_back(
     }
     let end = State::Undone(Undone { reason: reason.to_owned(), conflicts: report.conflicts });
     // Everything is as before, and stays so whether or not this is written: undoing once more does nothing.
-    if journal.set(folder, end.clone()).and_then(|()| receipt::file(folder, journal.log.header.id)).is_err() {
+    if journal.set(folder, end.clone()).and_then(|()| receipt::file(folder, &journal.log.header)).is_err() {
         let _ = folder.remove(journal::NAME);
     }
     journal.log.state = end;

@@ -7,6 +7,7 @@
 //!     lock                 0600, flock(2)
 //!     journal              0600, the transaction under way or waiting for confirmation
 //!     history/0000000007   0600, the journal of a finished transaction: its receipt
+//!     routine/0000000008   0600, the same, of one that the watch or containers' scripts made
 //!     aside/…              0600, journals that were not understood, or of a boot or namespace that is gone
 //! ```
 

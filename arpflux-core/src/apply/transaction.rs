@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::journal::{self, Applied, Header, Journal, Pending, State};
 use super::lock::{self, Lock};
 use super::object::{self, Object, Scope, Step, Value, View};
-use super::receipt::{self, Conflict, Receipt};
+use super::receipt::{self, Conflict, Receipt, Target};
 use super::recover::{TakenBack, busy_pending, listed, settle, take_back};
 use super::store::Folder;
 use super::watcher::{Reopen, Watcher};
@@ -115,7 +115,7 @@ impl<'a> Transaction<'a> {
         };
         files::check(&files)?;
         if plan.is_empty() && files.is_empty() {
-            return Ok(Receipt::unchanged(notes));
+            return Ok(Receipt { by: self.options.by, ..Receipt::unchanged(notes) });
         }
         let interfaces = identities(&plan.changes, &plan.interfaces, &snapshot);
         let work = Work {
@@ -143,8 +143,9 @@ impl<'a> Transaction<'a> {
         Ok(receipt)
     }
 
-    /// Takes a transaction back: the one of number `id`, or the last that stands; one that still waits for
-    /// its confirmation is the last.
+    /// Takes a transaction back: the one of number `id`, or the last that a person made and that stands; one that
+    /// still waits for its confirmation is the last. What containers stand on that are published is left, and
+    /// named in [`Receipt::notes`].
     ///
     /// What somebody else changed since is left alone and listed in [`Receipt::conflicts`], unless `force`.
     ///
@@ -166,11 +167,20 @@ impl<'a> Transaction<'a> {
                 return Ok(receipt);
             }
         }
-        let target = receipt::to_roll_back(&folder, id, &netns)?;
+        let Target { receipt: target, since } = receipt::to_roll_back(&folder, id, &netns)?;
         let snapshot = self.kernel.snapshot()?;
         let mut inverse = undo::inverse(&target.changes, &target.interfaces, &snapshot, force);
         let (files, of_files) = files::inverse(&target.files, force)?;
         let mut notes = settled.notes;
+        if let (None, Some(number)) = (id, target.id) {
+            notes.push(format!(
+                "transaction {number} is taken back, the last that a person made: {}",
+                target.command
+            ));
+            if !since.is_empty() {
+                notes.push(format!("{}; these stay", receipt::routine(&since)));
+            }
+        }
         let registry = keep::registry(&folder, &files)?;
         notes.extend(keep::keep(&mut inverse.changes, &snapshot, &registry));
         if !inverse.moot.is_empty() {
@@ -203,6 +213,7 @@ impl<'a> Transaction<'a> {
         let header = Header {
             id: receipt::next_id(folder)?,
             rollback_of: work.rollback_of,
+            by: self.options.by,
             netns: netns.clone(),
             interfaces: work.interfaces,
             pid: std::process::id(),
@@ -225,7 +236,7 @@ impl<'a> Transaction<'a> {
                 match (&journal.log.state, &mut watcher) {
                     (State::Pending(pending), Some(watcher)) => watcher.arm(pending.deadline),
                     // It stands; if it is not filed now, the next run files it.
-                    _ => drop(receipt::file(folder, journal.log.header.id)),
+                    _ => drop(receipt::file(folder, &journal.log.header)),
                 }
                 Ok(Receipt::of(&journal.log))
             }

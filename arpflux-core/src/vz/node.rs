@@ -14,7 +14,7 @@ use super::registry::{Held, Registry};
 use super::{Call, Places, Veid};
 use crate::apply::lock::Lock;
 use crate::apply::store::Folder;
-use crate::apply::{Confirm, Options, Receipt, Transaction};
+use crate::apply::{Confirm, Maker, Options, Receipt, Transaction};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::kernel::{Kernel as _, LinuxKernel};
@@ -94,7 +94,7 @@ impl Node {
     /// script does not wait for one.
     #[must_use]
     pub fn new(host: Host, options: Options, places: Places) -> Self {
-        Self { host, options: Options { confirm: Confirm::Now, ..options }, places }
+        Self { host, options: Options { confirm: Confirm::Now, by: Maker::Vz, ..options }, places }
     }
 
     /// The host.

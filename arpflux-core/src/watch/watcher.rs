@@ -473,7 +473,11 @@ impl Watcher {
     }
 
     fn heal(&mut self, plan: &Plan) -> Result<()> {
-        let options = apply::Options { confirm: apply::Confirm::Now, ..self.options.apply.clone() };
+        let options = apply::Options {
+            confirm: apply::Confirm::Now,
+            by: apply::Maker::Watch,
+            ..self.options.apply.clone()
+        };
         // One round: a second would keep the watch from its work for more than a second.
         let once = announce::Options { rounds: 1, ..announce::Options::default() };
         let mut announce = announce::announcer(self.host.namespace(), &once);

@@ -11,6 +11,7 @@ fn text(records: &[(&str, &str)]) -> Vec<u8> {
     let header = Header {
         id: 7,
         rollback_of: None,
+        by: Maker::Person,
         netns: NetnsIdentity::default(),
         interfaces: Vec::new(),
         pid: 1,
