@@ -169,8 +169,10 @@ pub unsafe extern "C" fn arpflux_host_apply(
     }
 }
 
-/// Takes a transaction back: the one of number `id`, or, if that is 0, the last that stands. What somebody else changed
-/// since is left alone and listed among the conflicts, unless `force`. `options` may be NULL.
+/// Takes a transaction back: the one of number `id`, or, if that is 0, the last that a person made and that stands:
+/// what a watch or the scripts of containers made is taken back by its number only. What somebody else changed since is
+/// left alone and listed among the conflicts, unless `force`; what published addresses of containers stand on is left,
+/// and named in the notes. `options` may be NULL.
 ///
 /// Returns the receipt of the rollback, to be freed with `arpflux_receipt_free`, or NULL and sets `*err`:
 /// `ARPFLUX_CODE_NOT_FOUND` if there is nothing to take back, and as `arpflux_host_apply`.

@@ -213,7 +213,7 @@ fn an_undo_without_a_number_takes_back_what_a_person_made() {
     let said = node.good(&["rollback", "--list"]);
     assert!(said.stdout.contains("undone: no confirmation came in time"), "{said:?}");
     node.good(&["apply", "--policy", "policy.toml"]);
-    node.good(&["proxy", "add", "eth4", "192.168.18.150"]);
+    node.good(&["proxy", "add", "--interface", "eth4", "192.168.18.150"]);
     node.good(&["rollback", "--all"]);
     node.check([true, true], "rollback --all");
     assert_eq!(node.bench.proxies(), ["192.168.18.101 eth3", "192.168.18.102 eth4"]);
