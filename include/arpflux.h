@@ -4063,6 +4063,13 @@ size_t arpflux_wires_unconnected_count(const arpflux_wires *wires);
 const char *arpflux_wires_unconnected_at(const arpflux_wires *wires, size_t at);
 
 /**
+ * The wires as one JSON object with `"schema": 1`, as `arpflux segments --json` prints them.
+ *
+ * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
+ */
+char *arpflux_wires_to_json(const arpflux_wires *wires, arpflux_error **err);
+
+/**
  * Frees wires. NULL and wires already freed are left alone.
  */
 void arpflux_wires_free(arpflux_wires *wires);

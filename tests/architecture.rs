@@ -71,6 +71,29 @@ fn pure_modules_do_not_touch_the_kernel() {
     assert!(seen >= 10, "only {seen} files found");
 }
 
+#[test]
+fn front_ends_define_no_json_of_their_own() {
+    let mut seen = 0;
+    for package in ["arpflux-cli", "arpflux-c", "arpflux-py"] {
+        for file in sources(&root().join(package), "src") {
+            // What captures give is defined beside them.
+            if file.ends_with("capture.rs") || file.ends_with("names.rs") {
+                continue;
+            }
+            let text = fs::read_to_string(&file).unwrap();
+            let code = text.split("\nmod tests {").next().unwrap();
+            for line in code.lines() {
+                let derives = line.trim_start().starts_with("#[derive(") && line.contains("Serialize");
+                for name in ["json!", "serde_json::to_string", "impl Serialize for", "\\\"schema\\\""] {
+                    assert!(!line.contains(name) && !derives, "{}: {line}", file.display());
+                }
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 80, "only {seen} files found");
+}
+
 /// `MODULE.rs`, and all files below `MODULE/` besides tests.
 fn sources(folder: &Path, module: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -137,7 +137,7 @@ pub unsafe extern "C" fn arpflux_snapshot_diagnose(
             let ignore = ignore.iter().map(|text| text.parse::<FindingId>()).collect::<Result<_>>()?;
             let wires = match given.wires.is_null() {
                 true => None,
-                false => Some(handle::get::<wires::Owned>(given.wires)?.found.clone()),
+                false => Some(handle::get::<wires::Owned>(given.wires)?.found.wires.clone()),
             };
             let options = Options { policy, ignore, wires, ..Options::default() };
             let diagnosis = diagnose(&owned.snapshot, &options)?;

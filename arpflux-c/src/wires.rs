@@ -4,9 +4,8 @@ use std::ffi::{CString, c_char};
 use std::ptr;
 use std::time::Duration;
 
-use arpflux_core::Result;
-use arpflux_core::segment::Wires;
-use arpflux_core::wire::segments::{self, Options};
+use arpflux_core::wire::segments::{self, Options, Segments};
+use arpflux_core::{Result, json};
 
 use crate::args;
 use crate::boundary::{getter, guard};
@@ -38,7 +37,7 @@ pub struct arpflux_wires {
 
 /// Wires given to C.
 pub(crate) struct Owned {
-    pub(crate) found: Wires,
+    pub(crate) found: Segments,
     wires: Vec<Vec<CString>>,
     unconnected: Vec<CString>,
 }
@@ -84,7 +83,7 @@ pub unsafe extern "C" fn arpflux_host_find_wires(
             Ok(handle::give(Owned {
                 wires: found.wires.wires().iter().map(|wire| texts(wire)).collect(),
                 unconnected: texts(&found.unconnected),
-                found: found.wires,
+                found,
             }))
         })
     }
@@ -125,6 +124,20 @@ pub unsafe extern "C" fn arpflux_wires_unconnected_at(
     at: usize,
 ) -> *const c_char {
     handle::text_at(wires, at, |owned: &Owned| &owned.unconnected)
+}
+
+/// The wires as one JSON object with `"schema": 1`, as `arpflux segments --json` prints them.
+///
+/// Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_wires_to_json(
+    wires: *const arpflux_wires,
+    err: *mut *mut arpflux_error,
+) -> *mut c_char {
+    // SAFETY: `err` is as the conventions say.
+    unsafe {
+        guard(err, ptr::null_mut(), || Ok(string::give(&json::object(&handle::get::<Owned>(wires)?.found)?)))
+    }
 }
 
 /// Frees wires. NULL and wires already freed are left alone.

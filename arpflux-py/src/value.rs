@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use arpflux_core::{Error, ErrorKind};
+use arpflux_core::{Error, ErrorKind, json};
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
@@ -89,7 +89,7 @@ pub fn member_or_number<'py>(
 
 /// The one-line JSON of a value: what its hash and its pickle are made of.
 pub fn to_json(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| internal(&error))
+    Ok(json::line(value)?)
 }
 
 /// The value that a JSON text holds.
