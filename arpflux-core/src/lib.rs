@@ -23,9 +23,6 @@ pub mod types;
 
 pub mod frame;
 
-#[cfg(feature = "capture")]
-pub mod capture;
-
 pub mod snapshot;
 
 pub mod predict;

@@ -2,7 +2,6 @@
 
 pub mod report;
 
-use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_void};
 use std::fs::File;
 use std::io::Read;
@@ -11,12 +10,11 @@ use std::ops::ControlFlow;
 use std::os::fd::FromRawFd as _;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use arpflux_core::capture::{Known, Limits, Source, Table};
+use arpflux_capture::{Capture, Until};
 use arpflux_core::frame::Timestamp;
 use arpflux_core::types::Mac;
-use arpflux_core::wire::{Filter, Port, Received, Ring, own_macs};
 use arpflux_core::{Error, ErrorKind, Result};
 
 use self::report::arpflux_capture_report;
@@ -34,13 +32,7 @@ pub struct arpflux_capture {
     _private: [u8; 0],
 }
 
-struct Owned(Mutex<State>);
-
-struct State {
-    table: Table,
-    known: Known,
-    dated: bool,
-}
+struct Owned(Mutex<Capture>);
 
 impl Handle for Owned {
     type C = arpflux_capture;
@@ -48,24 +40,12 @@ impl Handle for Owned {
 }
 
 impl Owned {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn capture(&self) -> MutexGuard<'_, Capture> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read(&self, bytes: impl Read, name: &str) -> Result<()> {
-        let placed = |error: Error| {
-            let place = if error.object().is_empty() {
-                name.to_string()
-            } else {
-                format!("{name} {}", error.object())
-            };
-            error.on(place)
-        };
-        let mut source = Source::new(bytes).map_err(placed)?;
-        let mut state = self.state();
-        let result = source.read_into(&mut state.table);
-        state.dated &= source.is_dated();
-        result.map_err(placed)
+        self.capture().read(name, bytes)
     }
 }
 
@@ -77,8 +57,7 @@ pub unsafe extern "C" fn arpflux_capture_new(err: *mut *mut arpflux_error) -> *m
     // SAFETY: `err` is as the conventions say.
     unsafe {
         guard(err, ptr::null_mut(), || {
-            let table = Table::new(Limits::default());
-            Ok(handle::give(Owned(Mutex::new(State { table, known: Known::default(), dated: true }))))
+            Ok(handle::give(Owned(Mutex::new(Capture::new()))))
         })
     }
 }
@@ -99,7 +78,7 @@ pub unsafe extern "C" fn arpflux_capture_know_host(
             let owned = handle::get::<Owned>(capture)?;
             let macs = args::texts(macs, count, "macs")?;
             let macs = macs.iter().map(|text| text.parse::<Mac>()).collect::<Result<Vec<_>>>()?;
-            owned.state().known.hosts.push(macs);
+            owned.capture().know_host(macs);
             Ok(true)
         })
     }
@@ -190,7 +169,7 @@ pub unsafe extern "C" fn arpflux_capture_feed(
         guard(err, false, || {
             let owned = handle::get::<Owned>(capture)?;
             let frame = args::list(frame, length, "frame")?;
-            owned.state().table.observe_ethernet(Timestamp(time_ns), frame);
+            owned.capture().table().observe_ethernet(Timestamp(time_ns), frame);
             Ok(true)
         })
     }
@@ -215,15 +194,11 @@ unsafe impl Sized0 for arpflux_listen_options {}
 /// a thread of the library while the caller waits, and must neither throw nor jump out.
 pub type arpflux_listen_fn = Option<unsafe extern "C" fn(frames: u64, context: *mut c_void) -> bool>;
 
-/// How often a listener's caller is asked whether to go on.
-const TURN: Duration = Duration::from_millis(100);
-
 /// Takes ARP frames from an interface into a capture, and notes the host's own MACs as one host's. `options` and `tell` may be
 /// NULL, but one of them has to end it.
 ///
 /// Returns true, or false and sets `*err`: `ARPFLUX_CODE_INVALID_INPUT` if nothing would end it,
-/// `ARPFLUX_CODE_RACED` if frames came too fast and were lost, `ARPFLUX_CODE_PERMISSION_DENIED` without
-/// `CAP_NET_RAW`.
+/// `ARPFLUX_CODE_PERMISSION_DENIED` without `CAP_NET_RAW`. Frames that came too fast and were lost are told in the report.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_host_listen(
     host: *const arpflux_host,
@@ -246,50 +221,16 @@ pub unsafe extern "C" fn arpflux_host_listen(
                     .during("listen")
                     .hint("give a duration, a number of frames or a function"));
             }
-            let most = if options.frames == 0 { u64::MAX } else { options.frames };
-            let forever = Duration::from_secs(u64::from(u32::MAX));
-            let length = match options.duration_ms {
-                0 => forever,
-                ms => Duration::from_millis(ms).min(forever),
-            };
+            let until = Until::new(
+                (options.duration_ms > 0).then(|| Duration::from_millis(options.duration_ms)),
+                (options.frames > 0).then_some(options.frames),
+            );
             let context = Context::new(context);
-            host.0.namespace().run(|| -> Result<_> {
-                let own = own_macs()?;
-                let mut ring = Ring::open(Port::named(&interface)?.index, Filter::Arp)?;
-                let mut state = owned.state();
-                state.known.hosts.push(own);
-                let end = Instant::now() + length;
-                let frames = Cell::new(0);
-                let table = &mut state.table;
-                let mut take = |received: Received<'_>| {
-                    table.observe_ethernet(received.at, received.frame);
-                    frames.set(frames.get() + 1);
-                    if frames.get() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-                };
-                let mut full = false;
-                loop {
-                    let now = Instant::now();
-                    full = full || ring.read((now + TURN).min(end), &mut take)?;
-                    if full || now >= end {
-                        break;
-                    }
-                    if tell.is_some_and(|tell| !tell(frames.get(), context.get())) {
-                        break;
-                    }
-                }
-                if !full {
-                    ring.read_until(Instant::now() + Ring::LAG, &mut take)?;
-                }
-                table.settle();
-                match ring.dropped() {
-                    0 => Ok(()),
-                    lost => Err(Error::new(
-                        ErrorKind::Raced,
-                        format!("{lost} frames came too fast and were lost; the others were taken"),
-                    )
-                    .during("listen")
-                    .on(interface.to_string())),
-                }
+            host.0.namespace().run(|| {
+                owned.capture().listen(&interface, until, |frames| match tell {
+                    Some(tell) if !tell(frames, context.get()) => ControlFlow::Break(()),
+                    Some(_) | None => ControlFlow::Continue(()),
+                })
             })??;
             Ok(true)
         })
@@ -308,12 +249,7 @@ pub unsafe extern "C" fn arpflux_capture_judge(
     unsafe {
         guard(err, ptr::null_mut(), || {
             let owned = handle::get::<Owned>(capture)?;
-            let mut state = owned.state();
-            state.table.settle();
-            let mut report = state.table.report(&state.known);
-            if !state.dated {
-                report.start = None;
-            }
+            let report = owned.capture().report();
             Ok(report::give(report))
         })
     }

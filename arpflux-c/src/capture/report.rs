@@ -1,10 +1,9 @@
 //! What a capture shows.
 
 use std::ffi::{CString, c_char};
-use std::net::IpAddr;
 use std::ptr;
 
-use arpflux_core::capture::{AddressReport, Certainty, Class, MacReport, Report};
+use arpflux_capture::{AddressReport, Certainty, Class, MacReport, Report};
 use arpflux_core::json;
 
 use crate::boundary::{getter, guard};
@@ -27,7 +26,7 @@ pub struct arpflux_claimed {
 #[repr(u32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum arpflux_class {
-    /// Several MACs claim it, and the frames do not show why. No finding.
+    /// Several MACs claim it, and the frames do not show why: neither good nor bad.
     Undetermined = 0,
     /// Several MACs of one host answer for it: ARP flux.
     Flux = 1,
@@ -45,6 +44,10 @@ pub enum arpflux_class {
     Virtual = 7,
     /// One MAC, all the time.
     Single = 8,
+    /// Two MACs claim it at once, and the frames do not show whether it is flux or a duplicate: a fault either way.
+    Conflict = 9,
+    /// One host's MACs answer, each askers of its own, as a bond in mode balance-alb does.
+    Bond = 10,
 }
 
 /// How much a class rests on.
@@ -140,7 +143,7 @@ pub unsafe extern "C" fn arpflux_capture_report_at(
 /// The address; of family 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_claimed_address(claimed: *const arpflux_claimed) -> arpflux_ip {
-    of(claimed, arpflux_ip::NONE, |claimed: &Claimed| IpAddr::V4(claimed.address.address).into())
+    of(claimed, arpflux_ip::NONE, |claimed: &Claimed| claimed.address.address.into())
 }
 
 /// What it is; `ARPFLUX_CLASS_UNDETERMINED` for NULL.
@@ -155,6 +158,8 @@ pub unsafe extern "C" fn arpflux_claimed_class(claimed: *const arpflux_claimed) 
         Class::Proxy => arpflux_class::Proxy,
         Class::Virtual => arpflux_class::Virtual,
         Class::Single => arpflux_class::Single,
+        Class::Conflict => arpflux_class::Conflict,
+        Class::Bond => arpflux_class::Bond,
         _ => arpflux_class::Undetermined,
     })
 }

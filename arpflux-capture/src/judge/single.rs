@@ -1,0 +1,61 @@
+//! An address that one MAC claims.
+
+use super::Finding;
+use super::kinship::Context;
+use crate::evidence::{Evidence, EvidenceKind};
+use crate::report::{Certainty, Class};
+use crate::table::{Claim, Key, Mark};
+use crate::virtual_mac::VirtualMac;
+
+/// An answer as slow as this, in ns, is not one that a sleeping station gave as soon as its access point told it.
+const SLOW: u64 = 400_000_000;
+
+impl Context<'_> {
+    pub(super) fn single(&self, key: Key, claim: &Claim) -> Finding {
+        if let Some(of) = claim.mac.octets().and_then(VirtualMac::of) {
+            let text = format!("a virtual MAC of {}, group {}", of.protocol.name(), of.group);
+            return Finding::new(Class::Virtual, None, vec![Evidence::new(EvidenceKind::VirtualMac, text)]);
+        }
+        if claim.foreign.count > 0 {
+            let text = format!(
+                "{} of its claims came from {}, not from {}: forged, or passed on by a repeater",
+                claim.foreign.count, claim.foreign_source, claim.mac
+            );
+            let piece = self.evidence(EvidenceKind::EthernetSource, &claim.foreign, text);
+            return Finding::new(Class::Undetermined, None, vec![piece]);
+        }
+        let evidence = self.proxied(key, claim);
+        let proxied = evidence.iter().any(|piece| !piece.against);
+        let (class, certainty) =
+            if proxied { (Class::Proxy, Some(Certainty::Likely)) } else { (Class::Single, None) };
+        Finding::new(class, certainty, evidence)
+    }
+
+    /// What shows somebody behind a router, who answers for it; and what speaks against that.
+    pub(super) fn proxied(&self, key: Key, claim: &Claim) -> Vec<Evidence> {
+        let mut evidence = Vec::new();
+        let late = self.table.clocked && claim.late >= 3 && claim.late > 4 * claim.prompt;
+        let forwarded = claim.ttl.is_forwarded();
+        let elsewhere = || self.fresh.get(&claim.mac).is_some_and(|keys| keys.iter().any(|other| *other != key));
+        let none = Mark::default();
+        if late {
+            let text = "its answers to broadcasts come late, as those for proxied addresses do";
+            let piece = self.evidence(EvidenceKind::Delay, &none, text.into()).count(claim.late);
+            // A station that sleeps answers late as well, but not by as much.
+            let stands = claim.slowest >= SLOW && !claim.ttl.is_fresh();
+            evidence.push(if stands { piece } else { piece.against() });
+        }
+        if forwarded {
+            let text = "its packets have passed a router (time to live), which answers for it";
+            let piece = self.evidence(EvidenceKind::TimeToLive, &none, text.into()).count(claim.ttl.packets);
+            // The address of a NAT gateway itself looks the same.
+            evidence.push(if elsewhere() || late { piece } else { piece.against() });
+        }
+        if !evidence.is_empty() && claim.requests > 0 {
+            let text = "it asks with the address as sender, which a proxy never does";
+            evidence = evidence.into_iter().map(Evidence::against).collect();
+            evidence.push(Evidence::new(EvidenceKind::Asks, text.into()).count(claim.requests).against());
+        }
+        evidence
+    }
+}

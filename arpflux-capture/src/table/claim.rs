@@ -1,0 +1,336 @@
+//! What is counted of an address, of its MACs, and of what lies between two of them.
+
+use arpflux_core::types::Mac;
+
+use super::LATE;
+
+/// Where something was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Seen {
+    /// Which file, from 0.
+    pub file: u32,
+    /// Which record of it, from 1.
+    pub frame: u64,
+    /// When, in ns.
+    pub time: u64,
+}
+
+/// How often something was seen, and where: first, second and last.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Mark {
+    pub count: u32,
+    pub first: Seen,
+    pub last: Seen,
+}
+
+impl Mark {
+    pub(super) fn note(&mut self, seen: Seen) {
+        if self.count == 0 {
+            self.first = seen;
+        }
+        self.last = seen;
+        self.count = self.count.saturating_add(1);
+    }
+
+    fn join(&mut self, other: &Self) {
+        match (self.count, other.count) {
+            (_, 0) => {}
+            (0, _) => *self = *other,
+            _ => {
+                if other.first.time < self.first.time {
+                    self.first = other.first;
+                }
+                if other.last.time > self.last.time {
+                    self.last = other.last;
+                }
+                self.count = self.count.saturating_add(other.count);
+            }
+        }
+    }
+}
+
+/// Times to live of packets from one address and MAC.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct TimesToLive {
+    pub packets: u32,
+    pub lowest: u8,
+    pub highest: u8,
+}
+
+impl TimesToLive {
+    pub(super) fn note(&mut self, ttl: u8) {
+        if self.packets == 0 {
+            (self.lowest, self.highest) = (ttl, ttl);
+        }
+        self.lowest = self.lowest.min(ttl);
+        self.highest = self.highest.max(ttl);
+        self.packets = self.packets.saturating_add(1);
+    }
+
+    /// Whether all packets passed one router or two, as those that a proxy forwards have: one number for all, a little
+    /// below what systems begin with (64, 128, 255). Others begin with 60 or at random.
+    pub(crate) fn is_forwarded(self) -> bool {
+        self.packets > 1 && self.lowest == self.highest && matches!(self.lowest, 62 | 63 | 126 | 127 | 253 | 254)
+    }
+
+    /// Whether its sender is on this wire: no router has counted one down.
+    pub(crate) fn is_fresh(self) -> bool {
+        self.packets > 0 && matches!(self.highest, 64 | 128 | 255)
+    }
+}
+
+/// How a MAC claims an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    Request,
+    Reply,
+    Announcement,
+}
+
+/// Whom a MAC answered: enough to see whether two MACs share out the askers among themselves.
+pub(crate) const ASKERS: usize = 4;
+
+/// An address with one of its MACs. Counters stop at their largest value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Claim {
+    pub mac: Mac,
+    /// When it claimed the address: one bit for each part of the [`crate::span::Span`].
+    pub active: u64,
+    pub first: Seen,
+    pub last: Seen,
+    pub replies: u32,
+    pub requests: u32,
+    pub announcements: u32,
+    /// Replies to broadcasts: those at once, those later, and the longest, in ns.
+    pub prompt: u32,
+    pub late: u32,
+    pub slowest: u64,
+    /// Requests with the address as sender that went to one host alone.
+    pub pointed: Mark,
+    /// Replies that came unasked, to one host.
+    pub unasked: Mark,
+    /// At some time three of its replies and more, and more than half, had come unasked.
+    pub pushes: bool,
+    /// Replies to requests that another MAC answered as well.
+    pub shared: u32,
+    /// Packets to this MAC that were answered from it.
+    pub straight: Mark,
+    /// Claims that came from another Ethernet source, and whose.
+    pub foreign: Mark,
+    pub foreign_source: Mac,
+    pub ttl: TimesToLive,
+    pub askers: [Option<Mac>; ASKERS],
+}
+
+impl Claim {
+    pub(super) fn new(mac: Mac, seen: Seen) -> Self {
+        Self {
+            mac,
+            active: 0,
+            first: seen,
+            last: seen,
+            replies: 0,
+            requests: 0,
+            announcements: 0,
+            prompt: 0,
+            late: 0,
+            slowest: 0,
+            pointed: Mark::default(),
+            unasked: Mark::default(),
+            pushes: false,
+            shared: 0,
+            straight: Mark::default(),
+            foreign: Mark::default(),
+            foreign_source: Mac::NONE,
+            ttl: TimesToLive::default(),
+            askers: [None; ASKERS],
+        }
+    }
+
+    #[inline]
+    pub(super) fn claim(&mut self, how: How, seen: Seen, bit: u64) {
+        self.active |= bit;
+        if seen.time >= self.last.time {
+            self.last = seen;
+        }
+        let counter = match how {
+            How::Request => &mut self.requests,
+            How::Reply => &mut self.replies,
+            How::Announcement => &mut self.announcements,
+        };
+        *counter = counter.saturating_add(1);
+    }
+
+    /// Counts how long an answer to a broadcast took, in ns.
+    #[inline]
+    pub(super) fn took(&mut self, delay: u64) {
+        let counter = if delay < LATE { &mut self.prompt } else { &mut self.late };
+        *counter = counter.saturating_add(1);
+        self.slowest = self.slowest.max(delay);
+    }
+
+    #[inline]
+    pub(super) fn answered(&mut self, asker: Mac) {
+        for slot in &mut self.askers {
+            match slot {
+                Some(known) if *known == asker => return,
+                Some(_) => {}
+                None => {
+                    *slot = Some(asker);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Counts a reply, counted before, as one that nobody asked for.
+    pub(super) fn unasked(&mut self, seen: Seen) {
+        self.unasked.note(seen);
+        self.pushes |= self.unasked.count >= 3 && self.unasked.count > self.replies / 2;
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.active |= other.active;
+        if other.first.time < self.first.time {
+            self.first = other.first;
+        }
+        if other.last.time > self.last.time {
+            self.last = other.last;
+        }
+        for (mine, theirs) in [
+            (&mut self.replies, other.replies),
+            (&mut self.requests, other.requests),
+            (&mut self.announcements, other.announcements),
+            (&mut self.prompt, other.prompt),
+            (&mut self.late, other.late),
+            (&mut self.shared, other.shared),
+        ] {
+            *mine = mine.saturating_add(theirs);
+        }
+        self.slowest = self.slowest.max(other.slowest);
+        self.pointed.join(&other.pointed);
+        self.unasked.join(&other.unasked);
+        self.pushes |= other.pushes;
+        self.straight.join(&other.straight);
+        if self.foreign.count == 0 {
+            self.foreign_source = other.foreign_source;
+        }
+        self.foreign.join(&other.foreign);
+        if other.ttl.packets > 0 {
+            self.ttl.note(other.ttl.lowest);
+            self.ttl.note(other.ttl.highest);
+        }
+        other.askers.iter().flatten().for_each(|asker| self.answered(*asker));
+    }
+}
+
+/// What was seen between two MACs of one address; the first is the one that claimed it first.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Relation {
+    /// Which of the address's MACs.
+    pub one: u32,
+    pub other: u32,
+    /// Both answered one request of a third host.
+    pub contested: Mark,
+    /// One was answered by the other about the address that it claims itself.
+    pub defended: Mark,
+    /// One spoke in the other's name, by an Ethernet source of its own.
+    pub named: Mark,
+    /// The claims passed from one to the other.
+    pub moves: Mark,
+    /// Of these, begun with a gratuitous ARP.
+    pub announced: u32,
+    /// Of these, within a second of the move before.
+    pub quick: u32,
+    /// Of these, back within ten seconds to one that had claimed it before.
+    pub returns: Mark,
+    /// Of these, begun neither by an announcement nor in answer to a request.
+    pub returns_unannounced: u32,
+    /// The other asked whether the address is free, was answered by the first, and took it all the same.
+    pub probed: bool,
+}
+
+/// An address on a wire.
+#[derive(Debug, Clone)]
+pub(crate) struct Address {
+    /// In the order of their first claims; never empty.
+    pub claims: Vec<Claim>,
+    pub relations: Vec<Relation>,
+    /// Requests of others that more than one MAC answered.
+    pub contested: Mark,
+    /// How often the claims passed from one MAC to another, one after the other.
+    pub moves: u32,
+    /// How many claims came from MACs beyond the limit.
+    pub unlisted: u32,
+    /// Who sent a probe that was answered; looked at again when it takes the address.
+    pub probers: Vec<(Mac, Mac)>,
+    /// Whose claim was the last, and since when.
+    pub(super) current: u32,
+    pub(super) since: u64,
+}
+
+impl Address {
+    pub(super) fn new(mac: Mac, seen: Seen) -> Self {
+        Self {
+            claims: vec![Claim::new(mac, seen)],
+            relations: Vec::new(),
+            contested: Mark::default(),
+            moves: 0,
+            unlisted: 0,
+            probers: Vec::new(),
+            current: 0,
+            since: seen.time,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn find(&self, mac: Mac) -> Option<usize> {
+        self.claims.iter().position(|claim| claim.mac == mac)
+    }
+
+    /// What lies between two of its MACs.
+    pub(super) fn between(&mut self, a: usize, b: usize) -> &mut Relation {
+        let (one, other) = (a.min(b) as u32, a.max(b) as u32);
+        let at = self.relations.iter().position(|known| (known.one, known.other) == (one, other));
+        let at = at.unwrap_or_else(|| {
+            self.relations.push(Relation { one, other, ..Relation::default() });
+            self.relations.len() - 1
+        });
+        &mut self.relations[at]
+    }
+
+    /// Takes in what was seen of the same address on what turns out to be the same wire.
+    pub(super) fn join(&mut self, from: Self) {
+        let mut place = Vec::with_capacity(from.claims.len());
+        for claim in &from.claims {
+            match self.find(claim.mac) {
+                Some(at) => {
+                    self.claims[at].join(claim);
+                    place.push(at);
+                }
+                None => {
+                    self.claims.push(*claim);
+                    place.push(self.claims.len() - 1);
+                }
+            }
+        }
+        for relation in &from.relations {
+            let mine = self.between(place[relation.one as usize], place[relation.other as usize]);
+            mine.contested.join(&relation.contested);
+            mine.defended.join(&relation.defended);
+            mine.named.join(&relation.named);
+            mine.moves.join(&relation.moves);
+            mine.returns.join(&relation.returns);
+            mine.announced = mine.announced.saturating_add(relation.announced);
+            mine.quick = mine.quick.saturating_add(relation.quick);
+            mine.returns_unannounced = mine.returns_unannounced.saturating_add(relation.returns_unannounced);
+            mine.probed |= relation.probed;
+        }
+        self.contested.join(&from.contested);
+        self.moves = self.moves.saturating_add(from.moves);
+        self.unlisted = self.unlisted.saturating_add(from.unlisted);
+        if from.since > self.since {
+            (self.current, self.since) = (place[from.current as usize] as u32, from.since);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! IP packets: by which MAC an address is reached, and by which it answers.
+
+use std::collections::HashMap;
+
+use arpflux_core::types::Mac;
+use foldhash::fast::RandomState;
+
+use super::claim::Seen;
+use super::{DEFEND, Key, Mark, Table};
+use crate::record::Sighting;
+
+/// Links beyond this number are not kept: pairs of that many NICs are not one host's.
+const MOST_LINKS: usize = 4096;
+/// Conversations remembered for [`Link`]s; then all are forgotten, and it begins anew.
+const CONVERSATIONS: usize = 4096;
+
+/// How two MACs were seen to be one host's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum LinkKind {
+    /// A packet sent to one was answered from the other, but by way of a router perhaps.
+    Forwarded,
+    /// A packet or an ARP request sent to one alone was answered from the other.
+    Answered,
+}
+
+/// Two MACs that frames show to be one host's, how surely, and when: it may be otherwise another day.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Link {
+    pub kind: LinkKind,
+    pub mark: Mark,
+}
+
+/// To which MAC of an address a peer sent last, and when.
+#[derive(Debug, Default)]
+pub(super) struct Conversations(HashMap<(Key, Key), (Mac, u64), RandomState>);
+
+impl Table {
+    pub(super) fn packet(
+        &mut self,
+        seen: Seen,
+        sighting: &Sighting<'_>,
+        source: Key,
+        destination: Key,
+        ttl: Option<u8>,
+    ) {
+        let mac = |bytes: &[u8]| Mac::from_bytes(bytes).unwrap_or(Mac::NONE);
+        let (from, to) = (mac(sighting.source), mac(sighting.destination));
+        if let Some(address) = self.addresses.get_mut(&source)
+            && let Some(place) = address.find(from)
+        {
+            let claim = &mut address.claims[place];
+            if let Some(ttl) = ttl {
+                claim.ttl.note(ttl);
+            }
+            let forwarded = claim.ttl.is_forwarded() || ttl.is_some_and(|ttl| !matches!(ttl, 64 | 128 | 255));
+            let talk = self.conversations.0.get(&(destination, source));
+            let talk = talk.filter(|(_, time)| seen.time.saturating_sub(*time) <= DEFEND).copied();
+            match talk {
+                Some((sent_to, _)) if sent_to == from => claim.straight.note(seen),
+                Some((sent_to, _)) if address.find(sent_to).is_some() => {
+                    let kind = if forwarded { LinkKind::Forwarded } else { LinkKind::Answered };
+                    self.link(sent_to, from, kind, seen);
+                }
+                _ => {}
+            }
+        }
+        let to_one = sighting.destination.first().is_some_and(|byte| byte & 1 == 0);
+        if to_one && self.addresses.get(&destination).is_some_and(|address| address.find(to).is_some()) {
+            if self.conversations.0.len() >= CONVERSATIONS {
+                self.conversations.0.clear();
+            }
+            self.conversations.0.insert((source, destination), (to, seen.time));
+        }
+    }
+
+    pub(super) fn link(&mut self, one: Mac, other: Mac, kind: LinkKind, seen: Seen) {
+        let ends = (one.min(other), one.max(other));
+        let full = self.links.len() >= MOST_LINKS;
+        match self.links.get_mut(&ends) {
+            Some(known) => {
+                known.kind = kind.max(known.kind);
+                known.mark.note(seen);
+            }
+            None if !full => {
+                let mut mark = Mark::default();
+                mark.note(seen);
+                self.links.insert(ends, Link { kind, mark });
+            }
+            None => {}
+        }
+    }
+}
