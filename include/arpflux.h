@@ -94,7 +94,7 @@ enum arpflux_class
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * Several MACs claim it, and the frames do not show why. No finding.
+     * Several MACs claim it, and the frames do not show why: neither good nor bad.
      */
     ARPFLUX_CLASS_UNDETERMINED = 0,
     /**
@@ -129,6 +129,14 @@ enum arpflux_class
      * One MAC, all the time.
      */
     ARPFLUX_CLASS_SINGLE = 8,
+    /**
+     * Two MACs claim it at once, and the frames do not show whether it is flux or a duplicate: a fault either way.
+     */
+    ARPFLUX_CLASS_CONFLICT = 9,
+    /**
+     * One host's MACs answer, each askers of its own, as a bond in mode balance-alb does.
+     */
+    ARPFLUX_CLASS_BOND = 10,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -1928,8 +1936,7 @@ bool arpflux_capture_feed(arpflux_capture *capture,
  * NULL, but one of them has to end it.
  *
  * Returns true, or false and sets `*err`: `ARPFLUX_CODE_INVALID_INPUT` if nothing would end it,
- * `ARPFLUX_CODE_RACED` if frames came too fast and were lost, `ARPFLUX_CODE_PERMISSION_DENIED` without
- * `CAP_NET_RAW`.
+ * `ARPFLUX_CODE_PERMISSION_DENIED` without `CAP_NET_RAW`. Frames that came too fast and were lost are told in the report.
  */
 bool arpflux_host_listen(const arpflux_host *host,
                          const char *interface,

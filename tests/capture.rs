@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use arpflux_core::capture::{Certainty, Class, Known, Limits, Report, Source, Table};
+use arpflux_capture::{Certainty, Class, Known, Limits, Report, Source, Table};
 use arpflux_core::frame::{Ipv4Arp, Timestamp};
 use arpflux_core::lab::{Host, Lab};
 use arpflux_core::types::Mac;
@@ -149,7 +149,6 @@ fn flux_is_seen_alike_live_in_files_and_in_text() {
         ControlFlow::Continue(())
     })
     .unwrap();
-    live.settle();
     dumps.drain(..).for_each(stop);
     assert_eq!(ring.dropped(), 0);
     assert!(directions.0 >= 9 && directions.1 >= 3, "{directions:?}");
@@ -248,7 +247,6 @@ fn a_fail_over_between_hosts_is_one_and_a_second_holder_is_not() {
             ControlFlow::Continue(())
         };
         ring.read_until(Instant::now() + Ring::LAG, each).unwrap();
-        table.settle();
         table.report(&Known::default()).address(ip("10.0.0.1")).unwrap().clone()
     };
     let address = listen(&mut table);

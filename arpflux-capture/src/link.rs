@@ -33,9 +33,14 @@ fn link<'a>(record: &Record<'a>, link_type: LinkType, data: &'a [u8]) -> Read<'a
         Some(rest) if rest.len() < data.len() => link(record, link_type, rest),
         _ => Read::Cut,
     };
-    let le16 = |at: usize| data.get(at..at + 2).map(|bytes| usize::from(u16::from_le_bytes([bytes[0], bytes[1]])));
-    let le32 = |at: usize| data.get(at..at + 4).and_then(<[u8]>::first_chunk).map(|bytes| u32::from_le_bytes(*bytes));
-    let be32 = |at: usize| data.get(at..at + 4).and_then(<[u8]>::first_chunk).map(|bytes| u32::from_be_bytes(*bytes));
+    let le16 =
+        |at: usize| data.get(at..at + 2).map(|bytes| usize::from(u16::from_le_bytes([bytes[0], bytes[1]])));
+    let le32 = |at: usize| {
+        data.get(at..at + 4).and_then(<[u8]>::first_chunk).map(|bytes| u32::from_le_bytes(*bytes))
+    };
+    let be32 = |at: usize| {
+        data.get(at..at + 4).and_then(<[u8]>::first_chunk).map(|bytes| u32::from_be_bytes(*bytes))
+    };
     match link_type {
         LinkType::ETHERNET => ethernet(frame, data),
         LinkType::SLL => cooked(frame, data, 16, |header| {
@@ -54,7 +59,9 @@ fn link<'a>(record: &Record<'a>, link_type: LinkType, data: &'a [u8]) -> Read<'a
         LinkType::PRISM => behind(le32(4).map(|length| length as usize), LinkType::IEEE802_11),
         LinkType::AVS => behind(be32(4).map(|length| length as usize), LinkType::IEEE802_11),
         LinkType::PPI => behind(le16(2), LinkType(le32(4).unwrap_or(u32::MAX))),
-        LinkType::PKTAP => behind(le32(0).map(|length| length as usize), LinkType(le32(8).unwrap_or(u32::MAX))),
+        LinkType::PKTAP => {
+            behind(le32(0).map(|length| length as usize), LinkType(le32(8).unwrap_or(u32::MAX)))
+        }
         LinkType::IPOIB => match data.split_at_checked(44) {
             Some((header, payload)) => {
                 let frame = Frame { source: &header[20..40], destination: &header[..20], ..frame };
@@ -138,7 +145,15 @@ fn wireless<'a>(frame: Frame<'_, 'a>, data: &'a [u8]) -> Read<'a> {
     }
     let (to_ds, from_ds) = (flags & 1 != 0, flags & 2 != 0);
     let mut length = if to_ds && from_ds { 30 } else { 24 };
-    let addresses = if to_ds && from_ds { (16, 24) } else if to_ds { (16, 10) } else if from_ds { (4, 16) } else { (4, 10) };
+    let addresses = if to_ds && from_ds {
+        (16, 24)
+    } else if to_ds {
+        (16, 10)
+    } else if from_ds {
+        (4, 16)
+    } else {
+        (4, 10)
+    };
     let mut aggregated = false;
     if subtype & QOS != 0 {
         aggregated = data.get(length).is_some_and(|low| low & 0x80 != 0);

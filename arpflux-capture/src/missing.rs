@@ -36,8 +36,6 @@ pub enum MissingKind {
     Lost,
     /// The file could not be read to its end.
     Damaged,
-    /// Files whose times go back, and no rule of time holds.
-    Disorder,
 }
 
 /// Something that was not looked at or not understood: nothing is known about it, good or bad.
@@ -99,28 +97,43 @@ pub(crate) fn of_file(file: &FileReport, counts: &Counts, arp: u64) -> Vec<Missi
         match why {
             Unread::LinkType(link_type) => {
                 let called = link_type.name().map_or_else(String::new, |name| format!(" ({name})"));
-                let text = format!("{count} of {records} frames have link type {}{called}, which is not read", link_type.0);
+                let text = format!(
+                    "{count} of {records} frames have link type {}{called}, which is not read",
+                    link_type.0
+                );
                 add(MissingKind::LinkType, *count, text);
             }
             Unread::Encrypted => {
-                let text = format!("{count} of {records} frames are encrypted 802.11: decrypt them, or capture on the interface itself");
+                let text = format!(
+                    "{count} of {records} frames are encrypted 802.11: decrypt them, or capture on the interface itself"
+                );
                 add(MissingKind::Encrypted, *count, text);
             }
             Unread::Tunnel(protocol) => {
-                add(MissingKind::Tunnel, *count, format!("{count} of {records} frames are inside {protocol}, which is not opened"));
+                add(
+                    MissingKind::Tunnel,
+                    *count,
+                    format!("{count} of {records} frames are inside {protocol}, which is not opened"),
+                );
             }
         }
     }
     add(
         MissingKind::Cut,
         counts.cut,
-        format!("{} of {records} frames were cut before their addresses ended: capture with tcpdump -s 0", counts.cut),
+        format!(
+            "{} of {records} frames were cut before their addresses ended: capture with tcpdump -s 0",
+            counts.cut
+        ),
     );
     let text = counts.text;
     add(
         MissingKind::Masked,
         text.masked,
-        format!("{} MACs are masked: the lines with them were left out; give the capture with whole MACs, or with each replaced by another", text.masked),
+        format!(
+            "{} MACs are masked: the lines with them were left out; give the capture with whole MACs, or with each replaced by another",
+            text.masked
+        ),
     );
     add(
         MissingKind::NeighbourText,
@@ -131,7 +144,10 @@ pub(crate) fn of_file(file: &FileReport, counts: &Counts, arp: u64) -> Vec<Missi
         add(
             MissingKind::Malformed,
             counts.malformed,
-            format!("{} of {records} frames hold malformed ARP or neighbour discovery (lengths, types, checksums), and none a sound one", counts.malformed),
+            format!(
+                "{} of {records} frames hold malformed ARP or neighbour discovery (lengths, types, checksums), and none a sound one",
+                counts.malformed
+            ),
         );
     }
     missing

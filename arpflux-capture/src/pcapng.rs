@@ -236,8 +236,7 @@ impl Pcapng {
             return Ok(Step::More(header + looked_at));
         };
         let link_type = self.interfaces.get(id as usize).map_or(LinkType(0), |interface| interface.link_type);
-        let record =
-            Record { number: self.number, time, link_type, interface: id, data, captured, original };
+        let record = Record { number: self.number, time, link_type, interface: id, data, captured, original };
         Ok(Step::Record { consumed: length.into(), record })
     }
 }

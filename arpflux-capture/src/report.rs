@@ -156,7 +156,11 @@ pub struct AddressReport {
 
 /// What a whole capture shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Report {
+    /// The judgement of the whole: false if any address is bad; else none if one cannot be judged or if something was not
+    /// understood; else true.
+    pub ok: Option<bool>,
     /// ARP requests seen.
     pub requests: u64,
     /// ARP replies seen.
@@ -205,16 +209,15 @@ impl Report {
         self.addresses.iter().any(|address| address.class.is_bad())
     }
 
-    /// The judgement of the whole: bad if any address is, else undetermined if one is, or if something was not
-    /// understood, else good.
-    #[must_use]
-    pub fn ok(&self) -> Option<bool> {
+    /// The same with its judgement, from all that is in it.
+    pub(crate) fn judged(mut self) -> Self {
         let rank = self.addresses.iter().map(|address| address.class.rank()).max().unwrap_or_default();
-        match rank {
+        self.ok = match rank {
             2 => Some(false),
             0 if self.missing.is_empty() => Some(true),
             _ => None,
-        }
+        };
+        self
     }
 
     /// What became of one address, on whichever wire comes first.

@@ -5,11 +5,11 @@ use std::io::Read;
 use arpflux_core::types::Mac;
 use arpflux_core::{Error, Result};
 
+use crate::Known;
 use crate::missing::{self, FileReport, Missing, MissingKind};
 use crate::report::Report;
 use crate::source::{Counts, Source};
 use crate::table::{Limits, Table};
-use crate::Known;
 
 /// A capture out of any number of files, streams and frames.
 ///
@@ -22,7 +22,7 @@ use crate::Known;
 ///                           12:00:00.3 ARP, Reply 10.0.0.1 is-at 00:0c:29:b3:a2:5e, length 46\n".as_bytes())?;
 /// let report = capture.report();
 /// assert_eq!(report.addresses[0].class, Class::Flux);
-/// assert_eq!(report.ok(), Some(false));
+/// assert_eq!(report.ok, Some(false));
 /// # Ok::<(), arpflux_core::Error>(())
 /// ```
 #[derive(Debug)]
@@ -34,6 +34,8 @@ pub struct Capture {
     /// Its times are moments, not times of the day.
     dated: bool,
     lost: u64,
+    /// Packets before the file at hand.
+    before: u64,
 }
 
 impl Default for Capture {
@@ -53,6 +55,7 @@ impl Capture {
             missing: Vec::new(),
             dated: true,
             lost: 0,
+            before: 0,
         }
     }
 
@@ -108,10 +111,21 @@ impl Capture {
     /// # Errors
     /// As [`Source::for_each`].
     pub fn read_source<R: Read>(&mut self, name: &str, mut source: Source<R>) -> Result<()> {
+        self.begin();
+        let result = source.read_into(&mut self.table).map_err(|error| placed(name, error));
+        self.end(name, &source, result.as_ref().err());
+        result
+    }
+
+    /// From here on [`Capture::table`] is given the frames of another source, until [`Capture::end`].
+    pub fn begin(&mut self) {
         self.table.begin_file(self.files.len() as u32);
-        let before = self.table.packets();
-        let result = source.read_into(&mut self.table);
-        let counts = source.counts().clone();
+        self.before = self.table.packets();
+    }
+
+    /// Takes down what became of a source whose frames were given since [`Capture::begin`].
+    pub fn end<R: Read>(&mut self, name: &str, source: &Source<R>, failed: Option<&Error>) {
+        let counts = source.counts();
         let file = FileReport {
             file: name.to_string(),
             format: Some(source.format().name()),
@@ -123,46 +137,18 @@ impl Capture {
             unread: counts.unread(),
             ends_early: counts.ends_early,
             deltas: counts.text.deltas,
-            error: None,
+            error: failed.map(ToString::to_string),
         };
         self.dated &= source.is_dated();
-        let result = match result {
-            Ok(()) => {
-                self.missing.extend(missing::of_file(&file, &counts, self.table.packets() - before));
-                self.nothing(&file, &counts, before);
-                self.files.push(file);
-                Ok(())
+        match failed {
+            Some(error) => self.damaged(name, error),
+            None => {
+                let packets = self.table.packets() - self.before;
+                self.missing.extend(missing::of_file(&file, counts, packets));
+                self.missing.extend(nothing(&file, counts, packets));
             }
-            Err(error) => {
-                let error = placed(name, error);
-                self.damaged(name, &error);
-                self.files.push(FileReport { error: Some(error.to_string()), ..file });
-                Err(error)
-            }
-        };
-        result
-    }
-
-    /// Says why nothing was understood of a file.
-    fn nothing(&mut self, file: &FileReport, counts: &Counts, before: u64) {
-        let packets = self.table.packets() - before;
-        let name = &file.file;
-        if counts.text.without_mac > 0 && counts.text.without_mac == packets {
-            let text = format!("{name}: {packets} requests and no MAC in them: print them with tcpdump -e -n");
-            self.missing.push(Missing::new(MissingKind::NoMacs, packets, text));
         }
-        if packets > 0 || counts.cut + counts.malformed + counts.unread() + counts.text.masked + counts.text.ndp > 0 {
-            return;
-        }
-        let (reason, text) = match (counts.records, file.format) {
-            (0, Some("text")) => (MissingKind::NoArp, "no line like those of tcpdump -e -n, tshark, arping or arp-scan".to_string()),
-            (0, _) => (MissingKind::Empty, "no record in it".to_string()),
-            (records, _) => (
-                MissingKind::NoArp,
-                format!("no ARP and no neighbour discovery in {records} records: capture with the filter arp or icmp6"),
-            ),
-        };
-        self.missing.push(Missing::new(reason, counts.records, format!("{name}: {text}")));
+        self.files.push(file);
     }
 
     fn fail(&mut self, name: &str, error: Error) -> Error {
@@ -204,18 +190,20 @@ impl Capture {
     /// What all of it shows so far.
     #[must_use]
     pub fn report(&self) -> Report {
-        let mut report = self.table.report(&self.known);
+        self.report_with(&self.known)
+    }
+
+    /// The same with other hosts known than were said to be.
+    #[must_use]
+    pub fn report_with(&self, known: &Known) -> Report {
+        let mut report = self.table.report(known);
         if !self.dated {
             report.start = None;
         }
         report.files = self.files.clone();
         report.lost = self.lost;
-        report.missing = self.missing.clone();
-        if report.dropped > 0 {
-            let text = format!("{} claims found no room in the table: not all is shown", report.dropped);
-            report.missing.push(Missing::new(MissingKind::Full, report.dropped, text));
-        }
-        report
+        report.missing.splice(0..0, self.missing.iter().cloned());
+        report.judged()
     }
 }
 
@@ -228,4 +216,30 @@ fn placed(name: &str, error: Error) -> Error {
             error.on(place)
         }
     }
+}
+
+/// Why nothing was understood of a file, if so.
+fn nothing(file: &FileReport, counts: &Counts, packets: u64) -> Option<Missing> {
+    let name = &file.file;
+    if packets > 0 {
+        let text = format!("{name}: {packets} requests and no MAC in them: print them with tcpdump -e -n");
+        let no_macs = counts.text.without_mac == packets;
+        return no_macs.then(|| Missing::new(MissingKind::NoMacs, packets, text));
+    }
+    if counts.cut + counts.malformed + counts.unread() + counts.text.masked + counts.text.ndp > 0 {
+        return None;
+    }
+    let (reason, text) = match (counts.records, file.format) {
+        (0, Some("text")) => (
+            MissingKind::NoArp,
+            "no line like those of tcpdump -e -n, tshark, arping or arp-scan".to_string(),
+        ),
+        (0, _) => (MissingKind::Empty, "no record in it".to_string()),
+        (records, _) => {
+            let text =
+                format!("no ARP and no neighbour discovery in {records} records: capture arp or icmp6");
+            (MissingKind::NoArp, text)
+        }
+    };
+    Some(Missing::new(reason, counts.records, format!("{name}: {text}")))
 }

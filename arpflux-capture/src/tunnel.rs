@@ -54,7 +54,8 @@ fn udp<'a>(frame: Frame<'_, 'a>, datagram: &'a [u8]) -> Option<Read<'a>> {
         4789 | 8472 | 4790 => {
             let (flags, vni) = (*payload.first()?, be32(payload, 4)? >> 8);
             // The number is valid; of the extension, what follows is Ethernet.
-            let is_frame = flags & 0x08 != 0 && (port != 4790 || flags & 0x04 == 0 || payload.get(3) == Some(&3));
+            let is_frame =
+                flags & 0x08 != 0 && (port != 4790 || flags & 0x04 == 0 || payload.get(3) == Some(&3));
             is_frame.then(|| frame.ethernet_inside(TunnelKind::Vxlan, vni, payload.get(8..)))
         }
         6081 => {
@@ -92,7 +93,9 @@ fn gre<'a>(frame: Frame<'_, 'a>, packet: &'a [u8]) -> Option<Read<'a>> {
         BRIDGING => Some(frame.ethernet_inside(TunnelKind::Gre, key, packet.get(length..))),
         // Type I has no header of its own.
         ERSPAN if !sequence => Some(frame.ethernet_inside(TunnelKind::Erspan, 0, packet.get(length..))),
-        ERSPAN => Some(frame.ethernet_inside(TunnelKind::Erspan, session(length + 2), packet.get(length + 8..))),
+        ERSPAN => {
+            Some(frame.ethernet_inside(TunnelKind::Erspan, session(length + 2), packet.get(length + 8..)))
+        }
         ERSPAN_3 => {
             let more = if packet.get(length + 11).is_some_and(|low| low & 1 != 0) { 8 } else { 0 };
             let inside = packet.get(length + 12 + more..);

@@ -12,7 +12,9 @@ pub(crate) enum Packed {
     No,
     Gzip,
     /// UTF-16 with its byte-order mark, as PowerShell redirects text; big-endian or not.
-    Utf16 { big: bool },
+    Utf16 {
+        big: bool,
+    },
     /// UTF-8 with a byte-order mark.
     Marked,
 }

@@ -3,14 +3,15 @@
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::Read;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use arpflux_core::capture::{self as core, Content, Counts, Known, Limits, Source, Table};
+use arpflux_capture::{self as core, Content, Counts, Known, Source};
+use arpflux_core::frame::Ndp;
 use arpflux_core::types::Mac;
 use arpflux_core::{Error, ErrorKind};
 use nix::libc;
@@ -30,7 +31,7 @@ const BATCH: usize = 256;
 /// How often signal handlers get their turn while a capture is read.
 const TURN: Duration = Duration::from_millis(100);
 
-/// One frame of a capture, as far as it is about IPv4 addresses.
+/// One frame of a capture, as far as it is about addresses.
 #[pyclass(frozen, eq, module = "arpflux")]
 #[derive(PartialEq)]
 pub struct Sighting(Frame);
@@ -44,9 +45,9 @@ struct Frame {
     destination: Option<Mac>,
     protocol: Protocol,
     operation: Option<u16>,
-    sender: Ipv4Addr,
+    sender: IpAddr,
     sender_mac: Option<Mac>,
-    target: Ipv4Addr,
+    target: IpAddr,
     target_mac: Option<Mac>,
     ttl: Option<u8>,
 }
@@ -56,6 +57,8 @@ struct Frame {
 enum Protocol {
     Arp,
     Ipv4,
+    Ndp,
+    Ipv6,
 }
 
 fn text(mac: Option<Mac>) -> Option<String> {
@@ -93,41 +96,43 @@ record!(Sighting {
         let name = match self.0.protocol {
             Protocol::Arp => "arp",
             Protocol::Ipv4 => "ipv4",
+            Protocol::Ndp => "ndp",
+            Protocol::Ipv6 => "ipv6",
         };
         value::member(py, "Protocol", name)
     }
 
-    /// Of ARP the operation: 1 request, 2 reply; None for IPv4.
+    /// Of ARP the operation: 1 request, 2 reply; None for anything else.
     #[getter]
     fn operation(&self) -> Option<u16> {
         self.0.operation
     }
 
-    /// The sender's address: of ARP the sender protocol address, of IPv4 the source.
+    /// The sender's address: of ARP the sender protocol address, else the source of the packet.
     #[getter]
-    fn sender(&self) -> Ipv4Addr {
+    fn sender(&self) -> IpAddr {
         self.0.sender
     }
 
-    /// Of ARP the sender hardware address as text; None for IPv4.
+    /// Of ARP the sender hardware address, of neighbour discovery the link-layer address given; None for anything else.
     #[getter]
     fn sender_mac(&self) -> Option<String> {
         text(self.0.sender_mac)
     }
 
-    /// The target's address: of ARP the target protocol address, of IPv4 the destination.
+    /// The target's address: of ARP the target protocol address, of neighbour discovery the target, else the destination.
     #[getter]
-    fn target(&self) -> Ipv4Addr {
+    fn target(&self) -> IpAddr {
         self.0.target
     }
 
-    /// Of ARP the target hardware address as text; None for IPv4.
+    /// Of ARP the target hardware address as text; None for anything else.
     #[getter]
     fn target_mac(&self) -> Option<String> {
         text(self.0.target_mac)
     }
 
-    /// Of IPv4 the time to live; None where it is not shown, and for ARP.
+    /// Of IP packets the time to live or the hop limit; None where it is not shown, and for ARP and neighbour discovery.
     #[getter]
     fn ttl(&self) -> Option<u8> {
         self.0.ttl
@@ -139,7 +144,7 @@ record!(Sighting {
             (Some(1), _) => format!("<Sighting: arp who-has {target} tell {sender}>"),
             (Some(2), Some(mac)) => format!("<Sighting: arp reply {sender} is-at {mac}>"),
             (Some(other), _) => format!("<Sighting: arp operation {other}, {sender} to {target}>"),
-            (None, _) => format!("<Sighting: ipv4 {sender} to {target}>"),
+            (None, _) => format!("<Sighting: {sender} to {target}>"),
         }
     }
 });
@@ -147,18 +152,19 @@ record!(Sighting {
 impl Frame {
     fn of(sighting: &core::Sighting<'_>) -> Self {
         let mac = |bytes: &[u8]| Mac::from_bytes(bytes).ok().filter(|mac| *mac != Mac::NONE);
-        let v4 =
-            |bytes: &[u8]| bytes.first_chunk::<4>().copied().map_or(Ipv4Addr::UNSPECIFIED, Ipv4Addr::from);
+        let v4 = |bytes: &[u8]| {
+            IpAddr::V4(bytes.first_chunk::<4>().map_or(Ipv4Addr::UNSPECIFIED, |octets| (*octets).into()))
+        };
         let frame = Self {
             time_ns: sighting.time.map(|time| time.0),
-            vlans: sighting.vlans.ids().collect(),
+            vlans: sighting.wire.vlans.ids().collect(),
             source: mac(sighting.source),
             destination: mac(sighting.destination),
             protocol: Protocol::Ipv4,
             operation: None,
-            sender: Ipv4Addr::UNSPECIFIED,
+            sender: Ipv4Addr::UNSPECIFIED.into(),
             sender_mac: None,
-            target: Ipv4Addr::UNSPECIFIED,
+            target: Ipv4Addr::UNSPECIFIED.into(),
             target_mac: None,
             ttl: None,
         };
@@ -172,9 +178,27 @@ impl Frame {
                 target_mac: mac(arp.target_hardware),
                 ..frame
             },
-            Content::Ipv4 { source, destination, ttl } => {
-                Self { sender: source.into(), target: destination.into(), ttl, ..frame }
+            Content::Ipv4 { source, destination, ttl } => Self {
+                sender: Ipv4Addr::from_bits(source).into(),
+                target: Ipv4Addr::from_bits(destination).into(),
+                ttl,
+                ..frame
+            },
+            Content::Ndp { message, source } => {
+                let sender_mac = match message {
+                    Ndp::Solicitation { source_mac, .. } => source_mac,
+                    Ndp::Advertisement { target_mac, .. } => target_mac,
+                };
+                let (sender, target) = (source.into(), message.target().into());
+                Self { protocol: Protocol::Ndp, sender, target, sender_mac, ..frame }
             }
+            Content::Ipv6 { source, destination, hop_limit } => Self {
+                protocol: Protocol::Ipv6,
+                sender: source.into(),
+                target: destination.into(),
+                ttl: Some(hop_limit),
+                ..frame
+            },
             _ => frame,
         }
     }
@@ -231,36 +255,30 @@ pub struct Capture {
 struct State {
     /// `None`: closed.
     source: Option<Source<Interruptible>>,
-    table: Table,
+    capture: core::Capture,
     ahead: VecDeque<Frame>,
     ended: bool,
     failed: Option<Error>,
     counts: Counts,
 }
 
-/// Python's memory begins at any 16 bytes.
-const _: () = assert!(align_of::<State>() <= 16);
-
 impl State {
     /// Reads some frames ahead, if there are none.
-    fn fill(&mut self) {
-        let Self { source: Some(source), table, ahead, ended, failed, counts } = self else { return };
+    fn fill(&mut self, name: &str) {
+        let Self { source: Some(source), capture, ahead, ended, failed, counts } = self else { return };
         if *ended || !ahead.is_empty() {
             return;
         }
         let result = source.for_each(|sighting| {
-            table.observe(sighting);
+            capture.table().observe(sighting);
             ahead.push_back(Frame::of(sighting));
             if ahead.len() < BATCH { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
-        *counts = source.counts();
-        *ended = ahead.len() < BATCH;
-        if let Err(error) = result {
-            *ended = true;
-            *failed = Some(error);
-        }
+        *counts = source.counts().clone();
+        *failed = result.err();
+        *ended = ahead.len() < BATCH || failed.is_some();
         if *ended {
-            table.settle();
+            capture.end(name, source, failed.as_ref());
         }
     }
 }
@@ -316,7 +334,11 @@ pub fn capture(py: Python<'_>, path: &Bound<'_, PyAny>) -> Result<Capture> {
     let capture = |source| Capture {
         state: Mutex::new(State {
             source,
-            table: Table::new(Limits::default()),
+            capture: {
+                let mut capture = core::Capture::new();
+                capture.begin();
+                capture
+            },
             ahead: VecDeque::new(),
             ended: false,
             failed: None,
@@ -338,6 +360,7 @@ struct Written {
     records: u64,
     read: u64,
     cut: u64,
+    malformed: u64,
     unread: u64,
     ends_early: bool,
 }
@@ -351,7 +374,7 @@ impl Capture {
     fn __next__(&self, py: Python<'_>) -> Result<Option<Sighting>> {
         let next = py.detach(|| {
             let mut state = self.state();
-            state.fill();
+            state.fill(&self.name);
             match state.ahead.pop_front() {
                 Some(frame) => Ok(Some(Sighting(frame))),
                 None => state.failed.take().map_or(Ok(None), Err),
@@ -374,25 +397,22 @@ impl Capture {
         }
         let report = py.detach(|| {
             let mut state = self.state();
-            let State { source, table, ahead, ended, failed, counts } = &mut *state;
+            let State { source, capture, ahead, ended, failed, counts } = &mut *state;
             let Some(source) = source else {
                 return Err(Error::new(ErrorKind::InvalidInput, "it is closed").during("report"));
             };
             ahead.clear();
             if !*ended {
                 *ended = true;
-                let result = source.read_into(table);
-                *counts = source.counts();
+                let result = source.read_into(capture.table());
+                *counts = source.counts().clone();
+                capture.end(&self.name, source, result.as_ref().err());
                 result?;
             }
             if let Some(error) = failed.take() {
                 return Err(error);
             }
-            let mut report = table.report(&known);
-            if !source.is_dated() {
-                report.start = None;
-            }
-            Ok(report)
+            Ok(capture.report_with(&known))
         });
         let report = report.map_err(|error| self.failure(error))?;
         value::typed(py, "CaptureReport", &report)
@@ -401,8 +421,11 @@ impl Capture {
     /// What was read so far; up to 256 frames are read ahead of the iteration.
     #[getter]
     fn counts<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
-        let Counts { records, sightings, cut, unread, ends_early, .. } = py.detach(|| self.state().counts);
-        value::typed(py, "CaptureCounts", &Written { records, read: sightings, cut, unread, ends_early })
+        let counts = py.detach(|| self.state().counts.clone());
+        let unread = counts.unread();
+        let Counts { records, sightings, cut, malformed, ends_early, .. } = counts;
+        let written = Written { records, read: sightings, cut, malformed, unread, ends_early };
+        value::typed(py, "CaptureCounts", &written)
     }
 
     /// What the file is; None if it is closed.

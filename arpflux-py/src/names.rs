@@ -1,7 +1,7 @@
 //! The names that the core has, for the test that compares the package's enums with them.
 
+use arpflux_capture::{Certainty, Class, Format, Redundancy};
 use arpflux_core::apply::Outcome;
-use arpflux_core::capture::{Certainty, Class, Format, Redundancy};
 use arpflux_core::diagnose::{FindingId, Severity};
 use arpflux_core::persist::{FileState, Manager};
 use arpflux_core::plan::Change;

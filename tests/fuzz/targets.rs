@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use arpflux_core::capture::{Content, Known, Limits, LinkType, Read, Record, Source, Table, read};
+use arpflux_capture::{Content, Known, Limits, LinkType, Read, Record, Source, Table, read};
 use arpflux_core::frame::{Arp, Ethernet, Ipv4, Ipv6, Printed};
 
 /// No input may take more. Most of it is the table's fixed part and what unpacking gzip takes.
@@ -23,10 +23,18 @@ pub fn fuzz_frame(bytes: &[u8]) -> u64 {
         }
     }
     let _ = Printed(bytes).to_string();
-    for link_type in [LinkType::ETHERNET, LinkType::SLL, LinkType::SLL2] {
+    for link_type in (0..300).map(LinkType).filter(|link_type| link_type.is_read()) {
         let data = &bytes[..bytes.len().min(Record::PREFIX)];
         let length = bytes.len() as u32;
-        let record = Record { time: None, link_type, interface: 0, data, captured: length, original: length };
+        let record = Record {
+            number: 1,
+            time: None,
+            link_type,
+            interface: 0,
+            data,
+            captured: length,
+            original: length,
+        };
         if let Read::Sighting(sighting) = read(&record) {
             understood += 1;
             if let Content::Arp(arp) = sighting.content {

@@ -12,7 +12,7 @@ use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use arpflux_capture::{Capture, Until};
+use ::arpflux_capture::{Capture, Until};
 use arpflux_core::frame::Timestamp;
 use arpflux_core::types::Mac;
 use arpflux_core::{Error, ErrorKind, Result};
@@ -55,11 +55,7 @@ impl Owned {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_capture_new(err: *mut *mut arpflux_error) -> *mut arpflux_capture {
     // SAFETY: `err` is as the conventions say.
-    unsafe {
-        guard(err, ptr::null_mut(), || {
-            Ok(handle::give(Owned(Mutex::new(Capture::new()))))
-        })
-    }
+    unsafe { guard(err, ptr::null_mut(), || Ok(handle::give(Owned(Mutex::new(Capture::new()))))) }
 }
 
 /// Says that MACs are one host's, which lets the report call its flux proved. `macs` is a list of `count` texts.

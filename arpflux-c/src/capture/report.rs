@@ -3,7 +3,7 @@
 use std::ffi::{CString, c_char};
 use std::ptr;
 
-use arpflux_capture::{AddressReport, Certainty, Class, MacReport, Report};
+use ::arpflux_capture::{AddressReport, Certainty, Class, MacReport, Report};
 use arpflux_core::json;
 
 use crate::boundary::{getter, guard};

@@ -49,7 +49,13 @@ impl Kinships {
             let mut open = vec![one];
             while let Some(at) = open.pop() {
                 for (a, b, kin) in &self.links {
-                    let next = if *a == at { *b } else if *b == at { *a } else { continue };
+                    let next = if *a == at {
+                        *b
+                    } else if *b == at {
+                        *a
+                    } else {
+                        continue;
+                    };
                     if kin.certainty <= least && reached[next].is_none() {
                         let before = reached[at].flatten();
                         let weaker = before.filter(|before| before.certainty > kin.certainty).unwrap_or(*kin);

@@ -12,6 +12,7 @@ use arpflux_core::frame::Timestamp;
 use arpflux_core::types::Mac;
 
 use crate::evidence::{Evidence, EvidenceKind, Frame};
+use crate::missing::{Missing, MissingKind};
 use crate::report::{AddressReport, Certainty, Class, MacReport, Report};
 use crate::table::{Address, Claim, Key, Mark, Table};
 use crate::virtual_mac::VirtualMac;
@@ -97,11 +98,21 @@ impl Table {
         let mut addresses: Vec<AddressReport> =
             self.addresses.iter().map(|(key, address)| context.address(*key, address)).collect();
         addresses.sort_by(|a, b| {
-            (a.class, a.address, a.interface, &a.vlans, a.tunnel)
-                .cmp(&(b.class, b.address, b.interface, &b.vlans, b.tunnel))
+            (a.class, a.address, a.interface, &a.vlans, a.tunnel).cmp(&(
+                b.class,
+                b.address,
+                b.interface,
+                &b.vlans,
+                b.tunnel,
+            ))
         });
         let counts = &self.counts;
-        Report {
+        let full = (counts.dropped > 0).then(|| {
+            let text = format!("{} claims found no room in the table: not all is shown", counts.dropped);
+            Missing::new(MissingKind::Full, counts.dropped, text)
+        });
+        let report = Report {
+            ok: None,
             requests: counts.requests,
             replies: counts.replies,
             neighbour: counts.neighbour,
@@ -115,8 +126,9 @@ impl Table {
             clocked: self.clocked,
             addresses,
             files: Vec::new(),
-            missing: Vec::new(),
-        }
+            missing: full.into_iter().collect(),
+        };
+        report.judged()
     }
 }
 
@@ -132,7 +144,8 @@ impl Context<'_> {
             let text = format!("{} more claims came from MACs beyond the limit", entry.unlisted);
             evidence.push(Evidence::new(EvidenceKind::Unlisted, text).count(entry.unlisted));
         }
-        let because = evidence.iter().filter(|piece| !piece.against).map(|piece| piece.text.clone()).collect();
+        let because =
+            evidence.iter().filter(|piece| !piece.against).map(|piece| piece.text.clone()).collect();
         AddressReport {
             address: address(key.address),
             interface: self.table.has_interfaces().then_some(wire.interface),

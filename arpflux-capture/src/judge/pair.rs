@@ -68,13 +68,16 @@ impl Context<'_> {
         let [one, other] = pair.claims();
         let relation = pair.relation;
         // A packet that came back from another MAC may have been sent on by him who forged: that excuses nothing.
-        let one_host = pair.kin.is_some_and(|kin| kin.kind != EvidenceKind::Linked);
-        if one_host {
+        let kin = pair.kin.map(|kin| kin.kind).filter(|kind| *kind != EvidenceKind::Linked);
+        if kin == Some(EvidenceKind::Known) {
             return None;
         }
         let asked_for = self.table.counts.requests + self.table.counts.neighbour > 0;
         let by = |claim: &Claim, holder: &Claim| {
-            asked_for && (claim.pushes || only_points(claim)) && of(claim).is_none() && holds(holder)
+            // One host's bond pushes as well, but it answers too.
+            let excused = kin.is_some() && claim.replies > claim.unasked.count;
+            let pushes = claim.pushes || (kin.is_none() && only_points(claim));
+            asked_for && pushes && !excused && of(claim).is_none() && holds(holder)
         };
         let mut liars: Vec<&Claim> = Vec::new();
         liars.extend(by(one, other).then_some(one));
@@ -144,10 +147,12 @@ impl Context<'_> {
             evidence.push(piece);
             return Finding::new(Class::Duplicate, Some(certainty), evidence);
         }
-        let many = pair.claims().into_iter().filter(|claim| self.partners(claim.mac) >= 3 && claim.replies > 0);
+        let many =
+            pair.claims().into_iter().filter(|claim| self.partners(claim.mac) >= 3 && claim.replies > 0);
         if let [proxy] = many.collect::<Vec<_>>().as_slice() {
             let partners = self.partners(proxy.mac);
-            let text = format!("{} answers for {partners} other MACs' addresses too, as a proxy does", proxy.mac);
+            let text =
+                format!("{} answers for {partners} other MACs' addresses too, as a proxy does", proxy.mac);
             evidence.push(Evidence::new(EvidenceKind::ManyAddresses, text).count(partners as u32));
             also.push(Class::Proxy);
         }
@@ -208,7 +213,9 @@ impl Context<'_> {
         let moves = times(relation.moves.count);
         let quick = clocked && (relation.quick > 0 || relation.returns.count > 0);
         let turns = |text: String| vec![self.evidence(EvidenceKind::Moves, &relation.moves, text)];
-        let announced = || turns(format!("it moved {moves}, announced by gratuitous ARP, and no request was answered twice"));
+        let announced = || {
+            turns(format!("it moved {moves}, announced by gratuitous ARP, and no request was answered twice"))
+        };
         if let Some(kin) = pair.kin {
             if unannounced == 0 && !quick && relation.moves.count > 0 {
                 return Finding::new(Class::Failover, None, announced());
@@ -235,7 +242,8 @@ impl Context<'_> {
         if unannounced == 0 && !quick && relation.moves.count > 0 {
             return Finding::new(Class::Failover, None, announced());
         }
-        let mut evidence = turns(format!("it passed between MACs {moves}, {} unannounced", times(unannounced)));
+        let mut evidence =
+            turns(format!("it passed between MACs {moves}, {} unannounced", times(unannounced)));
         if clocked && relation.returns.count > 1 {
             let text = "it went back within ten seconds, more than once: both claim it";
             evidence.push(self.evidence(EvidenceKind::Returned, &relation.returns, text.into()));

@@ -36,7 +36,8 @@ impl Context<'_> {
         let mut evidence = Vec::new();
         let late = self.table.clocked && claim.late >= 3 && claim.late > 4 * claim.prompt;
         let forwarded = claim.ttl.is_forwarded();
-        let elsewhere = || self.fresh.get(&claim.mac).is_some_and(|keys| keys.iter().any(|other| *other != key));
+        let elsewhere =
+            || self.fresh.get(&claim.mac).is_some_and(|keys| keys.iter().any(|other| *other != key));
         let none = Mark::default();
         if late {
             let text = "its answers to broadcasts come late, as those for proxied addresses do";

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use arpflux_core::types::Mac;
 use foldhash::fast::RandomState;
 
-use super::{ANSWER_WITHIN, Key};
+use super::{ANSWER_WITHIN, ECHO, Key};
 
 /// A request.
 #[derive(Debug, Clone, Copy)]
@@ -38,16 +38,29 @@ pub(super) struct Asks {
 }
 
 impl Asks {
+    /// Notes a request, unless it is one that was seen just now on another interface.
     pub(super) fn ask(&mut self, target: Key, asker: Mac, time: u64, to: Option<Mac>, probe: bool) {
-        let ask =
-            Ask { time, to, probe, first: None, contested: false, implied: false, until: time.saturating_add(ANSWER_WITHIN) };
+        let is_echo = |ask: &Ask| ask.to == to && !ask.implied && time.abs_diff(ask.time) < ECHO;
+        if self.open.get(&(target, asker)).is_some_and(is_echo) {
+            return;
+        }
+        let ask = Ask {
+            time,
+            to,
+            probe,
+            first: None,
+            contested: false,
+            implied: false,
+            until: time.saturating_add(ANSWER_WITHIN),
+        };
         self.put(target, asker, ask);
     }
 
     /// Notes an answer to a request that nobody saw.
     pub(super) fn imply(&mut self, target: Key, asker: Mac, time: u64, by: Mac, within: u64) {
         let until = time.saturating_add(within);
-        let ask = Ask { time, to: None, probe: false, first: Some(by), contested: false, implied: true, until };
+        let ask =
+            Ask { time, to: None, probe: false, first: Some(by), contested: false, implied: true, until };
         self.put(target, asker, ask);
     }
 

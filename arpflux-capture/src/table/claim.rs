@@ -70,7 +70,9 @@ impl TimesToLive {
     /// Whether all packets passed one router or two, as those that a proxy forwards have: one number for all, a little
     /// below what systems begin with (64, 128, 255). Others begin with 60 or at random.
     pub(crate) fn is_forwarded(self) -> bool {
-        self.packets > 1 && self.lowest == self.highest && matches!(self.lowest, 62 | 63 | 126 | 127 | 253 | 254)
+        self.packets > 1
+            && self.lowest == self.highest
+            && matches!(self.lowest, 62 | 63 | 126 | 127 | 253 | 254)
     }
 
     /// Whether its sender is on this wire: no router has counted one down.

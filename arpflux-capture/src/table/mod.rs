@@ -87,6 +87,7 @@ pub struct Table {
     wires: Wires,
     /// The last requests on several interfaces: the same one on another shows that they are one wire.
     requests: Vec<observe::Request>,
+    next_request: usize,
     pub(crate) span: Span,
     last: u64,
     pub(crate) clocked: bool,
@@ -161,6 +162,7 @@ impl Table {
             links: BTreeMap::new(),
             wires: Wires::default(),
             requests: Vec::new(),
+            next_request: 0,
             span: Span::default(),
             last: 0,
             clocked: false,

@@ -107,7 +107,9 @@ impl Table {
         };
         match &sighting.content {
             Content::Arp(arp) => self.arp(seen, wire, sighting, arp),
-            Content::Ndp { message, source } => self.neighbour(seen, wire, sighting, message, (*source).into()),
+            Content::Ndp { message, source } => {
+                self.neighbour(seen, wire, sighting, message, (*source).into())
+            }
             Content::Ipv4 { source, destination, ttl } => {
                 let (source, destination) = (Key::v4(wire, *source), Key::v4(wire, *destination));
                 self.packet(seen, sighting, source, destination, *ttl);
@@ -199,7 +201,7 @@ impl Table {
             }
             return;
         }
-        if self.wires.known.len() > 1 && packet.to_all {
+        if packet.to_all {
             self.recognise(packet);
         }
         if has_sender {
@@ -225,16 +227,19 @@ impl Table {
             time: packet.seen.time,
             wire: packet.sender.wire,
         };
-        let same = self.requests.iter().find(|known| {
+        let several = self.wires.known.len() > 1;
+        let same = self.requests.iter().filter(|_| several).find(|known| {
             known.wire != request.wire
                 && (known.target, known.sender, known.mac) == (request.target, request.sender, request.mac)
                 && known.time.abs_diff(request.time) < ECHO
         });
         let other = same.map(|known| known.wire);
-        if self.requests.len() >= REMEMBERED {
-            self.requests.remove(0);
+        if self.requests.len() < REMEMBERED {
+            self.requests.push(request);
+        } else {
+            self.requests[self.next_request] = request;
         }
-        self.requests.push(request);
+        self.next_request = (self.next_request + 1) % REMEMBERED;
         if let Some(other) = other
             && self.wire(other).interface != self.wire(request.wire).interface
             && self.wire(other).tunnel == self.wire(request.wire).tunnel
@@ -346,7 +351,13 @@ impl Table {
 }
 
 /// What an answer shows beyond itself. `contested`: who answered first, and whether a third comes now.
-fn answered(address: &mut Address, packet: &Packet, place: usize, contested: Option<(Mac, bool)>, probe: bool) {
+fn answered(
+    address: &mut Address,
+    packet: &Packet,
+    place: usize,
+    contested: Option<(Mac, bool)>,
+    probe: bool,
+) {
     let asker = address.find(packet.peer);
     match asker {
         // It asked about its own address.

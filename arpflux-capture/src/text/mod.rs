@@ -396,14 +396,17 @@ impl Text {
             }
             Field::Source => self.source = Address::parse(word)?,
             Field::Destination => self.destination = Address::parse(word)?,
-            Field::Operation => self.operation = Some(Operation::from_code(u16::try_from(number(word)?).ok()?)),
+            Field::Operation => {
+                self.operation = Some(Operation::from_code(u16::try_from(number(word)?).ok()?))
+            }
             Field::SenderMac => self.sender.1 = Address::parse(word)?,
             Field::Sender => self.sender.0 = ipv4(word)?,
             Field::TargetMac => self.target_mac = Address::parse(word)?,
             Field::Target => {
                 let (sender, sender_mac) = std::mem::take(&mut self.sender);
                 let (operation, target) = (self.operation.take()?, Some(ipv4(word)?));
-                self.found = Found::Arp { operation, sender, target, sender_mac, target_mac: self.target_mac };
+                self.found =
+                    Found::Arp { operation, sender, target, sender_mac, target_mac: self.target_mac };
                 return Some(true);
             }
         }
@@ -426,7 +429,9 @@ impl Text {
         let in_frame = self.source.len > 0;
         self.expect = match (word, last) {
             (b"who-has", _) | (b"has", Last::Who) => Expect::Target,
-            (b"is-at", Last::Ipv4(sender) | Last::First(sender)) | (b"at", Last::Is(sender)) => Expect::Owner { sender },
+            (b"is-at", Last::Ipv4(sender) | Last::First(sender)) | (b"at", Last::Is(sender)) => {
+                Expect::Owner { sender }
+            }
             (b"Announcement", _) => Expect::Announced,
             (b"Probe", _) => Expect::Probed,
             (b"ARPING", _) => Expect::Pinged,
@@ -440,7 +445,9 @@ impl Text {
                 self.source = source;
                 Expect::FrameDestination
             }
-            (b">", Last::Ipv4(source) | Last::First(source)) if in_frame => Expect::PacketDestination { source },
+            (b">", Last::Ipv4(source) | Last::First(source)) if in_frame => {
+                Expect::PacketDestination { source }
+            }
             (name, _) if Field::of(name).is_some() => Field::of(name).map_or(Expect::Nothing, Expect::Field),
             _ => {
                 self.last = self.plain(last, word);

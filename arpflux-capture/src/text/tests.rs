@@ -27,8 +27,9 @@ fn frames(text: &str) -> Vec<String> {
                     let ip = |address: u32| std::net::Ipv4Addr::from(address);
                     format!("{} to {} ttl {ttl:?}", ip(*source), ip(*destination))
                 }
+                other => panic!("{other:?}"),
             };
-            let vlans: Vec<u16> = frame.vlans.ids().collect();
+            let vlans: Vec<u16> = frame.wire.vlans.ids().collect();
             let time = frame.time.map(|time| time.0 / 1_000_000);
             frames.push(format!(
                 "{time:?} {vlans:?} {}>{} {what}",
@@ -99,8 +100,8 @@ fn wireshark_summaries() {
     assert_eq!(
         frames(text),
         [
-            "None [] 02:00:00:00:00:01>ff:ff:ff:ff:ff:ff 10.0.0.9@02:00:00:00:00:01 asks 10.0.0.1@",
-            "None [] 02:00:00:00:00:02>02:00:00:00:00:01 10.0.0.1@02:00:00:00:00:02 says ?@02:00:00:00:00:01",
+            "Some(0) [] 02:00:00:00:00:01>ff:ff:ff:ff:ff:ff 10.0.0.9@02:00:00:00:00:01 asks 10.0.0.1@",
+            "Some(1) [] 02:00:00:00:00:02>02:00:00:00:00:01 10.0.0.1@02:00:00:00:00:02 says ?@02:00:00:00:00:01",
         ]
     );
 }
@@ -122,11 +123,13 @@ fn prose_and_broken_lines_give_nothing() {
         "who-has 10.0.0.1 tell example.org",
         "arp reply 10.0.0.1 is-at <from_interface>",
         "? (192.168.18.129) at 00:0C:29:D2:C7:AA [ether] on eth0",
-        "who-has",
-        "",
-        " \n\t",
     ] {
         assert_eq!(frames(text), [""; 0], "{text:?}");
+    }
+    for text in ["who-has", "", " \n\t", "root:x:0:0:root:/root:/bin/sh\n"] {
+        let read = Source::new(text.as_bytes())
+            .and_then(|mut source| source.for_each(|_| ControlFlow::Continue(())));
+        assert!(read.is_err(), "{text:?} is no capture");
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use arpflux_capture::{AddressReport, Capture, Certainty, Class, Report, Until};
+use arpflux_capture::{AddressReport, Capture, Certainty, Class, MissingKind, Report, Until};
 use arpflux_core::types::{IfName, Mac};
 use arpflux_core::wire::{catch_interrupt, interrupted};
 use arpflux_core::{Error, Result};
@@ -93,7 +93,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         // It was printed with the file's name; the exit code says the rest.
         Some(error) if output.json() => Ok(error.kind().exit_code()),
         Some(error) => Err(error),
-        None => Ok(match report.ok() {
+        None => Ok(match report.ok {
             Some(true) => exit::GOOD,
             Some(false) => exit::BAD,
             None => exit::UNDETERMINED,
@@ -120,10 +120,15 @@ fn remarks(report: &Report, output: &Output) {
             output.note(format_args!("{name}: ends within a record; what came before was read"));
         }
         if file.malformed > 0 {
-            output.note(format_args!("{name}: {} frames hold malformed ARP or neighbour discovery", file.malformed));
+            output.note(format_args!(
+                "{name}: {} frames hold malformed ARP or neighbour discovery",
+                file.malformed
+            ));
         }
         if file.deltas {
-            output.note(format_args!("{name}: its times are how long after the line before; they were added up"));
+            output.note(format_args!(
+                "{name}: its times are how long after the line before; they were added up"
+            ));
         }
     }
     if !report.clocked && report.addresses.iter().any(|address| address.macs.len() > 1) {
@@ -139,7 +144,8 @@ fn remarks(report: &Report, output: &Output) {
         let names: Vec<&str> = report.files.iter().map(|file| file.file.as_str()).collect();
         output.note(format_args!("read in the order of their times: {}", names.join(", ")));
     }
-    for missing in &report.missing {
+    // A file that could not be read is the error itself.
+    for missing in report.missing.iter().filter(|missing| missing.reason != MissingKind::Damaged) {
         output.note(format_args!("undetermined: {}", missing.text));
     }
 }

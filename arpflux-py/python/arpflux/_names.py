@@ -233,6 +233,10 @@ class Protocol(Name):
     ARP = "arp"
     #: An IPv4 packet: shows by which MAC an address is really reached.
     IPV4 = "ipv4"
+    #: A neighbour solicitation or advertisement.
+    NDP = "ndp"
+    #: Any other IPv6 packet.
+    IPV6 = "ipv6"
 
 
 class CaptureFormat(Name):
@@ -255,12 +259,16 @@ class AddressClass(Name):
     DUPLICATE = "duplicate"
     #: Somebody claims it unasked, to single hosts, while another holds it.
     SPOOF = "spoof"
+    #: Two MACs claim it at once, and the frames do not show whether it is flux or a duplicate.
+    CONFLICT = "conflict"
     #: A host asked for its own address and was answered by another NIC of its own.
     SELF_CONFLICT = "self_conflict"
     #: Several MACs claim it, and the frames do not show why.
     UNDETERMINED = "undetermined"
     #: It passed from one MAC to another, which announced itself.
     FAILOVER = "failover"
+    #: One host's MACs answer, each askers of its own, as a bond in mode balance-alb does.
+    BOND = "bond"
     #: One host answers for it in place of the one that has it.
     PROXY = "proxy"
     #: Routers share it by a virtual MAC.
@@ -338,6 +346,10 @@ class Redundancy(Name):
     HSRP = "hsrp"
     #: HSRP version 2.
     HSRP2 = "hsrp2"
+    #: Microsoft NLB, whose nodes share one MAC.
+    NLB = "nlb"
+    #: FortiGate clusters.
+    FGCP = "fgcp"
     #: GLBP, where several MACs answer for one address in turn by design.
     GLBP = "glbp"
 

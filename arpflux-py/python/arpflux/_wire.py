@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Optional, Tuple
 
-from ._base import Value, written
+from ._base import IpAddress, Value, written
 from ._names import AddressClass, Certainty, Claim, Judgement, Redundancy
 
 
@@ -93,11 +93,13 @@ class CaptureCounts(Value):
 
     #: Records in all.
     records: int
-    #: Of these, ARP and IPv4 frames that could be read.
+    #: Of these, ARP, neighbour discovery and IP frames that could be read.
     sightings: int = dataclasses.field(metadata=written("read"))
     #: Frames cut before their addresses ended.
     cut: int
-    #: Records of a link type that is not read.
+    #: Packets whose lengths, types or checksums cannot be.
+    malformed: int
+    #: Frames that could not be read: link types, tunnels, encryption.
     unread: int
     #: Whether the file ends within a record: its writer was stopped, or still writes.
     ends_early: bool
@@ -126,21 +128,105 @@ class CapturedMac(Value):
 
 
 @dataclass(frozen=True)
+class CaptureTunnel(Value):
+    """A tunnel whose inside was captured: a wire of its own."""
+
+    #: Its protocol: vxlan, geneve, gre, erspan, mpls, pbb.
+    kind: str
+    #: Its number; 0 if it has none.
+    id: int
+
+
+@dataclass(frozen=True)
+class CaptureFrame(Value):
+    """A frame of a capture."""
+
+    #: Which file of the report, from 0.
+    file: int
+    #: Which record of it, from 1.
+    frame: int
+    #: When, after the capture began; None without a clock.
+    at: Optional[datetime.timedelta] = dataclasses.field(metadata=written("at_s"))
+
+
+@dataclass(frozen=True)
+class CaptureEvidence(Value):
+    """One piece of evidence."""
+
+    #: What it is about.
+    kind: str
+    #: It speaks against the verdict, not for it.
+    against: bool
+    #: In a sentence.
+    text: str
+    #: How often it was seen.
+    count: int
+    #: Where: the first time and the last.
+    frames: Tuple[CaptureFrame, ...]
+
+
+@dataclass(frozen=True)
+class CaptureMissing(Value):
+    """Something that was not looked at or not understood: nothing is known about it, good or bad."""
+
+    #: Why.
+    reason: str
+    #: How many frames, lines or packets.
+    count: int
+    #: In a sentence, with what to do.
+    text: str
+
+
+@dataclass(frozen=True)
+class CapturedFile(Value):
+    """One file that was read."""
+
+    #: Its name as it was given.
+    file: str
+    #: pcap, pcapng, text or live; None if it could not be opened.
+    format: Optional[str]
+    #: Whether it was compressed with gzip.
+    compressed: bool
+    #: Records in all.
+    records: int
+    #: Of these, ARP, neighbour discovery and IP frames that could be read.
+    read: int
+    #: Frames cut before their addresses ended.
+    cut: int
+    #: Packets whose lengths, types or checksums cannot be.
+    malformed: int
+    #: Frames that could not be read: link types, tunnels, encryption.
+    unread: int
+    #: It ends within a record; what came before was read.
+    ends_early: bool
+    #: Its times are how long after the line before, and were added up.
+    deltas: bool
+    #: Why it could not be read, or not to its end.
+    error: Optional[str]
+
+
+@dataclass(frozen=True)
 class CapturedAddress(Value):
     """One address of a capture."""
 
     #: The address.
-    address: IPv4Address
+    address: IpAddress
+    #: The interface it was seen on, where the capture has several.
+    interface: Optional[int]
     #: The VLAN ids it was seen under, outermost first; usually none.
     vlans: Tuple[int, ...]
+    #: The tunnel it was seen in, if any.
+    tunnel: Optional[CaptureTunnel]
     #: What it is.
     verdict: AddressClass
     #: How sure that is; None where it says nothing bad or nothing at all.
     certainty: Optional[Certainty]
     #: What it is besides.
     also: Tuple[AddressClass, ...]
-    #: The evidence, one sentence each.
+    #: What speaks for it, one sentence each.
     because: Tuple[str, ...]
+    #: All that speaks for it and against it, with the frames.
+    evidence: Tuple[CaptureEvidence, ...]
     #: Requests of others that more than one MAC answered.
     contested: int
     #: How often it passed from one MAC to another.
@@ -150,11 +236,17 @@ class CapturedAddress(Value):
 
     @property
     def is_bad(self) -> bool:
-        """Whether something should be done about it. What is undetermined is no finding."""
+        """Whether something should be done about it. What is undetermined is neither good nor bad."""
         return self.verdict in _BAD
 
 
-_BAD = (AddressClass.FLUX, AddressClass.DUPLICATE, AddressClass.SPOOF, AddressClass.SELF_CONFLICT)
+_BAD = (
+    AddressClass.FLUX,
+    AddressClass.DUPLICATE,
+    AddressClass.SPOOF,
+    AddressClass.CONFLICT,
+    AddressClass.SELF_CONFLICT,
+)
 
 
 @dataclass(frozen=True)
@@ -165,10 +257,16 @@ class CaptureReport(Value):
     requests: int
     #: ARP replies seen.
     replies: int
+    #: Solicitations and advertisements of neighbour discovery seen.
+    neighbour: int
     #: Packets that contradict themselves.
     odd: int
     #: Claims that found no room in the table: beyond zero, the report is not complete.
     dropped: int
+    #: Frames that came too fast for a live capture, and were lost.
+    lost: int
+    #: Frames that came more than a second before the one that stands ahead of them.
+    disordered: int
     #: When the capture began; None without a clock, or without a date.
     start: Optional[datetime.datetime]
     #: How long it is.
@@ -177,6 +275,12 @@ class CaptureReport(Value):
     clocked: bool
     #: The addresses somebody claimed: the worst first, then by number.
     addresses: Tuple[CapturedAddress, ...]
+    #: What was read, in the order of its times.
+    files: Tuple[CapturedFile, ...]
+    #: What was not looked at or not understood.
+    undetermined: Tuple[CaptureMissing, ...]
+    #: False if any address is bad; else None if one cannot be judged or something was not understood; else True.
+    ok: Optional[bool]
 
     @property
     def is_bad(self) -> bool:

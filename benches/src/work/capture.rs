@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use arpflux_capture::{Limits, Source, Table};
 use arpflux_core::Result;
-use arpflux_core::capture::{Limits, Source, Table};
 use arpflux_core::error::Error;
 use arpflux_core::frame::Ipv4Arp;
 use arpflux_core::types::{IfName, Mac};
@@ -22,7 +22,6 @@ pub fn run(file: &str) -> Result<()> {
     let mut source = Source::new(open)?;
     let mut table = Table::new(Limits::default());
     source.read_into(&mut table)?;
-    table.settle();
     begun.end(1, source.counts().sightings as usize)
 }
 
@@ -39,7 +38,6 @@ pub fn live(interface: &str, frames: usize) -> Result<()> {
         taken += 1;
         if taken == frames { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    table.settle();
     begun.end(1, taken)
 }
 

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use arpflux_core::capture::{Limits, Source, Table};
+use arpflux_capture::{Limits, Source, Table};
 use arpflux_core::error::{Error, ErrorKind};
 use arpflux_core::predict::{ArpRequest, Model};
 use arpflux_core::proof::{Expectation, Prover};
