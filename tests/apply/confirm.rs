@@ -59,7 +59,7 @@ impl Bench {
             change("eth1", Sysctl::ArpIgnore, 1),
             change("eth1", Sysctl::ArpAnnounce, 2),
         ];
-        Plan { changes, ..Plan::default() }
+        Plan { changes, ..Plan::for_any_namespace() }
     }
 
     fn is_as_before(&self) -> bool {

@@ -13,7 +13,7 @@ use arpflux_core::apply::fault::{self, Call, Fault};
 use arpflux_core::apply::{Options, Outcome, Receipt, Transaction, recover};
 use arpflux_core::kernel::{Failed, Kernel, LinuxKernel};
 use arpflux_core::lab::{Host as Node, Lab};
-use arpflux_core::plan::{Change, Edit, InterfaceIdentity, PROTOCOL, Plan, SysctlScope};
+use arpflux_core::plan::{Announcement, Change, Edit, InterfaceIdentity, PROTOCOL, Plan, SysctlScope};
 use arpflux_core::snapshot::{ProxyEntry, Snapshot};
 use arpflux_core::sysctl::Sysctl;
 use arpflux_core::types::Mac;
@@ -239,7 +239,7 @@ fn killed_at_any_moment() {
                 .collect();
             changes.push(sysctl(&before, "eth2", Sysctl::ArpIgnore, 1));
             changes.extend(idle(&before));
-            let plan = Plan { changes, ..Plan::default() };
+            let plan = Plan { changes, ..Plan::for_any_namespace() };
             let after = essence(&before.with(&plan.changes));
             let mut random = Random::new(5);
             let mut ends = [0, 0];
@@ -355,7 +355,7 @@ fn interfaces_that_change_between_plan_and_apply_or_during_it() {
                         proxy(&start, "eth2", Edit::Add, [192, 0, 2, 9]),
                         sysctl(&start, "eth1", Sysctl::ArpAnnounce, 2),
                     ],
-                    ..Plan::default()
+                    ..Plan::for_any_namespace()
                 };
                 // What would be there without arpflux: the interfaces as the action leaves them.
                 let result = match at {
@@ -427,7 +427,7 @@ fn fifty_writers_at_once() {
                         let wanted = (edit == Edit::Add) != now.proxies.iter().any(there);
                         let changes =
                             if wanted { vec![proxy(now, "eth1", edit, address)] } else { Vec::new() };
-                        Ok(Plan { changes, ..Plan::default() })
+                        Ok(Plan { changes, ..Plan::for_any_namespace() })
                     });
                     receipt.unwrap().leave()
                 };
@@ -448,7 +448,7 @@ fn fifty_writers_at_once() {
                         let found = now.interface_named(&"eth2".parse().unwrap()).unwrap();
                         let value = found.sysctls.get(Sysctl::MediumId).unwrap();
                         let change = sysctl(now, "eth2", Sysctl::MediumId, value + 1);
-                        Ok(Plan { changes: vec![change], ..Plan::default() })
+                        Ok(Plan { changes: vec![change], ..Plan::for_any_namespace() })
                     };
                     host.apply_with(options, count).unwrap().leave();
                 }
@@ -492,7 +492,7 @@ fn a_rollback_after_somebody_changed_things() {
             sysctl(&start, "eth1", Sysctl::ArpIgnore, 1),
             proxy(&start, "eth1", Edit::Add, [192, 0, 2, 9]),
         ],
-        ..Plan::default()
+        ..Plan::for_any_namespace()
     };
     let applied = host.apply(&plan, &options).unwrap();
     assert_eq!((applied.outcome, applied.verified), (Outcome::Applied, 3));
@@ -510,6 +510,40 @@ fn a_rollback_after_somebody_changed_things() {
 }
 
 #[test]
+fn an_edited_plan_announces_nothing_that_nobody_answers_for() {
+    let lab = Lab::new().unwrap();
+    let hn = node(&lab);
+    let scratch = Scratch::new("live-edited");
+    let options = scratch.options();
+    let host = hn.run(|| Host::current().unwrap()).unwrap();
+    let start = host.snapshot().unwrap();
+    let eth1 = start.interface_named(&"eth1".parse().unwrap()).unwrap().index;
+    let address = [192, 0, 2, 9];
+    let full = Plan {
+        netns: start.netns.clone(),
+        changes: vec![
+            sysctl(&start, "eth0", Sysctl::ArpIgnore, 1),
+            proxy(&start, "eth1", Edit::Add, address),
+        ],
+        announcements: vec![Announcement { interface: eth1, address: address.into() }],
+        ..Plan::default()
+    };
+    let is_proxy = |change: &Change| matches!(change, Change::Proxy { .. });
+    let mut edited = full.clone();
+    edited.changes.retain(|change| !is_proxy(change));
+    let error = host.apply(&edited, &options).unwrap_err();
+    assert_eq!((error.kind(), error.object()), (ErrorKind::Refused, "192.0.2.9"), "{error}");
+    assert!(essence(&host.snapshot().unwrap()) == essence(&start), "nothing was changed");
+
+    let applied = host.apply(&full.without(is_proxy), &options).unwrap();
+    assert_eq!((applied.outcome, applied.verified), (Outcome::Applied, 1));
+    drop(applied);
+    // Any namespace is said, not meant.
+    let silent = Plan { netns: Default::default(), ..full };
+    assert_eq!(host.apply(&silent, &options).unwrap_err().kind(), ErrorKind::Changed);
+}
+
+#[test]
 fn a_renamed_interface_is_still_undone() {
     let lab = Lab::new().unwrap();
     let hn = node(&lab);
@@ -517,7 +551,8 @@ fn a_renamed_interface_is_still_undone() {
     let options = scratch.options();
     let host = hn.run(|| Host::current().unwrap()).unwrap();
     let start = host.snapshot().unwrap();
-    let plan = Plan { changes: vec![sysctl(&start, "eth0", Sysctl::ArpIgnore, 1)], ..Plan::default() };
+    let plan =
+        Plan { changes: vec![sysctl(&start, "eth0", Sysctl::ArpIgnore, 1)], ..Plan::for_any_namespace() };
     host.apply(&plan, &options).unwrap().leave();
     hn.rename("eth0", "wan.7").unwrap();
     let receipt = host.rollback(None, false, &options).unwrap();

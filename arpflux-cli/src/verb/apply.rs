@@ -97,7 +97,7 @@ impl Wanted {
         match self {
             Self::Policy(policy) => policy.plan(now),
             Self::Persistence(persistence) => persistence.plan(now),
-            Self::Plan(plan) => Ok(plan.clone()),
+            Self::Plan(plan) => Ok(plan.in_order()),
         }
     }
 }

@@ -103,7 +103,7 @@ impl Host {
     /// # Errors
     /// As [`Transaction::apply`].
     pub fn apply(&self, plan: &Plan, options: impl Into<Options>) -> Result<Applied> {
-        self.apply_with(options, |_| Ok(plan.clone()))
+        self.apply_with(options, |_| Ok(plan.in_order()))
     }
 
     /// The same for the plan that `make_plan` gives for the present state; no other run of arpflux

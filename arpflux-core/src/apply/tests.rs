@@ -75,7 +75,7 @@ fn proxy(edit: Edit, last: u8) -> Change {
 }
 
 fn plan(changes: impl Into<Vec<Change>>) -> Plan {
-    Plan { changes: changes.into(), ..Plan::default() }
+    Plan { changes: changes.into(), ..Plan::for_any_namespace() }
 }
 
 fn apply(kernel: &mut FakeKernel, scratch: &Scratch, changes: &[Change]) -> Result<Receipt> {
@@ -158,9 +158,13 @@ fn what_is_no_longer_as_the_plan_saw_it_is_named_and_nothing_is_changed() {
     }
     let other = Plan {
         netns: NetnsIdentity { boot_id: "here".into(), cookie: 8, ..Default::default() },
+        any_namespace: false,
         ..plan([sysctl(1, 0, 1)])
     };
     assert_eq!(refused(&mut kernel, &other).kind(), ErrorKind::Changed);
+    // Any namespace is a choice, not what a plan means that says nothing.
+    let silent = Plan { netns: NetnsIdentity::default(), any_namespace: false, ..plan([sysctl(1, 0, 1)]) };
+    assert!(refused(&mut kernel, &silent).message().contains("does not say which"));
 }
 
 #[test]

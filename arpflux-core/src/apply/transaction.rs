@@ -80,10 +80,11 @@ impl<'a> Transaction<'a> {
         self
     }
 
-    /// Makes `plan` so. An empty plan changes nothing and says so.
+    /// Makes `plan` so, in the order that it has. An empty plan changes nothing and says so.
     ///
     /// # Errors
-    /// [`ErrorKind::Changed`] if an interface or a value is no longer what the plan saw;
+    /// [`ErrorKind::Changed`] if an interface or a value is no longer what the plan saw, or another network
+    /// namespace; [`ErrorKind::Refused`] if the plan announces an address that nobody answers for afterwards;
     /// [`ErrorKind::RolledBack`] if a step failed and all was undone; [`ErrorKind::PartlyApplied`] if not
     /// all could be undone; [`ErrorKind::Busy`] if another writer, or a transaction that waits for its
     /// confirmation, is in the way. If nothing had been changed yet, the failure as it came.
@@ -316,12 +317,16 @@ impl<'a> Transaction<'a> {
 /// Whether the plan was made for this namespace as it is now.
 fn check_plan(plan: &Plan, snapshot: &Snapshot, netns: &NetnsIdentity) -> Result<()> {
     let again = "make the plan again";
-    // A plan made by hand may name none.
-    if plan.netns != NetnsIdentity::default() && plan.netns != *netns {
-        return Err(Error::new(ErrorKind::Changed, "it was made for another network namespace")
-            .during("apply")
-            .on("plan")
-            .hint(again));
+    if !plan.any_namespace && plan.netns != *netns && !plan.is_empty() {
+        let unknown = plan.netns == NetnsIdentity::default();
+        let (what, hint) = match unknown {
+            true => (
+                "it does not say which network namespace it is for",
+                "make it from a snapshot of this namespace, or say that it is for any (`any_namespace`)",
+            ),
+            false => ("it was made for another network namespace", again),
+        };
+        return Err(Error::new(ErrorKind::Changed, what).during("apply").on("plan").hint(hint));
     }
     check_interfaces(&plan.interfaces, snapshot)?;
     let steps: Vec<Step> = plan.changes.iter().map(Step::of).collect();
@@ -369,7 +374,7 @@ fn check_plan(plan: &Plan, snapshot: &Snapshot, netns: &NetnsIdentity) -> Result
         }
         view.set(&step.object, step.after);
     }
-    Ok(())
+    plan.check_announcements(snapshot)
 }
 
 /// Whether the kernel copies the value to every interface (`inet_forward_change`, `addrconf_forward_change`).

@@ -81,6 +81,7 @@ impl Ground<'_> {
         };
         self.remedy(Plan {
             netns: self.snapshot.netns.clone(),
+            any_namespace: false,
             interfaces: touched.into_iter().filter_map(identity).collect(),
             decisions: Vec::new(),
             changes,

@@ -22,12 +22,14 @@
 //! 7. Proxy entries on the wrong interfaces go.
 //!
 //! Announcements follow when all of it is done. [`Plan::inverse`] is the same list backwards, and
-//! passes through the same states. Our rules for different sources share one priority; one that went
+//! passes through the same states. [`Plan::filter`] takes along what belongs to the changes that go, and
+//! [`Plan::in_order`] finds an order again that was lost, which `apply` does by itself. Our rules for different sources share one priority; one that went
 //! comes back behind the others, which means nothing, as no packet has two sources.
 
 mod announce;
 mod change;
 pub(crate) mod desired;
+mod edit;
 mod effect;
 mod egress;
 mod few;
@@ -93,6 +95,10 @@ pub struct Announcement {
 pub struct Plan {
     /// The namespace it was made for.
     pub netns: NetnsIdentity,
+    /// Whether it may be applied in any other namespace as well: for plans made by hand, which say nothing
+    /// of the interfaces they are for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub any_namespace: bool,
     /// The interfaces it touches or relies on.
     pub interfaces: Vec<InterfaceIdentity>,
     /// What was chosen where the policy left it open, and why: one sentence each.
@@ -115,6 +121,7 @@ impl Plan {
     pub fn inverse(&self) -> Self {
         Self {
             netns: self.netns.clone(),
+            any_namespace: self.any_namespace,
             interfaces: self.interfaces.clone(),
             decisions: Vec::new(),
             changes: self.changes.iter().rev().map(Change::inverse).collect(),
@@ -165,6 +172,7 @@ impl Policy {
         };
         let plan = Plan {
             netns: snapshot.netns.clone(),
+            any_namespace: false,
             interfaces: touched.iter().filter_map(identity).collect(),
             decisions: std::mem::take(&mut desired.decisions),
             changes,

@@ -49,6 +49,8 @@ pub(crate) fn checked(before: &Snapshot, policy: &Policy) -> Plan {
     let restored = after.with(&plan.inverse().changes);
     assert_eq!(host::comparable(&restored), host::comparable(before), "the inverse of {:#?}", plan.changes);
     assert_eq!(plan.inverse().inverse().changes, plan.changes);
+    assert_eq!(plan.in_order().changes, plan.changes);
+    assert_eq!(plan.inverse().in_order().changes, plan.inverse().changes);
     for index in plan.changes.iter().filter_map(super::Change::interface) {
         assert!(plan.interfaces.iter().any(|identity| identity.index == index), "{index} is not identified");
     }

@@ -1,0 +1,275 @@
+//! Plans that are edited: what is left out takes along what belongs to it, and an order that was lost is
+//! found again.
+
+use std::net::IpAddr;
+
+use foldhash::{HashMap, HashSet};
+
+use super::desired::{RouteKey, route_key};
+use super::{Announcement, Change, Edit, Plan, SysctlScope};
+use crate::error::{Error, ErrorKind, Result};
+use crate::predict::{ArpRequest, Model, Neighbours};
+use crate::snapshot::{Route, Rule, Snapshot};
+use crate::sysctl::{Ipv6Sysctl, Sysctl};
+use crate::types::IfIndex;
+
+impl Plan {
+    /// An empty plan that may be applied in any network namespace, to put changes into that were made by
+    /// hand. A plan made from a snapshot is for the namespace of that.
+    #[must_use]
+    pub fn for_any_namespace() -> Self {
+        Self { any_namespace: true, ..Self::default() }
+    }
+
+    /// The plan with those of its changes for which `keep` says so, in their order. An announcement goes
+    /// with the first change that it is about (of its address, or of how its interface answers), an
+    /// interface's identity with all that is done on it.
+    ///
+    /// ```
+    /// use arpflux_core::plan::{Change, Plan};
+    ///
+    /// let plan = Plan::default().filter(|change| matches!(change, Change::Sysctl { .. }));
+    /// assert!(plan.is_empty() && plan.announcements.is_empty());
+    /// ```
+    #[must_use]
+    pub fn filter(&self, mut keep: impl FnMut(&Change) -> bool) -> Self {
+        let (changes, left_out): (Vec<&Change>, Vec<&Change>) =
+            self.changes.iter().partition(|change| keep(change));
+        if left_out.is_empty() {
+            return self.clone();
+        }
+        let mut announcements = self.announcements.clone();
+        let tables: HashMap<u32, HashSet<IpAddr>> = sources_by_table(&self.changes);
+        let about = About::of(&left_out, &tables);
+        announcements.retain(|announcement| !changes.is_empty() && !about.concerns(announcement));
+        let announced = announcements.iter().map(|announcement| announcement.interface);
+        let still: HashSet<IfIndex> =
+            changes.iter().filter_map(|change| change.interface()).chain(announced).collect();
+        let no_more: HashSet<IfIndex> = left_out
+            .iter()
+            .filter_map(|change| change.interface())
+            .filter(|at| !still.contains(at))
+            .collect();
+        let mut decisions = self.decisions.clone();
+        decisions.push(format!("{} of {} changes were left out", left_out.len(), self.changes.len()));
+        Self {
+            netns: self.netns.clone(),
+            any_namespace: self.any_namespace,
+            interfaces: self
+                .interfaces
+                .iter()
+                .filter(|known| !no_more.contains(&known.index))
+                .copied()
+                .collect(),
+            decisions,
+            changes: changes.into_iter().cloned().collect(),
+            announcements,
+        }
+    }
+
+    /// The plan without those changes for which `leave_out` says so: the opposite of [`Plan::filter`].
+    #[must_use]
+    pub fn without(&self, mut leave_out: impl FnMut(&Change) -> bool) -> Self {
+        self.filter(|change| !leave_out(change))
+    }
+
+    /// The same changes in the order of the [module](super) text, in which no address falls silent on the
+    /// way. A plan that is in order, or the inverse of one that is, stays as it is, as does one that changes
+    /// something twice: there the order is part of what is meant.
+    #[must_use]
+    pub fn in_order(&self) -> Self {
+        let mut seen = HashSet::default();
+        let ordered = ordered(&self.changes);
+        if ordered == self.changes || !self.changes.iter().all(|change| seen.insert(Changed::by(change))) {
+            return self.clone();
+        }
+        let inverse = self.inverse().changes;
+        let changes = if self::ordered(&inverse) == inverse { self.changes.clone() } else { ordered };
+        Self { changes, ..self.clone() }
+    }
+
+    /// Whether somebody answers for each address that is announced, on the interface it is announced from,
+    /// once the changes of the plan are made: otherwise peers would send to a host that is silent.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] with the address.
+    pub(crate) fn check_announcements(&self, before: &Snapshot) -> Result<()> {
+        if self.announcements.is_empty() {
+            return Ok(());
+        }
+        let after = before.with(&self.changes);
+        let held: HashSet<(IpAddr, IfIndex)> =
+            after.addresses.iter().map(|held| (held.local, held.interface)).collect();
+        let entries: HashSet<(IpAddr, Option<IfIndex>)> =
+            after.proxies.iter().map(|entry| (entry.address, entry.interface)).collect();
+        let mut judged: Option<(Model<'_>, Neighbours<'_>)> = None;
+        for Announcement { interface, address } in self.announcements.iter().copied() {
+            let stands_there = held.contains(&(address, interface))
+                || entries.contains(&(address, Some(interface)))
+                || entries.contains(&(address, None));
+            let answered = stands_there
+                || match address {
+                    IpAddr::V4(target) => {
+                        let (model, neighbours) =
+                            judged.get_or_insert_with(|| (Model::of(&after), Neighbours::new(&after)));
+                        let sender = neighbours.of(interface, target);
+                        let request = ArpRequest::broadcast(interface, sender, target);
+                        model.reply(&request).answers() != Some(false)
+                    }
+                    IpAddr::V6(_) => false,
+                };
+            if !answered {
+                let name = after.name_of(interface);
+                let why = format!(
+                    "{name} does not answer for it after these changes: peers that are told so would send to nobody"
+                );
+                return Err(Error::new(ErrorKind::Refused, why)
+                    .during("apply")
+                    .on(address.to_string())
+                    .hint("leave changes out by `Plan::filter` or `Plan::without`, which take announcements along"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The sources that rules of the plan send into each table.
+fn sources_by_table(changes: &[Change]) -> HashMap<u32, HashSet<IpAddr>> {
+    let mut sources: HashMap<u32, HashSet<IpAddr>> = HashMap::default();
+    for change in changes {
+        if let Change::Rule { rule, .. } = change
+            && let Some(source) = rule.source
+        {
+            sources.entry(rule.table).or_default().insert(source.addr());
+        }
+    }
+    sources
+}
+
+/// What changes are about.
+#[derive(Default)]
+struct About {
+    addresses: HashSet<IpAddr>,
+    interfaces: HashSet<IfIndex>,
+    everything: bool,
+}
+
+impl About {
+    fn of(changes: &[&Change], tables: &HashMap<u32, HashSet<IpAddr>>) -> Self {
+        let mut about = Self::default();
+        for change in changes {
+            match change {
+                Change::Sysctl { scope, .. }
+                | Change::Ipv6Sysctl { scope, .. }
+                | Change::ProxyDelay { scope, .. } => match scope {
+                    SysctlScope::All => about.everything = true,
+                    SysctlScope::Default => {}
+                    SysctlScope::Interface { index, .. } => drop(about.interfaces.insert(*index)),
+                },
+                Change::Proxy { entry, .. } => drop(about.addresses.insert(entry.address)),
+                Change::Rule { rule, .. } => match rule.source {
+                    Some(source) => drop(about.addresses.insert(source.addr())),
+                    None => about.everything = true,
+                },
+                Change::Route { route, .. } => {
+                    about.interfaces.extend(route.next_hops.iter().filter_map(|hop| hop.interface));
+                    about.addresses.extend(tables.get(&route.table).into_iter().flatten());
+                }
+            }
+        }
+        about
+    }
+
+    fn concerns(&self, announcement: &Announcement) -> bool {
+        self.everything
+            || self.addresses.contains(&announcement.address)
+            || self.interfaces.contains(&announcement.interface)
+    }
+}
+
+/// What a change is made of.
+#[derive(PartialEq, Eq, Hash)]
+enum Changed<'c> {
+    Sysctl(SysctlScope, Sysctl),
+    Ipv6Sysctl(SysctlScope, Ipv6Sysctl),
+    ProxyDelay(SysctlScope),
+    Proxy(IpAddr, Option<IfIndex>),
+    Rule(&'c Rule),
+    Route(Edit, &'c Route),
+}
+
+impl<'c> Changed<'c> {
+    fn by(change: &'c Change) -> Self {
+        match change {
+            Change::Sysctl { scope, sysctl, .. } => Self::Sysctl(*scope, *sysctl),
+            Change::Ipv6Sysctl { scope, sysctl, .. } => Self::Ipv6Sysctl(*scope, *sysctl),
+            Change::ProxyDelay { scope, .. } => Self::ProxyDelay(*scope),
+            Change::Proxy { entry, .. } => Self::Proxy(entry.address, entry.interface),
+            Change::Rule { rule, .. } => Self::Rule(rule),
+            // One that goes makes room for one that comes, be it the same.
+            Change::Route { edit, route } => Self::Route(*edit, route),
+        }
+    }
+}
+
+/// When a change is made; see the text of [`crate::plan`].
+fn rank(change: &Change) -> u8 {
+    match change {
+        Change::ProxyDelay { .. } => 0,
+        Change::Ipv6Sysctl { after: 0, .. } => 14,
+        Change::Ipv6Sysctl { .. } => 1,
+        Change::Sysctl { sysctl: Sysctl::Forwarding, after: 0, .. } => 15,
+        Change::Sysctl { sysctl: Sysctl::Forwarding, .. } => 2,
+        Change::Sysctl { sysctl: Sysctl::ArpIgnore, before: 2 | 8, .. } => 3,
+        Change::Route { edit: Edit::Add, .. } => 4,
+        Change::Proxy { edit: Edit::Add, .. } => 5,
+        Change::Rule { edit: Edit::Add, rule } => 6 + u8::from(rule.source.is_some()),
+        Change::Rule { edit: Edit::Remove, rule } => 9 - u8::from(rule.source.is_some()),
+        Change::Route { edit: Edit::Remove, .. } => 10,
+        Change::Sysctl { sysctl: Sysctl::ArpAnnounce, .. } => 11,
+        Change::Sysctl { .. } => 12,
+        Change::Proxy { edit: Edit::Remove, .. } => 13,
+    }
+}
+
+fn route(change: &Change, wanted: Edit) -> Option<&Route> {
+    match change {
+        Change::Route { edit, route } if *edit == wanted => Some(route),
+        _ => None,
+    }
+}
+
+/// The changes in order; those that may come in any order among themselves as they were.
+fn ordered(changes: &[Change]) -> Vec<Change> {
+    let coming: HashSet<RouteKey> =
+        changes.iter().filter_map(|c| route(c, Edit::Add)).map(route_key).collect();
+    let (replaced, mut rest): (Vec<&Change>, Vec<&Change>) = changes
+        .iter()
+        .partition(|c| route(c, Edit::Remove).is_some_and(|old| coming.contains(&route_key(old))));
+    // Rules of one kind come in the order in which the kernel tries them, and go in the opposite one.
+    rest.sort_by_key(|change| {
+        let place = match change {
+            Change::Rule { edit: Edit::Add, rule } => (rule.ipv6, rule.priority),
+            Change::Rule { edit: Edit::Remove, rule } => (!rule.ipv6, u32::MAX - rule.priority),
+            _ => (false, 0),
+        };
+        (rank(change), place)
+    });
+    let mut old: HashMap<RouteKey, Vec<&Change>> = HashMap::default();
+    for change in replaced {
+        if let Some(route) = route(change, Edit::Remove) {
+            old.entry(route_key(route)).or_default().push(change);
+        }
+    }
+    let mut ordered = Vec::with_capacity(changes.len());
+    for change in rest {
+        if let Some(route) = route(change, Edit::Add) {
+            ordered.extend(old.remove(&route_key(route)).into_iter().flatten().cloned());
+        }
+        ordered.push(change.clone());
+    }
+    ordered
+}
+
+#[cfg(test)]
+mod tests;
