@@ -68,9 +68,9 @@ fn wires_are_found_whatever_the_addresses_say_and_nothing_is_left() {
     let name = |name: &str| name.parse::<IfName>().unwrap();
     assert_eq!(guess.share(&name("eth0"), &name("eth1")), Some(true));
     assert_eq!(guess.share(&name("eth0"), &name("eth4")), Some(false));
-    let numbers = found.wires.numbers(&snapshot);
-    let number = |text: &str| numbers[&hn.index(text).unwrap()];
-    assert_eq!((number("eth0"), number("eth2"), number("eth1")), (number("eth4"), 0, 1));
+    let map = found.wires.map(&snapshot);
+    let share = |one: &str, other: &str| map.share(hn.index(one).unwrap(), hn.index(other).unwrap());
+    assert_eq!((share("eth0", "eth4"), share("eth0", "eth1")), (Some(true), Some(false)));
 }
 
 #[test]

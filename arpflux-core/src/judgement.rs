@@ -215,6 +215,14 @@ impl Gap {
         gaps
     }
 
+    /// The wire of an interface that has no address.
+    #[must_use]
+    pub(crate) fn wire(snapshot: &Snapshot, interface: IfIndex, leaves_open: &str) -> Self {
+        let name = snapshot.name_of(interface);
+        let what = format!("it is not known on which wire {name} is: it is up and has no address");
+        Self::new(Missing::Wire, what, leaves_open)
+    }
+
     fn new(missing: Missing, what: String, leaves_open: &str) -> Self {
         Self { missing, what, leaves_open: leaves_open.to_owned(), how: missing.how().to_owned() }
     }

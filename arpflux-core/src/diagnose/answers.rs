@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::ground::{Answers, Ground, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
+use crate::judgement::{self, Gap};
 use crate::plan::Change;
 use crate::predict::{ArpRequest, Outgoing};
 use crate::snapshot::Interface;
@@ -15,6 +16,8 @@ use crate::types::{IfIndex, IfName, Mac};
 
 /// How many addresses are shown as evidence.
 const SHOWN: usize = 3;
+/// How many interfaces on unknown wires are asked: one that answers is enough to leave the whole open.
+const UNKNOWN_MAX: usize = 16;
 
 pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
     for wire in 0..ground.wires.len() {
@@ -22,6 +25,30 @@ pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
         findings.extend(several_answer(ground, wire, &answers));
         findings.extend(self_conflict(ground, wire, &answers));
         findings.extend(teaches_wrong_mac(ground, wire, &answers));
+    }
+    unknown_wires(ground);
+}
+
+/// An interface on a wire that is not known, which answers for an address as another interface does: whether a
+/// neighbour hears both cannot be told.
+fn unknown_wires(ground: &Ground<'_>) {
+    for index in ground.map.unknown(ground.snapshot).into_iter().take(UNKNOWN_MAX) {
+        let mut open: BTreeSet<Ipv4Addr> = BTreeSet::new();
+        for holder in ground.listeners.iter().filter(|holder| ground.map.share(holder.index, index).is_none())
+        {
+            open.extend(ground.public(holder.index).map(|(local, _)| local).filter(|local| {
+                let sender = ground.sender(holder.index, *local);
+                let mac = |on| ground.reply(&ArpRequest::broadcast(on, sender, *local)).mac().copied();
+                let other = mac(index);
+                other.is_some() && mac(holder.index).is_some_and(|own| Some(own) != other)
+            }));
+        }
+        if !open.is_empty() {
+            let open: Vec<Ipv4Addr> = open.into_iter().collect();
+            let leaves_open = format!("whether one MAC answers for {}", listed(&open));
+            let gap = Gap::wire(ground.snapshot, index, &leaves_open);
+            judgement::add(&mut ground.other_gaps.borrow_mut(), [gap]);
+        }
     }
 }
 

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::remedy::Remedy;
-use super::{Evidence, Options, wires};
+use super::{Evidence, Options};
 pub(super) use crate::judgement::listed;
 use crate::judgement::{self, Gap};
 use crate::predict::{ArpRequest, Missing, MissingSet, Model, Neighbours, Outgoing, Verdict, listeners};
-use crate::snapshot::{Address, Effective, Interface, Route, RouteKind, Scope, Snapshot};
+use crate::snapshot::{Address, Effective, Interface, Route, RouteKind, Scope, Snapshot, WireMap};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IfName, IpNet, Ipv4Net};
 
@@ -23,7 +23,9 @@ pub(super) struct Ground<'s> {
     by_number: HashMap<IfIndex, &'s Interface>,
     /// The interfaces that a default route leaves by.
     pub uplinks: BTreeSet<IfIndex>,
-    /// Interfaces that share a wire, each wire with two of them or more.
+    /// Which interfaces hear one another.
+    pub map: WireMap,
+    /// The listeners that share a wire, each wire with two of them or more.
     pub wires: Vec<Vec<&'s Interface>>,
     wire_of: HashMap<IfIndex, usize>,
     held: HashMap<IfIndex, Vec<&'s Address>>,
@@ -36,8 +38,8 @@ pub(super) struct Ground<'s> {
     neighbours: RefCell<Neighbours<'s>>,
     senders: RefCell<HashMap<(IfIndex, Ipv4Addr), Ipv4Addr>>,
     missing: RefCell<BTreeMap<Missing, BTreeMap<IfIndex, IfName>>>,
-    /// What is missing to say whether the policy is kept.
-    pub(super) policy_gaps: RefCell<Vec<Gap>>,
+    /// What is missing besides: to say whether the policy is kept, and which wire an interface is on.
+    pub(super) other_gaps: RefCell<Vec<Gap>>,
     notes: RefCell<BTreeSet<String>>,
     /// How many questions the model was asked.
     pub questions: Cell<u64>,
@@ -77,7 +79,16 @@ impl<'s> Ground<'s> {
         let (on_link, gateways) = leading(snapshot);
         let listeners: Vec<&Interface> =
             listeners(snapshot).into_iter().filter_map(|index| snapshot.interface(index)).collect();
-        let wires = wires::wires(snapshot, options.wires.as_ref(), &listeners, &held);
+        let map = WireMap::with(snapshot, options.wires.as_ref().map_or(&[], |told| told.wires()));
+        let listener = |index: &IfIndex| {
+            let at = listeners.binary_search_by_key(index, |interface| interface.index).ok()?;
+            Some(listeners[at])
+        };
+        let wires: Vec<Vec<&Interface>> = map
+            .wires()
+            .map(|wire| wire.iter().filter_map(listener).collect::<Vec<_>>())
+            .filter(|wire| wire.len() > 1)
+            .collect();
         let wire_of = wires
             .iter()
             .enumerate()
@@ -90,6 +101,7 @@ impl<'s> Ground<'s> {
             by_number: listeners.iter().map(|interface| (interface.index, *interface)).collect(),
             listeners,
             uplinks: uplinks(snapshot),
+            map,
             wires,
             wire_of,
             held,
@@ -101,7 +113,7 @@ impl<'s> Ground<'s> {
             neighbours: RefCell::new(Neighbours::new(snapshot)),
             senders: RefCell::new(HashMap::new()),
             missing: RefCell::new(BTreeMap::new()),
-            policy_gaps: RefCell::new(Vec::new()),
+            other_gaps: RefCell::new(Vec::new()),
             notes: RefCell::new(BTreeSet::new()),
             questions: Cell::new(0),
             cures: RefCell::new(HashMap::new()),
@@ -224,7 +236,7 @@ impl<'s> Ground<'s> {
 
     /// What is missing.
     pub(super) fn gaps(&self) -> Vec<Gap> {
-        let mut gaps = self.policy_gaps.borrow().clone();
+        let mut gaps = self.other_gaps.borrow().clone();
         for (missing, interfaces) in self.missing.borrow().iter() {
             let names: Vec<&IfName> = interfaces.values().collect();
             let indices: Vec<IfIndex> = interfaces.keys().copied().collect();

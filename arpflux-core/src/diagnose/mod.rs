@@ -18,10 +18,9 @@
 //! ([`Finding::unless`]), and is not certain.
 //!
 //! # Which interfaces share a wire
-//! No snapshot says that. Interfaces are taken to share one if they have the same subnet on their link, and
-//! so is a macvlan with the interface below it. A subnet inside a wider one is often a network of containers,
-//! and two VRFs may use the same subnets: neither says anything. Interfaces without carrier are on no wire.
-//! [`Options::wires`] says it where it is known; `wire::segments` finds it out.
+//! [`WireMap`] says it, by the snapshot and by [`Options::wires`] where it is known; `wire::segments` finds it
+//! out. An interface without an address that answers as one on another wire does leaves open whether they are
+//! on one.
 //!
 //! # Severities
 //! [`Severity::Error`]: it goes wrong now. [`Severity::Warning`]: it goes wrong under conditions that do
@@ -44,7 +43,6 @@ mod render;
 mod settings;
 mod severity;
 mod silenced;
-mod wires;
 
 use serde::Serialize;
 
@@ -58,6 +56,8 @@ use crate::policy::Policy;
 use crate::predict::Model;
 use crate::segment::Wires;
 use crate::snapshot::Snapshot;
+#[cfg(doc)]
+use crate::snapshot::WireMap;
 pub use catalogue::FindingId;
 pub use finding::{Evidence, Finding, Objects};
 use ground::Ground;

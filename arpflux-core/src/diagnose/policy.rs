@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::answers::{Text, finding};
 use super::ground::Ground;
 use super::{Evidence, Finding, FindingId, Objects};
+use crate::judgement;
 use crate::verify;
 
 /// How many failures are shown.
@@ -17,7 +18,7 @@ pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
             for sentence in report.undetermined {
                 ground.note(sentence);
             }
-            ground.policy_gaps.replace(report.missing);
+            judgement::add(&mut ground.other_gaps.borrow_mut(), report.missing);
             report.failures.iter().map(ToString::to_string).collect()
         }
         Err(error) => vec![error.to_string()],

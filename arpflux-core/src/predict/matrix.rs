@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{ArpRequest, Explanation, Missing, MissingSet, Model, Reason, Step, Verdict};
 use crate::judgement::{self, Gap, Judgement};
-use crate::snapshot::{Interface, Snapshot};
+use crate::snapshot::{Certainty, Interface, Snapshot, WireMap};
 use crate::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
 
 /// Who answers for which address, for an ordinary neighbour and for an RFC 5227 probe.
@@ -41,8 +41,10 @@ pub struct Column {
     pub name: IfName,
     /// Its MAC.
     pub mac: Mac,
-    /// Which wire it is on, counted from 0: interfaces with overlapping subnets are taken to share one.
+    /// Which wire it is on, counted from 0 ([`WireMap`]).
     pub wire: usize,
+    /// How well that is known.
+    pub certainty: Certainty,
 }
 
 /// An address that is asked for.
@@ -96,13 +98,13 @@ impl Matrix {
         sender: Option<Ipv4Addr>,
     ) -> Self {
         let snapshot = model.snapshot();
-        let wires = wires(snapshot);
+        let wires = WireMap::of(snapshot);
         let columns: Vec<Column> = interfaces
             .iter()
             .filter_map(|index| {
                 let interface = snapshot.interface(*index)?;
-                let wire = wires.get(index).copied().unwrap_or(usize::MAX);
-                Some(Column { index: *index, name: interface.name, mac: interface.mac, wire })
+                let (wire, certainty) = (wires.number(*index)?, wires.certainty(*index));
+                Some(Column { index: *index, name: interface.name, mac: interface.mac, wire, certainty })
             })
             .collect();
         let mut neighbours = Neighbours::new(snapshot);
@@ -124,7 +126,7 @@ impl Matrix {
                     })
                     .collect();
                 let address = IpAddr::V4(*target);
-                let flux = flux(&columns, &cells);
+                let flux = flux(&columns, &cells, true);
                 Row {
                     target: *target,
                     held_by: holders.get(&address).cloned().unwrap_or_default(),
@@ -141,7 +143,7 @@ impl Matrix {
                 let asked = columns.iter().zip(&row.cells);
                 let cells: Vec<Cell> =
                     asked.map(|(column, open)| cell(&alone, column.index, open.sender, row.target)).collect();
-                row.flux_apart_from_missing = flux(&columns, &cells);
+                row.flux_apart_from_missing = flux(&columns, &cells, false);
             }
         }
         let missing = missing(snapshot, &columns, &rows);
@@ -304,8 +306,9 @@ fn deciding(explanation: &Explanation) -> Option<i32> {
     })
 }
 
-/// Several MACs that are certain are flux whatever else is open.
-fn flux(columns: &[Column], cells: &[Cell]) -> Option<bool> {
+/// Several MACs that are certain are flux whatever else is open. `open_wires`: whether an interface whose wire is
+/// not known may be on the wire of another one that answers.
+fn flux(columns: &[Column], cells: &[Cell], open_wires: bool) -> Option<bool> {
     let several = |verdict: fn(&Cell) -> &Verdict| {
         let mut first: HashMap<usize, Mac> = HashMap::new();
         columns.iter().zip(cells).any(|(column, cell)| match verdict(cell).mac() {
@@ -316,7 +319,26 @@ fn flux(columns: &[Column], cells: &[Cell]) -> Option<bool> {
     if several(|cell| &cell.verdict) || several(|cell| &cell.probe) {
         return Some(true);
     }
-    if cells.iter().any(Cell::is_undetermined) { None } else { Some(false) }
+    if cells.iter().any(Cell::is_undetermined)
+        || (open_wires && on_open_wires(columns, cells).next().is_some())
+    {
+        None
+    } else {
+        Some(false)
+    }
+}
+
+/// The columns whose interface is on a wire that is not known, and answers where another one does with another
+/// MAC.
+fn on_open_wires<'a>(columns: &'a [Column], cells: &'a [Cell]) -> impl Iterator<Item = &'a Column> {
+    let verdicts: [fn(&Cell) -> &Verdict; 2] = [|cell| &cell.verdict, |cell| &cell.probe];
+    verdicts.into_iter().flat_map(move |verdict| {
+        let macs: HashSet<&Mac> = cells.iter().filter_map(|cell| verdict(cell).mac()).collect();
+        let open = columns.iter().zip(cells).filter(move |(column, cell)| {
+            macs.len() > 1 && column.certainty == Certainty::Unknown && verdict(cell).mac().is_some()
+        });
+        open.map(|(column, _)| column)
+    })
 }
 
 /// What leaves rows open.
@@ -337,6 +359,17 @@ fn missing(snapshot: &Snapshot, columns: &[Column], rows: &[Row]) -> Vec<Gap> {
         let addresses: Vec<Ipv4Addr> = addresses.into_iter().collect();
         let open = format!("who answers for {}", judgement::listed(&addresses));
         judgement::add(&mut gaps, Gap::all(snapshot, MissingSet::only(missing), &interfaces, &open));
+    }
+    let mut open: BTreeMap<IfIndex, BTreeSet<Ipv4Addr>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.flux.is_none()) {
+        for column in on_open_wires(columns, &row.cells) {
+            open.entry(column.index).or_default().insert(row.target);
+        }
+    }
+    for (interface, addresses) in open {
+        let addresses: Vec<Ipv4Addr> = addresses.into_iter().collect();
+        let leaves_open = format!("whether one MAC answers for {}", judgement::listed(&addresses));
+        judgement::add(&mut gaps, [Gap::wire(snapshot, interface, &leaves_open)]);
     }
     gaps
 }
@@ -367,53 +400,6 @@ pub fn targets(snapshot: &Snapshot) -> Vec<Ipv4Addr> {
         proxied.into_iter().filter(|address| own.binary_search(address).is_err()).collect();
     own.extend(proxied);
     own
-}
-
-/// Which interfaces probably share a wire: those whose subnets overlap, directly or over others. Numbers
-/// count from 0 in the order of the interfaces.
-#[must_use]
-pub fn wires(snapshot: &Snapshot) -> HashMap<IfIndex, usize> {
-    let mut ranges: Vec<(u32, u32, IfIndex)> = snapshot
-        .addresses
-        .iter()
-        .filter_map(|address| match address.subnet() {
-            IpNet::V4(net) if net.prefix_len() < 32 => {
-                Some((net.network().to_bits(), net.broadcast().to_bits(), address.interface))
-            }
-            _ => None,
-        })
-        .collect();
-    ranges.sort();
-    let places: HashMap<IfIndex, usize> =
-        snapshot.interfaces.iter().enumerate().map(|(i, interface)| (interface.index, i)).collect();
-    let mut parent: Vec<usize> = (0..snapshot.interfaces.len()).collect();
-    fn root(parent: &mut [usize], mut at: usize) -> usize {
-        while parent[at] != at {
-            parent[at] = parent[parent[at]];
-            at = parent[at];
-        }
-        at
-    }
-    let mut open: Option<(u32, usize)> = None;
-    for (first, last, index) in ranges {
-        let Some(&place) = places.get(&index) else { continue };
-        open = match open {
-            Some((end, with)) if first <= end => {
-                let (a, b) = (root(&mut parent, with), root(&mut parent, place));
-                parent[a.max(b)] = a.min(b);
-                Some((end.max(last), with))
-            }
-            _ => Some((last, place)),
-        };
-    }
-    let mut numbers: HashMap<usize, usize> = HashMap::new();
-    let mut wires = HashMap::new();
-    for (place, interface) in snapshot.interfaces.iter().enumerate() {
-        let next = numbers.len();
-        let number = *numbers.entry(root(&mut parent, place)).or_insert(next);
-        wires.insert(interface.index, number);
-    }
-    wires
 }
 
 /// Chooses an ordinary neighbour for each interface: a host of one of its subnets that is neither the host

@@ -87,6 +87,9 @@ missing! {
     /// Part of the host's state could not be read.
     Unreadable = "unreadable", "state that could not be read",
         "run it, or take the snapshot, as root";
+    /// Which wire an interface without an address is on.
+    Wire = "wire", "which wire an interface without an address is on",
+        "`arpflux segments` finds it out with frames";
 }
 
 /// A set of [`Missing`]. `Copy`, so that a verdict allocates nothing.

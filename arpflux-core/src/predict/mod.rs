@@ -60,7 +60,7 @@ pub use explain::Explanation;
 pub use forwarded::Forwarded;
 pub use index::Model;
 pub use learn::{Announcement, Entry, Event, Learning, Received};
-pub use matrix::{Cell, Column, Matrix, Neighbours, Row, listeners, targets, wires};
+pub use matrix::{Cell, Column, Matrix, Neighbours, Row, listeners, targets};
 pub use missing::{Missing, MissingSet};
 pub use outgoing::{Outgoing, SourceRule};
 pub use reason::Reason;

@@ -9,8 +9,7 @@ use super::{Expectation, Proof, Prover};
 use crate::error::Result;
 use crate::json;
 use crate::judgement::{self, Judgement};
-use crate::predict::wires;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, WireMap};
 use crate::types::IfIndex;
 
 /// A claim, and whether it holds.
@@ -84,10 +83,10 @@ impl Claims {
     /// As [`Prover::new`].
     #[must_use]
     pub fn by_wire(snapshot: &Snapshot, interfaces: &[IfIndex], target: Option<Ipv4Addr>) -> Result<Self> {
-        let wires = wires(snapshot);
+        let wires = WireMap::of(snapshot);
         let mut groups: BTreeMap<usize, Vec<IfIndex>> = BTreeMap::new();
         for index in interfaces {
-            groups.entry(wires.get(index).copied().unwrap_or(usize::MAX)).or_default().push(*index);
+            groups.entry(wires.number(*index).unwrap_or(usize::MAX)).or_default().push(*index);
         }
         let expectations = groups.values().flat_map(|among| Expectation::for_wire(snapshot, among));
         Self::decide(

@@ -6,8 +6,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::plan::{PROTOCOL, listed};
-use crate::predict::wires;
-use crate::snapshot::{Address, Interface, PortFrames, Reach, RouteKind, Scope, Snapshot, table};
+use crate::snapshot::{Address, Interface, PortFrames, Reach, RouteKind, Scope, Snapshot, WireMap, table};
 use crate::types::{IfIndex, IfName, IpNet, Mac};
 use serde::Serialize;
 
@@ -67,6 +66,8 @@ pub(super) struct Ground<'s> {
     pub left_out: Vec<String>,
     /// Those of one wire, where there are several.
     pub shared: Vec<Vec<&'s Interface>>,
+    /// Which interfaces hear one another.
+    pub wires: WireMap,
     /// The interfaces of default routes of table main, the preferred one first.
     pub uplinks: Vec<IfIndex>,
     /// Single addresses that are routed elsewhere than to a NIC, by the interface they are behind.
@@ -88,6 +89,7 @@ impl<'s> Ground<'s> {
             nics: Vec::new(),
             left_out: Vec::new(),
             shared: Vec::new(),
+            wires: WireMap::of(snapshot),
             uplinks: uplinks(snapshot),
             behind: BTreeMap::new(),
             seen: Vec::new(),
@@ -180,11 +182,10 @@ impl<'s> Ground<'s> {
     }
 
     fn find_shared(&mut self) {
-        let wires = wires(self.snapshot);
         let mut groups: BTreeMap<usize, Vec<&Interface>> = BTreeMap::new();
-        for nic in &self.nics {
-            if let Some(wire) = wires.get(&nic.index) {
-                groups.entry(*wire).or_default().push(nic);
+        for nic in self.nics.iter().filter(|nic| self.wires.is_connected(nic.index)) {
+            if let Some(wire) = self.wires.number(nic.index) {
+                groups.entry(wire).or_default().push(nic);
             }
         }
         self.shared = groups.into_values().filter(|group| group.len() > 1).collect();

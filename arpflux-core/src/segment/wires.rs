@@ -1,14 +1,13 @@
 //! Which interfaces of one host share a wire: found out, told, or guessed.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::SCHEMA;
-use crate::predict;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, WireMap};
 use crate::types::{IfIndex, IfName};
 
 /// A statement of which interfaces of one host share a wire.
@@ -59,18 +58,12 @@ impl Wires {
         Ok(Self { wires })
     }
 
-    /// What the subnets let one guess ([`predict::wires`]): every interface of the snapshot, those whose
-    /// subnets overlap together.
+    /// What the snapshot lets one guess ([`WireMap`]): every interface of it, those of one wire together.
     #[must_use]
     pub fn guess(snapshot: &Snapshot) -> Self {
-        let numbers = predict::wires(snapshot);
-        let mut wires: BTreeMap<usize, Vec<IfName>> = BTreeMap::new();
-        for interface in &snapshot.interfaces {
-            if let Some(number) = numbers.get(&interface.index) {
-                wires.entry(*number).or_default().push(interface.name);
-            }
-        }
-        Self { wires: wires.into_values().collect() }
+        let name = |index: &IfIndex| snapshot.interface(*index).map(|interface| interface.name);
+        let map = WireMap::of(snapshot);
+        Self { wires: map.wires().map(|wire| wire.iter().filter_map(name).collect()).collect() }
     }
 
     /// Reads `{"schema":1,"wires":[["eth0","eth3"],["eth4"]]}`, as `arpflux segments --json` prints it.
@@ -113,24 +106,10 @@ impl Wires {
         Some(self.of(one)? == self.of(other)?)
     }
 
-    /// A number for the wire of each interface of a snapshot, in the form of [`predict::wires`].
-    ///
-    /// Interfaces that nothing is said about are put together by their subnets, as there, but never with
-    /// those that something is said about.
+    /// Which interfaces of a snapshot hear one another, by this and by what the snapshot tells.
     #[must_use]
-    pub fn numbers(&self, snapshot: &Snapshot) -> HashMap<IfIndex, usize> {
-        let mut numbers = predict::wires(snapshot);
-        let told: HashMap<&IfName, usize> = self
-            .wires
-            .iter()
-            .enumerate()
-            .flat_map(|(n, wire)| wire.iter().map(move |name| (name, n)))
-            .collect();
-        for interface in &snapshot.interfaces {
-            let Some(number) = numbers.get_mut(&interface.index) else { continue };
-            *number = told.get(&interface.name).copied().unwrap_or(*number + self.wires.len());
-        }
-        numbers
+    pub fn map(&self, snapshot: &Snapshot) -> WireMap {
+        WireMap::with(snapshot, &self.wires)
     }
 }
 

@@ -17,6 +17,7 @@ mod link_mode;
 mod neighbour;
 mod route;
 mod rule;
+mod wires;
 mod words;
 
 use std::net::IpAddr;
@@ -32,6 +33,7 @@ pub use link_mode::{BondMode, BondPortState, BridgePortState, IpvlanMode, Macvla
 pub use neighbour::{Neighbour, NeighbourState, NeighbourTable, ProxyEntry};
 pub use route::{NextHop, NextHopFlags, Route, RouteKind, table};
 pub use rule::{Rule, RuleAction, RuleFlags};
+pub use wires::{Certainty, WireMap};
 
 use crate::sysctl::{Ipv6SysctlValues, SysctlValues};
 use crate::types::{IfIndex, IfName};

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::markup::Markup;
 use super::matrix::drawn_rows;
-use crate::predict::{Matrix, Standing, wires};
-use crate::snapshot::{Interface, RouteKind, Snapshot, table};
+use crate::predict::{Matrix, Standing};
+use crate::snapshot::{Interface, RouteKind, Snapshot, WireMap, table};
 use crate::types::{IfIndex, IpNet};
 
 /// How many interfaces are drawn before the rest is only counted.
@@ -120,7 +120,7 @@ fn one(html: &mut Markup, nic: &Nic<'_>, top: usize) {
 
 /// The interfaces worth drawing, those of one wire together; and the names of the rest.
 fn nics<'s>(snapshot: &'s Snapshot, matrix: &Matrix) -> (Vec<Nic<'s>>, String) {
-    let wires = wires(snapshot);
+    let wires = WireMap::of(snapshot);
     let columns: HashMap<IfIndex, usize> =
         matrix.interfaces.iter().enumerate().map(|(at, column)| (column.index, at)).collect();
     let mut behind: HashMap<IfIndex, usize> = HashMap::new();
@@ -173,7 +173,7 @@ fn nics<'s>(snapshot: &'s Snapshot, matrix: &Matrix) -> (Vec<Nic<'s>>, String) {
         found.push(Nic {
             interface,
             column,
-            wire: column.and_then(|_| wires.get(&interface.index).copied()),
+            wire: column.and_then(|_| wires.number(interface.index)),
             lines,
             answers: column.map_or_else(Vec::new, |at| answers(matrix, at)),
         });

@@ -1,0 +1,347 @@
+//! Which interfaces of a host hear one another: the one place that decides it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde::Serialize;
+
+use super::{
+    Address, BridgePortState, Interface, InterfaceFlags, LinkKind, Reach, RouteKind, Scope, Snapshot,
+};
+use crate::types::{IfIndex, IfName, IpNet};
+
+/// How well it is known which wire an interface is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Certainty {
+    /// It is up and has carrier, and nothing on this host tells what it is connected to: it may hear any other.
+    Unknown,
+    /// Its subnets, or routes that lead to neighbours on it, tell.
+    Likely,
+    /// Somebody found it out or said it, nothing can be heard there, or it never leaves this host.
+    Known,
+}
+
+/// Which interfaces of a host hear one another: for every stage, and from nothing else.
+///
+/// - A macvlan or ipvlan is on the wire of the interface below it, whatever the prefix of its address; VLANs of
+///   one number above one wire are together, and apart from the wire itself.
+/// - A bridge or bond is on the wire of its ports, unless the port does not forward.
+/// - The two ends of a veth are on one wire, where both are in the snapshot.
+/// - Interfaces with overlapping subnets are likely on one wire. Of a bridge of containers, a VPN's tunnel and a
+///   program's interface only an equal subnet says that: a subnet inside a wider one is often a network of its
+///   own. Two VRFs may use the same subnets.
+/// - What is down or has no carrier hears nobody.
+///
+/// What was found with frames, or is told, goes before what subnets say ([`WireMap::with`]).
+///
+/// ```
+/// use arpflux_core::snapshot::{Snapshot, WireMap};
+///
+/// let map = WireMap::of(&Snapshot::default());
+/// assert_eq!(map.wires().count(), 0);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WireMap {
+    wires: Vec<Vec<IfIndex>>,
+    members: HashMap<IfIndex, (usize, Certainty)>,
+    deaf: HashSet<IfIndex>,
+}
+
+impl WireMap {
+    /// As far as the snapshot tells.
+    #[must_use]
+    pub fn of(snapshot: &Snapshot) -> Self {
+        Self::with(snapshot, &[])
+    }
+
+    /// With what is known besides: each of `told` is one wire with interfaces of it
+    /// ([`Wires`](crate::segment::Wires)). Interfaces of which nothing is told are never put on a told wire by
+    /// their subnets.
+    #[must_use]
+    pub fn with(snapshot: &Snapshot, told: &[Vec<IfName>]) -> Self {
+        let mut links = Links::new(snapshot, told);
+        links.join_structure();
+        links.join_subnets();
+        // Subnets may have put together what VLANs stand on.
+        links.join_structure();
+        links.map()
+    }
+
+    /// The wires in the order of their first interface, each with its interfaces in the order of the snapshot.
+    /// What hears nobody is a wire of its own.
+    pub fn wires(&self) -> impl Iterator<Item = &[IfIndex]> {
+        self.wires.iter().map(Vec::as_slice)
+    }
+
+    /// The wire of an interface, by its place in [`WireMap::wires`]; `None` for one that is not in the snapshot.
+    #[must_use]
+    pub fn number(&self, interface: IfIndex) -> Option<usize> {
+        self.members.get(&interface).map(|(wire, _)| *wire)
+    }
+
+    /// How well that is known.
+    #[must_use]
+    pub fn certainty(&self, interface: IfIndex) -> Certainty {
+        self.members.get(&interface).map_or(Certainty::Unknown, |(_, certainty)| *certainty)
+    }
+
+    /// Whether an interface is up and has carrier.
+    #[must_use]
+    pub fn is_connected(&self, interface: IfIndex) -> bool {
+        self.members.contains_key(&interface) && !self.deaf.contains(&interface)
+    }
+
+    /// The interfaces on the wire of an interface, itself among them.
+    #[must_use]
+    pub fn beside(&self, interface: IfIndex) -> &[IfIndex] {
+        self.number(interface).map_or(&[], |wire| &self.wires[wire])
+    }
+
+    /// Whether two interfaces hear each other; `None`: that is not known.
+    #[must_use]
+    pub fn share(&self, one: IfIndex, other: IfIndex) -> Option<bool> {
+        if self.number(one)? == self.number(other)? {
+            return Some(true);
+        }
+        let unknown = |interface| self.certainty(interface) == Certainty::Unknown;
+        if unknown(one) || unknown(other) { None } else { Some(false) }
+    }
+
+    /// The interfaces that take ARP requests and are on a wire of which nothing is known.
+    #[must_use]
+    pub fn unknown(&self, snapshot: &Snapshot) -> Vec<IfIndex> {
+        let open = |index: &IfIndex| self.certainty(*index) == Certainty::Unknown;
+        crate::predict::listeners(snapshot).into_iter().filter(open).collect()
+    }
+}
+
+/// Interfaces that are joined step by step.
+struct Links<'s> {
+    snapshot: &'s Snapshot,
+    places: HashMap<IfIndex, usize>,
+    /// The group of each interface, by the place of its first one.
+    parent: Vec<usize>,
+    /// The told wire of each group.
+    told: Vec<Option<usize>>,
+    /// Whether a subnet or a route tells something about each interface.
+    spoken_for: Vec<bool>,
+}
+
+impl<'s> Links<'s> {
+    fn new(snapshot: &'s Snapshot, told: &[Vec<IfName>]) -> Self {
+        let wire_of: HashMap<IfName, usize> = told
+            .iter()
+            .enumerate()
+            .flat_map(|(wire, names)| names.iter().map(move |name| (*name, wire)))
+            .collect();
+        let interfaces = &snapshot.interfaces;
+        let routed: HashSet<IfIndex> = snapshot
+            .routes
+            .iter()
+            .filter(|route| route.kind == RouteKind::Unicast && route.destination.prefix_len() > 0)
+            .filter(|route| route.destination.addr().is_ipv4())
+            .flat_map(|route| route.next_hops.iter().filter(|hop| hop.gateway.is_none()))
+            .filter_map(|hop| hop.interface)
+            .collect();
+        let mut links = Self {
+            snapshot,
+            places: interfaces
+                .iter()
+                .enumerate()
+                .map(|(place, interface)| (interface.index, place))
+                .collect(),
+            parent: (0..interfaces.len()).collect(),
+            told: interfaces.iter().map(|interface| wire_of.get(&interface.name).copied()).collect(),
+            spoken_for: interfaces.iter().map(|interface| routed.contains(&interface.index)).collect(),
+        };
+        let mut first: HashMap<usize, usize> = HashMap::new();
+        for (place, interface) in interfaces.iter().enumerate().filter(|(_, one)| is_connected(one)) {
+            if let Some(wire) = wire_of.get(&interface.name) {
+                links.join(*first.entry(*wire).or_insert(place), place);
+            }
+        }
+        links
+    }
+
+    fn root(&mut self, mut at: usize) -> usize {
+        while self.parent[at] != at {
+            self.parent[at] = self.parent[self.parent[at]];
+            at = self.parent[at];
+        }
+        at
+    }
+
+    /// Puts two interfaces on one wire, unless they were told to be on different ones.
+    fn join(&mut self, one: usize, other: usize) {
+        let (one, other) = (self.root(one), self.root(other));
+        if matches!((self.told[one], self.told[other]), (Some(a), Some(b)) if a != b) {
+            return;
+        }
+        let (first, second) = (one.min(other), one.max(other));
+        self.told[first] = self.told[first].or(self.told[second]);
+        self.parent[second] = first;
+    }
+
+    /// The place of an interface that is up and has carrier.
+    fn place(&self, index: Option<IfIndex>) -> Option<usize> {
+        let place = *self.places.get(&index?)?;
+        is_connected(&self.snapshot.interfaces[place]).then_some(place)
+    }
+
+    /// By what interfaces are made of.
+    fn join_structure(&mut self) {
+        let mut elsewhere: HashMap<(i32, IfIndex), usize> = HashMap::new();
+        let mut tagged: HashMap<(usize, u16), usize> = HashMap::new();
+        for (place, interface) in self.snapshot.interfaces.iter().enumerate() {
+            if !is_connected(interface) {
+                continue;
+            }
+            if self.snapshot.frames_of(interface).taken() == Some(true)
+                && interface.bridge_port_state.is_none_or(|state| state == BridgePortState::Forwarding)
+                && let Some(master) = self.place(interface.master)
+            {
+                self.join(master, place);
+            }
+            match (interface.reach(), interface.link_netnsid, interface.link) {
+                (Reach::Lower | Reach::Peer, None, link) => {
+                    if let Some(below) = self.place(link) {
+                        self.join(below, place);
+                    }
+                }
+                (Reach::Lower, Some(netns), Some(link)) => {
+                    let first = *elsewhere.entry((netns, link)).or_insert(place);
+                    self.join(first, place);
+                }
+                _ => {}
+            }
+        }
+        for (place, interface) in self.snapshot.interfaces.iter().enumerate() {
+            if interface.reach() == Reach::LowerTagged
+                && interface.link_netnsid.is_none()
+                && is_connected(interface)
+                && let (Some(below), Some(vlan)) = (self.place(interface.link), interface.vlan_id)
+            {
+                let below = self.root(below);
+                let first = *tagged.entry((below, vlan)).or_insert(place);
+                self.join(first, place);
+            }
+        }
+    }
+
+    /// By their subnets.
+    fn join_subnets(&mut self) {
+        // VRF, first and last address, place.
+        let mut ranges: Vec<(Option<IfIndex>, u32, u32, usize)> = Vec::new();
+        let mut equal: HashMap<(Option<IfIndex>, IpNet), usize> = HashMap::new();
+        for address in &self.snapshot.addresses {
+            let Some(place) = self.place(Some(address.interface)) else { continue };
+            let interface = &self.snapshot.interfaces[place];
+            let Some(subnet) = subnet_of_wire(address).filter(|_| interface.reach() != Reach::Nowhere) else {
+                continue;
+            };
+            self.spoken_for[place] = true;
+            let root = self.root(place);
+            if self.told[root].is_some() {
+                continue;
+            }
+            let vrf = interface.master.filter(|_| self.snapshot.frames_of(interface).taken() == Some(false));
+            let first = *equal.entry((vrf, subnet)).or_insert(place);
+            self.join(first, place);
+            if let IpNet::V4(net) = subnet
+                && leads_outside(self.snapshot, interface)
+            {
+                ranges.push((vrf, net.network().to_bits(), net.broadcast().to_bits(), place));
+            }
+        }
+        ranges.sort();
+        let mut open: Option<(Option<IfIndex>, u32, usize)> = None;
+        for (vrf, first, last, place) in ranges {
+            open = match open {
+                Some((same, end, with)) if same == vrf && first <= end => {
+                    self.join(with, place);
+                    Some((vrf, end.max(last), with))
+                }
+                _ => Some((vrf, last, place)),
+            };
+        }
+    }
+
+    fn map(mut self) -> WireMap {
+        let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for place in 0..self.parent.len() {
+            let root = self.root(place);
+            groups.entry(root).or_default().push(place);
+        }
+        let mut map = WireMap::default();
+        for (wire, (root, places)) in groups.into_iter().enumerate() {
+            let interfaces: Vec<&Interface> =
+                places.iter().map(|place| &self.snapshot.interfaces[*place]).collect();
+            let certainty =
+                if self.told[root].is_some() || interfaces.iter().all(|one| self.stays_inside(one)) {
+                    Certainty::Known
+                } else if places.iter().any(|place| self.spoken_for[*place]) {
+                    Certainty::Likely
+                } else {
+                    Certainty::Unknown
+                };
+            for interface in &interfaces {
+                map.members.insert(interface.index, (wire, certainty));
+                if !is_connected(interface) {
+                    map.deaf.insert(interface.index);
+                }
+            }
+            map.wires.push(interfaces.iter().map(|interface| interface.index).collect());
+        }
+        map
+    }
+
+    /// Whether frames of the interface never leave this host, or nobody hears them.
+    fn stays_inside(&self, interface: &Interface) -> bool {
+        match interface.reach() {
+            _ if !is_connected(interface) => true,
+            Reach::Nowhere => true,
+            Reach::Peer => interface.link_netnsid.is_none() && self.place(interface.link).is_some(),
+            // A bridge or bond is as its ports are; they are in the group.
+            Reach::Ports => interface.kind == Some(LinkKind::Bridge),
+            Reach::Outside
+            | Reach::Lower
+            | Reach::LowerTagged
+            | Reach::Program
+            | Reach::Tunnel
+            | Reach::Unknown => false,
+        }
+    }
+}
+
+/// Whether frames can come in and go out.
+fn is_connected(interface: &Interface) -> bool {
+    interface.flags.contains(InterfaceFlags::UP)
+        && interface.carrier
+        && !interface.flags.contains(InterfaceFlags::LOOPBACK)
+}
+
+/// The subnet that an address says is on the wire of its interface: not with a peer, not if it holds a single
+/// address, and not one that every link has (169.254/16, RFC 3927).
+fn subnet_of_wire(address: &Address) -> Option<IpNet> {
+    let public = address.scope < Scope::HOST && !address.local.is_loopback();
+    match address.subnet() {
+        IpNet::V4(net) if public && address.peer.is_none() => {
+            (net.prefix_len() < 32 && !net.network().is_link_local()).then_some(IpNet::V4(net.trunc()))
+        }
+        _ => None,
+    }
+}
+
+/// Whether an interface may lead to a wire outside of this host.
+fn leads_outside(snapshot: &Snapshot, interface: &Interface) -> bool {
+    match interface.reach() {
+        Reach::Outside | Reach::Lower | Reach::LowerTagged | Reach::Peer => true,
+        Reach::Ports => snapshot.is_inner_bridge(interface) != Some(true),
+        Reach::Program | Reach::Tunnel | Reach::Nowhere | Reach::Unknown => false,
+    }
+}
+
+#[cfg(test)]
+#[path = "wires_tests.rs"]
+mod tests;
