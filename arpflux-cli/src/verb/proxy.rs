@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use arpflux_core::apply::{AddProxies, add_proxies, remove_proxies};
+use arpflux_core::outward::Planned;
 use arpflux_core::outward::Proxies;
 use arpflux_core::types::IfName;
-use arpflux_core::{Host, Result};
+use arpflux_core::{Host, Plan, Result};
 
 use super::apply::report;
 use crate::exit;
@@ -29,7 +30,7 @@ enum Verb {
     List(List),
     /// Let an interface answer for addresses.
     Add(Add),
-    /// Let nobody here answer for addresses any more.
+    /// Let nobody here answer for addresses any more; their source routing goes with them, if arpflux made it.
     #[command(alias = "rm")]
     Del(Del),
 }
@@ -52,9 +53,12 @@ struct Add {
     /// Delete the entries of these addresses on all other interfaces.
     #[arg(long)]
     only: bool,
-    /// Tell everybody on the wire.
+    /// Tell everybody on the wire, also of entries that are there already.
     #[arg(long)]
     announce: bool,
+    /// Only print what would be changed.
+    #[arg(long)]
+    plan: bool,
     /// The addresses, IPv4 (ARP) or IPv6 (NDP).
     #[arg(value_name = "ADDRESS", required = true)]
     addresses: Vec<IpAddr>,
@@ -69,6 +73,9 @@ struct Del {
     /// Only the entries on this interface; default: all.
     #[arg(long, short, value_name = "NAME")]
     interface: Option<IfName>,
+    /// Only print what would be changed.
+    #[arg(long)]
+    plan: bool,
     /// The addresses.
     #[arg(value_name = "ADDRESS", required = true)]
     addresses: Vec<IpAddr>,
@@ -84,15 +91,32 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         Verb::Add(add) => {
             let how = AddProxies { only: add.only, announce: add.announce };
             let host = Host::from(add.live.netns()?);
-            host.apply_with(add.state.options(), |now| add_proxies(now, &add.interface, &add.addresses, how))?
+            let plan = |now: &_| add_proxies(now, &add.interface, &add.addresses, how);
+            if add.plan {
+                return show(&plan(&host.snapshot()?)?, output);
+            }
+            host.apply_with(add.state.options(), plan)?
         }
         Verb::Del(del) => {
             let host = Host::from(del.live.netns()?);
             let plan = |now: &_| remove_proxies(now, del.interface.as_ref(), &del.addresses);
+            if del.plan {
+                return show(&plan(&host.snapshot()?)?, output);
+            }
             host.apply_with(del.state.options(), plan)?
         }
     };
     report(&receipt.leave(), output);
+    Ok(exit::GOOD)
+}
+
+/// Prints a plan; `arpflux apply` takes its JSON.
+fn show(plan: &Plan, output: &Output) -> Result<u8> {
+    if output.json() {
+        output.answer(&Planned::new(plan, None))?;
+    } else {
+        output.text(format!("{plan}nothing was changed (--plan)\n"))?;
+    }
     Ok(exit::GOOD)
 }
 

@@ -220,3 +220,71 @@ fn an_undo_without_a_number_takes_back_what_a_person_made() {
     let said = node.arpflux(&["rollback"]);
     assert!(said.code != 0 && said.stderr.contains("nothing to take back"), "{said:?}");
 }
+
+#[test]
+fn what_is_right_already_is_announced_when_asked() {
+    use arpflux_core::lab::Recorder;
+    use arpflux_core::wire::Filter;
+    let node = Running::new(Vzctl, 0);
+    // All that was told at the starts is over.
+    std::thread::sleep(Duration::from_millis(2500));
+    let recorder = Recorder::start(&[(&node.bench.hn, "eth3")], Filter::Arp).unwrap();
+    let add = ["proxy", "add", "--interface", "eth3", "--only", "192.168.18.101"];
+    let said = node.good(&[&add[..], &["--plan"]].concat());
+    assert!(said.stdout.contains("nothing was changed"), "{said:?}");
+    node.good(&add);
+    std::thread::sleep(Duration::from_millis(300));
+    let said = node.good(&[&add[..], &["--announce"]].concat());
+    assert!(said.stdout.contains("peers were told"), "{said:?}");
+    let frames = recorder.stop().unwrap();
+    let own = |frame: &&arpflux_core::lab::Recorded| {
+        frame.direction == arpflux_core::wire::Direction::Out
+            && crate::lab::arp(&frame.frame).is_some_and(|(sender, target)| (sender, target) == (A101, A101))
+    };
+    assert_eq!(frames.iter().filter(own).count(), 4, "both forms, twice, of the second call only");
+
+    // A plan of a withdrawal shows the rule too, and changes nothing.
+    let said = node.good(&["proxy", "del", "192.168.18.101", "--plan"]);
+    assert!(said.stdout.contains("from 192.168.18.101 lookup 175"), "{said:?}");
+    node.check([true, true], "a preview");
+}
+
+#[test]
+fn a_router_of_the_wire_is_never_published() {
+    let node = Running::new(Vzctl, 0);
+    let mut route = std::process::Command::new("ip");
+    route.args(["route", "add", "default", "via", "192.168.18.1", "dev", "eth0"]);
+    assert_eq!(node.bench.run(route).code, 0);
+    let mut route = std::process::Command::new("ip");
+    route.args(["route", "add", "192.168.18.1", "dev", "venet0"]);
+    assert_eq!(node.bench.run(route).code, 0);
+    for said in [
+        node.bench.vz(&["net-add", "--veid", "101", "192.168.18.1"]),
+        node.arpflux(&["proxy", "add", "--interface", "eth3", "192.168.18.1"]),
+    ] {
+        assert!(said.code == 2 && said.stderr.contains("router"), "{said:?}");
+    }
+    assert_eq!(node.bench.macs("192.168.18.1".parse().unwrap()), [] as [&str; 0]);
+}
+
+#[test]
+fn without_a_policy_the_nodes_own_addresses_are_left_alone() {
+    let bench = Bench::new(Libvzctl);
+    for (name, ..) in HN {
+        bench.hn.sysctl(&format!("net/ipv4/conf/{name}/rp_filter"), 1).unwrap();
+    }
+    let before = bench.snapshot();
+    let container = bench.container(A101);
+    assert_eq!(bench.start_quick("101", "192.168.18.101").code, 0);
+    assert_eq!(bench.ruled(), ["192.168.18.101"]);
+    assert_eq!(bench.macs(A101), [Bench::mac("eth3")]);
+    assert_eq!(container.ping(None, CLIENT, 1).unwrap().received, 1);
+    bench.good(&["status"]);
+    let said = bench.vz(&["uninstall"]);
+    assert!(said.stderr.contains("`arpflux vz stop 101` withdraws it"), "{said:?}");
+    bench.good(&["setup"]);
+    assert_eq!(bench.stop("101", "192.168.18.101").code, 0);
+    let after = bench.snapshot();
+    assert_eq!((before.rules, before.proxies), (after.rules, after.proxies));
+    assert!(after.routes.iter().all(|route| route.protocol != arpflux_core::plan::PROTOCOL));
+}

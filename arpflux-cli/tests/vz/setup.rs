@@ -71,3 +71,45 @@ fn locked_functions_and_the_list_in_vz_conf_work_as_well() {
     assert_eq!(bench.stop("101", "192.168.18.101").code, 0);
     assert_eq!(bench.proxies(), [] as [&str; 0]);
 }
+
+#[test]
+fn containers_without_an_interface_are_named_and_the_diff_is_for_dry_runs() {
+    let bench = Bench::bare(Libvzctl);
+    bench.write("etc/vz/conf/103.conf", "IP_ADDRESS=\"192.168.18.103\"\n");
+    bench.write("etc/vz/conf/104.conf", "IP_ADDRESS=\"192.168.18.104/24\"\nARPFLUX_IF=\"eth9\"\n");
+    bench.write("etc/vz/conf/105.conf", "NETIF=\"ifname=eth0,bridge=br0\"\n");
+    let said = bench.vz(&["setup", "--dry-run"]);
+    assert!(said.stdout.contains("+++ "), "{said:?}");
+    let said = bench.vz(&["setup"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(said.stdout.lines().count(), 2, "{said:?}");
+    assert!(said.stderr.contains("containers 103 belong on"), "{said:?}");
+    assert!(said.stderr.contains("ARPFLUX_IF") && said.stderr.contains("vz.conf"), "{said:?}");
+    assert!(said.stderr.contains("container 104 shall be published on eth9"), "{said:?}");
+    assert!(!said.stderr.contains("105"), "{said:?}");
+    bench.write("etc/vz/vz.conf", "VIRTUOZZO=yes\nARPFLUX_IF=\"eth3\"\n");
+    let said = bench.vz(&["setup"]);
+    assert!(!said.stderr.contains("103"), "{said:?}");
+}
+
+#[test]
+fn without_the_command_a_start_and_a_stop_fail_in_words_and_change_nothing() {
+    for version in [Vzctl, Libvzctl] {
+        let bench = Bench::new(version);
+        let _container = bench.container(A101);
+        assert_eq!(bench.start_quick("101", "192.168.18.101").code, 0);
+        let command = std::fs::read_link(bench.path("arpflux")).unwrap();
+        std::fs::remove_file(bench.path("arpflux")).unwrap();
+        let said = bench.stop("101", "192.168.18.101");
+        assert!(said.code == 34 && said.stderr.contains("is not there"), "{version:?}: {said:?}");
+        assert!(bench.routed(A101), "{version:?}");
+        let said = bench.start_quick("102", "192.168.18.102");
+        assert!(said.code == 34 && said.stderr.contains("is not there"), "{version:?}: {said:?}");
+        assert!(!bench.routed(crate::bench::A102), "{version:?}");
+        assert_eq!(bench.proxies(), ["192.168.18.101 eth3"], "{version:?}");
+        std::os::unix::fs::symlink(command, bench.path("arpflux")).unwrap();
+        assert_eq!(bench.stop("101", "192.168.18.101").code, 0);
+        assert_eq!(bench.proxies(), [] as [&str; 0], "{version:?}");
+        assert!(!bench.routed(A101), "{version:?}");
+    }
+}

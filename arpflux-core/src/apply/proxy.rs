@@ -1,6 +1,7 @@
 //! Small plans for single proxy entries, for scripts that add and remove them one by one.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::plan::next_hop::NextHops;
 use crate::plan::{Announcement, Change, Edit, InterfaceIdentity, PROTOCOL, Plan, kept};
 use crate::snapshot::{Interface, ProxyEntry, Snapshot};
 use crate::types::{IfIndex, IfName};
@@ -12,7 +13,7 @@ use std::net::IpAddr;
 pub struct AddProxies {
     /// Entries of the same addresses on other interfaces, and on all interfaces, go.
     pub only: bool,
-    /// The peers are told.
+    /// The peers are told, also where nothing has to be changed.
     pub announce: bool,
 }
 
@@ -35,11 +36,11 @@ fn finished(snapshot: &Snapshot, changes: Vec<Change>, announcements: Vec<Announ
     Plan { netns: snapshot.netns.clone(), interfaces, changes, announcements, ..Plan::default() }
 }
 
-/// A plan after which `interface` answers for `addresses`. Empty where it does already.
+/// A plan after which `interface` answers for `addresses`. Without changes where it does already.
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] if there is no such interface; [`ErrorKind::Refused`] if the host itself has
-/// one of the addresses.
+/// one of the addresses, or its routes go through one.
 pub fn add_proxies(
     snapshot: &Snapshot,
     interface: &IfName,
@@ -55,10 +56,14 @@ pub fn add_proxies(
             .on(held.to_string())
             .hint("proxy entries are for addresses behind this host"));
     }
+    let next_hops = NextHops::of(snapshot);
+    if let Some(refused) = wanted.iter().find_map(|address| next_hops.refuse(*address)) {
+        return Err(refused);
+    }
     let there: HashSet<(IpAddr, Option<IfIndex>)> =
         snapshot.proxies.iter().map(|entry| (entry.address, entry.interface)).collect();
     let mut changes: Vec<Change> = Vec::new();
-    let mut announcements = Vec::new();
+    let mut announcements: Vec<Announcement> = Vec::new();
     for address in &wanted {
         if !there.contains(&(*address, Some(interface.index))) {
             let entry = ProxyEntry {
@@ -68,8 +73,13 @@ pub fn add_proxies(
                 protocol: PROTOCOL,
             };
             changes.push(Change::Proxy { edit: Edit::Add, entry });
-            announcements.push(Announcement { interface: interface.index, address: *address });
         }
+    }
+    // Who asks for it has everybody told, also of what is right already: somebody may have learned another MAC.
+    if how.announce {
+        let told =
+            wanted.iter().map(|address| Announcement { interface: interface.index, address: *address });
+        announcements.extend(told);
     }
     if how.only {
         // After the additions: no address is without an answer in between.
@@ -79,9 +89,6 @@ pub fn add_proxies(
             .rev()
             .filter(|entry| wanted.contains(&entry.address) && entry.interface != Some(interface.index));
         changes.extend(elsewhere.map(|entry| Change::Proxy { edit: Edit::Remove, entry: *entry }));
-    }
-    if !how.announce {
-        announcements.clear();
     }
     Ok(finished(snapshot, changes, announcements))
 }

@@ -115,19 +115,20 @@ impl<'a> Transaction<'a> {
             None => Vec::new(),
         };
         files::check(&files)?;
-        if plan.is_empty() && files.is_empty() {
-            return Ok(Receipt { by: self.options.by, ..Receipt::unchanged(notes) });
-        }
-        let interfaces = identities(&plan.changes, &plan.interfaces, &snapshot);
-        let work = Work {
-            changes: plan.changes,
-            files,
-            interfaces,
-            rollback_of: None,
-            conflicts: Vec::new(),
-            notes,
+        let mut receipt = if plan.is_empty() && files.is_empty() {
+            Receipt { by: self.options.by, ..Receipt::unchanged(notes) }
+        } else {
+            let interfaces = identities(&plan.changes, &plan.interfaces, &snapshot);
+            let work = Work {
+                changes: plan.changes,
+                files,
+                interfaces,
+                rollback_of: None,
+                conflicts: Vec::new(),
+                notes,
+            };
+            self.execute(&folder, &netns, work)?
         };
-        let mut receipt = self.execute(&folder, &netns, work)?;
         // Telling the peers takes a second or more, in which others may write.
         drop(lock);
         if !plan.announcements.is_empty() {

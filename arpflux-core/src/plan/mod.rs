@@ -37,6 +37,7 @@ mod foreign;
 mod impact;
 mod interfaces;
 pub(crate) mod kept;
+pub(crate) mod next_hop;
 mod order;
 mod proxies;
 mod read;

@@ -11,6 +11,7 @@ use super::egress::{Egress, Source};
 use super::few::{self, Few};
 use super::interfaces::Managed;
 use super::kept;
+use super::next_hop::NextHops;
 use super::rivals::Rivals;
 use super::view::{Family, View, listed_first};
 use crate::error::{Error, ErrorKind, Result};
@@ -185,7 +186,11 @@ fn possible(view: &View<'_>, sources: &[Source]) -> Result<()> {
             }
         }
     }
+    let next_hops = NextHops::of(view.snapshot);
     for source in sources {
+        if let Some(refused) = next_hops.refuse(source.address) {
+            return Err(refused);
+        }
         let refused = |message: String, hint: &'static str| {
             Err(Error::new(ErrorKind::Refused, message)
                 .during("plan proxy entry")

@@ -33,7 +33,7 @@ impl Default for Places {
 
 impl Places {
     /// The policy; `None` if there is no file. What it leaves open has the defaults of vz: without a
-    /// policy the host's own ARP sysctls are left alone, and [`HostPolicy::proxy_delay`] is 0, so that no
+    /// policy the host's own ARP sysctls and the routing of its own addresses are left alone, and [`HostPolicy::proxy_delay`] is 0, so that no
     /// request for a container's address waits or is lost.
     ///
     /// # Errors
@@ -42,7 +42,12 @@ impl Places {
         let mut policy = match Policy::from_path(&self.policy) {
             Ok(policy) => policy,
             Err(error) if error.errno() == Some(libc::ENOENT) => Policy {
-                host: HostPolicy { strategy: Strategy::Unmanaged, ..HostPolicy::default() },
+                // Nothing of the host itself, its routing included.
+                host: HostPolicy {
+                    interfaces: Some(Vec::new()),
+                    strategy: Strategy::Unmanaged,
+                    ..HostPolicy::default()
+                },
                 proxies: Vec::new(),
                 services: Vec::new(),
             },
@@ -101,6 +106,23 @@ impl Places {
                 unclear(ErrorKind::Refused, format!("containers {} both have it", several.join(" and ")))
             }
         }
+    }
+}
+
+impl Places {
+    /// The containers that have a file with addresses, and these.
+    ///
+    /// # Errors
+    /// Any failure to read the files.
+    pub(super) fn addresses(&self) -> Result<Vec<(Veid, Vec<IpAddr>)>> {
+        let mut found = Vec::new();
+        for veid in veids(&self.containers)? {
+            let addresses = self.container(&veid)?.map(|conf| conf.addresses()).unwrap_or_default();
+            if !addresses.is_empty() {
+                found.push((veid, addresses));
+            }
+        }
+        Ok(found)
     }
 }
 

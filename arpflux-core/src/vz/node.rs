@@ -366,6 +366,61 @@ impl Node {
         call.addresses.iter().map(of).collect()
     }
 
+    /// What will not work for a container, one sentence each: addresses that nothing assigns an interface to, or
+    /// one that is not here.
+    ///
+    /// # Errors
+    /// Those of reading the policy, the containers' files and the state.
+    pub fn warnings(&self) -> Result<Vec<String>> {
+        let (policy, snapshot) = (self.places.policy()?, self.host.snapshot()?);
+        let mut unassigned: Vec<String> = Vec::new();
+        let mut warnings = Vec::new();
+        for (veid, addresses) in self.places.addresses()? {
+            let interfaces =
+                addresses.iter().map(|address| self.places.interface(&policy, veid.as_str(), Some(*address)));
+            for interface in interfaces {
+                match interface {
+                    Ok(interface) if snapshot.interface_named(&interface).is_some() => continue,
+                    Ok(interface) => warnings.push(format!(
+                        "container {veid} shall be published on {interface}, which is not on this host: its start \
+                         will fail (was its file written on another host?)"
+                    )),
+                    Err(error) if error.kind() == ErrorKind::NotFound => unassigned.push(veid.to_string()),
+                    Err(error) => warnings.push(format!("container {veid} will not start: {error}")),
+                }
+                break;
+            }
+        }
+        if !unassigned.is_empty() {
+            warnings.push(format!(
+                "nothing says which interface containers {} belong on, and their starts will fail: write \
+                 {}=\"eth3\" in {} for all that have none of their own, or in a container's own file",
+                crate::plan::listed(unassigned),
+                super::CONF_INTERFACE,
+                self.places.global.display(),
+            ));
+        }
+        Ok(warnings)
+    }
+
+    /// What stays of containers when nothing calls arpflux any more, one sentence each, with what takes it away.
+    ///
+    /// # Errors
+    /// Those of reading the registry.
+    pub fn left(&self) -> Result<Vec<String>> {
+        let mut owners: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (address, held) in self.registry()?.held {
+            owners.entry(held.owner).or_default().push(format!("{address} on {}", held.interface));
+        }
+        let one = |(owner, addresses): (String, Vec<String>)| {
+            let addresses = crate::plan::listed(addresses);
+            format!(
+                "still published for container {owner}: {addresses}; `arpflux vz stop {owner}` withdraws it"
+            )
+        };
+        Ok(owners.into_iter().map(one).collect())
+    }
+
     /// Tells the peers once where addresses are: from the interface that publishes them, and only if it
     /// does. A call without addresses means all of the container, or of all containers. Gives the number
     /// of frames.
@@ -487,7 +542,7 @@ fn unpublishable(address: IpAddr, held: &Held, why: Idle) -> Error {
     let (kind, hint) = match why {
         Idle::InterfaceGone => (ErrorKind::NotFound, "bring the interface back, or assign another one"),
         Idle::NoRoute => (ErrorKind::Refused, "set the container's route first, then publish its address"),
-        Idle::HostHasIt => (ErrorKind::Refused, "give the container another address"),
+        Idle::HostHasIt | Idle::NextHop => (ErrorKind::Refused, "give the container another address"),
     };
     Error::new(kind, format!("{why} ({})", held.interface))
         .during("publish")

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use super::registry::{self, Held, Registry};
 use crate::error::Result;
 use crate::plan::kept::{orphans, source_of, without};
+use crate::plan::next_hop::NextHops;
 use crate::plan::{Announcement, Change, Edit, InterfaceIdentity, PROTOCOL, Plan, SysctlScope};
 use crate::policy::Policy;
 use crate::snapshot::{ProxyEntry, RouteKind, Snapshot, table};
@@ -59,6 +60,8 @@ pub enum Idle {
     NoRoute,
     /// The host has the address itself.
     HostHasIt,
+    /// Routes of the host go through the address: it is a router's.
+    NextHop,
 }
 
 impl std::fmt::Display for Idle {
@@ -67,6 +70,7 @@ impl std::fmt::Display for Idle {
             Self::InterfaceGone => "its interface is not there",
             Self::NoRoute => "no route leads to it behind this host",
             Self::HostHasIt => "this host has the address itself",
+            Self::NextHop => "routes of this host go through it: it is a router's on the wire",
         })
     }
 }
@@ -77,11 +81,18 @@ pub(super) fn idle(snapshot: &Snapshot, address: IpAddr, held: &Held) -> Option<
         Some(Idle::InterfaceGone)
     } else if snapshot.holders_of(address).next().is_some() {
         Some(Idle::HostHasIt)
+    } else if is_next_hop(snapshot, address) {
+        Some(Idle::NextHop)
     } else if !leads_behind(snapshot, address, &held.interface) {
         Some(Idle::NoRoute)
     } else {
         None
     }
+}
+
+fn is_next_hop(snapshot: &Snapshot, address: IpAddr) -> bool {
+    let mut hops = snapshot.routes.iter().flat_map(|route| &route.next_hops);
+    hops.any(|hop| hop.gateway == Some(address)) && NextHops::of(snapshot).through(address).is_some()
 }
 
 /// The plan: withdrawn addresses first, then what the policy engine wants for those that stay.
@@ -128,7 +139,7 @@ pub(super) fn lacking(snapshot: &Snapshot, registry: &Registry) -> BTreeMap<IpAd
         Change::Rule { edit: Edit::Add, rule } => Some(rule.as_ref()),
         _ => None,
     });
-    let rules = snapshot.rules.iter().chain(coming);
+    let rules = snapshot.rules.iter().chain(coming).filter(|rule| rule.table != table::MAIN);
     let tables: HashMap<IpAddr, u32> =
         rules.filter_map(|rule| Some((source_of(rule)?, rule.table))).collect();
     let (mut own, mut shared): (HashMap<IpAddr, Vec<&Change>>, Vec<&Change>) = Default::default();

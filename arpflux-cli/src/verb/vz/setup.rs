@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use arpflux_core::outward::vz::Files;
+use arpflux_core::persist::FileChange;
 use arpflux_core::vz::setup::{Installation, Setup, Way, diff};
 use arpflux_core::{Error, Result};
 
@@ -14,7 +15,7 @@ use crate::output::Output;
 ///
 /// No script is replaced: one line at the end of vps-functions (vz-functions) sources a file of ours, and a
 /// copy of it is kept. A second run changes nothing; `arpflux vz uninstall` undoes it exactly. Says what
-/// would overwrite it.
+/// would overwrite it, and which containers have no interface yet, or one that is not here.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -73,17 +74,24 @@ impl Scripts {
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let setup = args.scripts.setup(&args.common)?;
     let changes = setup.changes()?;
-    let warnings = setup.warnings()?;
+    let mut warnings = setup.warnings()?;
+    let node = args.common.node()?;
+    warnings.extend(node.warnings()?);
     if !args.dry_run && !changes.is_empty() {
-        setup.make(args.common.node()?.host(), &args.common.state.options(), changes.clone())?;
+        setup.make(node.host(), &args.common.state.options(), changes.clone())?;
     }
     if output.json() {
         output.answer(&Files { changed: !args.dry_run && !changes.is_empty(), files: &changes, warnings })?;
         return Ok(exit::GOOD);
     }
-    output.text(diff(&changes))?;
+    if args.dry_run {
+        output.text(diff(&changes))?;
+    }
     for warning in &warnings {
         output.note(format!("arpflux: note: {warning}"));
+    }
+    if !changes.is_empty() && !args.dry_run {
+        output.text(written(&changes))?;
     }
     output.text(match (changes.is_empty(), args.dry_run) {
         (true, _) => format!(
@@ -100,4 +108,10 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         ),
     })?;
     Ok(exit::GOOD)
+}
+
+/// The files that were written or removed, in one line.
+pub(super) fn written(changes: &[FileChange]) -> String {
+    let paths: Vec<String> = changes.iter().map(|change| change.path.display().to_string()).collect();
+    format!("changed: {} (--dry-run shows a diff beforehand)\n", paths.join(", "))
 }

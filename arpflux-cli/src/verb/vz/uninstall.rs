@@ -5,7 +5,7 @@ use arpflux_core::outward::vz::Files;
 use arpflux_core::vz::setup::diff;
 
 use super::Common;
-use super::setup::Scripts;
+use super::setup::{Scripts, written};
 use crate::exit;
 use crate::output::Output;
 
@@ -33,12 +33,20 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     if !args.dry_run && !changes.is_empty() {
         setup.make(args.common.node()?.host(), &args.common.state.options(), changes.clone())?;
     }
+    let warnings = args.common.node()?.left()?;
     if output.json() {
         let changed = !args.dry_run && !changes.is_empty();
-        output.answer(&Files { changed, files: &changes, warnings: Vec::new() })?;
+        output.answer(&Files { changed, files: &changes, warnings })?;
         return Ok(exit::GOOD);
     }
-    output.text(diff(&changes))?;
+    for warning in &warnings {
+        output.note(format!("arpflux: note: {warning}"));
+    }
+    if args.dry_run {
+        output.text(diff(&changes))?;
+    } else if !changes.is_empty() {
+        output.text(written(&changes))?;
+    }
     output.text(match (changes.is_empty(), args.dry_run) {
         (true, _) => "nothing of arpflux is in the scripts\n",
         (false, true) => "nothing was changed (--dry-run)\n",

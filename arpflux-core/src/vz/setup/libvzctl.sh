@@ -15,6 +15,13 @@ arpflux_call() {
 		@COMMAND@ vz "$verb" @OPTIONS@ "$@"
 }
 
+# Without the command nothing can be published or withdrawn: the script ends here and leaves routes as they are,
+# unless it is taking back its own.
+arpflux_there() {
+	[ -x @COMMAND@ ] || [ -n "${arpflux_undo:-}" ] ||
+		vzerror "@COMMAND@ is not there: no address can be published or withdrawn; install arpflux again, or take the calls to it out of the scripts" "$VZ_CANT_ADDIP"
+}
+
 # The container's start ends here: 78 if an address is in use, else 34.
 arpflux_fail() {
 	case $1 in
@@ -27,6 +34,7 @@ arpflux_fail() {
 # start at the same time with one address, the second ends here and leaves the first one's route alone.
 vzarpipdetect() {
 	[ -n "$1" ] || return 0
+	arpflux_there
 	arpflux_call detect --claim $$ -- "$1" || arpflux_fail $?
 }
 
@@ -43,6 +51,7 @@ vzarpipset() {
 	local status ip
 	arpflux_call net-add -- "${IP_ADD:-$*}" && return 0
 	status=$?
+	arpflux_undo=yes
 	for ip in ${IP_ADD:-$*}; do
 		vzdelrouting "$ip"
 		[ -f "$VE_STATE_DIR/$VEID" ] && sed -i "\\|^${ip%%/*}\$|d" "$VE_STATE_DIR/$VEID"
@@ -53,6 +62,7 @@ vzarpipset() {
 # Withdraws an address and deletes its route: unless it is another container's.
 vzdelrouting() {
 	local ip=${1%%/*} family=-4 theirs
+	arpflux_there
 	[ "${ip#*:}" = "$ip" ] || family=-6
 	if [[ " $arpflux_gone " != *" $ip "* ]]; then
 		theirs=$(arpflux_call net-del -- "$ip") ||
@@ -72,6 +82,7 @@ vzdelrouting() {
 # Withdraws all addresses of the container, all at once, and deletes their routes.
 clean_routed_ips() {
 	local ip left theirs
+	arpflux_there
 	left=$(cat "$VE_STATE_DIR/$VEID" 2>/dev/null)
 	if [ -n "$left" ]; then
 		theirs=$(arpflux_call net-del -- "$left")

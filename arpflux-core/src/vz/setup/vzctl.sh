@@ -15,6 +15,13 @@ arpflux_call() {
 		@COMMAND@ vz "$arpflux_verb" @OPTIONS@ "$@"
 }
 
+# Without the command nothing can be published or withdrawn: the script ends here and leaves routes as they are,
+# unless it is taking back its own.
+arpflux_there() {
+	[ -x @COMMAND@ ] || [ -n "${arpflux_undo:-}" ] ||
+		vzerror "@COMMAND@ is not there: no address can be published or withdrawn; install arpflux again, or take the calls to it out of the scripts" "$VZ_CANT_ADDIP"
+}
+
 # The container's start ends here: 78 if an address is in use, else 34.
 arpflux_fail() {
 	case "$1" in
@@ -42,6 +49,7 @@ arpflux_has_route() {
 # Asks for the addresses before anything is set.
 vzarpipdetect() {
 	[ -n "$1" ] || return 0
+	arpflux_there
 	arpflux_call detect --claim $$ -- "$1" || arpflux_fail $?
 	[ "${VE_STATE:-}" = starting ] || return 0
 	# What an earlier start left that was killed, or had other addresses.
@@ -106,6 +114,7 @@ vzarp() {
 			return 0
 		fi
 	fi
+	arpflux_undo=yes
 	for arpflux_ip in $arpflux_new; do
 		vzdelrouting "$arpflux_ip"
 	done
@@ -115,6 +124,7 @@ vzarp() {
 # Withdraws the addresses of the call, all at once, and then deletes the route of this one: unless it is
 # another container's.
 vzdelrouting() {
+	arpflux_there
 	case " ${arpflux_gone:-} " in
 	*" $1 "*) ;;
 	*)
