@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use arpflux_core::frame::Timestamp;
+use arpflux_core::judgement::Judgement;
 use arpflux_core::types::Mac;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -218,6 +219,18 @@ impl Report {
             _ => None,
         };
         self
+    }
+
+    /// What [`Report::ok`] says, as every other stage says it.
+    #[must_use]
+    pub fn judgement(&self) -> Judgement {
+        match self.ok {
+            Some(good) => Judgement::of(good),
+            None => {
+                let sure = self.addresses.iter().all(|address| address.class.rank() == 0);
+                Judgement::Undetermined { missing: Vec::new(), apart: sure.then_some(true) }
+            }
+        }
     }
 
     /// What became of one address, on whichever wire comes first.

@@ -2,6 +2,8 @@
 
 mod kinship;
 mod pair;
+#[cfg(test)]
+mod scenes;
 mod single;
 #[cfg(test)]
 mod tests;

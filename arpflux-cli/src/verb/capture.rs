@@ -13,7 +13,7 @@ use arpflux_core::{Error, Result};
 
 use crate::input::Live;
 use crate::output::Style;
-use crate::{Output, exit, table};
+use crate::{Output, table};
 
 /// Read captures and say which addresses have several MACs, and why: flux, proxy, virtual MAC
 /// (VRRP, CARP, HSRP), fail-over, duplicate, suspected spoofing, a host in conflict with itself.
@@ -93,11 +93,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         // It was printed with the file's name; the exit code says the rest.
         Some(error) if output.json() => Ok(error.kind().exit_code()),
         Some(error) => Err(error),
-        None => Ok(match report.ok {
-            Some(true) => exit::GOOD,
-            Some(false) => exit::BAD,
-            None => exit::UNDETERMINED,
-        }),
+        None => Ok(report.judgement().exit_code()),
     }
 }
 
