@@ -7,14 +7,15 @@ use arpflux_core::persist;
 use arpflux_core::recommend::{Recommendation, recommend};
 use arpflux_core::{Error, ErrorKind, Result};
 
+use crate::Source;
 use crate::output::{Output, Style};
-use crate::{Source, exit};
 
 /// Write a policy that fits this host, with comments that say why, and the proof that it works here.
 ///
 /// Nothing is sent and nothing is changed. The host is recognised (one subnet, several, many rails, proxies,
 /// service addresses, Kubernetes, two uplinks, a cloud), policies that fit are tried on a copy of it, and one
 /// that would break something is refused with the reason; so are the recipes often told, where they would.
+/// The exit code is 6 if some of the proof cannot be told.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Write the policy to this file, whose name ends in .toml, instead of standard output.
@@ -45,7 +46,14 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     } else {
         output.text(file)?;
     }
-    Ok(exit::GOOD)
+    if let (Some(line), false) = (recommended.last_line(), output.json()) {
+        // Standard output is the policy itself.
+        match args.out {
+            Some(_) => output.text(format!("{}\n", output.paint(Style::Caution, line)))?,
+            None => output.note(line),
+        }
+    }
+    Ok(recommended.judgement().exit_code())
 }
 
 /// Writes the file, unless another text would be lost.

@@ -137,7 +137,7 @@ impl Diagnosis {
         }
         let apart = match self.findings.iter().filter(|finding| !finding.is_certain()).count() {
             0 if self.findings.is_empty() => "nothing is found".into(),
-            0 => String::new(),
+            0 => "nothing more is found".into(),
             1 => "1 finding more holds".into(),
             count => format!("{count} findings more hold"),
         };

@@ -23,6 +23,9 @@ use crate::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Matrix {
+    /// Whether one MAC at most answers for each address on each wire; `None`: none is known to have several, and of
+    /// some that cannot be told.
+    pub ok: Option<bool>,
     /// The interfaces asked.
     pub interfaces: Vec<Column>,
     /// The addresses asked for: the host's own, then those it proxies, each in rising order.
@@ -147,7 +150,9 @@ impl Matrix {
             }
         }
         let missing = missing(snapshot, &columns, &rows);
-        Self { interfaces: columns, rows, missing }
+        let mut matrix = Self { ok: None, interfaces: columns, rows, missing };
+        matrix.ok = matrix.judgement().ok();
+        matrix
     }
 
     /// Whether one MAC at most answers for each address on each wire.

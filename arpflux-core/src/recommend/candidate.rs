@@ -266,7 +266,9 @@ impl Candidate {
                 interface.sysctls.set(Sysctl::RpFilter, Some(*value));
             }
             let after = self.policy.plan(&other).map(|plan| other.with(&plan.changes));
-            after.and_then(|after| verify::check(&self.policy, &after)).is_ok_and(|report| report.ok())
+            after
+                .and_then(|after| verify::check(&self.policy, &after))
+                .is_ok_and(|report| report.failures.is_empty())
         };
         (0..=2).filter(holds).collect()
     }

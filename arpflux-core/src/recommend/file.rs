@@ -108,13 +108,15 @@ impl Recommendation {
     #[must_use]
     pub fn proved(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        lines.push(match (self.proof.checks, self.proof.addresses.len()) {
+        let certain = self.proof.checks - self.proof.undetermined.len();
+        lines.push(match (certain, self.proof.addresses.len()) {
+            (0, _) if self.proof.checks > 0 => "nothing certainly holds".to_owned(),
             (0, _) => "there is nothing to prove: the policy changes nothing".to_owned(),
             (checks, 0) => format!("{checks} claims hold: packets leave by the interface of their source"),
             (_, addresses) => format!(
-                "{} claims hold for all senders and targets: each of {addresses} addresses is answered by its own \
-                 interface and by no other",
-                self.proof.checks
+                "{certain} claims hold for all senders and targets: each of {addresses} addresses is answered by its own \
+                 interface and by no other{}",
+                if certain < self.proof.checks { ", as far as that can be told" } else { "" }
             ),
         });
         lines.push(match self.plan.changes.len() {

@@ -33,6 +33,7 @@ use serde::Serialize;
 pub use topology::{Seen, Topology};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::judgement::{self, Judgement};
 use crate::plan::{Impact, Plan};
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
@@ -123,6 +124,25 @@ pub fn recommend(snapshot: &Snapshot) -> Result<Recommendation> {
 }
 
 impl Recommendation {
+    /// Good if all that was proved certainly holds; a policy that changes nothing and has nothing to prove is good.
+    #[must_use]
+    pub fn judgement(&self) -> Judgement {
+        if self.proof.checks == 0 { Judgement::Good } else { self.proof.judgement() }
+    }
+
+    /// What cannot be told of the proof, in one line; `None` if all can.
+    #[must_use]
+    pub fn last_line(&self) -> Option<String> {
+        let Judgement::Undetermined { missing, apart } = self.judgement() else { return None };
+        let apart = match apart {
+            Some(true) => "all holds with this policy",
+            Some(false) => "some of it does not hold with this policy",
+            None => "",
+        };
+        let open = format!("{} of {} claims", self.proof.undetermined.len(), self.proof.checks);
+        Some(judgement::last_line(&open, &missing, apart))
+    }
+
     /// What the policy does to answers on the host it was made for.
     ///
     /// # Errors

@@ -6,17 +6,9 @@ use arpflux_core::Result;
 use arpflux_core::judgement::Judgement;
 use arpflux_core::predict::{Matrix, Model, Standing, Verdict, targets};
 use arpflux_core::types::IfIndex;
-use serde::Serialize;
 
 use crate::output::Style;
 use crate::{Cell, Output, Table};
-
-#[derive(Serialize)]
-struct Answer<'a> {
-    ok: Option<bool>,
-    #[serde(flatten)]
-    matrix: &'a Matrix,
-}
 
 /// Prints the whole matrix.
 pub fn run(model: &Model<'_>, interfaces: &[IfIndex], from: Option<Ipv4Addr>, output: &Output) -> Result<u8> {
@@ -24,7 +16,7 @@ pub fn run(model: &Model<'_>, interfaces: &[IfIndex], from: Option<Ipv4Addr>, ou
     let judgement = matrix.judgement();
     let code = judgement.exit_code();
     if output.json() {
-        output.answer(&Answer { ok: judgement.ok(), matrix: &matrix })?;
+        output.answer(&matrix)?;
         return Ok(code);
     }
     if matrix.rows.is_empty() || matrix.interfaces.is_empty() {
