@@ -296,6 +296,8 @@ fn what_may_interfere_is_found() {
         // clsact without a filter is harmless, with one it is not.
         run("tc qdisc add dev eth0 clsact");
         assert_eq!(take().interference, []);
+        run("tc filter add dev eth0 egress protocol ip u32 match u32 0 0 flowid 1:1");
+        assert_eq!(take().interference, [], "a filter for another protocol never sees ARP");
         run("tc filter add dev eth0 egress protocol arp u32 match u32 0 0 flowid 1:1");
         assert_eq!(take().interference, [Interference::TrafficControl { interface: eth0 }]);
         run("tc qdisc del dev eth0 clsact");

@@ -11,7 +11,7 @@ use super::kernel_version::{Behaviour, Known};
 use crate::error::Result;
 use crate::snapshot::{
     BondMode, BondPortState, BridgePortState, Interface, InterfaceFlags, Interference, LinkKind, MacvlanMode,
-    Neighbour, PortFrames, Snapshot,
+    Neighbour, PortFrames, Snapshot, VlanPath,
 };
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, Mac};
@@ -67,7 +67,10 @@ pub(super) struct Port {
     pub(super) upper: Upper,
     /// The macvlan in mode passthru on top, which takes what is sent to the interface's MAC.
     pub(super) passthru: Option<usize>,
-    pub(super) macvlan_source: bool,
+    /// A macvlan in mode source takes only some senders.
+    pub(super) takes_sources: bool,
+    /// Which, cannot be told.
+    pub(super) sources_unknown: bool,
     /// A bond in mode balance-alb answers with the MAC of one of its ports.
     pub(super) balances_answers: bool,
     /// It is a VRF.
@@ -136,7 +139,7 @@ impl<'s> Model<'s> {
             .collect();
         let addresses = Addresses::new(snapshot, slot);
         let fib = Fib::new(snapshot, &ports);
-        let meddlers = Meddlers::new(interference);
+        let meddlers = Meddlers::new(interference).with_bridges(snapshot);
         let loopback = ports.iter().position(|port| port.loopback);
         let full = |other: &Interference| matches!(other, Interference::FullNeighbourTable { .. });
         let table_full = interference.iter().any(full);
@@ -226,7 +229,8 @@ fn port(snapshot: &Snapshot, interface: &Interface, place: u32, behaviour: Behav
         upper: Upper::None,
         passthru: None,
         // What a mode does that is not known cannot be told either.
-        macvlan_source: matches!(interface.macvlan_mode, Some(MacvlanMode::Source | MacvlanMode::Other(_))),
+        takes_sources: matches!(interface.macvlan_mode, Some(MacvlanMode::Source | MacvlanMode::Other(_))),
+        sources_unknown: matches!(interface.macvlan_mode, Some(MacvlanMode::Other(_))),
         balances_answers: matches!(interface.bond_mode, Some(BondMode::BalanceAlb | BondMode::Other(_))),
         vrf,
         l3mdev: if vrf { interface.index.0 } else { 0 },
@@ -267,7 +271,11 @@ fn attach(snapshot: &Snapshot, ports: &mut [Port]) {
         }
         ports[at].upper = match snapshot.frames_of(interface) {
             PortFrames::Bridged => match interface.bridge_port_state {
-                None | Some(BridgePortState::Forwarding) => Upper::Bridge { slot: master, forwards: true },
+                None | Some(BridgePortState::Forwarding) => {
+                    let bridge = &snapshot.interfaces[ports[master].place as usize];
+                    let forwards = snapshot.vlan_path(interface, bridge) != VlanPath::Closed;
+                    Upper::Bridge { slot: master, forwards }
+                }
                 Some(BridgePortState::Other(_)) => Upper::Other,
                 Some(
                     BridgePortState::Disabled

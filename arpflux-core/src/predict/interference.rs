@@ -1,7 +1,7 @@
 //! What else may answer, drop or change ARP frames on an interface.
 
 use super::missing::{Missing, MissingSet};
-use crate::snapshot::Interference;
+use crate::snapshot::{Interference, Snapshot, VlanPath};
 use crate::types::IfIndex;
 
 /// What meddles, by interface.
@@ -33,7 +33,7 @@ impl Effect {
 
 impl Meddlers {
     pub(super) fn new(interference: &[Interference]) -> Self {
-        let mut meddlers = Self { any: !interference.is_empty(), ..Self::default() };
+        let mut meddlers = Self::default();
         for interference in interference {
             let (interface, missing, answers, silence) = match interference {
                 Interference::Netfilter { interface, .. } => (*interface, Missing::Netfilter, true, false),
@@ -46,17 +46,42 @@ impl Meddlers {
                 Interference::FullNeighbourTable { .. } => continue,
                 Interference::Unreadable { .. } => (None, Missing::Unreadable, true, false),
             };
-            let set = |yes| if yes { MissingSet::only(missing) } else { MissingSet::NONE };
-            let effect = Effect { on_answers: set(answers), on_silence: set(silence) };
-            match interface {
-                None => meddlers.all = meddlers.all.and(effect),
-                Some(index) => match meddlers.on.iter_mut().find(|(on, _)| *on == index) {
-                    Some((_, known)) => *known = known.and(effect),
-                    None => meddlers.on.push((index, effect)),
-                },
-            }
+            meddlers.add(interface, missing, answers, silence);
         }
         meddlers
+    }
+
+    /// With what options of bridge ports may do besides.
+    pub(super) fn with_bridges(mut self, snapshot: &Snapshot) -> Self {
+        let answering: Vec<IfIndex> = snapshot
+            .interfaces
+            .iter()
+            .filter(|port| port.bridging.answers_for_others)
+            .filter_map(|port| port.master)
+            .collect();
+        for port in &snapshot.interfaces {
+            let Some(bridge) = port.master.and_then(|master| snapshot.interface(master)) else { continue };
+            let tagged = snapshot.vlan_path(port, bridge) == VlanPath::Tagged;
+            let answers = port.bridging.locked || port.bridging.unlearned || tagged;
+            let silence = tagged || answering.contains(&bridge.index);
+            if answers || silence {
+                self.add(Some(port.index), Missing::BridgePort, answers, silence);
+            }
+        }
+        self
+    }
+
+    fn add(&mut self, interface: Option<IfIndex>, missing: Missing, answers: bool, silence: bool) {
+        self.any = true;
+        let set = |yes| if yes { MissingSet::only(missing) } else { MissingSet::NONE };
+        let effect = Effect { on_answers: set(answers), on_silence: set(silence) };
+        match interface {
+            None => self.all = self.all.and(effect),
+            Some(index) => match self.on.iter_mut().find(|(on, _)| *on == index) {
+                Some((_, known)) => *known = known.and(effect),
+                None => self.on.push((index, effect)),
+            },
+        }
     }
 
     /// What may happen to frames on `interface`.

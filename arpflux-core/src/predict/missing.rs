@@ -68,6 +68,9 @@ missing! {
     /// Which senders a macvlan in mode source takes.
     MacvlanSource = "macvlan_source", "which senders the macvlan in mode source takes",
         "`ip -d link show` lists them; ask with frames: `arpflux probe` from another host of the wire";
+    /// An option of a bridge port decides, by what is not in the snapshot.
+    BridgePort = "bridge_port", "what an option of the bridge port (locked, neigh_suppress, VLANs …) does with ARP frames",
+        "`bridge -d link` and `bridge vlan` show it; ask with frames: `arpflux probe` from another host of the wire";
     /// nftables, arptables or ebtables rules see ARP frames.
     Netfilter = "netfilter", "what nftables, arptables or ebtables do with ARP frames",
         "`nft list ruleset` (or arptables, ebtables) shows them; ask with frames: `arpflux probe` from another host of the wire";

@@ -202,8 +202,17 @@ impl<T: Trace> Run<'_, '_, T> {
         if let Some(reason) = refused {
             return Err((Some(slot), reason, true));
         }
-        if port.macvlan_source && !self.unknown(slot, Missing::MacvlanSource) {
-            return Err((Some(slot), Reason::NotProxied, true));
+        if port.takes_sources {
+            // `macvlan_hash_lookup_source()`: by the frame's sender.
+            let sources = &model.interface(slot).macvlan_sources;
+            let takes = match request.sender_mac {
+                _ if port.sources_unknown => self.unknown(slot, Missing::MacvlanSource),
+                Some(mac) => sources.contains(&mac),
+                None => !sources.is_empty() && self.unknown(slot, Missing::MacvlanSource),
+            };
+            if !takes {
+                return Err((Some(slot), Reason::NotProxied, true));
+            }
         }
         Ok(slot)
     }

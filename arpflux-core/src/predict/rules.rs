@@ -110,7 +110,10 @@ impl ReadyRule {
             };
         let selector = |name: &Option<IfName>| {
             name.as_ref().map(|name| {
-                let found = by_name.get(name);
+                let found = by_name.get(name).copied().or_else(|| {
+                    let called = |port: &&Port| snapshot.interfaces[port.place as usize].is_called(name);
+                    ports.iter().find(called)
+                });
                 Selector { index: found.map(|port| port.index), vrf: found.is_some_and(|port| port.vrf) }
             })
         };

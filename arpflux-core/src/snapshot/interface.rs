@@ -3,7 +3,7 @@
 use bitflags::bitflags;
 use serde::{Deserialize, Serialize};
 
-use super::{BondMode, BondPortState, BridgePortState, IpvlanMode, LinkKind, MacvlanMode};
+use super::{BondMode, BondPortState, BridgePortState, Bridging, IpvlanMode, LinkKind, MacvlanMode};
 use crate::sysctl::{Ipv6SysctlValues, SysctlValues};
 use crate::types::{IfIndex, IfName, Mac};
 
@@ -117,6 +117,15 @@ pub struct Interface {
     /// The state, of a port of a bridge.
     #[serde(default)]
     pub bridge_port_state: Option<BridgePortState>,
+    /// Alternative names (`ip link property add dev eth0 altname wan0`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub altnames: Vec<String>,
+    /// The senders that a macvlan in mode source takes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub macvlan_sources: Vec<Mac>,
+    /// What it does as a bridge or as a port of one.
+    #[serde(default, skip_serializing_if = "Bridging::is_plain")]
+    pub bridging: Bridging,
     /// The value of `net.ipv4.conf.INTERFACE`; empty if the interface has no IPv4 (MTU below 68).
     pub sysctls: SysctlValues,
     /// The value of `net.ipv6.conf.INTERFACE`; empty if the interface has no IPv6.
@@ -127,6 +136,13 @@ pub struct Interface {
 }
 
 impl Interface {
+    /// Whether `name` is its name or one of its alternative names.
+    #[must_use]
+    pub fn is_called(&self, name: &IfName) -> bool {
+        self.name == *name
+            || name.as_str().is_some_and(|name| self.altnames.iter().any(|other| other == name))
+    }
+
     /// Whether the kernel handles ARP on it at all: up, hardware that has addresses, not `NOARP`,
     /// not loopback.
     #[must_use]

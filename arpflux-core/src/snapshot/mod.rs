@@ -6,6 +6,7 @@
 //! [`crate::plan`] and [`crate::verify`].
 
 mod address;
+mod bridging;
 mod check;
 mod effective;
 mod interface;
@@ -25,6 +26,8 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 pub use address::{Address, AddressFlags, Scope};
+pub(crate) use bridging::VlanPath;
+pub use bridging::{BridgeVlan, Bridging};
 pub use effective::{Effective, ValueSource};
 pub(crate) use interface::PROXY_DELAY_STEP;
 pub use interface::{Interface, InterfaceFlags, NeighParams};
@@ -186,7 +189,11 @@ impl Snapshot {
     /// build a map first.
     #[must_use]
     pub fn interface_named(&self, name: &IfName) -> Option<&Interface> {
-        self.interfaces.iter().find(|interface| interface.name == *name)
+        let called = |interface: &&Interface| interface.is_called(name);
+        self.interfaces
+            .iter()
+            .find(|interface| interface.name == *name)
+            .or_else(|| self.interfaces.iter().find(called))
     }
 
     /// The addresses of an interface, in the kernel's order.

@@ -111,6 +111,8 @@ class Missing(Name):
     BOND = "bond"
     #: Which senders the macvlan in mode source takes.
     MACVLAN_SOURCE = "macvlan_source"
+    #: What an option of the bridge port (locked, neigh_suppress, VLANs …) does with ARP frames.
+    BRIDGE_PORT = "bridge_port"
     #: What nftables, arptables or ebtables do with ARP frames.
     NETFILTER = "netfilter"
     #: What the traffic control filter on the interface does with ARP frames.

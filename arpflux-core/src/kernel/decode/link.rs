@@ -4,7 +4,7 @@ use nix::libc::{AF_INET, AF_INET6};
 
 use super::{interface, split, word};
 use crate::kernel::netlink::{Attribute, attributes};
-use crate::snapshot::{Interface, InterfaceFlags, LinkKind, NeighParams};
+use crate::snapshot::{BridgeVlan, Bridging, Interface, InterfaceFlags, LinkKind, NeighParams};
 use crate::sysctl::{Ipv6Sysctl, Ipv6SysctlValues, Sysctl, SysctlValues};
 use crate::types::{IfIndex, IfName, Mac};
 
@@ -19,6 +19,8 @@ const IFLA_GROUP: u16 = 27;
 const IFLA_CARRIER: u16 = 33;
 const IFLA_LINK_NETNSID: u16 = 37;
 const IFLA_XDP: u16 = 43;
+const IFLA_PROP_LIST: u16 = 52;
+const IFLA_ALT_IFNAME: u16 = 53;
 
 const IFLA_XDP_ATTACHED: u16 = 2;
 
@@ -29,11 +31,22 @@ const IFLA_INFO_SLAVE_DATA: u16 = 5;
 
 const IFLA_VLAN_ID: u16 = 1;
 const IFLA_MACVLAN_MODE: u16 = 1;
+const IFLA_MACVLAN_MACADDR: u16 = 4;
+const IFLA_MACVLAN_MACADDR_DATA: u16 = 5;
 const IFLA_IPVLAN_MODE: u16 = 1;
 const IFLA_VRF_TABLE: u16 = 1;
 const IFLA_BOND_MODE: u16 = 1;
 const IFLA_BOND_SLAVE_STATE: u16 = 1;
+const IFLA_BR_VLAN_FILTERING: u16 = 7;
 const IFLA_BRPORT_STATE: u16 = 1;
+const IFLA_BRPORT_LEARNING: u16 = 8;
+const IFLA_BRPORT_UNICAST_FLOOD: u16 = 9;
+const IFLA_BRPORT_PROXYARP: u16 = 10;
+const IFLA_BRPORT_PROXYARP_WIFI: u16 = 12;
+const IFLA_BRPORT_NEIGH_SUPPRESS: u16 = 32;
+const IFLA_BRPORT_LOCKED: u16 = 39;
+const IFLA_BRPORT_NEIGH_VLAN_SUPPRESS: u16 = 43;
+const IFLA_BRIDGE_VLAN_INFO: u16 = 2;
 
 const IFLA_INET_CONF: u16 = 1;
 const IFLA_INET6_CONF: u16 = 2;
@@ -70,6 +83,9 @@ pub(in crate::kernel) fn link(payload: &[u8]) -> Option<Link> {
         vlan_id: None,
         macvlan_mode: None,
         ipvlan_mode: None,
+        altnames: Vec::new(),
+        macvlan_sources: Vec::new(),
+        bridging: Bridging::default(),
         vrf_table: None,
         bond_mode: None,
         bond_port_state: None,
@@ -98,6 +114,10 @@ pub(in crate::kernel) fn link(payload: &[u8]) -> Option<Link> {
                     }
                 }
             }
+            IFLA_PROP_LIST => {
+                let names = attribute.nested().filter(|a| a.kind == IFLA_ALT_IFNAME);
+                read.altnames = names.map(|a| String::from_utf8_lossy(a.text()).into_owned()).collect();
+            }
             IFLA_XDP => {
                 xdp = attribute.nested().any(|a| a.kind == IFLA_XDP_ATTACHED && a.u8().unwrap_or(0) != 0);
             }
@@ -106,6 +126,31 @@ pub(in crate::kernel) fn link(payload: &[u8]) -> Option<Link> {
     }
     read.name = name?;
     Some(Link { interface: read, xdp })
+}
+
+/// The VLANs of a bridge or a port, from an answer of the family `AF_BRIDGE`.
+pub(in crate::kernel) fn bridge_vlans(payload: &[u8]) -> Option<(IfIndex, Vec<BridgeVlan>)> {
+    const PVID: u16 = 1 << 1;
+    const UNTAGGED: u16 = 1 << 2;
+    const RANGE_END: u16 = 1 << 4;
+    let (fixed, rest) = split::<16>(payload)?;
+    let mut vlans: Vec<BridgeVlan> = Vec::new();
+    let all =
+        attributes(rest).filter(|attribute| attribute.kind == IFLA_AF_SPEC).flat_map(|spec| spec.nested());
+    for info in all.filter(|attribute| attribute.kind == IFLA_BRIDGE_VLAN_INFO) {
+        let [a, b, c, d] = *info.value.first_chunk()?;
+        let (flags, id) = (u16::from_ne_bytes([a, b]), u16::from_ne_bytes([c, d]));
+        match vlans.last_mut() {
+            Some(begun) if flags & RANGE_END != 0 => begun.last = id,
+            _ => vlans.push(BridgeVlan {
+                first: id,
+                last: id,
+                pvid: flags & PVID != 0,
+                untagged: flags & UNTAGGED != 0,
+            }),
+        }
+    }
+    Some((IfIndex(word(fixed, 4)), vlans))
 }
 
 /// `IFLA_LINKINFO`: kinds come before their data.
@@ -123,19 +168,38 @@ fn info(linkinfo: &Attribute<'_>, read: &mut Interface) {
                 b"vlan" => read.vlan_id = number(IFLA_VLAN_ID).and_then(|a| a.u16()),
                 b"macvlan" | b"macvtap" => {
                     read.macvlan_mode = number(IFLA_MACVLAN_MODE).and_then(|a| a.u32()).map(Into::into);
+                    let sources =
+                        number(IFLA_MACVLAN_MACADDR_DATA).into_iter().flat_map(|list| list.nested());
+                    let macs = sources.filter(|a| a.kind == IFLA_MACVLAN_MACADDR);
+                    read.macvlan_sources = macs.filter_map(|a| Mac::from_bytes(a.value).ok()).collect();
                 }
                 b"ipvlan" | b"ipvtap" => {
                     let mode = number(IFLA_IPVLAN_MODE).and_then(|a| a.u16());
                     read.ipvlan_mode = mode.map(|mode| u32::from(mode).into());
                 }
                 b"vrf" => read.vrf_table = number(IFLA_VRF_TABLE).and_then(|a| a.u32()),
+                b"bridge" => read.bridging.vlan_filtering = byte(IFLA_BR_VLAN_FILTERING) == Some(1),
                 b"bond" => read.bond_mode = byte(IFLA_BOND_MODE).map(Into::into),
                 _ => {}
             },
             IFLA_INFO_SLAVE_KIND => port_of = attribute.text(),
             IFLA_INFO_SLAVE_DATA => match port_of {
                 b"bond" => read.bond_port_state = byte(IFLA_BOND_SLAVE_STATE).map(Into::into),
-                b"bridge" => read.bridge_port_state = byte(IFLA_BRPORT_STATE).map(Into::into),
+                b"bridge" => {
+                    read.bridge_port_state = byte(IFLA_BRPORT_STATE).map(Into::into);
+                    let on = |kind| byte(kind) == Some(1);
+                    let off = |kind| byte(kind) == Some(0);
+                    read.bridging.locked = on(IFLA_BRPORT_LOCKED);
+                    read.bridging.unlearned = off(IFLA_BRPORT_LEARNING) && off(IFLA_BRPORT_UNICAST_FLOOD);
+                    read.bridging.answers_for_others = [
+                        IFLA_BRPORT_PROXYARP,
+                        IFLA_BRPORT_PROXYARP_WIFI,
+                        IFLA_BRPORT_NEIGH_SUPPRESS,
+                        IFLA_BRPORT_NEIGH_VLAN_SUPPRESS,
+                    ]
+                    .into_iter()
+                    .any(on);
+                }
                 _ => {}
             },
             _ => {}

@@ -17,7 +17,7 @@ mod rule;
 mod tests;
 
 pub(super) use address::address;
-pub(super) use link::link;
+pub(super) use link::{bridge_vlans, link};
 pub(super) use neighbour::{neighbour, neighbour_params, neighbour_table, proxy};
 pub(super) use nexthop::NextHops;
 pub(super) use route::route;

@@ -108,7 +108,7 @@ fn traffic_control(
         messages.begin(RTM_GETTFILTER, 0, &body);
         let listed = dump(netlink, messages, |payload| match payload {
             None => filters = 0,
-            Some(_) => filters += 1,
+            Some(payload) => filters += usize::from(sees_arp(payload)),
         });
         let entry = Interference::TrafficControl { interface: index };
         match listed {
@@ -123,6 +123,15 @@ fn traffic_control(
         }
     }
     Ok(())
+}
+
+/// Whether a filter is for ARP frames too: the low half of `tcm_info` is the EtherType that it is for.
+fn sees_arp(payload: &[u8]) -> bool {
+    const ALL: u16 = libc::ETH_P_ALL as u16;
+    const ARP: u16 = libc::ETH_P_ARP as u16;
+    let info = payload.get(16..20).and_then(|info| info.first_chunk());
+    // What cannot be read may be for anything. Frames with a VLAN tag have an EtherType of their own.
+    info.is_none_or(|info| [ALL, ARP, 0].contains(&u16::from_be(u32::from_ne_bytes(*info) as u16)))
 }
 
 /// `struct tcmsg`: the interface, and the attributes.

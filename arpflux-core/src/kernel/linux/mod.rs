@@ -1,5 +1,6 @@
 //! The kernel of this machine, through netlink and `/proc/sys`.
 
+mod bridge;
 mod encode;
 mod identity;
 mod interference;

@@ -6,7 +6,7 @@ use nix::libc::{AF_INET, AF_INET6, EAFNOSUPPORT, EOPNOTSUPP};
 
 use super::names::KnownNames;
 use super::sysctl::Folder;
-use super::{LinuxKernel, interference, routing_memory, sysctl_error};
+use super::{LinuxKernel, bridge, interference, routing_memory, sysctl_error};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::decode;
 use crate::kernel::netlink::{Changed, Events, Messages, NetlinkSocket, attributes};
@@ -100,6 +100,7 @@ impl LinuxKernel {
         let mut snapshot =
             Snapshot { kernel: self.version.clone(), netns: self.identity.clone(), ..Snapshot::default() };
         let xdp = self.links(&mut snapshot)?;
+        bridge::vlans(self, &mut snapshot)?;
         self.addresses(&mut snapshot)?;
         let mut realms = self.rules(&mut snapshot)?;
         realms |= self.routes(&mut snapshot)?;
