@@ -44,10 +44,10 @@ mod text;
 mod timeline;
 mod tunnel;
 mod unpack;
-mod virtual_mac;
 #[cfg(test)]
 mod write;
 
+pub use arpflux_core::types::{Redundancy, VirtualMac};
 pub use evidence::{Evidence, EvidenceKind, Frame};
 pub use judge::Known;
 #[cfg(feature = "live")]
@@ -59,4 +59,3 @@ pub use session::Capture;
 pub use source::{Counts, Format, Source};
 pub use table::{Limits, Table};
 pub use text::TextCounts;
-pub use virtual_mac::{Redundancy, VirtualMac};

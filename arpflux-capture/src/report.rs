@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::evidence::Evidence;
 use crate::missing::{FileReport, Missing};
 use crate::record::Tunnel;
-use crate::virtual_mac::VirtualMac;
+use arpflux_core::types::VirtualMac;
 
 /// What an address turned out to be. The rules stand in [`super::Table::report`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

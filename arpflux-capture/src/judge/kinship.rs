@@ -8,7 +8,7 @@ use super::Known;
 use crate::evidence::EvidenceKind;
 use crate::report::Certainty;
 use crate::table::{Address, Key, Link, LinkKind, Table};
-use crate::virtual_mac::VirtualMac;
+use arpflux_core::types::VirtualMac;
 
 /// What the table as a whole says about its MACs.
 pub(super) struct Context<'a> {

@@ -17,7 +17,7 @@ use crate::evidence::{Evidence, EvidenceKind, Frame};
 use crate::missing::{Missing, MissingKind};
 use crate::report::{AddressReport, Certainty, Class, MacReport, Report};
 use crate::table::{Address, Claim, Key, Mark, Table};
-use crate::virtual_mac::VirtualMac;
+use arpflux_core::types::VirtualMac;
 use kinship::Context;
 
 /// What the caller knows that frames do not tell.

@@ -5,7 +5,7 @@ use super::{Finding, times};
 use crate::evidence::{Evidence, EvidenceKind};
 use crate::report::{Certainty, Class};
 use crate::table::{Address, Claim, Mark, Relation};
-use crate::virtual_mac::{Redundancy, VirtualMac};
+use arpflux_core::types::{Redundancy, VirtualMac};
 
 /// Whether anything was seen between two MACs.
 pub(super) fn says_something(relation: &Relation) -> bool {

@@ -5,7 +5,7 @@ use super::kinship::Context;
 use crate::evidence::{Evidence, EvidenceKind};
 use crate::report::{Certainty, Class};
 use crate::table::{Claim, Key, Mark};
-use crate::virtual_mac::VirtualMac;
+use arpflux_core::types::VirtualMac;
 
 /// An answer as slow as this, in ns, is not one that a sleeping station gave as soon as its access point told it.
 const SLOW: u64 = 400_000_000;

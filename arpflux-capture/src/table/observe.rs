@@ -6,7 +6,7 @@ use arpflux_core::types::Mac;
 use super::claim::{Address, Claim, How, Seen};
 use super::{DEFEND, ECHO, Key, LinkKind, SETTLED, TICK, Table};
 use crate::record::{self, Content, LinkType, Read, Record, Sighting};
-use crate::virtual_mac::VirtualMac;
+use arpflux_core::types::VirtualMac;
 
 /// A request, to recognise it on another interface.
 #[derive(Debug, Clone, Copy)]

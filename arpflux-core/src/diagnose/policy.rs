@@ -6,6 +6,7 @@ use super::answers::{Text, finding};
 use super::ground::Ground;
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::judgement;
+use crate::policy::InterfaceSelector;
 use crate::verify;
 
 /// How many failures are shown.
@@ -32,6 +33,12 @@ pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
         evidence.push(Evidence::Fact { text: format!("and {} more", failures.len() - SHOWN) });
     }
     let addresses: Vec<IpAddr> = policy.proxies.iter().flat_map(|proxy| proxy.addresses.clone()).collect();
+    let selectors = policy.host.interfaces.iter().flatten();
+    let interfaces = selectors.filter_map(|selector| match selector {
+        InterfaceSelector::Name(name) => Some(*name),
+        InterfaceSelector::Pattern(_) | crate::policy::InterfaceSelector::Mac(_) => None,
+    });
+    let interfaces = interfaces.collect();
     let count = match failures.len() {
         1 => "One thing is".to_owned(),
         count => format!("{count} things are"),
@@ -45,7 +52,7 @@ pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
                 .into(),
             remedy: "Apply the policy again (`arpflux apply`); `arpflux watch --heal` keeps it.".into(),
         },
-        Objects { interfaces: policy.host.interfaces.clone().unwrap_or_default(), addresses },
+        Objects { interfaces, addresses },
         evidence,
         ground.cure_by_policy(policy),
     ));

@@ -203,7 +203,7 @@ fn several_on(ground: &Ground<'_>, wire: usize, found: &[(Ipv4Addr, Vec<&Asked<'
     let shown = found.iter().take(SHOWN).flat_map(|(_, asked)| asked.iter().map(|asked| asked.evidence()));
     let policy = Policy {
         host: HostPolicy {
-            interfaces: Some(ground.wires[wire].iter().map(|interface| interface.name).collect()),
+            interfaces: Some(ground.wires[wire].iter().map(|interface| interface.name.into()).collect()),
             ..HostPolicy::default()
         },
         proxies: vec![ProxyPolicy {

@@ -30,7 +30,7 @@ impl Ground<'_> {
         if let Some(cure) = self.cures.borrow().get(&wire) {
             return cure.clone();
         }
-        let names = self.wires[wire].iter().map(|interface| interface.name).collect();
+        let names = self.wires[wire].iter().map(|interface| interface.name.into()).collect();
         // Not `auto`: where `all` defeats strict, it would take arp_filter, which probes do not heed.
         let host =
             HostPolicy { interfaces: Some(names), strategy: Strategy::Strict, ..HostPolicy::default() };

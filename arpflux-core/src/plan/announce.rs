@@ -46,7 +46,10 @@ pub(super) fn announcements(desired: &Desired, snapshot: &Snapshot, changes: &[C
     }
     let speaking = snapshot.interfaces.iter().filter(|interface| interface.speaks_arp());
     let up: HashSet<IfIndex> = speaking.map(|interface| interface.index).collect();
-    let own = desired.host_addresses.iter().filter(|(address, _)| host || touched.contains(address));
+    let services = desired.services.iter().filter_map(|one| Some((IpAddr::V4(one.address), one.answerer?)));
+    let services: Vec<(IpAddr, IfIndex)> = services.collect();
+    let own = desired.host_addresses.iter().chain(&services);
+    let own = own.filter(|(address, _)| host || touched.contains(address));
     // Missing entries are in the order of the proxied addresses, and some of them.
     let mut missing = desired.missing_proxies.iter().map(|entry| entry.address).peekable();
     let proxied = desired.proxied.iter().filter(|(address, index)| {

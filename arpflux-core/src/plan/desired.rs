@@ -11,10 +11,11 @@ use super::interfaces::{self, Managed};
 use super::kept;
 use super::proxies;
 use super::rivals::Rivals;
+use super::services::{self, Service};
 use super::strategy;
 use super::view::{Family, View};
-use crate::error::Result;
-use crate::policy::{self, Policy};
+use crate::error::{Error, Result};
+use crate::policy::{self, Policy, ServiceAnswer};
 use crate::snapshot::{NextHop, NextHopFlags, ProxyEntry, Route, Rule, Snapshot};
 use crate::sysctl::{Ipv6Sysctl, Sysctl};
 use crate::types::{IfIndex, IpNet};
@@ -42,6 +43,8 @@ pub(crate) struct Desired {
     pub interfaces: Vec<IfIndex>,
     /// The host's own addresses on them, and whose they are.
     pub host_addresses: Vec<(IpAddr, IfIndex)>,
+    /// Addresses that several hosts hold or take over, and who answers for them here.
+    pub services: Vec<Service>,
     /// The proxied addresses, and who answers for them.
     pub proxied: Vec<(IpAddr, IfIndex)>,
     pub sysctls: Vec<WantedSysctl>,
@@ -61,6 +64,8 @@ pub(crate) struct Desired {
     pub unwanted_routes: Vec<Route>,
     /// What was chosen, and why.
     pub decisions: Vec<String>,
+    /// What the policy wants and cannot have now; the rest does not depend on it.
+    pub unmet: Vec<Error>,
 }
 
 /// What `policy` wants of the host that `snapshot` shows.
@@ -71,7 +76,8 @@ pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
     snapshot.check()?;
     policy.check()?;
     let view = View::new(snapshot);
-    let managed = interfaces::resolve(policy, &view)?;
+    let mut unmet = Vec::new();
+    let managed = interfaces::resolve(policy, &view, &mut unmet)?;
     let mut decisions = Vec::new();
     if policy.host.interfaces.is_none() && !managed.host.is_empty() {
         decisions.push(format!(
@@ -81,21 +87,30 @@ pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
     }
     let v4 = Rivals::new(&view, Family::V4, &managed.named);
     let proxied = proxies::sources(policy, &managed);
-    let host_addresses = host_addresses(&view, &managed);
+    let mut host_addresses = host_addresses(&view, &managed);
+    let answer = |address: IpAddr| {
+        policy
+            .services
+            .iter()
+            .find(|service| service.addresses.contains(&address))
+            .map(|service| service.answer)
+    };
+    // Nobody asks for what this host never answers for, so nothing goes back from there.
+    host_addresses.retain(|source| answer(source.address) != Some(ServiceAnswer::Never));
     let kept = kept::sources(policy, &view, &managed, &proxied);
     // The host's own are IPv4.
     let wanted: Vec<Source> = host_addresses.iter().chain(&proxied).copied().collect();
     let sources = Sources { wanted: &wanted, kept: &kept };
     let make = policy.host.egress == policy::Egress::SourceRouted;
     let before = decisions.len();
-    let egress_v4 = egress::plan(&view, Family::V4, &v4, sources, make, &mut decisions)?;
+    let egress_v4 = egress::plan(&view, Family::V4, &v4, sources, make, &mut decisions, &mut unmet)?;
     let egress_v6 = if proxied.iter().chain(&kept).any(|source| source.address.is_ipv6()) {
         let v6 = Rivals::new(&view, Family::V6, &managed.named);
-        egress::plan(&view, Family::V6, &v6, sources, make, &mut decisions)?
+        egress::plan(&view, Family::V6, &v6, sources, make, &mut decisions, &mut unmet)?
     } else {
         Egress::default()
     };
-    if make && decisions.len() == before {
+    if make && decisions.len() == before && unmet.is_empty() {
         decisions.push(
             "source routing: not needed, as no two interfaces share a subnet or have gateways to the same \
              places: each source leaves by its own interface already"
@@ -104,6 +119,10 @@ pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
     }
     kept::note(&kept, &mut decisions);
     let mut sysctls = strategy::plan(policy, &view, &managed, &v4, &egress_v4, &mut decisions)?;
+    let services = services::plan(policy, &view, &managed, &mut sysctls, &mut decisions, &mut unmet);
+    services::answered(&services, &sysctls, snapshot, &view)?;
+    // The answers for these are the services' own affair.
+    host_addresses.retain(|source| answer(source.address).is_none());
     let proxies = proxies::plan(policy, &view, &managed, &proxied, &v4, &egress_v4, &mut decisions)?;
     sysctls.extend(proxies.sysctls);
 
@@ -111,11 +130,16 @@ pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
     routes.extend(egress_v6.routes);
     let mut rules = egress_v4.rules;
     rules.extend(egress_v6.rules);
+    decisions.extend(unmet.iter().map(|error| match error.remedy() {
+        Some(remedy) => format!("not kept: {}: {}; {remedy}", error.object(), error.message()),
+        None => format!("not kept: {}: {}", error.object(), error.message()),
+    }));
     let unwanted_rules = unwanted_rules(&rules, snapshot);
     let unwanted_routes = unwanted_routes(&routes, snapshot);
     let pair = |source: Source| (source.address, source.interface);
     Ok(Desired {
         interfaces: managed.all().map(|interface| interface.index).collect(),
+        services,
         host_addresses: host_addresses.into_iter().map(pair).collect(),
         proxied: proxied.into_iter().map(pair).collect(),
         sysctls,
@@ -129,6 +153,7 @@ pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
         routes,
         unwanted_routes,
         decisions,
+        unmet,
     })
 }
 

@@ -67,7 +67,7 @@ pub(super) struct Sources<'a> {
 /// without, only what others have set up is looked at.
 ///
 /// # Errors
-/// [`ErrorKind::Refused`] if rules of others come first and send a source elsewhere, or leave no room.
+/// [`ErrorKind::Refused`] if rules of others leave no room. A source that such a rule sends elsewhere is `unmet`.
 pub(super) fn plan(
     view: &View<'_>,
     family: Family,
@@ -75,6 +75,7 @@ pub(super) fn plan(
     sources: Sources<'_>,
     make: bool,
     decisions: &mut Vec<String>,
+    unmet: &mut Vec<Error>,
 ) -> Result<Egress> {
     let mut egress = Egress::default();
     let foreign = ForeignRules::new(view, family);
@@ -110,7 +111,8 @@ pub(super) fn plan(
                 already.push(source.address.to_string());
             }
             Found::Astray(rule) if make && priorities.is_none_or(|own| rule.priority <= own.last()) => {
-                return Err(astray(view, &source, rule));
+                unmet.push(astray(view, &source, rule));
+                egress.astray.insert(source.address, rule.priority);
             }
             Found::Astray(_) | Found::Nothing if make => {
                 egress.routed.insert(source.address);

@@ -97,13 +97,17 @@ impl Plan {
 /// The addresses that a policy is about.
 fn named(policy: &Policy, snapshot: &Snapshot) -> HashSet<Ipv4Addr> {
     let proxied = policy.proxies.iter().flat_map(|proxy| proxy.addresses.iter().copied());
+    let services = policy.services.iter().flat_map(|service| service.addresses.iter().copied());
     let listed = |index: IfIndex| match &policy.host.interfaces {
-        Some(names) => snapshot.interface(index).is_some_and(|interface| names.contains(&interface.name)),
+        Some(selectors) => snapshot
+            .interface(index)
+            .is_some_and(|interface| selectors.iter().any(|selector| selector.matches(interface))),
         None => snapshot.interface(index).is_some_and(Interface::speaks_arp),
     };
     let own = snapshot.addresses.iter().filter(|address| listed(address.interface));
     own.map(|address| address.local)
         .chain(proxied)
+        .chain(services)
         .filter_map(|address| match address {
             IpAddr::V4(address) => Some(address),
             IpAddr::V6(_) => None,

@@ -4,8 +4,8 @@ use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use super::view::{View, listed};
 use crate::error::{Error, ErrorKind, Result};
-use crate::policy::Policy;
 use crate::policy::nearest::nearest;
+use crate::policy::{InterfaceSelector, Policy};
 use crate::snapshot::{Interface, InterfaceFlags, PortFrames};
 use crate::types::{IfIndex, IfName};
 
@@ -31,19 +31,39 @@ impl<'s> Managed<'s> {
     }
 }
 
-/// Resolves the interfaces of a policy.
+/// Resolves the interfaces of a policy. What cannot be had now (an interface that is not there, that does not speak
+/// ARP or is a port of another) goes to `unmet`, and the rest is taken.
 ///
 /// # Errors
-/// [`ErrorKind::NotFound`] for one that is not there, [`ErrorKind::Refused`] for one that does not
-/// speak ARP or is a port of another.
-pub(super) fn resolve<'s>(policy: &Policy, view: &View<'s>) -> Result<Managed<'s>> {
+/// The first of these, if nothing at all is left of what the policy names.
+pub(super) fn resolve<'s>(policy: &Policy, view: &View<'s>, unmet: &mut Vec<Error>) -> Result<Managed<'s>> {
     let mut managed = Managed { host: Vec::new(), by_name: HashMap::new(), named: HashSet::new() };
     match &policy.host.interfaces {
-        Some(names) => {
-            for name in names {
-                let interface = find(view, name)?;
-                managed.named.insert(interface.index);
-                managed.host.push(interface);
+        Some(selectors) => {
+            for selector in selectors {
+                let found = match selector {
+                    InterfaceSelector::Name(name) => vec![find(view, name)],
+                    InterfaceSelector::Pattern(_) => matching(view, selector).into_iter().map(Ok).collect(),
+                    InterfaceSelector::Mac(_) => match matching(view, selector) {
+                        none if none.is_empty() => vec![Err(Error::new(
+                            ErrorKind::NotFound,
+                            "no interface that speaks ARP has this MAC",
+                        )
+                        .during("plan")
+                        .on(selector.to_string())
+                        .hint("`ip link` lists them"))],
+                        found => found.into_iter().map(Ok).collect(),
+                    },
+                };
+                for found in found {
+                    match found {
+                        Ok(interface) if managed.named.insert(interface.index) => {
+                            managed.host.push(interface);
+                        }
+                        Ok(_) => {}
+                        Err(error) => unmet.push(error),
+                    }
+                }
             }
         }
         None => {
@@ -55,12 +75,26 @@ pub(super) fn resolve<'s>(policy: &Policy, view: &View<'s>) -> Result<Managed<'s
     }
     for proxy in &policy.proxies {
         if !managed.by_name.contains_key(&proxy.interface) {
-            let interface = find(view, &proxy.interface)?;
-            managed.named.insert(interface.index);
-            managed.by_name.insert(proxy.interface, interface);
+            match find(view, &proxy.interface) {
+                Ok(interface) => {
+                    managed.named.insert(interface.index);
+                    managed.by_name.insert(proxy.interface, interface);
+                }
+                Err(error) if unmet.iter().any(|known| known.object() == error.object()) => {}
+                Err(error) => unmet.push(error),
+            }
         }
     }
+    if managed.named.is_empty() && !unmet.is_empty() {
+        return Err(unmet.swap_remove(0));
+    }
     Ok(managed)
+}
+
+/// The interfaces that answer ARP themselves and that a selector stands for.
+fn matching<'s>(view: &View<'s>, selector: &InterfaceSelector) -> Vec<&'s Interface> {
+    let all = view.snapshot.interfaces.iter();
+    all.filter(|interface| selector.matches(interface) && why_not(view, interface).is_none()).collect()
 }
 
 fn find<'s>(view: &View<'s>, name: &IfName) -> Result<&'s Interface> {
@@ -83,7 +117,7 @@ fn find<'s>(view: &View<'s>, name: &IfName) -> Result<&'s Interface> {
 }
 
 /// Why an interface never answers ARP itself, and what to name instead. One that is down may come up.
-fn why_not(view: &View<'_>, interface: &Interface) -> Option<(String, String)> {
+pub(super) fn why_not(view: &View<'_>, interface: &Interface) -> Option<(String, String)> {
     let leave_out = || "leave it out of the policy".to_owned();
     if interface.flags.contains(InterfaceFlags::LOOPBACK) {
         return Some(("it is a loopback interface, which no ARP request reaches".into(), leave_out()));

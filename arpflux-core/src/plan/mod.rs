@@ -43,6 +43,7 @@ mod proxies;
 mod read;
 pub(crate) mod render;
 mod rivals;
+pub(crate) mod services;
 mod strategy;
 mod tables;
 mod view;

@@ -136,7 +136,8 @@ fn entries(policy: &Policy, view: &View<'_>, managed: &Managed<'_>, sources: &[S
                 false
             }
             Some(_) => true,
-            None => kept::forbidden(policy, &all, entry),
+            // Neither a service's holder nor its silence is a proxy entry.
+            None => policy.asks_for_silence(entry.address) || kept::forbidden(policy, &all, entry),
         };
         if goes {
             proxies.unwanted.push(*entry);

@@ -52,7 +52,7 @@ pub(super) fn plan(
         Strategy::Auto | Strategy::Unmanaged => &[],
     };
     if strategy == Strategy::Strict {
-        note_silenced(view, host, decisions);
+        note_silenced(policy, view, host, decisions);
     }
     if !wanted.is_empty() {
         for interface in host {
@@ -177,7 +177,7 @@ fn note_stricter(view: &View<'_>, decisions: &mut Vec<String>) {
 }
 
 /// `strict` silences addresses on interfaces that answer nothing themselves.
-fn note_silenced(view: &View<'_>, host: &[&Interface], decisions: &mut Vec<String>) {
+fn note_silenced(policy: &Policy, view: &View<'_>, host: &[&Interface], decisions: &mut Vec<String>) {
     let answers = |index: IfIndex| {
         view.snapshot
             .interface(index)
@@ -189,7 +189,7 @@ fn note_silenced(view: &View<'_>, host: &[&Interface], decisions: &mut Vec<Strin
         .snapshot
         .addresses
         .iter()
-        .filter(|held| held.local.is_ipv4() && is_public(held))
+        .filter(|held| held.local.is_ipv4() && is_public(held) && !policy.asks_for_silence(held.local))
         .filter(|held| !view.holders(held.local).iter().any(|index| answers(*index)))
         .map(|held| format!("{} on {}", held.local, view.name(held.interface)))
         .collect();

@@ -104,7 +104,7 @@ fn host_fault(policy: &Policy) -> Option<Fault> {
         }
         let mut seen = HashMap::new();
         for (i, name) in interfaces.iter().enumerate() {
-            if let Some(first) = seen.insert(*name, i) {
+            if let Some(first) = seen.insert(name, i) {
                 let fault = Fault::new(Part::Interface(i), format!("{name} is named twice"), "name it once");
                 return Some(fault.against(Part::Interface(first)));
             }

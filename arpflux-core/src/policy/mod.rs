@@ -7,7 +7,8 @@
 //! version = 1
 //!
 //! [host]
-//! interfaces = ["eth0", "eth3", "eth4"]  # default: every ARP-capable interface that holds an IPv4 address
+//! interfaces = ["eth0", "eth3", "eth4"]  # default: every ARP-capable interface that holds an IPv4 address;
+//!                                        # names, patterns ("enp*"), "mac:00:0c:29:b3:a2:54"
 //! strategy = "auto"                      # auto | strict | filter | unmanaged
 //! egress = "source-routed"               # source-routed | unmanaged
 //! announce = true
@@ -34,6 +35,7 @@ mod check;
 mod file;
 pub(crate) mod nearest;
 mod read;
+mod selector;
 mod source;
 mod tree;
 
@@ -43,6 +45,7 @@ mod tests;
 use std::net::IpAddr;
 
 pub use file::FILE_SIZE_MAX;
+pub use selector::InterfaceSelector;
 
 use serde::Serialize;
 
@@ -91,9 +94,10 @@ pub enum ForeignProxies {
 /// What the policy says about the host itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HostPolicy {
-    /// The interfaces it is about; `None`: every ARP-capable interface that holds an IPv4 address.
+    /// The interfaces it is about; `None`: every ARP-capable interface that holds an IPv4 address. One that is not
+    /// there is reported, and the rest of the policy holds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub interfaces: Option<Vec<IfName>>,
+    pub interfaces: Option<Vec<InterfaceSelector>>,
     /// How the host's own addresses are kept from floating.
     pub strategy: Strategy,
     /// By which interface packets leave.
@@ -151,6 +155,15 @@ pub struct ServicePolicy {
     pub addresses: Vec<IpAddr>,
     /// Who answers for them.
     pub answer: ServiceAnswer,
+}
+
+impl Policy {
+    /// Whether the policy itself asks that this host is silent about an address, on some host or at some time: what
+    /// silences it is no harm.
+    #[must_use]
+    pub fn asks_for_silence(&self, address: IpAddr) -> bool {
+        self.services.iter().any(|service| service.addresses.contains(&address))
+    }
 }
 
 /// The desired state of one host. See the [module](self) text.

@@ -1,6 +1,7 @@
 //! From a tree of values to a policy: the one path for TOML and JSON.
 
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use super::check::{self, Part};
 use super::nearest::nearest;
@@ -10,7 +11,7 @@ use super::{
     Egress, ForeignProxies, HostPolicy, Policy, ProxyPolicy, ServiceAnswer, ServicePolicy, Strategy, VERSION,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::{IfName, IpNet};
+use crate::types::IpNet;
 
 const ROOT_KEYS: &[&str] = &["version", "host", "proxy", "service"];
 const HOST_KEYS: &[&str] =
@@ -173,7 +174,7 @@ impl<'t> Reader<'t> {
             let hint = "write interfaces = [\"eth0\", \"eth1\"]";
             let names = self.items(node, "interfaces", "an array of interface names", hint)?;
             host.interfaces =
-                Some(names.iter().map(|name| self.interface(name, hint)).collect::<Result<_>>()?);
+                Some(names.iter().map(|name| self.interface(name, hint)).collect::<Result<Vec<_>>>()?);
         }
         if let Some(node) = table.get("strategy") {
             host.strategy = self.choice(
@@ -297,7 +298,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn interface(&self, node: &Node<'t>, hint: &str) -> Result<IfName> {
+    fn interface<I: FromStr<Err = Error>>(&self, node: &Node<'t>, hint: &str) -> Result<I> {
         let Value::Text(text) = &node.value else {
             return Err(self.wrong_type(node, "an interface", "a string", hint));
         };

@@ -8,11 +8,10 @@ use super::proxies::{Proxies, proxies};
 use super::topology::{Ground, Topology};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Plan, listed};
-use crate::policy::{Egress, HostPolicy, Policy, Strategy};
+use crate::policy::{Egress, HostPolicy, InterfaceSelector, Policy, Strategy};
 use crate::predict::{Model, Neighbours, Outgoing};
 use crate::snapshot::Snapshot;
 use crate::sysctl::Sysctl;
-use crate::types::IfName;
 use crate::verify::{self, Report};
 
 /// A policy that may fit.
@@ -96,7 +95,7 @@ fn nothing(ground: &Ground<'_>) -> Candidate {
 }
 
 fn candidate(ground: &Ground<'_>, proxied: &Proxies, strategy: Strategy, egress: Egress) -> Candidate {
-    let names: Vec<IfName> = ground.nics.iter().map(|nic| nic.name).collect();
+    let names: Vec<InterfaceSelector> = ground.nics.iter().map(|nic| nic.name.into()).collect();
     // A laptop's interfaces come and go: a policy that names none goes on fitting.
     let come_and_go = ground.is(Topology::TwoUplinks)
         && !ground.is(Topology::MultiRail)

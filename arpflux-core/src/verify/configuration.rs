@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use super::{CheckKind, Failure, Report, wanted};
+use super::{CheckKind, Failure, Report, impossible, wanted};
 use crate::error::Result;
 use crate::plan::desired::{Desired, settled};
 use crate::plan::render::{proxy, route_in_words, rule_in_words};
@@ -20,6 +20,9 @@ pub fn configuration(policy: &Policy, snapshot: &Snapshot) -> Result<Report> {
     let mut report = Report::default();
     match wanted(policy, snapshot)? {
         Ok(desired) => {
+            for unmet in &desired.unmet {
+                report.count(Some(impossible(unmet)));
+            }
             sysctls(&desired, snapshot, &mut report);
             proxies(&desired, snapshot, &mut report);
             routing(&desired, snapshot, &mut report);

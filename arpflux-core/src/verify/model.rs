@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
+use super::report::NOBODY;
 use super::{AddressReport, CheckKind, Failure, Report, wanted};
 use crate::error::Result;
 use crate::judgement::Judgement;
@@ -80,8 +81,36 @@ fn prove(desired: &Desired, snapshot: &Snapshot, report: &mut Report) {
             undetermined,
         });
     }
+    services(desired, snapshot, &mut prover, report);
     published(desired, snapshot, &mut prover, report);
     egress(desired, snapshot, &mut prover, report);
+}
+
+/// A service address is answered for by the interface that the policy wants for it now, and by no other; or by none.
+fn services(desired: &Desired, snapshot: &Snapshot, prover: &mut Prover<'_>, report: &mut Report) {
+    for service in &desired.services {
+        let (address, target) = (IpAddr::V4(service.address), Ipv4Net::from(service.address));
+        let (mut answering, mut undetermined) = (Vec::new(), Vec::new());
+        let mut sort = |interface: IfIndex, answers: Option<bool>| match answers {
+            Some(true) => answering.push(snapshot.name_of(interface)),
+            Some(false) => {}
+            None => undetermined.push(snapshot.name_of(interface)),
+        };
+        if let Some(interface) = service.answerer {
+            let claim = Expectation::Answers { interface, target: service.address };
+            let proof = prover.prove(&claim);
+            judge(prover, address, &claim, &proof, report);
+            sort(interface, proof.holds());
+        }
+        for interface in service.silent.iter().copied() {
+            let claim = Expectation::Never { interface, target };
+            let proof = prover.prove(&claim);
+            judge(prover, address, &claim, &proof, report);
+            sort(interface, proof.holds().map(|never| !never));
+        }
+        let expected = service.answerer.map_or_else(|| NOBODY.into(), |index| snapshot.name_of(index));
+        report.addresses.push(AddressReport { address, expected, answering, undetermined });
+    }
 }
 
 /// What arpflux published for other owners, which this policy does not name, is answered for.

@@ -64,13 +64,16 @@ impl fmt::Display for Failure {
     }
 }
 
+/// Stands for no interface where one is named that should answer.
+pub(super) const NOBODY: &str = "nobody";
+
 /// Who should answer for an address, and who does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AddressReport {
     /// The address.
     pub address: IpAddr,
-    /// The interface that should answer.
+    /// The interface that should answer; `nobody` if none should.
     pub expected: String,
     /// Those that do, whoever asks.
     pub answering: Vec<String>,
@@ -80,13 +83,14 @@ pub struct AddressReport {
 }
 
 impl AddressReport {
-    /// Whether the one that should answer does, and no other; `None` if that cannot be told.
+    /// Whether the one that should answer does, and no other, or nobody where nobody should; `None` if that cannot be told.
     #[must_use]
     pub fn ok(&self) -> Option<bool> {
         if self.answering.iter().any(|name| *name != self.expected) {
             return Some(false);
         }
-        if self.undetermined.is_empty() { Some(!self.answering.is_empty()) } else { None }
+        let silent = self.expected == NOBODY;
+        if self.undetermined.is_empty() { Some(silent || !self.answering.is_empty()) } else { None }
     }
 }
 
@@ -253,12 +257,19 @@ impl fmt::Display for Report {
         let address = self.addresses.iter().map(|a| a.address.to_string().len()).max().unwrap_or(0);
         for report in &self.addresses {
             let answering = match report.answering.as_slice() {
-                [] => "nobody".into(),
+                [] => NOBODY.into(),
                 names => names.join(", "),
             };
             let open = judgement::listed(&report.undetermined);
             match report.ok() {
                 Some(true) => write!(f, "ok  {:address$}  answered by {answering}", report.address)?,
+                Some(false) if report.expected == NOBODY => {
+                    write!(
+                        f,
+                        "BAD {:address$}  answered by {answering}, which should be silent",
+                        report.address
+                    )?;
+                }
                 Some(false) => write!(
                     f,
                     "BAD {:address$}  answered by {answering}, not by {} alone",

@@ -150,7 +150,9 @@ pub fn own_until(policy: &Policy, snapshot: &Snapshot, host: &Host, stop: &Stop)
 fn owners(desired: &Desired, report: &mut Report) -> Vec<(Ipv4Addr, IfIndex)> {
     let mut owners = Vec::new();
     let mut seen = HashSet::new();
-    for (address, owner) in desired.host_addresses.iter().chain(&desired.proxied) {
+    let services = desired.services.iter().filter_map(|one| Some((IpAddr::V4(one.address), one.answerer?)));
+    let services: Vec<(IpAddr, IfIndex)> = services.collect();
+    for (address, owner) in desired.host_addresses.iter().chain(&desired.proxied).chain(&services) {
         match address {
             IpAddr::V4(target) if seen.insert(*target) => owners.push((*target, *owner)),
             IpAddr::V4(_) => {}

@@ -103,7 +103,7 @@ pub struct Watcher {
     last_look: Instant,
     /// The next look repeats one for this reason, because somebody else held the lock.
     retry: Option<Cause>,
-    impossible: Option<Error>,
+    impossible: Vec<Error>,
     /// What was found and told last, so that it is told once.
     told: Vec<Change>,
 }
@@ -152,7 +152,7 @@ impl Watcher {
             pending: Some(Cause::Start),
             last_look: now,
             retry: None,
-            impossible: None,
+            impossible: Vec::new(),
             told: Vec::new(),
         })
     }
@@ -163,6 +163,7 @@ impl Watcher {
     /// If the timer cannot be set.
     pub fn set_policy(&mut self, policy: Policy) -> Result<()> {
         self.policy = policy;
+        self.wanted = None;
         self.pending = Some(Cause::Policy);
         self.timer.arm(Duration::ZERO)
     }
@@ -406,6 +407,21 @@ impl Watcher {
         }
     }
 
+    /// Tells what of the policy cannot be kept now, where that is new, and when all of it can be again.
+    fn cannot_be_kept(&mut self, now: Vec<Error>, cause: Cause, woken: Instant, drifts: &mut Vec<Drift>) {
+        let before = std::mem::replace(&mut self.impossible, now);
+        let mut tell = |outcome| {
+            let at_ms = Drift::now_ms();
+            drifts.push(Drift { at_ms, cause, changes: Vec::new(), outcome, took_us: us(woken) });
+        };
+        for error in self.impossible.iter().filter(|error| !before.contains(error)) {
+            tell(Outcome::Impossible { error: error.clone() });
+        }
+        if self.impossible.is_empty() && !before.is_empty() {
+            tell(Outcome::Possible);
+        }
+    }
+
     fn look(&mut self, cause: Cause, woken: Instant, drifts: &mut Vec<Drift>) -> Result<()> {
         // Events about what is read now would only make it look again for nothing.
         self.sysctls.read()?;
@@ -413,33 +429,14 @@ impl Watcher {
         let marks = Marks::take(&mut self.kernel)?;
         let snapshot = self.kernel.snapshot()?;
         let (plan, desired) = match self.policy.plan_and_desired(&snapshot) {
-            Ok(both) => {
-                if self.impossible.take().is_some() {
-                    drifts.push(Drift {
-                        at_ms: Drift::now_ms(),
-                        cause,
-                        changes: Vec::new(),
-                        outcome: Outcome::Possible,
-                        took_us: us(woken),
-                    });
-                }
-                both
-            }
+            Ok(both) => both,
+            // What was planned before goes on being kept where it can be looked up.
             Err(error) => {
-                if self.impossible.as_ref() != Some(&error) {
-                    self.impossible = Some(error.clone());
-                    drifts.push(Drift {
-                        at_ms: Drift::now_ms(),
-                        cause,
-                        changes: Vec::new(),
-                        outcome: Outcome::Impossible { error },
-                        took_us: us(woken),
-                    });
-                }
-                self.wanted = None;
+                self.cannot_be_kept(vec![error], cause, woken, drifts);
                 return self.settle(snapshot, marks);
             }
         };
+        self.cannot_be_kept(desired.unmet.clone(), cause, woken, drifts);
         self.wanted = Some(Wanted::of(&self.policy, &desired));
         if plan.is_empty() {
             self.told.clear();

@@ -61,6 +61,15 @@ pub(crate) fn refusal(host: &Host, text: &str) -> crate::Error {
     policy(text).plan(&host.0).expect_err(text)
 }
 
+/// The first thing that the policy wants and cannot have, while the rest of it is planned.
+pub(crate) fn unmet(host: &Host, text: &str) -> crate::Error {
+    let (plan, desired) = policy(text).plan_and_desired(&host.0).expect(text);
+    let error = desired.unmet.first().unwrap_or_else(|| panic!("{text}: all is met")).clone();
+    assert!(!plan.is_empty(), "{text}: the rest is planned");
+    assert!(plan.decisions.iter().any(|why| why.contains(error.message())), "{:?}", plan.decisions);
+    error
+}
+
 pub(crate) fn index(number: u32) -> IfIndex {
     IfIndex(number)
 }

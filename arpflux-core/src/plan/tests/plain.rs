@@ -145,7 +145,7 @@ fn who_competes_and_what_tables_hold_is_what_all_pairs_say() {
         more_routes(&mut dice, &mut host, nics.max(1));
         let policy = random_policy(&mut dice, nics.max(1));
         let view = View::new(&host);
-        let Ok(managed) = interfaces::resolve(&policy, &view) else { continue };
+        let Ok(managed) = interfaces::resolve(&policy, &view, &mut Vec::new()) else { continue };
         for family in [Family::V4, Family::V6] {
             let rivals = Rivals::new(&view, family, &managed.named);
             let [mut contested, shared, left] = pairs(&view, family, |index| managed.named.contains(&index));

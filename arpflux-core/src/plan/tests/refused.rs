@@ -1,7 +1,7 @@
 //! Policies that would not work on a host, and what the error says.
 
 use super::host::{Host, rule};
-use super::{OPENVZ_POLICY, plan, refusal};
+use super::{OPENVZ_POLICY, plan, refusal, unmet};
 use crate::error::ErrorKind;
 use crate::sysctl::Sysctl;
 
@@ -15,14 +15,14 @@ fn without_proxies() -> Host {
 
 #[test]
 fn unknown_interfaces_name_those_that_are_there() {
-    let error = refusal(&Host::openvz(), &OPENVZ_POLICY.replace("\"eth0\",", "\"eht0\","));
+    let error = unmet(&Host::openvz(), &OPENVZ_POLICY.replace("\"eth0\",", "\"eht0\","));
     assert_eq!((error.kind(), error.object()), (ErrorKind::NotFound, "eht0"));
     assert!(
         error.to_string().contains("did you mean eth0? there are lo, eth0, eth3, eth4 and venet0"),
         "{error}"
     );
     let error =
-        refusal(&Host::openvz(), &OPENVZ_POLICY.replace("interface = \"eth4\"", "interface = \"wlan7\""));
+        unmet(&Host::openvz(), &OPENVZ_POLICY.replace("interface = \"eth4\"", "interface = \"wlan7\""));
     assert_eq!((error.kind(), error.object()), (ErrorKind::NotFound, "wlan7"));
 }
 
@@ -35,7 +35,7 @@ fn interfaces_that_never_answer_are_refused() {
     }
     let mut host = Host::openvz().nic(9, "br0", &[]);
     host.0.interfaces[2].master = Some(crate::types::IfIndex(9));
-    let error = refusal(&host, OPENVZ_POLICY);
+    let error = unmet(&host, OPENVZ_POLICY);
     assert!(error.to_string().contains("name br0 instead"), "{error}");
     host.0.interfaces[5].kind = Some("vrf".into());
     plan(&host, "[host]\ninterfaces = [\"eth0\", \"eth3\"]\n");
@@ -153,6 +153,6 @@ fn rules_that_reject_are_astray_too() {
         action: crate::snapshot::RuleAction::Prohibit,
         ..rule(false, 50, Some("192.168.18.0/24".parse().unwrap()), 0)
     };
-    let error = refusal(&Host::openvz().rule(reject), OPENVZ_POLICY);
+    let error = unmet(&Host::openvz().rule(reject), OPENVZ_POLICY);
     assert!(error.to_string().contains("priority 50") && error.to_string().contains("rejects"), "{error}");
 }

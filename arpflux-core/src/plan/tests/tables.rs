@@ -1,7 +1,7 @@
 //! Source-routing tables and rules: what is in them, and how their numbers are chosen.
 
 use super::host::{Host, lan, net, rule};
-use super::{OPENVZ_POLICY, index, plan, refusal};
+use super::{OPENVZ_POLICY, index, plan, refusal, unmet};
 use crate::plan::{PROTOCOL, RULE_PRIORITY, TABLE_BASE};
 use crate::snapshot::{Route, RouteKind, Rule, Snapshot, table};
 use crate::types::IpNet;
@@ -133,7 +133,7 @@ fn source_routing_of_others_is_respected() {
 #[test]
 fn rules_of_others_that_lead_astray_are_named() {
     let host = Host::openvz().source_rule(100, "192.168.18.11/32", 77).table_route(77, "0.0.0.0/0", 2);
-    let error = refusal(&host, OPENVZ_POLICY);
+    let error = unmet(&host, OPENVZ_POLICY);
     assert_eq!(error.object(), "192.168.18.11");
     assert!(error.to_string().contains("rule of priority 100"), "{error}");
     // Behind ours it does no harm.
