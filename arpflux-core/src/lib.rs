@@ -29,6 +29,8 @@ pub mod predict;
 
 pub mod judgement;
 
+pub mod harm;
+
 pub mod proof;
 
 pub mod segment;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use arpflux_core::apply::{Confirm, Outcome, Receipt};
 use arpflux_core::outward::{DryRun, Transactions};
 use arpflux_core::persist::{FileChange, Layout, Manager, Persistence};
-use arpflux_core::{Error, ErrorKind, Host, Plan, Policy, Result, Snapshot};
+use arpflux_core::{Error, ErrorKind, Host, Plan, Policy, Result, Snapshot, harm};
 
 use crate::input::{Live, State, read_text};
 use crate::output::{Output, Style};
@@ -33,6 +33,10 @@ pub struct Args {
     persist: bool,
     #[command(flatten)]
     boot: Boot,
+    /// Do it even if an address loses its last answer, or a neighbour or container its way: `arpflux plan` lists
+    /// what would be lost.
+    #[arg(long)]
+    accept_harm: bool,
     /// Only print what would be changed.
     #[arg(long)]
     dry_run: bool,
@@ -93,6 +97,15 @@ enum Wanted {
 }
 
 impl Wanted {
+    /// The policy, if it is known.
+    fn policy(&self) -> Option<&Policy> {
+        match self {
+            Self::Policy(policy) => Some(policy),
+            Self::Persistence(persistence) => Some(&persistence.policy),
+            Self::Plan(_) => None,
+        }
+    }
+
     fn plan(&self, now: &Snapshot) -> Result<Plan> {
         match self {
             Self::Policy(policy) => policy.plan(now),
@@ -132,6 +145,9 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         Wanted::Persistence(persistence) => host.apply_and_persist(persistence, options, show)?,
         _ => host.apply_with(options, |now| {
             let plan = wanted.plan(now)?;
+            if !args.accept_harm {
+                harm::refuse(now, &plan, wanted.policy())?;
+            }
             show(&plan, &[])?;
             Ok(plan)
         })?,

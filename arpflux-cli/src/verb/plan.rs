@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use arpflux_core::outward::Planned;
-use arpflux_core::{Policy, Result};
+use arpflux_core::{Policy, Result, harm};
 
 use crate::Source;
 use crate::exit;
@@ -37,6 +37,9 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     if output.json() {
         output.answer(&Planned::new(&plan, impact.as_ref()))?;
         return Ok(exit::GOOD);
+    }
+    for harm in harm::of_plan(&snapshot, &plan, Some(&policy))? {
+        output.text(format!("{}      {harm}\n", output.paint(Style::Bad, "HARM")))?;
     }
     output.text(&plan)?;
     let Some(impact) = impact else { return Ok(exit::GOOD) };

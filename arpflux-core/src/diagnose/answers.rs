@@ -103,7 +103,7 @@ fn self_conflict(ground: &Ground<'_>, wire: usize, answers: &[Answers<'_>]) -> O
     let mut addresses: Vec<IpAddr> = Vec::new();
     let mut wrong: BTreeMap<IfIndex, &Interface> = BTreeMap::new();
     let mut evidence: Vec<Evidence> = Vec::new();
-    for answers in answers {
+    for answers in answers.iter().filter(|answers| !answers.holders.is_empty()) {
         let holds = |interface: &Interface| answers.holders.contains(&interface.index);
         let asked = || answers.verdicts.iter().map(|(interface, _)| *interface);
         let owners: Vec<&Mac> =
@@ -160,7 +160,8 @@ fn teaches_wrong_mac(ground: &Ground<'_>, wire: usize, answers: &[Answers<'_>]) 
     let mut wrong: Vec<&Interface> = Vec::new();
     let mut evidence: Vec<Evidence> = Vec::new();
     for answers in answers {
-        let outgoing = ground.outgoing(answers.holders[0], answers.sender, answers.target);
+        let Some(holder) = answers.holders.first() else { continue };
+        let outgoing = ground.outgoing(*holder, answers.sender, answers.target);
         let Outgoing::Asks { interface: by, sender, packet_source, .. } = outgoing else { continue };
         let Some(asking) = members.iter().find(|interface| interface.index == by) else { continue };
         let restricted = matches!(ground.effective(asking, Sysctl::ArpIgnore).value, 1 | 2 | 8);

@@ -268,6 +268,23 @@ impl<'s> Ground<'s> {
                 targets.entry(local).or_default().push(interface);
             }
         }
+        // What no living interface holds, others may answer for: addresses of `lo`, a dummy, one without carrier.
+        let around = |local: Ipv4Addr| {
+            let on_link = |member: &&&'s Interface| {
+                self.public(member.index).any(|(_, held)| held.subnet().contains(&IpAddr::V4(local)))
+            };
+            members.iter().find(on_link).copied()
+        };
+        let reached = |holder: &IfIndex| self.map.is_connected(*holder) && self.listener(*holder).is_some();
+        let mut aside: Vec<(Ipv4Addr, &'s Interface)> = Vec::new();
+        for address in self.snapshot.addresses.iter().filter(|address| is_public(address)) {
+            let IpAddr::V4(local) = address.local else { continue };
+            if !self.holders(local).iter().any(reached)
+                && let Some(member) = around(local)
+            {
+                aside.push((local, member));
+            }
+        }
         let restricted =
             |interface: &Interface| matches!(self.effective(interface, Sysctl::ArpIgnore).value, 1 | 2);
         let mut lax: Vec<&'s Interface> =
@@ -287,6 +304,14 @@ impl<'s> Ground<'s> {
             }
             let holders = holders.iter().map(|interface| interface.index).collect();
             found.push(Answers { target, holders, sender, verdicts });
+        }
+        for (target, member) in aside {
+            let sender = self.sender(member.index, target);
+            let ask = |interface: &&'s Interface| {
+                (*interface, self.reply(&ArpRequest::broadcast(interface.index, sender, target)))
+            };
+            let verdicts = members.iter().take(ASKED).map(ask).collect();
+            found.push(Answers { target, holders: Vec::new(), sender, verdicts });
         }
         found
     }

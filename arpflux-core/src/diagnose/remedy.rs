@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::ground::Ground;
 use crate::error::Error;
+use crate::harm::harm;
 use crate::plan::{Change, Impact, InterfaceIdentity, Plan, SysctlScope};
 use crate::policy::{HostPolicy, Policy, Strategy};
 use crate::snapshot::Interface;
@@ -93,7 +94,12 @@ impl Ground<'_> {
         if plan.is_empty() {
             return Remedy::default();
         }
-        let changes = self.affordable().then(|| {
+        if self.is_small()
+            && let Some(harm) = harm(self.snapshot, &self.snapshot.with(&plan.changes)).first()
+        {
+            return Remedy { refused: Some(format!("it would do harm: {harm}")), ..Remedy::default() };
+        }
+        let changes = (self.options.impact && self.is_small()).then(|| {
             let after = self.snapshot.with(&plan.changes);
             let touched: HashSet<IfIndex> = plan.interfaces.iter().map(|identity| identity.index).collect();
             let meant = self.snapshot.addresses.iter().filter(|held| touched.contains(&held.interface));
@@ -106,11 +112,12 @@ impl Ground<'_> {
         Remedy { plan: Some(plan), changes, refused: None }
     }
 
-    fn affordable(&self) -> bool {
+    /// Whether what a plan does elsewhere is worked out within seconds.
+    fn is_small(&self) -> bool {
         let snapshot = self.snapshot;
         let boundaries =
             snapshot.addresses.len() + snapshot.routes.len() + snapshot.rules.len() + snapshot.proxies.len();
-        self.options.impact && snapshot.interfaces.len().saturating_mul(boundaries) <= IMPACT_MOST
+        snapshot.interfaces.len().saturating_mul(boundaries) <= IMPACT_MOST
     }
 
     /// Changes that give a sysctl the value `good` on some interfaces and leave it as it is on all others, also

@@ -1,12 +1,13 @@
 //! Policies that may fit, in the order in which they are tried.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use super::Reason;
-use super::harm::silenced;
 use super::proxies::{Proxies, proxies};
 use super::topology::{Ground, Topology};
 use crate::error::{Error, ErrorKind, Result};
+use crate::harm::{Harm, harm};
 use crate::plan::{Plan, listed};
 use crate::policy::{Egress, HostPolicy, InterfaceSelector, Policy, Strategy};
 use crate::predict::{Model, Neighbours, Outgoing};
@@ -106,12 +107,15 @@ fn candidate(ground: &Ground<'_>, proxied: &Proxies, strategy: Strategy, egress:
         && proxied.policies.is_empty();
     let cloud = ground.is(Topology::CloudHost);
     let has_proxies = !proxied.policies.is_empty();
+    // Where proxy_arp answers for hosts that are there themselves, its delay lets them be first.
+    let answers_for_others =
+        ground.nics.iter().any(|nic| ground.snapshot.effective(nic, Sysctl::ProxyArp).value != 0);
     let host = HostPolicy {
         interfaces: (!come_and_go).then_some(names),
         strategy,
         egress,
         announce: !cloud,
-        proxy_delay: has_proxies.then_some(0),
+        proxy_delay: (has_proxies && !answers_for_others).then_some(0),
         ..HostPolicy::default()
     };
     let mut reasons = vec![
@@ -127,7 +131,7 @@ fn candidate(ground: &Ground<'_>, proxied: &Proxies, strategy: Strategy, egress:
             },
         ),
     ];
-    if has_proxies {
+    if host.proxy_delay.is_some() {
         let delay = "broadcast requests for proxied addresses are answered at once, not up to 0.8 s later, and none \
                      is lost when more than 64 wait";
         reasons.push(reason("host.proxy_delay", delay.into()));
@@ -241,8 +245,11 @@ impl Candidate {
         if let Some(failure) = proof.failures.first() {
             return Err(Error::new(ErrorKind::Refused, failure.to_string()));
         }
-        if let Some(harm) = silenced(ground, &after).into_iter().next() {
-            return Err(Error::new(ErrorKind::Refused, harm));
+        let harm = harm(ground.snapshot, &after);
+        if let Some(first) = harm.iter().find(|harm| !harm.is_service()).or(harm.first()) {
+            // What would be right here is not known: nothing is recommended.
+            let error = Error::new(ErrorKind::Undetermined, first.to_string());
+            return Err(if first.is_service() { error.hint(services_hint(&harm)) } else { error });
         }
         if self.policy.host.egress == Egress::SourceRouted {
             if let Some(stray) = strays(ground, &after).into_iter().next() {
@@ -271,6 +278,22 @@ impl Candidate {
         };
         (0..=2).filter(holds).collect()
     }
+}
+
+/// How to say what nothing on the host tells.
+fn services_hint(harm: &[Harm]) -> String {
+    let addresses: BTreeSet<Ipv4Addr> = harm
+        .iter()
+        .filter_map(|harm| match harm {
+            Harm::Answer { address, aside: Some(_), .. } => Some(*address),
+            Harm::Answer { .. } | Harm::Way { .. } => None,
+        })
+        .collect();
+    let addresses = listed(addresses.iter().map(|address| format!("\"{address}\"")).collect());
+    format!(
+        "nothing is changed: write a policy with [[service]] addresses = [{addresses}] and answer = \"never\" (another \
+         host answers) or put the address on the interface that shall answer, and plan that"
+    )
 }
 
 /// Addresses whose packets leave by another interface than their own, one sentence each: to a neighbour and,

@@ -20,7 +20,6 @@
 
 mod candidate;
 mod file;
-mod harm;
 mod proxies;
 mod recipe;
 mod topology;

@@ -1,8 +1,8 @@
 //! The recipes often told, and what they do on this host.
 
 use super::Refused;
-use super::harm::silenced;
 use super::topology::Ground;
+use crate::harm::harm;
 use crate::plan::{Change, SysctlScope, listed};
 use crate::predict::{Matrix, Model};
 use crate::snapshot::Snapshot;
@@ -21,8 +21,8 @@ pub(super) fn refused(ground: &Ground<'_>) -> Vec<Refused> {
     let mut refused = Vec::new();
     for (recipe, values) in recipes {
         let after = with_all(ground.snapshot, values);
-        let mut why = silenced(ground, &after);
-        why.truncate(3);
+        let harm = harm(ground.snapshot, &after);
+        let mut why: Vec<String> = harm.iter().take(3).map(ToString::to_string).collect();
         why.extend(still_floats(ground, &after));
         if !why.is_empty() {
             refused.push(Refused { recipe: recipe.into(), why: why.join("; ") });

@@ -68,6 +68,8 @@ pub(super) struct Ground<'s> {
     pub shared: Vec<Vec<&'s Interface>>,
     /// Which interfaces hear one another.
     pub wires: WireMap,
+    /// Interfaces that are up and have no address, so that it is not known which wire they are on.
+    pub unknown: Vec<IfIndex>,
     /// The interfaces of default routes of table main, the preferred one first.
     pub uplinks: Vec<IfIndex>,
     /// Single addresses that are routed elsewhere than to a NIC, by the interface they are behind.
@@ -89,6 +91,7 @@ impl<'s> Ground<'s> {
             nics: Vec::new(),
             left_out: Vec::new(),
             shared: Vec::new(),
+            unknown: WireMap::of(snapshot).unknown(snapshot),
             wires: WireMap::of(snapshot),
             uplinks: uplinks(snapshot),
             behind: BTreeMap::new(),
@@ -131,6 +134,11 @@ impl<'s> Ground<'s> {
             let held: Vec<&Address> = self.public(interface.index).map(|(address, _)| address).collect();
             let leads_out = self.uplinks.contains(&interface.index);
             let name = interface.name;
+            if self.unknown.contains(&interface.index) {
+                // Settings there silence nothing of its own, and keep it from answering for the others.
+                self.nics.push(interface);
+                continue;
+            }
             if held.is_empty() || !interface.speaks_arp() || self.is_port(interface) {
                 continue;
             }
@@ -230,11 +238,26 @@ impl<'s> Ground<'s> {
             [only] => {
                 add(Topology::OneInterface, Some(format!("{} is the only interface on a wire", only.name)));
             }
-            several if self.shared.is_empty() => {
+            several if self.shared.is_empty() && self.unknown.is_empty() => {
                 let text = format!("{} are in subnets of their own", self.names(several.iter().copied()));
                 add(Topology::SeveralSubnets, Some(text));
             }
-            _ => {}
+            several => {
+                let open = several.iter().filter(|nic| self.unknown.contains(&nic.index)).copied();
+                let open: Vec<&Interface> = open.collect();
+                if !open.is_empty() {
+                    let text = format!(
+                        "{} up without an address, so which wire {} is not known; `arpflux segments` finds it out",
+                        if open.len() == 1 {
+                            format!("{} is", open[0].name)
+                        } else {
+                            format!("{} are", self.names(open.iter().copied()))
+                        },
+                        if open.len() == 1 { "it is on" } else { "they are on" },
+                    );
+                    add(Topology::SeveralSubnets, Some(text));
+                }
+            }
         }
         self.seen = seen;
     }

@@ -6,12 +6,14 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::{AddressReport, CheckKind, Failure, Report, wanted};
-use crate::error::{Error, ErrorKind, Result};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::Result;
 use crate::host::Host;
 use crate::plan::desired::Desired;
 use crate::policy::Policy;
 use crate::predict::ArpRequest;
-use crate::snapshot::{Interface, Snapshot};
+use crate::snapshot::{Interface, Snapshot, WireMap};
 use crate::stop::Stop;
 use crate::types::{IfIndex, IfName, Ipv4Net, Mac};
 use crate::wire::{Port, inject, probe};
@@ -109,11 +111,17 @@ pub fn own_until(policy: &Policy, snapshot: &Snapshot, host: &Host, stop: &Stop)
         }
     };
     let owners = owners(&desired, &mut report);
+    let map = WireMap::of(snapshot);
     let mut answering: Vec<Vec<String>> = vec![Vec::new(); owners.len()];
-    for index in &desired.interfaces {
+    // On a wire of its own, whoever holds an address too answers for it rightly.
+    let holds_too = |index: IfIndex, target: Ipv4Addr, owner: IfIndex| {
+        map.share(index, owner) == Some(false)
+            && snapshot.holders_of(target.into()).any(|holder| holder == index)
+    };
+    for index in desired.interfaces.iter().filter(|index| map.is_connected(**index)) {
         stop.check()?;
         let Some(interface) = snapshot.interface(*index) else { continue };
-        let sender = asker(snapshot, interface, &owners)?;
+        let sender = asker(snapshot, interface, &owners);
         let requests: Vec<ArpRequest> = owners
             .iter()
             .map(|(target, _)| ArpRequest {
@@ -125,15 +133,15 @@ pub fn own_until(policy: &Policy, snapshot: &Snapshot, host: &Host, stop: &Stop)
             })
             .collect();
         let answers = inject::ask_until(host, &interface.name, &requests, longest_wait(snapshot), stop)?;
-        for (names, answers) in answering.iter_mut().zip(answers) {
+        for ((names, answers), (target, owner)) in answering.iter_mut().zip(answers).zip(&owners) {
+            if holds_too(*index, *target, *owner) {
+                continue;
+            }
             for answer in answers {
-                // The reply leaves where the request came in; a MAC of another interface is told apart.
+                // A MAC of another interface is told apart, unless it hears what this one hears (a macvlan).
                 let name = name_of(snapshot, answer.mac, interface.index);
-                let seen = if name == interface.name.to_string() {
-                    name
-                } else {
-                    format!("{name} (on {})", interface.name)
-                };
+                let beside = map.beside(*index).iter().any(|other| snapshot.name_of(*other) == name);
+                let seen = if beside { name } else { format!("{name} (on {})", interface.name) };
                 if !names.contains(&seen) {
                     names.push(seen);
                 }
@@ -167,10 +175,16 @@ fn owners(desired: &Desired, report: &mut Report) -> Vec<(Ipv4Addr, IfIndex)> {
 
 fn judge(snapshot: &Snapshot, target: Ipv4Addr, owner: IfIndex, answering: Vec<String>, report: &mut Report) {
     let expected = snapshot.name_of(owner);
-    let failure = (answering.as_slice() != [expected.clone()]).then(|| Failure {
+    // Who has no carrier cannot be asked, and nobody else is to answer.
+    let connected = WireMap::of(snapshot).is_connected(owner);
+    let as_expected = if connected { answering == [expected.clone()] } else { answering.is_empty() };
+    let failure = (!as_expected).then(|| Failure {
         check: CheckKind::Wire,
         object: target.to_string(),
-        expected: format!("an answer from {expected} alone"),
+        expected: match connected {
+            true => format!("an answer from {expected} alone"),
+            false => format!("no answer, as {expected} has no carrier"),
+        },
         found: if answering.is_empty() {
             "no answer".into()
         } else {
@@ -206,8 +220,8 @@ fn longest_wait(snapshot: &Snapshot) -> Duration {
 }
 
 /// An address to ask from that looks like a neighbour's on this interface: of its first subnet, and not
-/// known to be anybody's.
-fn asker(snapshot: &Snapshot, interface: &Interface, owners: &[(Ipv4Addr, IfIndex)]) -> Result<Ipv4Addr> {
+/// known to be anybody's. Where there is none, it is the sender of a probe (RFC 5227), 0.0.0.0.
+fn asker(snapshot: &Snapshot, interface: &Interface, owners: &[(Ipv4Addr, IfIndex)]) -> Ipv4Addr {
     let known: HashSet<Ipv4Addr> = snapshot
         .addresses
         .iter()
@@ -229,10 +243,5 @@ fn asker(snapshot: &Snapshot, interface: &Interface, owners: &[(Ipv4Addr, IfInde
         let (first, last) = (u32::from(subnet.network()), u32::from(subnet.broadcast()));
         (first.saturating_add(1)..last).rev().map(Ipv4Addr::from).find(|address| !known.contains(address))
     };
-    subnets.into_iter().find_map(free).ok_or_else(|| {
-        Error::new(ErrorKind::Unsupported, "none of its subnets has a free address to ask from")
-            .during("verify on the wire")
-            .on(interface.name.to_string())
-            .hint("ask from another host: --wire peer")
-    })
+    subnets.into_iter().find_map(free).unwrap_or(Ipv4Addr::UNSPECIFIED)
 }

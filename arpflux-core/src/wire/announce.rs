@@ -187,8 +187,8 @@ impl Announcer {
 }
 
 /// Whether `interface` is the one to announce `addresses` from: not if a NIC of the host beside it holds one, or
-/// is the only one with a proxy entry for it. An address that is on no NIC (on `lo`, on a dummy, or not there
-/// yet) is anybody's.
+/// is the only one with a proxy entry for it, and not if the host neither holds nor proxies one. An address that is
+/// on no NIC (on `lo`, on a dummy) is anybody's.
 ///
 /// # Errors
 /// [`ErrorKind::Refused`] with the interface that the address is at.
@@ -200,8 +200,15 @@ pub fn check_owner(snapshot: &Snapshot, interface: IfIndex, addresses: &[IpAddr]
         let proxies = proxies.filter_map(|entry| entry.interface.or(Some(interface)));
         let mut owners: Vec<IfIndex> = holders.collect();
         owners.retain(|owner| *owner == interface || is_nic(snapshot, *owner));
+        let held = snapshot.addresses.iter().any(|held| held.local == *address);
         if owners.is_empty() {
             owners = proxies.collect();
+        }
+        if owners.is_empty() && !held {
+            let why = "this host neither holds nor proxies it, and all peers would be sent here";
+            return Err(Error::new(ErrorKind::Refused, why).during("announce").on(address.to_string()).hint(
+                "add the address, or a proxy entry for it, first; to announce it all the same, say so (--anyway)",
+            ));
         }
         if let Some(owner) = owners.first().filter(|_| !owners.contains(&interface)) {
             let (here, owner) = (snapshot.name_of(interface), snapshot.name_of(*owner));
