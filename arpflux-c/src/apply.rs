@@ -97,7 +97,7 @@ impl Owned {
     fn new(receipt: Receipt, applied: Option<Applied>) -> Self {
         Self {
             id: receipt.id.unwrap_or(0),
-            changes: change::records(&receipt.changes),
+            changes: change::records(&receipt.changes, receipt.interfaces()),
             notes: string::c_strings(&receipt.notes),
             conflicts: string::c_strings(&receipt.conflicts),
             files: receipt.files.iter().map(|file| string::c_path(&file.path)).collect(),

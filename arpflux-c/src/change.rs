@@ -3,7 +3,7 @@
 use std::ffi::{CString, c_char};
 use std::ptr;
 
-use arpflux_core::plan::{Change, Edit, SysctlScope};
+use arpflux_core::plan::{Change, Edit, InterfaceIdentity, SysctlScope};
 use arpflux_core::snapshot::Route;
 
 use crate::handle::{Lent, of};
@@ -51,7 +51,7 @@ impl Lent for Record {
 }
 
 impl Record {
-    fn new(change: &Change) -> Self {
+    fn new(change: &Change, interfaces: &[InterfaceIdentity]) -> Self {
         let scope = |scope: &SysctlScope| match scope {
             SysctlScope::Interface { name, .. } => string::c_name(name),
             other => string::c_string(&other.to_string()),
@@ -64,7 +64,7 @@ impl Record {
         };
         Self {
             change: change.clone(),
-            text: string::c_string(&change.to_string()),
+            text: string::c_string(&change.in_words(interfaces)),
             sysctl: sysctl.map(string::c_string),
             scope,
             rule: match change {
@@ -75,9 +75,9 @@ impl Record {
     }
 }
 
-/// Changes for C to read.
-pub(crate) fn records(changes: &[Change]) -> Vec<Record> {
-    changes.iter().map(Record::new).collect()
+/// Changes for C to read, with the interfaces that they name by number.
+pub(crate) fn records(changes: &[Change], interfaces: &[InterfaceIdentity]) -> Vec<Record> {
+    changes.iter().map(|change| Record::new(change, interfaces)).collect()
 }
 
 /// What it is about; `ARPFLUX_SUBJECT_OTHER` for NULL.

@@ -6,6 +6,7 @@ use std::ptr;
 
 use arpflux_core::outward::Boot;
 use arpflux_core::persist::{BootReport, Layout, Persistence, at_boot};
+use arpflux_core::plan::InterfaceIdentity;
 use arpflux_core::{Result, json};
 
 use crate::apply::{self, arpflux_apply_options, arpflux_receipt};
@@ -110,10 +111,11 @@ pub unsafe extern "C" fn arpflux_snapshot_at_boot(
             let owned = handle::get::<snapshot::Owned>(snapshot)?;
             let options = options::read_or_default(options, "options")?;
             let report = at_boot(&owned.snapshot, &layout(&options)?)?;
+            let interfaces: Vec<_> = owned.snapshot.interfaces.iter().map(InterfaceIdentity::from).collect();
             let changes: Vec<_> = report.entries.iter().map(|entry| entry.change.clone()).collect();
             Ok(handle::give(Owned {
                 keys: report.values.iter().map(|value| string::c_string(value.key.as_path())).collect(),
-                entries: change::records(&changes),
+                entries: change::records(&changes, &interfaces),
                 report,
             }))
         })

@@ -43,7 +43,7 @@ unsafe fn make(err: *mut *mut arpflux_error, plan: impl FnOnce() -> Result<Plan>
 
 /// A plan for C to keep.
 pub(crate) fn give(plan: Plan) -> *mut arpflux_plan {
-    let changes = change::records(&plan.changes);
+    let changes = change::records(&plan.changes, &plan.interfaces);
     let decisions = string::c_strings(&plan.decisions);
     let text = string::c_string(&plan.to_string());
     handle::give(Owned { plan, changes, decisions, text })

@@ -265,7 +265,7 @@ impl Record {
                 _ => None,
             },
             json: string::c_string(&json::object(&drift).unwrap_or_default()),
-            changes: change::records(&drift.changes),
+            changes: change::records(&drift.changes, &drift.interfaces),
             drift,
         }
     }

@@ -400,7 +400,7 @@ fn what_the_next_boot_brings() {
     assert_eq!(code, 1);
     let entries: Vec<&str> =
         lost["entries"].as_array().unwrap().iter().map(|e| e["text"].as_str().unwrap()).collect();
-    assert!(entries.contains(&"remove proxy 192.168.18.101 on eth3"), "{entries:?}");
+    assert!(entries.contains(&"remove proxy entry 192.168.18.101 on eth3"), "{entries:?}");
     assert!(entries.iter().any(|entry| entry.starts_with("remove rule ")), "{entries:?}");
 
     // With it, and the rest of sysctl.d out of the way, the boot brings what there is now.
@@ -421,7 +421,7 @@ fn what_the_next_boot_brings() {
     image.node.proxy("eth0", "192.168.18.77".parse().unwrap()).unwrap();
     let (code, text, _) = image.run("arpflux diagnose --persisted");
     assert_eq!(code, 1);
-    assert!(text.contains("remove proxy 192.168.18.77 on eth0"), "{text}");
+    assert!(text.contains("remove proxy entry 192.168.18.77 on eth0"), "{text}");
     assert!(text.contains("1 difference after a boot"), "{text}");
     assert!(text.contains("policy /etc/arpflux/policy.toml, applied at boot by systemd"), "{text}");
     // The same for a stored snapshot and the files of an image, by nobody in particular.

@@ -37,6 +37,8 @@ pub mod segment;
 
 pub mod policy;
 
+pub mod state;
+
 pub mod plan;
 
 pub mod verify;

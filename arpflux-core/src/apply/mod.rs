@@ -32,7 +32,6 @@ mod host;
 mod journal;
 mod keep;
 pub(crate) mod lock;
-mod object;
 mod proxy;
 mod receipt;
 mod recover;

@@ -31,7 +31,7 @@ fn finished(snapshot: &Snapshot, changes: Vec<Change>, announcements: Vec<Announ
     let interfaces = touched
         .into_iter()
         .filter_map(|index| snapshot.interface(index))
-        .map(|now| InterfaceIdentity { index: now.index, name: now.name, mac: now.mac })
+        .map(InterfaceIdentity::from)
         .collect();
     Plan { netns: snapshot.netns.clone(), interfaces, changes, announcements, ..Plan::default() }
 }

@@ -135,6 +135,12 @@ fn milliseconds<S: serde::Serializer>(value: &Option<Duration>, serializer: S) -
 }
 
 impl Receipt {
+    /// The interfaces that the changes touch and rely on, as they were when these were made.
+    #[must_use]
+    pub fn interfaces(&self) -> &[InterfaceIdentity] {
+        &self.interfaces
+    }
+
     /// The receipt of a run that had nothing to do.
     pub(crate) fn unchanged(notes: Vec<String>) -> Self {
         Self {

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::journal::{self, Applied, Header, Journal, Pending, State};
 use super::lock::{self, Lock};
-use super::object::{self, Object, Scope, Step, Value, View};
 use super::receipt::{self, Conflict, Receipt, Target};
 use super::recover::{TakenBack, busy_pending, listed, settle, take_back};
 use super::store::Folder;
@@ -15,6 +14,7 @@ use crate::kernel::Kernel;
 use crate::persist::FileChange;
 use crate::plan::{Announcement, Change, InterfaceIdentity, Plan};
 use crate::snapshot::{NetnsIdentity, Snapshot};
+use crate::state::{self, Object, State as Objects, SysctlScope, Value};
 use crate::sysctl::{Ipv6Sysctl, Sysctl};
 use crate::types::IfIndex;
 
@@ -330,27 +330,25 @@ fn check_plan(plan: &Plan, snapshot: &Snapshot, netns: &NetnsIdentity) -> Result
         return Err(Error::new(ErrorKind::Changed, what).during("apply").on("plan").hint(hint));
     }
     check_interfaces(&plan.interfaces, snapshot)?;
-    let steps: Vec<Step> = plan.changes.iter().map(Step::of).collect();
-    let mut view = View::of(snapshot, &steps);
-    for (change, step) in plan.changes.iter().zip(&steps) {
-        let name = || view.name(&step.object);
-        if copies_to_all(change) {
+    let mut state = Objects::of(snapshot);
+    for step in plan.changes.iter().map(state::Change::from) {
+        let name = || step.object.name(&undo::names(snapshot, &plan.interfaces));
+        if copies_to_all(&step.object) {
             return Err(Error::new(ErrorKind::Refused, "writing it rewrites every interface")
                 .during("apply")
                 .on(name())
                 .hint("set the interfaces one by one"));
         }
-        if let Some(named) = scope_name(change)
-            && let Some(index) = step.object.interface()
-            && let Some(interface) = snapshot.interface(index)
-            && interface.name != named
+        if let Some(SysctlScope::Interface { index, name: named }) = step.object.scope()
+            && let Some(interface) = snapshot.interface(*index)
+            && interface.name != *named
         {
             return Err(Error::new(ErrorKind::Changed, format!("it is called {} now", interface.name))
                 .during("apply")
                 .on(format!("interface {named}"))
                 .hint(again));
         }
-        match view.get(&step.object) {
+        match state.get(&step.object) {
             now if now == step.before => {}
             Value::Gone => {
                 return Err(Error::new(ErrorKind::Changed, "its interface is gone")
@@ -373,31 +371,18 @@ fn check_plan(plan: &Plan, snapshot: &Snapshot, netns: &NetnsIdentity) -> Result
                 .hint(again));
             }
         }
-        view.set(&step.object, step.after);
+        state.make(&step);
     }
     plan.check_announcements(snapshot)
 }
 
 /// Whether the kernel copies the value to every interface (`inet_forward_change`, `addrconf_forward_change`).
-fn copies_to_all(change: &Change) -> bool {
-    let scope = match change {
-        Change::Sysctl { scope, sysctl: Sysctl::Forwarding, .. }
-        | Change::Ipv6Sysctl { scope, sysctl: Ipv6Sysctl::Forwarding, .. } => *scope,
-        _ => return false,
-    };
-    Scope::from(scope) == Scope::All
-}
-
-fn scope_name(change: &Change) -> Option<crate::types::IfName> {
-    match change {
-        Change::Sysctl { scope, .. }
-        | Change::Ipv6Sysctl { scope, .. }
-        | Change::ProxyDelay { scope, .. } => match scope {
-            crate::plan::SysctlScope::Interface { name, .. } => Some(*name),
-            _ => None,
-        },
-        _ => None,
-    }
+fn copies_to_all(object: &Object) -> bool {
+    matches!(
+        object,
+        Object::Sysctl { scope: SysctlScope::All, sysctl: Sysctl::Forwarding }
+            | Object::Ipv6Sysctl { scope: SysctlScope::All, sysctl: Ipv6Sysctl::Forwarding }
+    )
 }
 
 /// Whether every interface is still the one that the plan saw.
@@ -433,24 +418,25 @@ fn check_interfaces(interfaces: &[InterfaceIdentity], snapshot: &Snapshot) -> Re
 /// Reads what was made again: how many changes were found as they should be.
 fn check_made(changes: &[Change], interfaces: &[InterfaceIdentity], snapshot: &Snapshot) -> Result<usize> {
     check_interfaces(interfaces, snapshot)?;
-    let steps: Vec<Step> = changes.iter().map(Step::of).collect();
-    let view = View::of(snapshot, &steps);
-    let mut last: std::collections::HashMap<&Object, Value> = std::collections::HashMap::new();
-    for step in &steps {
-        last.insert(&step.object, step.after);
+    let mut state = Objects::of(snapshot);
+    let mut last: std::collections::HashMap<Object, Value> = std::collections::HashMap::new();
+    for step in changes.iter().map(state::Change::from) {
+        last.insert(step.object, step.after);
     }
-    for step in &steps {
-        let (wanted, found) = (last.get(&step.object).copied().unwrap_or(step.after), view.get(&step.object));
-        if found != wanted {
+    for object in changes.iter().map(Change::object) {
+        let found = state.get(&object);
+        if let Some(wanted) = last.get(&object)
+            && found != *wanted
+        {
             return Err(Error::new(
                 ErrorKind::Changed,
                 format!("it is {found} after it was made {wanted}; somebody else changes it too"),
             )
             .during("check")
-            .on(object::name(snapshot, interfaces, &step.object)));
+            .on(object.name(&undo::names(snapshot, interfaces))));
         }
     }
-    Ok(steps.len())
+    Ok(changes.len())
 }
 
 /// The interfaces that changes touch, and those that the plan relies on, as they are now.
@@ -460,10 +446,6 @@ fn identities(
     snapshot: &Snapshot,
 ) -> Vec<InterfaceIdentity> {
     let mut wanted: BTreeSet<IfIndex> = relied_on.iter().map(|known| known.index).collect();
-    wanted.extend(changes.iter().filter_map(|change| Step::of(change).object.interface()));
-    wanted
-        .into_iter()
-        .filter_map(|index| snapshot.interface(index))
-        .map(|now| InterfaceIdentity { index: now.index, name: now.name, mac: now.mac })
-        .collect()
+    wanted.extend(changes.iter().filter_map(Change::interface));
+    wanted.into_iter().filter_map(|index| snapshot.interface(index)).map(InterfaceIdentity::from).collect()
 }

@@ -7,12 +7,13 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::object::{Object, Scope, Step, Value, View, name};
 use super::receipt::Conflict;
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
-use crate::plan::{Change, Edit, InterfaceIdentity, SysctlScope};
-use crate::snapshot::{ProxyEntry, Snapshot};
+use crate::plan::{Change, InterfaceIdentity};
+use crate::snapshot::Snapshot;
+use crate::state::{self, Object, State, SysctlScope, Value};
+use crate::types::{IfIndex, IfName};
 
 /// How often what failed is tried again.
 const PASSES: usize = 3;
@@ -47,8 +48,9 @@ pub(crate) fn inverse(
     snapshot: &Snapshot,
     force: bool,
 ) -> Inverse {
-    let steps: Vec<Step> = changes.iter().map(Step::of).collect();
-    let mut view = View::of(snapshot, &steps);
+    let steps: Vec<state::Change> = changes.iter().map(Into::into).collect();
+    let mut state = State::of(snapshot);
+    let names = names(snapshot, interfaces);
     let strangers: HashSet<_> = interfaces
         .iter()
         .filter(|known| {
@@ -58,13 +60,13 @@ pub(crate) fn inverse(
         .collect();
     // Everything that an object was meant to be, one after the other.
     let mut chains: HashMap<&Object, Vec<Value>> = HashMap::with_capacity(steps.len());
-    for Step { object, before, after } in &steps {
+    for state::Change { object, before, after } in &steps {
         chains.entry(object).or_insert_with(|| vec![*before]).push(*after);
     }
     let mut inverse = Inverse::default();
     // What is as it was before, or needs or gets nothing more.
     let mut settled: HashSet<&Object> = HashSet::new();
-    for (change, step) in changes.iter().zip(&steps).rev() {
+    for step in steps.iter().rev() {
         let object = &step.object;
         let chain = chains.get(object).map_or(&[][..], Vec::as_slice);
         let original = chain.first().copied().unwrap_or(step.before);
@@ -72,29 +74,31 @@ pub(crate) fn inverse(
             continue;
         }
         let stranger = object.interface().is_some_and(|index| strangers.contains(&index));
-        match view.get(object) {
+        match state.get(object) {
             Value::Gone => {
-                inverse.moot.push(name(snapshot, interfaces, object));
+                inverse.moot.push(object.name(&names));
                 settled.insert(object);
             }
             _ if stranger => {
-                inverse.moot.push(name(snapshot, interfaces, object));
+                inverse.moot.push(object.name(&names));
                 settled.insert(object);
             }
             now if now == original => {
                 settled.insert(object);
             }
             now if now == step.after => {
-                inverse.changes.push(renamed(change.inverse(), snapshot));
-                view.set(object, step.before);
+                let back = step.clone().inverse();
+                state.make(&back);
+                inverse.changes.extend(Change::making(&renamed(back, snapshot)));
             }
             // This change was not made; an earlier one of the same object was.
             now if chain.contains(&now) => {}
             now => {
-                let forced = if force { put(change, now, original, snapshot) } else { Vec::new() };
+                let put = state::Change { object: object.clone(), before: now, after: original };
+                let forced = if force { Change::making(&renamed(put, snapshot)) } else { Vec::new() };
                 if forced.is_empty() {
                     inverse.conflicts.push(Conflict {
-                        object: view.name(object),
+                        object: object.name(&names),
                         expected: step.after.to_string(),
                         found: now.to_string(),
                         former: original.to_string(),
@@ -108,47 +112,24 @@ pub(crate) fn inverse(
     inverse
 }
 
+/// What interfaces are called in `snapshot`, and those that are gone in `known`.
+pub(super) fn names(snapshot: &Snapshot, known: &[InterfaceIdentity]) -> impl Fn(IfIndex) -> Option<IfName> {
+    move |index| match snapshot.interface(index) {
+        Some(interface) => Some(interface.name),
+        None => known.iter().find(|known| known.index == index).map(|known| known.name),
+    }
+}
+
 /// The change with the name that its interface has now.
-fn renamed(mut change: Change, snapshot: &Snapshot) -> Change {
-    if let Change::Sysctl { scope, .. } | Change::Ipv6Sysctl { scope, .. } | Change::ProxyDelay { scope, .. } =
-        &mut change
+fn renamed(mut change: state::Change, snapshot: &Snapshot) -> state::Change {
+    if let Object::Sysctl { scope, .. } | Object::Ipv6Sysctl { scope, .. } | Object::ProxyDelay { scope } =
+        &mut change.object
         && let SysctlScope::Interface { index, name } = scope
         && let Some(interface) = snapshot.interface(*index)
     {
         *name = interface.name;
     }
     change
-}
-
-/// What leads from `now` to `wanted`; nothing if there is no way.
-fn put(like: &Change, now: Value, wanted: Value, snapshot: &Snapshot) -> Vec<Change> {
-    let number = |value| i32::try_from(value).ok();
-    let change = match (like, now, wanted) {
-        (Change::Sysctl { scope, sysctl, .. }, Value::Number(now), Value::Number(wanted)) => number(now)
-            .zip(number(wanted))
-            .map(|(before, after)| Change::Sysctl { scope: *scope, sysctl: *sysctl, before, after }),
-        (Change::Ipv6Sysctl { scope, sysctl, .. }, Value::Number(now), Value::Number(wanted)) => number(now)
-            .zip(number(wanted))
-            .map(|(before, after)| Change::Ipv6Sysctl { scope: *scope, sysctl: *sysctl, before, after }),
-        (Change::ProxyDelay { scope, .. }, Value::Number(now), Value::Number(wanted)) => {
-            Some(Change::ProxyDelay {
-                scope: *scope,
-                before: now.unsigned_abs(),
-                after: wanted.unsigned_abs(),
-            })
-        }
-        (Change::Proxy { entry, .. }, now, wanted) => {
-            let as_was = |value| match value {
-                Value::Entry { flags, protocol } => Some(ProxyEntry { flags, protocol, ..*entry }),
-                _ => None,
-            };
-            let gone = as_was(now).map(|entry| Change::Proxy { edit: Edit::Remove, entry });
-            let back = as_was(wanted).map(|entry| Change::Proxy { edit: Edit::Add, entry });
-            return gone.into_iter().chain(back).collect();
-        }
-        _ => None,
-    };
-    change.into_iter().map(|change| renamed(change, snapshot)).collect()
 }
 
 /// Takes `changes` back and checks that they are; never stops at a failure.
@@ -186,7 +167,7 @@ pub(crate) fn undo(
                 .changes
                 .iter()
                 .map(|change| {
-                    let object = name(&snapshot, interfaces, &Step::of(change).object);
+                    let object = change.object().name(&names(&snapshot, interfaces));
                     match failures.iter().find(|(failed, _)| failed == change) {
                         Some((_, error)) => format!("{object}: {error}"),
                         None => object,
@@ -234,19 +215,4 @@ fn patient_snapshot(kernel: &mut dyn Kernel) -> Result<Snapshot> {
         result = kernel.snapshot();
     }
     result
-}
-
-impl Object {
-    /// The interface that it belongs to.
-    pub(crate) fn interface(&self) -> Option<crate::types::IfIndex> {
-        match self {
-            Self::Sysctl(scope, _) | Self::Ipv6Sysctl(scope, _) | Self::ProxyDelay(scope) => match scope {
-                Scope::Interface(index) => Some(*index),
-                Scope::All | Scope::Default => None,
-            },
-            Self::Proxy(_, interface) => *interface,
-            Self::Route(route) => route.next_hops.iter().find_map(|hop| hop.interface),
-            Self::Rule(_) => None,
-        }
-    }
 }

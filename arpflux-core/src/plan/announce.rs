@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use foldhash::{HashSet, HashSetExt as _};
 
 use super::Announcement;
-use super::change::{Change, Edit, SysctlScope};
+use super::change::{Change, Edit};
 use super::desired::Desired;
 use crate::snapshot::Snapshot;
+use crate::state::SysctlScope;
 use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
 

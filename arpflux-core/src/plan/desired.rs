@@ -16,7 +16,8 @@ use super::strategy;
 use super::view::{Family, View};
 use crate::error::{Error, Result};
 use crate::policy::{self, Policy, ServiceAnswer};
-use crate::snapshot::{NextHop, NextHopFlags, ProxyEntry, Route, Rule, Snapshot};
+use crate::snapshot::{ProxyEntry, Route, Rule, Snapshot};
+use crate::state::settled_route;
 use crate::sysctl::{Ipv6Sysctl, Sysctl};
 use crate::types::{IfIndex, IpNet};
 
@@ -177,9 +178,9 @@ fn unwanted_rules(wanted: &[Rule], snapshot: &Snapshot) -> Vec<Rule> {
 /// is the same, but the route is another.
 fn unwanted_routes(wanted: &[Route], snapshot: &Snapshot) -> Vec<Route> {
     let wanted: HashMap<RouteKey, Route> =
-        wanted.iter().map(|route| (route_key(route), settled(route))).collect();
+        wanted.iter().map(|route| (route_key(route), settled_route(route))).collect();
     let unwanted = |route: &&Route| match wanted.get(&route_key(route)) {
-        Some(wanted) => settled(route) != *wanted,
+        Some(wanted) => settled_route(route) != *wanted,
         None => route.protocol == PROTOCOL,
     };
     snapshot.routes.iter().filter(unwanted).cloned().collect()
@@ -190,13 +191,4 @@ pub(super) type RouteKey = (u32, IpNet, u8, u32);
 
 pub(super) fn route_key(route: &Route) -> RouteKey {
     (route.table, route.destination.trunc(), route.tos, route.metric)
-}
-
-/// A route without what the kernel adds by itself: the state of its next hops.
-pub(crate) fn settled(route: &Route) -> Route {
-    let mut route = route.clone();
-    for NextHop { flags, .. } in &mut route.next_hops {
-        *flags &= NextHopFlags::ONLINK;
-    }
-    route
 }

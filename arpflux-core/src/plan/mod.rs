@@ -30,7 +30,6 @@ mod announce;
 mod change;
 pub(crate) mod desired;
 mod edit;
-mod effect;
 mod egress;
 mod few;
 mod foreign;
@@ -57,9 +56,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::policy::Policy;
-use crate::snapshot::{NetnsIdentity, Snapshot};
+use crate::snapshot::{Interface, NetnsIdentity, Snapshot};
+pub use crate::state::SysctlScope;
 use crate::types::{IfIndex, IfName, Mac};
-pub use change::{Change, Edit, SysctlScope};
+pub use change::{Change, Edit};
 pub use egress::{RULE_PRIORITY, TABLE_BASE};
 pub use impact::{Effect, Impact, Range, Turn};
 pub(crate) use view::listed;
@@ -79,6 +79,12 @@ pub struct InterfaceIdentity {
     pub name: IfName,
     /// Its MAC.
     pub mac: Mac,
+}
+
+impl From<&Interface> for InterfaceIdentity {
+    fn from(interface: &Interface) -> Self {
+        Self { index: interface.index, name: interface.name, mac: interface.mac }
+    }
 }
 
 /// A gratuitous ARP (or unsolicited neighbour advertisement) to be sent after the changes.
@@ -168,10 +174,7 @@ impl Policy {
         touched.extend(others.filter_map(Change::interface));
         touched.sort();
         touched.dedup();
-        let identity = |index: &IfIndex| {
-            let interface = snapshot.interface(*index)?;
-            Some(InterfaceIdentity { index: *index, name: interface.name, mac: interface.mac })
-        };
+        let identity = |index: &IfIndex| snapshot.interface(*index).map(InterfaceIdentity::from);
         let plan = Plan {
             netns: snapshot.netns.clone(),
             any_namespace: false,

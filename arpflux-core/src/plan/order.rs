@@ -4,10 +4,11 @@
 use foldhash::{HashMap, HashMapExt as _, HashSet};
 
 use super::PROTOCOL;
-use super::change::{Change, Edit, SysctlScope};
-use super::desired::{Desired, RouteKey, route_key, settled};
+use super::change::{Change, Edit};
+use super::desired::{Desired, RouteKey, route_key};
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::{PROXY_DELAY_STEP, ProxyEntry, Route, Rule, Snapshot};
+use crate::state::{SysctlScope, settled_route};
 use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
 
@@ -138,7 +139,7 @@ fn rules(desired: &Desired, snapshot: &Snapshot, changes: &mut Vec<Change>) {
 /// wanted goes immediately before it.
 fn routes(desired: &Desired, snapshot: &Snapshot, changes: &mut Vec<Change>) -> Vec<Change> {
     let own = snapshot.routes.iter().filter(|route| route.protocol == PROTOCOL);
-    let there: HashSet<Route> = own.map(settled).collect();
+    let there: HashSet<Route> = own.map(settled_route).collect();
     let wanted: HashSet<RouteKey> = desired.routes.iter().map(route_key).collect();
     // What stands in a place goes with what is right there: then the inverse brings all back in their order.
     let mut in_place: HashMap<RouteKey, Vec<&Route>> = HashMap::new();

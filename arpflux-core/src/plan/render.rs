@@ -5,12 +5,14 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Change, Edit, Plan};
+use super::{Change, Edit, InterfaceIdentity, Plan};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::{self, SCHEMA};
+use crate::snapshot::ProxyEntry;
 use crate::snapshot::json::without;
-use crate::snapshot::{NextHop, ProxyEntry, Route, RouteKind, Rule, RuleAction, RuleFlags, table};
-use crate::types::IfIndex;
+use crate::state::proxy_in_words;
+pub(crate) use crate::state::{route_in_words, rule_in_words};
+use crate::types::{IfIndex, IfName};
 
 /// What is looked at first.
 #[derive(Deserialize)]
@@ -36,45 +38,46 @@ impl fmt::Display for Edit {
 }
 
 impl fmt::Display for Change {
-    /// One line: `set net.ipv4.conf.eth0.arp_ignore: 0 -> 1`, `add proxy 192.168.18.101 on if3`.
+    /// One line, without the names of interfaces that the change itself does not carry: see [`Change::in_words`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.in_words(&number))
+        f.write_str(&self.in_words(&[]))
     }
 }
 
 impl Change {
-    /// The change in one line, with interfaces as `names` gives them.
-    pub(crate) fn in_words(&self, names: Names<'_>) -> String {
+    /// One line, with interfaces called as they are in `interfaces`, usually [`Plan::interfaces`]:
+    /// `set net.ipv4.conf.eth0.arp_ignore: 0 -> 1`, `add proxy entry 192.168.18.101 on eth3`.
+    #[must_use]
+    pub fn in_words(&self, interfaces: &[InterfaceIdentity]) -> String {
+        self.named(&|index| {
+            interfaces.iter().find(|identity| identity.index == index).map(|identity| identity.name)
+        })
+    }
+
+    /// The same, with interfaces as `names` gives them.
+    pub(crate) fn named(&self, names: &dyn Fn(IfIndex) -> Option<IfName>) -> String {
+        let object = self.object().name(names);
         match self {
             Self::Sysctl { .. } | Self::Ipv6Sysctl { .. } | Self::ProxyDelay { .. } => {
-                let (key, before, after) = self.setting().unwrap_or_default();
-                format!("set {key}: {before} -> {after}")
+                let (_, before, after) = self.setting().unwrap_or_default();
+                format!("set {object}: {before} -> {after}")
             }
-            Self::Proxy { edit, entry } => format!("{edit} proxy {}", proxy(entry, names)),
-            Self::Rule { edit, rule } => format!("{edit} {}rule {}", family(rule.ipv6), rule_in_words(rule)),
-            Self::Route { edit, route } => {
-                let v6 = route.destination.addr().is_ipv6();
-                format!("{edit} {}route {}", family(v6), route_in_words(route, names))
+            Self::Proxy { edit, .. } | Self::Rule { edit, .. } | Self::Route { edit, .. } => {
+                format!("{edit} {object}")
             }
         }
     }
 
     /// The full name of the sysctl, its value before and after, of a change that sets one.
     pub(crate) fn setting(&self) -> Option<(String, String, String)> {
-        match self {
-            Self::Sysctl { scope, sysctl, before, after } => {
-                Some((format!("net.ipv4.conf.{scope}.{sysctl}"), before.to_string(), after.to_string()))
+        let (before, after) = match self {
+            Self::Sysctl { before, after, .. } | Self::Ipv6Sysctl { before, after, .. } => {
+                (before.to_string(), after.to_string())
             }
-            Self::Ipv6Sysctl { scope, sysctl, before, after } => {
-                Some((format!("net.ipv6.conf.{scope}.{sysctl}"), before.to_string(), after.to_string()))
-            }
-            Self::ProxyDelay { scope, before, after } => Some((
-                format!("net.ipv4.neigh.{scope}.proxy_delay"),
-                format!("{before} ms"),
-                format!("{after} ms"),
-            )),
-            _ => None,
-        }
+            Self::ProxyDelay { before, after, .. } => (format!("{before} ms"), format!("{after} ms")),
+            Self::Proxy { .. } | Self::Rule { .. } | Self::Route { .. } => return None,
+        };
+        Some((self.object().to_string(), before, after))
     }
 }
 
@@ -84,74 +87,7 @@ fn family(ipv6: bool) -> &'static str {
 
 /// `192.168.18.101 on eth3`.
 pub(crate) fn proxy(entry: &ProxyEntry, names: Names<'_>) -> String {
-    match entry.interface {
-        Some(index) => format!("{} on {}", entry.address, names(index)),
-        None => format!("{} on all interfaces", entry.address),
-    }
-}
-
-fn table_name(number: u32) -> String {
-    match number {
-        table::LOCAL => "local".into(),
-        table::MAIN => "main".into(),
-        table::DEFAULT => "default".into(),
-        other => other.to_string(),
-    }
-}
-
-/// As `ip rule` writes it, with the commonest selectors.
-pub(crate) fn rule_in_words(rule: &Rule) -> String {
-    let mut words = vec![format!("{}:", rule.priority)];
-    if rule.flags.contains(RuleFlags::INVERT) {
-        words.push("not".into());
-    }
-    words.push(match rule.source {
-        Some(net) if net.prefix_len() == net.max_prefix_len() => format!("from {}", net.addr()),
-        Some(net) => format!("from {net}"),
-        None => "from all".into(),
-    });
-    words.extend(rule.destination.map(|net| format!("to {net}")));
-    words.extend(rule.iif.map(|name| format!("iif {name}")));
-    words.extend(rule.oif.map(|name| format!("oif {name}")));
-    if rule.fwmask != 0 {
-        words.push(format!("fwmark {:#x}/{:#x}", rule.fwmark, rule.fwmask));
-    }
-    words.push(match rule.action {
-        RuleAction::Table => format!("lookup {}", table_name(rule.table)),
-        RuleAction::Goto => format!("goto {}", rule.goto.unwrap_or(0)),
-        RuleAction::Nop => "nop".into(),
-        RuleAction::Blackhole => "blackhole".into(),
-        RuleAction::Unreachable => "unreachable".into(),
-        RuleAction::Prohibit => "prohibit".into(),
-        RuleAction::Other(number) => format!("action {number}"),
-    });
-    words.extend(rule.suppress_prefix_len.map(|len| format!("suppress_prefixlength {len}")));
-    words.join(" ")
-}
-
-/// As `ip route` writes it, the table first.
-pub(crate) fn route_in_words(route: &Route, names: Names<'_>) -> String {
-    let mut words = vec![format!("table {}:", table_name(route.table))];
-    match route.kind {
-        RouteKind::Unicast => {}
-        kind => words.push(format!("{kind:?}").to_lowercase()),
-    }
-    words.push(match route.destination.prefix_len() {
-        0 => "default".into(),
-        _ => route.destination.to_string(),
-    });
-    let several = route.next_hops.len() > 1;
-    for NextHop { interface, gateway, weight, .. } in &route.next_hops {
-        words.extend(several.then(|| "nexthop".to_owned()));
-        words.extend(gateway.map(|gateway| format!("via {gateway}")));
-        words.extend(interface.map(|index| format!("dev {}", names(index))));
-        words.extend(several.then(|| format!("weight {weight}")));
-    }
-    words.extend(route.preferred_source.map(|source| format!("src {source}")));
-    if route.metric != 0 {
-        words.push(format!("metric {}", route.metric));
-    }
-    words.join(" ")
+    proxy_in_words(entry.address, entry.interface, names)
 }
 
 impl fmt::Display for Plan {

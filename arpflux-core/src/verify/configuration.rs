@@ -5,10 +5,11 @@ use std::net::IpAddr;
 
 use super::{CheckKind, Failure, Report, impossible, wanted};
 use crate::error::Result;
-use crate::plan::desired::{Desired, settled};
+use crate::plan::desired::Desired;
 use crate::plan::render::{proxy, route_in_words, rule_in_words};
 use crate::policy::Policy;
 use crate::snapshot::{PROXY_DELAY_STEP, ProxyEntry, Route, Rule, Snapshot};
+use crate::state::settled_route;
 use crate::types::IfIndex;
 
 /// Compares every value, entry, rule and route that `policy` wants with what `snapshot` shows, and looks
@@ -103,7 +104,7 @@ fn routing(desired: &Desired, snapshot: &Snapshot, report: &mut Report) {
     }
     let tables: HashSet<u32> = desired.routes.iter().map(|route| route.table).collect();
     let in_tables = snapshot.routes.iter().filter(|route| tables.contains(&route.table));
-    let routes: HashSet<Route> = in_tables.map(settled).collect();
+    let routes: HashSet<Route> = in_tables.map(settled_route).collect();
     for route in &desired.routes {
         let missing = !routes.contains(route);
         let object = || route_in_words(route, &names);

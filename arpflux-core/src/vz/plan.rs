@@ -169,10 +169,10 @@ pub(super) fn lacking(snapshot: &Snapshot, registry: &Registry) -> BTreeMap<IpAd
             Change::Ipv6Sysctl { scope, .. } => address.is_ipv6() && of_interface(scope),
             Change::ProxyDelay { .. } | Change::Proxy { .. } => false,
         };
-        let names = |index| snapshot.name_of(index);
+        let names = |index| snapshot.interface(index).map(|interface| interface.name);
         let own = own.get(address).into_iter().flatten();
         let lacks: Vec<String> =
-            own.chain(shared.iter().filter(concerns)).map(|change| change.in_words(&names)).collect();
+            own.chain(shared.iter().filter(concerns)).map(|change| change.named(&names)).collect();
         if !lacks.is_empty() {
             lacking.insert(*address, lacks);
         }

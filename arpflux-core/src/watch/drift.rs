@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Serialize, Serializer};
 
 use crate::error::Error;
-use crate::plan::Change;
+use crate::plan::{Change, InterfaceIdentity};
 
 /// What made the watcher look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -79,6 +79,9 @@ pub struct Drift {
     pub cause: Cause,
     /// What it takes to put it right: `before` is what was found, `after` what the policy says.
     pub changes: Vec<Change>,
+    /// The interfaces that the changes are about.
+    #[serde(skip)]
+    pub interfaces: Vec<InterfaceIdentity>,
     /// What became of it.
     #[serde(flatten)]
     pub outcome: Outcome,
@@ -105,7 +108,7 @@ impl fmt::Display for Drift {
             Outcome::Failed { error } => write!(f, "could not be put right: {error}")?,
         }
         for change in &self.changes {
-            write!(f, "\n  {change}")?;
+            write!(f, "\n  {}", change.in_words(&self.interfaces))?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The watcher: where news comes in, and what is done on it.
 
+use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -16,10 +17,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::kernel::netlink::{Changed, Events};
 use crate::kernel::{Kernel as _, LinuxKernel};
-use crate::plan::{Change, Plan, SysctlScope};
+use crate::plan::{Change, InterfaceIdentity, Plan, SysctlScope};
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
 use crate::sysctl::{Sysctl, SysctlValues};
+use crate::types::IfIndex;
 use crate::wire::announce;
 
 /// How a policy is watched.
@@ -311,8 +313,21 @@ impl Watcher {
             Err(failed) => Outcome::Failed { error: failed.error },
         };
         let healed = outcome == Outcome::Healed;
-        drifts.push(Drift { at_ms: Drift::now_ms(), cause, changes, outcome, took_us: us(woken) });
+        drifts.push(self.drift(cause, changes, outcome, woken));
         Ok(healed)
+    }
+
+    fn drift(&self, cause: Cause, changes: Vec<Change>, outcome: Outcome, woken: Instant) -> Drift {
+        let index: BTreeSet<IfIndex> = changes.iter().filter_map(Change::interface).collect();
+        let interfaces = index.into_iter().filter_map(|index| self.settled.interface(index));
+        Drift {
+            at_ms: Drift::now_ms(),
+            cause,
+            interfaces: interfaces.map(InterfaceIdentity::from).collect(),
+            changes,
+            outcome,
+            took_us: us(woken),
+        }
     }
 
     /// The change that gives a sysctl the value it had when all was well; `None` if it has it.
@@ -410,10 +425,7 @@ impl Watcher {
     /// Tells what of the policy cannot be kept now, where that is new, and when all of it can be again.
     fn cannot_be_kept(&mut self, now: Vec<Error>, cause: Cause, woken: Instant, drifts: &mut Vec<Drift>) {
         let before = std::mem::replace(&mut self.impossible, now);
-        let mut tell = |outcome| {
-            let at_ms = Drift::now_ms();
-            drifts.push(Drift { at_ms, cause, changes: Vec::new(), outcome, took_us: us(woken) });
-        };
+        let mut tell = |outcome| drifts.push(self.drift(cause, Vec::new(), outcome, woken));
         for error in self.impossible.iter().filter(|error| !before.contains(error)) {
             tell(Outcome::Impossible { error: error.clone() });
         }
@@ -459,7 +471,7 @@ impl Watcher {
         let failed = matches!(outcome, Outcome::Failed { .. });
         if !(failed && self.told == changes) {
             self.told = if failed { changes.clone() } else { Vec::new() };
-            drifts.push(Drift { at_ms: Drift::now_ms(), cause, changes, outcome, took_us: us(woken) });
+            drifts.push(self.drift(cause, changes, outcome, woken));
         }
         // What was healed is the new state of rest; the repair's own events are of no interest.
         let marks = Marks::take(&mut self.kernel)?;
@@ -487,13 +499,7 @@ impl Watcher {
             return;
         }
         self.told.clone_from(&changes);
-        drifts.push(Drift {
-            at_ms: Drift::now_ms(),
-            cause,
-            changes,
-            outcome: Outcome::Reported,
-            took_us: us(woken),
-        });
+        drifts.push(self.drift(cause, changes, Outcome::Reported, woken));
     }
 
     /// Remembers the state of rest and watches the sysctls of its interfaces.

@@ -22,10 +22,10 @@ use super::networkd as drop_ins;
 use super::sysctld::{Assignment, Key};
 use super::{Layout, Manager, POLICY, Root, kept_policy};
 use crate::error::{ErrorKind, Result};
-use crate::plan::desired::settled;
 use crate::plan::{Change, Edit, PROTOCOL};
 use crate::policy::Policy;
-use crate::snapshot::{ProxyEntry, Route, Rule, Snapshot};
+use crate::snapshot::{ProxyEntry, Rule, Snapshot};
+use crate::state::settled_route;
 use crate::sysctl::Sysctl;
 use crate::types::IfName;
 
@@ -278,16 +278,11 @@ fn entries(now: &Snapshot, after: &Snapshot) -> Vec<BootEntry> {
     both(&now.rules, &after.rules, Rule::clone, |edit, rule| {
         changes.push(Change::Rule { edit, rule: Box::new(rule) });
     });
-    both(
-        &now.routes,
-        &after.routes,
-        |route: &Route| settled(route),
-        |edit, route| {
-            changes.push(Change::Route { edit, route: Box::new(route) });
-        },
-    );
-    let names = |index| now.name_of(index);
-    changes.into_iter().map(|change| BootEntry { text: change.in_words(&names), change }).collect()
+    both(&now.routes, &after.routes, settled_route, |edit, route| {
+        changes.push(Change::Route { edit, route: Box::new(route) });
+    });
+    let names = |index| now.interface(index).map(|interface| interface.name);
+    changes.into_iter().map(|change| BootEntry { text: change.named(&names), change }).collect()
 }
 
 /// Tells what is in one list only, by `key`.
