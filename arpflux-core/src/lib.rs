@@ -33,6 +33,9 @@ pub mod harm;
 
 pub mod proof;
 
+#[cfg(feature = "schema")]
+pub mod schema;
+
 pub mod segment;
 
 pub mod policy;

@@ -37,7 +37,7 @@ pub fn generate(root: &Path) -> Result<Generated, String> {
         return Err(format!("ErrorKind in error.rs has the numbers {seen:?}, the compiled type {known:?}"));
     }
     let _ = write!(text, "{MIDDLE}{arms}{TAIL}");
-    Ok(Generated { path: "arpflux-c/src/code.rs", text })
+    Ok(Generated { path: "arpflux-c/src/code.rs".into(), text })
 }
 
 const HEAD: &str = "\

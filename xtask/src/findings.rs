@@ -34,7 +34,7 @@ pub fn generate(root: &Path) -> Result<Generated, String> {
             return Err(format!("{FOLDER}/{name}: there is no such finding in the catalogue"));
         }
     }
-    Ok(Generated { path: "docs/findings/README.md", text })
+    Ok(Generated { path: "docs/findings/README.md".into(), text })
 }
 
 /// The page begins with the title and severity of the catalogue and has every section, none of them empty.

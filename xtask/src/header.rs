@@ -32,8 +32,8 @@ pub fn generate(root: &Path) -> Result<(Generated, Generated), String> {
         return Err("the header declares no function".into());
     }
     Ok((
-        Generated { path: "include/arpflux.h", text },
-        Generated { path: "arpflux-c/symbols.txt", text: symbols },
+        Generated { path: "include/arpflux.h".into(), text },
+        Generated { path: "arpflux-c/symbols.txt".into(), text: symbols },
     ))
 }
 

@@ -5,6 +5,7 @@
 mod code;
 mod findings;
 mod header;
+mod schemas;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 
 /// A file that is made from the sources: its path from the root of the repository, and its text.
 struct Generated {
-    path: &'static str,
+    path: String,
     text: String,
 }
 
@@ -40,6 +41,9 @@ fn root() -> PathBuf {
 }
 
 fn generate(check: bool) -> Result<(), String> {
+    for file in schemas::generate()? {
+        put(&file, check)?;
+    }
     // The codes first: the header is read from them.
     put(&code::generate(&root())?, check)?;
     put(&findings::generate(&root())?, check)?;
@@ -49,7 +53,7 @@ fn generate(check: bool) -> Result<(), String> {
 }
 
 fn put(file: &Generated, check: bool) -> Result<(), String> {
-    let path = root().join(file.path);
+    let path = root().join(&file.path);
     let before = fs::read_to_string(&path).unwrap_or_default();
     if before == file.text {
         println!("{}: fresh", file.path);

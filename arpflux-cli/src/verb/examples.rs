@@ -55,6 +55,10 @@ pub(super) const PROBE: &str = "\
 Examples:
   arpflux probe -i eth0 192.168.18.10      more than one MAC is flux, or a duplicate
   arpflux probe -i eth0 192.168.18.0/24";
+pub(super) const SCHEMA: &str = "\
+Examples:
+  arpflux schema                           the names
+  arpflux schema policy                    for an editor that checks policy files";
 pub(super) const SEGMENTS: &str = "\
 Examples:
   arpflux segments                         which interfaces hear one another";

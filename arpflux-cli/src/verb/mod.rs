@@ -16,6 +16,7 @@ mod recommend;
 mod recover;
 mod reference;
 mod rollback;
+mod schema;
 mod segments;
 mod snapshot;
 mod verify;
@@ -85,6 +86,9 @@ pub enum Verb {
     /// Print what the kernel holds: interfaces, addresses, sysctls, routes, rules, proxy entries.
     #[command(after_help = examples::SNAPSHOT)]
     Snapshot(snapshot::Args),
+    /// Print the JSON Schema of what `--json` prints and of policy files.
+    #[command(after_help = examples::SCHEMA)]
+    Schema(schema::Args),
     /// Print what a shell needs to complete arpflux's arguments.
     #[command(after_help = examples::COMPLETIONS)]
     Completions(reference::Completions),
@@ -116,6 +120,7 @@ impl Verb {
             | Self::Segments(_)
             | Self::Capture(_)
             | Self::Snapshot(_)
+            | Self::Schema(_)
             | Self::Completions(_)
             | Self::Man(_) => false,
         }
@@ -145,6 +150,7 @@ impl Verb {
             Self::Capture(args) => capture::run(&args, output),
             Self::Watch(args) => watch::run(&args, output),
             Self::Vz(args) => vz::run(&args, output),
+            Self::Schema(args) => schema::run(&args, output),
             Self::Snapshot(args) => snapshot::run(&args, output),
             Self::Completions(args) => args.run(output),
             Self::Man(args) => args.run(),

@@ -43,6 +43,7 @@ pub struct Pending {
 
 /// Proxy entries, by name.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Proxies {
     /// Sorted by address and interface.
     pub proxies: Vec<Proxy>,
@@ -50,6 +51,7 @@ pub struct Proxies {
 
 /// One proxy entry.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Proxy {
     /// The address answered for.
     pub address: IpAddr,

@@ -10,12 +10,14 @@ use crate::recommend::Recommendation;
 
 /// A failure, as the command prints it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Failed<'a> {
     error: Failure<'a>,
 }
 
 /// The parts of an [`Error`].
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Failure<'a> {
     code: u32,
     kind: &'a str,

@@ -56,6 +56,7 @@ pub const VERSION: u32 = 1;
 
 /// How the host's own addresses are kept from floating.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
     /// Let the plan choose between `strict` and `filter`, and say why.
@@ -71,6 +72,7 @@ pub enum Strategy {
 
 /// By which interface packets leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Egress {
     /// By the interface that owns their source address.
@@ -82,6 +84,7 @@ pub enum Egress {
 
 /// What becomes of proxy entries whose address the policy does not name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ForeignProxies {
     /// They stay.
@@ -93,6 +96,8 @@ pub enum ForeignProxies {
 
 /// What the policy says about the host itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(default, deny_unknown_fields))]
 pub struct HostPolicy {
     /// The interfaces it is about; `None`: every ARP-capable interface that holds an IPv4 address. One that is not
     /// there is reported, and the rest of the policy holds.
@@ -128,6 +133,8 @@ impl Default for HostPolicy {
 
 /// Addresses of one owner, answered for by one interface only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(deny_unknown_fields))]
 pub struct ProxyPolicy {
     /// A container id or any other label.
     pub owner: String,
@@ -139,6 +146,7 @@ pub struct ProxyPolicy {
 
 /// Who answers for an address that several hosts hold or take over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ServiceAnswer {
     /// This host must not answer: the real server of a load balancer, a node that another one speaks for.
@@ -150,6 +158,8 @@ pub enum ServiceAnswer {
 
 /// Addresses that several hosts hold or take over: of a load balancer's real servers, of VRRP, of kube-vip, anycast.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(deny_unknown_fields))]
 pub struct ServicePolicy {
     /// IPv4 addresses.
     pub addresses: Vec<IpAddr>,

@@ -14,6 +14,7 @@ use crate::types::{IfIndex, IfName, Mac};
 
 /// Who answers for one address, and why, on each interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct AddressAnswers {
     /// The address.
@@ -31,6 +32,7 @@ pub struct AddressAnswers {
 
 /// How requests on one interface fare.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct AnswerOn {
     /// The interface.
@@ -72,6 +74,7 @@ impl AddressAnswers {
 
 /// What a host learns when it is told that an address is at a MAC.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Learned {
     /// The address.
@@ -84,6 +87,7 @@ pub struct Learned {
 
 /// What one interface learns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct LearnedOn {
     /// The interface.
@@ -96,6 +100,7 @@ pub struct LearnedOn {
 
 /// What is learnt from one kind of frame.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct LearnedFrom {
     /// The frame, in words.
@@ -175,6 +180,7 @@ impl Learned {
 
 /// What a host does to reach a destination.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Reached {
     /// The destination.
@@ -225,6 +231,7 @@ fn judged(snapshot: &Snapshot, missing: MissingSet, open: &str) -> Judgement {
 
 /// A question of `arpflux explain --stdin`: one request.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Question {
@@ -265,6 +272,7 @@ impl Question {
 
 /// The answer to a line that is no [`Question`]; the keys of an answer are there all the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Malformed {
     /// Not known.

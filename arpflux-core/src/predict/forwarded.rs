@@ -15,6 +15,7 @@ use crate::types::IfIndex;
 
 /// What becomes of somebody else's packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Forwarded {
     /// It goes on.

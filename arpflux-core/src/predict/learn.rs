@@ -54,6 +54,7 @@ pub enum Entry {
 
 /// What becomes of the host's neighbour entry for the sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "learning", rename_all = "snake_case")]
 pub enum Learning {
     /// Nothing: none is made, and one that is there stays as it is.
@@ -76,6 +77,7 @@ pub enum Learning {
 
 /// What makes the kernel announce addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
     /// The interface is set up.
@@ -88,6 +90,7 @@ pub enum Event {
 
 /// A gratuitous request that the kernel sends to all by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Announcement {
     /// The interface it leaves by.
     pub interface: IfIndex,

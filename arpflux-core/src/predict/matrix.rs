@@ -22,6 +22,7 @@ use crate::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
 /// assert_eq!(matrix.judgement().ok(), Some(true));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Matrix {
     /// Whether one MAC at most answers for each address on each wire; `None`: none is known to have several, and of
     /// some that cannot be told.
@@ -37,6 +38,7 @@ pub struct Matrix {
 
 /// An interface that is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Column {
     /// Its number.
     pub index: IfIndex,
@@ -52,6 +54,7 @@ pub struct Column {
 
 /// An address that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Row {
     /// The address.
     #[serde(rename = "address")]
@@ -71,6 +74,7 @@ pub struct Row {
 
 /// What one interface does with requests for one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Cell {
     /// The ordinary neighbour that stands for all.
     pub sender: Ipv4Addr,

@@ -16,6 +16,7 @@ use crate::types::{IfIndex, Mac};
 
 /// Which rule of `arp_announce` gave the sender address of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SourceRule {
     /// The packet's own source address: `arp_announce` is 0, or a value without meaning.
@@ -30,6 +31,7 @@ pub enum SourceRule {
 
 /// What the host does to reach an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outgoing {
     /// It asks, unless it knows already. Everyone who hears the request may learn that `sender` is at

@@ -13,6 +13,7 @@ use crate::types::{IfName, Ipv4Net, Mac};
 
 /// What a route was looked up for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
     /// The way to the target, as for a packet that arrives (`ip_route_input_noref()`).
@@ -27,6 +28,7 @@ pub enum Purpose {
 
 /// A route look-up and what it found.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Lookup {
     /// What for.
     pub purpose: Purpose,
@@ -39,6 +41,7 @@ pub struct Lookup {
     /// The table; `None`: a rule itself rejects, or nothing was found.
     pub table: Option<u32>,
     /// The route's destination; `None`: none found.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub destination: Option<Ipv4Net>,
     /// What the route does; `None`: none found.
     pub kind: Option<RouteKind>,
@@ -51,6 +54,7 @@ pub struct Lookup {
 /// A step towards a verdict: one rule of the kernel and what decided it. `Display` gives a sentence, JSON
 /// an object with `step`, `function`, `text` and the fields.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "step", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Step {

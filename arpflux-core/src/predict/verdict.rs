@@ -11,6 +11,7 @@ use crate::types::{IfIndex, Mac};
 
 /// Why the kernel answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Via {
     /// The target is an address of the host.
@@ -38,6 +39,7 @@ impl Via {
 
 /// How long a proxied answer to a broadcast request waits (`pneigh_enqueue()`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Delay {
     /// The answer comes after a random time below this, in ms; at that time everything is decided again.
     pub below_ms: u64,

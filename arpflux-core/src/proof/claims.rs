@@ -14,6 +14,7 @@ use crate::types::IfIndex;
 
 /// A claim, and whether it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Claim {
     /// The claim as a sentence.
@@ -49,6 +50,7 @@ impl Claim {
 /// # Ok::<(), arpflux_core::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Claims {
     /// Whether all hold, and what is missing.

@@ -12,12 +12,14 @@ use crate::types::IfIndex;
 
 /// Something the kernel would do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Evidence {
     /// What becomes of a request; send it and see.
     Request {
         /// The request.
         #[serde(serialize_with = "fields")]
+        #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Request"))]
         request: ArpRequest,
         /// What the kernel does with it.
         verdict: Verdict,
@@ -35,6 +37,7 @@ pub enum Evidence {
 
 /// A concrete case against a claim.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Contradiction {
     /// What is wrong, in one sentence.
     pub sentence: String,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 /// A claim about a snapshot. `among` restricts it to some interfaces, usually those on one wire; empty
 /// means every interface that takes ARP requests.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "expect", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Expectation {
@@ -27,6 +28,7 @@ pub enum Expectation {
         /// The one interface that may answer.
         interface: IfIndex,
         /// The addresses asked for.
+        #[cfg_attr(feature = "schema", schemars(with = "String"))]
         target: Ipv4Net,
         /// Among which interfaces.
         among: Vec<IfIndex>,
@@ -43,6 +45,7 @@ pub enum Expectation {
         /// The interface that shall be silent.
         interface: IfIndex,
         /// The addresses asked for.
+        #[cfg_attr(feature = "schema", schemars(with = "String"))]
         target: Ipv4Net,
     },
     /// Packets from `source`, wherever they go, leave by none of `among` but `interface`: the host's own

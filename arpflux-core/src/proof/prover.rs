@@ -19,6 +19,7 @@ use crate::types::{IfIndex, IpNet, Ipv4Net};
 
 /// What became of a claim.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "proof", rename_all = "snake_case")]
 pub enum Proof {
     /// It holds for all senders and all targets it is about.
@@ -34,6 +35,7 @@ pub enum Proof {
         missing: MissingSet,
         /// A request that cannot be told.
         #[serde(serialize_with = "super::contradiction::fields")]
+        #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Request"))]
         request: ArpRequest,
     },
 }

@@ -70,6 +70,7 @@ impl<'s> Member<'s> {
 
 /// An interface of one of several hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Port {
     /// The host, by its place among the members.
     pub member: usize,
@@ -79,6 +80,7 @@ pub struct Port {
 
 /// Interfaces that share a wire.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Segment {
     /// The interfaces, sorted.
     pub ports: Vec<Port>,
@@ -86,6 +88,7 @@ pub struct Segment {
 
 /// Who answers for one address on a segment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Answer {
     /// The address.
     pub address: Ipv4Addr,
@@ -103,6 +106,7 @@ pub struct Answer {
 
 /// What the answers for one address come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Several hosts answer, with different MACs: whoever is heard first has the traffic.
@@ -119,6 +123,7 @@ pub enum Outcome {
 
 /// One that answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Responder {
     /// The host.
     pub host: String,
@@ -132,6 +137,7 @@ pub struct Responder {
 
 /// One of whom it cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Unclear {
     /// The host.
     pub host: String,

@@ -11,6 +11,7 @@ use crate::judgement::{self, Judgement};
 
 /// An interface of a host, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct NamedPort {
     /// The host.
@@ -21,6 +22,7 @@ pub struct NamedPort {
 
 /// One wire, and who answers on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SharedWire {
     /// The interfaces on it.
@@ -31,6 +33,7 @@ pub struct SharedWire {
 
 /// The wires that several hosts share.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SharedWires {
     /// Whether one MAC at most answers for each address on each wire.

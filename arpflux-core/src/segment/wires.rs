@@ -26,6 +26,7 @@ use crate::types::{IfIndex, IfName};
 /// # Ok::<(), arpflux_core::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Wires {
     wires: Vec<Vec<IfName>>,
 }

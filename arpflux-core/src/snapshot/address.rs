@@ -9,6 +9,7 @@ use crate::types::{IfIndex, IpNet};
 
 /// How far an address or route is valid (`RT_SCOPE_*`); smaller numbers reach further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Scope(pub u8);
 
@@ -57,6 +58,7 @@ impl<'de> Deserialize<'de> for AddressFlags {
 
 /// An address of an interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Address {
     /// The interface that holds it.

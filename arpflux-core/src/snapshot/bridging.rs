@@ -7,6 +7,7 @@ use crate::snapshot::Interface;
 
 /// Options of a bridge and of a port of one, as far as they may decide about ARP.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Bridging {
     /// A bridge: it looks at VLANs (`vlan_filtering`).
@@ -33,6 +34,7 @@ impl Bridging {
 
 /// Some VLANs that a bridge or a port is a member of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BridgeVlan {
     /// The first, 1 to 4094.

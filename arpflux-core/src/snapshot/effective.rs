@@ -9,6 +9,7 @@ use crate::sysctl::{Combine, Sysctl};
 
 /// Where an effective value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ValueSource {
     /// `net.ipv4.conf.all` decided.
@@ -34,6 +35,7 @@ impl fmt::Display for ValueSource {
 
 /// A sysctl's value as the kernel uses it on one interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Effective {
     /// The value after combining `all` and the interface's.
     pub value: i32,

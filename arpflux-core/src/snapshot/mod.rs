@@ -46,6 +46,7 @@ pub const SCHEMA: u32 = crate::json::SCHEMA;
 
 /// Which kernel a snapshot was taken from: kernels answer differently in places.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct KernelVersion {
     /// `uname -r`, for example `6.18.44-fc`.
@@ -56,6 +57,7 @@ pub struct KernelVersion {
 
 /// Which network namespace a snapshot was taken from.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NetnsIdentity {
     /// The boot that it lives in (`/proc/sys/kernel/random/boot_id`).
@@ -73,6 +75,7 @@ pub struct NetnsIdentity {
 /// Where it is unknown and would change an answer, the prediction is `Undetermined`. A namespace whose
 /// rules are not the three default ones has certainly had them changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct RoutingMemory {
     /// Whether the policy routing rules were ever changed in this namespace. Until then the tables local
@@ -89,6 +92,7 @@ pub struct RoutingMemory {
 /// Something that can answer, drop or change ARP frames, or that could not be read: a reason why a
 /// prediction may be `Undetermined`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Interference {
@@ -137,6 +141,7 @@ pub enum Interference {
 /// Lists are in the kernel's order, which matters for addresses (the first is the primary one) and
 /// routes. Interfaces are sorted by index.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Snapshot {
     /// The kernel it was taken from.

@@ -8,11 +8,13 @@ use crate::types::{IfIndex, Mac};
 
 /// The state of a neighbour entry (`NUD_*`), as the kernel's bit mask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct NeighbourState(pub u16);
 
 /// An entry of the ARP or NDP table: what this host believes about a neighbour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Neighbour {
     /// The neighbour's address.
@@ -51,6 +53,7 @@ impl NeighbourTable {
 /// Whether it was added permanent (so that it survives the loss of carrier) is not to be seen in any
 /// dump; arpflux always adds them permanent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ProxyEntry {
     /// The address answered for.

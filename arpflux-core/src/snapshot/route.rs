@@ -22,6 +22,7 @@ pub mod table {
 
 /// What a route does (`RTN_*`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RouteKind {
@@ -75,6 +76,7 @@ impl<'de> Deserialize<'de> for NextHopFlags {
 
 /// Where a route leads.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NextHop {
     /// The interface it leaves by.
@@ -89,6 +91,7 @@ pub struct NextHop {
 
 /// A route of any table.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// The table it is in; see [`table`].
@@ -96,8 +99,10 @@ pub struct Route {
     /// What it does.
     pub kind: RouteKind,
     /// The destinations it is for; its family is the route's.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub destination: IpNet,
     /// Only for packets from here (IPv6 subtrees).
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub source: Option<IpNet>,
     /// Only for packets with this type of service.
     pub tos: u8,

@@ -8,6 +8,7 @@ use crate::types::{IfName, IpNet};
 
 /// What a rule does with what it matches (`FR_ACT_*`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RuleAction {
@@ -59,6 +60,7 @@ impl<'de> Deserialize<'de> for RuleFlags {
 
 /// A policy routing rule (`ip rule`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// Whether it is an IPv6 rule.
@@ -66,8 +68,10 @@ pub struct Rule {
     /// Rules are tried in the order of this number; 0 first.
     pub priority: u32,
     /// Sources it matches; `None`: all.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub source: Option<IpNet>,
     /// Destinations it matches; `None`: all.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub destination: Option<IpNet>,
     /// The input interface it matches; `lo` matches the host's own packets.
     pub iif: Option<IfName>,

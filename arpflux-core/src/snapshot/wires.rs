@@ -11,6 +11,7 @@ use crate::types::{IfIndex, IfName, IpNet};
 
 /// How well it is known which wire an interface is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Certainty {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 /// A proxy entry for an IPv6 address answers only where both count as on
 /// (`net/ipv6/ndisc.c`, `ndisc_recv_ns()`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Ipv6Sysctl {
@@ -51,6 +52,7 @@ impl fmt::Display for Ipv6Sysctl {
 
 /// The values of one `net.ipv6.conf` folder; `None` where the kernel or the interface has no IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Ipv6SysctlValues {
     /// [`Ipv6Sysctl::Forwarding`].

@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind};
 /// An index is not reused while a namespace lives unless somebody asks for it by number, so it tells
 /// an interface that was deleted and made again under the same name from the first one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct IfIndex(pub u32);
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A virtual MAC of a first-hop redundancy protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VirtualMac {
     /// Whose range it is of.
     pub protocol: Redundancy,
@@ -13,6 +14,7 @@ pub struct VirtualMac {
 
 /// Protocols by which several routers share an address and move its MAC along with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Redundancy {

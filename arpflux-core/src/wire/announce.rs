@@ -63,6 +63,7 @@ impl Options {
 
 /// What was announced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Announced {
     /// From which interface.

@@ -41,6 +41,7 @@ impl Default for Options {
 
 /// How somebody else came to notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Claim {
     /// It asks for the address as one does before taking it.
@@ -53,6 +54,7 @@ pub enum Claim {
 
 /// Somebody else with an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Conflict {
     /// Who.
     pub mac: Mac,
@@ -62,6 +64,7 @@ pub struct Conflict {
 
 /// What was found out about one address on one interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Detected {
     /// The address.
     pub address: Ipv4Addr,
@@ -77,6 +80,7 @@ pub struct Detected {
 
 /// What was found out about all addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Detection {
     /// Whether nobody else has any of them.

@@ -50,6 +50,7 @@ impl Default for Options {
 
 /// One interface's frame, heard on another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Heard {
     /// Who sent it.
     pub from: IfName,
@@ -59,6 +60,7 @@ pub struct Heard {
 
 /// What was found out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Segments {
     /// Who shares a wire.
     #[serde(flatten)]

@@ -10,6 +10,7 @@ use crate::types::Mac;
 
 /// What the answers for one address mean, as far as that can be told from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Judgement {
     /// Nobody answered.

@@ -13,6 +13,7 @@ use crate::wire::Port;
 
 /// Who has the addresses that were asked for.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Probes {
     /// The interface that asked.
@@ -23,6 +24,7 @@ pub struct Probes {
 
 /// What came of one address.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ProbedAddress {
     /// The address.
@@ -43,6 +45,7 @@ pub struct ProbedAddress {
 
 /// One MAC that answered.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ProbedReply {
     /// The MAC.
