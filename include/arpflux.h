@@ -291,6 +291,36 @@ typedef uint32_t arpflux_severity;
 #endif // __cplusplus
 
 /**
+ * What a whole comes to. Only `ARPFLUX_JUDGED_GOOD` is good; no object at all, or one without anything to judge, is
+ * undetermined.
+ */
+enum arpflux_judged
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Nothing bad is known, and something that decides could not be read or understood.
+     */
+    ARPFLUX_JUDGED_UNDETERMINED = 0,
+    /**
+     * As it should be.
+     */
+    ARPFLUX_JUDGED_GOOD = 1,
+    /**
+     * Not as it should be.
+     */
+    ARPFLUX_JUDGED_BAD = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum arpflux_judged arpflux_judged;
+#else
+typedef uint32_t arpflux_judged;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * What class of failure an error is. Numbers never change their meaning; later versions may add some.
  */
 enum arpflux_code
@@ -2211,6 +2241,12 @@ const arpflux_finding *arpflux_diagnosis_at(const arpflux_diagnosis *diagnosis, 
 arpflux_severity arpflux_diagnosis_worst(const arpflux_diagnosis *diagnosis);
 
 /**
+ * What it comes to: bad if a warning or an error is certain, undetermined if none is and something that decides is missing.
+ * Undetermined for NULL.
+ */
+arpflux_judged arpflux_diagnosis_judged(const arpflux_diagnosis *diagnosis);
+
+/**
  * How much could not be seen, which is neither good nor bad; 0 for NULL.
  */
 size_t arpflux_diagnosis_unseen_count(const arpflux_diagnosis *diagnosis);
@@ -2654,6 +2690,22 @@ bool arpflux_matrix_has_flux_at(const arpflux_matrix *matrix,
  * not. True for NULL.
  */
 bool arpflux_matrix_has_flux(const arpflux_matrix *matrix);
+
+/**
+ * Whether one MAC at most answers for each address on each wire: good, bad (flux), or undetermined. Undetermined for NULL and for
+ * a matrix without a cell.
+ */
+arpflux_judged arpflux_matrix_judged(const arpflux_matrix *matrix);
+
+/**
+ * The same for the address at a place; undetermined beyond the last.
+ */
+arpflux_judged arpflux_matrix_judged_at(const arpflux_matrix *matrix, size_t at);
+
+/**
+ * How many cells cannot be told, for a neighbour or for a probe; 0 for NULL.
+ */
+size_t arpflux_matrix_undetermined_count(const arpflux_matrix *matrix);
 
 /**
  * What the interface at one place does with requests for the address at another. Borrowed from the matrix; NULL beyond the
@@ -3850,7 +3902,7 @@ arpflux_report *arpflux_host_verify(const arpflux_host *host,
 
 /**
  * True if the report is good; else false, and sets `*err` to an error that names the first thing that is not so
- * (`ARPFLUX_CODE_VERIFY_FAILED`).
+ * (`ARPFLUX_CODE_VERIFY_FAILED`), or what cannot be told (`ARPFLUX_CODE_UNDETERMINED`).
  */
 bool arpflux_report_check(const arpflux_report *report,
                           arpflux_error **err);
@@ -3884,8 +3936,13 @@ const char *arpflux_report_answering_at(const arpflux_report *report,
                                         size_t answering_at);
 
 /**
- * Whether something was checked and all of it is as the policy says; false for NULL. What cannot be told is no failure:
- * see `arpflux_report_undetermined_count`.
+ * What it comes to: good, bad (something is not so, or nothing was checked), or undetermined. Undetermined for NULL.
+ */
+arpflux_judged arpflux_report_judged(const arpflux_report *report);
+
+/**
+ * Whether something was checked and all of it is certainly as the policy says; false for NULL, and where something cannot be told:
+ * see `arpflux_report_judged`.
  */
 bool arpflux_report_ok(const arpflux_report *report);
 

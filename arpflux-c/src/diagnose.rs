@@ -11,6 +11,7 @@ use crate::boundary::{getter, guard};
 use crate::error::arpflux_error;
 use crate::handle::{self, Handle, Lent, of};
 use crate::ip::arpflux_ip;
+use crate::judgement::arpflux_judged;
 use crate::options::{self, Sized0};
 use crate::plan::{self, arpflux_plan};
 use crate::policy::{self, arpflux_policy};
@@ -169,6 +170,16 @@ pub unsafe extern "C" fn arpflux_diagnosis_at(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_diagnosis_worst(diagnosis: *const arpflux_diagnosis) -> arpflux_severity {
     getter(arpflux_severity::None, || handle::find::<Owned>(diagnosis)?.diagnosis.worst().map(severity))
+}
+
+/// What it comes to: bad if a warning or an error is certain, undetermined if none is and something that decides is missing.
+/// Undetermined for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_diagnosis_judged(diagnosis: *const arpflux_diagnosis) -> arpflux_judged {
+    getter(arpflux_judged::Undetermined, || {
+        let owned = handle::find::<Owned>(diagnosis)?;
+        Some((&owned.diagnosis.judgement(Some(Severity::Warning))).into())
+    })
 }
 
 /// How much could not be seen, which is neither good nor bad; 0 for NULL.

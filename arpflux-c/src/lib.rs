@@ -27,6 +27,7 @@ pub mod explain;
 pub mod host;
 pub mod impact;
 pub mod ip;
+pub mod judgement;
 pub mod learning;
 pub mod matrix;
 pub mod outgoing;

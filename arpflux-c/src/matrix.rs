@@ -12,6 +12,7 @@ use crate::error::arpflux_error;
 use crate::explain::{answer, arpflux_answer};
 use crate::handle::{self, Handle, Lent, of};
 use crate::ip::arpflux_ip;
+use crate::judgement::arpflux_judged;
 use crate::options::{self, Sized0};
 use crate::snapshot::{self, arpflux_snapshot};
 use crate::string;
@@ -177,6 +178,35 @@ pub unsafe extern "C" fn arpflux_matrix_has_flux_at(matrix: *const arpflux_matri
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_matrix_has_flux(matrix: *const arpflux_matrix) -> bool {
     getter(true, || Some(handle::find::<Owned>(matrix)?.matrix.has_flux() != Some(false)))
+}
+
+/// Whether one MAC at most answers for each address on each wire: good, bad (flux), or undetermined. Undetermined for NULL and for
+/// a matrix without a cell.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_matrix_judged(matrix: *const arpflux_matrix) -> arpflux_judged {
+    getter(arpflux_judged::Undetermined, || {
+        let owned = handle::find::<Owned>(matrix)?;
+        (!owned.cells.is_empty()).then(|| (&owned.matrix.judgement()).into())
+    })
+}
+
+/// The same for the address at a place; undetermined beyond the last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_matrix_judged_at(
+    matrix: *const arpflux_matrix,
+    at: usize,
+) -> arpflux_judged {
+    getter(arpflux_judged::Undetermined, || {
+        let owned = handle::find::<Owned>(matrix)?;
+        let row = owned.matrix.rows.get(at).filter(|row| !row.cells.is_empty())?;
+        Some((&owned.matrix.judgement_of(row)).into())
+    })
+}
+
+/// How many cells cannot be told, for a neighbour or for a probe; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_matrix_undetermined_count(matrix: *const arpflux_matrix) -> usize {
+    getter(0, || Some(handle::find::<Owned>(matrix)?.matrix.undetermined_cells()))
 }
 
 /// What the interface at one place does with requests for the address at another. Borrowed from the matrix; NULL beyond the

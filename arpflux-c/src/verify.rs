@@ -13,6 +13,7 @@ use crate::error::arpflux_error;
 use crate::handle::{self, Handle};
 use crate::host::{self, arpflux_host};
 use crate::ip::arpflux_ip;
+use crate::judgement::arpflux_judged;
 use crate::options::{self, Sized0};
 use crate::policy::{self, arpflux_policy};
 use crate::snapshot::{self, arpflux_snapshot};
@@ -160,7 +161,7 @@ pub unsafe extern "C" fn arpflux_host_verify(
 }
 
 /// True if the report is good; else false, and sets `*err` to an error that names the first thing that is not so
-/// (`ARPFLUX_CODE_VERIFY_FAILED`).
+/// (`ARPFLUX_CODE_VERIFY_FAILED`), or what cannot be told (`ARPFLUX_CODE_UNDETERMINED`).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_report_check(
     report: *const arpflux_report,
@@ -210,8 +211,14 @@ pub unsafe extern "C" fn arpflux_report_answering_at(
     })
 }
 
-/// Whether something was checked and all of it is as the policy says; false for NULL. What cannot be told is no failure:
-/// see `arpflux_report_undetermined_count`.
+/// What it comes to: good, bad (something is not so, or nothing was checked), or undetermined. Undetermined for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_report_judged(report: *const arpflux_report) -> arpflux_judged {
+    getter(arpflux_judged::Undetermined, || Some((&handle::find::<Owned>(report)?.report.judgement()).into()))
+}
+
+/// Whether something was checked and all of it is certainly as the policy says; false for NULL, and where something cannot be told:
+/// see `arpflux_report_judged`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_report_ok(report: *const arpflux_report) -> bool {
     getter(false, || Some(handle::find::<Owned>(report)?.report.ok()))

@@ -37,7 +37,8 @@ int main(int argc, char **argv)
     arpflux_snapshot *snapshot;
     arpflux_matrix *matrix;
     size_t row, column;
-    bool flux;
+    arpflux_judged judged;
+    size_t unknown;
 
     host = argc > 1 ? arpflux_host_open_netns(argv[1], &err) : arpflux_host_open_current(&err);
     if (!host)
@@ -62,9 +63,17 @@ int main(int argc, char **argv)
         printf("%-16s", text);
         for (column = 0; column < arpflux_matrix_interface_count(matrix); column++)
             print_cell(arpflux_matrix_cell(matrix, row, column));
-        printf("%s\n", arpflux_matrix_has_flux_at(matrix, row) ? "  flux" : "");
+        switch (arpflux_matrix_judged_at(matrix, row)) {
+        case ARPFLUX_JUDGED_GOOD: puts(""); break;
+        case ARPFLUX_JUDGED_BAD: puts("  flux"); break;
+        default: puts("  cannot be told"); break;
+        }
     }
-    flux = arpflux_matrix_has_flux(matrix);
+    judged = arpflux_matrix_judged(matrix);
+    unknown = arpflux_matrix_undetermined_count(matrix);
     arpflux_matrix_free(matrix);
-    return flux ? 1 : 0;
+    if (judged == ARPFLUX_JUDGED_UNDETERMINED)
+        fprintf(stderr, "%zu cells cannot be told: run it as root\n", unknown);
+    /* The exit codes of the command: only good is 0. */
+    return judged == ARPFLUX_JUDGED_GOOD ? 0 : judged == ARPFLUX_JUDGED_BAD ? 1 : 6;
 }

@@ -30,7 +30,10 @@ static void a_matrix_shows_flux(void)
         if (same(arpflux_matrix_address_at(matrix, i), "192.168.18.12")) a12 = i;
         if (same(arpflux_matrix_address_at(matrix, i), "192.168.18.101")) a101 = i;
     }
-    CHECK(arpflux_matrix_address_at(matrix, i).family == 0 && !arpflux_matrix_has_flux_at(matrix, i));
+    CHECK(arpflux_matrix_address_at(matrix, i).family == 0 && arpflux_matrix_has_flux_at(matrix, i));
+    CHECK(arpflux_matrix_judged_at(matrix, i) == ARPFLUX_JUDGED_UNDETERMINED);
+    CHECK(arpflux_matrix_judged(NULL) == ARPFLUX_JUDGED_UNDETERMINED);
+    CHECK(arpflux_matrix_judged(matrix) == ARPFLUX_JUDGED_BAD && arpflux_matrix_undetermined_count(matrix) == 0);
     CHECK(arpflux_matrix_has_flux(matrix) && arpflux_matrix_has_flux_at(matrix, a12));
     CHECK(!arpflux_matrix_has_flux_at(matrix, a101));
 

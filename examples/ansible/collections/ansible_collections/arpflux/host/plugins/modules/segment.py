@@ -32,7 +32,7 @@ EXAMPLES = r"""
 - arpflux.host.segment:
     snapshots: "{{ dict(ansible_play_hosts | zip(ansible_play_hosts
       | map('extract', hostvars, ['ansible_facts', 'arpflux_planned']))) }}"
-    fail_on: [duplicate, flux]
+    fail_on: [duplicate, flux, undetermined]
   run_once: true
   delegate_to: localhost
 """
@@ -76,7 +76,7 @@ def main():
     module = AnsibleModule(
         {
             "snapshots": {"type": "dict", "required": True},
-            "fail_on": {"type": "list", "elements": "str", "choices": ["duplicate", "flux"], "default": []},
+            "fail_on": {"type": "list", "elements": "str", "choices": ["duplicate", "flux", "undetermined"], "default": []},
         },
         supports_check_mode=True,
     )

@@ -9,7 +9,7 @@ module: verify
 short_description: Check that a host is as a policy says
 description:
   - Every value, entry, rule and route; by the model of the kernel for all senders and targets; by frames with O(wire).
-  - Fails if anything is not so. With O(undo) what is on trial is taken back then, exactly.
+  - Fails if anything is not so, or cannot be told. With O(undo) what is on trial is taken back then, exactly.
   - In check mode it checks the state that the policy leads to, and sends no frames.
 author: The arpflux authors
 requirements: [arpflux]
@@ -68,7 +68,12 @@ def work(module, params):
             confirm(host, params)
         return {"changed": False, "report": report.to_dict()}
     result = {"report": report.to_dict(), "changed": False}
-    why = "; ".join(str(failure) for failure in report.failures) or "nothing was checked"
+    if report.ok is None:
+        said = "cannot be told: "
+        why = "; ".join(str(gap) for gap in report.missing) or "; ".join(report.undetermined)
+    else:
+        said = "not as the policy says: "
+        why = "; ".join(str(failure) for failure in report.failures) or "nothing was checked"
     if params["undo"] and not module.check_mode:
         undone = undo(host, params)
         if undone is not None:
@@ -76,7 +81,7 @@ def work(module, params):
             why += "; undone"
             if undone.conflicts:
                 why += ", but " + "; ".join(undone.conflicts)
-    module.fail_json(msg="not as the policy says: " + why, **result)
+    module.fail_json(msg=said + why, **result)
 
 
 def confirm(host, params):
