@@ -82,6 +82,7 @@ impl Bench {
             &["diagnose"],
             &["recommend", "-o", &self.path("recommended.toml")],
             &["verify", "--policy", &policy],
+            &["watch", "--policy", &policy, "--duration", "1s"],
         ] {
             let (code, text) = self.run(&self.node, program, verb);
             let last = text.lines().last().unwrap_or_default();
@@ -91,7 +92,7 @@ impl Bench {
                 assert!(last.contains(word), "{verb:?}: {word:?} in {last}");
             }
             assert!(!text.contains("all good") && !text.contains("No address has"), "{verb:?}: {text}");
-            if verb[0] == "recommend" {
+            if ["recommend", "watch"].contains(&verb[0]) {
                 continue;
             }
             let (code, text) = self.run(&self.node, program, &[verb, &["--json"]].concat());

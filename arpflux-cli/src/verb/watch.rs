@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use arpflux_core::judgement::Judgement;
 use arpflux_core::watch::{Drift, Options, Outcome, ServiceManager, Watcher};
 use arpflux_core::wire::{catch_interrupt, interrupted};
 use arpflux_core::{Host, Policy, Result};
@@ -16,7 +17,8 @@ use crate::{Output, exit};
 /// Interfaces that appear later, links that flap (which drops proxy entries without a word), programs
 /// that rewrite sysctls, entries added on the wrong interface: each is told with the time, what it was
 /// noticed by and what was done. The policy file is read again when it changes. Runs until
-/// interrupted; under systemd it says when it is ready and feeds the watchdog.
+/// interrupted; under systemd it says when it is ready and feeds the watchdog. The exit code is 1 if the policy is
+/// not kept at the end, 6 if that cannot be told.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The policy, TOML or JSON.
@@ -69,6 +71,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         if !ready {
             ready = true;
             manager.ready(&format!("watching {}", args.policy.display()));
+            judgement(&watcher, output)?;
         }
         if manager.interval().is_some_and(|interval| fed.elapsed() >= interval) {
             manager.alive();
@@ -85,7 +88,18 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         }
     }
     manager.stopping();
-    Ok(if bad { exit::BAD } else { exit::GOOD })
+    let judgement = judgement(&watcher, output)?;
+    Ok(if bad { exit::BAD } else { judgement.exit_code() })
+}
+
+/// What the host is like at the last look; what cannot be told is said, as the watch is quiet about it.
+fn judgement(watcher: &Watcher, output: &Output) -> Result<Judgement> {
+    let report = watcher.report()?;
+    let judgement = report.judgement();
+    if judgement.ok().is_none() {
+        output.note(report.to_string().lines().last().unwrap_or_default());
+    }
+    Ok(judgement)
 }
 
 fn tell(output: &Output, drift: &Drift) -> Result<()> {

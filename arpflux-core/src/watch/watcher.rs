@@ -22,6 +22,7 @@ use crate::policy::Policy;
 use crate::snapshot::Snapshot;
 use crate::sysctl::{Sysctl, SysctlValues};
 use crate::types::IfIndex;
+use crate::verify;
 use crate::wire::announce;
 
 /// How a policy is watched.
@@ -176,6 +177,15 @@ impl Watcher {
         &self.policy
     }
 
+    /// Whether the host was as the policy says at the last look, by its configuration and by the model over all
+    /// senders: what the watch cannot tell is not good for being quiet.
+    ///
+    /// # Errors
+    /// As [`verify::check`].
+    pub fn report(&self) -> Result<verify::Report> {
+        verify::check(&self.policy, &self.settled)
+    }
+
     /// Waits for news up to `timeout` (`None`: without end) and does what is to be done. Comes back
     /// with what drifted, or empty-handed when the time is over or a signal came.
     ///
@@ -301,7 +311,7 @@ impl Watcher {
             return Ok(true);
         }
         if !self.options.heal {
-            self.report(cause, changes, woken, drifts);
+            self.tell(cause, changes, woken, drifts);
             return Ok(false);
         }
         let Some(_lock) = apply::try_lock(&mut self.kernel, &self.options.apply)? else {
@@ -455,7 +465,7 @@ impl Watcher {
             return self.settle(snapshot, marks);
         }
         if !self.options.heal {
-            self.report(cause, plan.changes, woken, drifts);
+            self.tell(cause, plan.changes, woken, drifts);
             return self.settle(snapshot, marks);
         }
         let changes = plan.changes.clone();
@@ -494,7 +504,7 @@ impl Watcher {
     }
 
     /// Tells what drifted, once as long as it stays the same.
-    fn report(&mut self, cause: Cause, changes: Vec<Change>, woken: Instant, drifts: &mut Vec<Drift>) {
+    fn tell(&mut self, cause: Cause, changes: Vec<Change>, woken: Instant, drifts: &mut Vec<Drift>) {
         if changes.is_empty() || self.told == changes {
             return;
         }
