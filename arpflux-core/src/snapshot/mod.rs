@@ -7,6 +7,7 @@
 
 mod address;
 mod bridging;
+mod builder;
 mod check;
 mod effective;
 mod interface;
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 pub use address::{Address, AddressFlags, Scope};
 pub(crate) use bridging::VlanPath;
 pub use bridging::{BridgeVlan, Bridging};
+pub use builder::Builder;
 pub use effective::{Effective, ValueSource};
 pub(crate) use interface::PROXY_DELAY_STEP;
 pub use interface::{Interface, InterfaceFlags, NeighParams};

@@ -1,7 +1,7 @@
 //! Parts of a snapshot in a few words, the same in tables of text and on pages.
 
 use super::{Interface, InterfaceFlags, Interference, Snapshot};
-use crate::sysctl::{Sysctl, SysctlValues};
+use crate::sysctl::SysctlValues;
 use crate::types::IfIndex;
 
 impl Interface {
@@ -24,13 +24,7 @@ impl SysctlValues {
     /// What differs from what a kernel starts with: `arp_ignore=1 arp_announce=2`.
     #[must_use]
     pub fn not_default(&self) -> String {
-        let changed = self.iter().filter(|(sysctl, value)| {
-            let default = match sysctl {
-                Sysctl::SendRedirects | Sysctl::SharedMedia | Sysctl::ArpEvictNocarrier => 1,
-                _ => 0,
-            };
-            *value != default
-        });
+        let changed = self.iter().filter(|(sysctl, value)| *value != sysctl.kernel_default());
         changed.map(|(sysctl, value)| format!("{sysctl}={value}")).collect::<Vec<_>>().join(" ")
     }
 }

@@ -106,6 +106,14 @@ sysctls! {
     ArpEvictNocarrier = 33, "arp_evict_nocarrier", And;
 }
 
+impl Sysctl {
+    /// What a kernel starts with, before a distribution sets anything (`net/ipv4/devinet.c`, `ipv4_devconf`).
+    #[must_use]
+    pub const fn kernel_default(self) -> i32 {
+        matches!(self, Self::SendRedirects | Self::SharedMedia | Self::ArpEvictNocarrier) as i32
+    }
+}
+
 impl fmt::Display for Sysctl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
