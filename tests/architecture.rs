@@ -85,8 +85,9 @@ fn front_ends_define_no_json_of_their_own() {
     let mut seen = 0;
     for package in ["arpflux-cli", "arpflux-c", "arpflux-py"] {
         for file in sources(&root().join(package), "src") {
-            // What captures give is defined beside them.
-            if file.ends_with("capture.rs") || file.ends_with("names.rs") {
+            // These two still have some: frames of a capture, and names that are compared with the core.
+            if ["arpflux-py/src/capture.rs", "arpflux-py/src/names.rs"].iter().any(|end| file.ends_with(end))
+            {
                 continue;
             }
             let text = fs::read_to_string(&file).unwrap();

@@ -24,9 +24,9 @@ class Reason(Name):
     LOCAL = "local"
     #: There is a proxy entry for it.
     PROXY_ENTRY = "proxy_entry"
-    #: Proxy_arp is on and the route leaves by another interface.
+    #: `proxy_arp` is on and the route leaves by another interface.
     PROXY_ARP = "proxy_arp"
-    #: Proxy_arp_pvlan is on and the route leaves by the arrival interface.
+    #: `proxy_arp_pvlan` is on and the route leaves by the arrival interface.
     PROXY_ARP_PVLAN = "proxy_arp_pvlan"
     #: There is no such interface.
     NO_INTERFACE = "no_interface"
@@ -46,7 +46,7 @@ class Reason(Name):
     MULTICAST_TARGET = "multicast_target"
     #: The target is a loopback address.
     LOOPBACK_TARGET = "loopback_target"
-    #: Drop_gratuitous_arp drops announcements.
+    #: `drop_gratuitous_arp` drops announcements.
     GRATUITOUS_DROPPED = "gratuitous_dropped"
     #: A probe is answered only for the host's own addresses.
     PROBE_NOT_LOCAL = "probe_not_local"
@@ -74,17 +74,17 @@ class Reason(Name):
     SENDER_KIND = "sender_kind"
     #: Strict rp_filter: the route to the sender leaves elsewhere.
     RP_FILTER_STRICT = "rp_filter_strict"
-    #: Rp_filter: no route leads to the sender.
+    #: `rp_filter`: no route leads to the sender.
     RP_FILTER_NO_ROUTE = "rp_filter_no_route"
-    #: Arp_ignore refuses.
+    #: `arp_ignore` refuses.
     ARP_IGNORE = "arp_ignore"
-    #: Arp_filter refuses: the answer would leave by another interface.
+    #: `arp_filter` refuses: the answer would leave by another interface.
     ARP_FILTER = "arp_filter"
     #: The route to the target leaves by the arrival interface.
     SAME_INTERFACE = "same_interface"
-    #: Proxy_arp_pvlan does not answer announcements.
+    #: `proxy_arp_pvlan` does not answer announcements.
     PVLAN_ANNOUNCEMENT = "pvlan_announcement"
-    #: Medium_id forbids proxy_arp between the two interfaces.
+    #: `medium_id` forbids proxy_arp between the two interfaces.
     MEDIUM_ID = "medium_id"
     #: It is neither an address of this host nor proxied here.
     NOT_PROXIED = "not_proxied"
