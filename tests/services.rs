@@ -258,3 +258,12 @@ fn what_is_absent_is_reported_and_the_rest_is_kept() {
     assert!(!sources.contains(&"192.0.2.11".to_owned()), "{planned}");
     assert!(planned.decisions.iter().any(|why| why.contains("rule of priority 100")), "{planned}");
 }
+
+/// What docs/policy.md shows is read.
+#[test]
+fn the_examples_of_the_reference_are_policies() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/policy.md")).unwrap();
+    let blocks = text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let read = blocks.map(|block| Policy::from_toml(block, "docs/policy.md").unwrap());
+    assert_eq!(read.filter(|policy| !policy.services.is_empty()).count(), 2);
+}

@@ -6,7 +6,42 @@ use std::time::Duration;
 
 use arpflux_core::apply::Options;
 use arpflux_core::kernel::Netns;
-use arpflux_core::{Error, ErrorKind, Host, Result, Snapshot};
+use arpflux_core::{Error, ErrorKind, Host, Policy, Result, Snapshot};
+
+/// The policy of every verb that is given none.
+pub const POLICY: &str = "/etc/arpflux/policy.toml";
+
+/// Which policy: --policy FILE, or FILE as the one argument.
+#[derive(Debug, clap::Args)]
+pub struct PolicyFile {
+    /// The policy, TOML or JSON. Default: /etc/arpflux/policy.toml.
+    #[arg(long, short, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// The same, without --policy.
+    #[arg(value_name = "FILE", conflicts_with = "policy")]
+    file: Option<PathBuf>,
+}
+
+impl PolicyFile {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.policy.as_deref().or(self.file.as_deref()).unwrap_or(Path::new(POLICY))
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// As [`Policy::from_path`].
+    pub fn read(&self) -> Result<Policy> {
+        let none_given = self.policy.is_none() && self.file.is_none();
+        Policy::from_path(self.path()).map_err(|error| match error.kind() {
+            ErrorKind::NotFound if none_given => {
+                error.hint("name one with --policy; `arpflux recommend -o FILE` makes one for this host")
+            }
+            _ => error,
+        })
+    }
+}
 
 /// No text file that a verb reads may be larger: 256 MiB hold a snapshot of more than a million entries.
 const LARGEST: u64 = 256 << 20;

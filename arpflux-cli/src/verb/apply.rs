@@ -8,7 +8,7 @@ use arpflux_core::outward::{DryRun, Transactions};
 use arpflux_core::persist::{FileChange, Layout, Manager, Persistence};
 use arpflux_core::{Error, ErrorKind, Host, Plan, Policy, Result, Snapshot, harm};
 
-use crate::input::{Live, State, read_text};
+use crate::input::{Live, PolicyFile, State, read_text};
 use crate::output::{Output, Style};
 use crate::{exit, input};
 
@@ -29,7 +29,7 @@ pub struct Args {
     confirm: Option<Duration>,
     /// Also write what brings it back at boot: sysctl.d, and the files of the network's managers. Written
     /// and taken back with everything else; with --confirm, when it is confirmed.
-    #[arg(long, requires = "policy")]
+    #[arg(long, conflicts_with = "plan")]
     persist: bool,
     #[command(flatten)]
     boot: Boot,
@@ -80,13 +80,11 @@ impl Boot {
 }
 
 #[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
 struct What {
-    /// The policy, TOML or JSON.
-    #[arg(long, short, value_name = "FILE")]
-    policy: Option<PathBuf>,
+    #[command(flatten)]
+    policy: PolicyFile,
     /// A plan that `arpflux plan --json` printed, instead of a policy; - reads standard input.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["policy", "file"])]
     plan: Option<PathBuf>,
 }
 
@@ -120,15 +118,12 @@ impl Wanted {
 /// # Errors
 /// If the policy is no good, or not everything could be made; what was made is undone then.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
-    let wanted = match (&args.what.policy, &args.what.plan) {
-        (Some(path), _) if args.persist => {
-            Wanted::Persistence(args.boot.persistence(Policy::from_path(path)?, &args.live)?)
+    let wanted = match &args.what.plan {
+        Some(path) => Wanted::Plan(Plan::from_json(&read_text(path)?)?),
+        None if args.persist => {
+            Wanted::Persistence(args.boot.persistence(args.what.policy.read()?, &args.live)?)
         }
-        (Some(path), _) => Wanted::Policy(Policy::from_path(path)?),
-        (None, Some(path)) => Wanted::Plan(Plan::from_json(&read_text(path)?)?),
-        (None, None) => {
-            return Err(Error::new(ErrorKind::InvalidInput, "neither --policy nor --plan is given"));
-        }
+        None => Wanted::Policy(args.what.policy.read()?),
     };
     let host = Host::from(args.live.netns()?);
     if args.dry_run {

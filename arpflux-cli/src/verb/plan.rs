@@ -1,12 +1,11 @@
 //! `arpflux plan`.
 
-use std::path::PathBuf;
-
 use arpflux_core::outward::Planned;
-use arpflux_core::{Policy, Result, harm};
+use arpflux_core::{Result, harm};
 
 use crate::Source;
 use crate::exit;
+use crate::input::PolicyFile;
 use crate::output::{Output, Style};
 
 /// Say what has to change so that a policy holds, why, and which answers change with it.
@@ -15,9 +14,8 @@ use crate::output::{Output, Style};
 /// JSON that this prints.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The policy, TOML or JSON.
-    #[arg(long, short, value_name = "FILE")]
-    policy: PathBuf,
+    #[command(flatten)]
+    policy: PolicyFile,
     /// Leave out which answers change: quicker where there are very many routes and entries.
     #[arg(long)]
     no_impact: bool,
@@ -30,7 +28,7 @@ pub struct Args {
 /// # Errors
 /// If the policy is not valid or would not work on this host, or there is no snapshot to be had.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
-    let policy = Policy::from_path(&args.policy)?;
+    let policy = args.policy.read()?;
     let snapshot = args.source.snapshot()?;
     let plan = policy.plan(&snapshot)?;
     let impact = (!args.no_impact).then(|| plan.impact(&snapshot, &policy)).transpose()?;

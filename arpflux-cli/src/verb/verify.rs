@@ -1,13 +1,11 @@
 //! `arpflux verify`.
 
-use std::path::PathBuf;
-
 use arpflux_core::types::IfName;
 use arpflux_core::wire::stop_on_interrupt;
-use arpflux_core::{Host, Policy, Result, verify};
+use arpflux_core::{Host, Result, verify};
 
 use crate::Source;
-use crate::input::netns;
+use crate::input::{PolicyFile, netns};
 use crate::output::Output;
 
 /// Check that a host is as a policy says: every value, entry, rule and route, and, proved over all
@@ -16,9 +14,8 @@ use crate::output::Output;
 /// The exit code is 1 if anything is not so, 6 if something cannot be told. Without --wire nothing is sent; nothing is changed either way.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The policy, TOML or JSON.
-    #[arg(long, short, value_name = "FILE")]
-    policy: PathBuf,
+    #[command(flatten)]
+    policy: PolicyFile,
     #[command(flatten)]
     source: Source,
     /// Also look at frames: `self` asks this host itself, as if from the wire, without a second machine;
@@ -48,7 +45,7 @@ enum Wire {
 /// # Errors
 /// If the policy is not valid, or there is no snapshot to be had.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
-    let policy = Policy::from_path(&args.policy)?;
+    let policy = args.policy.read()?;
     let snapshot = args.source.snapshot()?;
     let mut report = verify::check(&policy, &snapshot)?;
     match (args.wire, args.peer.as_deref()) {

@@ -1,14 +1,14 @@
 //! `arpflux watch`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use arpflux_core::judgement::Judgement;
 use arpflux_core::watch::{Drift, Options, Outcome, ServiceManager, Watcher};
 use arpflux_core::wire::{catch_interrupt, interrupted};
-use arpflux_core::{Host, Policy, Result};
+use arpflux_core::{Host, Result};
 
-use crate::input::{Live, State, duration, time_of_day};
+use crate::input::{Live, PolicyFile, State, duration, time_of_day};
 use crate::output::Style;
 use crate::{Output, exit};
 
@@ -21,9 +21,8 @@ use crate::{Output, exit};
 /// not kept at the end, 6 if that cannot be told.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The policy, TOML or JSON.
-    #[arg(long, short, value_name = "FILE")]
-    policy: PathBuf,
+    #[command(flatten)]
+    policy: PolicyFile,
     /// Put right what drifts, each time as a transaction that `arpflux rollback` can undo.
     #[arg(long)]
     heal: bool,
@@ -47,8 +46,8 @@ const TURN: Duration = Duration::from_secs(1);
 /// # Errors
 /// If the policy is not valid at the start, or the namespace cannot be read.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
-    let policy = Policy::from_path(&args.policy)?;
-    let mut version = version(&args.policy);
+    let policy = args.policy.read()?;
+    let mut version = version(args.policy.path());
     let options = Options { heal: args.heal, look: args.look, apply: args.state.options() };
     let host = Host::from(args.live.netns()?);
     let mut watcher = Watcher::new(&host, policy, options)?;
@@ -70,17 +69,17 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         }
         if !ready {
             ready = true;
-            manager.ready(&format!("watching {}", args.policy.display()));
+            manager.ready(&format!("watching {}", args.policy.path().display()));
             judgement(&watcher, output)?;
         }
         if manager.interval().is_some_and(|interval| fed.elapsed() >= interval) {
             manager.alive();
             fed = Instant::now();
         }
-        let now = self::version(&args.policy);
+        let now = self::version(args.policy.path());
         if now != version {
             version = now;
-            match Policy::from_path(&args.policy) {
+            match args.policy.read() {
                 Ok(policy) => watcher.set_policy(policy)?,
                 // The policy that was valid stays in force.
                 Err(error) => output.error(&error),
