@@ -6,7 +6,7 @@ use arpflux_core::diagnose::{FindingId, Severity};
 use arpflux_core::persist::{FileState, Manager};
 use arpflux_core::plan::Change;
 use arpflux_core::predict::{Missing, Reason, Via};
-use arpflux_core::snapshot::{Interference, RouteKind, RuleAction, ValueSource};
+use arpflux_core::snapshot::{Certainty as WireCertainty, Interference, RouteKind, RuleAction, ValueSource};
 use arpflux_core::verify::CheckKind;
 use arpflux_core::watch::Cause;
 use arpflux_core::wire::detect::Claim;
@@ -96,5 +96,6 @@ pub fn _names() -> Vec<(&'static str, Vec<String>)> {
         ("Severity", Severity::ALL.iter().map(|severity| severity.name().to_owned()).collect()),
         ("ValueSource", listed!(ValueSource { All, Interface, Both, Absent }, written)),
         ("Via", listed!(Via { Local, ProxyEntry, ProxyArp, ProxyPvlan }, written)),
+        ("WireCertainty", listed!(WireCertainty { Unknown, Likely, Known }, written)),
     ]
 }

@@ -56,7 +56,7 @@ def test_frames_come_one_by_one_as_typed_values(trace):
         assert first.time_ns == START * 10**9 + 250_000_000
         assert second.operation == 2 and second.source == "00:0c:29:b3:a2:54"
         assert len(list(capture)) == 28
-        assert capture.counts == arpflux.CaptureCounts(records=30, sightings=30, cut=0, unread=0, ends_early=False)
+        assert capture.counts == arpflux.CaptureCounts(records=30, sightings=30, cut=0, malformed=0, unread=0, ends_early=False)
         assert capture.format is arpflux.CaptureFormat.PCAP and capture.compressed == (trace.read_bytes()[0] == 0x1F)
         for value in (first, second):
             again = pickle.loads(pickle.dumps(value))

@@ -54,10 +54,14 @@ def test_an_argument_may_be_any_bytes(tmp_path):
     assert done.returncode == 2 and b"Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("kept", [False, True])
 @pytest.mark.parametrize("json_wanted", [False, True])
-def test_ctrl_c_ends_a_watch_as_in_the_binary(node, tmp_path, json_wanted):
+def test_ctrl_c_ends_a_watch_as_in_the_binary(node, tmp_path, json_wanted, kept):
     policy = tmp_path / "policy.toml"
-    policy.write_text('version = 1\n[host]\nstrategy = "unmanaged"\negress = "unmanaged"\ninterfaces = ["eth0"]\n')
+    policy.write_text('version = 1\n[host]\ninterfaces = ["eth0", "eth3", "eth4"]\n')
+    if kept:
+        applied = command("apply", "--netns", node, "--policy", policy, "--state-dir", tmp_path / "state")
+        assert applied.returncode == 0, applied.stderr
     arguments = ["watch", "--netns", node, "--policy", str(policy)] + (["--json"] if json_wanted else [])
     notify = tmp_path / "notify"
     import socket
@@ -69,7 +73,7 @@ def test_ctrl_c_ends_a_watch_as_in_the_binary(node, tmp_path, json_wanted):
         while b"READY=1" not in manager.recv(4096):
             pass
     running.send_signal(signal.SIGINT)
-    assert running.wait(60) == 0
+    assert running.wait(60) == (0 if kept else 1), "1: the policy is not kept"
 
 
 def test_ctrl_c_elsewhere_kills_by_the_signal(tmp_path):

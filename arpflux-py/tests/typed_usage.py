@@ -24,6 +24,7 @@ def whole_pipeline(path: pathlib.Path) -> None:
         receipt.confirm()
     explanation = snapshot.explain(ipaddress.IPv4Address("192.0.2.1"), interface="eth0", sender="192.0.2.9")
     assert_type(explanation.reason, Optional[arpflux.Reason])
+    assert_type(snapshot.matrix().interfaces[0].certainty, arpflux.WireCertainty)
     assert_type(snapshot.matrix().rows[0].cells[0].verdict, arpflux.Verdict)
 
 
@@ -34,7 +35,7 @@ def frames(host: arpflux.Host, sock: socket.socket) -> None:
     assert_type(host.detect("192.0.2.1")[0].conflicts[0].claim, arpflux.Claim)
     with arpflux.capture("trace.pcap") as capture:
         for sighting in capture:
-            assert_type(sighting.sender, ipaddress.IPv4Address)
+            assert_type(sighting.sender, Union[ipaddress.IPv4Address, ipaddress.IPv6Address])
         assert_type(capture.report([["02:00:00:00:00:01"]]), arpflux.CaptureReport)
 
 

@@ -16,7 +16,7 @@ pub fn generate() -> Result<Vec<Generated>, String> {
     for (name, schema) in arpflux_core::schema::all() {
         let text = serde_json::to_string_pretty(&schema).map_err(|error| format!("{name}: {error}"))?;
         files.push(Generated { path: format!("docs/schema/{name}.json"), text: text + "\n" });
-        list.push_str(&format!("    (\"{name}\", include_str!(\"../../../../docs/schema/{name}.json\")),\n"));
+        list.push_str(&format!("    (\"{name}\", include_str!(\"../../../schema/{name}.json\")),\n"));
     }
     files.push(Generated { path: "arpflux-cli/src/verb/schema/list.rs".into(), text: list + "];\n" });
     Ok(files)

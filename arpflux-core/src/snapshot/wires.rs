@@ -13,7 +13,6 @@ use crate::types::{IfIndex, IfName, IpNet};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum Certainty {
     /// It is up and has carrier, and nothing on this host tells what it is connected to: it may hear any other.
     Unknown,

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address
 from typing import Any, Dict, Mapping, Optional, Tuple, Type, TypeVar
 
 from ._base import IpAddress, Value, written
-from ._names import CheckKind, Missing, Reason, SegmentOutcome, ValueSource, Via
+from ._names import CheckKind, Missing, Reason, SegmentOutcome, ValueSource, Via, WireCertainty
 
 S = TypeVar("S", bound="Step")
 
@@ -122,8 +122,10 @@ class MatrixInterface(Value):
     name: str
     #: Its MAC.
     mac: str
-    #: Which wire it is on, counted from 0: interfaces with overlapping subnets are taken to share one.
+    #: Which wire it is on, counted from 0: interfaces of one wire hear one another.
     wire: int
+    #: How well that is known.
+    certainty: WireCertainty
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,8 @@ class Missing(Name):
     NEIGHBOUR_TABLE = "neighbour_table"
     #: State that could not be read.
     UNREADABLE = "unreadable"
+    #: Which wire an interface without an address is on.
+    WIRE = "wire"
 
 
 class Via(Name):
@@ -288,6 +290,17 @@ class Certainty(Name):
     LIKELY = "likely"
     #: Look at it; harmless set-ups can look the same.
     SUSPECTED = "suspected"
+
+
+class WireCertainty(Name):
+    """How well it is known which wire an interface is on."""
+
+    #: It is up and has carrier, and nothing on this host tells what it is connected to: it may hear any other.
+    UNKNOWN = "unknown"
+    #: Its subnets, or routes that lead to neighbours on it, tell.
+    LIKELY = "likely"
+    #: Somebody found it out or said it, nothing can be heard there, or it never leaves this host.
+    KNOWN = "known"
 
 
 class Cause(Name):
