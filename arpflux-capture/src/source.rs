@@ -287,10 +287,11 @@ impl<R: Read> Source<R> {
                     continue;
                 }
             };
-            let (consumed, flow) = match step.map_err(|error| error.on(format!("at byte {}", self.offset)))? {
-                Step::More(bytes) => return Ok((bytes, ControlFlow::Continue(()))),
-                Step::Skip(consumed) => (consumed, ControlFlow::Continue(())),
-                Step::Record { consumed, record } => (consumed, pass(&record, &mut self.counts, each)),
+            let (consumed, flow) = match step {
+                Err(error) => return Err(error.on(format!("at byte {}", self.offset))),
+                Ok(Step::More(bytes)) => return Ok((bytes, ControlFlow::Continue(()))),
+                Ok(Step::Skip(consumed)) => (consumed, ControlFlow::Continue(())),
+                Ok(Step::Record { consumed, ref record }) => (consumed, pass(record, &mut self.counts, each)),
             };
             self.offset += consumed;
             let present = consumed.min(bytes.len() as u64);

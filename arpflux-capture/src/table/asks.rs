@@ -1,6 +1,7 @@
 //! Requests that wait for their answers.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
+use std::hash::BuildHasher as _;
 
 use arpflux_core::types::Mac;
 use foldhash::fast::RandomState;
@@ -10,6 +11,9 @@ use super::{ANSWER_WITHIN, ECHO, Key};
 /// A request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ask {
+    /// Stands for the address asked for, its wire, and the MAC that asks.
+    digest: u64,
+    wire: u32,
     pub time: u64,
     /// The MAC it was sent to alone; nobody's if to all.
     pub to: Option<Mac>,
@@ -28,23 +32,43 @@ pub(super) struct Ask {
 /// How many requests are remembered. A fixed number: a scan of everything takes no memory.
 const REMEMBERED: usize = 1 << 13;
 
-/// The last requests, by the address asked for and the MAC that asks.
+/// The last requests, one behind the other in a ring, found by a digest of the address asked for and the MAC that asks.
 #[derive(Debug, Default)]
 pub(super) struct Asks {
-    open: HashMap<(Key, Mac), Ask, RandomState>,
-    order: VecDeque<(u64, (Key, Mac))>,
+    ring: Vec<Ask>,
+    /// The place of the oldest, once the ring is full.
+    next: usize,
+    /// From a digest to the place of the newest request that it stands for.
+    places: HashMap<u64, u32, RandomState>,
+    seed: RandomState,
     /// Whether a request came whose asker is not known: then answers to anyone may belong to it.
     unknown_asker: bool,
 }
 
 impl Asks {
+    /// Of 64 bits with a random seed: two of the few requests that are remembered do not share one.
+    #[inline]
+    fn digest(&self, target: Key, asker: Mac) -> u64 {
+        self.seed.hash_one((target.address, asker.as_bytes())) ^ self.of_wire(target.wire)
+    }
+
+    /// The wire's part of a digest, apart, so that it can be exchanged.
+    #[inline]
+    fn of_wire(&self, wire: u32) -> u64 {
+        self.seed.hash_one(wire)
+    }
+
     /// Notes a request, unless it is one that was seen just now on another interface.
     pub(super) fn ask(&mut self, target: Key, asker: Mac, time: u64, to: Option<Mac>, probe: bool) {
+        let digest = self.digest(target, asker);
         let is_echo = |ask: &Ask| ask.to == to && !ask.implied && time.abs_diff(ask.time) < ECHO;
-        if self.open.get(&(target, asker)).is_some_and(is_echo) {
+        if self.places.get(&digest).is_some_and(|place| is_echo(&self.ring[*place as usize])) {
             return;
         }
-        let ask = Ask {
+        self.unknown_asker |= asker == Mac::NONE;
+        self.put(Ask {
+            digest,
+            wire: target.wire,
             time,
             to,
             probe,
@@ -52,30 +76,40 @@ impl Asks {
             contested: false,
             implied: false,
             until: time.saturating_add(ANSWER_WITHIN),
-        };
-        self.put(target, asker, ask);
+        });
     }
 
     /// Notes an answer to a request that nobody saw.
     pub(super) fn imply(&mut self, target: Key, asker: Mac, time: u64, by: Mac, within: u64) {
-        let until = time.saturating_add(within);
-        let ask =
-            Ask { time, to: None, probe: false, first: Some(by), contested: false, implied: true, until };
-        self.put(target, asker, ask);
+        self.unknown_asker |= asker == Mac::NONE;
+        self.put(Ask {
+            digest: self.digest(target, asker),
+            wire: target.wire,
+            time,
+            to: None,
+            probe: false,
+            first: Some(by),
+            contested: false,
+            implied: true,
+            until: time.saturating_add(within),
+        });
     }
 
-    fn put(&mut self, target: Key, asker: Mac, ask: Ask) {
-        self.unknown_asker |= asker == Mac::NONE;
-        let key = (target, asker);
-        while self.order.len() >= REMEMBERED
-            && let Some((time, oldest)) = self.order.pop_front()
-        {
-            if self.open.get(&oldest).is_some_and(|ask| ask.time == time) {
-                self.open.remove(&oldest);
+    fn put(&mut self, ask: Ask) {
+        let place = self.next;
+        let digest = ask.digest;
+        match self.ring.get_mut(place) {
+            Some(oldest) => {
+                let gone = std::mem::replace(oldest, ask).digest;
+                // Asked again since, it is found at its newer place.
+                if self.places.get(&gone) == Some(&(place as u32)) {
+                    self.places.remove(&gone);
+                }
             }
+            None => self.ring.push(ask),
         }
-        self.order.push_back((ask.time, key));
-        self.open.insert(key, ask);
+        self.places.insert(digest, place as u32);
+        self.next = (place + 1) % REMEMBERED;
     }
 
     /// The request that an answer to `asker` belongs to.
@@ -83,28 +117,34 @@ impl Asks {
     pub(super) fn find(&mut self, target: Key, asker: Mac, now: u64) -> Option<&mut Ask> {
         // Frames of several queues come a little out of order.
         let is_open = |ask: &Ask| now.saturating_add(ANSWER_WITHIN) >= ask.time && now <= ask.until;
-        let mut key = (target, asker);
-        if self.unknown_asker && !self.open.get(&key).is_some_and(is_open) {
-            key.1 = Mac::NONE;
-        }
-        self.open.get_mut(&key).filter(|ask| is_open(ask))
+        let open = |asker| {
+            let place = *self.places.get(&self.digest(target, asker))? as usize;
+            is_open(&self.ring[place]).then_some(place)
+        };
+        let place = open(asker).or_else(|| if self.unknown_asker { open(Mac::NONE) } else { None })?;
+        self.ring.get_mut(place)
     }
 
-    /// Puts those of one wire on another.
+    /// Puts those of one wire on another. Of two that become one, the earlier stays.
     pub(super) fn move_wire(&mut self, from: u32, to: u32) {
-        let moved = |key: &mut (Key, Mac)| {
-            if key.0.wire == from {
-                key.0.wire = to;
+        let exchange = self.of_wire(from) ^ self.of_wire(to);
+        for place in 0..self.ring.len() {
+            let ask = &mut self.ring[place];
+            if ask.wire != from {
+                continue;
             }
-        };
-        let open = std::mem::take(&mut self.open);
-        for (mut key, ask) in open {
-            moved(&mut key);
-            let kept = self.open.entry(key).or_insert(ask);
-            if ask.time < kept.time {
-                *kept = ask;
+            let (before, time) = (ask.digest, ask.time);
+            ask.digest ^= exchange;
+            ask.wire = to;
+            let after = ask.digest;
+            if self.places.get(&before) != Some(&(place as u32)) {
+                continue;
+            }
+            self.places.remove(&before);
+            let known = self.places.entry(after).or_insert(place as u32);
+            if time < self.ring[*known as usize].time {
+                *known = place as u32;
             }
         }
-        self.order.iter_mut().for_each(|(_, key)| moved(key));
     }
 }

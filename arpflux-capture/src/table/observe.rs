@@ -56,8 +56,12 @@ impl Packet {
     }
 }
 
-fn mac(bytes: &[u8]) -> Mac {
-    Mac::from_bytes(bytes).unwrap_or(Mac::NONE)
+#[inline]
+pub(super) fn mac(bytes: &[u8]) -> Mac {
+    match bytes.try_into() {
+        Ok(octets) => Mac::ethernet(octets),
+        Err(_) => Mac::from_bytes(bytes).unwrap_or(Mac::NONE),
+    }
 }
 
 fn is_group(bytes: &[u8]) -> bool {

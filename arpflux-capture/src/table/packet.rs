@@ -6,6 +6,7 @@ use arpflux_core::types::Mac;
 use foldhash::fast::RandomState;
 
 use super::claim::Seen;
+use super::observe::mac;
 use super::{DEFEND, Key, Mark, Table};
 use crate::record::Sighting;
 
@@ -43,7 +44,6 @@ impl Table {
         destination: Key,
         ttl: Option<u8>,
     ) {
-        let mac = |bytes: &[u8]| Mac::from_bytes(bytes).unwrap_or(Mac::NONE);
         let (from, to) = (mac(sighting.source), mac(sighting.destination));
         if let Some(address) = self.addresses.get_mut(&source)
             && let Some(place) = address.find(from)
