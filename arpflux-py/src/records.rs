@@ -244,6 +244,24 @@ record!(Interface {
         self.0.bridge_port_state.map(Into::into)
     }
 
+    /// Its other names (`ip link property add altname`).
+    #[getter]
+    fn altnames<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &self.0.altnames)
+    }
+
+    /// Of a macvlan in mode source: the MACs that it takes frames from.
+    #[getter]
+    fn macvlan_sources<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.0.macvlan_sources.iter().map(ToString::to_string))
+    }
+
+    /// What a bridge or a bridge port does with ARP frames besides forwarding them: options and VLANs, as a new dict.
+    #[getter]
+    fn bridging<'py>(&self, py: Python<'py>) -> crate::error::Result<Bound<'py, PyAny>> {
+        crate::value::to_python(py, &self.0.bridging)
+    }
+
     /// Whether the kernel handles ARP on it at all.
     #[getter]
     fn speaks_arp(&self) -> bool {

@@ -38,6 +38,20 @@ def test_records_are_typed(stored):
     assert (proxy.interface, proxy.protocol) == (3, 175)
 
 
+def test_everything_of_an_interface_has_a_name(stored):
+    given = {
+        "altnames": ["enp3s0"],
+        "macvlan_sources": ["02:00:00:00:00:01"],
+        "bridging": {"vlan_filtering": True, "vlans": [{"first": 1, "last": 4, "pvid": False, "untagged": True}], "locked": True},
+    }
+    plain, full = stored.interface("eth3"), {**stored.interface("eth3").to_dict(), **given}
+    assert (plain.altnames, plain.macvlan_sources, plain.bridging["locked"]) == ((), (), False)
+    interface = arpflux.Interface.from_dict(full)
+    assert (interface.altnames, interface.macvlan_sources) == (("enp3s0",), ("02:00:00:00:00:01",))
+    assert interface.bridging["locked"] is True and interface.bridging["vlans"][0]["last"] == 4
+    assert not [key for key in interface.to_dict() if not hasattr(interface, key)]
+
+
 def test_routes_rules_and_neighbours_are_typed(stored):
     route, odd = stored.routes
     assert (route.table, route.kind, route.metric, route.protocol) == (254, arpflux.RouteKind.UNICAST, 100, 3)
