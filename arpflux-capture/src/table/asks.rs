@@ -148,3 +148,21 @@ impl Asks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_move_with_their_wire_and_of_two_the_earlier_stays() {
+        let (asker, to) = (Mac::ethernet([2, 0, 0, 0, 0, 1]), None);
+        let mut asks = Asks::default();
+        asks.ask(Key::v4(1, 7), asker, 100, to, false);
+        asks.ask(Key::v4(0, 8), asker, 300, to, false);
+        asks.ask(Key::v4(1, 8), asker, 200, to, false);
+        asks.move_wire(1, 0);
+        let mut time = |key| asks.find(key, asker, 400).map(|ask| ask.time);
+        assert_eq!((time(Key::v4(0, 7)), time(Key::v4(0, 8))), (Some(100), Some(200)));
+        assert_eq!((time(Key::v4(1, 7)), time(Key::v4(1, 8))), (None, None));
+    }
+}
