@@ -100,7 +100,7 @@ fn networkd_makes_the_rules_and_routes_of_the_policy_at_boot() {
     assert!(!image.is_there(LENIENT), "every interface has a file of its own");
     assert!(image.holds(), "{:?}", image.verify());
     let ours = rules(&image, 175);
-    assert_eq!((ours, rules(&image, 4)), (6, 0));
+    assert_eq!((ours, rules(&image, 4)), (10, 0));
     let written = image.etc();
     drop(networkd);
     let undo = image.etc();

@@ -285,9 +285,7 @@ fn askers_apart(pair: &Pair<'_>) -> bool {
     let [one, other] = pair.claims();
     let asks = |claim: &Claim| claim.requests > 0 || claim.announcements > 0 || claim.askers[0].is_none();
     let full = |claim: &Claim| claim.askers.iter().all(Option::is_some);
-    !asks(one)
-        && !asks(other)
-        && !(full(one) && full(other))
+    !(asks(one) || asks(other) || full(one) && full(other))
         && one.askers.iter().flatten().all(|asker| !other.askers.contains(&Some(*asker)))
 }
 

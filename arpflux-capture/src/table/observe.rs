@@ -112,7 +112,7 @@ impl Table {
         match &sighting.content {
             Content::Arp(arp) => self.arp(seen, wire, sighting, arp),
             Content::Ndp { message, source } => {
-                self.neighbour(seen, wire, sighting, message, (*source).into())
+                self.neighbour(seen, wire, sighting, message, (*source).into());
             }
             Content::Ipv4 { source, destination, ttl } => {
                 let (source, destination) = (Key::v4(wire, *source), Key::v4(wire, *destination));

@@ -397,7 +397,7 @@ impl Text {
             Field::Source => self.source = Address::parse(word)?,
             Field::Destination => self.destination = Address::parse(word)?,
             Field::Operation => {
-                self.operation = Some(Operation::from_code(u16::try_from(number(word)?).ok()?))
+                self.operation = Some(Operation::from_code(u16::try_from(number(word)?).ok()?));
             }
             Field::SenderMac => self.sender.1 = Address::parse(word)?,
             Field::Sender => self.sender.0 = ipv4(word)?,

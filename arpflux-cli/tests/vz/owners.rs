@@ -166,7 +166,7 @@ fn status_and_verify_look_at_rule_table_and_forwarding() {
     };
     let breaks: [(&str, &dyn Fn()); 4] = [
         ("rule 17501: from 192.168.18.101", &|| {
-            ip(&["rule", "del", "pref", "17501", "from", "192.168.18.101"])
+            ip(&["rule", "del", "pref", "17501", "from", "192.168.18.101"]);
         }),
         ("rule 17500", &|| ip(&["rule", "del", "pref", "17500", "from", "192.168.18.101"])),
         (&table, &|| ip(&["route", "flush", "table", &table])),

@@ -127,6 +127,7 @@ impl Change {
     }
 
     /// The changes that make `step` of an object; none if there is no way from its one value to the other.
+    #[cfg_attr(not(feature = "kernel"), expect(dead_code, reason = "transactions alone call it"))]
     pub(crate) fn making(step: &state::Change) -> Vec<Self> {
         let (before, after) = (step.before, step.after);
         let number = |value| i32::try_from(value).ok();

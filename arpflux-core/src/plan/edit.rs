@@ -93,6 +93,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`ErrorKind::Refused`] with the address.
+    #[cfg_attr(not(feature = "kernel"), expect(dead_code, reason = "transactions alone call it"))]
     pub(crate) fn check_announcements(&self, before: &Snapshot) -> Result<()> {
         if self.announcements.is_empty() {
             return Ok(());

@@ -83,6 +83,7 @@ pub(super) fn note(kept: &[Source], decisions: &mut Vec<String>) {
 
 /// What takes the source routing of `addresses` away, those of them that have no proxy entry in `snapshot`: their
 /// rules of ours, and the tables that these alone led to.
+#[cfg_attr(not(feature = "kernel"), expect(dead_code, reason = "transactions alone call it"))]
 pub(crate) fn orphans(snapshot: &Snapshot, addresses: &HashSet<IpAddr>) -> Vec<Change> {
     let published: HashSet<IpAddr> = snapshot.proxies.iter().map(|entry| entry.address).collect();
     let orphan = |rule: &Rule| {
@@ -104,6 +105,7 @@ pub(crate) fn orphans(snapshot: &Snapshot, addresses: &HashSet<IpAddr>) -> Vec<C
 }
 
 /// The snapshot without some of its proxy entries: what is planned for it lets the rules of these go.
+#[cfg_attr(not(feature = "kernel"), expect(dead_code, reason = "transactions alone call it"))]
 pub(crate) fn without(snapshot: &Snapshot, gone: &[ProxyEntry]) -> Snapshot {
     let gone: HashSet<&ProxyEntry> = gone.iter().collect();
     let mut rest = snapshot.clone();

@@ -65,7 +65,6 @@ impl Claims {
     ///
     /// # Errors
     /// As [`Prover::new`].
-    #[must_use]
     pub fn decide(snapshot: &Snapshot, expectations: impl IntoIterator<Item = Expectation>) -> Result<Self> {
         let mut prover = Prover::new(snapshot)?;
         let mut judgement = Judgement::Good;
@@ -83,7 +82,6 @@ impl Claims {
     ///
     /// # Errors
     /// As [`Prover::new`].
-    #[must_use]
     pub fn by_wire(snapshot: &Snapshot, interfaces: &[IfIndex], target: Option<Ipv4Addr>) -> Result<Self> {
         let wires = WireMap::of(snapshot);
         let mut groups: BTreeMap<usize, Vec<IfIndex>> = BTreeMap::new();

@@ -66,7 +66,7 @@ pub(in crate::kernel) fn rule(payload: &[u8]) -> Option<DecodedRule> {
             FRA_TUN_ID => rule.tunnel_id = attribute.be64(),
             // What is negative is the kernel's "none".
             FRA_SUPPRESS_IFGROUP => {
-                rule.suppress_group = attribute.u32().filter(|n| i32::try_from(*n).is_ok())
+                rule.suppress_group = attribute.u32().filter(|n| i32::try_from(*n).is_ok());
             }
             FRA_SUPPRESS_PREFIXLEN => {
                 rule.suppress_prefix_len = attribute.u32().filter(|n| i32::try_from(*n).is_ok());

@@ -83,7 +83,7 @@ pub struct BootPolicy {
     pub file: String,
     /// The managers that apply it.
     pub applied_by: Vec<Manager>,
-    /// Why it cannot be kept on this host, or not be seen by this user.
+    /// What of it cannot be kept on this host, or why this user cannot see it.
     pub error: Option<String>,
 }
 
@@ -181,6 +181,8 @@ pub fn at_boot(snapshot: &Snapshot, layout: &Layout) -> Result<BootReport> {
             Ok(None) => {}
             Ok(Some((plan, wanted))) => {
                 after = after.with(&plan.changes);
+                let unmet: Vec<String> = wanted.unmet.iter().map(ToString::to_string).collect();
+                found.error = (!unmet.is_empty()).then(|| unmet.join("; "));
                 for wanted in &wanted.sysctls {
                     let same = |(index, sysctl, _): &&mut (Option<_>, Sysctl, BootValue)| {
                         *index == Some(wanted.interface) && *sysctl == wanted.sysctl
