@@ -14,7 +14,7 @@ use arpflux_core::recommend::{Recommendation, Topology, recommend};
 use arpflux_core::sysctl::Sysctl;
 use arpflux_core::types::Mac;
 use arpflux_core::wire::{Direction, Filter};
-use arpflux_core::{Host, Policy, apply};
+use arpflux_core::{ErrorKind, Host, Policy, apply};
 
 fn ip(text: &str) -> Ipv4Addr {
     text.parse().unwrap()
@@ -191,14 +191,16 @@ fn leaves_by(node: &lab::Host, addresses: &[String], names: &[String], destinati
 }
 
 #[test]
-fn a_service_address_on_lo_is_answered_by_nobody() {
+fn a_service_address_on_lo_is_asked_about_and_nothing_is_changed() {
     let lab = Lab::new().unwrap();
     let lan = lab.switch("lan").unwrap();
     let node = plugged(&lab, &[(&lan, "10.0.0.2/24")]);
     node.address("lo", "10.0.0.100/32").unwrap();
-    let recommended = applied(&node);
-    assert!(sorts(&recommended).contains(&Topology::ServiceAddress));
-    asked(&node, &[("eth0", "10.0.0.9")], &[("10.0.0.2", Some("eth0")), ("10.0.0.100", None)]);
+    // Nothing on the host can tell whether a load balancer answers for it, or this host has to.
+    let error = recommend(&host(&node).snapshot().unwrap()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Undetermined);
+    assert!(error.to_string().contains("10.0.0.100") && error.to_string().contains("[[service]]"), "{error}");
+    asked(&node, &[("eth0", "10.0.0.9")], &[("10.0.0.2", Some("eth0")), ("10.0.0.100", Some("eth0"))]);
 }
 
 #[test]

@@ -225,7 +225,11 @@ fn a_minute_of_churn_ends_right_and_nothing_grows() {
                 // 2: an interface of the policy is not there; 4: it changed on the way, and all was undone; 5: so
                 // much changed that nobody could see whether it was, and the next run undoes it; 7: it changed before
                 // anything was tried.
-                assert!(matches!(code, 0 | 2 | 4 | 5 | 7), "{code}: {}", String::from_utf8_lossy(&output.stderr));
+                assert!(
+                    matches!(code, 0 | 2 | 4 | 5 | 7),
+                    "{code}: {}",
+                    String::from_utf8_lossy(&output.stderr)
+                );
                 *codes.entry(code).or_default() += 1;
                 std::thread::sleep(Duration::from_millis(50));
             }

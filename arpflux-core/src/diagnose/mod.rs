@@ -5,11 +5,12 @@
 //! use arpflux_core::snapshot::Snapshot;
 //!
 //! let snapshot = Snapshot::default();
-//! let diagnosis = diagnose(&snapshot, &Options::default());
+//! let diagnosis = diagnose(&snapshot, &Options::default())?;
 //! for finding in &diagnosis.findings {
 //!     println!("{finding}");
 //! }
 //! assert!(diagnosis.worst() < Some(Severity::Warning));
+//! # Ok::<(), arpflux_core::Error>(())
 //! ```
 //!
 //! Every finding is decided by the model of the kernel ([`crate::predict`]) on this snapshot: a request or

@@ -3,7 +3,7 @@
 //! The file form is TOML or JSON of the same structure, with `version = 1`:
 //!
 //! ```
-//! let policy = arpflux_core::Policy::from_toml(r#"
+//! let policy = arpflux_core::Policy::from_toml(r##"
 //! version = 1
 //!
 //! [host]
@@ -23,7 +23,7 @@
 //! [[service]]
 //! addresses = ["192.168.18.200"]
 //! answer = "never"                       # never | holder
-//! "#, "policy.toml")?;
+//! "##, "policy.toml")?;
 //! assert_eq!(policy.proxies[0].interface.to_string(), "eth3");
 //! # Ok::<(), arpflux_core::Error>(())
 //! ```

@@ -173,6 +173,7 @@ impl Model<'_> {
     ///
     /// let snapshot = Snapshot::default();
     /// assert!(Model::new(&snapshot)?.announcements(IfIndex(2), Event::Up).is_empty());
+    /// # Ok::<(), arpflux_core::Error>(())
     /// ```
     #[must_use]
     pub fn announcements(&self, interface: IfIndex, event: Event) -> Vec<Announcement> {

@@ -20,6 +20,7 @@ use crate::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
 /// let matrix = Matrix::of(&Model::new(&snapshot)?);
 /// assert!(matrix.rows.iter().all(|row| row.flux == Some(false)));
 /// assert_eq!(matrix.judgement().ok(), Some(true));
+/// # Ok::<(), arpflux_core::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -11,12 +11,13 @@
 //! use arpflux_core::snapshot::Snapshot;
 //!
 //! let (a, b) = (Snapshot::default(), Snapshot::default());
-//! let members = [Member::new("node1", &a), Member::new("node2", &b)];
+//! let members = [Member::new("node1", &a)?, Member::new("node2", &b)?];
 //! for segment in infer(&members) {
 //!     for answer in answers(&members, &segment) {
 //!         println!("{answer}");
 //!     }
 //! }
+//! # Ok::<(), arpflux_core::Error>(())
 //! ```
 
 mod infer;

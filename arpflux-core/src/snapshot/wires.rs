@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{
     Address, BridgePortState, Interface, InterfaceFlags, LinkKind, Reach, RouteKind, Scope, Snapshot,
 };
+use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IfName, IpNet};
 
 /// How well it is known which wire an interface is on.
@@ -30,7 +31,7 @@ pub enum Certainty {
 /// - The two ends of a veth are on one wire, where both are in the snapshot.
 /// - Interfaces with overlapping subnets are likely on one wire. Of a bridge of containers, a VPN's tunnel and a
 ///   program's interface only an equal subnet says that: a subnet inside a wider one is often a network of its
-///   own. Two VRFs may use the same subnets.
+///   own. So it is of NICs that forward and proxy (`proxy_arp`, RFC 1027). Two VRFs may use the same subnets.
 /// - What is down or has no carrier hears nobody.
 ///
 /// What was found with frames, or is told, goes before what subnets say ([`WireMap::with`]).
@@ -231,8 +232,8 @@ impl<'s> Links<'s> {
 
     /// By their subnets.
     fn join_subnets(&mut self) {
-        // VRF, first and last address, place.
-        let mut ranges: Vec<(Option<IfIndex>, u32, u32, usize)> = Vec::new();
+        // VRF, first and last address, place, whether it answers for what is routed elsewhere.
+        let mut ranges: Vec<(Option<IfIndex>, u32, u32, usize, bool)> = Vec::new();
         let mut equal: HashMap<(Option<IfIndex>, IpNet), usize> = HashMap::new();
         for address in &self.snapshot.addresses {
             let Some(place) = self.place(Some(address.interface)) else { continue };
@@ -251,18 +252,22 @@ impl<'s> Links<'s> {
             if let IpNet::V4(net) = subnet
                 && leads_outside(self.snapshot, interface)
             {
-                ranges.push((vrf, net.network().to_bits(), net.broadcast().to_bits(), place));
+                let proxies = joins_wires(self.snapshot, interface);
+                ranges.push((vrf, net.network().to_bits(), net.broadcast().to_bits(), place, proxies));
             }
         }
         ranges.sort();
-        let mut open: Option<(Option<IfIndex>, u32, usize)> = None;
-        for (vrf, first, last, place) in ranges {
+        let mut open: Option<(Option<IfIndex>, u32, usize, bool)> = None;
+        for (vrf, first, last, place, proxies) in ranges {
             open = match open {
-                Some((same, end, with)) if same == vrf && first <= end => {
-                    self.join(with, place);
-                    Some((vrf, end.max(last), with))
+                Some((same, end, with, too)) if same == vrf && first <= end => {
+                    // Both proxy: a part of the subnet is another wire on purpose (RFC 1027).
+                    if !(proxies && too) {
+                        self.join(with, place);
+                    }
+                    Some((vrf, end.max(last), with, too))
                 }
-                _ => Some((vrf, last, place)),
+                _ => Some((vrf, last, place, proxies)),
             };
         }
     }
@@ -312,6 +317,12 @@ impl<'s> Links<'s> {
             | Reach::Unknown => false,
         }
     }
+}
+
+/// Whether it forwards and answers for every address that is routed elsewhere.
+fn joins_wires(snapshot: &Snapshot, interface: &Interface) -> bool {
+    let on = |sysctl| snapshot.effective(interface, sysctl).value != 0;
+    on(Sysctl::Forwarding) && on(Sysctl::ProxyArp)
 }
 
 /// Whether frames can come in and go out.

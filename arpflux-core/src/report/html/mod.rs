@@ -10,6 +10,7 @@
 //!
 //! let fragment = html::snapshot(&Snapshot::default())?;
 //! assert!(fragment.starts_with("<div class=\"arpflux\">"));
+//! # Ok::<(), arpflux_core::Error>(())
 //! ```
 
 mod change;
