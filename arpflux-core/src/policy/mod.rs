@@ -3,17 +3,17 @@
 //! The file form is TOML or JSON of the same structure, with `version = 1`:
 //!
 //! ```
-//! let policy = arpflux_core::Policy::from_toml(r##"
+//! let policy = arpflux_core::Policy::from_toml(r#"
 //! version = 1
 //!
 //! [host]
 //! interfaces = ["eth0", "eth3", "eth4"]  # default: every ARP-capable interface that holds an IPv4 address;
-//!                                        # names, patterns ("enp*"), "mac:00:0c:29:b3:a2:54"
+//!                                        ## names, patterns ("enp*"), "mac:00:0c:29:b3:a2:54"
 //! strategy = "auto"                      # auto | strict | filter | unmanaged
 //! egress = "source-routed"               # source-routed | unmanaged
 //! announce = true
 //! foreign_proxies = "keep"               # keep | remove
-//! # proxy_delay = 0                      # in ms, multiples of 10; default: left as it is
+//! ## proxy_delay = 0                      # in ms, multiples of 10; default: left as it is
 //!
 //! [[proxy]]
 //! owner = "101"
@@ -23,7 +23,7 @@
 //! [[service]]
 //! addresses = ["192.168.18.200"]
 //! answer = "never"                       # never | holder
-//! "##, "policy.toml")?;
+//! "#, "policy.toml")?;
 //! assert_eq!(policy.proxies[0].interface.to_string(), "eth3");
 //! # Ok::<(), arpflux_core::Error>(())
 //! ```
