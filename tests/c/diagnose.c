@@ -1,5 +1,8 @@
 /* What is found wrong in a snapshot and what helps: impact of changes, diagnosis, recommended policies, pages, the next boot
  * (tests/c/diagnose.setup made the interfaces). */
+#define _POSIX_C_SOURCE 200809L
+#include <sys/stat.h>
+
 #include "arpflux.h"
 #include "check.h"
 
@@ -194,8 +197,19 @@ static void what_a_boot_brings(void)
 
     memset(&options, 0, sizeof options);
     options.size = sizeof options;
-    options.root = "/run/no-such-root"; /* a host without a file: everything made by hand is lost */
+    options.root = "/run/no-such-root";
+    CHECK(arpflux_snapshot_at_boot(snapshot, &options, &err) == NULL); /* nothing was read: nothing is said */
+    CHECK(arpflux_error_text(err) && strstr(arpflux_error_text(err), options.root));
+    arpflux_error_free(err);
+    err = NULL;
+    options.root = "/run/empty-root"; /* a host without a file: everything made by hand is lost */
+    CHECK(mkdir(options.root, 0755) == 0);
     boot = arpflux_snapshot_at_boot(snapshot, &options, &err);
+    if (!has_openat2()) { /* said by name: nothing was read, so nothing is told */
+        CHECK(boot == NULL && strstr(arpflux_error_text(err), "openat2()"));
+        arpflux_error_free(err);
+        return;
+    }
     CHECK_OK(boot != NULL, err);
     for (i = 0; i < arpflux_boot_change_count(boot); i++)
         proxies += arpflux_change_proxy(arpflux_boot_change_at(boot, i)) != NULL &&

@@ -103,12 +103,13 @@ def refusals():
                 print(f"    bool failed = {call} == NULL;")
                 print(f"    refused(\"{name}\", failed, err, {has_err}, false);")
             elif result == "bool":
-                print(f"    bool failed = !{call};\n    refused(\"{name}\", failed, err, {has_err}, false);")
+                wanted = "" if name in TRUE else "!"
+                print(f"    bool failed = {wanted}{call};\n    refused(\"{name}\", failed, err, {has_err}, false);")
             elif result == "arpflux_ip":
                 print(f"    bool failed = {call}.family == 0;")
                 print(f"    refused(\"{name}\", failed, err, {has_err}, false);")
             else:
-                expected = SAYS.get(name, "0")
+                expected = "ARPFLUX_JUDGED_UNDETERMINED" if result == "arpflux_judged" else SAYS.get(name, "0")
                 print(f"    bool failed = (int64_t){call} == (int64_t){expected};")
                 print(f"    refused(\"{name}\", failed, err, {has_err}, false);")
             print("}\n")
@@ -128,7 +129,10 @@ SAYS = {
     "arpflux_matrix_wire_at": "(size_t)-1",
     "arpflux_drift_cause": "ARPFLUX_CAUSE_START",
     "arpflux_drift_remedy": "ARPFLUX_REMEDY_REPORTED",
+    "arpflux_segment_answer_outcome": "ARPFLUX_SEGMENT_OUTCOME_UNDETERMINED",
 }
+# False is the good answer of these, so NULL gives true.
+TRUE = {"arpflux_matrix_has_flux", "arpflux_matrix_has_flux_at"}
 # With nothing but NULL and 0 these have something to give.
 OPTIONAL = {"arpflux_host_open_fd", "arpflux_segments_find"}
 
