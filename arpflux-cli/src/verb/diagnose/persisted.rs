@@ -136,13 +136,9 @@ fn text(report: &BootReport, differences: usize, output: &Output) -> String {
         }
     }
     text += &match differences {
-        0 if report.undetermined() > 0 => output.paint(
+        0 if report.ok().is_none() => output.paint(
             Style::Caution,
-            format!(
-                "\n{} cannot be told, because what is listed above was not followed; apart from that everything will be \
-                 as it is now\n",
-                plural(report.undetermined(), "value", "values"),
-            ),
+            "\nwhat is listed above was not followed and may set more; apart from that everything will be as it is now\n",
         ),
         0 => output.paint(Style::Good, "\nafter a boot everything will be as it is now\n"),
         count => {

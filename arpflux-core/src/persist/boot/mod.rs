@@ -126,9 +126,9 @@ impl BootReport {
     /// was not followed.
     #[must_use]
     pub fn ok(&self) -> Option<bool> {
-        match (self.differences(), self.undetermined()) {
-            (0, 0) => Some(true),
-            (0, _) => None,
+        match self.differences() {
+            0 if self.undetermined() == 0 && self.unfollowed.is_empty() => Some(true),
+            0 => None,
             _ => Some(false),
         }
     }
