@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use arpflux_capture::{Certainty, Class, Known, Limits, Report, Source, Table};
 use arpflux_core::frame::{Ipv4Arp, Timestamp};
-use arpflux_core::lab::{Host, Lab};
 use arpflux_core::types::Mac;
 use arpflux_core::wire::{Direction, Filter, PacketSocket, Port, Received, Ring, own_macs};
+use arpflux_lab::{Host, Lab};
 
 const NICS: [(&str, &str); 3] =
     [("eth0", "00:0c:29:b3:a2:54"), ("eth3", "00:0c:29:b3:a2:68"), ("eth4", "00:0c:29:b3:a2:5e")];

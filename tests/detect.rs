@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use arpflux_core::frame::Ipv4Arp;
-use arpflux_core::lab::{Host, Lab, NewRoute};
 use arpflux_core::types::Mac;
 use arpflux_core::wire::announce::{self, announce_until};
 use arpflux_core::wire::detect::{self, Claim, Conflict, Detected, Options};
 use arpflux_core::wire::{Filter, Port};
 use arpflux_core::{ErrorKind, Stop};
+use arpflux_lab::{Host, Lab, NewRoute};
 
 fn ip(text: &str) -> Ipv4Addr {
     text.parse().unwrap()

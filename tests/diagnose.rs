@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use arpflux_core::diagnose::{Diagnosis, Finding, FindingId, Options, Severity};
 use arpflux_core::kernel::{Kernel as _, LinuxKernel};
-use arpflux_core::lab::{Host, Lab, Question};
 use arpflux_core::plan::Change;
 use arpflux_core::predict::{ArpRequest, Model, Neighbours, Verdict, targets};
 use arpflux_core::recommend::recommend;
@@ -18,6 +17,7 @@ use arpflux_core::segment::Wires;
 use arpflux_core::snapshot::{Interface, LinkKind, Snapshot};
 use arpflux_core::types::{IfName, Mac};
 use arpflux_core::{Policy, diagnose};
+use arpflux_lab::{Host, Lab, Question};
 use arpflux_tests::iproute::run;
 use serde::Deserialize;
 

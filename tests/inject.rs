@@ -7,12 +7,12 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use arpflux_core::frame::Printed;
-use arpflux_core::lab::{Host, Lab, Question, Recorder, Switch};
 use arpflux_core::predict::ArpRequest;
 use arpflux_core::types::{IfName, Mac};
 use arpflux_core::wire::Filter;
 use arpflux_core::wire::inject::{self, Injector};
 use arpflux_core::{ErrorKind, Host as CoreHost, Stop};
+use arpflux_lab::{Host, Lab, Question, Recorder, Switch};
 
 const NICS: [(&str, &str); 3] =
     [("eth0", "00:0c:29:b3:a2:54"), ("eth3", "00:0c:29:b3:a2:68"), ("eth4", "00:0c:29:b3:a2:5e")];

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use arpflux_core::ErrorKind;
 use arpflux_core::frame::{Ipv4Arp, Operation, Printed};
-use arpflux_core::lab::{Host, Lab, NewRoute, NewRule, Question, Recorder};
 use arpflux_core::snapshot::Scope;
 use arpflux_core::types::Mac;
 use arpflux_core::wire::{Direction, Filter};
+use arpflux_lab::{Host, Lab, NewRoute, NewRule, Question, Recorder};
 
 const HN: [(&str, &str, &str); 3] = [
     ("eth0", "00:0c:29:b3:a2:54", "192.168.18.10/24"),

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use arpflux_capture::{Class, Known, Limits, Report, Source, Table};
 use arpflux_core::frame::{Arp, Ethernet, Ipv4Arp};
-use arpflux_core::lab::{Host, Lab, NewRoute, Recorder};
 use arpflux_core::types::Mac;
 use arpflux_core::wire::announce::{self, announce};
 use arpflux_core::wire::{Filter, Port, Ring, detect, probe};
+use arpflux_lab::{Host, Lab, NewRoute, Recorder};
 
 const MACS: [&str; 3] = ["00:0c:29:b3:a2:54", "00:0c:29:b3:a2:68", "00:0c:29:b3:a2:5e"];
 

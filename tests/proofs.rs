@@ -5,11 +5,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use arpflux_core::lab::{Asker, Host, Lab, NewRoute, NewRule, Question};
 use arpflux_core::predict::ArpRequest;
 use arpflux_core::proof::{Evidence, Expectation, Proof, Prover};
 use arpflux_core::snapshot::Snapshot;
 use arpflux_core::types::{IfIndex, Mac};
+use arpflux_lab::{Asker, Host, Lab, NewRoute, NewRule, Question};
 
 const HOSTS: u64 = 24;
 const NICS: [&str; 3] = ["eth0", "eth1", "eth2"];

@@ -8,19 +8,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use arpflux_core::frame::{Arp, Ethernet, Operation};
-use arpflux_core::lab::{self, Lab, NewRoute, Question, Recorder, Switch};
 use arpflux_core::plan::{Change, SysctlScope};
 use arpflux_core::recommend::{Recommendation, Topology, recommend};
 use arpflux_core::sysctl::Sysctl;
 use arpflux_core::types::Mac;
 use arpflux_core::wire::{Direction, Filter};
 use arpflux_core::{ErrorKind, Host, Policy, apply};
+use arpflux_lab::{Lab, NewRoute, Question, Recorder, Switch};
 
 fn ip(text: &str) -> Ipv4Addr {
     text.parse().unwrap()
 }
 
-fn host(of: &lab::Host) -> Host {
+fn host(of: &arpflux_lab::Host) -> Host {
     Host::at(format!("/proc/self/fd/{}", of.netns().as_fd().as_raw_fd()).as_ref()).unwrap()
 }
 
@@ -49,7 +49,7 @@ impl Drop for State {
 
 /// Recommends for the host as it is, writes the policy as text, reads it back, applies it for real, and checks
 /// that the host gets the same recommendation and no more changes then.
-fn applied(of: &lab::Host) -> Recommendation {
+fn applied(of: &arpflux_lab::Host) -> Recommendation {
     let node = host(of);
     let recommended = recommend(&node.snapshot().unwrap()).unwrap();
     let policy = Policy::from_toml(&recommended.to_toml().unwrap(), "policy.toml").unwrap();
@@ -67,7 +67,7 @@ fn applied(of: &lab::Host) -> Recommendation {
 
 /// Asks each interface for each address with real frames, from a neighbour and as a probe, and compares who
 /// answers with `owners`: the one interface that shall answer the neighbour, by address.
-fn asked(of: &lab::Host, interfaces: &[(&str, &str)], owners: &[(&str, Option<&str>)]) {
+fn asked(of: &arpflux_lab::Host, interfaces: &[(&str, &str)], owners: &[(&str, Option<&str>)]) {
     for (interface, sender) in interfaces {
         let mut asker = of.asker(interface).unwrap();
         let questions: Vec<Question> = owners
@@ -94,7 +94,7 @@ fn sorts(recommended: &Recommendation) -> Vec<Topology> {
 }
 
 /// A host with interfaces `eth0`, `eth1` … on switches, each with an address.
-fn plugged(lab: &Lab, ports: &[(&Switch, &str)]) -> lab::Host {
+fn plugged(lab: &Lab, ports: &[(&Switch, &str)]) -> arpflux_lab::Host {
     let node = lab.host("node").unwrap();
     for (number, (switch, address)) in ports.iter().enumerate() {
         let name = format!("eth{number}");
@@ -163,8 +163,8 @@ fn eight_rails_and_every_rp_filter() {
 }
 
 /// Pings `destination` from each address and checks that its requests and packets leave by its own interface.
-fn leaves_by(node: &lab::Host, addresses: &[String], names: &[String], destination: &str) {
-    let places: Vec<(&lab::Host, &str)> = names.iter().map(|name| (node, name.as_str())).collect();
+fn leaves_by(node: &arpflux_lab::Host, addresses: &[String], names: &[String], destination: &str) {
+    let places: Vec<(&arpflux_lab::Host, &str)> = names.iter().map(|name| (node, name.as_str())).collect();
     for (own, address) in addresses.iter().enumerate() {
         node.forget_neighbours().unwrap();
         let recorder = Recorder::start(&places, Filter::Arp).unwrap();
@@ -236,7 +236,7 @@ fn containers_are_answered_for_by_one_interface() {
     node.sysctl("net.ipv4.ip_forward", 1).unwrap();
     node.route(&NewRoute::to("0.0.0.0/0").unwrap().via(ip("192.168.18.1").into())).unwrap();
     let venet = lab.venet(&node, "venet0").unwrap();
-    let _containers: Vec<lab::Host> = ["192.168.18.101", "192.168.18.102"]
+    let _containers: Vec<arpflux_lab::Host> = ["192.168.18.101", "192.168.18.102"]
         .map(|address| venet.container(address, ip(address)).unwrap())
         .into();
     for name in ["eth0", "eth1", "eth2"] {

@@ -4,12 +4,12 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use arpflux_core::lab::{Host, Lab, Recorder};
 use arpflux_core::segment::Wires;
 use arpflux_core::types::{IfName, Mac};
 use arpflux_core::wire::segments::{Options, Segments, find};
 use arpflux_core::wire::{Filter, own_macs};
 use arpflux_core::{ErrorKind, Host as Live};
+use arpflux_lab::{Host, Lab, Recorder};
 
 fn segments(host: &Host, names: &[&str]) -> Segments {
     let names: Vec<IfName> = names.iter().map(|name| name.parse().unwrap()).collect();

@@ -6,12 +6,12 @@ use std::ops::ControlFlow;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::time::Duration;
 
-use arpflux_core::lab::{self, Lab, NewRoute, Switch};
 use arpflux_core::plan::{Change, Edit};
 use arpflux_core::snapshot::Snapshot;
 use arpflux_core::verify::{self, CheckKind};
 use arpflux_core::wire::{Port, probe};
 use arpflux_core::{Error, Host, Policy};
+use arpflux_lab::{Lab, NewRoute, Switch};
 
 const PEER: &str = "192.0.2.9";
 
@@ -19,7 +19,7 @@ fn ip(text: &str) -> Ipv4Addr {
     text.parse().unwrap()
 }
 
-fn snapshot(of: &lab::Host) -> Snapshot {
+fn snapshot(of: &arpflux_lab::Host) -> Snapshot {
     let path = format!("/proc/self/fd/{}", of.netns().as_fd().as_raw_fd());
     Host::at(path.as_ref()).unwrap().snapshot().unwrap()
 }
@@ -29,7 +29,7 @@ fn policy(text: &str) -> Policy {
 }
 
 /// Plans and does it, without a transaction.
-fn apply(host: &lab::Host, policy: &Policy) -> Result<(), Error> {
+fn apply(host: &arpflux_lab::Host, policy: &Policy) -> Result<(), Error> {
     for change in policy.plan(&snapshot(host))?.changes {
         match &change {
             Change::Sysctl { scope, sysctl, after, .. } => {
@@ -50,7 +50,7 @@ fn apply(host: &lab::Host, policy: &Policy) -> Result<(), Error> {
 struct Wire {
     lab: Lab,
     lan: Switch,
-    peer: lab::Host,
+    peer: arpflux_lab::Host,
 }
 
 impl Wire {
@@ -63,7 +63,7 @@ impl Wire {
         Self { lab, lan, peer }
     }
 
-    fn host(&self, name: &str, nics: &[(&str, &str, &str)]) -> lab::Host {
+    fn host(&self, name: &str, nics: &[(&str, &str, &str)]) -> arpflux_lab::Host {
         let host = self.lab.host(name).unwrap();
         for (nic, mac, address) in nics {
             host.plug(&self.lan, nic, mac.parse().unwrap()).unwrap();
@@ -87,7 +87,7 @@ impl Wire {
     }
 }
 
-fn expect(policy: &Policy, host: &lab::Host, address: &str, expected: &str) {
+fn expect(policy: &Policy, host: &arpflux_lab::Host, address: &str, expected: &str) {
     let report = verify::check(policy, &snapshot(host)).unwrap();
     assert!(report.failures.is_empty(), "{report}");
     let found = report.addresses.iter().find(|one| one.address == ip(address)).unwrap();
@@ -150,8 +150,8 @@ fn one_policy_is_right_on_the_master_and_on_the_backup() {
         host
     };
     let (one, two) = (router("one", 61), router("two", 62));
-    let take = |host: &lab::Host| host.up("vrrp6").unwrap();
-    let leave = |host: &lab::Host| host.down("vrrp6").unwrap();
+    let take = |host: &arpflux_lab::Host| host.up("vrrp6").unwrap();
+    let leave = |host: &arpflux_lab::Host| host.down("vrrp6").unwrap();
     take(&one);
     // As FRR leaves it on a backup: the address is there, on an interface that is not up.
     leave(&two);

@@ -7,11 +7,11 @@ use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use arpflux_core::lab::{self, Lab, NewRoute, Recorder, Switch};
 use arpflux_core::plan::{Change, PROTOCOL};
 use arpflux_core::verify;
 use arpflux_core::wire::{Direction, Filter};
 use arpflux_core::{Host, Plan, Policy, Snapshot, apply};
+use arpflux_lab::{Lab, NewRoute, Recorder, Switch};
 
 const POLICY: &str = r#"
 version = 1
@@ -38,7 +38,7 @@ fn ip(text: &str) -> Ipv4Addr {
     text.parse().unwrap()
 }
 
-fn host(of: &lab::Host) -> Host {
+fn host(of: &arpflux_lab::Host) -> Host {
     Host::at(format!("/proc/self/fd/{}", of.netns().as_fd().as_raw_fd()).as_ref()).unwrap()
 }
 
@@ -46,13 +46,13 @@ fn host(of: &lab::Host) -> Host {
 /// part of the first wire's subnet behind a shim; routers on both wires.
 struct Site {
     lab: Lab,
-    node: lab::Host,
-    container: lab::Host,
-    shimmed: lab::Host,
+    node: arpflux_lab::Host,
+    container: arpflux_lab::Host,
+    shimmed: arpflux_lab::Host,
     /// On the first wire, and the way to 203.0.113.1.
-    router: lab::Host,
+    router: arpflux_lab::Host,
     /// On the second wire.
-    storage: lab::Host,
+    storage: arpflux_lab::Host,
     state: PathBuf,
 }
 
@@ -123,7 +123,7 @@ impl Site {
     }
 
     /// Where packets to `to` leave the node when something at `from` sends them from `source`.
-    fn leaves_by(&self, from: &lab::Host, source: &str, to: &str) -> Vec<&'static str> {
+    fn leaves_by(&self, from: &arpflux_lab::Host, source: &str, to: &str) -> Vec<&'static str> {
         let nics = ["eth0", "eth1", "eth2", "eth3"];
         let places = nics.map(|nic| (&self.node, nic));
         let recorder = Recorder::start(&places, Filter::EtherType(0x0800)).unwrap();
@@ -143,7 +143,7 @@ impl Site {
 }
 
 /// A guest behind an interface of its own.
-fn behind(lab: &Lab, node: &lab::Host, name: &str, address: &str, guest: &str) -> lab::Host {
+fn behind(lab: &Lab, node: &arpflux_lab::Host, name: &str, address: &str, guest: &str) -> arpflux_lab::Host {
     let host = lab.host(name).unwrap();
     node.connect(name, &host, "eth0").unwrap();
     node.up(name).unwrap();

@@ -3,9 +3,9 @@
 
 use std::os::fd::{AsFd as _, AsRawFd as _};
 
-use arpflux_core::lab::{self, Lab};
 use arpflux_core::verify::{self, CheckKind};
 use arpflux_core::{Host, Policy, apply};
+use arpflux_lab::Lab;
 
 const POLICY: &str = r#"
 version = 1
@@ -18,7 +18,7 @@ addresses = ["192.168.18.101"]
 interface = "eth3"
 "#;
 
-fn host(of: &lab::Host) -> Host {
+fn host(of: &arpflux_lab::Host) -> Host {
     Host::at(format!("/proc/self/fd/{}", of.netns().as_fd().as_raw_fd()).as_ref()).unwrap()
 }
 

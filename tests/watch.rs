@@ -5,10 +5,10 @@ use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use arpflux_core::lab::{self, Lab};
 use arpflux_core::sysctl::Sysctl;
 use arpflux_core::watch::{Cause, Drift, Options, Outcome, Watcher};
 use arpflux_core::{Host, Policy, apply};
+use arpflux_lab::Lab;
 
 const POLICY: &str = r#"
 version = 1
@@ -24,7 +24,7 @@ interface = "eth3"
 
 /// A node as on the page, and what is needed to watch it.
 struct Node {
-    hn: lab::Host,
+    hn: arpflux_lab::Host,
     host: Host,
     state: PathBuf,
     _lab: Lab,

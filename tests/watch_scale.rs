@@ -11,9 +11,9 @@ use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use arpflux_core::lab::Lab;
 use arpflux_core::watch::{Cause, Options, Outcome, Watcher};
 use arpflux_core::{Host, Policy, apply};
+use arpflux_lab::Lab;
 
 const INTERFACES: usize = 1_000;
 const PROXIES: usize = 10_000;
@@ -36,7 +36,7 @@ fn policy() -> Policy {
 }
 
 /// The interfaces, each with a subnet of its own.
-fn interfaces(node: &arpflux_core::lab::Host) {
+fn interfaces(node: &arpflux_lab::Host) {
     let mut batch = String::new();
     for pair in 0..INTERFACES / 2 {
         let _ = writeln!(batch, "link add name v{} type veth peer name v{}", 2 * pair, 2 * pair + 1);

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use arpflux_core::ErrorKind;
 use arpflux_core::frame::{Ethernet, Ipv6, Ndp, Printed};
-use arpflux_core::lab::{Host, Lab, Recorder, Venet, write_pcap};
 use arpflux_core::types::Mac;
 use arpflux_core::wire::announce::{self, announce};
 use arpflux_core::wire::probe::{self, Judgement, Probed, Progress, judge};
 use arpflux_core::wire::{Filter, Port};
+use arpflux_lab::{Host, Lab, Recorder, Venet, write_pcap};
 
 const MACS: [&str; 3] = ["00:0c:29:b3:a2:54", "00:0c:29:b3:a2:68", "00:0c:29:b3:a2:5e"];
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use arpflux_core::lab::{Host as Node, Lab};
 use arpflux_core::{Host, Snapshot};
+use arpflux_lab::{Host as Node, Lab};
 
 const HN: [(&str, &str, &str); 3] = [
     ("eth0", "00:0c:29:b3:a2:54", "192.168.18.10/24"),

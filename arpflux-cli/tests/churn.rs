@@ -9,10 +9,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use arpflux_core::lab::{Host as Node, Lab, Switch};
 use arpflux_core::snapshot::Snapshot;
 use arpflux_core::sysctl::Sysctl;
 use arpflux_core::{Host, Policy, verify};
+use arpflux_lab::{Host as Node, Lab, Switch};
 
 const POLICY: &str = r#"
 version = 1

@@ -22,7 +22,7 @@ use arpflux::snapshot::{arpflux_snapshot, arpflux_snapshot_free, arpflux_snapsho
 use arpflux::string::arpflux_string_free;
 use arpflux::verify::{arpflux_policy_verify, arpflux_report_free, arpflux_report_to_json};
 use arpflux::wires::{arpflux_host_find_wires, arpflux_wires_free, arpflux_wires_to_json};
-use arpflux_core::lab::{Host, Lab};
+use arpflux_lab::{Host, Lab};
 
 const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hardware-node.json");
 const POLICY: &str = "version = 1\n[host]\ninterfaces = [\"eth0\", \"eth3\", \"eth4\"]\n";

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use arpflux_core::lab::{Host as Node, Lab};
+use arpflux_lab::{Host as Node, Lab};
 
 const POLICY: &str = r#"
 version = 1

@@ -5,9 +5,9 @@ use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
 use arpflux_core::frame::{Arp, Ethernet, Operation, Timestamp};
-use arpflux_core::lab::{Host, Lab, Recorder};
 use arpflux_core::types::Mac;
 use arpflux_core::wire::Filter;
+use arpflux_lab::{Host, Lab, Recorder};
 
 const ARPFLUX: &str = env!("CARGO_BIN_EXE_arpflux");
 

@@ -66,9 +66,6 @@ pub mod apply;
 #[cfg(feature = "kernel")]
 pub mod wire;
 
-#[cfg(feature = "lab")]
-pub mod lab;
-
 #[cfg(feature = "kernel")]
 pub mod host;
 
@@ -77,9 +74,6 @@ pub mod watch;
 
 #[cfg(feature = "kernel")]
 pub mod vz;
-
-#[cfg(feature = "lab")]
-pub mod demo;
 
 pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "kernel")]

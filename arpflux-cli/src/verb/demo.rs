@@ -4,8 +4,8 @@ use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use arpflux_core::demo::{self, Report, Seen, Telling};
-use arpflux_core::{Error, ErrorKind, Result, lab};
+use arpflux_core::{Error, ErrorKind, Result};
+use arpflux_lab::demo::{self, Report, Seen, Telling};
 
 use crate::exit;
 use crate::output::{Output, Style};
@@ -58,7 +58,7 @@ fn fresh_folder(purpose: &str) -> Result<PathBuf> {
 /// # Errors
 /// [`ErrorKind::PermissionDenied`] where namespaces are forbidden, and whatever fails on the way.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
-    lab::enter()?;
+    arpflux_lab::enter()?;
     let out = match &args.out {
         Some(path) => path.clone(),
         None => fresh_folder("demo")?,

@@ -6,8 +6,8 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use arpflux_core::lab::{Host as Node, Lab, Switch};
 use arpflux_core::{Host, Snapshot};
+use arpflux_lab::{Host as Node, Lab, Switch};
 
 pub const POLICY: &str = r#"
 version = 1

@@ -8,8 +8,8 @@ use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arpflux_core::Host;
-use arpflux_core::lab::{Host as Node, Lab, NewRoute, Switch, Venet};
 use arpflux_core::snapshot::{Snapshot, table};
+use arpflux_lab::{Host as Node, Lab, NewRoute, Switch, Venet};
 
 pub const HN: [(&str, &str, &str); 3] = [
     ("eth0", "00:0c:29:b3:a2:54", "192.168.18.10/24"),

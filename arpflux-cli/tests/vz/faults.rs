@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::os::unix::process::CommandExt as _;
 use std::time::{Duration, Instant};
 
-use arpflux_core::lab::{Host as Node, NewRoute};
+use arpflux_lab::{Host as Node, NewRoute};
 
 use crate::bench::{A101, A102, Bench, Libvzctl, Version, Vzctl, essence};
 

@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 
 use arpflux_core::frame::{EtherType, Ethernet};
-use arpflux_core::lab::{Recorded, Recorder};
 use arpflux_core::wire::Filter;
+use arpflux_lab::{Recorded, Recorder};
 
 use crate::bench::{A101, A102, Bench, CLIENT, HN, Libvzctl, Version, Vzctl};
 
@@ -73,7 +73,7 @@ fn cured(version: Version, rp_filter: u8) {
     bench.client.forget_neighbours().unwrap();
     let places = [(&bench.hn, "eth0"), (&bench.hn, "eth3"), (&bench.hn, "eth4")];
     let recorder = Recorder::start(&places, Filter::All).unwrap();
-    let ping = |from: &arpflux_core::lab::Host, to: Ipv4Addr| {
+    let ping = |from: &arpflux_lab::Host, to: Ipv4Addr| {
         let pings = from.ping(None, to, 3).unwrap();
         assert_eq!(
             (pings.received, pings.duplicates),

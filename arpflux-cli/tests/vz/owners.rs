@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use arpflux_core::apply::{Confirm, Options};
-use arpflux_core::lab::Host as Machine;
 use arpflux_core::{Host, Policy};
+use arpflux_lab::Host as Machine;
 
 use crate::bench::{A101, A102, Bench, CLIENT, HN, Libvzctl, Said, Version, Vzctl};
 
@@ -223,8 +223,8 @@ fn an_undo_without_a_number_takes_back_what_a_person_made() {
 
 #[test]
 fn what_is_right_already_is_announced_when_asked() {
-    use arpflux_core::lab::Recorder;
     use arpflux_core::wire::Filter;
+    use arpflux_lab::Recorder;
     let node = Running::new(Vzctl, 0);
     // All that was told at the starts is over.
     std::thread::sleep(Duration::from_millis(2500));
@@ -237,7 +237,7 @@ fn what_is_right_already_is_announced_when_asked() {
     let said = node.good(&[&add[..], &["--announce"]].concat());
     assert!(said.stdout.contains("peers were told"), "{said:?}");
     let frames = recorder.stop().unwrap();
-    let own = |frame: &&arpflux_core::lab::Recorded| {
+    let own = |frame: &&arpflux_lab::Recorded| {
         frame.direction == arpflux_core::wire::Direction::Out
             && crate::lab::arp(&frame.frame).is_some_and(|(sender, target)| (sender, target) == (A101, A101))
     };

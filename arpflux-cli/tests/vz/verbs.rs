@@ -1,6 +1,6 @@
 //! The verbs by themselves, as other scripts call them.
 
-use arpflux_core::lab::NewRoute;
+use arpflux_lab::NewRoute;
 
 use crate::bench::{A101, A102, Bench, Libvzctl, Vzctl, essence};
 

@@ -48,6 +48,37 @@ pub enum RouteKind {
     Other(u8),
 }
 
+/// Those that have names, in the order of their numbers from 1 on.
+const ROUTE_KINDS: [RouteKind; 9] = [
+    RouteKind::Unicast,
+    RouteKind::Local,
+    RouteKind::Broadcast,
+    RouteKind::Anycast,
+    RouteKind::Multicast,
+    RouteKind::Blackhole,
+    RouteKind::Unreachable,
+    RouteKind::Prohibit,
+    RouteKind::Throw,
+];
+
+impl RouteKind {
+    /// The kernel's number (`RTN_*`).
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Other(number) => number,
+            named => ROUTE_KINDS.iter().position(|kind| *kind == named).map_or(0, |at| at as u8 + 1),
+        }
+    }
+
+    /// The kind with that number of the kernel (`RTN_*`).
+    #[must_use]
+    pub fn from_number(number: u8) -> Self {
+        let place = usize::from(number).checked_sub(1);
+        place.and_then(|at| ROUTE_KINDS.get(at)).copied().unwrap_or(Self::Other(number))
+    }
+}
+
 bitflags! {
     /// Next hop flags (`RTNH_F_*`); unknown bits are kept.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

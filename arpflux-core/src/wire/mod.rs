@@ -20,6 +20,4 @@ pub use filter::Filter;
 pub use interrupt::{catch_interrupt, interrupted, stop_on_interrupt};
 pub use port::{Port, own_macs};
 pub use ring::Ring;
-#[cfg(feature = "lab")]
-pub(crate) use socket::wait;
 pub use socket::{Direction, PacketSocket, Received};

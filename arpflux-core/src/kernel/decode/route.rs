@@ -73,7 +73,7 @@ pub(in crate::kernel) fn route(payload: &[u8]) -> Option<DecodedRoute> {
     }
     let route = Route {
         table,
-        kind: kind_of(kind),
+        kind: RouteKind::from_number(kind),
         destination: prefix(family, destination, dst_len)?,
         source: if src_len == 0 { None } else { prefix(family, source, src_len) },
         tos,
@@ -120,21 +120,5 @@ fn via(attribute: &Attribute<'_>) -> Option<IpAddr> {
         AF_INET => address.first_chunk().map(|octets: &[u8; 4]| Ipv4Addr::from(*octets).into()),
         AF_INET6 => address.first_chunk().map(|octets: &[u8; 16]| Ipv6Addr::from(*octets).into()),
         _ => None,
-    }
-}
-
-/// `RTN_*`.
-fn kind_of(number: u8) -> RouteKind {
-    match number {
-        1 => RouteKind::Unicast,
-        2 => RouteKind::Local,
-        3 => RouteKind::Broadcast,
-        4 => RouteKind::Anycast,
-        5 => RouteKind::Multicast,
-        6 => RouteKind::Blackhole,
-        7 => RouteKind::Unreachable,
-        8 => RouteKind::Prohibit,
-        9 => RouteKind::Throw,
-        other => RouteKind::Other(other),
     }
 }

@@ -19,9 +19,7 @@ use nix::libc::{AF_INET, AF_INET6};
 
 use crate::kernel::netlink::Messages;
 use crate::plan::Edit;
-use crate::snapshot::{
-    NextHop, NextHopFlags, ProxyEntry, Route, RouteKind, Rule, RuleAction, RuleFlags, table,
-};
+use crate::snapshot::{NextHop, NextHopFlags, ProxyEntry, Route, Rule, RuleAction, RuleFlags, table};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IfName};
 
@@ -174,7 +172,7 @@ pub(super) fn route(edit: Edit, route: &Route) -> Request<RouteMessage> {
     header.table = u8::try_from(route.table).unwrap_or(table::UNSPEC as u8);
     header.protocol = RouteProtocol::from(route.protocol);
     header.scope = RouteScope::from(route.scope.0);
-    header.kind = RouteType::from(number_of(route.kind));
+    header.kind = RouteType::from(route.kind.number());
     let attributes = &mut message.attributes;
     attributes.push(RouteAttribute::Table(route.table));
     if route.destination.prefix_len() != 0 {
@@ -251,20 +249,4 @@ fn family(ipv6: bool) -> i32 {
 
 fn address_family(ipv6: bool) -> AddressFamily {
     if ipv6 { AddressFamily::Inet6 } else { AddressFamily::Inet }
-}
-
-/// `RTN_*`.
-fn number_of(kind: RouteKind) -> u8 {
-    match kind {
-        RouteKind::Unicast => 1,
-        RouteKind::Local => 2,
-        RouteKind::Broadcast => 3,
-        RouteKind::Anycast => 4,
-        RouteKind::Multicast => 5,
-        RouteKind::Blackhole => 6,
-        RouteKind::Unreachable => 7,
-        RouteKind::Prohibit => 8,
-        RouteKind::Throw => 9,
-        RouteKind::Other(number) => number,
-    }
 }

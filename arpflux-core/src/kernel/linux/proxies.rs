@@ -237,14 +237,13 @@ mod tests {
         });
     }
 
-    /// What the second list costs: run with `--nocapture` to see it.
+    /// What a list costs beside one dump: run with `--nocapture` to see it. How many datagrams a dump takes is
+    /// the kernel's choice: short of memory it sends shorter ones.
     #[test]
-    fn few_entries_are_listed_once() {
+    fn lists_of_all_lengths_are_whole() {
         in_new_netns(|| {
             let mut kernel = LinuxKernel::open().unwrap();
             make(&mut kernel, Edit::Add, &entries([10, 1, 0, 0], 500));
-            // The first answer on a socket comes in short datagrams.
-            kernel.proxies().unwrap();
             for count in [500, 2000, 16384] {
                 make(&mut kernel, Edit::Add, &entries([10, 1, 0, 0], count));
                 let mut took = [Duration::MAX; 2];
@@ -252,8 +251,6 @@ mod tests {
                     let begun = Instant::now();
                     list(&mut kernel.netlink, &mut kernel.messages).unwrap();
                     took[0] = took[0].min(begun.elapsed());
-                    let parts = kernel.netlink.parts();
-                    assert_eq!(parts > 1, count > 500, "{count} entries in {parts} parts");
                     let begun = Instant::now();
                     assert_eq!(kernel.proxies().unwrap().len(), count as usize);
                     took[1] = took[1].min(begun.elapsed());

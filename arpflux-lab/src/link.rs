@@ -3,15 +3,15 @@
 use std::os::fd::AsFd;
 use std::sync::{Arc, PoisonError};
 
-use nix::libc;
+use arpflux_core::types::{IfIndex, IfName, Mac};
+use arpflux_core::{Error, ErrorKind, Result};
+use netlink_packet_route::link::{
+    InfoData, InfoKind, InfoMacVlan, InfoVlan, InfoVrf, LinkAttribute, LinkFlags, MacVlanMode,
+};
 
 use super::host::{FarEnd, Host};
 use super::rtnl::{self, NewLink};
 use super::switch::Switch;
-use crate::error::{Error, ErrorKind, Result};
-use crate::types::{IfIndex, IfName, Mac};
-
-const UP: u32 = libc::IFF_UP as u32;
 
 impl Host {
     /// Plugs a new interface, a veth end, into a switch, and waits until it is usable. With
@@ -30,16 +30,10 @@ impl Host {
         let port = fabric.fresh("port")?;
         let index = {
             let mut rtnl = fabric.rtnl();
-            let far = NewLink {
-                name: &port,
-                kind: "veth",
-                mac: Mac::NONE,
-                parent: None,
-                master: Some(switch.index),
-            };
-            rtnl::add_veth(&mut rtnl, &far, (&name, mac), self.0.netns.as_fd())?;
+            let far = NewLink { master: Some(switch.index), ..NewLink::new(&port, InfoKind::Veth) };
+            rtnl::add_veth(&mut rtnl, far, (&name, mac), self.0.netns.as_fd())?;
             let index = rtnl::link(&mut rtnl, &port)?.index;
-            rtnl::set_link(&mut rtnl, index, UP, UP, |_| {})?;
+            rtnl::up(&mut rtnl, index)?;
             index
         };
         self.0.far.lock().unwrap_or_else(PoisonError::into_inner).insert(name, FarEnd { index, host: None });
@@ -54,8 +48,12 @@ impl Host {
     /// What the kernel refuses.
     pub fn connect(&self, interface: &str, other: &Host, others: &str) -> Result<()> {
         let (near, far): (IfName, IfName) = (interface.parse()?, others.parse()?);
-        let link = NewLink { name: &near, kind: "veth", mac: Mac::NONE, parent: None, master: None };
-        rtnl::add_veth(&mut self.rtnl(), &link, (&far, Mac::NONE), other.0.netns.as_fd())?;
+        rtnl::add_veth(
+            &mut self.rtnl(),
+            NewLink::new(&near, InfoKind::Veth),
+            (&far, Mac::NONE),
+            other.0.netns.as_fd(),
+        )?;
         let ends = [(self, near, other, others), (other, far, self, interface)];
         for (host, name, peer, peers) in ends {
             let end = FarEnd { index: peer.index(peers)?, host: Some(peer.clone()) };
@@ -72,10 +70,8 @@ impl Host {
     /// # Errors
     /// [`ErrorKind::Unsupported`] if the kernel has no such interfaces, and what it refuses.
     pub fn vlan(&self, parent: &str, interface: &str, id: u16) -> Result<()> {
-        const IFLA_VLAN_ID: u16 = 1;
-        self.stack("vlan", Some(parent), interface, Mac::NONE, |data| {
-            data.attribute(IFLA_VLAN_ID, &id.to_ne_bytes());
-        })
+        let data = InfoData::Vlan(vec![InfoVlan::Id(id)]);
+        self.stack(InfoKind::Vlan, Some(parent), interface, Mac::NONE, Some(data))
     }
 
     /// A macvlan interface on top of another; modes are `MACVLAN_MODE_*`: 1 private, 2 VEPA, 4 bridge,
@@ -84,10 +80,8 @@ impl Host {
     /// # Errors
     /// What the kernel refuses.
     pub fn macvlan(&self, parent: &str, interface: &str, mode: u32, mac: Mac) -> Result<()> {
-        const IFLA_MACVLAN_MODE: u16 = 1;
-        self.stack("macvlan", Some(parent), interface, mac, |data| {
-            data.attribute(IFLA_MACVLAN_MODE, &mode.to_ne_bytes());
-        })
+        let data = InfoData::MacVlan(vec![InfoMacVlan::Mode(MacVlanMode::from(mode))]);
+        self.stack(InfoKind::MacVlan, Some(parent), interface, mac, Some(data))
     }
 
     /// A bridge of its own with `ports`.
@@ -95,7 +89,7 @@ impl Host {
     /// # Errors
     /// What the kernel refuses.
     pub fn bridge(&self, interface: &str, ports: &[&str]) -> Result<()> {
-        self.stack("bridge", None, interface, Mac::NONE, |_| {})?;
+        self.stack(InfoKind::Bridge, None, interface, Mac::NONE, None)?;
         ports.iter().try_for_each(|port| self.master(port, Some(interface)))
     }
 
@@ -104,7 +98,7 @@ impl Host {
     /// # Errors
     /// [`ErrorKind::Unsupported`] if the kernel has no such interfaces, and what it refuses.
     pub fn dummy(&self, interface: &str) -> Result<()> {
-        self.stack("dummy", None, interface, Mac::NONE, |_| {})
+        self.stack(InfoKind::Dummy, None, interface, Mac::NONE, None)
     }
 
     /// A VRF with its routing table.
@@ -112,10 +106,8 @@ impl Host {
     /// # Errors
     /// [`ErrorKind::Unsupported`] if the kernel has no such interfaces, and what it refuses.
     pub fn vrf(&self, interface: &str, table: u32, members: &[&str]) -> Result<()> {
-        const IFLA_VRF_TABLE: u16 = 1;
-        self.stack("vrf", None, interface, Mac::NONE, |data| {
-            data.attribute(IFLA_VRF_TABLE, &table.to_ne_bytes());
-        })?;
+        let data = InfoData::Vrf(vec![InfoVrf::TableId(table)]);
+        self.stack(InfoKind::Vrf, None, interface, Mac::NONE, Some(data))?;
         members.iter().try_for_each(|member| self.master(member, Some(interface)))
     }
 
@@ -127,25 +119,22 @@ impl Host {
     pub fn master(&self, interface: &str, master: Option<&str>) -> Result<()> {
         let state = self.state(interface)?;
         let master = master.map_or(Ok(IfIndex(0)), |master| self.index(master))?;
-        rtnl::set_link(&mut self.rtnl(), state.index, 0, 0, |link| {
-            link.attribute(libc::IFLA_MASTER, &master.0.to_ne_bytes());
-        })
-        .map_err(|error| error.on(interface.to_string()))?;
-        if state.flags & UP == 0 { Ok(()) } else { self.settle(interface) }
+        self.attribute(interface, LinkAttribute::Controller(master.0))?;
+        if state.flags.contains(LinkFlags::Up) { self.settle(interface) } else { Ok(()) }
     }
 
     fn stack(
         &self,
-        kind: &'static str,
+        kind: InfoKind,
         parent: Option<&str>,
         interface: &str,
         mac: Mac,
-        data: impl FnOnce(&mut crate::kernel::netlink::Messages),
+        data: Option<InfoData>,
     ) -> Result<()> {
         let name = interface.parse()?;
         let parent = parent.map(|parent| self.index(parent)).transpose()?;
-        let link = NewLink { name: &name, kind, mac, parent, master: None };
-        rtnl::add_link(&mut self.rtnl(), &link, data).map_err(|error| match error.kind() {
+        let link = NewLink { name: &name, kind, mac, parent, master: None, data };
+        rtnl::add_link(&mut self.rtnl(), link).map_err(|error| match error.kind() {
             ErrorKind::Unsupported => error.hint("this kernel was built without interfaces of that kind"),
             _ => error,
         })?;

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use super::Seen;
 use super::scenario::{NICS, Scenario};
-use crate::error::Result;
-use crate::frame::{Arp, EtherType, Ethernet, Ipv4};
-use crate::lab::{Recorded, Recorder};
-use crate::types::Mac;
-use crate::wire::probe::{self, Probed};
-use crate::wire::{Direction, Filter, Port};
+use crate::{Recorded, Recorder};
+use arpflux_core::error::Result;
+use arpflux_core::frame::{Arp, EtherType, Ethernet, Ipv4};
+use arpflux_core::types::Mac;
+use arpflux_core::wire::probe::{self, Probed};
+use arpflux_core::wire::{Direction, Filter, Port};
 
 /// Everything seen of some addresses.
 pub(super) type Observed = BTreeMap<Ipv4Addr, Seen>;

@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use super::observe::{Observed, ask, concerns, nic_of, observe, round_trip};
 use super::scenario::{CLIENT, CONTAINERS, NICS, POLICY, Scenario, addresses};
 use super::{Check, Report, Row, Seen, Telling};
-use crate::apply::Options;
-use crate::error::{Error, Result};
-use crate::frame::Printed;
-use crate::lab::{Recorded, Recorder, write_pcap};
-use crate::policy::Policy;
-use crate::snapshot::Snapshot;
-use crate::wire::Filter;
-use crate::{Host, Plan};
+use crate::{Recorded, Recorder, write_pcap};
+use arpflux_core::apply::Options;
+use arpflux_core::error::{Error, Result};
+use arpflux_core::frame::Printed;
+use arpflux_core::policy::Policy;
+use arpflux_core::snapshot::Snapshot;
+use arpflux_core::wire::Filter;
+use arpflux_core::{Host, Plan};
 
 /// Answers for addresses that nobody proxies come at once.
 const SOON: Duration = Duration::from_millis(150);
@@ -351,8 +351,8 @@ impl<'a> Demo<'a> {
         let now = host.snapshot()?;
         self.check(
             "the namespace holds exactly what it held before: addresses, sysctls, routes, rules, proxy entries",
-            essence(&now) == essence(snapshot),
-            || difference(&essence(snapshot), &essence(&now)),
+            settled(&now) == settled(snapshot),
+            || difference(&settled(snapshot), &settled(&now)),
         );
         let targets: Vec<_> = before.keys().copied().collect();
         let again: Vec<_> =
@@ -386,14 +386,14 @@ impl<'a> Demo<'a> {
 }
 
 /// A snapshot without what changes by itself, and without orders that mean nothing.
-fn essence(snapshot: &Snapshot) -> Snapshot {
-    let mut essence = snapshot.clone();
-    essence.neighbours.clear();
+fn settled(snapshot: &Snapshot) -> Snapshot {
+    let mut settled = snapshot.clone();
+    settled.neighbours.clear();
     // Sticky in the kernel, once there was a rule of any kind: nothing takes it back.
-    essence.routing = crate::snapshot::RoutingMemory::default();
-    essence.proxies.sort();
-    essence.routes.sort_by_key(|route| format!("{route:?}"));
-    essence
+    settled.routing = arpflux_core::snapshot::RoutingMemory::default();
+    settled.proxies.sort();
+    settled.routes.sort_by_key(|route| format!("{route:?}"));
+    settled
 }
 
 /// The first words in which two snapshots differ.

@@ -4,13 +4,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::rtnl::{self, NewLink, Rtnl};
-use crate::error::{Error, ErrorKind, Result};
-use crate::kernel::Netns;
-use crate::kernel::netlink::NetlinkSocket;
-use crate::types::{IfIndex, IfName, Mac};
+use arpflux_core::kernel::Netns;
+use arpflux_core::types::{IfIndex, IfName};
+use arpflux_core::{Error, ErrorKind, Result};
+use netlink_packet_route::link::{InfoBridge, InfoData, InfoKind};
 
-const UP: u32 = 1;
+use super::rtnl::{self, Connection, NewLink, Rtnl};
 
 /// The namespace that holds bridges and the far ends of interfaces.
 #[derive(Debug)]
@@ -31,7 +30,7 @@ impl Fabric {
         Ok(Self { netns, rtnl, next: AtomicU32::new(0) })
     }
 
-    pub fn rtnl(&self) -> MutexGuard<'_, NetlinkSocket> {
+    pub fn rtnl(&self) -> MutexGuard<'_, Connection> {
         self.rtnl.lock()
     }
 
@@ -72,14 +71,13 @@ pub struct Switch {
 
 impl Switch {
     pub(super) fn new(fabric: &Arc<Fabric>, name: &str) -> Result<Self> {
-        const IFLA_BR_MCAST_SNOOPING: u16 = 23;
         let bridge = fabric.fresh("switch")?;
         let mut rtnl = fabric.rtnl();
-        let new = NewLink { name: &bridge, kind: "bridge", mac: Mac::NONE, parent: None, master: None };
         // Group frames go everywhere, and nobody is asked about groups.
-        rtnl::add_link(&mut rtnl, &new, |data| data.attribute(IFLA_BR_MCAST_SNOOPING, &[0]))?;
+        let data = Some(InfoData::Bridge(vec![InfoBridge::MulticastSnooping(false)]));
+        rtnl::add_link(&mut rtnl, NewLink { data, ..NewLink::new(&bridge, InfoKind::Bridge) })?;
         let index = rtnl::link(&mut rtnl, &bridge)?.index;
-        rtnl::set_link(&mut rtnl, index, UP, UP, |_| {})?;
+        rtnl::up(&mut rtnl, index)?;
         drop(rtnl);
         Ok(Self { fabric: Arc::clone(fabric), index, name: name.to_string() })
     }

@@ -3,11 +3,12 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use arpflux_core::Result;
+use arpflux_core::types::Mac;
+
 use super::rtnl;
 use super::switch::Fabric;
 use super::{Host, NewRoute, Switch};
-use crate::error::Result;
-use crate::types::Mac;
 
 /// The MAC of every `venet0`: without ARP a frame carries the sender's own MAC as destination, so
 /// that all must have the same one to be received.

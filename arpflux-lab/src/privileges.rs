@@ -4,10 +4,9 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 
+use arpflux_core::{Error, ErrorKind, Result};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
-
-use crate::error::{Error, ErrorKind, Result};
 
 /// Set in the process that [`enter`] starts anew, so that it is not done twice.
 const ENTERED: &str = "ARPFLUX_LAB_ENTERED";
@@ -57,7 +56,7 @@ pub fn enter() -> Result<()> {
             "a program with several threads cannot enter a user namespace",
         )
         .during("make a user namespace")
-        .hint("call lab::enter() first thing in main"),
+        .hint("call arpflux_lab::enter() first thing in main"),
         errno => refusal("make a user namespace", errno),
     })?;
     for (file, text) in [

@@ -2,13 +2,14 @@
 
 use std::net::IpAddr;
 
-use nix::libc;
+use arpflux_core::snapshot::{RouteKind, Scope};
+use arpflux_core::types::{IfIndex, IfName, IpNet};
+use arpflux_core::{Error, ErrorKind, Result};
+use netlink_packet_route::AddressFamily;
+use netlink_packet_route::route::{RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType};
+use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleFlags, RuleMessage};
 
 use super::rtnl::family;
-use crate::error::{Error, ErrorKind, Result};
-use crate::kernel::netlink::{Messages, NetlinkSocket};
-use crate::snapshot::{RouteKind, Scope};
-use crate::types::{IfIndex, IfName, IpNet};
 
 pub(super) fn prefix(text: &str) -> Result<IpNet> {
     let parsed = match text.parse::<IpAddr>() {
@@ -26,13 +27,13 @@ pub(super) fn prefix(text: &str) -> Result<IpNet> {
 #[derive(Debug, Clone)]
 pub struct NewRoute {
     destination: IpNet,
-    kind: u8,
+    kind: RouteType,
     device: Option<IfName>,
     via: Option<IpAddr>,
     source: Option<IpAddr>,
     table: u32,
     metric: Option<u32>,
-    scope: Option<u8>,
+    scope: Option<RouteScope>,
 }
 
 impl NewRoute {
@@ -43,7 +44,7 @@ impl NewRoute {
     pub fn to(destination: &str) -> Result<Self> {
         Ok(Self {
             destination: prefix(destination)?.trunc(),
-            kind: 1,
+            kind: RouteType::Unicast,
             device: None,
             via: None,
             source: None,
@@ -93,85 +94,51 @@ impl NewRoute {
     /// Of which kind, if not unicast: local, blackhole and so on.
     #[must_use]
     pub fn kind(mut self, kind: RouteKind) -> Self {
-        self.kind = match kind {
-            RouteKind::Unicast => 1,
-            RouteKind::Local => 2,
-            RouteKind::Broadcast => 3,
-            RouteKind::Anycast => 4,
-            RouteKind::Multicast => 5,
-            RouteKind::Blackhole => 6,
-            RouteKind::Unreachable => 7,
-            RouteKind::Prohibit => 8,
-            RouteKind::Throw => 9,
-            RouteKind::Other(number) => number,
-        };
+        self.kind = kind.number().into();
         self
     }
 
     /// With this scope instead of what `ip route` would choose.
     #[must_use]
     pub fn scope(mut self, scope: Scope) -> Self {
-        self.scope = Some(scope.0);
+        self.scope = Some(scope.0.into());
         self
     }
 
-    /// `device` resolves names in the namespace at hand.
-    pub(super) fn send(
-        &self,
-        socket: &mut NetlinkSocket,
-        kind: u16,
-        flags: u16,
-        device: impl FnOnce(&mut NetlinkSocket, &IfName) -> Result<IfIndex>,
-    ) -> Result<()> {
-        const LOCAL: u8 = 2;
-        const LAST_FORWARDED: u8 = 1;
-        const PROTOCOL_STATIC: u8 = 4;
+    /// The message that adds or deletes it; `device` is the number of the interface.
+    pub(super) fn message(&self, device: Option<IfIndex>) -> RouteMessage {
+        let mut message = RouteMessage::default();
+        let header = &mut message.header;
+        header.address_family = family(self.destination.addr());
+        header.destination_prefix_length = self.destination.prefix_len();
+        header.table = u8::try_from(self.table).unwrap_or(0);
+        header.protocol = RouteProtocol::Static;
+        header.kind = self.kind;
         // As iproute2: host for local ones, link for broadcast and for unicast without gateway.
-        let scope = self.scope.unwrap_or(match (self.kind, self.via) {
-            (LOCAL, _) => libc::RT_SCOPE_HOST,
-            (3..=5, _) | (LAST_FORWARDED, None) => libc::RT_SCOPE_LINK,
-            _ => libc::RT_SCOPE_UNIVERSE,
+        header.scope = self.scope.unwrap_or(match (self.kind, self.via) {
+            (RouteType::Local, _) => RouteScope::Host,
+            (RouteType::Broadcast | RouteType::Anycast | RouteType::Multicast, _)
+            | (RouteType::Unicast, None) => RouteScope::Link,
+            _ => RouteScope::Universe,
         });
-        let table = u8::try_from(self.table).unwrap_or(0);
-        let mut messages = Messages::new();
-        messages.begin(
-            kind,
-            flags,
-            &[
-                family(self.destination.addr()),
-                self.destination.prefix_len(),
-                0,
-                0,
-                table,
-                PROTOCOL_STATIC,
-                scope,
-                self.kind,
-                0,
-                0,
-                0,
-                0,
-            ],
-        );
+        let attributes = &mut message.attributes;
         if self.destination.prefix_len() > 0 {
-            messages.ip(libc::RTA_DST, self.destination.addr());
+            attributes.push(RouteAttribute::Destination(self.destination.addr().into()));
         }
-        messages.attribute(libc::RTA_TABLE, &self.table.to_ne_bytes());
-        if let Some(name) = &self.device {
-            let index = device(socket, name)?;
-            messages.attribute(libc::RTA_OIF, &index.0.to_ne_bytes());
-        }
-        if let Some(gateway) = self.via {
-            messages.ip(libc::RTA_GATEWAY, gateway);
-        }
-        if let Some(source) = self.source {
-            messages.ip(libc::RTA_PREFSRC, source);
-        }
-        if let Some(metric) = self.metric {
-            messages.attribute(libc::RTA_PRIORITY, &metric.to_ne_bytes());
-        }
-        socket
-            .change(&mut messages)
-            .map_err(|error| error.during("change route").on(self.destination.to_string()))
+        attributes.push(RouteAttribute::Table(self.table));
+        attributes.extend(device.map(|index| RouteAttribute::Oif(index.0)));
+        attributes.extend(self.via.map(|gateway| RouteAttribute::Gateway(gateway.into())));
+        attributes.extend(self.source.map(|source| RouteAttribute::PrefSource(source.into())));
+        attributes.extend(self.metric.map(RouteAttribute::Priority));
+        message
+    }
+
+    pub(super) fn interface(&self) -> Option<&IfName> {
+        self.device.as_ref()
+    }
+
+    pub(super) fn destination(&self) -> IpNet {
+        self.destination
     }
 }
 
@@ -276,52 +243,33 @@ impl NewRule {
         self
     }
 
-    pub(super) fn send(&self, socket: &mut NetlinkSocket, kind: u16, flags: u16) -> Result<()> {
-        const FRA_DST: u16 = 1;
-        const FRA_SRC: u16 = 2;
-        const FRA_IIFNAME: u16 = 3;
-        const FRA_PRIORITY: u16 = 6;
-        const FRA_FWMARK: u16 = 10;
-        const FRA_SUPPRESS_PREFIXLEN: u16 = 14;
-        const FRA_TABLE: u16 = 15;
-        const FRA_FWMASK: u16 = 16;
-        const FRA_OIFNAME: u16 = 17;
-        const TO_TABLE: u8 = 1;
-        const INVERT: u32 = 2;
+    /// The message that adds or deletes it.
+    pub(super) fn message(&self) -> RuleMessage {
         let length = |prefix: Option<IpNet>| prefix.map_or(0, |prefix| prefix.prefix_len());
-        let ipv6 = self.ipv6 || [self.from, self.to].iter().flatten().any(|p| p.addr().is_ipv6());
-        let mut body = [0; 12];
-        body[0] = if ipv6 { libc::AF_INET6 } else { libc::AF_INET } as u8;
-        body[1] = length(self.to);
-        body[2] = length(self.from);
-        body[4] = self.table.and_then(|table| u8::try_from(table).ok()).unwrap_or(0);
-        body[7] = self.action.unwrap_or(TO_TABLE);
-        body[8..12].copy_from_slice(&(if self.inverted { INVERT } else { 0 }).to_ne_bytes());
-        let mut messages = Messages::new();
-        messages.begin(kind, flags, &body);
-        for (attribute, prefix) in [(FRA_SRC, self.from), (FRA_DST, self.to)] {
-            if let Some(prefix) = prefix.filter(|prefix| prefix.prefix_len() > 0) {
-                messages.ip(attribute, prefix.addr());
-            }
+        let prefixes = [self.from, self.to];
+        let ipv6 = self.ipv6 || prefixes.iter().flatten().any(|prefix| prefix.addr().is_ipv6());
+        let mut message = RuleMessage::default();
+        message.header.family = if ipv6 { AddressFamily::Inet6 } else { AddressFamily::Inet };
+        message.header.dst_len = length(self.to);
+        message.header.src_len = length(self.from);
+        message.header.table = self.table.and_then(|table| u8::try_from(table).ok()).unwrap_or(0);
+        message.header.action = self.action.map_or(RuleAction::ToTable, RuleAction::from);
+        if self.inverted {
+            message.header.flags = RuleFlags::Invert;
         }
-        for (attribute, name) in [(FRA_IIFNAME, &self.incoming), (FRA_OIFNAME, &self.outgoing)] {
-            if let Some(name) = name {
-                let mut text = name.as_bytes().to_vec();
-                text.push(0);
-                messages.attribute(attribute, &text);
-            }
+        let addressed =
+            |prefix: Option<IpNet>| prefix.filter(|prefix| prefix.prefix_len() > 0).map(|p| p.addr());
+        let attributes = &mut message.attributes;
+        attributes.extend(addressed(self.from).map(RuleAttribute::Source));
+        attributes.extend(addressed(self.to).map(RuleAttribute::Destination));
+        attributes.extend(self.incoming.map(|name| RuleAttribute::Iifname(name.to_string())));
+        attributes.extend(self.outgoing.map(|name| RuleAttribute::Oifname(name.to_string())));
+        attributes.extend(self.priority.map(RuleAttribute::Priority));
+        attributes.extend(self.table.map(RuleAttribute::Table));
+        if let Some((mark, mask)) = self.mark {
+            attributes.extend([RuleAttribute::FwMark(mark), RuleAttribute::FwMask(mask)]);
         }
-        for (attribute, value) in [
-            (FRA_PRIORITY, self.priority),
-            (FRA_TABLE, self.table),
-            (FRA_FWMARK, self.mark.map(|(mark, _)| mark)),
-            (FRA_FWMASK, self.mark.map(|(_, mask)| mask)),
-            (FRA_SUPPRESS_PREFIXLEN, self.suppress_prefix_length),
-        ] {
-            if let Some(value) = value {
-                messages.attribute(attribute, &value.to_ne_bytes());
-            }
-        }
-        socket.change(&mut messages).map_err(|error| error.during("change rule"))
+        attributes.extend(self.suppress_prefix_length.map(RuleAttribute::SuppressPrefixLen));
+        message
     }
 }

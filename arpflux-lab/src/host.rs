@@ -7,22 +7,20 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use nix::libc;
+use arpflux_core::kernel::Netns;
+use arpflux_core::snapshot::{Neighbour, NeighbourState, Scope};
+use arpflux_core::types::{IfIndex, IfName, Mac};
+use arpflux_core::wire::{Filter, PacketSocket};
+use arpflux_core::{Error, ErrorKind, Result, Sysctl};
+use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_route::RouteNetlinkMessage as Message;
+use netlink_packet_route::link::{LinkAttribute, LinkFlags};
+use netlink_packet_route::route::RouteMessage;
 
 use super::route::{NewRoute, NewRule, prefix};
-use super::rtnl::{self, CREATE, EXCLUSIVE, LinkState, Rtnl};
+use super::rtnl::{self, Connection, LinkState, Rtnl};
 use super::switch::{Fabric, absent_is_fine};
 use super::{Pings, ping};
-use crate::error::{Error, ErrorKind, Result};
-use crate::kernel::Netns;
-use crate::kernel::netlink::NetlinkSocket;
-use crate::snapshot::{Neighbour, NeighbourState, Scope};
-use crate::sysctl::Sysctl;
-use crate::types::{IfIndex, IfName, Mac};
-use crate::wire::{Filter, PacketSocket};
-
-const UP: u32 = libc::IFF_UP as u32;
-const NOARP: u32 = libc::IFF_NOARP as u32;
 
 /// One host of a lab: a network namespace that lives as long as a handle on it, of which there may
 /// be several ([`Clone`]).
@@ -86,7 +84,7 @@ impl Host {
         Ok(host)
     }
 
-    pub(super) fn rtnl(&self) -> MutexGuard<'_, NetlinkSocket> {
+    pub(super) fn rtnl(&self) -> MutexGuard<'_, Connection> {
         self.0.rtnl.lock()
     }
 
@@ -138,7 +136,7 @@ impl Host {
     /// # Errors
     /// [`ErrorKind::NotFound`] if it has none of that name.
     pub fn up(&self, interface: &str) -> Result<()> {
-        self.flags(interface, UP, UP)
+        self.flags(interface, LinkFlags::Up, LinkFlags::Up)
     }
 
     /// Sets an interface administratively down, which also takes its routes and proxy entries.
@@ -146,7 +144,7 @@ impl Host {
     /// # Errors
     /// [`ErrorKind::NotFound`] if it has none of that name.
     pub fn down(&self, interface: &str) -> Result<()> {
-        self.flags(interface, 0, UP)
+        self.flags(interface, LinkFlags::empty(), LinkFlags::Up)
     }
 
     /// Switches ARP on an interface off or on again.
@@ -154,12 +152,13 @@ impl Host {
     /// # Errors
     /// [`ErrorKind::NotFound`] if it has none of that name.
     pub fn noarp(&self, interface: &str, noarp: bool) -> Result<()> {
-        self.flags(interface, if noarp { NOARP } else { 0 }, NOARP)
+        let flags = if noarp { LinkFlags::Noarp } else { LinkFlags::empty() };
+        self.flags(interface, flags, LinkFlags::Noarp)
     }
 
-    fn flags(&self, interface: &str, flags: u32, change: u32) -> Result<()> {
+    fn flags(&self, interface: &str, flags: LinkFlags, change: LinkFlags) -> Result<()> {
         let index = self.index(interface)?;
-        rtnl::set_link(&mut self.rtnl(), index, flags, change, |_| {})
+        rtnl::set_link(&mut self.rtnl(), index, (flags, change), Vec::new())
             .map_err(|error| error.on(interface.to_string()))
     }
 
@@ -170,10 +169,10 @@ impl Host {
     /// [`ErrorKind::NotFound`] if it is not the end of a veth pair.
     pub fn carrier(&self, interface: &str, carrier: bool) -> Result<()> {
         let far = self.far_end(interface)?;
-        let flags = if carrier { UP } else { 0 };
+        let flags = (if carrier { LinkFlags::Up } else { LinkFlags::empty() }, LinkFlags::Up);
         match &far.host {
-            Some(host) => rtnl::set_link(&mut host.rtnl(), far.index, flags, UP, |_| {})?,
-            None => rtnl::set_link(&mut self.0.fabric.rtnl(), far.index, flags, UP, |_| {})?,
+            Some(host) => rtnl::set_link(&mut host.rtnl(), far.index, flags, Vec::new())?,
+            None => rtnl::set_link(&mut self.0.fabric.rtnl(), far.index, flags, Vec::new())?,
         }
         if carrier { self.settle(interface) } else { Ok(()) }
     }
@@ -195,16 +194,20 @@ impl Host {
         })
     }
 
+    /// Changes one attribute of an interface.
+    pub(super) fn attribute(&self, interface: &str, attribute: LinkAttribute) -> Result<()> {
+        let index = self.index(interface)?;
+        let none = (LinkFlags::empty(), LinkFlags::empty());
+        rtnl::set_link(&mut self.rtnl(), index, none, vec![attribute])
+            .map_err(|error| error.on(interface.to_string()))
+    }
+
     /// Gives an interface another MAC.
     ///
     /// # Errors
     /// What the kernel refuses.
     pub fn set_mac(&self, interface: &str, mac: Mac) -> Result<()> {
-        let index = self.index(interface)?;
-        rtnl::set_link(&mut self.rtnl(), index, 0, 0, |link| {
-            link.attribute(libc::IFLA_ADDRESS, mac.as_bytes());
-        })
-        .map_err(|error| error.on(interface.to_string()))
+        self.attribute(interface, LinkAttribute::Address(mac.as_bytes().to_vec()))
     }
 
     /// Renames an interface. Kernels before 6.2 want it down.
@@ -213,13 +216,7 @@ impl Host {
     /// What the kernel refuses.
     pub fn rename(&self, interface: &str, new: &str) -> Result<()> {
         let (old, new): (IfName, IfName) = (interface.parse()?, new.parse()?);
-        let index = self.index(interface)?;
-        rtnl::set_link(&mut self.rtnl(), index, 0, 0, |link| {
-            let mut text = new.as_bytes().to_vec();
-            text.push(0);
-            link.attribute(libc::IFLA_IFNAME, &text);
-        })
-        .map_err(|error| error.on(interface.to_string()))?;
+        self.attribute(interface, LinkAttribute::IfName(new.to_string()))?;
         let mut far = self.0.far.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(end) = far.remove(&old) {
             far.insert(new, end);
@@ -260,7 +257,7 @@ impl Host {
         let own = prefix(address)?;
         let peer = peer.map_or(Ok(own), prefix)?;
         let index = self.index(interface)?;
-        rtnl::address(&mut self.rtnl(), libc::RTM_NEWADDR, index, own.addr(), peer, scope.0)
+        rtnl::address(&mut self.rtnl(), true, index, own.addr(), peer, scope.0)
     }
 
     /// Deletes an address.
@@ -270,7 +267,7 @@ impl Host {
     pub fn delete_address(&self, interface: &str, address: &str) -> Result<()> {
         let own = prefix(address)?;
         let index = self.index(interface)?;
-        rtnl::address(&mut self.rtnl(), libc::RTM_DELADDR, index, own.addr(), own, 0)
+        rtnl::address(&mut self.rtnl(), false, index, own.addr(), own, 0)
     }
 
     /// Adds a route behind those of the same prefix, as `ip route append` does.
@@ -278,10 +275,7 @@ impl Host {
     /// # Errors
     /// What the kernel refuses.
     pub fn route(&self, route: &NewRoute) -> Result<()> {
-        const APPEND: u16 = 0x800;
-        route.send(&mut self.rtnl(), libc::RTM_NEWROUTE, CREATE | APPEND, |rtnl, name| {
-            Ok(rtnl::link(rtnl, name)?.index)
-        })
+        self.change_route(route, Message::NewRoute, NLM_F_CREATE | NLM_F_APPEND)
     }
 
     /// Deletes a route.
@@ -289,7 +283,14 @@ impl Host {
     /// # Errors
     /// [`ErrorKind::NotFound`] if there is none like it.
     pub fn delete_route(&self, route: &NewRoute) -> Result<()> {
-        route.send(&mut self.rtnl(), libc::RTM_DELROUTE, 0, |rtnl, name| Ok(rtnl::link(rtnl, name)?.index))
+        self.change_route(route, Message::DelRoute, 0)
+    }
+
+    fn change_route(&self, route: &NewRoute, message: fn(RouteMessage) -> Message, flags: u16) -> Result<()> {
+        let mut rtnl = self.rtnl();
+        let device = route.interface().map(|name| rtnl::link(&mut rtnl, name)).transpose()?;
+        rtnl.change(message(route.message(device.map(|device| device.index))), flags)
+            .map_err(|error| error.during("change route").on(route.destination().to_string()))
     }
 
     /// Adds a policy routing rule.
@@ -297,7 +298,7 @@ impl Host {
     /// # Errors
     /// What the kernel refuses.
     pub fn rule(&self, rule: &NewRule) -> Result<()> {
-        rule.send(&mut self.rtnl(), libc::RTM_NEWRULE, CREATE | EXCLUSIVE)
+        self.change_rule(Message::NewRule(rule.message()), NLM_F_CREATE | NLM_F_EXCL)
     }
 
     /// Deletes a policy routing rule.
@@ -305,7 +306,11 @@ impl Host {
     /// # Errors
     /// [`ErrorKind::NotFound`] if there is none like it.
     pub fn delete_rule(&self, rule: &NewRule) -> Result<()> {
-        rule.send(&mut self.rtnl(), libc::RTM_DELRULE, 0)
+        self.change_rule(Message::DelRule(rule.message()), 0)
+    }
+
+    fn change_rule(&self, message: Message, flags: u16) -> Result<()> {
+        self.rtnl().change(message, flags).map_err(|error| error.during("change rule"))
     }
 
     /// Adds a permanent proxy entry.
@@ -357,10 +362,9 @@ impl Host {
     /// # Errors
     /// As [`Host::neighbours`].
     pub fn forget_neighbours(&self) -> Result<()> {
-        const KEPT: u16 = 0x80 | 0x40; // permanent, noarp
         let mut rtnl = self.rtnl();
         let mut found = rtnl::neighbours(&mut rtnl, false)?;
-        found.retain(|entry| entry.state & KEPT == 0);
+        found.retain(rtnl::Learned::is_dynamic);
         rtnl::forget(&mut rtnl, &found)
     }
 

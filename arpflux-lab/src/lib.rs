@@ -5,7 +5,7 @@
 //! and any number of labs on one machine do not meet.
 //!
 //! ```no_run
-//! use arpflux_core::lab::Lab;
+//! use arpflux_lab::Lab;
 //!
 //! let lab = Lab::new()?;
 //! let lan = lab.switch("lan")?;
@@ -24,7 +24,10 @@
 //!
 //! Needs root or the root of a user namespace: see [`enter`] and [`privileges`].
 
+#![deny(missing_docs)]
+
 mod ask;
+pub mod demo;
 mod host;
 mod link;
 mod ping;
@@ -35,7 +38,9 @@ mod rtnl;
 mod switch;
 mod venet;
 
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
+use std::time::Instant;
 
 pub use ask::{Answer, Asker, Question};
 pub use host::Host;
@@ -46,7 +51,9 @@ pub use route::{NewRoute, NewRule};
 pub use switch::Switch;
 pub use venet::Venet;
 
-use crate::error::Result;
+use arpflux_core::{Error, Result};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use switch::Fabric;
 
 /// Hosts and the wires between them. See the [module](self) text.
@@ -61,7 +68,7 @@ impl Lab {
     /// An empty lab.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::PermissionDenied`] as [`privileges`] says.
+    /// [`arpflux_core::ErrorKind::PermissionDenied`] as [`privileges`] says.
     pub fn new() -> Result<Self> {
         privileges()?;
         Ok(Self { fabric: Arc::new(Fabric::new()?) })
@@ -89,5 +96,16 @@ impl Lab {
     /// Those of making the interface.
     pub fn venet(&self, node: &Host, name: &str) -> Result<Venet> {
         Venet::new(&self.fabric, node, name)
+    }
+}
+
+/// Waits until one of `sockets` has something to read, or a signal came; whether that was before `deadline`.
+fn wait(sockets: &[BorrowedFd<'_>], deadline: Instant) -> Result<bool> {
+    let left = deadline.saturating_duration_since(Instant::now()).as_nanos().div_ceil(1_000_000);
+    let mut entries: Vec<_> = sockets.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+    match poll(&mut entries, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+        Ok(ready) => Ok(ready > 0),
+        Err(Errno::EINTR) => Ok(true),
+        Err(errno) => Err(Error::os("wait for", "packet socket", errno as i32)),
     }
 }

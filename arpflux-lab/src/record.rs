@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::Host;
-use crate::error::{Error, ErrorKind, Result};
-use crate::frame::{Timestamp, pcap};
-use crate::wire::{Direction, Filter, PacketSocket};
+use arpflux_core::frame::{Timestamp, pcap};
+use arpflux_core::wire::{Direction, Filter, PacketSocket};
+use arpflux_core::{Error, ErrorKind, Result};
+
+use super::{Host, wait};
 
 /// One recorded frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +56,7 @@ impl Recorder {
                     break;
                 }
                 let waiting: Vec<_> = sockets.iter().map(std::os::fd::AsFd::as_fd).collect();
-                crate::wire::wait(&waiting, Instant::now() + Duration::from_millis(5))?;
+                wait(&waiting, Instant::now() + Duration::from_millis(5))?;
             }
             if let Some(lost) = sockets.iter().map(PacketSocket::dropped).find(|lost| *lost > 0) {
                 return Err(Error::new(ErrorKind::Raced, format!("{lost} frames were lost while recording")));

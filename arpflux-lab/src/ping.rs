@@ -6,10 +6,12 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
+use arpflux_core::frame::{Echo, Ipv4};
+use arpflux_core::types::Mac;
+use arpflux_core::{Error, Result};
 use nix::libc;
 
-use crate::error::{Error, Result};
-use crate::frame::Ipv4;
+use super::wait;
 
 /// How long one ping waits for its answer, first ARP included.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -105,7 +107,7 @@ fn listen(
     pings: &mut Pings,
     deadline: Instant,
 ) -> Result<bool> {
-    if !crate::wire::wait(&[fd.as_fd()], deadline)? {
+    if !wait(&[fd.as_fd()], deadline)? {
         return Ok(false);
     }
     let mut packet = [0u8; 1500];
@@ -131,9 +133,7 @@ fn listen(
 
 /// An echo request with 56 bytes of data, as ping(8) sends it.
 fn request(id: u16, sequence: u16) -> Vec<u8> {
-    let frame = crate::frame::Echo { reply: false, id, sequence, data: &[0x2e; 56] }.to_frame(
-        (crate::types::Mac::NONE, Ipv4Addr::UNSPECIFIED),
-        (crate::types::Mac::NONE, Ipv4Addr::UNSPECIFIED),
-    );
+    let frame = Echo { reply: false, id, sequence, data: &[0x2e; 56] }
+        .to_frame((Mac::NONE, Ipv4Addr::UNSPECIFIED), (Mac::NONE, Ipv4Addr::UNSPECIFIED));
     frame[34..].to_vec()
 }

@@ -6,17 +6,17 @@ use std::net::Ipv4Addr;
 use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
+use arpflux_core::frame::{Arp, EtherType, Ethernet, Ipv4Arp, Operation, emit_header};
+use arpflux_core::kernel::Netns;
+use arpflux_core::types::{IfIndex, Mac};
+use arpflux_core::wire::{Filter, PacketSocket};
+use arpflux_core::{Error, ErrorKind, Result};
+use netlink_packet_route::link::InfoKind;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
 use super::Host;
-use super::rtnl::{self, NewLink};
-use crate::error::{Error, ErrorKind, Result};
-use crate::frame::{Arp, Ethernet, Ipv4Arp, Operation, emit_header};
-use crate::kernel::Netns;
-use crate::kernel::netlink::NetlinkSocket;
-use crate::types::{IfIndex, Mac};
-use crate::wire::{Filter, PacketSocket};
+use super::rtnl::{self, Connection, NewLink};
 
 /// An ARP request to be put to an interface as if from the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -180,10 +180,9 @@ impl Asker {
 
     /// Deletes what the host learned on this interface.
     fn forget(&self) -> Result<()> {
-        const KEPT: u16 = 0x80 | 0x40; // permanent, noarp
         let mut rtnl = self.host.rtnl();
         let mut learned = rtnl::neighbours(&mut rtnl, false)?;
-        learned.retain(|entry| entry.index == self.interface && entry.state & KEPT == 0);
+        learned.retain(|entry| entry.index == self.interface && entry.is_dynamic());
         rtnl::forget(&mut rtnl, &learned)
     }
 }
@@ -206,13 +205,12 @@ impl Barrier {
             super::host::write_sysctl("net/ipv6/conf/default/disable_ipv6", "1")
                 .or_else(super::switch::absent_is_fine)?;
             let (near, far) = ("near".parse()?, "far".parse()?);
-            let mut rtnl = NetlinkSocket::open()?;
-            let pair = NewLink { name: &near, kind: "veth", mac: Mac::NONE, parent: None, master: None };
-            rtnl::add_veth(&mut rtnl, &pair, (&far, Mac::NONE), netns.as_fd())?;
+            let mut rtnl = Connection::open()?;
+            rtnl::add_veth(&mut rtnl, NewLink::new(&near, InfoKind::Veth), (&far, Mac::NONE), netns.as_fd())?;
             let mut ends = Vec::new();
             for name in [near, far] {
                 let index = rtnl::link(&mut rtnl, &name)?.index;
-                rtnl::set_link(&mut rtnl, index, 1, 1, |_| {})?;
+                rtnl::up(&mut rtnl, index)?;
                 ends.push(PacketSocket::open(index, Filter::EtherType(EXPERIMENTAL))?);
             }
             for name in [near, far] {
@@ -234,7 +232,7 @@ impl Barrier {
     fn pass(&mut self) -> Result<()> {
         self.number += 1;
         let mut frame = Vec::with_capacity(60);
-        emit_header(&mut frame, Mac::BROADCAST, Mac::NONE, crate::frame::EtherType(EXPERIMENTAL));
+        emit_header(&mut frame, Mac::BROADCAST, Mac::NONE, EtherType(EXPERIMENTAL));
         frame.extend_from_slice(&self.number.to_be_bytes());
         frame.resize(60, 0);
         self.sender.send(&frame)?;

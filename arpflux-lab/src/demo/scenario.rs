@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::error::Result;
-use crate::lab::{Host, Lab, Venet};
+use crate::{Host, Lab, Venet};
+use arpflux_core::error::Result;
 
 /// An interface of the node.
 pub(super) struct Nic {

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::error::Result;
+use arpflux_core::error::Result;
 
 pub use scenario::POLICY;
 
@@ -94,7 +94,7 @@ pub struct Report {
 /// of transactions goes into `state`, a folder of the caller's alone that may be deleted afterwards.
 ///
 /// # Errors
-/// [`crate::ErrorKind::PermissionDenied`] as [`crate::lab::privileges`], and whatever fails; a claim
+/// [`arpflux_core::ErrorKind::PermissionDenied`] as [`crate::privileges`], and whatever fails; a claim
 /// that does not hold is no error but a [`Check`] in the report.
 pub fn run(out: &Path, state: &Path, tell: &mut dyn FnMut(Telling)) -> Result<Report> {
     acts::Demo::new(out, state, tell)?.run()
