@@ -168,9 +168,10 @@ fn files_of_another_namespace_need_a_root() {
     assert_eq!(code, 2, "a plan is no policy");
 }
 
-/// `sysctl.d` is read by the real systemd-sysctl in a namespace that has just booted.
+/// `sysctl.d` is read by the real programs in a namespace that has just booted: systemd-sysctl, procps (Debian without
+/// systemd, OpenRC) and busybox (Alpine).
 #[test]
-fn systemd_sysctl_sets_the_values_whenever_interfaces_appear_and_whatever_vendors_say() {
+fn every_reader_sets_the_values_whenever_interfaces_appear_and_whatever_vendors_say() {
     let image = Image::new("sysctl");
     image.good(PERSIST);
     // A vendor's patterns, before and after ours by the order of names.
@@ -183,7 +184,7 @@ fn systemd_sysctl_sets_the_values_whenever_interfaces_appear_and_whatever_vendor
     let wanted: Vec<(String, String)> = image
         .read(SYSCTLD)
         .lines()
-        .filter_map(|line| line.strip_prefix('-')?.split_once(" = "))
+        .filter_map(|line| line.split_once(" = "))
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect();
     // Three interfaces: arp_ignore and arp_announce; forwarding and proxy_delay of the two with proxies.
@@ -207,7 +208,13 @@ fn systemd_sysctl_sets_the_values_whenever_interfaces_appear_and_whatever_vendor
     };
     let at_boot = format!("{}{SYSTEMD_SYSCTL}\n", each(""));
     let later = format!("{SYSTEMD_SYSCTL}\n{}", each(of_udev));
-    for script in [at_boot, later] {
+    let procps = format!("{}sysctl --quiet --system\n", each(""));
+    let busybox = format!(
+        "{}for f in /etc/sysctl.d/*.conf /run/sysctl.d/*.conf; do busybox sysctl -q -e -p $f; done\n\
+         busybox sysctl -q -p {SYSCTLD} || exit 9\n",
+        each("")
+    );
+    for script in [at_boot, later, procps, busybox] {
         let mut read = String::from("cd /proc/sys\n");
         for (key, _) in &wanted {
             read += &format!("echo {key} $(cat {key})\n");
@@ -219,7 +226,9 @@ fn systemd_sysctl_sets_the_values_whenever_interfaces_appear_and_whatever_vendor
         for (key, value) in &wanted {
             assert!(text.contains(&format!("{key} {value}\n")), "{key} is not {value}: {text}\n{script}");
         }
-        assert!(text.contains("rp 2\n"), "the vendor's own values stand: {text}");
+        // busybox knows no patterns.
+        let rp = if script.contains("busybox") { "rp 0\n" } else { "rp 2\n" };
+        assert!(text.contains(rp), "the vendor's own values stand: {text}");
     }
 }
 

@@ -11,7 +11,8 @@ use crate::types::IfName;
 /// The text of the file: one line a value, spelled with slashes so that a dot in a name is a dot.
 ///
 /// systemd-sysctl runs early, when an interface may not be there; udev runs it again for each one
-/// that appears (`99-systemd.rules`), with these lines. The leading `-` keeps the first run quiet.
+/// that appears (`99-systemd.rules`), with these lines. No `-` in front, which would keep the first run
+/// quiet: busybox takes it for a part of the name.
 pub(in crate::persist) fn write(desired: &Desired) -> Result<String> {
     let mut text = String::from(
         "# Written by `arpflux apply --persist`: who answers ARP for which address.\n\
@@ -19,7 +20,7 @@ pub(in crate::persist) fn write(desired: &Desired) -> Result<String> {
     );
     let mut line = |key: Key, value: u64| {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "-{key} = {value}");
+        let _ = writeln!(text, "{key} = {value}");
     };
     let number = |value: &i32| u64::try_from(*value).unwrap_or_default();
     for (interface, sysctl, value) in &desired.sysctls {
