@@ -187,3 +187,25 @@ fn the_first_of_several_quick_answers_is_kept() {
     assert_eq!(frames[2]["fresh"]["learning"], "keeps_other", "{frames}");
     assert_eq!(frames[2]["old"]["learning"], "takes", "{frames}");
 }
+
+#[test]
+fn an_interface_without_carrier_is_no_part_of_flux_unless_that_is_asked() {
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("no-carrier.json");
+    let mut host = json(&std::fs::read_to_string(SNAPSHOT).unwrap());
+    for interface in host["interfaces"].as_array_mut().unwrap() {
+        interface["carrier"] = (interface["name"] != "eth3" && interface["name"] != "eth4").into();
+    }
+    std::fs::write(&file, host.to_string()).unwrap();
+    let explain = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_arpflux"));
+        let output = command.arg("explain").args(more).arg("--snapshot").arg(&file).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, text) = explain(&[]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("no carrier") && !text.contains("FLUX"), "{text}");
+    let (code, text) = explain(&["--prove"]);
+    assert!(code == 0 && text.contains("proved") && !text.contains("eth3"), "{text}");
+    let (code, text) = explain(&["--as-if-connected"]);
+    assert!(code == 1 && text.contains("FLUX") && !text.contains("no carrier"), "{text}");
+}

@@ -55,6 +55,9 @@ pub struct Args {
     /// Instead: what this host learns when it is told that ADDRESS is at MAC, by interface.
     #[arg(long, value_name = "MAC", requires = "address", conflicts_with_all = ["from", "stdin", "prove", "also", "outgoing"])]
     learn: Option<Mac>,
+    /// Asks what would be answered if a request did arrive on interfaces that have no carrier.
+    #[arg(long)]
+    as_if_connected: bool,
     #[command(flatten)]
     source: Source,
 }
@@ -69,7 +72,10 @@ pub fn matrix_table(matrix: &Matrix) -> Table {
 /// # Errors
 /// If there is no snapshot to be had, or no such interface.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
-    let snapshot = args.source.snapshot()?;
+    let mut snapshot = args.source.snapshot()?;
+    if args.as_if_connected {
+        snapshot = snapshot.as_if_connected();
+    }
     if !args.also.is_empty() {
         let question = hosts::Question {
             first: args.source.file(),

@@ -18,7 +18,7 @@ pub(super) struct Ground<'s> {
     pub snapshot: &'s Snapshot,
     pub options: &'s Options,
     pub model: Model<'s>,
-    /// Interfaces that take ARP requests for themselves, by number.
+    /// Interfaces that take ARP requests for themselves and have carrier, by number.
     pub listeners: Vec<&'s Interface>,
     by_number: HashMap<IfIndex, &'s Interface>,
     /// The interfaces that a default route leaves by.
@@ -77,8 +77,12 @@ impl<'s> Ground<'s> {
             }
         }
         let (on_link, gateways) = leading(snapshot);
-        let listeners: Vec<&Interface> =
-            listeners(snapshot).into_iter().filter_map(|index| snapshot.interface(index)).collect();
+        // Where nobody is heard nothing is wrong.
+        let listeners: Vec<&Interface> = listeners(snapshot)
+            .into_iter()
+            .filter_map(|index| snapshot.interface(index))
+            .filter(|interface| snapshot.has_carrier(interface))
+            .collect();
         let map = WireMap::with(snapshot, options.wires.as_ref().map_or(&[], |told| told.wires()));
         let listener = |index: &IfIndex| {
             let at = listeners.binary_search_by_key(index, |interface| interface.index).ok()?;

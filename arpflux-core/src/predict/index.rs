@@ -60,6 +60,8 @@ pub(super) struct Port {
     pub(super) place: u32,
     pub(super) mac: Mac,
     pub(super) up: bool,
+    /// It has carrier, and so has what it stands on.
+    pub(super) carrier: bool,
     pub(super) noarp: bool,
     pub(super) loopback: bool,
     /// It has IPv4 (`in_dev`).
@@ -223,6 +225,7 @@ fn port(snapshot: &Snapshot, interface: &Interface, place: u32, behaviour: Behav
         place,
         mac: interface.mac,
         up: interface.flags.contains(InterfaceFlags::UP),
+        carrier: snapshot.has_carrier(interface),
         noarp: interface.flags.contains(InterfaceFlags::NOARP),
         loopback: interface.flags.contains(InterfaceFlags::LOOPBACK),
         ipv4: interface.sysctls.iter().next().is_some(),

@@ -21,8 +21,8 @@
 //! by itself.
 //!
 //! # What is and is not modelled
-//! The verdict is about a request that does arrive: a missing carrier does not matter. What the snapshot
-//! does not tell makes a verdict [`Verdict::Undetermined`], but only where it would change this very
+//! An interface without carrier answers nobody ([`Reason::NoCarrier`]); what it would answer if a request did
+//! arrive says a model of [`Snapshot::as_if_connected`]. What the snapshot does not tell makes a verdict [`Verdict::Undetermined`], but only where it would change this very
 //! answer. So does a full neighbour table, for want of room in which the kernel drops answers for its own
 //! addresses. Not modelled are: ARP suppression by bridges and VXLAN, and packet filters that rewrite the
 //! target of a request that would otherwise be dropped.

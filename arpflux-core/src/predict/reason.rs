@@ -46,6 +46,8 @@ reasons! {
     NoInterface = "no_interface", "there is no such interface";
     /// The interface, or the bridge or bond that it is a port of, is administratively down.
     InterfaceDown = "interface_down", "the interface is down";
+    /// The interface, or what it stands on or is a port of, has no carrier: no frame comes in, none goes out.
+    NoCarrier = "no_carrier", "the interface has no carrier: nobody is heard on it";
     /// The interface does no ARP (`IFF_NOARP`, `arp_rcv()`).
     NoArp = "noarp", "the interface does no ARP";
     /// The loopback interface takes no ARP from a wire.

@@ -155,6 +155,9 @@ impl<T: Trace> Run<'_, '_, T> {
             if !port.up {
                 return Err((Some(slot), Reason::InterfaceDown, false));
             }
+            if !port.carrier {
+                return Err((Some(slot), Reason::NoCarrier, false));
+            }
             let upper = match port.upper {
                 Upper::Bridge { forwards: false, .. } => {
                     return Err((Some(slot), Reason::BridgePortBlocked, true));

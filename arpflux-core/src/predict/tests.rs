@@ -5,7 +5,7 @@ use crate::snapshot::{
     Address, AddressFlags, Interface, InterfaceFlags, NeighParams, Neighbour, NeighbourState, Scope,
 };
 use crate::snapshot::{
-    Interference, KernelVersion, NextHop, NextHopFlags, ProxyEntry, Route, RouteKind, Rule, table,
+    Interference, KernelVersion, LinkKind, NextHop, NextHopFlags, ProxyEntry, Route, RouteKind, Rule, table,
 };
 use crate::sysctl::{Sysctl, SysctlValues};
 
@@ -353,4 +353,36 @@ fn announcements_go_by_the_larger_arp_notify_and_need_an_interface_that_is_up() 
     assert_eq!((count(&host, Event::Up), count(&host, Event::MacChanged)), (2, 2));
     host.interfaces[0].flags = InterfaceFlags::BROADCAST;
     assert_eq!((count(&host, Event::Up), count(&host, Event::MacChanged)), (2, 0));
+}
+
+#[test]
+fn an_interface_without_carrier_answers_nobody() {
+    let silent = Verdict::Silent { reason: Reason::NoCarrier };
+    let mut host = host();
+    let request = ArpRequest::broadcast(IfIndex(2), "10.0.0.9".parse().unwrap(), "10.0.0.1".parse().unwrap());
+    let verdict = |host: &Snapshot| Model::of(host).reply(&request);
+    assert_eq!(verdict(&host).answers(), Some(true));
+    host.interfaces[0].carrier = false;
+    // What meddles does not matter where nothing arrives.
+    host.interference.push(Interference::Xdp { interface: IfIndex(2) });
+    assert_eq!(verdict(&host), silent);
+    let matrix = Matrix::of(&Model::of(&host));
+    assert_eq!((matrix.rows[0].cells[0].rule(), matrix.ok), ("no carrier".into(), Some(true)));
+    assert_eq!(verdict(&host.as_if_connected()).missing(), MissingSet::only(Missing::Xdp));
+    host.interference.clear();
+    assert_eq!(verdict(&host.as_if_connected()).answers(), Some(true));
+
+    // A VLAN stands on the interface below, a bridge has carrier by its ports.
+    let mut lower = interface(9, "eth9", &[]);
+    lower.carrier = false;
+    host.interfaces[0].carrier = true;
+    host.interfaces[0].kind = Some(LinkKind::Vlan);
+    host.interfaces[0].link = Some(IfIndex(9));
+    host.interfaces.push(lower);
+    assert_eq!(verdict(&host), silent);
+    let last = host.interfaces.len() - 1;
+    host.interfaces[last].carrier = true;
+    assert_eq!(verdict(&host).answers(), Some(true));
+    host.interfaces[last].flags = InterfaceFlags::BROADCAST;
+    assert_eq!(verdict(&host), silent, "nor if that one is down");
 }

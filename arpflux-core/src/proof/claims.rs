@@ -78,14 +78,15 @@ impl Claims {
     }
 
     /// Decides for each wire that `interfaces` are on, and each address that an interface of the wire holds or
-    /// proxies (or `target` alone), that exactly one of the interfaces answers.
+    /// proxies (or `target` alone), that exactly one of the interfaces answers. Nothing is claimed of interfaces
+    /// on which nobody is heard ([`Snapshot::is_connected`]).
     ///
     /// # Errors
     /// As [`Prover::new`].
     pub fn by_wire(snapshot: &Snapshot, interfaces: &[IfIndex], target: Option<Ipv4Addr>) -> Result<Self> {
         let wires = WireMap::of(snapshot);
         let mut groups: BTreeMap<usize, Vec<IfIndex>> = BTreeMap::new();
-        for index in interfaces {
+        for index in interfaces.iter().filter(|index| wires.is_connected(**index)) {
             groups.entry(wires.number(*index).unwrap_or(usize::MAX)).or_default().push(*index);
         }
         let expectations = groups.values().flat_map(|among| Expectation::for_wire(snapshot, among));

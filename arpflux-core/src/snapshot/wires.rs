@@ -157,7 +157,8 @@ impl<'s> Links<'s> {
             spoken_for: interfaces.iter().map(|interface| routed.contains(&interface.index)).collect(),
         };
         let mut first: HashMap<usize, usize> = HashMap::new();
-        for (place, interface) in interfaces.iter().enumerate().filter(|(_, one)| is_connected(one)) {
+        for (place, interface) in interfaces.iter().enumerate().filter(|(_, one)| snapshot.is_connected(one))
+        {
             if let Some(wire) = wire_of.get(&interface.name) {
                 links.join(*first.entry(*wire).or_insert(place), place);
             }
@@ -187,7 +188,7 @@ impl<'s> Links<'s> {
     /// The place of an interface that is up and has carrier.
     fn place(&self, index: Option<IfIndex>) -> Option<usize> {
         let place = *self.places.get(&index?)?;
-        is_connected(&self.snapshot.interfaces[place]).then_some(place)
+        self.snapshot.is_connected(&self.snapshot.interfaces[place]).then_some(place)
     }
 
     /// By what interfaces are made of.
@@ -195,7 +196,7 @@ impl<'s> Links<'s> {
         let mut elsewhere: HashMap<(i32, IfIndex), usize> = HashMap::new();
         let mut tagged: HashMap<(usize, u16), usize> = HashMap::new();
         for (place, interface) in self.snapshot.interfaces.iter().enumerate() {
-            if !is_connected(interface) {
+            if !self.snapshot.is_connected(interface) {
                 continue;
             }
             if self.snapshot.frames_of(interface).taken() == Some(true)
@@ -220,7 +221,7 @@ impl<'s> Links<'s> {
         for (place, interface) in self.snapshot.interfaces.iter().enumerate() {
             if interface.reach() == Reach::LowerTagged
                 && interface.link_netnsid.is_none()
-                && is_connected(interface)
+                && self.snapshot.is_connected(interface)
                 && let (Some(below), Some(vlan)) = (self.place(interface.link), interface.vlan_id)
             {
                 let below = self.root(below);
@@ -292,7 +293,7 @@ impl<'s> Links<'s> {
                 };
             for interface in &interfaces {
                 map.members.insert(interface.index, (wire, certainty));
-                if !is_connected(interface) {
+                if !self.snapshot.is_connected(interface) {
                     map.deaf.insert(interface.index);
                 }
             }
@@ -304,7 +305,7 @@ impl<'s> Links<'s> {
     /// Whether frames of the interface never leave this host, or nobody hears them.
     fn stays_inside(&self, interface: &Interface) -> bool {
         match interface.reach() {
-            _ if !is_connected(interface) => true,
+            _ if !self.snapshot.is_connected(interface) => true,
             Reach::Nowhere => true,
             Reach::Peer => interface.link_netnsid.is_none() && self.place(interface.link).is_some(),
             // A bridge or bond is as its ports are; they are in the group.
@@ -325,11 +326,52 @@ fn joins_wires(snapshot: &Snapshot, interface: &Interface) -> bool {
     on(Sysctl::Forwarding) && on(Sysctl::ProxyArp)
 }
 
-/// Whether frames can come in and go out.
-fn is_connected(interface: &Interface) -> bool {
-    interface.flags.contains(InterfaceFlags::UP)
-        && interface.carrier
-        && !interface.flags.contains(InterfaceFlags::LOOPBACK)
+impl Snapshot {
+    /// Whether an interface has carrier and, if it stands on another one, that one is up and has it, too.
+    #[must_use]
+    pub fn has_carrier(&self, interface: &Interface) -> bool {
+        let mut at = interface;
+        // More levels than the kernel allows.
+        for _ in 0..8 {
+            if !at.carrier {
+                return false;
+            }
+            let stands = matches!(at.reach(), Reach::Lower | Reach::LowerTagged) && at.link_netnsid.is_none();
+            let Some(lower) = at.link.filter(|_| stands).and_then(|lower| self.interface(lower)) else {
+                break;
+            };
+            if !lower.flags.contains(InterfaceFlags::UP) {
+                return false;
+            }
+            at = lower;
+        }
+        true
+    }
+
+    /// Whether frames can come in and go out: it is up and has carrier, and is not the loopback interface.
+    #[must_use]
+    pub fn is_connected(&self, interface: &Interface) -> bool {
+        interface.flags.contains(InterfaceFlags::UP)
+            && self.has_carrier(interface)
+            && !interface.flags.contains(InterfaceFlags::LOOPBACK)
+    }
+
+    /// The same host as if every cable were plugged in: for the question what would be answered if a request
+    /// did arrive.
+    ///
+    /// ```
+    /// use arpflux_core::snapshot::Snapshot;
+    ///
+    /// assert!(Snapshot::default().as_if_connected().interfaces.iter().all(|interface| interface.carrier));
+    /// ```
+    #[must_use]
+    pub fn as_if_connected(&self) -> Self {
+        let mut host = self.clone();
+        for interface in &mut host.interfaces {
+            interface.carrier = true;
+        }
+        host
+    }
 }
 
 /// The subnet that an address says is on the wire of its interface: not with a peer, not if it holds a single

@@ -54,8 +54,10 @@ fn prove(desired: &Desired, snapshot: &Snapshot, report: &mut Report) {
     for ((address, owner), among) in each {
         let IpAddr::V4(target) = *address else { continue };
         let answers = Expectation::Answers { interface: *owner, target };
-        let answered = prover.prove(&answers);
-        judge(&mut prover, *address, &answers, &answered, report);
+        let answered = heard(snapshot, *owner).then(|| prover.prove(&answers));
+        if let Some(answered) = &answered {
+            judge(&mut prover, *address, &answers, answered, report);
+        }
         let target = Ipv4Net::from(target);
         let alone = Expectation::NothingBut { interface: *owner, target, among: among.clone() };
         let nobody_else = prover.prove(&alone);
@@ -67,7 +69,9 @@ fn prove(desired: &Desired, snapshot: &Snapshot, report: &mut Report) {
             Some(false) => {}
             None => undetermined.push(snapshot.name_of(interface)),
         };
-        sort(*owner, answered.holds());
+        if let Some(answered) = &answered {
+            sort(*owner, answered.holds());
+        }
         if nobody_else.holds() != Some(true) {
             for other in among.iter().filter(|other| *other != owner) {
                 let never = Expectation::Never { interface: *other, target };
@@ -79,11 +83,17 @@ fn prove(desired: &Desired, snapshot: &Snapshot, report: &mut Report) {
             expected: snapshot.name_of(*owner),
             answering,
             undetermined,
+            unheard: answered.is_none(),
         });
     }
     services(desired, snapshot, &mut prover, report);
     published(desired, snapshot, &mut prover, report);
     egress(desired, snapshot, &mut prover, report);
+}
+
+/// Whether anybody can ask on an interface: where it has no carrier, nothing is claimed of its answers.
+fn heard(snapshot: &Snapshot, interface: IfIndex) -> bool {
+    snapshot.interface(interface).is_none_or(|interface| snapshot.has_carrier(interface))
 }
 
 /// A service address is answered for by the interface that the policy wants for it now, and by no other; or by none.
@@ -109,7 +119,7 @@ fn services(desired: &Desired, snapshot: &Snapshot, prover: &mut Prover<'_>, rep
             sort(interface, proof.holds().map(|never| !never));
         }
         let expected = service.answerer.map_or_else(|| NOBODY.into(), |index| snapshot.name_of(index));
-        report.addresses.push(AddressReport { address, expected, answering, undetermined });
+        report.addresses.push(AddressReport { address, expected, answering, undetermined, unheard: false });
     }
 }
 
@@ -119,7 +129,9 @@ fn published(desired: &Desired, snapshot: &Snapshot, prover: &mut Prover<'_>, re
     let unwanted: HashSet<&ProxyEntry> = desired.unwanted_proxies.iter().collect();
     let ours = snapshot.proxies.iter().filter(|entry| entry.protocol == PROTOCOL);
     for entry in ours.filter(|entry| !named.contains(&entry.address) && !unwanted.contains(entry)) {
-        if let (IpAddr::V4(target), Some(interface)) = (entry.address, entry.interface) {
+        if let (IpAddr::V4(target), Some(interface)) = (entry.address, entry.interface)
+            && heard(snapshot, interface)
+        {
             let claim = Expectation::Answers { interface, target };
             let proof = prover.prove(&claim);
             judge(prover, entry.address, &claim, &proof, report);

@@ -80,14 +80,21 @@ pub struct AddressReport {
     /// Those of which that cannot be told.
     #[serde(default)]
     pub undetermined: Vec<String>,
+    /// The one that should answer has no carrier: nobody can ask it.
+    #[serde(default)]
+    pub unheard: bool,
 }
 
 impl AddressReport {
-    /// Whether the one that should answer does, and no other, or nobody where nobody should; `None` if that cannot be told.
+    /// Whether the one that should answer does, and no other, or nobody where nobody should; `None` if that cannot be
+    /// told, or nobody can ask.
     #[must_use]
     pub fn ok(&self) -> Option<bool> {
         if self.answering.iter().any(|name| *name != self.expected) {
             return Some(false);
+        }
+        if self.unheard {
+            return None;
         }
         let silent = self.expected == NOBODY;
         if self.undetermined.is_empty() { Some(silent || !self.answering.is_empty()) } else { None }
@@ -273,6 +280,11 @@ impl fmt::Display for Report {
                 Some(false) => write!(
                     f,
                     "BAD {:address$}  answered by {answering}, not by {} alone",
+                    report.address, report.expected
+                )?,
+                None if report.unheard => write!(
+                    f,
+                    "--  {:address$}  nobody can ask: {} has no carrier",
                     report.address, report.expected
                 )?,
                 None if report.answering.is_empty() => {

@@ -113,6 +113,18 @@ fn the_model_sees_what_no_entry_shows() {
 }
 
 #[test]
+fn nothing_is_claimed_of_the_answers_of_an_interface_without_carrier() {
+    let mut snapshot = applied();
+    let eth3 = snapshot.interfaces.iter().position(|one| one.name.as_bytes() == b"eth3").unwrap();
+    snapshot.interfaces[eth3].carrier = false;
+    let report = check(&the_policy(), &snapshot).unwrap();
+    assert!(report.ok(), "{report}");
+    let unheard: Vec<&AddressReport> = report.addresses.iter().filter(|address| address.unheard).collect();
+    assert!(!unheard.is_empty() && unheard.iter().all(|one| one.expected == "eth3" && one.ok().is_none()));
+    assert!(report.to_string().contains("nobody can ask: eth3 has no carrier"), "{report}");
+}
+
+#[test]
 fn a_policy_that_can_no_longer_hold_is_a_failure_not_an_error() {
     let mut host = applied();
     let gone = IfIndex(4);
@@ -137,6 +149,7 @@ fn reports_of_two_witnesses_are_one() {
     let mut report = check(&the_policy(), &applied()).unwrap();
     let checks = report.checks;
     let wire = AddressReport {
+        unheard: false,
         address: "192.168.18.101".parse().unwrap(),
         expected: "eth3".into(),
         answering: vec!["eth0".into()],

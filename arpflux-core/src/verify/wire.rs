@@ -193,6 +193,7 @@ fn judge(snapshot: &Snapshot, target: Ipv4Addr, owner: IfIndex, answering: Vec<S
     });
     report.count(failure);
     report.addresses.push(AddressReport {
+        unheard: false,
         address: target.into(),
         expected,
         answering,
