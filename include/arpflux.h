@@ -1924,7 +1924,7 @@ bool arpflux_capture_know_host(arpflux_capture *capture,
                                arpflux_error **err);
 
 /**
- * Reads a file: pcap or pcapng in all their variants, either of them compressed with gzip, or what tcpdump printed.
+ * Reads a file: pcap or pcapng in all their variants, either of them compressed with gzip, zstd, xz or lz4, or what tcpdump printed.
  *
  * Returns true, or false and sets `*err`: `ARPFLUX_CODE_INVALID_DATA` if it is no capture, or damaged; what came before the
  * damage was read.

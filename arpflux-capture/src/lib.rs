@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! bytes ──> Source ──> Sighting ──> Table ──> Report ──> JSON, timeline (SVG)
-//!           pcap, pcapng, gzip, text    counts    classes, with their evidence
+//!           pcap, pcapng, text    counts    classes, with their evidence
 //! ```
 //!
 //! [`Capture`] does all of it, for several files as one. But for listening on an interface it is pure: bytes and frames

@@ -63,7 +63,7 @@ pub struct FileReport {
     pub file: String,
     /// `pcap`, `pcapng`, `text` or `live`; `None` if it could not be opened.
     pub format: Option<&'static str>,
-    /// Whether it was compressed with gzip.
+    /// Whether it was compressed: with gzip, zstd, xz or lz4.
     pub compressed: bool,
     /// Records in all.
     pub records: u64,

@@ -77,7 +77,7 @@ enum Decoder {
     Text(Box<Text>),
 }
 
-/// Reads frames, one after the other, from a pcap or pcapng file, either of them gzip-compressed, or
+/// Reads frames, one after the other, from a pcap or pcapng file, either of them compressed perhaps, or
 /// from tcpdump's text: which it is shows in the first bytes.
 ///
 /// Holds one buffer of fixed size, whatever the file and its records claim.
@@ -96,7 +96,7 @@ enum Decoder {
 /// # Ok::<(), arpflux_core::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Source<R> {
+pub struct Source<R: Read> {
     bytes: Bytes<R>,
     decoder: Decoder,
     buffer: Box<[u8]>,
@@ -137,6 +137,9 @@ impl<R: Read> Source<R> {
         let mut bytes = Bytes::new(packed, &buffer[..end], source);
         if packed != Packed::No {
             end = fill(&mut bytes, &mut buffer, 0, LOOK_AHEAD, &mut counts)?;
+            if end == 0 && counts.ends_early {
+                return Err(bad("it ends within the first part of what is packed in it".into()));
+            }
         }
         let start = &buffer[..end];
         let first = start[..end.min(16)].to_vec();
@@ -160,7 +163,7 @@ impl<R: Read> Source<R> {
             end,
             // A short read is no end yet: the next one tells.
             at_end: false,
-            compressed: packed == Packed::Gzip,
+            compressed: packed.is_compressed(),
             offset: consumed as u64,
             skip: 0,
             counts,
@@ -178,7 +181,7 @@ impl<R: Read> Source<R> {
         }
     }
 
-    /// Whether it was compressed with gzip.
+    /// Whether it was compressed: with gzip, zstd, xz or lz4.
     #[must_use]
     pub fn is_compressed(&self) -> bool {
         self.compressed
@@ -366,7 +369,7 @@ fn no_capture(first: &[u8]) -> Error {
         _ => first.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "),
     };
     bad(format!("it is neither pcap, pcapng nor tcpdump's text (first bytes: {shown})"))
-        .hint("pcap, pcapng, either of them with gzip, and what tcpdump, tshark, arping and arp-scan print are read")
+        .hint("pcap, pcapng, either of them with gzip, zstd, xz or lz4, and what tcpdump, tshark, arping and arp-scan print are read")
 }
 
 /// Reads into `buffer` from `end` on until it holds at least `needed` bytes or the source ends, and

@@ -305,7 +305,7 @@ impl Capture {
     }
 }
 
-/// Opens a capture: pcap or pcapng, either of them compressed with gzip, or what tcpdump printed. Which it is shows in the
+/// Opens a capture: pcap or pcapng, compressed or not (gzip, zstd, xz, lz4), or what tcpdump printed. Which it is shows in the
 /// first bytes, not in the name. Frames are read as they are asked for, in memory that does not grow with the file; a pipe
 /// will do.
 ///
@@ -435,7 +435,7 @@ impl Capture {
         format.map(|format| value::member(py, "CaptureFormat", format.name())).transpose()
     }
 
-    /// Whether it is compressed with gzip.
+    /// Whether it is compressed.
     #[getter]
     fn compressed(&self, py: Python<'_>) -> bool {
         py.detach(|| self.state().source.as_ref().is_some_and(Source::is_compressed))

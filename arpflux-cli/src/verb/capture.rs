@@ -18,7 +18,7 @@ use crate::{Output, table};
 /// Read captures and say which addresses have several MACs, and why: flux, proxy, virtual MAC
 /// (VRRP, CARP, HSRP), fail-over, duplicate, suspected spoofing, a host in conflict with itself.
 ///
-/// Reads pcap and pcapng in all their variants, either of them compressed with gzip, and what tcpdump
+/// Reads pcap and pcapng in all their variants, either of them compressed with gzip, zstd, xz or lz4, and what tcpdump
 /// printed (best with -e and -n), tshark, arping and arp-scan as well. Several files count as one capture, in the order
 /// of their times.
 #[derive(Debug, clap::Args)]

@@ -185,7 +185,7 @@ class CapturedFile(Value):
     file: str
     #: pcap, pcapng, text or live; None if it could not be opened.
     format: Optional[str]
-    #: Whether it was compressed with gzip.
+    #: Whether it was compressed.
     compressed: bool
     #: Records in all.
     records: int
