@@ -1201,8 +1201,8 @@ typedef struct arpflux_segments arpflux_segments;
 typedef struct arpflux_snapshot arpflux_snapshot;
 
 /**
- * A flag that ends waits: for a lock, for answers, between announcements. Options name it; another thread raises it. What is being
- * changed is never cut short by it. Free it with `arpflux_stop_free`.
+ * A flag that ends waits: for a lock, for answers, between announcements. Options name it; another thread raises it. A change
+ * that is not wholly made yet is undone first. Free it with `arpflux_stop_free`.
  */
 typedef struct arpflux_stop arpflux_stop;
 

@@ -8,8 +8,8 @@ use crate::boundary::{getter, guard};
 use crate::error::arpflux_error;
 use crate::handle::{self, Handle};
 
-/// A flag that ends waits: for a lock, for answers, between announcements. Options name it; another thread raises it. What is being
-/// changed is never cut short by it. Free it with `arpflux_stop_free`.
+/// A flag that ends waits: for a lock, for answers, between announcements. Options name it; another thread raises it. A change
+/// that is not wholly made yet is undone first. Free it with `arpflux_stop_free`.
 pub struct arpflux_stop {
     _private: [u8; 0],
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arpflux_core::apply::Options;
 use arpflux_core::kernel::Netns;
+use arpflux_core::wire::stop_on_interrupt;
 use arpflux_core::{Error, ErrorKind, Host, Policy, Result, Snapshot};
 
 /// The policy of every verb that is given none.
@@ -86,6 +87,14 @@ pub struct State {
 }
 
 impl State {
+    /// The options meant for what changes something: a signal undoes it, or ends a wait.
+    ///
+    /// # Errors
+    /// As [`stop_on_interrupt`].
+    pub fn changing(&self) -> Result<Options> {
+        Ok(Options { stop: stop_on_interrupt()?, ..self.options() })
+    }
+
     /// The options meant.
     #[must_use]
     pub fn options(&self) -> Options {

@@ -81,12 +81,12 @@ impl Exit {
             ErrorKind::Busy | ErrorKind::Changed => Self::Busy,
             // What a verb that only asks did not get to know.
             ErrorKind::Io | ErrorKind::TimedOut | ErrorKind::Internal if changes => Self::Restored,
-            ErrorKind::Raced | ErrorKind::Interrupted if changes => Self::Busy,
-            ErrorKind::Io
-            | ErrorKind::TimedOut
-            | ErrorKind::Internal
-            | ErrorKind::Raced
-            | ErrorKind::Interrupted => Self::Undetermined,
+            ErrorKind::Raced if changes => Self::Busy,
+            // By a signal, and what had been made for it was taken away.
+            ErrorKind::Interrupted => Self::Restored,
+            ErrorKind::Io | ErrorKind::TimedOut | ErrorKind::Internal | ErrorKind::Raced => {
+                Self::Undetermined
+            }
         }
     }
 }
@@ -114,6 +114,7 @@ mod tests {
             assert_eq!(Exit::of_error(ErrorKind::Busy, changes).code(), 7);
             assert_eq!(Exit::of_error(ErrorKind::Undetermined, changes).code(), 6);
             assert_eq!(Exit::of_error(ErrorKind::RolledBack, changes).code(), 4);
+            assert_eq!(Exit::of_error(ErrorKind::Interrupted, changes).code(), 4);
         }
         assert_eq!([false, true].map(|changes| Exit::of_error(ErrorKind::Io, changes).code()), [6, 4]);
     }

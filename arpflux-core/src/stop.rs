@@ -11,7 +11,8 @@ const SLICE: Duration = Duration::from_millis(20);
 
 /// A flag that ends waits: for a lock, for answers, between announcements. Its clones are the same flag.
 ///
-/// What waits looks at it at least every 50 ms. What is being changed is never cut short by it.
+/// What waits looks at it at least every 50 ms. A change that is not wholly made yet is undone
+/// first.
 ///
 /// ```
 /// use arpflux_core::Stop;
@@ -44,7 +45,9 @@ impl Stop {
     /// [`ErrorKind::Interrupted`].
     pub fn check(&self) -> Result<()> {
         if self.is_raised() {
-            return Err(Error::new(ErrorKind::Interrupted, "ended by the caller").during("wait"));
+            return Err(
+                Error::new(ErrorKind::Interrupted, "ended by a signal or by the caller").during("wait")
+            );
         }
         Ok(())
     }

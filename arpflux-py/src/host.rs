@@ -27,7 +27,7 @@ use crate::wire::{self, Given};
 ///
 /// The calling thread is never moved, and the GIL is released around every system call. A host may be
 /// used by several threads at once, and on both sides of a fork. What waits (for answers, for a lock, for news) can be
-/// interrupted by a signal; a change that has begun is finished first.
+/// interrupted by a signal; a change that is not wholly made yet is undone first.
 ///
 /// >>> import arpflux
 /// >>> host = arpflux.Host.current()

@@ -111,5 +111,5 @@ def test_so_does_the_command(wire, tmp_path):
     time.sleep(0.2)
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=60)
-    assert running.returncode == 6 and "ended" in said, said
+    assert running.returncode == 4 and "ended" in said, said
     assert (made(wire.hn), neighbours(wire.hn)) == before

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use arpflux_core::types::{IfName, IpNet};
 use arpflux_core::wire::announce::Options;
-use arpflux_core::{Host, Result, Stop};
+use arpflux_core::wire::stop_on_interrupt;
+use arpflux_core::{Host, Result};
 
 use crate::exit;
 use crate::input::Live;
@@ -54,7 +55,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         ..Options::default()
     };
     let host = Host::from(args.live.netns()?);
-    let told = host.announce(&args.interface, &args.addresses, &options, &Stop::default())?;
+    let told = host.announce(&args.interface, &args.addresses, &options, &stop_on_interrupt()?)?;
     if output.json() {
         output.answer(&told)?;
     } else {

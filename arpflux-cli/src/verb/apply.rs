@@ -129,7 +129,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     if args.dry_run {
         return dry_run(&wanted, &host.snapshot()?, output);
     }
-    let mut options = args.state.options();
+    let mut options = args.state.changing()?;
     options.confirm = args.confirm.map_or(Confirm::Now, Confirm::Within);
     let show = |plan: &Plan, files: &[FileChange]| match output.json() || plan.is_empty() && files.is_empty()
     {

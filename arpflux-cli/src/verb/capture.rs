@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arpflux_capture::{AddressReport, Capture, Certainty, Class, MissingKind, Report, Until};
 use arpflux_core::types::{IfName, Mac};
-use arpflux_core::wire::{catch_interrupt, interrupted};
+use arpflux_core::wire::stop_on_interrupt;
 use arpflux_core::{Error, Result};
 
 use crate::input::Live;
@@ -71,8 +71,8 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     if let Some(interface) = &args.interface {
         let until = Until::new(args.seconds.map(Duration::from_secs), args.count);
         args.live.netns()?.run(|| -> Result<u64> {
-            catch_interrupt()?;
-            let go_on = |_| if interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+            let stop = stop_on_interrupt()?;
+            let go_on = |_| if stop.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
             capture.listen(interface, until, go_on)
         })??;
     }

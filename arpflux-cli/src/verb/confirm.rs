@@ -29,7 +29,7 @@ pub struct Args {
 /// If nothing waits.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let host = Host::from(args.live.netns()?);
-    let options = args.state.options();
+    let options = args.state.changing()?;
     if !args.status {
         report(&host.confirm(args.id, &options)?, output);
         return Ok(exit::GOOD);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arpflux_core::types::IfName;
 use arpflux_core::wire::probe::{self, Judgement, Options, ProbedReply, Probes, Progress};
-use arpflux_core::wire::{Port, catch_interrupt, interrupted};
+use arpflux_core::wire::{Port, stop_on_interrupt};
 use arpflux_core::{Error, ErrorKind, Result};
 
 use crate::exit;
@@ -67,7 +67,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         rate: args.rate,
         tell_proxies: true,
     };
-    catch_interrupt()?;
+    let stop = stop_on_interrupt()?;
     let (port, probed) = args.live.netns()?.run(|| -> Result<_> {
         let port = match &args.interface {
             Some(name) => Port::named(name)?,
@@ -93,7 +93,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
             if let Progress::Asked { done, total } = progress {
                 output.progress(format!("{done} of {total} asked"));
             }
-            if interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if stop.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         output.progress("");
         Ok((port, probed?))
@@ -104,8 +104,10 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     } else {
         print(&probes, output)?;
     }
-    if interrupted() {
-        return Err(Error::new(ErrorKind::Interrupted, "ended before all answers were in").during("probe"));
+    if stop.is_raised() {
+        // What was found is printed; the rest is not known.
+        output.error(&Error::new(ErrorKind::Interrupted, "ended before all answers were in").during("probe"));
+        return Ok(exit::UNDETERMINED);
     }
     Ok(if probes.is_bad() { exit::BAD } else { exit::GOOD })
 }

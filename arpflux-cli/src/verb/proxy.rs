@@ -95,7 +95,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
             if add.plan {
                 return show(&plan(&host.snapshot()?)?, output);
             }
-            host.apply_with(add.state.options(), plan)?
+            host.apply_with(add.state.changing()?, plan)?
         }
         Verb::Del(del) => {
             let host = Host::from(del.live.netns()?);
@@ -103,7 +103,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
             if del.plan {
                 return show(&plan(&host.snapshot()?)?, output);
             }
-            host.apply_with(del.state.options(), plan)?
+            host.apply_with(del.state.changing()?, plan)?
         }
     };
     report(&receipt.leave(), output);

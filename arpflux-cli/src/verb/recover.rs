@@ -23,7 +23,7 @@ pub struct Args {
 /// # Errors
 /// If a journal is damaged (it is set aside, so the next run goes on), or something cannot be undone.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
-    let recovered = Host::from(args.live.netns()?).recover(args.discard, &args.state.options())?;
+    let recovered = Host::from(args.live.netns()?).recover(args.discard, &args.state.changing()?)?;
     if output.json() {
         output.answer(&recovered)?;
         return Ok(exit::GOOD);

@@ -38,7 +38,7 @@ pub struct Args {
 /// If there is nothing to take back, or it could not be taken back.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let host = Host::from(args.live.netns()?);
-    let options = args.state.options();
+    let options = args.state.changing()?;
     if args.list {
         list(&host.receipts(&options)?, output)?;
         return Ok(exit::GOOD);

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use arpflux_core::types::IfName;
-use arpflux_core::wire::segments::{Options, Segments, find};
+use arpflux_core::wire::segments::{Options, Segments, find_until};
+use arpflux_core::wire::stop_on_interrupt;
 use arpflux_core::{Host, Result};
 
 use crate::exit;
@@ -38,7 +39,7 @@ pub struct Args {
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let options = Options { rounds: args.rounds, wait: Duration::from_millis(args.wait) };
     let host = Host::from(args.live.netns()?);
-    let found = find(&host, &args.interfaces, options)?;
+    let found = find_until(&host, &args.interfaces, options, &stop_on_interrupt()?)?;
     if output.json() {
         output.answer(&found)?;
     } else {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use arpflux_core::judgement::Judgement;
 use arpflux_core::watch::{Drift, Options, Outcome, ServiceManager, Watcher};
-use arpflux_core::wire::{catch_interrupt, interrupted};
+use arpflux_core::wire::stop_on_interrupt;
 use arpflux_core::{Host, Result};
 
 use crate::input::{Live, PolicyFile, State, duration, time_of_day};
@@ -51,7 +51,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let options = Options { heal: args.heal, look: args.look, apply: args.state.options() };
     let host = Host::from(args.live.netns()?);
     let mut watcher = Watcher::new(&host, policy, options)?;
-    catch_interrupt()?;
+    let stop = stop_on_interrupt()?;
     let manager = ServiceManager::from_environment();
     let started = Instant::now();
     let end = args.duration;
@@ -59,7 +59,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let mut fed = started;
     // Whether the last word about the policy was that it is not kept.
     let mut bad = false;
-    while !interrupted() && end.is_none_or(|end| started.elapsed() < end) {
+    while !stop.is_raised() && end.is_none_or(|end| started.elapsed() < end) {
         let left = end.map_or(TURN, |end| end.saturating_sub(started.elapsed()).min(TURN));
         let turn = manager.interval().map_or(left, |interval| left.min(interval));
         for drift in watcher.wait(Some(turn))? {

@@ -12,6 +12,7 @@ use crate::kernel::{Kernel, LinuxKernel};
 use crate::persist::{FileChange, Persistence};
 use crate::plan::{Announcement, Plan};
 use crate::snapshot::Snapshot;
+use crate::stop::Stop;
 use crate::wire::announce::{self, announce_planned};
 
 /// The receipt of a change that was made, and the means to keep it.
@@ -120,7 +121,7 @@ impl Host {
         let receipt = self.with_kernel(|kernel| {
             Transaction::new(kernel, &options)
                 .reopen(Reopen::new(&reopen, &[]))
-                .announce(&mut announce)
+                .announce(&mut announcer(&options.stop))
                 .apply_with(make_plan)
         })?;
         let on_trial = receipt.outcome == Outcome::Pending;
@@ -170,7 +171,7 @@ impl Host {
             };
             let mut receipt = Transaction::new(kernel, &options)
                 .reopen(Reopen::new(&reopen, &[]))
-                .announce(&mut announce)
+                .announce(&mut announcer(&options.stop))
                 .persist(&mut persist)
                 .apply_with(make_plan)?;
             receipt.notes.extend(persistence.notes(&receipt.files));
@@ -248,6 +249,9 @@ impl Host {
     }
 }
 
-fn announce(snapshot: &Snapshot, announcements: &[Announcement]) -> Result<usize> {
-    announce_planned(snapshot, announcements, &announce::Options::default())
+fn announcer(stop: &Stop) -> impl FnMut(&Snapshot, &[Announcement]) -> Result<usize> {
+    let stop = stop.clone();
+    move |snapshot, announcements| {
+        announce_planned(snapshot, announcements, &announce::Options::default(), &stop)
+    }
 }

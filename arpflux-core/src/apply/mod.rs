@@ -81,7 +81,8 @@ pub struct Options {
     pub state_dir: Option<PathBuf>,
     /// How long to wait for another writer. Default 10 s.
     pub lock_wait: Duration,
-    /// Ends that wait, with [`ErrorKind::Interrupted`]; a change that has begun is finished.
+    /// Ends that wait, with [`ErrorKind::Interrupted`], and undoes a change of which not every step is made yet,
+    /// with [`ErrorKind::RolledBack`]. After the last step it is finished.
     pub stop: Stop,
     /// Who makes it. `rollback` without a number takes back what persons made.
     pub by: Maker,

@@ -465,7 +465,10 @@ fn a_second_writer_waits_and_then_names_the_first() {
     });
     assert_eq!(error.kind(), ErrorKind::Interrupted, "{error}");
     drop(held);
-    Transaction::new(&mut kernel, &options).apply(&plan([sysctl(1, 0, 1)])).unwrap();
+    // The flag stays raised: nothing is begun with it.
+    let error = Transaction::new(&mut kernel, &patient).apply(&plan([sysctl(1, 0, 1)])).unwrap_err();
+    assert_eq!((error.kind(), kernel.made().len()), (ErrorKind::Interrupted, 0), "{error}");
+    Transaction::new(&mut kernel, &scratch.options()).apply(&plan([sysctl(1, 0, 1)])).unwrap();
 }
 
 #[test]

@@ -275,6 +275,7 @@ impl<'a> Transaction<'a> {
     ) -> Result<()> {
         let count = journal.log.changes.len();
         while *made < count {
+            self.options.stop.check().map_err(|error| error.during("apply"))?;
             let end = count.min(*made + BATCH);
             journal.reach(folder, end)?;
             if let Err(failed) = self.kernel.make(&journal.log.changes[*made..end]) {

@@ -22,6 +22,7 @@ use crate::persist::{FileChange, FileState};
 use crate::plan::{Announcement, PROTOCOL, Plan};
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
+use crate::stop::Stop;
 use crate::types::IfName;
 use crate::wire::announce::{self, announce_planned};
 
@@ -103,7 +104,9 @@ impl Node {
         &self.host
     }
 
-    pub(super) fn stop_flag(&self) -> &crate::stop::Stop {
+    /// The flag that ends its waits.
+    #[must_use]
+    pub fn stop_flag(&self) -> &Stop {
         &self.options.stop
     }
 
@@ -437,7 +440,7 @@ impl Node {
             registry.held.iter().filter(meant).map(|(address, held)| (*address, held.clone())).collect();
         let snapshot = self.host.snapshot()?;
         let announcements = plan::announcements(&snapshot, &held);
-        self.host.namespace().run(|| announce_once(&snapshot, &announcements))?
+        self.host.namespace().run(|| announce_once(&snapshot, &announcements, &self.options.stop))?
     }
 
     /// How every address of the registry stands.
@@ -480,7 +483,7 @@ impl Node {
             let mut persist = |_: &Snapshot, _: &Plan| Ok(file.take().into_iter().collect());
             let mut announce = |snapshot: &Snapshot, list: &[Announcement]| {
                 again.extend(list.iter().map(|announcement| announcement.address));
-                announce_once(snapshot, list)
+                announce_once(snapshot, list, &self.options.stop)
             };
             let receipt = Transaction::new(kernel, &self.options)
                 .announce(&mut announce)
@@ -502,9 +505,9 @@ impl Node {
     }
 }
 
-fn announce_once(snapshot: &Snapshot, announcements: &[Announcement]) -> Result<usize> {
+fn announce_once(snapshot: &Snapshot, announcements: &[Announcement], stop: &Stop) -> Result<usize> {
     let once = announce::Options { rounds: 1, ..announce::Options::default() };
-    announce_planned(snapshot, announcements, &once)
+    announce_planned(snapshot, announcements, &once, stop)
 }
 
 /// The registry's file and what it says; an empty one where there is none.

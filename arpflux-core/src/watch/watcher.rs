@@ -499,7 +499,7 @@ impl Watcher {
         };
         // One round: a second would keep the watch from its work for more than a second.
         let once = announce::Options { rounds: 1, ..announce::Options::default() };
-        let mut announce = announce::announcer(self.host.namespace(), &once);
+        let mut announce = announce::announcer(self.host.namespace(), &once, &options.stop);
         Transaction::new(&mut self.kernel, &options).announce(&mut announce).apply(plan).map(drop)
     }
 

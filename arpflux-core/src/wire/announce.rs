@@ -9,6 +9,7 @@
 //! (`ip_nonlocal_bind`) is touched. Everybody on the wire believes what is sent, so it is to come from the owner
 //! only: [`Host::announce`] makes sure of that, and [`check_owner`] says whether it would.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
@@ -240,7 +241,7 @@ pub fn announce(items: &[(Port, Vec<IpAddr>)], options: &Options) -> Result<usiz
     announce_until(items, options, &Stop::default())
 }
 
-/// The same; `stop` ends it between two rounds.
+/// The same, until `stop` is raised.
 ///
 /// # Errors
 /// As [`announce`]; [`ErrorKind::Interrupted`] if `stop` is raised before the last round.
@@ -259,6 +260,7 @@ pub fn announce_until(items: &[(Port, Vec<IpAddr>)], options: &Options, stop: &S
             loop {
                 match announcer.transmit(start.elapsed()) {
                     Transmit::Frame(frame) => {
+                        stop.check().map_err(|error| error.during("announce"))?;
                         socket
                             .send(frame)
                             .map_err(|error| error.during("announce").on(port.name.to_string()))?;
@@ -289,13 +291,11 @@ pub fn announce_planned(
     snapshot: &Snapshot,
     announcements: &[Announcement],
     options: &Options,
+    stop: &Stop,
 ) -> Result<usize> {
-    let mut wanted: Vec<(IfIndex, Vec<IpAddr>)> = Vec::new();
+    let mut wanted: BTreeMap<IfIndex, Vec<IpAddr>> = BTreeMap::new();
     for announcement in announcements {
-        match wanted.iter_mut().find(|(interface, _)| *interface == announcement.interface) {
-            Some((_, addresses)) => addresses.push(announcement.address),
-            None => wanted.push((announcement.interface, vec![announcement.address])),
-        }
+        wanted.entry(announcement.interface).or_default().push(announcement.address);
     }
     let mut items = Vec::new();
     for (interface, addresses) in wanted {
@@ -307,7 +307,7 @@ pub fn announce_planned(
         }
         items.push((port, addresses));
     }
-    announce(&items, options)
+    announce_until(&items, options, stop)
 }
 
 /// [`announce_planned`] in another namespace, in the form that
@@ -315,6 +315,7 @@ pub fn announce_planned(
 pub fn announcer<'a>(
     netns: &'a Netns,
     options: &'a Options,
+    stop: &'a Stop,
 ) -> impl FnMut(&Snapshot, &[Announcement]) -> Result<usize> + 'a {
-    move |snapshot, announcements| netns.run(|| announce_planned(snapshot, announcements, options))?
+    move |snapshot, announcements| netns.run(|| announce_planned(snapshot, announcements, options, stop))?
 }

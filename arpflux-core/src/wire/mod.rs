@@ -17,7 +17,7 @@ pub mod segments;
 mod socket;
 
 pub use filter::Filter;
-pub use interrupt::{catch_interrupt, interrupted, stop_on_interrupt};
+pub use interrupt::stop_on_interrupt;
 pub use port::{Port, own_macs};
 pub use ring::Ring;
 pub use socket::{Direction, PacketSocket, Received};

@@ -1,6 +1,6 @@
 //! `arpflux vz announce`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arpflux_core::Result;
 use arpflux_core::outward::vz::Announced;
@@ -33,7 +33,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let call = args.whose.call(Purpose::Add)?;
     let node = args.common.node()?;
     if let Some(after) = args.after {
-        std::thread::sleep(after);
+        node.stop_flag().sleep_until(Instant::now() + after)?;
     }
     let frames = node.announce(&call)?;
     if output.json() {

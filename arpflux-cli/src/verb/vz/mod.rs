@@ -109,7 +109,7 @@ impl Common {
             global: vz_dir.join("vz.conf"),
             containers: vz_dir.join("conf"),
         };
-        Ok(Node::new(Host::from(self.live.netns()?), self.state.options(), places))
+        Ok(Node::new(Host::from(self.live.netns()?), self.state.changing()?, places))
     }
 }
 

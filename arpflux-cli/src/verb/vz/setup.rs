@@ -78,7 +78,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let node = args.common.node()?;
     warnings.extend(node.warnings()?);
     if !args.dry_run && !changes.is_empty() {
-        setup.make(node.host(), &args.common.state.options(), changes.clone())?;
+        setup.make(node.host(), &args.common.state.changing()?, changes.clone())?;
     }
     if output.json() {
         output.answer(&Files { changed: !args.dry_run && !changes.is_empty(), files: &changes, warnings })?;

@@ -31,7 +31,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let setup = args.scripts.setup(&args.common)?;
     let changes = setup.removal()?;
     if !args.dry_run && !changes.is_empty() {
-        setup.make(args.common.node()?.host(), &args.common.state.options(), changes.clone())?;
+        setup.make(args.common.node()?.host(), &args.common.state.changing()?, changes.clone())?;
     }
     let warnings = args.common.node()?.left()?;
     if output.json() {
