@@ -140,7 +140,7 @@ impl Connection {
                     match payload {
                         NetlinkPayload::InnerMessage(message) => found.push(message),
                         NetlinkPayload::Error(error) => {
-                            over = Some(Err(Error::os("", "", -error.raw_code())))
+                            over = Some(Err(Error::os("", "", -error.raw_code())));
                         }
                         NetlinkPayload::Done(_) => over = Some(Ok(())),
                         _ => {}
