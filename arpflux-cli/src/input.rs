@@ -1,13 +1,12 @@
 //! What a verb works on: a namespace of the running kernel, or a stored snapshot.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use arpflux_core::apply::Options;
 use arpflux_core::kernel::Netns;
 use arpflux_core::wire::stop_on_interrupt;
-use arpflux_core::{Error, ErrorKind, Host, Policy, Result, Snapshot};
+use arpflux_core::{Error, ErrorKind, Host, Policy, Result, Snapshot, text};
 
 /// The policy of every verb that is given none.
 pub const POLICY: &str = "/etc/arpflux/policy.toml";
@@ -43,9 +42,6 @@ impl PolicyFile {
         })
     }
 }
-
-/// No text file that a verb reads may be larger: 256 MiB hold a snapshot of more than a million entries.
-const LARGEST: u64 = 256 << 20;
 
 /// For verbs that touch a kernel.
 #[derive(Debug, Clone, clap::Args)]
@@ -189,9 +185,7 @@ impl Source {
     /// If the file cannot be read or is no snapshot; if the kernel cannot be asked.
     pub fn snapshot(&self) -> Result<Snapshot> {
         match &self.snapshot {
-            Some(path) => Snapshot::from_json(&read_text(path)?).map_err(|error| {
-                if error.object().is_empty() { error.on(path.display().to_string()) } else { error }
-            }),
+            Some(path) => Snapshot::from_json(&read_text(path)?).map_err(|error| error.on_file(path)),
             None => self.host()?.snapshot(),
         }
     }
@@ -202,29 +196,11 @@ impl Source {
 /// # Errors
 /// If it cannot be read, is larger than 256 MiB, or is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String> {
-    let name = || if path == Path::new("-") { "standard input".into() } else { path.display().to_string() };
-    // A folder, for one.
-    let failed = |error: std::io::Error| {
-        let error = Error::io("read", name(), &error);
-        match error.kind() {
-            ErrorKind::Io => error.with_kind(ErrorKind::InvalidInput),
-            _ => error,
-        }
-    };
-    let mut bytes = Vec::new();
     if path == Path::new("-") {
-        std::io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
+        text::read_from(std::io::stdin().lock(), "standard input", text::LARGEST)
     } else {
-        let file = std::fs::File::open(path).map_err(failed)?;
-        file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
+        text::read(path, text::LARGEST)
     }
-    if bytes.len() as u64 > LARGEST {
-        return Err(Error::new(ErrorKind::InvalidData, "it is larger than 256 MiB")
-            .during("read")
-            .on(name()));
-    }
-    String::from_utf8(bytes)
-        .map_err(|_| Error::new(ErrorKind::InvalidData, "it is not UTF-8 text").during("read").on(name()))
 }
 
 #[cfg(test)]

@@ -6,6 +6,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
 
 /// Result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -125,11 +130,53 @@ impl ErrorKind {
     }
 }
 
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for ErrorKind {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.name() == text).ok_or_else(|| {
+            Error::new(ErrorKind::InvalidInput, "not the name of a class of failure").on(format!("{text:?}"))
+        })
+    }
+}
+
+impl Serialize for ErrorKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// What stands behind an [`Error`]: the error of the system, or of the library that read a text.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub enum Cause {
+    /// Of the system.
+    System(#[from] std::io::Error),
+    /// JSON that could not be read or written.
+    Json(#[from] serde_json::Error),
+    /// TOML that could not be read.
+    Toml(#[from] toml::de::Error),
+}
+
 /// What failed, on what, why, and what to do. See the [module](self) text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// ```
+/// use std::error::Error as _;
+///
+/// let error = arpflux_core::Snapshot::from_json("{").unwrap_err();
+/// assert_eq!(error.kind(), arpflux_core::ErrorKind::InvalidData);
+/// assert!(error.source().is_some_and(|cause| cause.is::<serde_json::Error>()));
+/// ```
+#[derive(Debug, Clone)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 struct Inner {
     kind: ErrorKind,
     operation: Cow<'static, str>,
@@ -137,7 +184,22 @@ struct Inner {
     message: String,
     hint: Option<Cow<'static, str>>,
     errno: Option<i32>,
+    path: Option<PathBuf>,
+    cause: Option<Arc<Cause>>,
 }
+
+/// Errors are equal that say the same, whatever stands behind them.
+impl PartialEq for Error {
+    fn eq(&self, other: &Self) -> bool {
+        let said = |error: &Self| {
+            let Inner { kind, operation, object, message, hint, errno, path, cause: _ } = &*error.0;
+            (*kind, operation.clone(), object.clone(), message.clone(), hint.clone(), *errno, path.clone())
+        };
+        said(self) == said(other)
+    }
+}
+
+impl Eq for Error {}
 
 impl Error {
     /// A new error of `kind`. `message` is a full sentence without a full stop; it names the value at fault.
@@ -150,6 +212,8 @@ impl Error {
             message: message.into(),
             hint: None,
             errno: None,
+            path: None,
+            cause: None,
         }))
     }
 
@@ -168,8 +232,8 @@ impl Error {
             110 => ErrorKind::TimedOut,
             _ => ErrorKind::Io,
         };
-        let text = std::io::Error::from_raw_os_error(errno).to_string();
-        let mut error = Self::new(kind, text).during(operation).on(object);
+        let cause = std::io::Error::from_raw_os_error(errno);
+        let mut error = Self::new(kind, cause.to_string()).during(operation).on(object).because(cause);
         error.0.errno = Some(errno);
         if kind == ErrorKind::PermissionDenied {
             error.0.hint = Some(Cow::Borrowed(
@@ -199,6 +263,31 @@ impl Error {
                 Self::new(kind, source.to_string()).during(operation).on(object)
             }
         }
+    }
+
+    /// The same of a file or folder, which [`Error::path`] gives.
+    #[cold]
+    pub fn file(operation: impl Into<Cow<'static, str>>, path: &Path, source: &std::io::Error) -> Self {
+        let mut error = Self::io(operation, path.display().to_string(), source);
+        error.0.path = Some(path.to_owned());
+        error
+    }
+
+    /// Names the file it is about, unless it names an object already.
+    #[must_use]
+    pub fn on_file(mut self, path: &Path) -> Self {
+        if self.0.object.is_empty() {
+            self.0.object = path.display().to_string();
+        }
+        self.0.path = Some(path.to_owned());
+        self
+    }
+
+    /// Keeps what stands behind it, for [`std::error::Error::source`].
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<Cause>) -> Self {
+        self.0.cause = Some(Arc::new(cause.into()));
+        self
     }
 
     /// Names what was attempted, as a verb phrase: `"set sysctl"`, `"add proxy entry"`.
@@ -266,6 +355,12 @@ impl Error {
         self.0.hint.as_deref()
     }
 
+    /// The file or folder at fault, if it is one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.0.path.as_deref()
+    }
+
     /// The system's error number, if a system call failed.
     #[must_use]
     pub fn errno(&self) -> Option<i32> {
@@ -289,7 +384,15 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self.0.cause.as_deref()? {
+            Cause::System(cause) => Some(cause),
+            Cause::Json(cause) => Some(cause),
+            Cause::Toml(cause) => Some(cause),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

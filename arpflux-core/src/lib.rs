@@ -19,6 +19,7 @@ pub mod exit;
 pub mod json;
 pub mod stop;
 pub mod sysctl;
+pub mod text;
 pub mod types;
 
 pub mod frame;

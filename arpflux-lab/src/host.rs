@@ -457,13 +457,13 @@ fn sysctl_file(path: impl AsRef<std::path::Path>) -> PathBuf {
 
 pub(super) fn write_sysctl(path: impl AsRef<std::path::Path>, value: &str) -> Result<()> {
     let file = sysctl_file(path);
-    fs::write(&file, value).map_err(|error| Error::io("set sysctl", file.display().to_string(), &error))
+    fs::write(&file, value).map_err(|error| Error::file("set sysctl", &file, &error))
 }
 
 fn read_sysctl(path: impl AsRef<std::path::Path>) -> Result<String> {
     let file = sysctl_file(path);
     match fs::read_to_string(&file) {
         Ok(text) => Ok(text.trim_end().to_string()),
-        Err(error) => Err(Error::io("read sysctl", file.display().to_string(), &error)),
+        Err(error) => Err(Error::file("read sysctl", &file, &error)),
     }
 }

@@ -68,7 +68,7 @@ pub fn enter() -> Result<()> {
         std::fs::write(&path, text).map_err(|error| match error.raw_os_error() {
             // Root without CAP_SETFCAP, as in some containers, may not be mapped.
             Some(errno) => refusal("become root of a user namespace", Errno::from_raw(errno)),
-            None => Error::io("write", path.display().to_string(), &error),
+            None => Error::file("write", &path, &error),
         })?;
     }
     // Capabilities over the user namespace are complete only after an exec as its root.

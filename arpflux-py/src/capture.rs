@@ -328,7 +328,7 @@ pub fn capture(py: Python<'_>, path: &Bound<'_, PyAny>) -> Result<Capture> {
     let opened = py.detach(|| {
         // Nothing to wait for: a pipe that nobody has opened for writing yet is waited for when it is read.
         let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(&path);
-        let file = file.map_err(|error| Error::io("open", name.clone(), &error))?;
+        let file = file.map_err(|error| Error::file("open", &path, &error))?;
         Source::new(Interruptible { file, checked: Instant::now(), raised: Arc::clone(&raised) })
     });
     let capture = |source| Capture {

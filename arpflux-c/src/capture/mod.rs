@@ -96,7 +96,7 @@ pub unsafe extern "C" fn arpflux_capture_read_path(
             let owned = handle::get::<Owned>(capture)?;
             let path = args::path(path, "path")?;
             let name = path.display().to_string();
-            let file = File::open(path).map_err(|error| Error::io("open", &name, &error))?;
+            let file = File::open(path).map_err(|error| Error::file("open", path, &error))?;
             owned.read(file, &name)?;
             Ok(true)
         })

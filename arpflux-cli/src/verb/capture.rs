@@ -79,8 +79,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let failed = capture.read_all(args.files.iter().map(|path| open(path)).collect()).err();
     let report = capture.report();
     if let Some(path) = &args.svg {
-        std::fs::write(path, report.timeline())
-            .map_err(|error| Error::io("write", path.display().to_string(), &error))?;
+        std::fs::write(path, report.timeline()).map_err(|error| Error::file("write", path, &error))?;
     }
     let understood = !report.addresses.is_empty() || failed.is_none();
     if output.json() {
@@ -104,7 +103,7 @@ fn open(path: &Path) -> (String, Result<Box<dyn Read>>) {
     let name = path.display().to_string();
     let file = File::open(path)
         .map(|file| Box::new(file) as Box<dyn Read>)
-        .map_err(|error| Error::io("open", &name, &error));
+        .map_err(|error| Error::file("open", path, &error));
     (name, file)
 }
 

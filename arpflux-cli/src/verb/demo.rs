@@ -40,7 +40,7 @@ impl Drop for Scratch {
 fn fresh_folder(purpose: &str) -> Result<PathBuf> {
     // Without symbolic links on the way: state is not kept behind those.
     let parent = std::env::temp_dir();
-    let failed = |error: std::io::Error| Error::io("make folder in", parent.display().to_string(), &error);
+    let failed = |error: std::io::Error| Error::file("make folder in", &parent, &error);
     let parent = parent.canonicalize().map_err(failed)?;
     for number in 0.. {
         let path = parent.join(format!("arpflux-{purpose}-{}-{number}", std::process::id()));

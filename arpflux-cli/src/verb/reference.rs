@@ -35,7 +35,7 @@ impl Man {
     /// Writes them.
     pub(super) fn run(&self) -> Result<u8> {
         clap_mangen::generate_to(Command::command(), &self.folder)
-            .map_err(|error| Error::io("write manual pages", self.folder.display().to_string(), &error))?;
+            .map_err(|error| Error::file("write manual pages", &self.folder, &error))?;
         Ok(exit::GOOD)
     }
 }

@@ -114,8 +114,7 @@ impl Netns {
     }
 
     fn open(path: &Path, label: String) -> Result<Self> {
-        let file = File::open(path)
-            .map_err(|error| Error::io("open network namespace", path.display().to_string(), &error))?;
+        let file = File::open(path).map_err(|error| Error::file("open network namespace", path, &error))?;
         Self::checked(file, &path.display().to_string(), label)
     }
 

@@ -58,7 +58,7 @@ impl FileState {
 /// [`ErrorKind::InvalidInput`] if something else than a file is there: a device, a pipe or a link such as
 /// `/dev/stdout` would be gone afterwards. Any failure to write; the old file stays then.
 pub fn replace(path: &Path, text: &str, mode: u32) -> Result<()> {
-    let named = |error: &io::Error| Error::io("write", path.display().to_string(), error);
+    let named = |error: &io::Error| Error::file("write", path, error);
     match fs::symlink_metadata(path) {
         Ok(there) if !there.is_file() => {
             return Err(Error::new(ErrorKind::InvalidInput, "something else than a file is there")
@@ -169,7 +169,7 @@ impl FileChange {
     }
 
     fn failed(&self, error: &io::Error) -> Error {
-        let failed = Error::io("write", self.path.display().to_string(), error);
+        let failed = Error::file("write", &self.path, error);
         match failed.kind() {
             ErrorKind::PermissionDenied => {
                 failed.hint("run as a user who may write the host's files (root), or without persisting")

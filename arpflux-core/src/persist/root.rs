@@ -82,7 +82,7 @@ impl Root {
 
     /// What is at `path`, without following a link there. As [`FileState::read`].
     pub(crate) fn read(&self, path: &Path) -> Result<FileState> {
-        let failed = |error: &io::Error| Error::io("read", path.display().to_string(), error);
+        let failed = |error: &io::Error| Error::file("read", path, error);
         let Some((folder, name)) = absent_or(self.parent(path)).map_err(|error| failed(&error))? else {
             return Ok(FileState::Absent);
         };
@@ -110,7 +110,7 @@ impl Root {
     /// # Errors
     /// If it cannot be read, is over 1 MiB or not UTF-8.
     pub(crate) fn text(&self, path: &Path) -> Result<Option<String>> {
-        let failed = |error: &io::Error| Error::io("read", path.display().to_string(), error);
+        let failed = |error: &io::Error| Error::file("read", path, error);
         let opened = self.open_at(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK);
         let Some(file) = absent_or(opened).map_err(|error| failed(&error))? else { return Ok(None) };
         let status = stat::fstat(&file).map_err(|errno| failed(&errno.into()))?;
@@ -125,7 +125,7 @@ impl Root {
         use std::os::unix::ffi::OsStringExt as _;
         let failed = |errno: Errno| Error::os("read folder", path.display().to_string(), errno as i32);
         let opened = absent_or(self.open_at(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY))
-            .map_err(|error| Error::io("read folder", path.display().to_string(), &error))?;
+            .map_err(|error| Error::file("read folder", path, &error))?;
         let Some(folder) = opened else { return Ok(Vec::new()) };
         let mut names = Vec::new();
         for entry in Dir::from_fd(folder).map_err(failed)?.iter() {
@@ -145,7 +145,7 @@ impl Root {
 
     /// Who may write what `path` leads to; `None` if nothing is there.
     pub(super) fn owner(&self, path: &Path) -> Result<Option<Owner>> {
-        let failed = |error: &io::Error| Error::io("look at", path.display().to_string(), error);
+        let failed = |error: &io::Error| Error::file("look at", path, error);
         let opened = absent_or(self.open_at(path, OFlag::O_PATH)).map_err(|error| failed(&error))?;
         let Some(opened) = opened else { return Ok(None) };
         let status = stat::fstat(&opened).map_err(|errno| failed(&errno.into()))?;
@@ -198,7 +198,7 @@ fn text(file: OwnedFd, path: &Path) -> Result<String> {
     File::from(file)
         .take(LARGEST + 1)
         .read_to_end(&mut bytes)
-        .map_err(|error| Error::io("read", path.display().to_string(), &error))?;
+        .map_err(|error| Error::file("read", path, &error))?;
     if bytes.len() as u64 > LARGEST {
         return Err(odd(path, "it is larger than 1 MiB"));
     }

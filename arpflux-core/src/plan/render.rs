@@ -12,6 +12,7 @@ use crate::snapshot::ProxyEntry;
 use crate::snapshot::json::without;
 use crate::state::proxy_in_words;
 pub(crate) use crate::state::{route_in_words, rule_in_words};
+use crate::text;
 use crate::types::{IfIndex, IfName};
 
 /// What is looked at first.
@@ -180,7 +181,8 @@ impl Plan {
     /// [`ErrorKind::InvalidData`] if the text is not a plan, or of another schema.
     pub fn from_json(text: &str) -> Result<Self> {
         let invalid = |message: String| Error::new(ErrorKind::InvalidData, message).during("read plan");
-        let version: Version<'_> = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        let unreadable = |error: serde_json::Error| invalid(error.to_string()).because(error);
+        let version: Version<'_> = serde_json::from_str(text).map_err(unreadable)?;
         match version.schema.map(RawValue::get) {
             Some(schema) if schema == SCHEMA.to_string() => {}
             Some(other) => {
@@ -196,8 +198,15 @@ impl Plan {
             }
         }
         // The impact is for people to read; it is not a part of the plan.
-        without(text, &["schema", "impact"])
-            .and_then(|rest| serde_json::from_str(&rest))
-            .map_err(|error| invalid(error.to_string()))
+        without(text, &["schema", "impact"]).and_then(|rest| serde_json::from_str(&rest)).map_err(unreadable)
+    }
+
+    /// Reads a file that [`Plan::to_json`] or `arpflux plan --json` wrote, of at most 256 MiB.
+    ///
+    /// # Errors
+    /// Any failure to read it, and those of [`Plan::from_json`], which name the file.
+    pub fn from_path(path: impl AsRef<std::path::Path>) -> Result<Self> {
+        let path = path.as_ref();
+        Self::from_json(&text::read(path, text::LARGEST)?).map_err(|error| error.on_file(path))
     }
 }

@@ -85,7 +85,7 @@ impl Policy {
                     .hint("give the file the ending of what is in it"));
             }
         };
-        let io = |error: std::io::Error| Error::io("read policy", name.clone(), &error);
+        let io = |error: std::io::Error| Error::file("read policy", path, &error);
         let mut bytes = Vec::new();
         File::open(path).map_err(io)?.take(FILE_SIZE_MAX + 1).read_to_end(&mut bytes).map_err(io)?;
         if bytes.len() as u64 > FILE_SIZE_MAX {

@@ -77,7 +77,8 @@ impl Wires {
                 .during("read who shares a wire")
                 .hint("`arpflux segments --json` writes it")
         };
-        let file: File = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        let file: File =
+            serde_json::from_str(text).map_err(|error| invalid(error.to_string()).because(error))?;
         match file.schema {
             Some(SCHEMA) => {}
             Some(other) => {

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{SCHEMA, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
-use crate::json;
+use crate::{json, text};
 
 #[derive(Deserialize)]
 struct Version {
@@ -38,7 +39,8 @@ impl Snapshot {
     /// [`ErrorKind::InvalidData`] if the text is not a snapshot, or of another schema; those of [`Snapshot::check`].
     pub fn from_json(text: &str) -> Result<Self> {
         let invalid = |message: String| Error::new(ErrorKind::InvalidData, message).during("read snapshot");
-        let version: Version = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        let unreadable = |error: serde_json::Error| invalid(error.to_string()).because(error);
+        let version: Version = serde_json::from_str(text).map_err(unreadable)?;
         match version.schema {
             Some(SCHEMA) => {}
             Some(other) => {
@@ -52,10 +54,19 @@ impl Snapshot {
                     .hint("`arpflux snapshot --json` writes snapshots"));
             }
         }
-        let rest = without(text, &["schema"]).map_err(|error| invalid(error.to_string()))?;
-        let mut snapshot: Self = serde_json::from_str(&rest).map_err(|error| invalid(error.to_string()))?;
+        let rest = without(text, &["schema"]).map_err(unreadable)?;
+        let mut snapshot: Self = serde_json::from_str(&rest).map_err(unreadable)?;
         snapshot.interfaces.sort_by_key(|interface| interface.index);
         snapshot.check().map_err(|error| error.during("read snapshot"))?;
         Ok(snapshot)
+    }
+
+    /// Reads a file that [`Snapshot::to_json`] or `arpflux snapshot --json` wrote, of at most 256 MiB.
+    ///
+    /// # Errors
+    /// Any failure to read it, and those of [`Snapshot::from_json`], which name the file.
+    pub fn from_path(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        Self::from_json(&text::read(path, text::LARGEST)?).map_err(|error| error.on_file(path))
     }
 }

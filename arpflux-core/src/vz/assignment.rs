@@ -128,7 +128,7 @@ impl Places {
 
 /// The containers that have a file in `folder`; none if there is no such folder.
 fn veids(folder: &Path) -> Result<Vec<Veid>> {
-    let failed = |error: std::io::Error| Error::io("read", folder.display().to_string(), &error);
+    let failed = |error: std::io::Error| Error::file("read", folder, &error);
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

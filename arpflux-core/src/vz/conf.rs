@@ -43,7 +43,7 @@ impl Conf {
     pub fn from_path(path: &Path) -> Result<Option<Self>> {
         use std::os::unix::fs::OpenOptionsExt as _;
         let name = path.display().to_string();
-        let failed = |error: &std::io::Error| Error::io("read", name.clone(), error);
+        let failed = |error: &std::io::Error| Error::file("read", path, error);
         // Never blocks on a FIFO.
         let opened = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path);
         let file = match opened {

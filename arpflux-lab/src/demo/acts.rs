@@ -38,8 +38,7 @@ pub(super) struct Demo<'a> {
 impl<'a> Demo<'a> {
     pub fn new(out: &Path, state: &Path, tell: &'a mut dyn FnMut(Telling)) -> Result<Self> {
         let start = Instant::now();
-        std::fs::create_dir_all(out)
-            .map_err(|error| Error::io("make folder", out.display().to_string(), &error))?;
+        std::fs::create_dir_all(out).map_err(|error| Error::file("make folder", out, &error))?;
         Ok(Self {
             out: out.to_path_buf(),
             options: Options::default().state_dir(state),
@@ -109,7 +108,7 @@ impl<'a> Demo<'a> {
 
     fn save(&mut self, name: &str, frames: &[Recorded]) -> Result<()> {
         let path = self.out.join(name);
-        let failed = |error: std::io::Error| Error::io("write", path.display().to_string(), &error);
+        let failed = |error: std::io::Error| Error::file("write", &path, &error);
         let file = File::create(&path).map_err(failed)?;
         write_pcap(BufWriter::new(file), frames).map_err(failed)?;
         self.files.push(path);
