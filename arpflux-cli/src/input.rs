@@ -156,6 +156,17 @@ impl Source {
         self.snapshot.as_deref()
     }
 
+    /// The arguments that name it, each after a blank, for commands that go on from here; nothing if it is this
+    /// host as it runs.
+    #[must_use]
+    pub fn arguments(&self) -> String {
+        match (self.file(), &self.live.netns) {
+            (Some(path), _) => format!(" --snapshot {}", quoted(&path.display().to_string())),
+            (None, Some(netns)) => format!(" --netns {}", quoted(netns)),
+            (None, None) => String::new(),
+        }
+    }
+
     /// What to call the host on a page: the namespace, the file without its ending, or this machine's name.
     #[must_use]
     pub fn title(&self) -> String {
@@ -188,6 +199,17 @@ impl Source {
             Some(path) => Snapshot::from_json(&read_text(path)?).map_err(|error| error.on_file(path)),
             None => self.host()?.snapshot(),
         }
+    }
+}
+
+/// A word as a shell takes it.
+#[must_use]
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }
 

@@ -1,10 +1,13 @@
 //! Where answers go: text or JSON on standard output, errors on standard error.
 
+use std::cell::Cell;
 use std::io::{IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
 
 use arpflux_core::outward::Failed;
 use arpflux_core::{Error, Result, json};
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr as _;
 
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -70,14 +73,21 @@ impl Output {
         self.colour && !self.json
     }
 
-    /// The width of the terminal that standard output is, in columns; `None` if it is none.
+    /// How many columns lines may have: the variable COLUMNS, or the width of the terminal that standard output
+    /// is; `None` if it is none.
     #[must_use]
     pub fn width(&self) -> Option<usize> {
-        let stdout = std::io::stdout();
-        if self.json || !stdout.is_terminal() {
+        if self.json {
             return None;
         }
-        terminal_size::terminal_size_of(stdout).map(|(width, _)| usize::from(width.0).max(20))
+        let named = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        let stdout = std::io::stdout();
+        let terminal = || {
+            let (width, _) =
+                stdout.is_terminal().then(|| terminal_size::terminal_size_of(&stdout)).flatten()?;
+            Some(usize::from(width.0))
+        };
+        named.or_else(terminal).map(|width| width.max(20))
     }
 
     /// `text` in the colour of `style`, or as it is.
@@ -96,13 +106,17 @@ impl Output {
         format!("\x1b[{code}m{text}\x1b[0m")
     }
 
-    /// Prints text to standard output. A reader that has gone away ends the output quietly.
+    /// Prints text to standard output, lines that are too long broken at words. A reader that has gone away ends the output quietly.
     ///
     /// # Errors
     /// [`arpflux_core::ErrorKind::Io`] on any other failure to write, a full disk for one.
     pub fn text(&self, text: impl std::fmt::Display) -> Result<()> {
-        let mut out = std::io::stdout().lock();
-        written(write!(out, "{text}").and_then(|()| out.flush()))
+        let text = text.to_string();
+        let text = match self.width() {
+            Some(width) => text.split_inclusive('\n').map(|line| wrapped(line, width)).collect(),
+            None => text,
+        };
+        written(&text)
     }
 
     /// Prints `answer` as JSON with `"schema": 1` before its own keys.
@@ -110,7 +124,7 @@ impl Output {
     /// # Errors
     /// As [`Output::text`].
     pub fn answer(&self, answer: &impl Serialize) -> Result<()> {
-        self.text(json::object(answer)? + "\n")
+        written(&(json::object(answer)? + "\n"))
     }
 
     /// The same as [`Output::answer`] on one line, for verbs that print many.
@@ -118,7 +132,7 @@ impl Output {
     /// # Errors
     /// As [`Output::text`].
     pub fn answer_line(&self, answer: &impl Serialize) -> Result<()> {
-        self.text(json::object_line(answer)? + "\n")
+        written(&(json::object_line(answer)? + "\n"))
     }
 
     /// Prints an error: text on standard error, and with `--json` also one object on standard output.
@@ -151,11 +165,99 @@ impl Output {
     }
 }
 
-fn written(result: std::io::Result<()>) -> Result<()> {
-    match result {
+/// What a line begins with that is a command to be copied: it is not broken.
+const COMMANDS: [&str; 3] = ["Why:  ", "Next: ", "Undo: "];
+
+/// A line broken at words where it is wider than `width`; what goes over is indented by two more.
+fn wrapped(line: &str, width: usize) -> String {
+    let content = line.trim_end_matches('\n');
+    if shown_width(content) <= width || COMMANDS.iter().any(|start| content.starts_with(start)) {
+        return line.to_owned();
+    }
+    let indent = content.len() - content.trim_start().len();
+    let mut text = content[..indent].to_owned();
+    let mut column = indent;
+    let mut fresh = true;
+    for word in content[indent..].split(' ') {
+        let wide = shown_width(word);
+        if !fresh && column + 1 + wide > width {
+            text.truncate(text.trim_end().len());
+            text.push('\n');
+            text.extend(std::iter::repeat_n(' ', indent + 2));
+            column = indent + 2;
+            fresh = true;
+        }
+        if !fresh {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(word);
+        column += wide;
+        fresh = fresh && word.is_empty();
+    }
+    text + &line[content.len()..]
+}
+
+/// The columns that a text takes, without what sets colours.
+fn shown_width(text: &str) -> usize {
+    text.split('\x1b').enumerate().fold(0, |width, (place, piece)| {
+        let shown = if place == 0 { piece } else { piece.split_once('m').map_or("", |(_, rest)| rest) };
+        width + shown.width()
+    })
+}
+
+fn written(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::io("write", "standard output", &error))
         }
         _ => Ok(()),
+    }
+}
+
+/// How far a piece of work is that is nearly always done at once: shown from the second second on.
+#[derive(Debug)]
+pub struct Progress<'o> {
+    output: &'o Output,
+    began: Instant,
+    shown: Cell<bool>,
+}
+
+impl<'o> Progress<'o> {
+    /// Work that begins now.
+    pub fn new(output: &'o Output) -> Self {
+        Self { output, began: Instant::now(), shown: Cell::new(false) }
+    }
+
+    /// Says how far it is.
+    pub fn show(&self, text: impl FnOnce() -> String) {
+        if self.began.elapsed() >= Duration::from_secs(1) {
+            self.shown.set(true);
+            self.output.progress(text());
+        }
+    }
+
+    /// Takes the line away.
+    pub fn end(&self) {
+        if self.shown.take() {
+            self.output.progress("");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn lines_are_broken_at_words_and_commands_are_not() {
+        assert_eq!(wrapped("    why: a b\n", 40), "    why: a b\n");
+        assert_eq!(wrapped("    why: aaa bbb cccc\n", 14), "    why: aaa\n      bbb cccc\n");
+        assert_eq!(wrapped("aaaaaaaaaaaa bbb", 5), "aaaaaaaaaaaa\n  bbb");
+        assert_eq!(wrapped("\x1b[31;1maaa bbb\x1b[0m ccc\n", 11), "\x1b[31;1maaa bbb\x1b[0m ccc\n");
+        assert_eq!(wrapped("\x1b[31;1maaa bbb\x1b[0m ccc\n", 10), "\x1b[31;1maaa bbb\x1b[0m\n  ccc\n");
+        let command = "Next: arpflux recommend -o policy.toml\n";
+        assert_eq!(wrapped(command, 20), command);
     }
 }

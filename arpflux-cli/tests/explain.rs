@@ -26,20 +26,30 @@ fn json(text: &str) -> serde_json::Value {
 }
 
 #[test]
-fn the_matrix_names_the_rule_in_each_cell_and_flux_is_exit_code_1() {
+fn the_list_says_who_should_answer_and_who_does_and_flux_is_exit_code_1() {
     let (code, text, errors) = explain(&[], "");
     assert_eq!((code, errors.as_str()), (1, ""));
     assert!(!text.contains('\x1b'), "colour without a terminal: {text:?}");
     let expected = "\
-ADDRESS         eth0                      eth3                      eth4
-                00:0c:29:b3:a2:54         00:0c:29:b3:a2:68         00:0c:29:b3:a2:5e
-192.168.18.10   answers: own address      answers too: own address  answers too: own address
-eth0
-FLUX
+ADDRESS         ON                         ANSWERED BY       VERDICT
+192.168.18.10   eth0                       eth0, eth3, eth4  FLUX, 3 MACs
 ";
     assert!(text.starts_with(expected), "{text}");
-    let row = "192.168.18.102  answers too: proxy entry  answers too: proxy entry  answers too: proxy entry\nproxied\nFLUX\n";
+    let row = "192.168.18.102  proxy on eth0, eth3, eth4  eth0, eth3, eth4  FLUX, 3 MACs\n";
     assert!(text.contains(row), "{text}");
+    let next = format!("Next: arpflux recommend --snapshot {SNAPSHOT} -o policy.toml\n");
+    assert!(text.ends_with(&next), "{text}");
+    // Nothing is good here, and one interface alone is no flux.
+    let (_, text, _) = explain(&["--only", "ok"], "");
+    assert!(text.starts_with("5 addresses have several MACs"), "{text}");
+    let (code, text, _) = explain(&["--on", "eth3"], "");
+    assert_eq!(code, 0);
+    assert!(text.contains("192.168.18.10  eth0  eth3         by another\n"), "{text}");
+    assert!(text.contains(" 3 addresses are ok (--all lists them).\n"), "{text}");
+    let (_, text, _) = explain(&["--limit", "2"], "");
+    assert!(text.contains("\n3 more are left out (--limit)\n"), "{text}");
+    let (_, text, _) = explain(&["--matrix"], "");
+    assert!(text.contains("\n192.168.18.11   x     A     x\n192.168.18.12   x     x     A\n"), "{text}");
     let (code, text, _) = explain(&["--json"], "");
     let matrix = json(&text);
     assert_eq!((code, matrix["schema"].as_u64()), (1, Some(1)));
@@ -55,7 +65,7 @@ fn one_address_on_one_interface_is_explained_step_by_step() {
     for line in [
         "    There is a proxy entry for 192.168.18.101 on eth3.\n",
         "    eth3 answers with 00:0c:29:b3:a2:68: there is a proxy entry for it.\n",
-        "  A probe for 192.168.18.101 arrives on eth3, sent to all.\n",
+        "  A probe for 192.168.18.101 arrives on eth3, broadcast.\n",
     ] {
         assert!(text.contains(line), "{line:?} in {text}");
     }

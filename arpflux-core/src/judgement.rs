@@ -216,11 +216,17 @@ impl Gap {
         gaps
     }
 
-    /// The wire of an interface that has no address.
+    /// The wires of interfaces that have no address.
     #[must_use]
-    pub(crate) fn wire(snapshot: &Snapshot, interface: IfIndex, leaves_open: &str) -> Self {
-        let name = snapshot.name_of(interface);
-        let what = format!("it is not known on which wire {name} is: it is up and has no address");
+    pub(crate) fn wires(snapshot: &Snapshot, interfaces: &[IfIndex], leaves_open: &str) -> Self {
+        let names: Vec<String> = interfaces.iter().map(|index| snapshot.name_of(*index)).collect();
+        let what = match names.as_slice() {
+            [name] => format!("it is not known on which wire {name} is: it is up and has no address"),
+            names => format!(
+                "it is not known on which wires {} are: they are up and have no address",
+                crate::words::folded(names)
+            ),
+        };
         Self::new(Missing::Wire, what, leaves_open)
     }
 

@@ -21,6 +21,7 @@ pub mod stop;
 pub mod sysctl;
 pub mod text;
 pub mod types;
+pub mod words;
 
 pub mod frame;
 

@@ -3,6 +3,7 @@
 mod address;
 mod hosts;
 mod learning;
+mod list;
 mod matrix;
 mod outgoing;
 mod proofs;
@@ -15,10 +16,10 @@ use arpflux_core::predict::{Matrix, Model, listeners};
 use arpflux_core::types::{IfIndex, IfName, Mac};
 use arpflux_core::{Error, ErrorKind, Result, Snapshot};
 
-use crate::{Output, Source, Table};
+use crate::{Output, Source};
 
 /// Who answers ARP requests for ADDRESS on each interface, with which MAC, and which rule of the kernel
-/// decides. Without ADDRESS: a table of all addresses that this host holds or proxies. Nothing is sent.
+/// decides. Without ADDRESS: all addresses that this host holds or proxies, one a line, bad ones first. Nothing is sent.
 ///
 /// The exit code is 1 if several MACs answer for an address on one wire, 6 if that cannot be told. Interfaces whose subnets
 /// overlap are taken to share a wire.
@@ -58,13 +59,25 @@ pub struct Args {
     /// Asks what would be answered if a request did arrive on interfaces that have no carrier.
     #[arg(long)]
     as_if_connected: bool,
+    /// Also list the addresses that are as they should be.
+    #[arg(long, conflicts_with_all = ["address", "stdin", "prove", "also"])]
+    all: bool,
+    /// List these addresses alone (may be repeated).
+    #[arg(long, value_enum, value_name = "VERDICT", conflicts_with_all = ["address", "all", "stdin", "prove", "also", "json"])]
+    only: Vec<list::Only>,
+    /// List at most so many addresses. Default: 100.
+    #[arg(long, value_name = "COUNT", conflicts_with_all = ["address", "stdin", "prove", "also", "json"])]
+    limit: Option<usize>,
+    /// Instead of who answers: a letter for each interface.
+    #[arg(long, conflicts_with_all = ["address", "stdin", "prove", "also", "json"])]
+    matrix: bool,
     #[command(flatten)]
     source: Source,
 }
 
-/// The matrix as a table, probes included.
-pub fn matrix_table(matrix: &Matrix) -> Table {
-    matrix::table(matrix, true)
+/// The matrix as letters, probes included.
+pub fn matrix_letters(matrix: &Matrix, output: &Output) -> String {
+    matrix::letters(matrix, true, output)
 }
 
 /// Runs the verb.
@@ -102,7 +115,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     }
     match args.address {
         Some(target) => address::run(&model, target, &interfaces, args.from, output),
-        None => matrix::run(&model, &interfaces, args.from, output),
+        None => list::run(args, &model, &interfaces, output),
     }
 }
 

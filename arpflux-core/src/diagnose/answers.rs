@@ -46,7 +46,7 @@ fn unknown_wires(ground: &Ground<'_>) {
         if !open.is_empty() {
             let open: Vec<Ipv4Addr> = open.into_iter().collect();
             let leaves_open = format!("whether one MAC answers for {}", listed(&open));
-            let gap = Gap::wire(ground.snapshot, index, &leaves_open);
+            let gap = Gap::wires(ground.snapshot, &[index], &leaves_open);
             judgement::add(&mut ground.other_gaps.borrow_mut(), [gap]);
         }
     }

@@ -376,10 +376,15 @@ fn missing(snapshot: &Snapshot, columns: &[Column], rows: &[Row]) -> Vec<Gap> {
             open.entry(column.index).or_default().insert(row.target);
         }
     }
+    // Interfaces that leave the same open are named together.
+    let mut together: BTreeMap<BTreeSet<Ipv4Addr>, Vec<IfIndex>> = BTreeMap::new();
     for (interface, addresses) in open {
+        together.entry(addresses).or_default().push(interface);
+    }
+    for (addresses, interfaces) in together {
         let addresses: Vec<Ipv4Addr> = addresses.into_iter().collect();
         let leaves_open = format!("whether one MAC answers for {}", judgement::listed(&addresses));
-        judgement::add(&mut gaps, [Gap::wire(snapshot, interface, &leaves_open)]);
+        judgement::add(&mut gaps, [Gap::wires(snapshot, &interfaces, &leaves_open)]);
     }
     gaps
 }

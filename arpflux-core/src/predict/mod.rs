@@ -28,6 +28,7 @@
 //! target of a request that would otherwise be dropped.
 
 mod address;
+mod alike;
 mod answers;
 mod explain;
 mod fib;
@@ -41,6 +42,7 @@ mod matrix;
 mod missing;
 mod oracle;
 mod outgoing;
+mod overview;
 mod proxy;
 mod reason;
 mod render;
@@ -63,6 +65,7 @@ pub use learn::{Announcement, Entry, Event, Learning, Received};
 pub use matrix::{Cell, Column, Matrix, Neighbours, Row, listeners, targets};
 pub use missing::{Missing, MissingSet};
 pub use outgoing::{Outgoing, SourceRule};
+pub use overview::{Line, Outcome, Overview};
 pub use reason::Reason;
 pub use standing::Standing;
 pub use step::{Lookup, Purpose, Step};

@@ -10,7 +10,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Request { interface, sender, target, unicast } => {
-                let to = if *unicast { "sent to its MAC" } else { "sent to all" };
+                let to = if *unicast { "sent to its MAC" } else { "broadcast" };
                 if sender.is_unspecified() {
                     write!(f, "A probe for {target} arrives on {interface}, {to}.")
                 } else {

@@ -3,7 +3,6 @@
 use arpflux_core::diagnose::{Diagnosis, Severity};
 use arpflux_core::predict::{Matrix, Model};
 use arpflux_core::{Result, Snapshot};
-use unicode_width::UnicodeWidthStr as _;
 
 use crate::output::{Output, Style};
 use crate::verb::explain;
@@ -16,19 +15,13 @@ pub fn diagnosis(diagnosis: &Diagnosis, snapshot: &Snapshot, output: &Output) ->
     let last = diagnosis.last_line().unwrap_or_default();
     let before = all.trim_end().strip_suffix(last.as_str()).unwrap_or(&all).trim_end();
     for line in before.lines() {
-        let style = heading(line);
-        for (place, piece) in broken(line, output.width()).into_iter().enumerate() {
-            match style {
-                Some(style) if place == 0 || line.starts_with("AF") => text += &output.paint(style, piece),
-                _ => text += &piece,
-            }
-            text.push('\n');
-        }
+        text += &heading(line).map_or_else(|| line.to_owned(), |style| output.paint(style, line));
+        text.push('\n');
     }
     if output.width().is_some() {
         let matrix = Matrix::of(&Model::new(snapshot)?);
         if matrix.has_flux() != Some(false) {
-            text += &format!("\n{}", explain::matrix_table(&matrix).render(output));
+            text += &format!("\n{}", explain::matrix_letters(&matrix, output));
         }
     }
     if !last.is_empty() {
@@ -47,36 +40,12 @@ fn heading(line: &str) -> Option<Style> {
     })
 }
 
-/// A line broken at words, with the rest indented two columns more than the line itself.
-fn broken(line: &str, width: Option<usize>) -> Vec<String> {
-    let Some(width) = width.filter(|width| line.width() > *width) else { return vec![line.to_owned()] };
-    let indent = line.len() - line.trim_start().len();
-    let (mut lines, mut current) = (Vec::new(), " ".repeat(indent));
-    let mut empty = true;
-    for word in line.split_whitespace() {
-        if !empty && current.width() + 1 + word.width() > width {
-            lines.push(std::mem::replace(&mut current, " ".repeat(indent + 2)));
-            empty = true;
-        }
-        if !empty {
-            current.push(' ');
-        }
-        current.push_str(word);
-        empty = false;
-    }
-    lines.push(current);
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_broken_at_words_and_headings_known() {
-        assert_eq!(broken("    why: a b", Some(40)), ["    why: a b"]);
-        assert_eq!(broken("    why: aaa bbb cccc", Some(14)), ["    why: aaa", "      bbb cccc"]);
-        assert_eq!(broken("    why: aaa bbb cccc", None).len(), 1);
+    fn headings_have_the_colour_of_their_severity() {
         assert_eq!(heading("AF001 error: Several"), Some(Style::Bad));
         assert_eq!(heading("AF009 warning: The"), Some(Style::Caution));
         assert_eq!(heading("    AF001 error: no"), None);

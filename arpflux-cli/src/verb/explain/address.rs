@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use arpflux_core::Result;
 use arpflux_core::predict::{AddressAnswers, AnswerOn, Explanation, Matrix, Model, Row, Step, Verdict};
 use arpflux_core::types::IfIndex;
+use arpflux_core::words::folded;
 
 use crate::output::Style;
 use crate::{Output, exit};
@@ -26,9 +27,9 @@ pub fn run(
         return Ok(code);
     }
     let mut text = headline(&matrix, row, output);
-    for on in &answers.interfaces {
+    for group in answers.alike() {
         text.push('\n');
-        text.push_str(&section(on, output));
+        text.push_str(&section(&group, output));
     }
     if answers.judgement.ok().is_none() {
         text.push_str(&format!("\n{}\n", output.paint(Style::Caution, matrix.summary())));
@@ -46,7 +47,8 @@ fn headline(matrix: &Matrix, row: &Row, output: &Output) -> String {
         [] if undetermined > 0 => "no interface certainly answers".to_string(),
         [] => "no interface answers".to_string(),
         [one] => format!("{one} answers"),
-        [most @ .., last] => format!("{} and {last} answer", most.join(", ")),
+        [most @ .., last] if most.len() < 3 => format!("{} and {last} answer", most.join(", ")),
+        names => format!("{} answer", folded(names)),
     };
     let (style, flux) = if row.flux == Some(true) {
         (Style::Bad, ", with several MACs on one wire: flux")
@@ -69,7 +71,9 @@ fn headline(matrix: &Matrix, row: &Row, output: &Output) -> String {
     )
 }
 
-fn section(on: &AnswerOn, output: &Output) -> String {
+/// What is said of the first of a group, and the others of which the same holds.
+fn section(group: &[&AnswerOn], output: &Output) -> String {
+    let [on, others @ ..] = group else { return String::new() };
     let mut text =
         format!("{} ({})\n", output.paint(Style::Strong, on.interface), output.paint(Style::Faint, on.mac));
     text.push_str(&steps(&on.reply, output));
@@ -77,6 +81,14 @@ fn section(on: &AnswerOn, output: &Output) -> String {
         && probe.verdict != on.reply.verdict
     {
         text.push_str(&steps(probe, output));
+    }
+    if !others.is_empty() {
+        let answers = on.reply.verdict.answers() == Some(true);
+        let names = others.iter().map(|other| match answers {
+            true => format!("{} ({})", other.interface, other.mac),
+            false => other.interface.to_string(),
+        });
+        text.push_str(&format!("  The same on {}.\n", folded(&names.collect::<Vec<_>>())));
     }
     text
 }
