@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::matrix::{Cell, Matrix, Row, listeners};
-use super::{Model, Verdict};
+use super::{Model, Reason, Verdict};
 use crate::judgement;
 use crate::snapshot::Snapshot;
 use crate::types::{IfIndex, IfName, Mac};
@@ -50,6 +50,8 @@ pub struct Line {
     pub target: Ipv4Addr,
     /// The interfaces that hold it; none: it is proxied.
     pub held_by: Vec<IfName>,
+    /// The interfaces that no request reaches, as they have no carrier.
+    pub no_carrier: Vec<IfName>,
     /// The interfaces of its proxy entries; none for an entry that counts on all.
     pub proxied_on: Vec<IfName>,
     /// The interfaces that answer a neighbour.
@@ -61,13 +63,20 @@ pub struct Line {
 }
 
 impl Line {
-    /// Who should answer: `eth0`, `proxy on eth3`.
+    /// Who should answer: `eth0`, `eth4 (no carrier)`, `proxy on eth3`.
     #[must_use]
     pub fn expected(&self) -> String {
+        let named = |names: &[IfName]| {
+            let name = |name: &IfName| match self.no_carrier.contains(name) {
+                true => format!("{name} (no carrier)"),
+                false => name.to_string(),
+            };
+            folded(&names.iter().map(name).collect::<Vec<_>>())
+        };
         match (self.held_by.as_slice(), self.proxied_on.as_slice()) {
             ([], []) => "proxy".into(),
-            ([], on) => format!("proxy on {}", folded(on)),
-            (held, _) => folded(held),
+            ([], on) => format!("proxy on {}", named(on)),
+            (held, _) => named(held),
         }
     }
 
@@ -179,8 +188,17 @@ impl Entries {
             }
             Some(false) => Outcome::Good,
         };
-        let macs = macs(matrix, row);
-        Line { target: row.target, held_by: row.held_by.clone(), proxied_on, answering, macs, outcome }
+        let cut_off = |cell: &Cell| matches!(cell.verdict, Verdict::Silent { reason: Reason::NoCarrier });
+        let columns = matrix.interfaces.iter().zip(&row.cells);
+        Line {
+            target: row.target,
+            held_by: row.held_by.clone(),
+            no_carrier: columns.filter(|(_, cell)| cut_off(cell)).map(|(column, _)| column.name).collect(),
+            proxied_on,
+            answering,
+            macs: macs(matrix, row),
+            outcome,
+        }
     }
 }
 
