@@ -18,7 +18,10 @@
  *   and so is `*err` on failure only.
  * - Texts are UTF-8 and end in NUL. Interface names are bytes, as the kernel has them. Numbers of interfaces are from 1 up.
  * - Structs for options begin with `size`, which the caller sets to `sizeof` of the struct; later versions of the
- *   library only add members at the end, and 0 always asks for the default.
+ *   library only add members at the end, and 0 always asks for the default. ARPFLUX_OPTIONS declares one.
+ * - Enumerations are numbers. 0 is what is not known: UNKNOWN, or UNDETERMINED where that is an answer of its own; it is what NULL
+ *   gives. Later versions may add numbers.
+ * - What is deep is JSON: `TYPE_to_json` gives the whole record as the command prints it (docs/schema describes each).
  * - Threads: any handle may be used from several threads at once, and freed in one while another is in a call on it. Snapshots,
  *   policies, plans, reports and errors never change. Calls on one capture or watch wait for each other; transactions of one
  *   namespace wait for each other, also those of other processes. What is borrowed must not be used while another thread frees
@@ -46,991 +49,227 @@
 /** See ARPFLUX_VERSION_MAJOR. */
 #define ARPFLUX_VERSION_PATCH 0
 
+#if defined(__GNUC__)
+/** Compilers that can do so warn if what a function gives to its caller is dropped. */
+#define ARPFLUX_MUST_USE __attribute__((warn_unused_result))
+#else
+/** See above. */
+#define ARPFLUX_MUST_USE
+#endif
 
-/**
- * The room that the longest address needs as text, its NUL included.
- */
+#ifdef __cplusplus
+/** Declares `name`, options of `type` that ask for the defaults. Members are set afterwards. */
+#define ARPFLUX_OPTIONS(type, name) type name = type(); name.size = sizeof(type)
+#else
+/** Declares `name`, options of `type` that ask for the defaults. Members are set afterwards. */
+#define ARPFLUX_OPTIONS(type, name) type name = {.size = sizeof(type)}
+#endif
+
+
+/** The room that the longest address needs as text, its NUL included. */
 #define ARPFLUX_IP_TEXT_SIZE 46
 
-/**
- * What became of a transaction.
- */
-enum arpflux_outcome
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * There was nothing to do.
-     */
+/** What became of a transaction. */
+typedef uint32_t arpflux_outcome;
+enum {
+    /** There is no receipt. */
+    ARPFLUX_OUTCOME_UNKNOWN = 0,
+    /** There was nothing to do. */
     ARPFLUX_OUTCOME_UNCHANGED = 1,
-    /**
-     * It stands.
-     */
+    /** It stands. */
     ARPFLUX_OUTCOME_APPLIED = 2,
-    /**
-     * It is in force, and is undone unless it is confirmed in time.
-     */
+    /** It is in force, and is undone unless it is confirmed in time. */
     ARPFLUX_OUTCOME_PENDING = 3,
-    /**
-     * It was taken back.
-     */
+    /** It was taken back. */
     ARPFLUX_OUTCOME_UNDONE = 4,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_outcome arpflux_outcome;
-#else
-typedef uint32_t arpflux_outcome;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
 
-/**
- * What an address turned out to be.
- */
-enum arpflux_class
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * Several MACs claim it, and the frames do not show why: neither good nor bad.
-     */
-    ARPFLUX_CLASS_UNDETERMINED = 0,
-    /**
-     * Several MACs of one host answer for it: ARP flux.
-     */
-    ARPFLUX_CLASS_FLUX = 1,
-    /**
-     * Two hosts hold it.
-     */
-    ARPFLUX_CLASS_DUPLICATE = 2,
-    /**
-     * Somebody claims it unasked, to single hosts, while another holds it.
-     */
-    ARPFLUX_CLASS_SPOOF = 3,
-    /**
-     * A host asked for its own address and was answered by another NIC of its own.
-     */
-    ARPFLUX_CLASS_SELF_CONFLICT = 4,
-    /**
-     * It passed from one MAC to another, which announced itself.
-     */
-    ARPFLUX_CLASS_FAILOVER = 5,
-    /**
-     * One host answers for it in place of the one that has it.
-     */
-    ARPFLUX_CLASS_PROXY = 6,
-    /**
-     * Routers share it by a virtual MAC.
-     */
-    ARPFLUX_CLASS_VIRTUAL = 7,
-    /**
-     * One MAC, all the time.
-     */
-    ARPFLUX_CLASS_SINGLE = 8,
-    /**
-     * Two MACs claim it at once, and the frames do not show whether it is flux or a duplicate: a fault either way.
-     */
-    ARPFLUX_CLASS_CONFLICT = 9,
-    /**
-     * One host's MACs answer, each askers of its own, as a bond in mode balance-alb does.
-     */
-    ARPFLUX_CLASS_BOND = 10,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_class arpflux_class;
-#else
-typedef uint32_t arpflux_class;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
-/**
- * How much a class rests on.
- */
-enum arpflux_certainty
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * The class says nothing bad.
-     */
-    ARPFLUX_CERTAINTY_NONE = 0,
-    /**
-     * The frames, or what the caller told about hosts, leave no other reading that is known.
-     */
-    ARPFLUX_CERTAINTY_PROVED = 1,
-    /**
-     * Another reading is possible, but less likely.
-     */
-    ARPFLUX_CERTAINTY_LIKELY = 2,
-    /**
-     * Look at it; harmless set-ups can look the same.
-     */
-    ARPFLUX_CERTAINTY_SUSPECTED = 3,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_certainty arpflux_certainty;
-#else
-typedef uint32_t arpflux_certainty;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
-/**
- * What a change is about.
- */
-enum arpflux_subject
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * Something that this version of the C library has no name for; `arpflux_change_text` tells.
-     */
-    ARPFLUX_SUBJECT_OTHER = 0,
-    /**
-     * A value below `net.ipv4.conf`.
-     */
+/** What a change is about. */
+typedef uint32_t arpflux_subject;
+enum {
+    /** Something that this version of the C library has no name for; `arpflux_change_text` tells. */
+    ARPFLUX_SUBJECT_UNKNOWN = 0,
+    /** A value below `net.ipv4.conf`. */
     ARPFLUX_SUBJECT_SYSCTL = 1,
-    /**
-     * A value below `net.ipv6.conf`.
-     */
+    /** A value below `net.ipv6.conf`. */
     ARPFLUX_SUBJECT_IPV6_SYSCTL = 2,
-    /**
-     * `net.ipv4.neigh.INTERFACE.proxy_delay`, in ms.
-     */
+    /** `net.ipv4.neigh.INTERFACE.proxy_delay`, in ms. */
     ARPFLUX_SUBJECT_PROXY_DELAY = 3,
-    /**
-     * A proxy entry comes or goes.
-     */
+    /** A proxy entry comes or goes. */
     ARPFLUX_SUBJECT_PROXY = 4,
-    /**
-     * A policy routing rule comes or goes.
-     */
+    /** A policy routing rule comes or goes. */
     ARPFLUX_SUBJECT_RULE = 5,
-    /**
-     * A route comes or goes.
-     */
+    /** A route comes or goes. */
     ARPFLUX_SUBJECT_ROUTE = 6,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_subject arpflux_subject;
-#else
-typedef uint32_t arpflux_subject;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
-/**
- * How somebody else came to notice.
- */
-enum arpflux_holder
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * There is nobody.
-     */
-    ARPFLUX_HOLDER_NONE = 0,
-    /**
-     * It asks for the address as one does before taking it.
-     */
-    ARPFLUX_HOLDER_PROBING = 1,
-    /**
-     * It answers for the address in the place of somebody else.
-     */
-    ARPFLUX_HOLDER_PROXIES = 2,
-    /**
-     * It has the address.
-     */
-    ARPFLUX_HOLDER_HOLDS = 3,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_holder arpflux_holder;
-#else
-typedef uint32_t arpflux_holder;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
-/**
- * How bad a finding is; larger numbers are worse.
- */
-enum arpflux_severity
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * There is no finding.
-     */
-    ARPFLUX_SEVERITY_NONE = 0,
-    /**
-     * Worth knowing; many healthy hosts have it.
-     */
-    ARPFLUX_SEVERITY_INFO = 1,
-    /**
-     * It goes wrong under conditions that do occur.
-     */
-    ARPFLUX_SEVERITY_WARNING = 2,
-    /**
-     * It goes wrong now.
-     */
-    ARPFLUX_SEVERITY_ERROR = 3,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_severity arpflux_severity;
-#else
-typedef uint32_t arpflux_severity;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
 
 /**
  * What a whole comes to. Only `ARPFLUX_JUDGED_GOOD` is good; no object at all, or one without anything to judge, is
  * undetermined.
  */
-enum arpflux_judged
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * Nothing bad is known, and something that decides could not be read or understood.
-     */
+typedef uint32_t arpflux_judged;
+enum {
+    /** Nothing bad is known, and something that decides could not be read or understood. */
     ARPFLUX_JUDGED_UNDETERMINED = 0,
-    /**
-     * As it should be.
-     */
+    /** As it should be. */
     ARPFLUX_JUDGED_GOOD = 1,
-    /**
-     * Not as it should be.
-     */
+    /** Not as it should be. */
     ARPFLUX_JUDGED_BAD = 2,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_judged arpflux_judged;
-#else
-typedef uint32_t arpflux_judged;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
 
-/**
- * What class of failure an error is. Numbers never change their meaning; later versions may add some.
- */
-enum arpflux_code
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * No error.
-     */
+/** What class of failure an error is. Numbers never change their meaning; later versions may add some. */
+typedef uint32_t arpflux_code;
+enum {
+    /** No error. */
     ARPFLUX_CODE_OK = 0,
-    /**
-     * A value is malformed or out of range: an address, an interface name, an option.
-     */
+    /** A value is malformed or out of range: an address, an interface name, an option. */
     ARPFLUX_CODE_INVALID_INPUT = 1,
-    /**
-     * A policy file is not valid.
-     */
+    /** A policy file is not valid. */
     ARPFLUX_CODE_INVALID_POLICY = 2,
     /**
      * A stored snapshot, receipt or journal cannot be read, or is of a version this build does not know.
      */
     ARPFLUX_CODE_INVALID_DATA = 3,
-    /**
-     * The policy asks for something that would not work on this host, and says why.
-     */
+    /** The policy asks for something that would not work on this host, and says why. */
     ARPFLUX_CODE_REFUSED = 4,
-    /**
-     * No such interface, namespace, file or entry.
-     */
+    /** No such interface, namespace, file or entry. */
     ARPFLUX_CODE_NOT_FOUND = 20,
-    /**
-     * The interface, entry or value is no longer what it was when the plan was made.
-     */
+    /** The interface, entry or value is no longer what it was when the plan was made. */
     ARPFLUX_CODE_CHANGED = 21,
-    /**
-     * The kernel has no such sysctl, or does not support the operation.
-     */
+    /** The kernel has no such sysctl, or does not support the operation. */
     ARPFLUX_CODE_UNSUPPORTED = 22,
-    /**
-     * A capability is missing.
-     */
+    /** A capability is missing. */
     ARPFLUX_CODE_PERMISSION_DENIED = 23,
-    /**
-     * Another writer holds the lock of this namespace.
-     */
+    /** Another writer holds the lock of this namespace. */
     ARPFLUX_CODE_BUSY = 24,
-    /**
-     * Nothing came within the time allowed.
-     */
+    /** Nothing came within the time allowed. */
     ARPFLUX_CODE_TIMED_OUT = 25,
-    /**
-     * The kernel's dumps kept being interrupted by changes.
-     */
+    /** The kernel's dumps kept being interrupted by changes. */
     ARPFLUX_CODE_RACED = 26,
-    /**
-     * Stopped by a signal or by the caller.
-     */
+    /** Stopped by a signal or by the caller. */
     ARPFLUX_CODE_INTERRUPTED = 27,
-    /**
-     * Any other system call failure.
-     */
+    /** Any other system call failure. */
     ARPFLUX_CODE_IO = 40,
-    /**
-     * Applying failed; everything already done was undone.
-     */
+    /** Applying failed; everything already done was undone. */
     ARPFLUX_CODE_ROLLED_BACK = 41,
-    /**
-     * Applying failed and undoing failed too; the error lists what is left.
-     */
+    /** Applying failed and undoing failed too; the error lists what is left. */
     ARPFLUX_CODE_PARTLY_APPLIED = 42,
-    /**
-     * Verification found that the host is not as the policy says.
-     */
+    /** Verification found that the host is not as the policy says. */
     ARPFLUX_CODE_VERIFY_FAILED = 43,
-    /**
-     * Nothing is known to be wrong, and something that decides could not be read or understood.
-     */
+    /** Nothing is known to be wrong, and something that decides could not be read or understood. */
     ARPFLUX_CODE_UNDETERMINED = 44,
-    /**
-     * A defect of arpflux: please report it.
-     */
+    /** A defect of arpflux: please report it. */
     ARPFLUX_CODE_INTERNAL = 60,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_code arpflux_code;
-#else
-typedef uint32_t arpflux_code;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
 
-/**
- * Whether the kernel answers.
- */
-enum arpflux_answer
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * That cannot be told from the snapshot.
-     */
+/** Whether the kernel answers. */
+typedef uint32_t arpflux_answer;
+enum {
+    /** That cannot be told from the snapshot. */
     ARPFLUX_ANSWER_UNDETERMINED = 0,
-    /**
-     * It answers.
-     */
+    /** It answers. */
     ARPFLUX_ANSWER_ANSWERS = 1,
-    /**
-     * It does not.
-     */
+    /** It does not. */
     ARPFLUX_ANSWER_SILENT = 2,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_answer arpflux_answer;
-#else
-typedef uint32_t arpflux_answer;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
 
-/**
- * How an answer changes.
- */
-enum arpflux_turn
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * Whether there is an answer cannot be told before or afterwards.
-     */
-    ARPFLUX_TURN_UNCLEAR = 0,
-    /**
-     * There was an answer and there is none any more.
-     */
-    ARPFLUX_TURN_LOSES = 1,
-    /**
-     * The answer has another MAC.
-     */
-    ARPFLUX_TURN_MOVES = 2,
-    /**
-     * There was no answer and now there is one.
-     */
-    ARPFLUX_TURN_GAINS = 3,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_turn arpflux_turn;
-#else
-typedef uint32_t arpflux_turn;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
-/**
- * What becomes of the host's neighbour entry for the sender.
- */
-enum arpflux_learning
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * Nothing: none is made, and one that is there stays as it is.
-     */
-    ARPFLUX_LEARNING_NOTHING = 0,
-    /**
-     * The entry keeps the MAC it has: it is too fresh (`locktime`).
-     */
-    ARPFLUX_LEARNING_KEEPS_OTHER = 1,
-    /**
-     * The entry is made or gets the frame's MAC; it is used, but checked soon.
-     */
-    ARPFLUX_LEARNING_TAKES = 2,
-    /**
-     * The same, and it counts as confirmed.
-     */
-    ARPFLUX_LEARNING_TAKES_CONFIRMED = 3,
-    /**
-     * That cannot be told from the snapshot.
-     */
-    ARPFLUX_LEARNING_UNDETERMINED = 4,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_learning arpflux_learning;
-#else
-typedef uint32_t arpflux_learning;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
-/**
- * Whether the host asks before it sends.
- */
-enum arpflux_way
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * That cannot be told from the snapshot.
-     */
-    ARPFLUX_WAY_UNDETERMINED = 0,
-    /**
-     * It asks, unless it knows already.
-     */
-    ARPFLUX_WAY_ASKS = 1,
-    /**
-     * It sends without asking: to itself, to a broadcast address, by an interface without ARP.
-     */
-    ARPFLUX_WAY_NO_REQUEST = 2,
-    /**
-     * It cannot send: there is no route.
-     */
-    ARPFLUX_WAY_UNREACHABLE = 3,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_way arpflux_way;
-#else
-typedef uint32_t arpflux_way;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
-/**
- * Which rule of `arp_announce` gave the sender address of a request.
- */
-enum arpflux_source_rule
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * There is no request.
-     */
-    ARPFLUX_SOURCE_RULE_NONE = 0,
-    /**
-     * The packet's own source address: `arp_announce` is 0.
-     */
-    ARPFLUX_SOURCE_RULE_PACKET = 1,
-    /**
-     * The packet's own source address, which `arp_announce=1` allows.
-     */
-    ARPFLUX_SOURCE_RULE_SAME_SUBNET = 2,
-    /**
-     * The interface's best address for the target.
-     */
-    ARPFLUX_SOURCE_RULE_BEST = 3,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_source_rule arpflux_source_rule;
-#else
-typedef uint32_t arpflux_source_rule;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
-/**
- * What the answers for one address mean.
- */
-enum arpflux_judgement
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * Nobody answered.
-     */
-    ARPFLUX_JUDGEMENT_SILENT = 0,
-    /**
-     * One MAC.
-     */
-    ARPFLUX_JUDGEMENT_ONE = 1,
+/** What the answers for one address mean. */
+typedef uint32_t arpflux_judgement;
+enum {
+    /** There is no such address. */
+    ARPFLUX_JUDGEMENT_UNKNOWN = 0,
+    /** Nobody answered. */
+    ARPFLUX_JUDGEMENT_SILENT = 1,
+    /** One MAC. */
+    ARPFLUX_JUDGEMENT_ONE = 2,
     /**
      * Several MACs that answer for other addresses together as well: one host with several interfaces.
      */
-    ARPFLUX_JUDGEMENT_FLUX = 2,
-    /**
-     * One MAC holds it, others proxy it.
-     */
-    ARPFLUX_JUDGEMENT_PROXIED = 3,
-    /**
-     * Several MACs: two hosts with one address, or one host of which no other address was asked for.
-     */
-    ARPFLUX_JUDGEMENT_SEVERAL = 4,
+    ARPFLUX_JUDGEMENT_FLUX = 3,
+    /** One MAC holds it, others proxy it. */
+    ARPFLUX_JUDGEMENT_PROXIED = 4,
+    /** Several MACs: two hosts with one address, or one host of which no other address was asked for. */
+    ARPFLUX_JUDGEMENT_SEVERAL = 5,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_judgement arpflux_judgement;
-#else
-typedef uint32_t arpflux_judgement;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
 
-/**
- * Whether a MAC that answers holds the address.
- */
-enum arpflux_holding
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * That was not found out.
-     */
-    ARPFLUX_HOLDING_UNKNOWN = 0,
-    /**
-     * It holds it.
-     */
-    ARPFLUX_HOLDING_HOLDS = 1,
-    /**
-     * It answers in the place of somebody else.
-     */
-    ARPFLUX_HOLDING_PROXIES = 2,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_holding arpflux_holding;
-#else
-typedef uint32_t arpflux_holding;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
-/**
- * What became of a claim.
- */
-enum arpflux_proof
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * Nothing known speaks against it, but some case cannot be told from the snapshot.
-     */
+/** What became of a claim. */
+typedef uint32_t arpflux_proof;
+enum {
+    /** Nothing known speaks against it, but some case cannot be told from the snapshot. */
     ARPFLUX_PROOF_UNDETERMINED = 0,
-    /**
-     * It holds for all senders and all targets it is about.
-     */
+    /** It holds for all senders and all targets it is about. */
     ARPFLUX_PROOF_PROVED = 1,
-    /**
-     * It does not hold.
-     */
+    /** It does not hold. */
     ARPFLUX_PROOF_REFUTED = 2,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_proof arpflux_proof;
-#else
-typedef uint32_t arpflux_proof;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
 
-/**
- * What the answers for one address come to.
- */
-enum arpflux_segment_outcome
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * Nobody answers.
-     */
-    ARPFLUX_SEGMENT_OUTCOME_NOBODY = 0,
-    /**
-     * One MAC answers.
-     */
-    ARPFLUX_SEGMENT_OUTCOME_SINGLE = 1,
-    /**
-     * One host answers with several MACs.
-     */
-    ARPFLUX_SEGMENT_OUTCOME_FLUX = 2,
-    /**
-     * Several hosts answer, with different MACs.
-     */
-    ARPFLUX_SEGMENT_OUTCOME_DUPLICATE = 3,
-    /**
-     * No two MACs certainly answer, and of some interfaces it cannot be told.
-     */
-    ARPFLUX_SEGMENT_OUTCOME_UNDETERMINED = 4,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_segment_outcome arpflux_segment_outcome;
-#else
-typedef uint32_t arpflux_segment_outcome;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
-/**
- * Which value of a sysctl decided.
- */
-enum arpflux_value_source
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * `net.ipv4.conf.all`.
-     */
-    ARPFLUX_VALUE_SOURCE_ALL = 1,
-    /**
-     * The interface's own.
-     */
-    ARPFLUX_VALUE_SOURCE_INTERFACE = 2,
-    /**
-     * Both hold it.
-     */
-    ARPFLUX_VALUE_SOURCE_BOTH = 3,
-    /**
-     * The kernel has no such sysctl; the value is what it does without.
-     */
-    ARPFLUX_VALUE_SOURCE_ABSENT = 4,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_value_source arpflux_value_source;
-#else
-typedef uint32_t arpflux_value_source;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
-/**
- * What a route does (`RTN_*`).
- */
-enum arpflux_rtn
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * Any other, or no route.
-     */
-    ARPFLUX_RTN_OTHER = 0,
-    /**
-     * A gateway or a direct route.
-     */
-    ARPFLUX_RTN_UNICAST = 1,
-    /**
-     * The destination is this host.
-     */
-    ARPFLUX_RTN_LOCAL = 2,
-    /**
-     * Received as broadcast, sent as broadcast.
-     */
-    ARPFLUX_RTN_BROADCAST = 3,
-    /**
-     * Received as broadcast, sent as unicast.
-     */
-    ARPFLUX_RTN_ANYCAST = 4,
-    /**
-     * Multicast.
-     */
-    ARPFLUX_RTN_MULTICAST = 5,
-    /**
-     * Drops silently.
-     */
-    ARPFLUX_RTN_BLACKHOLE = 6,
-    /**
-     * Drops and says "host unreachable".
-     */
-    ARPFLUX_RTN_UNREACHABLE = 7,
-    /**
-     * Drops and says "administratively prohibited".
-     */
-    ARPFLUX_RTN_PROHIBIT = 8,
-    /**
-     * Goes on with the next rule.
-     */
-    ARPFLUX_RTN_THROW = 9,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_rtn arpflux_rtn;
-#else
-typedef uint32_t arpflux_rtn;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
-/**
- * What a rule does with what it matches (`FR_ACT_*`).
- */
-enum arpflux_fr_act
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * Any other, or no rule.
-     */
-    ARPFLUX_FR_ACT_OTHER = 0,
-    /**
-     * Looks into the rule's table.
-     */
-    ARPFLUX_FR_ACT_TABLE = 1,
-    /**
-     * Goes on at another rule.
-     */
-    ARPFLUX_FR_ACT_GOTO = 2,
-    /**
-     * Nothing.
-     */
-    ARPFLUX_FR_ACT_NOP = 3,
-    /**
-     * Drops silently.
-     */
-    ARPFLUX_FR_ACT_BLACKHOLE = 4,
-    /**
-     * Drops and says "unreachable".
-     */
-    ARPFLUX_FR_ACT_UNREACHABLE = 5,
-    /**
-     * Drops and says "prohibited".
-     */
-    ARPFLUX_FR_ACT_PROHIBIT = 6,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_fr_act arpflux_fr_act;
-#else
-typedef uint32_t arpflux_fr_act;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
-/**
- * What made the watch look.
- */
-enum arpflux_cause
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * The watch began.
-     */
+/** What made the watch look. */
+typedef uint32_t arpflux_cause;
+enum {
+    /** There is no drift. */
+    ARPFLUX_CAUSE_UNKNOWN = 0,
+    /** The watch began. */
     ARPFLUX_CAUSE_START = 1,
-    /**
-     * Somebody wrote a sysctl.
-     */
+    /** Somebody wrote a sysctl. */
     ARPFLUX_CAUSE_SYSCTL = 2,
-    /**
-     * The kernel told of an interface, address, route or rule.
-     */
+    /** The kernel told of an interface, address, route or rule. */
     ARPFLUX_CAUSE_EVENT = 3,
-    /**
-     * The list of proxy entries was another one.
-     */
+    /** The list of proxy entries was another one. */
     ARPFLUX_CAUSE_PROXIES = 4,
-    /**
-     * The regular look at everything.
-     */
+    /** The regular look at everything. */
     ARPFLUX_CAUSE_POLL = 5,
-    /**
-     * There is a new policy.
-     */
+    /** There is a new policy. */
     ARPFLUX_CAUSE_POLICY = 6,
-    /**
-     * The kernel lost events, so everything was looked at.
-     */
+    /** The kernel lost events, so everything was looked at. */
     ARPFLUX_CAUSE_LOST = 7,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_cause arpflux_cause;
-#else
-typedef uint32_t arpflux_cause;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
 
-/**
- * What became of a drift.
- */
-enum arpflux_remedy
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * Only told.
-     */
+/** What became of a drift. */
+typedef uint32_t arpflux_remedy;
+enum {
+    /** There is no drift. */
+    ARPFLUX_REMEDY_UNKNOWN = 0,
+    /** Only told. */
     ARPFLUX_REMEDY_REPORTED = 1,
-    /**
-     * Put right.
-     */
+    /** Put right. */
     ARPFLUX_REMEDY_HEALED = 2,
-    /**
-     * It could not be put right.
-     */
+    /** It could not be put right. */
     ARPFLUX_REMEDY_FAILED = 3,
-    /**
-     * The policy cannot be kept on the host as it is now.
-     */
+    /** The policy cannot be kept on the host as it is now. */
     ARPFLUX_REMEDY_IMPOSSIBLE = 4,
-    /**
-     * The policy can be kept again.
-     */
+    /** The policy can be kept again. */
     ARPFLUX_REMEDY_POSSIBLE = 5,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_remedy arpflux_remedy;
-#else
-typedef uint32_t arpflux_remedy;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
 
-/**
- * What is claimed.
- */
-enum arpflux_claim_kind
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
+/** What is claimed. */
+typedef uint32_t arpflux_claim_kind;
+enum {
     /**
      * One of the interfaces `among` answers for `address`, the same one whoever asks, and it answers every neighbour.
      */
     ARPFLUX_CLAIM_KIND_EXACTLY_ONE = 1,
-    /**
-     * Whoever asks for an address of the prefix, no interface but `interface` answers.
-     */
+    /** Whoever asks for an address of the prefix, no interface but `interface` answers. */
     ARPFLUX_CLAIM_KIND_NOTHING_BUT = 2,
-    /**
-     * `interface` answers every neighbour that asks for `address`.
-     */
+    /** `interface` answers every neighbour that asks for `address`. */
     ARPFLUX_CLAIM_KIND_ANSWERS = 3,
-    /**
-     * Whoever asks `interface` for an address of the prefix gets no answer.
-     */
+    /** Whoever asks `interface` for an address of the prefix gets no answer. */
     ARPFLUX_CLAIM_KIND_NEVER = 4,
-    /**
-     * Packets from `address`, wherever they go, leave by none of `among` but `interface`.
-     */
+    /** Packets from `address`, wherever they go, leave by none of `among` but `interface`. */
     ARPFLUX_CLAIM_KIND_LEAVES_BY = 5,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_claim_kind arpflux_claim_kind;
-#else
-typedef uint32_t arpflux_claim_kind;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
 
-/**
- * What makes the kernel announce addresses.
- */
-enum arpflux_event
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * The interface is set up.
-     */
-    ARPFLUX_EVENT_UP = 1,
-    /**
-     * Its MAC changes.
-     */
-    ARPFLUX_EVENT_MAC_CHANGED = 2,
-    /**
-     * The driver asks for it: a bond failed over, a virtual machine moved.
-     */
-    ARPFLUX_EVENT_PEERS_NOTIFIED = 3,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_event arpflux_event;
-#else
-typedef uint32_t arpflux_event;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
-/**
- * Who asks on the wire.
- */
-enum arpflux_wire
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : uint32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    /**
-     * Nobody: nothing is sent.
-     */
+/** Who asks on the wire. */
+typedef uint32_t arpflux_wire;
+enum {
+    /** Nobody: nothing is sent. */
     ARPFLUX_WIRE_NONE = 0,
     /**
      * The host asks itself, as if from the wire, without a second machine and without a frame on the wire.
      */
     ARPFLUX_WIRE_OWN = 1,
-    /**
-     * Another namespace on the same wire.
-     */
+    /** Another namespace on the same wire. */
     ARPFLUX_WIRE_PEER = 2,
 };
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum arpflux_wire arpflux_wire;
-#else
-typedef uint32_t arpflux_wire;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
-/**
- * An address of an interface, borrowed from a snapshot.
- */
-typedef struct arpflux_address arpflux_address;
-
-/**
- * What the next boot brings. It never changes; free it with `arpflux_boot_free`.
- */
-typedef struct arpflux_boot arpflux_boot;
 
 /**
  * Collects who claimed which address, out of files, streams and frames; free it with `arpflux_capture_free`. It grows to about
@@ -1038,25 +277,14 @@ typedef struct arpflux_boot arpflux_boot;
  */
 typedef struct arpflux_capture arpflux_capture;
 
-/**
- * What a capture shows. It never changes; free it with `arpflux_capture_report_free`.
- */
+/** What a capture shows. It never changes; free it with `arpflux_capture_report_free`. */
 typedef struct arpflux_capture_report arpflux_capture_report;
 
-/**
- * What one interface does with requests for one address, borrowed from a matrix.
- */
+/** What one interface does with requests for one address, borrowed from a matrix. */
 typedef struct arpflux_cell arpflux_cell;
 
-/**
- * A change of the kernel's state, borrowed from a plan, a receipt or a drift.
- */
+/** A change of the kernel's state, borrowed from a plan, a receipt or a drift. */
 typedef struct arpflux_change arpflux_change;
-
-/**
- * What a capture shows of one address, borrowed from a report.
- */
-typedef struct arpflux_claimed arpflux_claimed;
 
 /**
  * What was found out about addresses, one record for each address on each interface. It never changes; free it with
@@ -1064,20 +292,13 @@ typedef struct arpflux_claimed arpflux_claimed;
  */
 typedef struct arpflux_detection arpflux_detection;
 
-/**
- * What is wrong with a host. It never changes; free it with `arpflux_diagnosis_free`.
- */
+/** What is wrong with a host. It never changes; free it with `arpflux_diagnosis_free`. */
 typedef struct arpflux_diagnosis arpflux_diagnosis;
 
 /**
  * The host was found to be otherwise than the policy says. Borrowed: it lives until the function that it was handed to returns.
  */
 typedef struct arpflux_drift arpflux_drift;
-
-/**
- * Requests that fare otherwise afterwards, borrowed from an impact.
- */
-typedef struct arpflux_effect arpflux_effect;
 
 /**
  * What failed, on what, why, and what to do about it. Owned by the caller: free it with
@@ -1091,11 +312,6 @@ typedef struct arpflux_error arpflux_error;
 typedef struct arpflux_explanation arpflux_explanation;
 
 /**
- * One finding, borrowed from a diagnosis.
- */
-typedef struct arpflux_finding arpflux_finding;
-
-/**
  * A network namespace of this machine, which lives at least as long as this handle; free it with
  * `arpflux_host_free`. The calling thread is never moved: a call on a host does its work in a thread of its
  * own, which has ended when the call returns.
@@ -1107,9 +323,7 @@ typedef struct arpflux_host arpflux_host;
  */
 typedef struct arpflux_impact arpflux_impact;
 
-/**
- * An interface of a snapshot, borrowed from it.
- */
+/** An interface of a snapshot, borrowed from it. */
 typedef struct arpflux_interface arpflux_interface;
 
 /**
@@ -1117,39 +331,19 @@ typedef struct arpflux_interface arpflux_interface;
  */
 typedef struct arpflux_matrix arpflux_matrix;
 
-/**
- * An entry of the ARP or NDP table, borrowed from a snapshot.
- */
-typedef struct arpflux_neighbour arpflux_neighbour;
-
-/**
- * What the host does to send a packet. It never changes; free it with `arpflux_outgoing_free`.
- */
-typedef struct arpflux_outgoing arpflux_outgoing;
-
-/**
- * Ordered changes; it never changes itself. Free it with `arpflux_plan_free`.
- */
+/** Ordered changes; it never changes itself. Free it with `arpflux_plan_free`. */
 typedef struct arpflux_plan arpflux_plan;
 
-/**
- * The desired state of one host; it never changes. Free it with `arpflux_policy_free`.
- */
+/** The desired state of one host; it never changes. Free it with `arpflux_policy_free`. */
 typedef struct arpflux_policy arpflux_policy;
 
-/**
- * What came of addresses that were asked for. It never changes; free it with `arpflux_probes_free`.
- */
+/** What came of addresses that were asked for. It never changes; free it with `arpflux_probes_free`. */
 typedef struct arpflux_probes arpflux_probes;
 
-/**
- * What became of claims. It never changes; free it with `arpflux_proofs_free`.
- */
+/** What became of claims. It never changes; free it with `arpflux_proofs_free`. */
 typedef struct arpflux_proofs arpflux_proofs;
 
-/**
- * A proxy entry (`ip neigh add proxy`), borrowed from a snapshot.
- */
+/** A proxy entry (`ip neigh add proxy`), borrowed from a snapshot. */
 typedef struct arpflux_proxy arpflux_proxy;
 
 /**
@@ -1158,41 +352,8 @@ typedef struct arpflux_proxy arpflux_proxy;
  */
 typedef struct arpflux_receipt arpflux_receipt;
 
-/**
- * A policy that fits a host, with reasons and proof. It never changes; free it with `arpflux_recommendation_free`.
- */
-typedef struct arpflux_recommendation arpflux_recommendation;
-
-/**
- * One MAC that answered for an address, borrowed from probes.
- */
-typedef struct arpflux_reply arpflux_reply;
-
-/**
- * What verification found; it never changes. Free it with `arpflux_report_free`.
- */
+/** What verification found; it never changes. Free it with `arpflux_report_free`. */
 typedef struct arpflux_report arpflux_report;
-
-/**
- * A route of any table, borrowed from a snapshot or a change.
- */
-typedef struct arpflux_route arpflux_route;
-
-/**
- * A policy routing rule (`ip rule`), borrowed from a snapshot or a change.
- */
-typedef struct arpflux_rule arpflux_rule;
-
-/**
- * Who answers for one address on one wire, borrowed from segments.
- */
-typedef struct arpflux_segment_answer arpflux_segment_answer;
-
-/**
- * Who of several hosts answers for which address, on each wire that they share. It never changes; free it with
- * `arpflux_segments_free`.
- */
-typedef struct arpflux_segments arpflux_segments;
 
 /**
  * One network namespace at one moment. It never changes; free it with `arpflux_snapshot_free`.
@@ -1211,64 +372,35 @@ typedef struct arpflux_stop arpflux_stop;
  */
 typedef struct arpflux_watch arpflux_watch;
 
-/**
- * Which interfaces share a wire. It never changes; free it with `arpflux_wires_free`.
- */
-typedef struct arpflux_wires arpflux_wires;
-
-/**
- * An IPv4 or IPv6 address, by value.
- */
+/** An IPv4 or IPv6 address, by value. */
 typedef struct {
-    /**
-     * 4 or 6; 0: no address.
-     */
+    /** 4 or 6; 0: no address. */
     uint8_t family;
-    /**
-     * The address in network byte order; an IPv4 address is in the first four bytes, the rest is 0.
-     */
+    /** The address in network byte order; an IPv4 address is in the first four bytes, the rest is 0. */
     uint8_t bytes[16];
 } arpflux_ip;
 
-/**
- * How to announce. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
- */
+/** How to announce. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults. */
 typedef struct {
-    /**
-     * `sizeof` of this struct.
-     */
+    /** `sizeof` of this struct. */
     size_t size;
-    /**
-     * How often each address is announced, up to 100; 0: twice.
-     */
+    /** How often each address is announced, up to 100; 0: twice. */
     uint32_t rounds;
     /**
      * The time between rounds, in ms, up to 600,000; 0: 1100. Below 1000 a receiver may ignore the second.
      */
     uint32_t spacing_ms;
-    /**
-     * Not 0: no gratuitous requests.
-     */
+    /** Not 0: no gratuitous requests. */
     uint32_t no_request;
-    /**
-     * Not 0: no gratuitous replies.
-     */
+    /** Not 0: no gratuitous replies. */
     uint32_t no_reply;
-    /**
-     * Prefixes (`10.0.0.0/8`) whose addresses are never announced; may be NULL.
-     */
+    /** Prefixes (`10.0.0.0/8`) whose addresses are never announced; may be NULL. */
     const char *const *never;
-    /**
-     * How many prefixes `never` has.
-     */
+    /** How many prefixes `never` has. */
     size_t never_count;
-    /**
-     * Ends the wait between two rounds when it is raised; may be NULL.
-     */
+    /** Ends the wait between two rounds when it is raised; may be NULL. */
     const arpflux_stop *stop;
-    /**
-     * Not 0: announce even what another interface of the host holds or proxies.
-     */
+    /** Not 0: announce even what another interface of the host holds or proxies. */
     uint32_t anyway;
 } arpflux_announce_options;
 
@@ -1276,45 +408,31 @@ typedef struct {
  * How a transaction is run. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
  */
 typedef struct {
-    /**
-     * `sizeof` of this struct.
-     */
+    /** `sizeof` of this struct. */
     size_t size;
     /**
      * The change is on trial for this time, in milliseconds, from 1 s to 24 h: it is undone unless it is confirmed in
      * time, by a process of its own that outlives the caller. 0: it is kept at once.
      */
     uint64_t confirm_within_ms;
-    /**
-     * How long to wait for another writer, in milliseconds; 0: the default, 10 s.
-     */
+    /** How long to wait for another writer, in milliseconds; 0: the default, 10 s. */
     uint64_t lock_wait_ms;
     /**
      * The folder for the state of all namespaces, an absolute path; NULL: the default. All that change the same
      * namespace have to name the same folder.
      */
     const char *state_dir;
-    /**
-     * Ends the wait for another writer when it is raised; may be NULL.
-     */
+    /** Ends the wait for another writer when it is raised; may be NULL. */
     const arpflux_stop *stop;
 } arpflux_apply_options;
 
-/**
- * How to listen. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
- */
+/** How to listen. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults. */
 typedef struct {
-    /**
-     * `sizeof` of this struct.
-     */
+    /** `sizeof` of this struct. */
     size_t size;
-    /**
-     * How long to listen, in ms; 0: until `tell` ends it.
-     */
+    /** How long to listen, in ms; 0: until `tell` ends it. */
     uint64_t duration_ms;
-    /**
-     * How many frames to take; 0: any number.
-     */
+    /** How many frames to take; 0: any number. */
     uint64_t frames;
 } arpflux_listen_options;
 
@@ -1324,209 +442,83 @@ typedef struct {
  */
 typedef bool (*arpflux_listen_fn)(uint64_t frames, void *context);
 
-/**
- * How to look. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
- */
+/** How to look. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults. */
 typedef struct {
-    /**
-     * `sizeof` of this struct.
-     */
+    /** `sizeof` of this struct. */
     size_t size;
     /**
      * The names of the interfaces to ask on; NULL: every Ethernet interface that is up and holds an IPv4 address.
      */
     const char *const *interfaces;
-    /**
-     * How many `interfaces` are named.
-     */
+    /** How many `interfaces` are named. */
     size_t interface_count;
-    /**
-     * How often to ask, up to 10; 0: twice.
-     */
+    /** How often to ask, up to 10; 0: twice. */
     uint32_t rounds;
-    /**
-     * The time from one round to the next, in ms, up to 60,000; 0: 500.
-     */
+    /** The time from one round to the next, in ms, up to 60,000; 0: 500. */
     uint32_t spacing_ms;
     /**
      * How long to listen after the last round, in ms, up to 60,000; 0: 1000. Below 800 late proxies are missed.
      */
     uint32_t wait_ms;
-    /**
-     * Ends the wait when it is raised; may be NULL.
-     */
+    /** Ends the wait when it is raised; may be NULL. */
     const arpflux_stop *stop;
 } arpflux_detect_options;
 
-/**
- * What to look at. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
- */
+/** What to look at. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults. */
 typedef struct {
-    /**
-     * `sizeof` of this struct.
-     */
+    /** `sizeof` of this struct. */
     size_t size;
-    /**
-     * The policy that the host should follow: what is not so becomes a finding. May be NULL.
-     */
+    /** The policy that the host should follow: what is not so becomes a finding. May be NULL. */
     const arpflux_policy *policy;
-    /**
-     * Findings that are not wanted, such as `"AF003"`; may be NULL.
-     */
+    /** Findings that are not wanted, such as `"AF003"`; may be NULL. */
     const char *const *ignore;
-    /**
-     * How many findings `ignore` names.
-     */
+    /** How many findings `ignore` names. */
     size_t ignore_count;
-    /**
-     * Which interfaces share a wire, where that was found out (`arpflux_host_find_wires`); NULL: those with the same subnet.
-     */
-    const arpflux_wires *wires;
 } arpflux_diagnose_options;
 
-/**
- * An ARP request as it arrives on an interface.
- */
+/** An ARP request as it arrives on an interface. */
 typedef struct {
-    /**
-     * `sizeof` of this struct.
-     */
+    /** `sizeof` of this struct. */
     size_t size;
-    /**
-     * The name of the interface it arrives on.
-     */
+    /** The name of the interface it arrives on. */
     const char *interface;
-    /**
-     * The IPv4 address asked for.
-     */
+    /** The IPv4 address asked for. */
     arpflux_ip target;
-    /**
-     * Who asks, an IPv4 address; 0.0.0.0 in an RFC 5227 probe.
-     */
+    /** Who asks, an IPv4 address; 0.0.0.0 in an RFC 5227 probe. */
     arpflux_ip sender;
-    /**
-     * The bytes of the sender's MAC, where it matters; NULL: an ordinary neighbour's.
-     */
+    /** The bytes of the sender's MAC, where it matters; NULL: an ordinary neighbour's. */
     const uint8_t *sender_mac;
-    /**
-     * How many bytes `sender_mac` has.
-     */
+    /** How many bytes `sender_mac` has. */
     size_t sender_mac_length;
-    /**
-     * Not 0: the frame was sent to this interface's MAC instead of to all.
-     */
+    /** Not 0: the frame was sent to this interface's MAC instead of to all. */
     uint32_t unicast;
 } arpflux_request;
 
-/**
- * An ARP frame that arrives.
- */
+/** How a matrix is made. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults. */
 typedef struct {
-    /**
-     * `sizeof` of this struct.
-     */
+    /** `sizeof` of this struct. */
     size_t size;
-    /**
-     * The name of the interface it arrives on.
-     */
-    const char *interface;
-    /**
-     * Not 0: it is a reply; else a request.
-     */
-    uint32_t reply;
-    /**
-     * Not 0: it was sent to this interface's MAC instead of to all.
-     */
-    uint32_t unicast;
-    /**
-     * The sender's address, IPv4.
-     */
+    /** Who asks, an IPv4 address; of family 0: an ordinary neighbour is chosen for each interface. */
     arpflux_ip sender;
-    /**
-     * The target's address, IPv4.
-     */
-    arpflux_ip target;
-    /**
-     * The bytes of the sender's MAC.
-     */
-    const uint8_t *sender_mac;
-    /**
-     * How many bytes `sender_mac` has.
-     */
-    size_t sender_mac_length;
-    /**
-     * The bytes of the target's MAC as the frame says; matters in a gratuitous reply only. NULL: none.
-     */
-    const uint8_t *target_mac;
-    /**
-     * How many bytes `target_mac` has.
-     */
-    size_t target_mac_length;
-    /**
-     * What the host has for the sender on this interface. 0: nothing; 1: an entry with a MAC; 2: an entry without one, as the host
-     * still asks or has given up; 3: an entry that no frame changes (permanent).
-     */
-    uint32_t known;
-    /**
-     * How long ago an entry with a MAC was last changed, in ms.
-     */
-    uint64_t known_for_ms;
-} arpflux_frame;
-
-/**
- * Is handed one address, and `context` as it was given. Returns whether to go on.
- */
-typedef bool (*arpflux_address_fn)(arpflux_ip address, void *context);
-
-/**
- * How a matrix is made. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
- */
-typedef struct {
-    /**
-     * `sizeof` of this struct.
-     */
-    size_t size;
-    /**
-     * Who asks, an IPv4 address; of family 0: an ordinary neighbour is chosen for each interface.
-     */
-    arpflux_ip sender;
-    /**
-     * The names of the interfaces to ask; NULL: all that take ARP requests for themselves.
-     */
+    /** The names of the interfaces to ask; NULL: all that take ARP requests for themselves. */
     const char *const *interfaces;
-    /**
-     * How many `interfaces` are named.
-     */
+    /** How many `interfaces` are named. */
     size_t interface_count;
-    /**
-     * The IPv4 addresses to ask for; NULL: all that the host holds or proxies, but 127/8.
-     */
+    /** The IPv4 addresses to ask for; NULL: all that the host holds or proxies, but 127/8. */
     const arpflux_ip *targets;
-    /**
-     * How many `targets` there are.
-     */
+    /** How many `targets` there are. */
     size_t target_count;
 } arpflux_matrix_options;
 
-/**
- * A packet that the host sends.
- */
+/** A packet that the host sends. */
 typedef struct {
-    /**
-     * `sizeof` of this struct.
-     */
+    /** `sizeof` of this struct. */
     size_t size;
-    /**
-     * Where it goes to, an IPv4 address.
-     */
+    /** Where it goes to, an IPv4 address. */
     arpflux_ip destination;
-    /**
-     * Its source address, if the program chose one; of family 0: the kernel chooses.
-     */
+    /** Its source address, if the program chose one; of family 0: the kernel chooses. */
     arpflux_ip source;
-    /**
-     * The interface, if the program chose one (`SO_BINDTODEVICE`); NULL: the kernel chooses.
-     */
+    /** The interface, if the program chose one (`SO_BINDTODEVICE`); NULL: the kernel chooses. */
     const char *interface;
 } arpflux_packet;
 
@@ -1534,47 +526,31 @@ typedef struct {
  * Where the files of the host's managers are. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
  */
 typedef struct {
-    /**
-     * `sizeof` of this struct.
-     */
+    /** `sizeof` of this struct. */
     size_t size;
-    /**
-     * The folder that stands for `/`, for images and tests; NULL: `/`.
-     */
+    /** The folder that stands for `/`, for images and tests; NULL: `/`. */
     const char *root;
     /**
      * The absolute path of the command `arpflux` as the host sees it at boot; NULL: `/usr/bin/arpflux`.
      */
     const char *command;
-    /**
-     * How the transaction is run; NULL: the defaults.
-     */
+    /** How the transaction is run; NULL: the defaults. */
     const arpflux_apply_options *apply;
 } arpflux_persist_options;
 
-/**
- * How to ask. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
- */
+/** How to ask. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults. */
 typedef struct {
-    /**
-     * `sizeof` of this struct.
-     */
+    /** `sizeof` of this struct. */
     size_t size;
-    /**
-     * The interface to ask on; NULL: the one with an address on the first target's subnet.
-     */
+    /** The interface to ask on; NULL: the one with an address on the first target's subnet. */
     const char *interface;
-    /**
-     * How often an address that stays silent is asked, up to 10; 0: twice.
-     */
+    /** How often an address that stays silent is asked, up to 10; 0: twice. */
     uint32_t tries;
     /**
      * How long an address may take to answer, in ms, up to 60,000; 0: 1000. Below 800 late proxies are missed.
      */
     uint32_t wait_ms;
-    /**
-     * Requests per second, up to 10,000,000; 0: 10,000.
-     */
+    /** Requests per second, up to 10,000,000; 0: 10,000. */
     uint32_t rate;
     /**
      * Not 0: does not find out which MACs only proxy the address, which takes a second question to each.
@@ -1593,37 +569,25 @@ typedef bool (*arpflux_progress_fn)(size_t done,
                                     const char *mac,
                                     void *context);
 
-/**
- * A claim.
- */
+/** A claim. */
 typedef struct {
-    /**
-     * `sizeof` of this struct.
-     */
+    /** `sizeof` of this struct. */
     size_t size;
-    /**
-     * An `ARPFLUX_CLAIM_KIND_...`.
-     */
+    /** An `ARPFLUX_CLAIM_KIND_...`. */
     uint32_t kind;
     /**
      * For the kinds that speak of a prefix: its length in bits, 1 to 32; 0: 32, that is `address` alone.
      */
     uint32_t prefix_len;
-    /**
-     * The IPv4 address that the claim is about.
-     */
+    /** The IPv4 address that the claim is about. */
     arpflux_ip address;
-    /**
-     * The interface that the claim is about; of no meaning for `ARPFLUX_CLAIM_KIND_EXACTLY_ONE`.
-     */
+    /** The interface that the claim is about; of no meaning for `ARPFLUX_CLAIM_KIND_EXACTLY_ONE`. */
     const char *interface;
     /**
      * The names of the interfaces that count, usually those on one wire; NULL: all that take ARP requests.
      */
     const char *const *among;
-    /**
-     * How many names `among` has.
-     */
+    /** How many names `among` has. */
     size_t among_count;
 } arpflux_claim;
 
@@ -1631,41 +595,21 @@ typedef struct {
  * How proxy entries are added. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
  */
 typedef struct {
-    /**
-     * `sizeof` of this struct.
-     */
+    /** `sizeof` of this struct. */
     size_t size;
-    /**
-     * Not 0: entries of the same addresses on other interfaces go.
-     */
+    /** Not 0: entries of the same addresses on other interfaces go. */
     uint32_t only;
-    /**
-     * Not 0: peers are told.
-     */
+    /** Not 0: peers are told. */
     uint32_t announce;
-    /**
-     * How the transaction is run; NULL: the defaults.
-     */
+    /** How the transaction is run; NULL: the defaults. */
     const arpflux_apply_options *apply;
 } arpflux_proxy_options;
 
-/**
- * Is handed one receipt, which lives until it returns, and `context` as it was given. Returns whether to go on. Runs on the calling
- * thread. It must neither throw nor jump out.
- */
-typedef bool (*arpflux_receipt_fn)(const arpflux_receipt *receipt, void *context);
-
-/**
- * An interface of one of several hosts.
- */
+/** An interface of one of several hosts. */
 typedef struct {
-    /**
-     * The place of the host among the snapshots, from 0.
-     */
+    /** The place of the host among the snapshots, from 0. */
     size_t host;
-    /**
-     * The name of its interface.
-     */
+    /** The name of its interface. */
     const char *interface;
 } arpflux_port;
 
@@ -1673,47 +617,29 @@ typedef struct {
  * How a host is verified. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
  */
 typedef struct {
-    /**
-     * `sizeof` of this struct.
-     */
+    /** `sizeof` of this struct. */
     size_t size;
-    /**
-     * Who asks, an `ARPFLUX_WIRE_...`.
-     */
+    /** Who asks, an `ARPFLUX_WIRE_...`. */
     uint32_t wire;
-    /**
-     * For `ARPFLUX_WIRE_PEER`: who that is.
-     */
+    /** For `ARPFLUX_WIRE_PEER`: who that is. */
     const arpflux_host *peer;
-    /**
-     * For `ARPFLUX_WIRE_PEER`: its interface to ask on; NULL: the one whose subnet the address is in.
-     */
+    /** For `ARPFLUX_WIRE_PEER`: its interface to ask on; NULL: the one whose subnet the address is in. */
     const char *peer_interface;
-    /**
-     * Ends the wait for answers when it is raised; may be NULL.
-     */
+    /** Ends the wait for answers when it is raised; may be NULL. */
     const arpflux_stop *stop;
 } arpflux_verify_options;
 
-/**
- * How to watch. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
- */
+/** How to watch. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults. */
 typedef struct {
-    /**
-     * `sizeof` of this struct.
-     */
+    /** `sizeof` of this struct. */
     size_t size;
-    /**
-     * Not 0: puts right what drifts, each time as a transaction; else it is only told.
-     */
+    /** Not 0: puts right what drifts, each time as a transaction; else it is only told. */
     uint32_t heal;
     /**
      * The longest time between two looks at everything, in ms, 100 at least; 0: 5000. It is for what the kernel sends no news of.
      */
     uint32_t look_ms;
-    /**
-     * How a repair is run; NULL: the defaults. `confirm_within_ms` has no meaning here.
-     */
+    /** How a repair is run; NULL: the defaults. `confirm_within_ms` has no meaning here. */
     const arpflux_apply_options *apply;
 } arpflux_watch_options;
 
@@ -1727,17 +653,11 @@ typedef bool (*arpflux_drift_fn)(const arpflux_drift *drift, void *context);
  * How wires are looked for. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
  */
 typedef struct {
-    /**
-     * `sizeof` of this struct.
-     */
+    /** `sizeof` of this struct. */
     size_t size;
-    /**
-     * How many frames each interface sends, up to 10; 0: one.
-     */
+    /** How many frames each interface sends, up to 10; 0: one. */
     uint32_t rounds;
-    /**
-     * How long to listen after each round, in ms, up to 60,000; 0: 300.
-     */
+    /** How long to listen after each round, in ms, up to 60,000; 0: 300. */
     uint32_t wait_ms;
 } arpflux_wires_options;
 
@@ -1769,7 +689,7 @@ bool arpflux_host_announce(const arpflux_host *host,
  * longer what the plan saw, `ARPFLUX_CODE_ROLLED_BACK` if a step failed and all was undone,
  * `ARPFLUX_CODE_PARTLY_APPLIED` if not all could be undone, `ARPFLUX_CODE_BUSY` if another writer is in the way.
  */
-arpflux_receipt *arpflux_host_apply(const arpflux_host *host,
+ARPFLUX_MUST_USE arpflux_receipt *arpflux_host_apply(const arpflux_host *host,
                                     const arpflux_plan *plan,
                                     const arpflux_apply_options *options,
                                     arpflux_error **err);
@@ -1783,7 +703,7 @@ arpflux_receipt *arpflux_host_apply(const arpflux_host *host,
  * Returns the receipt of the rollback, to be freed with `arpflux_receipt_free`, or NULL and sets `*err`:
  * `ARPFLUX_CODE_NOT_FOUND` if there is nothing to take back, and as `arpflux_host_apply`.
  */
-arpflux_receipt *arpflux_host_rollback(const arpflux_host *host,
+ARPFLUX_MUST_USE arpflux_receipt *arpflux_host_rollback(const arpflux_host *host,
                                        uint64_t id,
                                        bool force,
                                        const arpflux_apply_options *options,
@@ -1795,24 +715,10 @@ arpflux_receipt *arpflux_host_rollback(const arpflux_host *host,
  *
  * Returns its receipt, to be freed with `arpflux_receipt_free`, or NULL and sets `*err`: `ARPFLUX_CODE_NOT_FOUND` if none waits.
  */
-arpflux_receipt *arpflux_host_confirm(const arpflux_host *host,
+ARPFLUX_MUST_USE arpflux_receipt *arpflux_host_confirm(const arpflux_host *host,
                                       uint64_t id,
                                       const arpflux_apply_options *options,
                                       arpflux_error **err);
-
-/**
- * Undoes what a crash left half done; every call that changes something does so first, too. With `discard`, a journal
- * that cannot be carried out is set aside instead. Sets `*undone` (where it is not NULL) to whether something was undone.
- * `options` may be NULL.
- *
- * Returns true, or false and sets `*err`: `ARPFLUX_CODE_INVALID_DATA` for a damaged journal,
- * `ARPFLUX_CODE_PARTLY_APPLIED` if something could not be undone.
- */
-bool arpflux_host_recover(const arpflux_host *host,
-                          bool discard,
-                          const arpflux_apply_options *options,
-                          bool *undone,
-                          arpflux_error **err);
 
 /**
  * Keeps the change. If it was not on trial, nothing happens.
@@ -1837,54 +743,25 @@ bool arpflux_receipt_undo(arpflux_receipt *receipt, arpflux_error **err);
 bool arpflux_receipt_leave(arpflux_receipt *receipt,
                            arpflux_error **err);
 
-/**
- * The number of the transaction, from 1 up; 0 if there was nothing to do, or for NULL.
- */
+/** The number of the transaction, from 1 up; 0 if there was nothing to do, or for NULL. */
 uint64_t arpflux_receipt_id(const arpflux_receipt *receipt);
 
-/**
- * What became of the transaction, as far as this receipt knows; `ARPFLUX_OUTCOME_UNCHANGED` for NULL.
- */
+/** What became of the transaction, as far as this receipt knows; `ARPFLUX_OUTCOME_UNKNOWN` for NULL. */
 arpflux_outcome arpflux_receipt_outcome(const arpflux_receipt *receipt);
 
-/**
- * How many changes were read again from the kernel and found as they should be.
- */
-size_t arpflux_receipt_verified_count(const arpflux_receipt *receipt);
-
-/**
- * How many changes were made.
- */
+/** How many changes were made. */
 size_t arpflux_receipt_change_count(const arpflux_receipt *receipt);
 
-/**
- * The change at a place, from 0. Borrowed from the receipt; NULL beyond the last.
- */
+/** The change at a place, from 0. Borrowed from the receipt; NULL beyond the last. */
 const arpflux_change *arpflux_receipt_change_at(const arpflux_receipt *receipt, size_t at);
 
-/**
- * How much was left alone because somebody else had changed it.
- */
+/** How much was left alone because somebody else had changed it. */
 size_t arpflux_receipt_conflict_count(const arpflux_receipt *receipt);
 
-/**
- * The conflict at a place, from 0, as a sentence. Borrowed from the receipt; NULL beyond the last.
- */
+/** The conflict at a place, from 0, as a sentence. Borrowed from the receipt; NULL beyond the last. */
 const char *arpflux_receipt_conflict_at(const arpflux_receipt *receipt, size_t at);
 
-/**
- * How many files were changed with it; on trial: will be, once it is confirmed.
- */
-size_t arpflux_receipt_file_count(const arpflux_receipt *receipt);
-
-/**
- * The path of the file at a place, from 0. Borrowed from the receipt; NULL beyond the last.
- */
-const char *arpflux_receipt_file_at(const arpflux_receipt *receipt, size_t at);
-
-/**
- * How many notes there are.
- */
+/** How many notes there are. */
 size_t arpflux_receipt_note_count(const arpflux_receipt *receipt);
 
 /**
@@ -1898,7 +775,7 @@ const char *arpflux_receipt_note_at(const arpflux_receipt *receipt,
  *
  * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
  */
-char *arpflux_receipt_to_json(const arpflux_receipt *receipt, arpflux_error **err);
+ARPFLUX_MUST_USE char *arpflux_receipt_to_json(const arpflux_receipt *receipt, arpflux_error **err);
 
 /**
  * Frees a receipt. A change on trial that was neither confirmed nor left is undone first, which takes a moment; if that
@@ -1911,7 +788,7 @@ void arpflux_receipt_free(arpflux_receipt *receipt);
  *
  * Returns a capture to be freed with `arpflux_capture_free`, or NULL and sets `*err`.
  */
-arpflux_capture *arpflux_capture_new(arpflux_error **err);
+ARPFLUX_MUST_USE arpflux_capture *arpflux_capture_new(arpflux_error **err);
 
 /**
  * Says that MACs are one host's, which lets the report call its flux proved. `macs` is a list of `count` texts.
@@ -1932,23 +809,6 @@ bool arpflux_capture_know_host(arpflux_capture *capture,
 bool arpflux_capture_read_path(arpflux_capture *capture,
                                const char *path,
                                arpflux_error **err);
-
-/**
- * The same from an open file descriptor, to its end; it stays open.
- *
- * Returns true, or false and sets `*err`, as `arpflux_capture_read_path`.
- */
-bool arpflux_capture_read_fd(arpflux_capture *capture, int fd, arpflux_error **err);
-
-/**
- * The same from bytes in memory.
- *
- * Returns true, or false and sets `*err`, as `arpflux_capture_read_path`.
- */
-bool arpflux_capture_read_bytes(arpflux_capture *capture,
-                                const uint8_t *bytes,
-                                size_t length,
-                                arpflux_error **err);
 
 /**
  * Takes one Ethernet frame, as a packet socket receives it, seen at `time_ns` nanoseconds since 1970.
@@ -1981,11 +841,9 @@ bool arpflux_host_listen(const arpflux_host *host,
  *
  * Returns a report to be freed with `arpflux_capture_report_free`, or NULL and sets `*err`.
  */
-arpflux_capture_report *arpflux_capture_judge(arpflux_capture *capture, arpflux_error **err);
+ARPFLUX_MUST_USE arpflux_capture_report *arpflux_capture_judge(arpflux_capture *capture, arpflux_error **err);
 
-/**
- * Frees a capture. NULL and captures already freed are left alone.
- */
+/** Frees a capture. NULL and captures already freed are left alone. */
 void arpflux_capture_free(arpflux_capture *capture);
 
 /**
@@ -1994,151 +852,29 @@ void arpflux_capture_free(arpflux_capture *capture);
  */
 bool arpflux_capture_report_is_bad(const arpflux_capture_report *report);
 
-/**
- * How many ARP requests were seen; 0 for NULL.
- */
-uint64_t arpflux_capture_report_request_count(const arpflux_capture_report *report);
-
-/**
- * How many ARP replies were seen; 0 for NULL.
- */
-uint64_t arpflux_capture_report_reply_count(const arpflux_capture_report *report);
-
-/**
- * How many claims found no room: beyond 0, the report is not complete.
- */
-uint64_t arpflux_capture_report_dropped_count(const arpflux_capture_report *report);
-
-/**
- * How many addresses somebody claimed; 0 for NULL.
- */
+/** How many addresses somebody claimed; 0 for NULL. */
 size_t arpflux_capture_report_count(const arpflux_capture_report *report);
-
-/**
- * The address at a place, from 0: the worst come first, then by number. Borrowed from the report; NULL beyond the last.
- */
-const arpflux_claimed *arpflux_capture_report_at(const arpflux_capture_report *report,
-                                                 size_t at);
-
-/**
- * The address; of family 0 for NULL.
- */
-arpflux_ip arpflux_claimed_address(const arpflux_claimed *claimed);
-
-/**
- * What it is; `ARPFLUX_CLASS_UNDETERMINED` for NULL.
- */
-arpflux_class arpflux_claimed_class(const arpflux_claimed *claimed);
-
-/**
- * How sure that is; `ARPFLUX_CERTAINTY_NONE` for NULL.
- */
-arpflux_certainty arpflux_claimed_certainty(const arpflux_claimed *claimed);
-
-/**
- * How many pieces of evidence there are; 0 for NULL.
- */
-size_t arpflux_claimed_reason_count(const arpflux_claimed *claimed);
-
-/**
- * The evidence at a place, from 0, as a sentence. Borrowed; NULL beyond the last.
- */
-const char *arpflux_claimed_reason_at(const arpflux_claimed *claimed, size_t at);
-
-/**
- * How many MACs claimed it; 0 for NULL.
- */
-size_t arpflux_claimed_mac_count(const arpflux_claimed *claimed);
-
-/**
- * The MAC at a place, from 0, in the order of their first claims. Borrowed; NULL beyond the last.
- */
-const char *arpflux_claimed_mac_at(const arpflux_claimed *claimed, size_t at);
-
-/**
- * How many replies of the MAC at a place said that the address is there; 0 beyond the last.
- */
-uint32_t arpflux_claimed_reply_count(const arpflux_claimed *claimed, size_t at);
-
-/**
- * How many requests of the MAC at a place carried the address as sender; 0 beyond the last.
- */
-uint32_t arpflux_claimed_request_count(const arpflux_claimed *claimed, size_t at);
-
-/**
- * How often the MAC at a place announced the address; 0 beyond the last.
- */
-uint32_t arpflux_claimed_announcement_count(const arpflux_claimed *claimed, size_t at);
 
 /**
  * The report as one JSON object with `"schema": 1`.
  *
  * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
  */
-char *arpflux_capture_report_to_json(const arpflux_capture_report *report, arpflux_error **err);
-
-/**
- * A picture (SVG) of who claimed which address when.
- *
- * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
- */
-char *arpflux_capture_report_to_svg(const arpflux_capture_report *report, arpflux_error **err);
+ARPFLUX_MUST_USE char *arpflux_capture_report_to_json(const arpflux_capture_report *report, arpflux_error **err);
 
 /**
  * Frees a report, and with it all that was borrowed from it. NULL and reports already freed are left alone.
  */
 void arpflux_capture_report_free(arpflux_capture_report *report);
 
-/**
- * What it is about; `ARPFLUX_SUBJECT_OTHER` for NULL.
- */
+/** What it is about; `ARPFLUX_SUBJECT_UNKNOWN` for NULL. */
 arpflux_subject arpflux_change_subject(const arpflux_change *change);
 
-/**
- * The change as one line. Borrowed; NULL for NULL.
- */
+/** The change as one line. Borrowed; NULL for NULL. */
 const char *arpflux_change_text(const arpflux_change *change);
 
-/**
- * The number of the interface that it is about; 0 if it is about none, or about all.
- */
+/** The number of the interface that it is about; 0 if it is about none, or about all. */
 uint32_t arpflux_change_interface(const arpflux_change *change);
-
-/**
- * The name of the sysctl, such as `"arp_ignore"`. Borrowed; NULL if it is about something else.
- */
-const char *arpflux_change_sysctl(const arpflux_change *change);
-
-/**
- * The folder that the sysctl is in: `"all"`, `"default"` or an interface's name. Borrowed; NULL if it is about
- * something else.
- */
-const char *arpflux_change_scope(const arpflux_change *change);
-
-/**
- * The value of the sysctl before the change. Of an entry, rule or route: 1 if it is there before, else 0.
- */
-int64_t arpflux_change_before(const arpflux_change *change);
-
-/**
- * The value of the sysctl after the change. Of an entry, rule or route: 1 if it is there afterwards, else 0.
- */
-int64_t arpflux_change_after(const arpflux_change *change);
-
-/**
- * The proxy entry that comes or goes. Borrowed; NULL if it is about something else.
- */
-const arpflux_proxy *arpflux_change_proxy(const arpflux_change *change);
-
-/**
- * The policy routing rule that comes or goes. Borrowed; NULL if it is about something else.
- */
-const arpflux_rule *arpflux_change_rule(const arpflux_change *change);
-
-/**
- * The route that comes or goes. Borrowed; NULL if it is about something else.
- */
-const arpflux_route *arpflux_change_route(const arpflux_change *change);
 
 /**
  * Finds out whether somebody else has addresses already, before they are used here: as RFC 5227 says, and with a sender of the
@@ -2149,25 +885,19 @@ const arpflux_route *arpflux_change_route(const arpflux_change *change);
  * Returns a detection to be freed with `arpflux_detection_free`, or NULL and sets `*err`: `ARPFLUX_CODE_NOT_FOUND` if there is
  * no interface to ask on, `ARPFLUX_CODE_PERMISSION_DENIED` without `CAP_NET_RAW`.
  */
-arpflux_detection *arpflux_host_detect(const arpflux_host *host,
+ARPFLUX_MUST_USE arpflux_detection *arpflux_host_detect(const arpflux_host *host,
                                        const char *const *targets,
                                        size_t count,
                                        const arpflux_detect_options *options,
                                        arpflux_error **err);
 
-/**
- * Whether nobody else has any of the addresses; false for NULL.
- */
+/** Whether nobody else has any of the addresses; false for NULL. */
 bool arpflux_detection_is_free(const arpflux_detection *detection);
 
-/**
- * How many records there are: one for each address on each interface; 0 for NULL.
- */
+/** How many records there are: one for each address on each interface; 0 for NULL. */
 size_t arpflux_detection_count(const arpflux_detection *detection);
 
-/**
- * The address at a place, from 0; of family 0 beyond the last.
- */
+/** The address at a place, from 0; of family 0 beyond the last. */
 arpflux_ip arpflux_detection_address_at(const arpflux_detection *detection, size_t at);
 
 /**
@@ -2175,45 +905,20 @@ arpflux_ip arpflux_detection_address_at(const arpflux_detection *detection, size
  */
 const char *arpflux_detection_interface_at(const arpflux_detection *detection, size_t at);
 
-/**
- * How many others have the address at a place; 0 if it is free, or beyond the last.
- */
+/** How many others have the address at a place; 0 if it is free, or beyond the last. */
 size_t arpflux_detection_conflict_count(const arpflux_detection *detection, size_t at);
 
-/**
- * The MAC of another one that has the address at a place. Borrowed; NULL beyond the last of either.
- */
+/** The MAC of another one that has the address at a place. Borrowed; NULL beyond the last of either. */
 const char *arpflux_detection_conflict_mac(const arpflux_detection *detection, size_t at, size_t conflict_at);
-
-/**
- * How that shows; `ARPFLUX_HOLDER_NONE` beyond the last of either.
- */
-arpflux_holder arpflux_detection_conflict_holder(const arpflux_detection *detection,
-                                                 size_t at,
-                                                 size_t conflict_at);
-
-/**
- * How many interfaces of this host answered for the address at a place, which is no conflict; 0 beyond the last.
- */
-size_t arpflux_detection_own_count(const arpflux_detection *detection,
-                                   size_t at);
-
-/**
- * Whether proxies of the address at a place could be seen: not from an interface without an address to ask with.
- */
-bool arpflux_detection_sees_proxies(const arpflux_detection *detection,
-                                    size_t at);
 
 /**
  * The detection as one JSON object with `"schema": 1`, as `arpflux detect --json` prints it.
  *
  * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
  */
-char *arpflux_detection_to_json(const arpflux_detection *detection, arpflux_error **err);
+ARPFLUX_MUST_USE char *arpflux_detection_to_json(const arpflux_detection *detection, arpflux_error **err);
 
-/**
- * Frees a detection. NULL and detections already freed are left alone.
- */
+/** Frees a detection. NULL and detections already freed are left alone. */
 void arpflux_detection_free(arpflux_detection *detection);
 
 /**
@@ -2221,24 +926,12 @@ void arpflux_detection_free(arpflux_detection *detection);
  *
  * Returns a diagnosis to be freed with `arpflux_diagnosis_free`, or NULL and sets `*err`.
  */
-arpflux_diagnosis *arpflux_snapshot_diagnose(const arpflux_snapshot *snapshot,
+ARPFLUX_MUST_USE arpflux_diagnosis *arpflux_snapshot_diagnose(const arpflux_snapshot *snapshot,
                                              const arpflux_diagnose_options *options,
                                              arpflux_error **err);
 
-/**
- * How many findings there are; 0 for NULL.
- */
+/** How many findings there are; 0 for NULL. */
 size_t arpflux_diagnosis_count(const arpflux_diagnosis *diagnosis);
-
-/**
- * The finding at a place, from 0, the worst first. Borrowed from the diagnosis; NULL beyond the last.
- */
-const arpflux_finding *arpflux_diagnosis_at(const arpflux_diagnosis *diagnosis, size_t at);
-
-/**
- * How bad the worst finding is; `ARPFLUX_SEVERITY_NONE` if there is none, or for NULL.
- */
-arpflux_severity arpflux_diagnosis_worst(const arpflux_diagnosis *diagnosis);
 
 /**
  * What it comes to: bad if a warning or an error is certain, undetermined if none is and something that decides is missing.
@@ -2247,145 +940,32 @@ arpflux_severity arpflux_diagnosis_worst(const arpflux_diagnosis *diagnosis);
 arpflux_judged arpflux_diagnosis_judged(const arpflux_diagnosis *diagnosis);
 
 /**
- * How much could not be seen, which is neither good nor bad; 0 for NULL.
+ * The findings for people, the worst first, several lines each; empty if there is none. Borrowed; NULL for NULL.
  */
-size_t arpflux_diagnosis_unseen_count(const arpflux_diagnosis *diagnosis);
-
-/**
- * What could not be seen, at a place from 0, as a sentence. Borrowed; NULL beyond the last.
- */
-const char *arpflux_diagnosis_unseen_at(const arpflux_diagnosis *diagnosis, size_t at);
-
-/**
- * Which finding it is, such as `"AF001"`: numbers never change their meaning. Borrowed; NULL for NULL.
- */
-const char *arpflux_finding_id(const arpflux_finding *finding);
-
-/**
- * How bad it is here; `ARPFLUX_SEVERITY_NONE` for NULL.
- */
-arpflux_severity arpflux_finding_severity(const arpflux_finding *finding);
-
-/**
- * A few words, the same for all findings of this id. Borrowed; NULL for NULL.
- */
-const char *arpflux_finding_title(const arpflux_finding *finding);
-
-/**
- * What happens, in one sentence. Borrowed; NULL for NULL.
- */
-const char *arpflux_finding_what(const arpflux_finding *finding);
-
-/**
- * Why the kernel does that, in one sentence. Borrowed; NULL for NULL.
- */
-const char *arpflux_finding_why(const arpflux_finding *finding);
-
-/**
- * What to do, in one sentence. Borrowed; NULL for NULL.
- */
-const char *arpflux_finding_remedy(const arpflux_finding *finding);
-
-/**
- * The page about it. Borrowed; NULL for NULL.
- */
-const char *arpflux_finding_link(const arpflux_finding *finding);
-
-/**
- * All of it for people, several lines. Borrowed; NULL for NULL.
- */
-const char *arpflux_finding_text(const arpflux_finding *finding);
-
-/**
- * How many interfaces it is about; 0 for NULL.
- */
-size_t arpflux_finding_interface_count(const arpflux_finding *finding);
-
-/**
- * The interface at a place, from 0; those at fault come first. Borrowed; NULL beyond the last.
- */
-const char *arpflux_finding_interface_at(const arpflux_finding *finding, size_t at);
-
-/**
- * How many addresses it is about; 0 for NULL.
- */
-size_t arpflux_finding_address_count(const arpflux_finding *finding);
-
-/**
- * The address at a place, from 0; of family 0 beyond the last.
- */
-arpflux_ip arpflux_finding_address_at(const arpflux_finding *finding, size_t at);
-
-/**
- * How many facts it rests on; 0 for NULL.
- */
-size_t arpflux_finding_evidence_count(const arpflux_finding *finding);
-
-/**
- * The fact at a place, from 0, as one line. Borrowed; NULL beyond the last.
- */
-const char *arpflux_finding_evidence_at(const arpflux_finding *finding, size_t at);
-
-/**
- * The changes that do what the remedy says.
- *
- * Returns a plan to be freed with `arpflux_plan_free`, or NULL and sets `*err`: `ARPFLUX_CODE_NOT_FOUND` if no change of
- * arpflux does it.
- */
-arpflux_plan *arpflux_finding_plan(const arpflux_finding *finding,
-                                   arpflux_error **err);
+const char *arpflux_diagnosis_text(const arpflux_diagnosis *diagnosis);
 
 /**
  * The diagnosis as one JSON object with `"schema": 1`, as `arpflux diagnose --json` prints it.
  *
  * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
  */
-char *arpflux_diagnosis_to_json(const arpflux_diagnosis *diagnosis, arpflux_error **err);
+ARPFLUX_MUST_USE char *arpflux_diagnosis_to_json(const arpflux_diagnosis *diagnosis, arpflux_error **err);
 
 /**
  * Frees a diagnosis, and with it all that was borrowed from it. NULL and diagnoses already freed are left alone.
  */
 void arpflux_diagnosis_free(arpflux_diagnosis *diagnosis);
 
-/**
- * The stable number of the class of failure; `ARPFLUX_CODE_OK` for NULL.
- */
+/** The stable number of the class of failure; `ARPFLUX_CODE_OK` for NULL. */
 arpflux_code arpflux_error_code(const arpflux_error *error);
 
-/**
- * The stable name of the class of failure, such as `"not_found"`. Borrowed from the error; NULL for NULL.
- */
-const char *arpflux_error_name(const arpflux_error *error);
-
-/**
- * What was attempted, such as `"add proxy entry"`, or an empty text. Borrowed from the error; NULL for NULL.
- */
-const char *arpflux_error_operation(const arpflux_error *error);
-
-/**
- * The object at fault (an interface, an address, a file), or an empty text. Borrowed from the error;
- * NULL for NULL.
- */
-const char *arpflux_error_object(const arpflux_error *error);
-
-/**
- * The system's error number, or 0 if no system call failed.
- */
+/** The system's error number, or 0 if no system call failed. */
 int arpflux_error_errno(const arpflux_error *error);
 
-/**
- * What went wrong, without operation, object and hint. Borrowed from the error; NULL for NULL.
- */
-const char *arpflux_error_message(const arpflux_error *error);
-
-/**
- * What to do about it, or NULL where that is not known. Borrowed from the error.
- */
+/** What to do about it, or NULL where that is not known. Borrowed from the error. */
 const char *arpflux_error_hint(const arpflux_error *error);
 
-/**
- * All of it as one line for people. Borrowed from the error; NULL for NULL.
- */
+/** All of it as one line for people. Borrowed from the error; NULL for NULL. */
 const char *arpflux_error_text(const arpflux_error *error);
 
 /**
@@ -2394,14 +974,10 @@ const char *arpflux_error_text(const arpflux_error *error);
  */
 int arpflux_error_exit_code(const arpflux_error *error);
 
-/**
- * Whether the same call may succeed if it is made again.
- */
+/** Whether the same call may succeed if it is made again. */
 bool arpflux_error_is_transient(const arpflux_error *error);
 
-/**
- * Frees an error. NULL and errors already freed are left alone.
- */
+/** Frees an error. NULL and errors already freed are left alone. */
 void arpflux_error_free(arpflux_error *error);
 
 /**
@@ -2410,58 +986,24 @@ void arpflux_error_free(arpflux_error *error);
  * Returns an explanation to be freed with `arpflux_explanation_free`, or NULL and sets `*err`:
  * `ARPFLUX_CODE_NOT_FOUND` if the snapshot has no such interface, `ARPFLUX_CODE_INVALID_INPUT` if the request is none.
  */
-arpflux_explanation *arpflux_snapshot_explain(const arpflux_snapshot *snapshot,
+ARPFLUX_MUST_USE arpflux_explanation *arpflux_snapshot_explain(const arpflux_snapshot *snapshot,
                                               const arpflux_request *request,
                                               arpflux_error **err);
 
-/**
- * Whether the kernel answers; `ARPFLUX_ANSWER_UNDETERMINED` for NULL.
- */
+/** Whether the kernel answers; `ARPFLUX_ANSWER_UNDETERMINED` for NULL. */
 arpflux_answer arpflux_explanation_answer(const arpflux_explanation *explanation);
 
-/**
- * The MAC in the answer. Borrowed; NULL if there is none.
- */
-const char *arpflux_explanation_mac(const arpflux_explanation *explanation);
-
-/**
- * The stable name of the rule that decided, such as `"arp_ignore"`. Borrowed; NULL if it cannot be told.
- */
-const char *arpflux_explanation_reason(const arpflux_explanation *explanation);
-
-/**
- * The number of the interface that answers; 0 if none does.
- */
-uint32_t arpflux_explanation_interface(const arpflux_explanation *explanation);
-
-/**
- * The answer comes after a random time below this, in milliseconds; 0: at once.
- */
-uint64_t arpflux_explanation_delay_below_ms(const arpflux_explanation *explanation);
-
-/**
- * How many steps led to the verdict; 0 for NULL.
- */
-size_t arpflux_explanation_step_count(const arpflux_explanation *explanation);
-
-/**
- * The step at a place, from 0, as a sentence. Borrowed; NULL beyond the last.
- */
-const char *arpflux_explanation_step_at(const arpflux_explanation *explanation, size_t at);
-
-/**
- * All steps, one sentence a line. Borrowed; NULL for NULL.
- */
+/** All steps, one sentence a line. Borrowed; NULL for NULL. */
 const char *arpflux_explanation_text(const arpflux_explanation *explanation);
 
 /**
- * All of it as one JSON object, as `arpflux explain --json` prints it. Borrowed; NULL for NULL.
+ * All of it as one JSON object with `"schema": 1`, as `arpflux explain --stdin --json` prints one in a line.
+ *
+ * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
  */
-const char *arpflux_explanation_json(const arpflux_explanation *explanation);
+ARPFLUX_MUST_USE char *arpflux_explanation_to_json(const arpflux_explanation *explanation, arpflux_error **err);
 
-/**
- * Frees an explanation. NULL and explanations already freed are left alone.
- */
+/** Frees an explanation. NULL and explanations already freed are left alone. */
 void arpflux_explanation_free(arpflux_explanation *explanation);
 
 /**
@@ -2469,7 +1011,7 @@ void arpflux_explanation_free(arpflux_explanation *explanation);
  *
  * Returns a host to be freed with `arpflux_host_free`, or NULL and sets `*err`.
  */
-arpflux_host *arpflux_host_open_current(arpflux_error **err);
+ARPFLUX_MUST_USE arpflux_host *arpflux_host_open_current(arpflux_error **err);
 
 /**
  * A namespace by the name that `ip netns add` gave it, or, if there is a slash in it, by a path such as
@@ -2478,17 +1020,8 @@ arpflux_host *arpflux_host_open_current(arpflux_error **err);
  * Returns a host to be freed with `arpflux_host_free`, or NULL and sets `*err`: `ARPFLUX_CODE_NOT_FOUND` if there
  * is none, `ARPFLUX_CODE_INVALID_INPUT` if it is no network namespace.
  */
-arpflux_host *arpflux_host_open_netns(const char *name_or_path,
+ARPFLUX_MUST_USE arpflux_host *arpflux_host_open_netns(const char *name_or_path,
                                       arpflux_error **err);
-
-/**
- * The namespace of a process.
- *
- * Returns a host to be freed with `arpflux_host_free`, or NULL and sets `*err`: `ARPFLUX_CODE_NOT_FOUND` if there
- * is no such process.
- */
-arpflux_host *arpflux_host_open_process(uint32_t pid,
-                                        arpflux_error **err);
 
 /**
  * The namespace that a file descriptor stands for: its own file, or any socket of it. The descriptor stays open.
@@ -2496,7 +1029,7 @@ arpflux_host *arpflux_host_open_process(uint32_t pid,
  * Returns a host to be freed with `arpflux_host_free`, or NULL and sets `*err`: `ARPFLUX_CODE_INVALID_INPUT` if it is
  * neither.
  */
-arpflux_host *arpflux_host_open_fd(int fd,
+ARPFLUX_MUST_USE arpflux_host *arpflux_host_open_fd(int fd,
                                    arpflux_error **err);
 
 /**
@@ -2505,12 +1038,10 @@ arpflux_host *arpflux_host_open_fd(int fd,
  * Returns a snapshot to be freed with `arpflux_snapshot_free`, or NULL and sets `*err`:
  * `ARPFLUX_CODE_PERMISSION_DENIED` if the namespace may not be entered, `ARPFLUX_CODE_RACED` if it kept changing.
  */
-arpflux_snapshot *arpflux_host_snapshot(const arpflux_host *host,
+ARPFLUX_MUST_USE arpflux_snapshot *arpflux_host_snapshot(const arpflux_host *host,
                                         arpflux_error **err);
 
-/**
- * Frees a host. NULL and hosts already freed are left alone.
- */
+/** Frees a host. NULL and hosts already freed are left alone. */
 void arpflux_host_free(arpflux_host *host);
 
 /**
@@ -2519,84 +1050,26 @@ void arpflux_host_free(arpflux_host *host);
  *
  * Returns an impact to be freed with `arpflux_impact_free`, or NULL and sets `*err`.
  */
-arpflux_impact *arpflux_plan_impact(const arpflux_plan *plan,
+ARPFLUX_MUST_USE arpflux_impact *arpflux_plan_impact(const arpflux_plan *plan,
                                     const arpflux_snapshot *before,
                                     const arpflux_policy *policy,
                                     arpflux_error **err);
 
-/**
- * How many effects there are; 0: no answer changes (or NULL).
- */
+/** How many effects there are; 0: no answer changes (or NULL). */
 size_t arpflux_impact_count(const arpflux_impact *impact);
 
-/**
- * How many effects are on addresses that the policy does not name; they come first. 0 for NULL.
- */
+/** How many effects are on addresses that the policy does not name; they come first. 0 for NULL. */
 size_t arpflux_impact_victim_count(const arpflux_impact *impact);
 
-/**
- * The effect at a place, from 0. Borrowed from the impact; NULL beyond the last.
- */
-const arpflux_effect *arpflux_impact_at(const arpflux_impact *impact, size_t at);
-
-/**
- * All of it for people, several lines. Borrowed; NULL for NULL.
- */
+/** All of it for people, several lines. Borrowed; NULL for NULL. */
 const char *arpflux_impact_text(const arpflux_impact *impact);
-
-/**
- * How the answer changes; `ARPFLUX_TURN_UNCLEAR` for NULL.
- */
-arpflux_turn arpflux_effect_turn(const arpflux_effect *effect);
-
-/**
- * The effect as one line. Borrowed; NULL for NULL.
- */
-const char *arpflux_effect_text(const arpflux_effect *effect);
-
-/**
- * The interface that is asked. Borrowed; NULL for NULL.
- */
-const char *arpflux_effect_interface(const arpflux_effect *effect);
-
-/**
- * The MAC that answers before. Borrowed; NULL if there is no answer, or it cannot be told.
- */
-const char *arpflux_effect_mac_before(const arpflux_effect *effect);
-
-/**
- * The MAC that answers afterwards. Borrowed; NULL if there is no answer, or it cannot be told.
- */
-const char *arpflux_effect_mac_after(const arpflux_effect *effect);
-
-/**
- * Whether the policy names the addresses.
- */
-bool arpflux_effect_is_named(const arpflux_effect *effect);
-
-/**
- * Whether all neighbours of the interface are among those who ask.
- */
-bool arpflux_effect_is_for_neighbours(const arpflux_effect *effect);
-
-/**
- * How many ranges of addresses asked for there are; 0 for NULL.
- */
-size_t arpflux_effect_target_count(const arpflux_effect *effect);
-
-/**
- * The first address of the range at a place, from 0; of family 0 beyond the last. `*last`, where that is not NULL, gets the last one.
- */
-arpflux_ip arpflux_effect_target_at(const arpflux_effect *effect,
-                                    size_t at,
-                                    arpflux_ip *last);
 
 /**
  * The impact as one JSON object with `"schema": 1`.
  *
  * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
  */
-char *arpflux_impact_to_json(const arpflux_impact *impact, arpflux_error **err);
+ARPFLUX_MUST_USE char *arpflux_impact_to_json(const arpflux_impact *impact, arpflux_error **err);
 
 /**
  * Frees an impact, and with it all that was borrowed from it. NULL and impacts already freed are left alone.
@@ -2619,45 +1092,20 @@ size_t arpflux_ip_format(arpflux_ip address,
                          size_t size);
 
 /**
- * What the host learns from a frame. Writes `*learning` and returns true, or returns false and sets `*err`.
- */
-bool arpflux_snapshot_learns(const arpflux_snapshot *snapshot,
-                             const arpflux_frame *frame,
-                             arpflux_learning *learning,
-                             arpflux_error **err);
-
-/**
- * Which addresses the kernel announces by itself (gratuitous requests) when something happens to an interface; `event` is an
- * `ARPFLUX_EVENT_...`. Each is handed to `each`, on the calling thread.
- *
- * Returns true, or false and sets `*err`.
- */
-bool arpflux_snapshot_announces(const arpflux_snapshot *snapshot,
-                                const char *interface,
-                                uint32_t event,
-                                arpflux_address_fn each,
-                                void *context,
-                                arpflux_error **err);
-
-/**
  * Who answers for each address on each interface, for an ordinary neighbour and for an RFC 5227 probe. `options` may be
  * NULL.
  *
  * Returns a matrix to be freed with `arpflux_matrix_free`, or NULL and sets `*err`: `ARPFLUX_CODE_NOT_FOUND` if the
  * snapshot has no such interface.
  */
-arpflux_matrix *arpflux_snapshot_matrix(const arpflux_snapshot *snapshot,
+ARPFLUX_MUST_USE arpflux_matrix *arpflux_snapshot_matrix(const arpflux_snapshot *snapshot,
                                         const arpflux_matrix_options *options,
                                         arpflux_error **err);
 
-/**
- * How many interfaces there are; 0 for NULL.
- */
+/** How many interfaces there are; 0 for NULL. */
 size_t arpflux_matrix_interface_count(const arpflux_matrix *matrix);
 
-/**
- * The name of the interface at a place, from 0. Borrowed from the matrix; NULL beyond the last.
- */
+/** The name of the interface at a place, from 0. Borrowed from the matrix; NULL beyond the last. */
 const char *arpflux_matrix_interface_at(const arpflux_matrix *matrix, size_t at);
 
 /**
@@ -2667,9 +1115,7 @@ const char *arpflux_matrix_interface_at(const arpflux_matrix *matrix, size_t at)
 size_t arpflux_matrix_wire_at(const arpflux_matrix *matrix,
                               size_t at);
 
-/**
- * How many addresses there are; 0 for NULL.
- */
+/** How many addresses there are; 0 for NULL. */
 size_t arpflux_matrix_address_count(const arpflux_matrix *matrix);
 
 /**
@@ -2679,32 +1125,15 @@ arpflux_ip arpflux_matrix_address_at(const arpflux_matrix *matrix,
                                      size_t at);
 
 /**
- * Whether several MACs answer for the address at a place on one wire, or that cannot be told: false only where it is certain
- * that they do not. True beyond the last.
- */
-bool arpflux_matrix_has_flux_at(const arpflux_matrix *matrix,
-                                size_t at);
-
-/**
- * Whether several MACs answer for any address on one wire, or that cannot be told: false only where it is certain that they do
- * not. True for NULL.
- */
-bool arpflux_matrix_has_flux(const arpflux_matrix *matrix);
-
-/**
  * Whether one MAC at most answers for each address on each wire: good, bad (flux), or undetermined. Undetermined for NULL and for
  * a matrix without a cell.
  */
 arpflux_judged arpflux_matrix_judged(const arpflux_matrix *matrix);
 
-/**
- * The same for the address at a place; undetermined beyond the last.
- */
+/** The same for the address at a place; undetermined beyond the last. */
 arpflux_judged arpflux_matrix_judged_at(const arpflux_matrix *matrix, size_t at);
 
-/**
- * How many cells cannot be told, for a neighbour or for a probe; 0 for NULL.
- */
+/** How many cells cannot be told, for a neighbour or for a probe; 0 for NULL. */
 size_t arpflux_matrix_undetermined_count(const arpflux_matrix *matrix);
 
 /**
@@ -2715,14 +1144,10 @@ const arpflux_cell *arpflux_matrix_cell(const arpflux_matrix *matrix,
                                         size_t address_at,
                                         size_t interface_at);
 
-/**
- * Whether an ordinary neighbour gets an answer; `ARPFLUX_ANSWER_UNDETERMINED` for NULL.
- */
+/** Whether an ordinary neighbour gets an answer; `ARPFLUX_ANSWER_UNDETERMINED` for NULL. */
 arpflux_answer arpflux_cell_answer(const arpflux_cell *cell);
 
-/**
- * The MAC in the answer. Borrowed; NULL if there is none.
- */
+/** The MAC in the answer. Borrowed; NULL if there is none. */
 const char *arpflux_cell_mac(const arpflux_cell *cell);
 
 /**
@@ -2731,31 +1156,11 @@ const char *arpflux_cell_mac(const arpflux_cell *cell);
 const char *arpflux_cell_rule(const arpflux_cell *cell);
 
 /**
- * The neighbour that asked; of family 0 for NULL.
- */
-arpflux_ip arpflux_cell_sender(const arpflux_cell *cell);
-
-/**
- * Whether a probe (sender 0.0.0.0) gets an answer; `ARPFLUX_ANSWER_UNDETERMINED` for NULL.
- */
-arpflux_answer arpflux_cell_probe_answer(const arpflux_cell *cell);
-
-/**
- * The MAC in the answer to a probe. Borrowed; NULL if there is none.
- */
-const char *arpflux_cell_probe_mac(const arpflux_cell *cell);
-
-/**
- * The rule that decided about the probe, in a few words. Borrowed; NULL for NULL.
- */
-const char *arpflux_cell_probe_rule(const arpflux_cell *cell);
-
-/**
  * The matrix as one JSON object with `"schema": 1`.
  *
  * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
  */
-char *arpflux_matrix_to_json(const arpflux_matrix *matrix, arpflux_error **err);
+ARPFLUX_MUST_USE char *arpflux_matrix_to_json(const arpflux_matrix *matrix, arpflux_error **err);
 
 /**
  * Frees a matrix, and with it all that was borrowed from it. NULL and matrices already freed are left alone.
@@ -2766,99 +1171,20 @@ void arpflux_matrix_free(arpflux_matrix *matrix);
  * What the host does to send a packet: by which interface it leaves and, if that needs an ARP request, which addresses the
  * request carries, so what peers learn from it.
  *
- * Returns an object to be freed with `arpflux_outgoing_free`, or NULL and sets `*err`.
+ * Returns one JSON object with `"schema": 1`, as `arpflux explain --outgoing --json` prints it, a text to be freed with
+ * `arpflux_string_free`; or NULL and sets `*err`.
  */
-arpflux_outgoing *arpflux_snapshot_outgoing(const arpflux_snapshot *snapshot,
-                                            const arpflux_packet *packet,
-                                            arpflux_error **err);
-
-/**
- * Whether it asks; `ARPFLUX_WAY_UNDETERMINED` for NULL.
- */
-arpflux_way arpflux_outgoing_way(const arpflux_outgoing *outgoing);
-
-/**
- * The number of the interface that it leaves by; 0 if that cannot be told, or there is none.
- */
-uint32_t arpflux_outgoing_interface(const arpflux_outgoing *outgoing);
-
-/**
- * The source address of the packet; of family 0 if that cannot be told, or it cannot be sent.
- */
-arpflux_ip arpflux_outgoing_packet_source(const arpflux_outgoing *outgoing);
-
-/**
- * The address asked for, the destination or the gateway; of family 0 if there is no request.
- */
-arpflux_ip arpflux_outgoing_target(const arpflux_outgoing *outgoing);
-
-/**
- * The sender address in the request, 0.0.0.0 if the interface has none; of family 0 if there is no request.
- */
-arpflux_ip arpflux_outgoing_sender(const arpflux_outgoing *outgoing);
-
-/**
- * The sender MAC in the request. Borrowed; NULL if there is no request.
- */
-const char *arpflux_outgoing_mac(const arpflux_outgoing *outgoing);
-
-/**
- * Which rule gave the sender address; `ARPFLUX_SOURCE_RULE_NONE` if there is no request.
- */
-arpflux_source_rule arpflux_outgoing_source_rule(const arpflux_outgoing *outgoing);
-
-/**
- * Whether peers learn from the request that an address of another interface is at this one's MAC: what
- * `arp_announce=2` prevents.
- */
-bool arpflux_outgoing_teaches_wrong_mac(const arpflux_outgoing *outgoing);
-
-/**
- * What is missing in the snapshot, in words. Borrowed; NULL unless it is `ARPFLUX_WAY_UNDETERMINED`.
- */
-const char *arpflux_outgoing_missing(const arpflux_outgoing *outgoing);
-
-/**
- * All of it as one JSON object with `"schema": 1`, as `arpflux explain --outgoing --json` prints it.
- *
- * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
- */
-char *arpflux_outgoing_to_json(const arpflux_outgoing *outgoing, arpflux_error **err);
-
-/**
- * Frees the object. NULL and objects already freed are left alone.
- */
-void arpflux_outgoing_free(arpflux_outgoing *outgoing);
-
-/**
- * One HTML page with everything: findings, the topology, who answers and why, and what the kernel holds. It loads nothing. `title` is
- * usually the host's name, `taken` says when and how the snapshot was taken and may be empty.
- *
- * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
- */
-char *arpflux_diagnosis_to_html(const arpflux_diagnosis *diagnosis,
-                                const arpflux_snapshot *snapshot,
-                                const char *title,
-                                const char *taken,
-                                arpflux_error **err);
-
-/**
- * The metrics of a host, in Prometheus' text format. `taken` is when the snapshot was taken, in seconds since 1970.
- *
- * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
- */
-char *arpflux_diagnosis_to_metrics(const arpflux_diagnosis *diagnosis,
-                                   const arpflux_snapshot *snapshot,
-                                   double taken,
-                                   arpflux_error **err);
+ARPFLUX_MUST_USE char *arpflux_snapshot_outgoing_to_json(const arpflux_snapshot *snapshot,
+                                        const arpflux_packet *packet,
+                                        arpflux_error **err);
 
 /**
  * Makes a policy so, now and at every boot: the files of the host's own managers (sysctl.d, systemd, networkd, ifupdown,
  * NetworkManager) belong to the same transaction. On trial they are written when it is confirmed. `options` may be NULL.
  *
- * Returns a receipt to be freed with `arpflux_receipt_free`, or NULL and sets `*err`, as `arpflux_host_apply_policy`.
+ * Returns a receipt to be freed with `arpflux_receipt_free`, or NULL and sets `*err`, as `arpflux_policy_plan` and `arpflux_host_apply`.
  */
-arpflux_receipt *arpflux_host_persist_policy(const arpflux_host *host,
+ARPFLUX_MUST_USE arpflux_receipt *arpflux_host_persist_policy(const arpflux_host *host,
                                              const arpflux_policy *policy,
                                              const arpflux_persist_options *options,
                                              arpflux_error **err);
@@ -2867,60 +1193,12 @@ arpflux_receipt *arpflux_host_persist_policy(const arpflux_host *host,
  * What the next boot of a host brings, compared with a snapshot of it: sysctls as systemd-sysctl sets them, and the policy that the
  * managers apply. `options` may be NULL.
  *
- * Returns an object to be freed with `arpflux_boot_free`, or NULL and sets `*err`.
+ * Returns one JSON object with `"schema": 1`, as `arpflux diagnose --persisted --json` prints it, a text to be freed with
+ * `arpflux_string_free`; or NULL and sets `*err`.
  */
-arpflux_boot *arpflux_snapshot_at_boot(const arpflux_snapshot *snapshot,
-                                       const arpflux_persist_options *options,
-                                       arpflux_error **err);
-
-/**
- * How many values and entries are otherwise after a boot; 0 for NULL.
- */
-size_t arpflux_boot_difference_count(const arpflux_boot *boot);
-
-/**
- * How many sysctls were looked at; 0 for NULL.
- */
-size_t arpflux_boot_sysctl_count(const arpflux_boot *boot);
-
-/**
- * The full name of the sysctl at a place, from 0, with slashes. Borrowed; NULL beyond the last.
- */
-const char *arpflux_boot_sysctl_at(const arpflux_boot *boot, size_t at);
-
-/**
- * The value of the sysctl at a place now; 0 beyond the last.
- */
-int32_t arpflux_boot_value_now(const arpflux_boot *boot, size_t at);
-
-/**
- * The value of the sysctl at a place after a boot; 0, the kernel's default for all of these, if nothing sets it.
- */
-int32_t arpflux_boot_value_then(const arpflux_boot *boot,
-                                size_t at);
-
-/**
- * How many entries, rules and routes a boot takes away or brings; 0 for NULL.
- */
-size_t arpflux_boot_change_count(const arpflux_boot *boot);
-
-/**
- * The entry, rule or route at a place, from 0, as a change from now to after the boot. Borrowed; NULL beyond the last.
- */
-const arpflux_change *arpflux_boot_change_at(const arpflux_boot *boot,
-                                             size_t at);
-
-/**
- * All of it as one JSON object with `"schema": 1`, as `arpflux diagnose --persisted --json` prints it.
- *
- * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
- */
-char *arpflux_boot_to_json(const arpflux_boot *boot, arpflux_error **err);
-
-/**
- * Frees the object, and with it all that was borrowed from it. NULL and objects already freed are left alone.
- */
-void arpflux_boot_free(arpflux_boot *boot);
+ARPFLUX_MUST_USE char *arpflux_snapshot_boot_to_json(const arpflux_snapshot *snapshot,
+                                    const arpflux_persist_options *options,
+                                    arpflux_error **err);
 
 /**
  * What has to change on the host that the snapshot shows so that the policy holds. Nothing is changed by this, and the
@@ -2929,34 +1207,18 @@ void arpflux_boot_free(arpflux_boot *boot);
  * Returns a plan to be freed with `arpflux_plan_free`, or NULL and sets `*err`: `ARPFLUX_CODE_REFUSED` if the policy would
  * not work there, `ARPFLUX_CODE_NOT_FOUND` if an interface is not there.
  */
-arpflux_plan *arpflux_policy_plan(const arpflux_policy *policy,
+ARPFLUX_MUST_USE arpflux_plan *arpflux_policy_plan(const arpflux_policy *policy,
                                   const arpflux_snapshot *snapshot,
                                   arpflux_error **err);
-
-/**
- * The plan that restores what was there before, in the opposite order.
- *
- * Returns a plan to be freed with `arpflux_plan_free`, or NULL and sets `*err`.
- */
-arpflux_plan *arpflux_plan_inverse(const arpflux_plan *plan, arpflux_error **err);
-
-/**
- * Reads a plan that `arpflux_plan_to_json` wrote.
- *
- * Returns a plan to be freed with `arpflux_plan_free`, or NULL and sets `*err` (`ARPFLUX_CODE_INVALID_DATA`).
- */
-arpflux_plan *arpflux_plan_from_json(const char *text, arpflux_error **err);
 
 /**
  * The plan as one JSON object with `"schema": 1`.
  *
  * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
  */
-char *arpflux_plan_to_json(const arpflux_plan *plan, arpflux_error **err);
+ARPFLUX_MUST_USE char *arpflux_plan_to_json(const arpflux_plan *plan, arpflux_error **err);
 
-/**
- * How many changes there are; 0: nothing has to change (or NULL).
- */
+/** How many changes there are; 0: nothing has to change (or NULL). */
 size_t arpflux_plan_change_count(const arpflux_plan *plan);
 
 /**
@@ -2964,38 +1226,10 @@ size_t arpflux_plan_change_count(const arpflux_plan *plan);
  */
 const arpflux_change *arpflux_plan_change_at(const arpflux_plan *plan, size_t at);
 
-/**
- * How many addresses are announced after the changes; 0 for NULL.
- */
-size_t arpflux_plan_announcement_count(const arpflux_plan *plan);
-
-/**
- * The address that is announced at a place, from 0, and the number of the interface that it is announced from in
- * `*interface` where that is not NULL. Of family 0, and nothing written, beyond the last.
- */
-arpflux_ip arpflux_plan_announcement_at(const arpflux_plan *plan,
-                                        size_t at,
-                                        uint32_t *interface);
-
-/**
- * How many choices the plan made where the policy left them open; 0 for NULL.
- */
-size_t arpflux_plan_decision_count(const arpflux_plan *plan);
-
-/**
- * The choice at a place, from 0, and its reason as one sentence. Borrowed from the plan; NULL beyond the last.
- */
-const char *arpflux_plan_decision_at(const arpflux_plan *plan,
-                                     size_t at);
-
-/**
- * All of it for people, several lines. Borrowed from the plan; NULL for NULL.
- */
+/** All of it for people, several lines. Borrowed from the plan; NULL for NULL. */
 const char *arpflux_plan_text(const arpflux_plan *plan);
 
-/**
- * Frees a plan. NULL and plans already freed are left alone.
- */
+/** Frees a plan. NULL and plans already freed are left alone. */
 void arpflux_plan_free(arpflux_plan *plan);
 
 /**
@@ -3004,7 +1238,7 @@ void arpflux_plan_free(arpflux_plan *plan);
  * Returns a policy to be freed with `arpflux_policy_free`, or NULL and sets `*err`: `ARPFLUX_CODE_INVALID_POLICY`
  * with `FILE:LINE:COLUMN` as its object, or any failure to read the file.
  */
-arpflux_policy *arpflux_policy_from_path(const char *path,
+ARPFLUX_MUST_USE arpflux_policy *arpflux_policy_from_path(const char *path,
                                          arpflux_error **err);
 
 /**
@@ -3012,7 +1246,7 @@ arpflux_policy *arpflux_policy_from_path(const char *path,
  *
  * Returns a policy to be freed with `arpflux_policy_free`, or NULL and sets `*err` (`ARPFLUX_CODE_INVALID_POLICY`).
  */
-arpflux_policy *arpflux_policy_from_toml(const char *text,
+ARPFLUX_MUST_USE arpflux_policy *arpflux_policy_from_toml(const char *text,
                                          const char *source_name,
                                          arpflux_error **err);
 
@@ -3021,51 +1255,21 @@ arpflux_policy *arpflux_policy_from_toml(const char *text,
  *
  * Returns a policy to be freed with `arpflux_policy_free`, or NULL and sets `*err` (`ARPFLUX_CODE_INVALID_POLICY`).
  */
-arpflux_policy *arpflux_policy_from_json(const char *text,
+ARPFLUX_MUST_USE arpflux_policy *arpflux_policy_from_json(const char *text,
                                          const char *source_name,
                                          arpflux_error **err);
 
-/**
- * The TOML form. Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
- */
-char *arpflux_policy_to_toml(const arpflux_policy *policy, arpflux_error **err);
+/** The JSON form. Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`. */
+ARPFLUX_MUST_USE char *arpflux_policy_to_json(const arpflux_policy *policy, arpflux_error **err);
 
-/**
- * The JSON form. Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
- */
-char *arpflux_policy_to_json(const arpflux_policy *policy, arpflux_error **err);
-
-/**
- * How many `[[proxy]]` entries it has; 0 for NULL.
- */
+/** How many `[[proxy]]` entries it has; 0 for NULL. */
 size_t arpflux_policy_proxy_count(const arpflux_policy *policy);
 
-/**
- * The owner of the `[[proxy]]` at a place, from 0. Borrowed; NULL beyond the last.
- */
+/** The owner of the `[[proxy]]` at a place, from 0. Borrowed; NULL beyond the last. */
 const char *arpflux_policy_owner_at(const arpflux_policy *policy, size_t at);
 
-/**
- * The interface of the `[[proxy]]` at a place, from 0. Borrowed; NULL beyond the last.
- */
+/** The interface of the `[[proxy]]` at a place, from 0. Borrowed; NULL beyond the last. */
 const char *arpflux_policy_interface_at(const arpflux_policy *policy, size_t at);
-
-/**
- * How many addresses the `[[proxy]]` at a place has; 0 beyond the last.
- */
-size_t arpflux_policy_address_count(const arpflux_policy *policy, size_t at);
-
-/**
- * An address of the `[[proxy]]` at a place; of family 0 beyond the last of either.
- */
-arpflux_ip arpflux_policy_address_at(const arpflux_policy *policy, size_t at, size_t address_at);
-
-/**
- * Checks a policy by itself, without a host; every function that takes one does so, too.
- *
- * Returns true, or false and sets `*err` (`ARPFLUX_CODE_INVALID_POLICY`).
- */
-bool arpflux_policy_check(const arpflux_policy *policy, arpflux_error **err);
 
 /**
  * A copy of a policy in which `owner` has `count` `addresses`, answered for by `interface` alone; what the policy said of that owner
@@ -3073,16 +1277,14 @@ bool arpflux_policy_check(const arpflux_policy *policy, arpflux_error **err);
  *
  * Returns a policy to be freed with `arpflux_policy_free`, or NULL and sets `*err`.
  */
-arpflux_policy *arpflux_policy_with_proxy(const arpflux_policy *policy,
+ARPFLUX_MUST_USE arpflux_policy *arpflux_policy_with_proxy(const arpflux_policy *policy,
                                           const char *owner,
                                           const arpflux_ip *addresses,
                                           size_t count,
                                           const char *interface,
                                           arpflux_error **err);
 
-/**
- * Frees a policy. NULL and policies already freed are left alone.
- */
+/** Frees a policy. NULL and policies already freed are left alone. */
 void arpflux_policy_free(arpflux_policy *policy);
 
 /**
@@ -3093,7 +1295,7 @@ void arpflux_policy_free(arpflux_policy *policy);
  * Returns probes to be freed with `arpflux_probes_free`, or NULL and sets `*err`: `ARPFLUX_CODE_PERMISSION_DENIED`
  * without `CAP_NET_RAW`, `ARPFLUX_CODE_RACED` if replies came faster than they could be read.
  */
-arpflux_probes *arpflux_host_probe(const arpflux_host *host,
+ARPFLUX_MUST_USE arpflux_probes *arpflux_host_probe(const arpflux_host *host,
                                    const char *const *targets,
                                    size_t count,
                                    const arpflux_probe_options *options,
@@ -3101,70 +1303,32 @@ arpflux_probes *arpflux_host_probe(const arpflux_host *host,
                                    void *context,
                                    arpflux_error **err);
 
-/**
- * The name of the interface that was asked on. Borrowed; NULL for NULL.
- */
-const char *arpflux_probes_interface(const arpflux_probes *probes);
-
-/**
- * How many addresses there are; 0 for NULL.
- */
+/** How many addresses there are; 0 for NULL. */
 size_t arpflux_probes_count(const arpflux_probes *probes);
 
-/**
- * The address at a place, from 0; of family 0 beyond the last.
- */
+/** The address at a place, from 0; of family 0 beyond the last. */
 arpflux_ip arpflux_probes_address_at(const arpflux_probes *probes, size_t at);
 
-/**
- * How often the address at a place was asked for; 0 if it was ended before its turn, or beyond the last.
- */
-uint32_t arpflux_probes_request_count(const arpflux_probes *probes, size_t at);
-
-/**
- * What the answers for the address at a place mean; `ARPFLUX_JUDGEMENT_SILENT` beyond the last.
- */
+/** What the answers for the address at a place mean; `ARPFLUX_JUDGEMENT_UNKNOWN` beyond the last. */
 arpflux_judgement arpflux_probes_judgement_at(const arpflux_probes *probes, size_t at);
 
-/**
- * How many MACs answered for the address at a place; 0 beyond the last.
- */
+/** How many MACs answered for the address at a place; 0 beyond the last. */
 size_t arpflux_probes_reply_count(const arpflux_probes *probes, size_t at);
 
 /**
  * A MAC that answered for the address at a place, in the order of their first replies. Borrowed from the probes; NULL beyond
  * the last of either.
  */
-const arpflux_reply *arpflux_probes_reply_at(const arpflux_probes *probes,
-                                             size_t at,
-                                             size_t reply_at);
-
-/**
- * The MAC. Borrowed; NULL for NULL.
- */
-const char *arpflux_reply_mac(const arpflux_reply *reply);
-
-/**
- * When its first reply came after the first request, in microseconds; 0 for NULL.
- */
-uint64_t arpflux_reply_after_us(const arpflux_reply *reply);
-
-/**
- * How many replies had it; 0 for NULL.
- */
-uint32_t arpflux_reply_count(const arpflux_reply *reply);
-
-/**
- * Whether it holds the address or only proxies it; `ARPFLUX_HOLDING_UNKNOWN` for NULL.
- */
-arpflux_holding arpflux_reply_holding(const arpflux_reply *reply);
+const char *arpflux_probes_reply_mac(const arpflux_probes *probes,
+                                     size_t at,
+                                     size_t reply_at);
 
 /**
  * The probes as one JSON object with `"schema": 1`.
  *
  * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
  */
-char *arpflux_probes_to_json(const arpflux_probes *probes, arpflux_error **err);
+ARPFLUX_MUST_USE char *arpflux_probes_to_json(const arpflux_probes *probes, arpflux_error **err);
 
 /**
  * Frees probes, and with them all that was borrowed from them. NULL and probes already freed are left alone.
@@ -3178,7 +1342,7 @@ void arpflux_probes_free(arpflux_probes *probes);
  * Returns the proofs, in the order of the claims, to be freed with `arpflux_proofs_free`; or NULL and sets `*err`:
  * `ARPFLUX_CODE_NOT_FOUND` if the snapshot has no such interface.
  */
-arpflux_proofs *arpflux_snapshot_prove(const arpflux_snapshot *snapshot,
+ARPFLUX_MUST_USE arpflux_proofs *arpflux_snapshot_prove(const arpflux_snapshot *snapshot,
                                        const arpflux_claim *const *claims,
                                        size_t count,
                                        arpflux_error **err);
@@ -3189,22 +1353,16 @@ arpflux_proofs *arpflux_snapshot_prove(const arpflux_snapshot *snapshot,
  *
  * Returns the proofs, to be freed with `arpflux_proofs_free`; or NULL and sets `*err`.
  */
-arpflux_proofs *arpflux_snapshot_prove_wires(const arpflux_snapshot *snapshot,
+ARPFLUX_MUST_USE arpflux_proofs *arpflux_snapshot_prove_wires(const arpflux_snapshot *snapshot,
                                              arpflux_error **err);
 
-/**
- * How many claims there were; 0 for NULL.
- */
+/** How many claims there were; 0 for NULL. */
 size_t arpflux_proofs_count(const arpflux_proofs *proofs);
 
-/**
- * What became of the claim at a place, from 0; `ARPFLUX_PROOF_UNDETERMINED` beyond the last.
- */
+/** What became of the claim at a place, from 0; `ARPFLUX_PROOF_UNDETERMINED` beyond the last. */
 arpflux_proof arpflux_proofs_at(const arpflux_proofs *proofs, size_t at);
 
-/**
- * The claim at a place, from 0, as a sentence. Borrowed; NULL beyond the last.
- */
+/** The claim at a place, from 0, as a sentence. Borrowed; NULL beyond the last. */
 const char *arpflux_proofs_sentence_at(const arpflux_proofs *proofs, size_t at);
 
 /**
@@ -3214,9 +1372,7 @@ const char *arpflux_proofs_sentence_at(const arpflux_proofs *proofs, size_t at);
 const char *arpflux_proofs_reason_at(const arpflux_proofs *proofs,
                                      size_t at);
 
-/**
- * Whether there is a claim and all of them are proved; false for NULL.
- */
+/** Whether there is a claim and all of them are proved; false for NULL. */
 bool arpflux_proofs_all_proved(const arpflux_proofs *proofs);
 
 /**
@@ -3224,11 +1380,9 @@ bool arpflux_proofs_all_proved(const arpflux_proofs *proofs);
  *
  * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
  */
-char *arpflux_proofs_to_json(const arpflux_proofs *proofs, arpflux_error **err);
+ARPFLUX_MUST_USE char *arpflux_proofs_to_json(const arpflux_proofs *proofs, arpflux_error **err);
 
-/**
- * Frees proofs. NULL and proofs already freed are left alone.
- */
+/** Frees proofs. NULL and proofs already freed are left alone. */
 void arpflux_proofs_free(arpflux_proofs *proofs);
 
 /**
@@ -3238,7 +1392,7 @@ void arpflux_proofs_free(arpflux_proofs *proofs);
  * Returns a receipt to be freed with `arpflux_receipt_free`, or NULL and sets `*err`: `ARPFLUX_CODE_NOT_FOUND` if there is no such
  * interface, `ARPFLUX_CODE_REFUSED` if the host has one of the addresses itself, and as `arpflux_host_apply`.
  */
-arpflux_receipt *arpflux_host_add_proxies(const arpflux_host *host,
+ARPFLUX_MUST_USE arpflux_receipt *arpflux_host_add_proxies(const arpflux_host *host,
                                           const char *interface,
                                           const arpflux_ip *addresses,
                                           size_t count,
@@ -3251,7 +1405,7 @@ arpflux_receipt *arpflux_host_add_proxies(const arpflux_host *host,
  *
  * Returns a receipt to be freed with `arpflux_receipt_free`, or NULL and sets `*err`, as `arpflux_host_apply`.
  */
-arpflux_receipt *arpflux_host_remove_proxies(const arpflux_host *host,
+ARPFLUX_MUST_USE arpflux_receipt *arpflux_host_remove_proxies(const arpflux_host *host,
                                              const char *interface,
                                              const arpflux_ip *addresses,
                                              size_t count,
@@ -3264,116 +1418,28 @@ arpflux_receipt *arpflux_host_remove_proxies(const arpflux_host *host,
  * Returns a receipt to be freed with `arpflux_receipt_free`, or NULL and sets `*err`, as `arpflux_policy_plan` and
  * `arpflux_host_apply`.
  */
-arpflux_receipt *arpflux_host_apply_policy(const arpflux_host *host,
+ARPFLUX_MUST_USE arpflux_receipt *arpflux_host_apply_policy(const arpflux_host *host,
                                            const arpflux_policy *policy,
                                            const arpflux_apply_options *options,
                                            arpflux_error **err);
 
 /**
- * The transaction that waits for confirmation. `options` may be NULL.
- *
- * Sets `*receipt` to it, to be freed with `arpflux_receipt_free` (which undoes nothing), or to NULL if none waits, and returns true; or
- * returns false and sets `*err`.
- */
-bool arpflux_host_pending(const arpflux_host *host,
-                          const arpflux_apply_options *options,
-                          arpflux_receipt **receipt,
-                          arpflux_error **err);
-
-/**
- * Hands the transactions that are remembered to `each`, the oldest first. `options` may be NULL.
- *
- * Returns true, or false and sets `*err`.
- */
-bool arpflux_host_receipts(const arpflux_host *host,
-                           const arpflux_apply_options *options,
-                           arpflux_receipt_fn each,
-                           void *context,
-                           arpflux_error **err);
-
-/**
  * Recommends a policy for the host that a snapshot shows, tried on a copy of it and proved there. Nothing is sent or changed.
  *
- * Returns a recommendation to be freed with `arpflux_recommendation_free`, or NULL and sets `*err`: `ARPFLUX_CODE_REFUSED` if no
+ * Returns a policy to be freed with `arpflux_policy_free`, or NULL and sets `*err`: `ARPFLUX_CODE_REFUSED` if no
  * policy would work on this host as it is.
  */
-arpflux_recommendation *arpflux_snapshot_recommend(const arpflux_snapshot *snapshot,
-                                                   arpflux_error **err);
+ARPFLUX_MUST_USE arpflux_policy *arpflux_snapshot_recommend(const arpflux_snapshot *snapshot,
+                                           arpflux_error **err);
 
 /**
- * The policy.
+ * The same with reasons and proof.
  *
- * Returns a policy to be freed with `arpflux_policy_free`, or NULL and sets `*err`.
+ * Returns one JSON object with `"schema": 1`, as `arpflux recommend --json` prints it, a text to be freed with
+ * `arpflux_string_free`; or NULL and sets `*err`.
  */
-arpflux_policy *arpflux_recommendation_policy(const arpflux_recommendation *recommendation,
-                                              arpflux_error **err);
-
-/**
- * What the policy changes on this host.
- *
- * Returns a plan to be freed with `arpflux_plan_free`, or NULL and sets `*err`.
- */
-arpflux_plan *arpflux_recommendation_plan(const arpflux_recommendation *recommendation, arpflux_error **err);
-
-/**
- * What was checked and proved of the host as it is after the plan.
- *
- * Returns a report to be freed with `arpflux_report_free`, or NULL and sets `*err`.
- */
-arpflux_report *arpflux_recommendation_proof(const arpflux_recommendation *recommendation,
-                                             arpflux_error **err);
-
-/**
- * The policy as a file that says why each key is as it is. Borrowed; NULL for NULL.
- */
-const char *arpflux_recommendation_toml(const arpflux_recommendation *recommendation);
-
-/**
- * What was proved, for people, one sentence a line. Borrowed; NULL for NULL.
- */
-const char *arpflux_recommendation_proved(const arpflux_recommendation *recommendation);
-
-/**
- * How many reasons there are; 0 for NULL.
- */
-size_t arpflux_recommendation_reason_count(const arpflux_recommendation *recommendation);
-
-/**
- * The reason at a place, from 0: a key of the policy, and why it is as it is. Borrowed; NULL beyond the last.
- */
-const char *arpflux_recommendation_reason_at(const arpflux_recommendation *recommendation, size_t at);
-
-/**
- * How much is not recommended; 0 for NULL.
- */
-size_t arpflux_recommendation_refused_count(const arpflux_recommendation *recommendation);
-
-/**
- * What is not recommended, at a place from 0, and what it breaks here. Borrowed; NULL beyond the last.
- */
-const char *arpflux_recommendation_refused_at(const arpflux_recommendation *recommendation, size_t at);
-
-/**
- * How much the policy does not settle; 0 for NULL.
- */
-size_t arpflux_recommendation_note_count(const arpflux_recommendation *recommendation);
-
-/**
- * What the policy does not settle, at a place from 0, as a sentence. Borrowed; NULL beyond the last.
- */
-const char *arpflux_recommendation_note_at(const arpflux_recommendation *recommendation, size_t at);
-
-/**
- * All of it as one JSON object with `"schema": 1`, as `arpflux recommend --json` prints it.
- *
- * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
- */
-char *arpflux_recommendation_to_json(const arpflux_recommendation *recommendation, arpflux_error **err);
-
-/**
- * Frees a recommendation. NULL and recommendations already freed are left alone.
- */
-void arpflux_recommendation_free(arpflux_recommendation *recommendation);
+ARPFLUX_MUST_USE char *arpflux_snapshot_recommend_to_json(const arpflux_snapshot *snapshot,
+                                         arpflux_error **err);
 
 /**
  * Who answers for each address that one of several hosts holds or proxies, on the wires they share. `names` and `snapshots` are
@@ -3382,131 +1448,47 @@ void arpflux_recommendation_free(arpflux_recommendation *recommendation);
  * `ports` are the `port_count` interfaces that share a wire; NULL: interfaces whose subnets overlap are taken to share one, and
  * there may be several wires.
  *
- * Returns segments to be freed with `arpflux_segments_free`, or NULL and sets `*err`: `ARPFLUX_CODE_NOT_FOUND` if there
- * is no such interface.
+ * Returns one JSON object with `"schema": 1`, as `arpflux explain --also --json` prints it, a text to be freed with
+ * `arpflux_string_free`; or NULL and sets `*err`: `ARPFLUX_CODE_NOT_FOUND` if there is no such interface.
  */
-arpflux_segments *arpflux_segments_find(const char *const *names,
-                                        const arpflux_snapshot *const *snapshots,
-                                        size_t count,
-                                        const arpflux_port *ports,
-                                        size_t port_count,
-                                        arpflux_error **err);
+ARPFLUX_MUST_USE char *arpflux_segments_to_json(const char *const *names,
+                               const arpflux_snapshot *const *snapshots,
+                               size_t count,
+                               const arpflux_port *ports,
+                               size_t port_count,
+                               arpflux_error **err);
 
 /**
- * How many wires they share; 0 for NULL.
- */
-size_t arpflux_segments_count(const arpflux_segments *segments);
-
-/**
- * How many interfaces are on the wire at a place, from 0; 0 beyond the last.
- */
-size_t arpflux_segments_port_count(const arpflux_segments *segments, size_t at);
-
-/**
- * The host of an interface of a wire, by the name that the caller gave. Borrowed; NULL beyond the last of either.
- */
-const char *arpflux_segments_port_host(const arpflux_segments *segments,
-                                       size_t at,
-                                       size_t port_at);
-
-/**
- * The name of an interface of a wire. Borrowed; NULL beyond the last of either.
- */
-const char *arpflux_segments_port_interface(const arpflux_segments *segments, size_t at, size_t port_at);
-
-/**
- * How many addresses are asked for on the wire at a place, from 0; 0 beyond the last.
- */
-size_t arpflux_segments_answer_count(const arpflux_segments *segments, size_t at);
-
-/**
- * Who answers for an address on a wire: duplicates come first, then flux, each in the order of addresses. Borrowed; NULL beyond
- * the last of either.
- */
-const arpflux_segment_answer *arpflux_segments_answer_at(const arpflux_segments *segments,
-                                                         size_t at,
-                                                         size_t answer_at);
-
-/**
- * The address; of family 0 for NULL.
- */
-arpflux_ip arpflux_segment_answer_address(const arpflux_segment_answer *answer);
-
-/**
- * What the answers come to; `ARPFLUX_SEGMENT_OUTCOME_UNDETERMINED` for NULL.
- */
-arpflux_segment_outcome arpflux_segment_answer_outcome(const arpflux_segment_answer *answer);
-
-/**
- * All of it as one sentence. Borrowed; NULL for NULL.
- */
-const char *arpflux_segment_answer_text(const arpflux_segment_answer *answer);
-
-/**
- * How many interfaces answer; 0 for NULL.
- */
-size_t arpflux_segment_answer_responder_count(const arpflux_segment_answer *answer);
-
-/**
- * The host of the one that answers at a place, from 0. Borrowed; NULL beyond the last.
- */
-const char *arpflux_segment_answer_responder_host(const arpflux_segment_answer *answer, size_t at);
-
-/**
- * The interface of the one that answers at a place, from 0. Borrowed; NULL beyond the last.
- */
-const char *arpflux_segment_answer_responder_interface(const arpflux_segment_answer *answer, size_t at);
-
-/**
- * The MAC that answers at a place, from 0. Borrowed; NULL beyond the last.
- */
-const char *arpflux_segment_answer_responder_mac(const arpflux_segment_answer *answer, size_t at);
-
-/**
- * How many there are of whom it cannot be told whether they answer; 0 for NULL.
- */
-size_t arpflux_segment_answer_undetermined_count(const arpflux_segment_answer *answer);
-
-/**
- * The segments as one JSON object with `"schema": 1`, as `arpflux explain --also --json` prints them.
- *
- * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
- */
-char *arpflux_segments_to_json(const arpflux_segments *segments, arpflux_error **err);
-
-/**
- * Frees segments, and with them all that was borrowed from them. NULL and segments already freed are left alone.
- */
-void arpflux_segments_free(arpflux_segments *segments);
-
-/**
- * Reads a snapshot that `arpflux_snapshot_to_json` or `arpflux snapshot --json` wrote.
+ * Reads a snapshot that `arpflux_snapshot_to_json` or `arpflux snapshot --json` wrote: `length` bytes, which need no NUL.
  *
  * Returns a snapshot to be freed with `arpflux_snapshot_free`, or NULL and sets `*err`
  * (`ARPFLUX_CODE_INVALID_DATA`).
  */
-arpflux_snapshot *arpflux_snapshot_from_json(const char *text, arpflux_error **err);
+ARPFLUX_MUST_USE arpflux_snapshot *arpflux_snapshot_from_json(const char *text,
+                                             size_t length,
+                                             arpflux_error **err);
+
+/**
+ * Reads such a snapshot from a file.
+ *
+ * Returns a snapshot to be freed with `arpflux_snapshot_free`, or NULL and sets `*err`
+ * (`ARPFLUX_CODE_INVALID_DATA`, or any failure to read the file).
+ */
+ARPFLUX_MUST_USE arpflux_snapshot *arpflux_snapshot_from_path(const char *path, arpflux_error **err);
 
 /**
  * The snapshot as one JSON object with `"schema": 1`.
  *
  * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
  */
-char *arpflux_snapshot_to_json(const arpflux_snapshot *snapshot, arpflux_error **err);
+ARPFLUX_MUST_USE char *arpflux_snapshot_to_json(const arpflux_snapshot *snapshot, arpflux_error **err);
 
 /**
  * The release of the kernel that it was taken from, such as `"6.1.0-26-amd64"`. Borrowed; NULL for NULL.
  */
 const char *arpflux_snapshot_kernel(const arpflux_snapshot *snapshot);
 
-/**
- * The inode of the namespace it was taken from, as `stat /proc/PID/ns/net` shows it; 0 for NULL.
- */
-uint64_t arpflux_snapshot_netns_inode(const arpflux_snapshot *snapshot);
-
-/**
- * `net.ipv4.ip_forward`; 0 for NULL.
- */
+/** `net.ipv4.ip_forward`; 0 for NULL. */
 int32_t arpflux_snapshot_ip_forward(const arpflux_snapshot *snapshot);
 
 /**
@@ -3515,59 +1497,15 @@ int32_t arpflux_snapshot_ip_forward(const arpflux_snapshot *snapshot);
  */
 size_t arpflux_snapshot_interference_count(const arpflux_snapshot *snapshot);
 
-/**
- * The interference at a place, from 0, in words. Borrowed from the snapshot; NULL beyond the last.
- */
+/** The interference at a place, from 0, in words. Borrowed from the snapshot; NULL beyond the last. */
 const char *arpflux_snapshot_interference_at(const arpflux_snapshot *snapshot, size_t at);
-
-/**
- * Whether two snapshots hold the same, everything compared. False if either is NULL.
- */
-bool arpflux_snapshot_equal(const arpflux_snapshot *one, const arpflux_snapshot *other);
-
-/**
- * The version of the JSON form that this library writes and reads.
- */
-uint32_t arpflux_snapshot_schema(void);
 
 /**
  * Frees a snapshot, and with it all that was borrowed from it. NULL and snapshots already freed are left alone.
  */
 void arpflux_snapshot_free(arpflux_snapshot *snapshot);
 
-/**
- * How many addresses of both families there are; 0 for NULL.
- */
-size_t arpflux_snapshot_address_count(const arpflux_snapshot *snapshot);
-
-/**
- * The address at a place, from 0, in the kernel's order. Borrowed from the snapshot; NULL beyond the last.
- */
-const arpflux_address *arpflux_snapshot_address_at(const arpflux_snapshot *snapshot, size_t at);
-
-/**
- * The host's own address; of family 0 for NULL.
- */
-arpflux_ip arpflux_address_local(const arpflux_address *address);
-
-/**
- * The other end of a point-to-point address; of family 0 if there is none.
- */
-arpflux_ip arpflux_address_peer(const arpflux_address *address);
-
-/**
- * The length of its prefix, in bits, from 0 to 32 or 128; 0 for NULL.
- */
-uint8_t arpflux_address_prefix_len(const arpflux_address *address);
-
-/**
- * The number of the interface that holds it; 0 for NULL.
- */
-uint32_t arpflux_address_interface(const arpflux_address *address);
-
-/**
- * How many interfaces there are; 0 for NULL.
- */
+/** How many interfaces there are; 0 for NULL. */
 size_t arpflux_snapshot_interface_count(const arpflux_snapshot *snapshot);
 
 /**
@@ -3576,111 +1514,31 @@ size_t arpflux_snapshot_interface_count(const arpflux_snapshot *snapshot);
 const arpflux_interface *arpflux_snapshot_interface_at(const arpflux_snapshot *snapshot,
                                                        size_t at);
 
-/**
- * The interface of that name. Borrowed from the snapshot; NULL if there is none.
- */
-const arpflux_interface *arpflux_snapshot_find_interface(const arpflux_snapshot *snapshot, const char *name);
+/** The interface of that name. Borrowed from the snapshot; NULL if there is none. */
+const arpflux_interface *arpflux_snapshot_interface_by_name(const arpflux_snapshot *snapshot,
+                                                            const char *name);
 
 /**
- * Its name. Borrowed; NULL for NULL. Interface names are bytes: they need not be UTF-8.
+ * The interface of that number, which entries, changes and rules are known by. Borrowed from the snapshot; NULL if there is none.
  */
+const arpflux_interface *arpflux_snapshot_interface_by_index(const arpflux_snapshot *snapshot,
+                                                             uint32_t index);
+
+/** Its name. Borrowed; NULL for NULL. Interface names are bytes: they need not be UTF-8. */
 const char *arpflux_interface_name(const arpflux_interface *interface);
 
-/**
- * Its number; 0 for NULL.
- */
+/** Its number; 0 for NULL. */
 uint32_t arpflux_interface_index(const arpflux_interface *interface);
-
-/**
- * What kind of virtual interface it is (`"veth"`, `"bridge"`, `"vlan"`). Borrowed; NULL for real ones.
- */
-const char *arpflux_interface_kind(const arpflux_interface *interface);
 
 /**
  * Its link-layer address as text, such as `"00:0c:29:b3:a2:54"`; empty if it has none. Borrowed; NULL for NULL.
  */
 const char *arpflux_interface_mac(const arpflux_interface *interface);
 
-/**
- * The bytes of its link-layer address. Sets `*length` (0 to 32; 6 for Ethernet) where `length` is not NULL.
- * Borrowed; NULL if it has none.
- */
-const uint8_t *arpflux_interface_mac_bytes(const arpflux_interface *interface, size_t *length);
-
-/**
- * Its flags (`IFF_UP` and so on, see netdevice(7)); 0 for NULL.
- */
-uint32_t arpflux_interface_flags(const arpflux_interface *interface);
-
-/**
- * Its largest packet, in bytes; 0 for NULL.
- */
-uint32_t arpflux_interface_mtu(const arpflux_interface *interface);
-
-/**
- * The number of the bridge, bond or VRF that it is a port of; 0 if none.
- */
-uint32_t arpflux_interface_master(const arpflux_interface *interface);
-
-/**
- * Whether it has carrier.
- */
-bool arpflux_interface_has_carrier(const arpflux_interface *interface);
-
-/**
- * Whether the kernel handles ARP on it at all: up, not loopback, not `NOARP`.
- */
+/** Whether the kernel handles ARP on it at all: up, not loopback, not `NOARP`. */
 bool arpflux_interface_speaks_arp(const arpflux_interface *interface);
 
-/**
- * The value of a sysctl below `net.ipv4.conf` (such as `"arp_ignore"`) that counts on an interface: that of `all`
- * and the interface's own, combined as the kernel does.
- *
- * Writes `*value`, and `*source` where that is not NULL, and returns true; or returns false and sets `*err`.
- */
-bool arpflux_snapshot_sysctl(const arpflux_snapshot *snapshot,
-                             const char *interface,
-                             const char *sysctl,
-                             int32_t *value,
-                             arpflux_value_source *source,
-                             arpflux_error **err);
-
-/**
- * How many neighbour entries of both families there are; 0 for NULL.
- */
-size_t arpflux_snapshot_neighbour_count(const arpflux_snapshot *snapshot);
-
-/**
- * The neighbour entry at a place, from 0, in the kernel's order. Borrowed from the snapshot; NULL beyond the last.
- */
-const arpflux_neighbour *arpflux_snapshot_neighbour_at(const arpflux_snapshot *snapshot,
-                                                       size_t at);
-
-/**
- * The neighbour's address; of family 0 for NULL.
- */
-arpflux_ip arpflux_neighbour_address(const arpflux_neighbour *neighbour);
-
-/**
- * The number of the interface it was seen on; 0 for NULL.
- */
-uint32_t arpflux_neighbour_interface(const arpflux_neighbour *neighbour);
-
-/**
- * The bytes of its MAC. Sets `*length` (1 to 32; 6 for Ethernet) where `length` is not NULL. Borrowed; NULL, and nothing
- * written, if it is not known.
- */
-const uint8_t *arpflux_neighbour_mac_bytes(const arpflux_neighbour *neighbour,
-                                           size_t *length);
-
-/**
- * Its state (`NUD_*`, see neighbour.h), a set of bits; 0 for NULL.
- */
-uint16_t arpflux_neighbour_state(const arpflux_neighbour *neighbour);
-
-/**
- * How many proxy entries of both families there are; 0 for NULL.
- */
+/** How many proxy entries of both families there are; 0 for NULL. */
 size_t arpflux_snapshot_proxy_count(const arpflux_snapshot *snapshot);
 
 /**
@@ -3689,172 +1547,18 @@ size_t arpflux_snapshot_proxy_count(const arpflux_snapshot *snapshot);
 const arpflux_proxy *arpflux_snapshot_proxy_at(const arpflux_snapshot *snapshot,
                                                size_t at);
 
-/**
- * The address answered for; of family 0 for NULL.
- */
+/** The address answered for; of family 0 for NULL. */
 arpflux_ip arpflux_proxy_address(const arpflux_proxy *proxy);
 
-/**
- * The number of the interface it answers on; 0: on all.
- */
+/** The number of the interface it answers on; 0: on all. */
 uint32_t arpflux_proxy_interface(const arpflux_proxy *proxy);
-
-/**
- * Who added it (`RTPROT_*`); 0 unknown.
- */
-uint8_t arpflux_proxy_protocol(const arpflux_proxy *proxy);
-
-/**
- * How many routes of all tables and both families there are; 0 for NULL.
- */
-size_t arpflux_snapshot_route_count(const arpflux_snapshot *snapshot);
-
-/**
- * The route at a place, from 0, in the kernel's order. Borrowed from the snapshot; NULL beyond the last.
- */
-const arpflux_route *arpflux_snapshot_route_at(const arpflux_snapshot *snapshot, size_t at);
-
-/**
- * What it does; `ARPFLUX_RTN_OTHER` for NULL.
- */
-arpflux_rtn arpflux_route_kind(const arpflux_route *route);
-
-/**
- * The table it is in (254 main, 255 local); 0 for NULL.
- */
-uint32_t arpflux_route_table(const arpflux_route *route);
-
-/**
- * The prefix it is for: its address; of family 0 for NULL.
- */
-arpflux_ip arpflux_route_destination(const arpflux_route *route);
-
-/**
- * The length of the prefix it is for, in bits, from 0 to 32 or 128.
- */
-uint8_t arpflux_route_prefix_len(const arpflux_route *route);
-
-/**
- * Its metric: among equal routes the smallest wins.
- */
-uint32_t arpflux_route_metric(const arpflux_route *route);
-
-/**
- * Who made it (`RTPROT_*`); arpflux's own have 175.
- */
-uint8_t arpflux_route_protocol(const arpflux_route *route);
-
-/**
- * The source address that the host's own packets get; of family 0 if it says none.
- */
-arpflux_ip arpflux_route_preferred_source(const arpflux_route *route);
-
-/**
- * How many next hops it has: none if it rejects, several if it is multipath.
- */
-size_t arpflux_route_hop_count(const arpflux_route *route);
-
-/**
- * The number of the interface that the next hop at a place, from 0, leaves by; 0 if none.
- */
-uint32_t arpflux_route_hop_interface(const arpflux_route *route, size_t at);
-
-/**
- * The gateway of the next hop at a place, from 0, of either family; of family 0 if the destination is on the link.
- */
-arpflux_ip arpflux_route_hop_gateway(const arpflux_route *route,
-                                     size_t at);
-
-/**
- * The share of the next hop at a place, from 0, among several: 1 to 256; 0 beyond the last.
- */
-uint32_t arpflux_route_hop_weight(const arpflux_route *route, size_t at);
-
-/**
- * How many policy routing rules of both families there are; 0 for NULL.
- */
-size_t arpflux_snapshot_rule_count(const arpflux_snapshot *snapshot);
-
-/**
- * The rule at a place, from 0, in the kernel's order. Borrowed from the snapshot; NULL beyond the last.
- */
-const arpflux_rule *arpflux_snapshot_rule_at(const arpflux_snapshot *snapshot, size_t at);
-
-/**
- * What it does; `ARPFLUX_FR_ACT_OTHER` for NULL.
- */
-arpflux_fr_act arpflux_rule_action(const arpflux_rule *rule);
-
-/**
- * Rules are tried in the order of this number, 0 first.
- */
-uint32_t arpflux_rule_priority(const arpflux_rule *rule);
-
-/**
- * The table it looks into (254 main, 255 local).
- */
-uint32_t arpflux_rule_table(const arpflux_rule *rule);
-
-/**
- * Whether it is an IPv6 rule.
- */
-bool arpflux_rule_is_ipv6(const arpflux_rule *rule);
-
-/**
- * Whether it matches what its selectors do not.
- */
-bool arpflux_rule_is_inverted(const arpflux_rule *rule);
-
-/**
- * The sources it matches: the prefix's address, and `*length` where that is not NULL. Of family 0, and nothing written, if
- * it matches all.
- */
-arpflux_ip arpflux_rule_source(const arpflux_rule *rule,
-                               uint8_t *length);
-
-/**
- * The destinations it matches: the prefix's address, and `*length` where that is not NULL. Of family 0, and nothing
- * written, if it matches all.
- */
-arpflux_ip arpflux_rule_destination(const arpflux_rule *rule,
-                                    uint8_t *length);
-
-/**
- * The input interface it matches; `"lo"` matches the host's own packets. Borrowed; NULL if it matches all.
- */
-const char *arpflux_rule_iif(const arpflux_rule *rule);
-
-/**
- * The output interface it matches, of bound sockets. Borrowed; NULL if it matches all.
- */
-const char *arpflux_rule_oif(const arpflux_rule *rule);
-
-/**
- * The mark it matches, under the bits of `arpflux_rule_fwmask`.
- */
-uint32_t arpflux_rule_fwmark(const arpflux_rule *rule);
-
-/**
- * Which bits of the mark count; 0: the mark does not matter.
- */
-uint32_t arpflux_rule_fwmask(const arpflux_rule *rule);
-
-/**
- * Routes of prefixes this long or shorter do not count (`suppress_prefixlength`), from 0 up; -1: all routes count.
- */
-int32_t arpflux_rule_suppress_prefix_len(const arpflux_rule *rule);
-
-/**
- * Who made it (`RTPROT_*`); arpflux's own have 175.
- */
-uint8_t arpflux_rule_protocol(const arpflux_rule *rule);
 
 /**
  * A flag that is not raised.
  *
  * Returns a flag to be freed with `arpflux_stop_free`, or NULL and sets `*err`.
  */
-arpflux_stop *arpflux_stop_new(arpflux_error **err);
+ARPFLUX_MUST_USE arpflux_stop *arpflux_stop_new(arpflux_error **err);
 
 /**
  * From now on nothing that has this flag waits any longer: it comes back within 50 ms with `ARPFLUX_CODE_INTERRUPTED`. Not to be
@@ -3862,19 +1566,13 @@ arpflux_stop *arpflux_stop_new(arpflux_error **err);
  */
 void arpflux_stop_raise(arpflux_stop *stop);
 
-/**
- * Whether it was raised; false for NULL.
- */
+/** Whether it was raised; false for NULL. */
 bool arpflux_stop_is_raised(const arpflux_stop *stop);
 
-/**
- * Frees a flag; what waits with it goes on waiting. NULL and flags already freed are left alone.
- */
+/** Frees a flag; what waits with it goes on waiting. NULL and flags already freed are left alone. */
 void arpflux_stop_free(arpflux_stop *stop);
 
-/**
- * Frees a text that arpflux returned as `char *`. NULL, and what is not such a text, is left alone.
- */
+/** Frees a text that arpflux returned as `char *`. NULL, and what is not such a text, is left alone. */
 void arpflux_string_free(char *text);
 
 /**
@@ -3884,7 +1582,7 @@ void arpflux_string_free(char *text);
  * Returns a report to be freed with `arpflux_report_free`, which also tells what is not as it should be; or NULL and sets `*err`
  * (`ARPFLUX_CODE_INVALID_POLICY`).
  */
-arpflux_report *arpflux_policy_verify(const arpflux_policy *policy,
+ARPFLUX_MUST_USE arpflux_report *arpflux_policy_verify(const arpflux_policy *policy,
                                       const arpflux_snapshot *snapshot,
                                       arpflux_error **err);
 
@@ -3895,7 +1593,7 @@ arpflux_report *arpflux_policy_verify(const arpflux_policy *policy,
  *
  * Returns a report to be freed with `arpflux_report_free`, or NULL and sets `*err`.
  */
-arpflux_report *arpflux_host_verify(const arpflux_host *host,
+ARPFLUX_MUST_USE arpflux_report *arpflux_host_verify(const arpflux_host *host,
                                     const arpflux_policy *policy,
                                     const arpflux_verify_options *options,
                                     arpflux_error **err);
@@ -3908,62 +1606,20 @@ bool arpflux_report_check(const arpflux_report *report,
                           arpflux_error **err);
 
 /**
- * How many addresses were looked at; 0 for NULL.
- */
-size_t arpflux_report_address_count(const arpflux_report *report);
-
-/**
- * The address at a place, from 0; of family 0 beyond the last.
- */
-arpflux_ip arpflux_report_address_at(const arpflux_report *report, size_t at);
-
-/**
- * The interface that should answer for the address at a place. Borrowed; NULL beyond the last.
- */
-const char *arpflux_report_expected_at(const arpflux_report *report, size_t at);
-
-/**
- * How many interfaces answer for the address at a place, whoever asks; 0 beyond the last.
- */
-size_t arpflux_report_answering_count(const arpflux_report *report, size_t at);
-
-/**
- * One of the interfaces that answer for the address at a place, or the MAC of a stranger that does. Borrowed; NULL beyond the
- * last of either.
- */
-const char *arpflux_report_answering_at(const arpflux_report *report,
-                                        size_t at,
-                                        size_t answering_at);
-
-/**
  * What it comes to: good, bad (something is not so, or nothing was checked), or undetermined. Undetermined for NULL.
  */
 arpflux_judged arpflux_report_judged(const arpflux_report *report);
 
-/**
- * Whether something was checked and all of it is certainly as the policy says; false for NULL, and where something cannot be told:
- * see `arpflux_report_judged`.
- */
-bool arpflux_report_ok(const arpflux_report *report);
-
-/**
- * How many things were checked; 0 for NULL.
- */
+/** How many things were checked; 0 for NULL. */
 size_t arpflux_report_check_count(const arpflux_report *report);
 
-/**
- * How much is not as the policy says; 0 for NULL.
- */
+/** How much is not as the policy says; 0 for NULL. */
 size_t arpflux_report_failure_count(const arpflux_report *report);
 
-/**
- * The failure at a place, from 0, as a sentence. Borrowed from the report; NULL beyond the last.
- */
+/** The failure at a place, from 0, as a sentence. Borrowed from the report; NULL beyond the last. */
 const char *arpflux_report_failure_at(const arpflux_report *report, size_t at);
 
-/**
- * How much cannot be told from the snapshot; 0 for NULL.
- */
+/** How much cannot be told from the snapshot; 0 for NULL. */
 size_t arpflux_report_undetermined_count(const arpflux_report *report);
 
 /**
@@ -3976,11 +1632,9 @@ const char *arpflux_report_undetermined_at(const arpflux_report *report, size_t 
  *
  * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
  */
-char *arpflux_report_to_json(const arpflux_report *report, arpflux_error **err);
+ARPFLUX_MUST_USE char *arpflux_report_to_json(const arpflux_report *report, arpflux_error **err);
 
-/**
- * Frees a report. NULL and reports already freed are left alone.
- */
+/** Frees a report. NULL and reports already freed are left alone. */
 void arpflux_report_free(arpflux_report *report);
 
 /**
@@ -3995,7 +1649,7 @@ const char *arpflux_version(void);
  *
  * Returns a watch to be freed with `arpflux_watch_free`, or NULL and sets `*err`.
  */
-arpflux_watch *arpflux_host_watch(const arpflux_host *host,
+ARPFLUX_MUST_USE arpflux_watch *arpflux_host_watch(const arpflux_host *host,
                                   const arpflux_policy *policy,
                                   const arpflux_watch_options *options,
                                   arpflux_error **err);
@@ -4041,24 +1695,10 @@ bool arpflux_watch_set_policy(arpflux_watch *watch, const arpflux_policy *policy
  */
 void arpflux_watch_free(arpflux_watch *watch);
 
-/**
- * When, in milliseconds since 1970 (UTC); 0 for NULL.
- */
-uint64_t arpflux_drift_at_ms(const arpflux_drift *drift);
-
-/**
- * From the moment the watch woke up to the end of the repair, in microseconds; 0 for NULL.
- */
-uint64_t arpflux_drift_took_us(const arpflux_drift *drift);
-
-/**
- * What made the watch look; `ARPFLUX_CAUSE_START` for NULL.
- */
+/** What made the watch look; `ARPFLUX_CAUSE_UNKNOWN` for NULL. */
 arpflux_cause arpflux_drift_cause(const arpflux_drift *drift);
 
-/**
- * What became of it; `ARPFLUX_REMEDY_REPORTED` for NULL.
- */
+/** What became of it; `ARPFLUX_REMEDY_UNKNOWN` for NULL. */
 arpflux_remedy arpflux_drift_remedy(const arpflux_drift *drift);
 
 /**
@@ -4066,19 +1706,17 @@ arpflux_remedy arpflux_drift_remedy(const arpflux_drift *drift);
  */
 const char *arpflux_drift_error(const arpflux_drift *drift);
 
-/**
- * All of it for people, a line and one more for each change. Borrowed; NULL for NULL.
- */
+/** All of it for people, a line and one more for each change. Borrowed; NULL for NULL. */
 const char *arpflux_drift_text(const arpflux_drift *drift);
 
 /**
- * All of it as one JSON object with `"schema": 1`. Borrowed; NULL for NULL.
+ * All of it as one JSON object with `"schema": 1`.
+ *
+ * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
  */
-const char *arpflux_drift_json(const arpflux_drift *drift);
+ARPFLUX_MUST_USE char *arpflux_drift_to_json(const arpflux_drift *drift, arpflux_error **err);
 
-/**
- * How many changes it takes to put it right; 0 for NULL.
- */
+/** How many changes it takes to put it right; 0 for NULL. */
 size_t arpflux_drift_change_count(const arpflux_drift *drift);
 
 /**
@@ -4092,51 +1730,14 @@ const arpflux_change *arpflux_drift_change_at(const arpflux_drift *drift,
  * Finds out which of `count` interfaces of the host share a wire, by a frame from each that the others hear. The frame teaches nobody
  * anything. `interfaces` may be NULL: all Ethernet interfaces that take ARP requests. `options` may be NULL.
  *
- * Returns wires to be freed with `arpflux_wires_free`, or NULL and sets `*err`: `ARPFLUX_CODE_PERMISSION_DENIED` without
- * `CAP_NET_RAW`.
+ * Returns one JSON object with `"schema": 1`, as `arpflux segments --json` prints it, a text to be freed with
+ * `arpflux_string_free`; or NULL and sets `*err`: `ARPFLUX_CODE_PERMISSION_DENIED` without `CAP_NET_RAW`.
  */
-arpflux_wires *arpflux_host_find_wires(const arpflux_host *host,
-                                       const char *const *interfaces,
-                                       size_t count,
-                                       const arpflux_wires_options *options,
-                                       arpflux_error **err);
-
-/**
- * How many wires there are; 0 for NULL.
- */
-size_t arpflux_wires_count(const arpflux_wires *wires);
-
-/**
- * How many interfaces are on the wire at a place, from 0; 0 beyond the last.
- */
-size_t arpflux_wires_interface_count(const arpflux_wires *wires, size_t at);
-
-/**
- * An interface of the wire at a place, by its name. Borrowed; NULL beyond the last of either.
- */
-const char *arpflux_wires_interface_at(const arpflux_wires *wires, size_t at, size_t interface_at);
-
-/**
- * How many interfaces have no connection, so that nothing is said of them; 0 for NULL.
- */
-size_t arpflux_wires_unconnected_count(const arpflux_wires *wires);
-
-/**
- * An interface without a connection, at a place from 0. Borrowed; NULL beyond the last.
- */
-const char *arpflux_wires_unconnected_at(const arpflux_wires *wires, size_t at);
-
-/**
- * The wires as one JSON object with `"schema": 1`, as `arpflux segments --json` prints them.
- *
- * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
- */
-char *arpflux_wires_to_json(const arpflux_wires *wires, arpflux_error **err);
-
-/**
- * Frees wires. NULL and wires already freed are left alone.
- */
-void arpflux_wires_free(arpflux_wires *wires);
+ARPFLUX_MUST_USE char *arpflux_host_wires_to_json(const arpflux_host *host,
+                                 const char *const *interfaces,
+                                 size_t count,
+                                 const arpflux_wires_options *options,
+                                 arpflux_error **err);
 
 #ifdef __cplusplus
 }  // extern "C"

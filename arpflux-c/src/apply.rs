@@ -45,6 +45,8 @@ unsafe impl Sized0 for arpflux_apply_options {}
 #[repr(u32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum arpflux_outcome {
+    /// There is no receipt.
+    Unknown = 0,
     /// There was nothing to do.
     Unchanged = 1,
     /// It stands.
@@ -77,8 +79,6 @@ struct Owned {
     changes: Vec<change::Record>,
     notes: Vec<CString>,
     conflicts: Vec<CString>,
-    files: Vec<CString>,
-    verified: usize,
     state: Mutex<State>,
 }
 
@@ -100,8 +100,6 @@ impl Owned {
             changes: change::records(&receipt.changes, receipt.interfaces()),
             notes: string::c_strings(&receipt.notes),
             conflicts: string::c_strings(&receipt.conflicts),
-            files: receipt.files.iter().map(|file| string::c_path(&file.path)).collect(),
-            verified: receipt.verified,
             state: Mutex::new(State { receipt, applied }),
         }
     }
@@ -215,32 +213,6 @@ pub unsafe extern "C" fn arpflux_host_confirm(
     }
 }
 
-/// Undoes what a crash left half done; every call that changes something does so first, too. With `discard`, a journal
-/// that cannot be carried out is set aside instead. Sets `*undone` (where it is not NULL) to whether something was undone.
-/// `options` may be NULL.
-///
-/// Returns true, or false and sets `*err`: `ARPFLUX_CODE_INVALID_DATA` for a damaged journal,
-/// `ARPFLUX_CODE_PARTLY_APPLIED` if something could not be undone.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_host_recover(
-    host: *const arpflux_host,
-    discard: bool,
-    options: *const arpflux_apply_options,
-    undone: *mut bool,
-    err: *mut *mut arpflux_error,
-) -> bool {
-    // SAFETY: all pointers are as the conventions say.
-    unsafe {
-        guard(err, false, || {
-            let recovered = handle::get::<host::Owned>(host)?.0.recover(discard, &read(options)?)?;
-            if !undone.is_null() {
-                undone.write(recovered.undone.is_some());
-            }
-            Ok(true)
-        })
-    }
-}
-
 /// Decides over a change on trial.
 ///
 /// # Safety
@@ -312,18 +284,10 @@ pub unsafe extern "C" fn arpflux_receipt_id(receipt: *const arpflux_receipt) -> 
     getter(0, || Some(handle::find::<Owned>(receipt)?.id))
 }
 
-/// What became of the transaction, as far as this receipt knows; `ARPFLUX_OUTCOME_UNCHANGED` for NULL.
+/// What became of the transaction, as far as this receipt knows; `ARPFLUX_OUTCOME_UNKNOWN` for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_receipt_outcome(receipt: *const arpflux_receipt) -> arpflux_outcome {
-    getter(arpflux_outcome::Unchanged, || {
-        Some(handle::find::<Owned>(receipt)?.state().receipt.outcome.into())
-    })
-}
-
-/// How many changes were read again from the kernel and found as they should be.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_receipt_verified_count(receipt: *const arpflux_receipt) -> usize {
-    getter(0, || Some(handle::find::<Owned>(receipt)?.verified))
+    getter(arpflux_outcome::Unknown, || Some(handle::find::<Owned>(receipt)?.state().receipt.outcome.into()))
 }
 
 /// How many changes were made.
@@ -354,21 +318,6 @@ pub unsafe extern "C" fn arpflux_receipt_conflict_at(
     at: usize,
 ) -> *const c_char {
     handle::text_at(receipt, at, |owned: &Owned| &owned.conflicts)
-}
-
-/// How many files were changed with it; on trial: will be, once it is confirmed.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_receipt_file_count(receipt: *const arpflux_receipt) -> usize {
-    getter(0, || Some(handle::find::<Owned>(receipt)?.files.len()))
-}
-
-/// The path of the file at a place, from 0. Borrowed from the receipt; NULL beyond the last.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_receipt_file_at(
-    receipt: *const arpflux_receipt,
-    at: usize,
-) -> *const c_char {
-    handle::text_at(receipt, at, |owned: &Owned| &owned.files)
 }
 
 /// How many notes there are.
@@ -406,8 +355,5 @@ pub unsafe extern "C" fn arpflux_receipt_to_json(
 /// fails, it is undone at its deadline. NULL and receipts already freed are left alone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_receipt_free(receipt: *mut arpflux_receipt) {
-    getter((), || {
-        handle::free::<Owned>(receipt);
-        Some(())
-    });
+    handle::free::<Owned>(receipt);
 }

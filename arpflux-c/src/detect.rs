@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::ptr;
 use std::time::Duration;
 
-use arpflux_core::wire::detect::{self, Claim, Detected, Detection, Options};
+use arpflux_core::wire::detect::{self, Detected, Detection, Options};
 use arpflux_core::wire::{Port, probe};
 use arpflux_core::{Error, ErrorKind, Result};
 
@@ -189,49 +189,6 @@ pub unsafe extern "C" fn arpflux_detection_conflict_mac(
     })
 }
 
-/// How that shows; `ARPFLUX_HOLDER_NONE` beyond the last of either.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_detection_conflict_holder(
-    detection: *const arpflux_detection,
-    at: usize,
-    conflict_at: usize,
-) -> arpflux_holder {
-    getter(arpflux_holder::None, || {
-        Some(
-            match handle::find::<Owned>(detection)?
-                .detection
-                .addresses
-                .get(at)?
-                .conflicts
-                .get(conflict_at)?
-                .claim
-            {
-                Claim::Probing => arpflux_holder::Probing,
-                Claim::Proxies => arpflux_holder::Proxies,
-                Claim::Holds => arpflux_holder::Holds,
-            },
-        )
-    })
-}
-
-/// How many interfaces of this host answered for the address at a place, which is no conflict; 0 beyond the last.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_detection_own_count(
-    detection: *const arpflux_detection,
-    at: usize,
-) -> usize {
-    getter(0, || Some(handle::find::<Owned>(detection)?.detection.addresses.get(at)?.own.len()))
-}
-
-/// Whether proxies of the address at a place could be seen: not from an interface without an address to ask with.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_detection_sees_proxies(
-    detection: *const arpflux_detection,
-    at: usize,
-) -> bool {
-    getter(false, || Some(handle::find::<Owned>(detection)?.detection.addresses.get(at)?.proxies_seen))
-}
-
 /// The detection as one JSON object with `"schema": 1`, as `arpflux detect --json` prints it.
 ///
 /// Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
@@ -251,8 +208,5 @@ pub unsafe extern "C" fn arpflux_detection_to_json(
 /// Frees a detection. NULL and detections already freed are left alone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_detection_free(detection: *mut arpflux_detection) {
-    getter((), || {
-        handle::free::<Owned>(detection);
-        Some(())
-    });
+    handle::free::<Owned>(detection);
 }

@@ -18,10 +18,6 @@ pub struct arpflux_error {
 
 struct Owned {
     code: arpflux_code,
-    name: CString,
-    operation: CString,
-    object: CString,
-    message: CString,
     hint: Option<CString>,
     text: CString,
     errno: c_int,
@@ -39,10 +35,6 @@ pub(crate) fn give(error: Error) -> *mut arpflux_error {
     let kind = error.kind();
     handle::give(Owned {
         code: arpflux_code::from(kind),
-        name: c_string(kind.name()),
-        operation: c_string(error.operation()),
-        object: c_string(error.object()),
-        message: c_string(error.message()),
         hint: error.remedy().map(c_string),
         text: c_string(&error.to_string()),
         errno: error.errno().unwrap_or(0),
@@ -63,35 +55,10 @@ pub unsafe extern "C" fn arpflux_error_code(error: *const arpflux_error) -> arpf
     getter(arpflux_code::Ok, || Some(handle::find::<Owned>(error)?.code))
 }
 
-/// The stable name of the class of failure, such as `"not_found"`. Borrowed from the error; NULL for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_error_name(error: *const arpflux_error) -> *const c_char {
-    text(error, |error| Some(&error.name))
-}
-
-/// What was attempted, such as `"add proxy entry"`, or an empty text. Borrowed from the error; NULL for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_error_operation(error: *const arpflux_error) -> *const c_char {
-    text(error, |error| Some(&error.operation))
-}
-
-/// The object at fault (an interface, an address, a file), or an empty text. Borrowed from the error;
-/// NULL for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_error_object(error: *const arpflux_error) -> *const c_char {
-    text(error, |error| Some(&error.object))
-}
-
 /// The system's error number, or 0 if no system call failed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_error_errno(error: *const arpflux_error) -> c_int {
     getter(0, || Some(handle::find::<Owned>(error)?.errno))
-}
-
-/// What went wrong, without operation, object and hint. Borrowed from the error; NULL for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_error_message(error: *const arpflux_error) -> *const c_char {
-    text(error, |error| Some(&error.message))
 }
 
 /// What to do about it, or NULL where that is not known. Borrowed from the error.
@@ -122,8 +89,5 @@ pub unsafe extern "C" fn arpflux_error_is_transient(error: *const arpflux_error)
 /// Frees an error. NULL and errors already freed are left alone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_error_free(error: *mut arpflux_error) {
-    getter((), || {
-        handle::free::<Owned>(error);
-        Some(())
-    });
+    handle::free::<Owned>(error);
 }

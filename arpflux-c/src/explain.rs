@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char};
 use std::ptr;
 
 use arpflux_core::predict::{Explanation, Verdict};
-use arpflux_core::{ArpRequest, Result, json};
+use arpflux_core::{ArpRequest, json};
 
 use crate::args;
 use crate::boundary::{getter, guard};
@@ -65,40 +65,13 @@ pub(crate) fn answer(verdict: &Verdict) -> arpflux_answer {
 }
 
 struct Owned {
-    answer: arpflux_answer,
-    mac: Option<CString>,
-    reason: Option<CString>,
-    interface: u32,
-    delay_below_ms: u64,
-    steps: Vec<CString>,
+    explanation: Explanation,
     text: CString,
-    json: CString,
 }
 
 impl Handle for Owned {
     type C = arpflux_explanation;
     const NAME: &'static str = "arpflux_explanation";
-}
-
-impl Owned {
-    fn new(explanation: &Explanation) -> Result<Self> {
-        let verdict = &explanation.verdict;
-        let (interface, delay) = match verdict {
-            Verdict::Answers { interface, delay, .. } => (interface.0, *delay),
-            _ => (0, None),
-        };
-        let json = json::line(explanation).map_err(|error| error.during("write explanation"))?;
-        Ok(Self {
-            answer: answer(verdict),
-            mac: verdict.mac().map(|mac| string::c_string(&mac.to_string())),
-            reason: verdict.reason().map(|reason| string::c_string(reason.code())),
-            interface,
-            delay_below_ms: delay.map_or(0, |delay| delay.below_ms),
-            steps: explanation.steps.iter().map(|step| string::c_string(&step.to_string())).collect(),
-            text: string::c_string(&explanation.to_string()),
-            json: string::c_string(&json),
-        })
-    }
 }
 
 /// What the kernel does with a request, and why.
@@ -124,17 +97,10 @@ pub unsafe extern "C" fn arpflux_snapshot_explain(
                 target: args::ipv4(request.target, "request.target")?,
                 unicast: request.unicast != 0,
             };
-            Ok(handle::give(Owned::new(&owned.snapshot.explain(&request)?)?))
+            let explanation = owned.snapshot.explain(&request)?;
+            Ok(handle::give(Owned { text: string::c_string(&explanation.to_string()), explanation }))
         })
     }
-}
-
-/// A text inside an explanation, which lives as long as its handle does.
-fn text(
-    explanation: *const arpflux_explanation,
-    of: impl FnOnce(&Owned) -> Option<&CString>,
-) -> *const c_char {
-    getter(ptr::null(), || of(&*handle::find::<Owned>(explanation)?).map(|text| text.as_ptr()))
 }
 
 /// Whether the kernel answers; `ARPFLUX_ANSWER_UNDETERMINED` for NULL.
@@ -142,67 +108,35 @@ fn text(
 pub unsafe extern "C" fn arpflux_explanation_answer(
     explanation: *const arpflux_explanation,
 ) -> arpflux_answer {
-    getter(arpflux_answer::Undetermined, || Some(handle::find::<Owned>(explanation)?.answer))
-}
-
-/// The MAC in the answer. Borrowed; NULL if there is none.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_explanation_mac(explanation: *const arpflux_explanation) -> *const c_char {
-    text(explanation, |explanation| explanation.mac.as_ref())
-}
-
-/// The stable name of the rule that decided, such as `"arp_ignore"`. Borrowed; NULL if it cannot be told.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_explanation_reason(
-    explanation: *const arpflux_explanation,
-) -> *const c_char {
-    text(explanation, |explanation| explanation.reason.as_ref())
-}
-
-/// The number of the interface that answers; 0 if none does.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_explanation_interface(explanation: *const arpflux_explanation) -> u32 {
-    getter(0, || Some(handle::find::<Owned>(explanation)?.interface))
-}
-
-/// The answer comes after a random time below this, in milliseconds; 0: at once.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_explanation_delay_below_ms(explanation: *const arpflux_explanation) -> u64 {
-    getter(0, || Some(handle::find::<Owned>(explanation)?.delay_below_ms))
-}
-
-/// How many steps led to the verdict; 0 for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_explanation_step_count(explanation: *const arpflux_explanation) -> usize {
-    getter(0, || Some(handle::find::<Owned>(explanation)?.steps.len()))
-}
-
-/// The step at a place, from 0, as a sentence. Borrowed; NULL beyond the last.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_explanation_step_at(
-    explanation: *const arpflux_explanation,
-    at: usize,
-) -> *const c_char {
-    text(explanation, |explanation| explanation.steps.get(at))
+    getter(arpflux_answer::Undetermined, || {
+        Some(answer(&handle::find::<Owned>(explanation)?.explanation.verdict))
+    })
 }
 
 /// All steps, one sentence a line. Borrowed; NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_explanation_text(explanation: *const arpflux_explanation) -> *const c_char {
-    text(explanation, |explanation| Some(&explanation.text))
+    getter(ptr::null(), || Some(handle::find::<Owned>(explanation)?.text.as_ptr()))
 }
 
-/// All of it as one JSON object, as `arpflux explain --json` prints it. Borrowed; NULL for NULL.
+/// All of it as one JSON object with `"schema": 1`, as `arpflux explain --stdin --json` prints one in a line.
+///
+/// Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_explanation_json(explanation: *const arpflux_explanation) -> *const c_char {
-    text(explanation, |explanation| Some(&explanation.json))
+pub unsafe extern "C" fn arpflux_explanation_to_json(
+    explanation: *const arpflux_explanation,
+    err: *mut *mut arpflux_error,
+) -> *mut c_char {
+    // SAFETY: `err` is as the conventions say.
+    unsafe {
+        guard(err, ptr::null_mut(), || {
+            Ok(string::give(&json::object(&handle::get::<Owned>(explanation)?.explanation)?))
+        })
+    }
 }
 
 /// Frees an explanation. NULL and explanations already freed are left alone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_explanation_free(explanation: *mut arpflux_explanation) {
-    getter((), || {
-        handle::free::<Owned>(explanation);
-        Some(())
-    });
+    handle::free::<Owned>(explanation);
 }

@@ -76,10 +76,13 @@ pub(crate) fn get<T: Handle>(handle: *const T::C) -> Result<Arc<T>> {
 
 /// Frees a handle. NULL, and what is no live handle of this type, is left alone.
 pub(crate) fn free<T: Handle>(handle: *mut T::C) {
-    if forget(handle.cast_const(), T::NAME) {
-        // SAFETY: it came from `Arc::into_raw::<T>` in `give`, and nobody else can take it back now.
-        drop(unsafe { Arc::from_raw(handle.cast_const().cast::<T>()) });
-    }
+    getter((), || {
+        if forget(handle.cast_const(), T::NAME) {
+            // SAFETY: it came from `Arc::into_raw::<T>` in `give`, and nobody else can take it back now.
+            drop(unsafe { Arc::from_raw(handle.cast_const().cast::<T>()) });
+        }
+        Some(())
+    });
 }
 
 /// What is lent out of a handle: behind a pointer to `C` stands a value of the type that has this trait.

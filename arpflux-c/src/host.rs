@@ -8,7 +8,7 @@ use std::ptr;
 
 use arpflux_core::{Error, ErrorKind, Host, Result};
 
-use crate::boundary::{getter, guard, null};
+use crate::boundary::{guard, null};
 use crate::error::arpflux_error;
 use crate::handle::{self, Handle};
 use crate::snapshot::{self, arpflux_snapshot};
@@ -73,19 +73,6 @@ pub unsafe extern "C" fn arpflux_host_open_netns(
     }
 }
 
-/// The namespace of a process.
-///
-/// Returns a host to be freed with `arpflux_host_free`, or NULL and sets `*err`: `ARPFLUX_CODE_NOT_FOUND` if there
-/// is no such process.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_host_open_process(
-    pid: u32,
-    err: *mut *mut arpflux_error,
-) -> *mut arpflux_host {
-    // SAFETY: `err` is as the conventions say.
-    unsafe { open(err, || Host::of_process(pid)) }
-}
-
 /// The namespace that a file descriptor stands for: its own file, or any socket of it. The descriptor stays open.
 ///
 /// Returns a host to be freed with `arpflux_host_free`, or NULL and sets `*err`: `ARPFLUX_CODE_INVALID_INPUT` if it is
@@ -121,8 +108,5 @@ pub unsafe extern "C" fn arpflux_host_snapshot(
 /// Frees a host. NULL and hosts already freed are left alone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_host_free(host: *mut arpflux_host) {
-    getter((), || {
-        handle::free::<Owned>(host);
-        Some(())
-    });
+    handle::free::<Owned>(host);
 }

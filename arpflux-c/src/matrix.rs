@@ -63,8 +63,6 @@ struct Cell {
     cell: predict::Cell,
     mac: Option<CString>,
     rule: CString,
-    probe_mac: Option<CString>,
-    probe_rule: CString,
 }
 
 impl Lent for Cell {
@@ -74,13 +72,7 @@ impl Lent for Cell {
 impl Cell {
     fn new(cell: &predict::Cell) -> Self {
         let mac = |verdict: &Verdict| verdict.mac().map(|mac| string::c_string(&mac.to_string()));
-        Self {
-            mac: mac(&cell.verdict),
-            rule: string::c_string(&cell.rule()),
-            probe_mac: mac(&cell.probe),
-            probe_rule: string::c_string(&cell.probe_rule()),
-            cell: *cell,
-        }
+        Self { mac: mac(&cell.verdict), rule: string::c_string(&cell.rule()), cell: *cell }
     }
 }
 
@@ -166,20 +158,6 @@ pub unsafe extern "C" fn arpflux_matrix_address_at(matrix: *const arpflux_matrix
     })
 }
 
-/// Whether several MACs answer for the address at a place on one wire, or that cannot be told: false only where it is certain
-/// that they do not. True beyond the last.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_matrix_has_flux_at(matrix: *const arpflux_matrix, at: usize) -> bool {
-    getter(true, || Some(handle::find::<Owned>(matrix)?.matrix.rows.get(at)?.flux != Some(false)))
-}
-
-/// Whether several MACs answer for any address on one wire, or that cannot be told: false only where it is certain that they do
-/// not. True for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_matrix_has_flux(matrix: *const arpflux_matrix) -> bool {
-    getter(true, || Some(handle::find::<Owned>(matrix)?.matrix.has_flux() != Some(false)))
-}
-
 /// Whether one MAC at most answers for each address on each wire: good, bad (flux), or undetermined. Undetermined for NULL and for
 /// a matrix without a cell.
 #[unsafe(no_mangle)]
@@ -242,30 +220,6 @@ pub unsafe extern "C" fn arpflux_cell_rule(cell: *const arpflux_cell) -> *const 
     of(cell, ptr::null(), |cell: &Cell| cell.rule.as_ptr())
 }
 
-/// The neighbour that asked; of family 0 for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_cell_sender(cell: *const arpflux_cell) -> arpflux_ip {
-    of(cell, arpflux_ip::NONE, |cell: &Cell| std::net::IpAddr::V4(cell.cell.sender).into())
-}
-
-/// Whether a probe (sender 0.0.0.0) gets an answer; `ARPFLUX_ANSWER_UNDETERMINED` for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_cell_probe_answer(cell: *const arpflux_cell) -> arpflux_answer {
-    of(cell, arpflux_answer::Undetermined, |cell: &Cell| answer(&cell.cell.probe))
-}
-
-/// The MAC in the answer to a probe. Borrowed; NULL if there is none.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_cell_probe_mac(cell: *const arpflux_cell) -> *const c_char {
-    of(cell, ptr::null(), |cell: &Cell| cell.probe_mac.as_ref().map_or(ptr::null(), |mac| mac.as_ptr()))
-}
-
-/// The rule that decided about the probe, in a few words. Borrowed; NULL for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_cell_probe_rule(cell: *const arpflux_cell) -> *const c_char {
-    of(cell, ptr::null(), |cell: &Cell| cell.probe_rule.as_ptr())
-}
-
 /// The matrix as one JSON object with `"schema": 1`.
 ///
 /// Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
@@ -285,8 +239,5 @@ pub unsafe extern "C" fn arpflux_matrix_to_json(
 /// Frees a matrix, and with it all that was borrowed from it. NULL and matrices already freed are left alone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_matrix_free(matrix: *mut arpflux_matrix) {
-    getter((), || {
-        handle::free::<Owned>(matrix);
-        Some(())
-    });
+    handle::free::<Owned>(matrix);
 }

@@ -9,7 +9,6 @@ use crate::boundary::{getter, guard};
 use crate::change::{self, arpflux_change};
 use crate::error::arpflux_error;
 use crate::handle::{self, Handle};
-use crate::ip::arpflux_ip;
 use crate::policy::{self, arpflux_policy};
 use crate::snapshot::{self, arpflux_snapshot};
 use crate::string;
@@ -23,7 +22,6 @@ pub struct arpflux_plan {
 pub(crate) struct Owned {
     pub(crate) plan: Plan,
     changes: Vec<change::Record>,
-    decisions: Vec<CString>,
     text: CString,
 }
 
@@ -44,9 +42,8 @@ unsafe fn make(err: *mut *mut arpflux_error, plan: impl FnOnce() -> Result<Plan>
 /// A plan for C to keep.
 pub(crate) fn give(plan: Plan) -> *mut arpflux_plan {
     let changes = change::records(&plan.changes, &plan.interfaces);
-    let decisions = string::c_strings(&plan.decisions);
     let text = string::c_string(&plan.to_string());
-    handle::give(Owned { plan, changes, decisions, text })
+    handle::give(Owned { plan, changes, text })
 }
 
 /// What has to change on the host that the snapshot shows so that the policy holds. Nothing is changed by this, and the
@@ -67,30 +64,6 @@ pub unsafe extern "C" fn arpflux_policy_plan(
             policy.0.plan(&handle::get::<snapshot::Owned>(snapshot)?.snapshot)
         })
     }
-}
-
-/// The plan that restores what was there before, in the opposite order.
-///
-/// Returns a plan to be freed with `arpflux_plan_free`, or NULL and sets `*err`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_plan_inverse(
-    plan: *const arpflux_plan,
-    err: *mut *mut arpflux_error,
-) -> *mut arpflux_plan {
-    // SAFETY: `err` is as the conventions say.
-    unsafe { make(err, || Ok(handle::get::<Owned>(plan)?.plan.inverse())) }
-}
-
-/// Reads a plan that `arpflux_plan_to_json` wrote.
-///
-/// Returns a plan to be freed with `arpflux_plan_free`, or NULL and sets `*err` (`ARPFLUX_CODE_INVALID_DATA`).
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_plan_from_json(
-    text: *const c_char,
-    err: *mut *mut arpflux_error,
-) -> *mut arpflux_plan {
-    // SAFETY: `err` and `text` are as the conventions say.
-    unsafe { make(err, || Plan::from_json(string::borrow(text, "text")?)) }
 }
 
 /// The plan as one JSON object with `"schema": 1`.
@@ -120,43 +93,6 @@ pub unsafe extern "C" fn arpflux_plan_change_at(
     handle::lend(plan, |owned: &Owned| &owned.changes, at)
 }
 
-/// How many addresses are announced after the changes; 0 for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_plan_announcement_count(plan: *const arpflux_plan) -> usize {
-    getter(0, || Some(handle::find::<Owned>(plan)?.plan.announcements.len()))
-}
-
-/// The address that is announced at a place, from 0, and the number of the interface that it is announced from in
-/// `*interface` where that is not NULL. Of family 0, and nothing written, beyond the last.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_plan_announcement_at(
-    plan: *const arpflux_plan,
-    at: usize,
-    interface: *mut u32,
-) -> arpflux_ip {
-    getter(arpflux_ip::NONE, || {
-        let owned = handle::find::<Owned>(plan)?;
-        let announcement = owned.plan.announcements.get(at)?;
-        if !interface.is_null() {
-            // SAFETY: the caller says that it may be written.
-            unsafe { interface.write(announcement.interface.0) };
-        }
-        Some(announcement.address.into())
-    })
-}
-
-/// How many choices the plan made where the policy left them open; 0 for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_plan_decision_count(plan: *const arpflux_plan) -> usize {
-    getter(0, || Some(handle::find::<Owned>(plan)?.decisions.len()))
-}
-
-/// The choice at a place, from 0, and its reason as one sentence. Borrowed from the plan; NULL beyond the last.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_plan_decision_at(plan: *const arpflux_plan, at: usize) -> *const c_char {
-    getter(ptr::null(), || Some(handle::find::<Owned>(plan)?.decisions.get(at)?.as_ptr()))
-}
-
 /// All of it for people, several lines. Borrowed from the plan; NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_plan_text(plan: *const arpflux_plan) -> *const c_char {
@@ -166,8 +102,5 @@ pub unsafe extern "C" fn arpflux_plan_text(plan: *const arpflux_plan) -> *const 
 /// Frees a plan. NULL and plans already freed are left alone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_plan_free(plan: *mut arpflux_plan) {
-    getter((), || {
-        handle::free::<Owned>(plan);
-        Some(())
-    });
+    handle::free::<Owned>(plan);
 }

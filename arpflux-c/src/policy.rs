@@ -98,16 +98,6 @@ pub unsafe extern "C" fn arpflux_policy_from_json(
     }
 }
 
-/// The TOML form. Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_policy_to_toml(
-    policy: *const arpflux_policy,
-    err: *mut *mut arpflux_error,
-) -> *mut c_char {
-    // SAFETY: `err` is as the conventions say.
-    unsafe { guard(err, ptr::null_mut(), || Ok(string::give(&handle::get::<Owned>(policy)?.0.to_toml()?))) }
-}
-
 /// The JSON form. Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_policy_to_json(
@@ -137,41 +127,6 @@ pub unsafe extern "C" fn arpflux_policy_interface_at(
     at: usize,
 ) -> *const c_char {
     getter(ptr::null(), || Some(handle::find::<Owned>(policy)?.1.get(at)?.interface.as_ptr()))
-}
-
-/// How many addresses the `[[proxy]]` at a place has; 0 beyond the last.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_policy_address_count(policy: *const arpflux_policy, at: usize) -> usize {
-    getter(0, || Some(handle::find::<Owned>(policy)?.0.proxies.get(at)?.addresses.len()))
-}
-
-/// An address of the `[[proxy]]` at a place; of family 0 beyond the last of either.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_policy_address_at(
-    policy: *const arpflux_policy,
-    at: usize,
-    address_at: usize,
-) -> arpflux_ip {
-    getter(arpflux_ip::NONE, || {
-        Some((*handle::find::<Owned>(policy)?.0.proxies.get(at)?.addresses.get(address_at)?).into())
-    })
-}
-
-/// Checks a policy by itself, without a host; every function that takes one does so, too.
-///
-/// Returns true, or false and sets `*err` (`ARPFLUX_CODE_INVALID_POLICY`).
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_policy_check(
-    policy: *const arpflux_policy,
-    err: *mut *mut arpflux_error,
-) -> bool {
-    // SAFETY: `err` is as the conventions say.
-    unsafe {
-        guard(err, false, || {
-            handle::get::<Owned>(policy)?.0.check()?;
-            Ok(true)
-        })
-    }
 }
 
 /// A copy of a policy in which `owner` has `count` `addresses`, answered for by `interface` alone; what the policy said of that owner
@@ -210,8 +165,5 @@ pub unsafe extern "C" fn arpflux_policy_with_proxy(
 /// Frees a policy. NULL and policies already freed are left alone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_policy_free(policy: *mut arpflux_policy) {
-    getter((), || {
-        handle::free::<Owned>(policy);
-        Some(())
-    });
+    handle::free::<Owned>(policy);
 }

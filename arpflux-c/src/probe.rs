@@ -7,14 +7,14 @@ use std::ptr;
 use std::time::Duration;
 
 use arpflux_core::wire::Port;
-use arpflux_core::wire::probe::{self, Judgement, Options, Probed, Probes, Progress, Reply};
+use arpflux_core::wire::probe::{self, Judgement, Options, Probed, Probes, Progress};
 use arpflux_core::{Error, ErrorKind, Result};
 
 use crate::args;
 use crate::boundary::{getter, guard};
 use crate::callback::Context;
 use crate::error::arpflux_error;
-use crate::handle::{self, Handle, Lent, of};
+use crate::handle::{self, Handle};
 use crate::host::{self, arpflux_host};
 use crate::ip::arpflux_ip;
 use crate::options::{self, Sized0};
@@ -46,37 +46,22 @@ pub struct arpflux_probes {
     _private: [u8; 0],
 }
 
-/// One MAC that answered for an address, borrowed from probes.
-pub struct arpflux_reply {
-    _private: [u8; 0],
-}
-
 /// What the answers for one address mean.
 #[repr(u32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum arpflux_judgement {
-    /// Nobody answered.
-    Silent = 0,
-    /// One MAC.
-    One = 1,
-    /// Several MACs that answer for other addresses together as well: one host with several interfaces.
-    Flux = 2,
-    /// One MAC holds it, others proxy it.
-    Proxied = 3,
-    /// Several MACs: two hosts with one address, or one host of which no other address was asked for.
-    Several = 4,
-}
-
-/// Whether a MAC that answers holds the address.
-#[repr(u32)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum arpflux_holding {
-    /// That was not found out.
+    /// There is no such address.
     Unknown = 0,
-    /// It holds it.
-    Holds = 1,
-    /// It answers in the place of somebody else.
-    Proxies = 2,
+    /// Nobody answered.
+    Silent = 1,
+    /// One MAC.
+    One = 2,
+    /// Several MACs that answer for other addresses together as well: one host with several interfaces.
+    Flux = 3,
+    /// One MAC holds it, others proxy it.
+    Proxied = 4,
+    /// Several MACs: two hosts with one address, or one host of which no other address was asked for.
+    Several = 5,
 }
 
 /// Is told how far it is: `done` of `total` addresses have been asked for; and, where `mac` is not NULL, that this MAC answered
@@ -94,22 +79,12 @@ pub type arpflux_progress_fn = Option<
 
 struct Owned {
     probes: Probes,
-    interface: CString,
-    replies: Vec<Vec<ReplyRecord>>,
+    macs: Vec<Vec<CString>>,
 }
 
 impl Handle for Owned {
     type C = arpflux_probes;
     const NAME: &'static str = "arpflux_probes";
-}
-
-struct ReplyRecord {
-    reply: Reply,
-    mac: CString,
-}
-
-impl Lent for ReplyRecord {
-    type C = arpflux_reply;
 }
 
 /// Asks who has addresses, as any peer would, and waits for late answers: at least `wait_ms`. `targets` is a list of `count` texts,
@@ -173,27 +148,13 @@ pub unsafe extern "C" fn arpflux_host_probe(
                 })?;
                 Ok((port, probed))
             })??;
-            Ok(handle::give(Owned::new(&port, &probed)))
+            let macs = |one: &Probed| {
+                one.replies.iter().map(|reply| string::c_string(&reply.mac.to_string())).collect()
+            };
+            let macs = probed.iter().map(macs).collect();
+            Ok(handle::give(Owned { probes: Probes::new(&port, &probed), macs }))
         })
     }
-}
-
-impl Owned {
-    fn new(port: &Port, probed: &[Probed]) -> Self {
-        let reply =
-            |reply: &Reply| ReplyRecord { mac: string::c_string(&reply.mac.to_string()), reply: *reply };
-        Self {
-            probes: Probes::new(port, probed),
-            interface: string::c_name(&port.name),
-            replies: probed.iter().map(|one| one.replies.iter().map(reply).collect()).collect(),
-        }
-    }
-}
-
-/// The name of the interface that was asked on. Borrowed; NULL for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_probes_interface(probes: *const arpflux_probes) -> *const c_char {
-    getter(ptr::null(), || Some(handle::find::<Owned>(probes)?.interface.as_ptr()))
 }
 
 /// How many addresses there are; 0 for NULL.
@@ -210,19 +171,13 @@ pub unsafe extern "C" fn arpflux_probes_address_at(probes: *const arpflux_probes
     })
 }
 
-/// How often the address at a place was asked for; 0 if it was ended before its turn, or beyond the last.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_probes_request_count(probes: *const arpflux_probes, at: usize) -> u32 {
-    getter(0, || Some(handle::find::<Owned>(probes)?.probes.addresses.get(at)?.requests.into()))
-}
-
-/// What the answers for the address at a place mean; `ARPFLUX_JUDGEMENT_SILENT` beyond the last.
+/// What the answers for the address at a place mean; `ARPFLUX_JUDGEMENT_UNKNOWN` beyond the last.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_probes_judgement_at(
     probes: *const arpflux_probes,
     at: usize,
 ) -> arpflux_judgement {
-    getter(arpflux_judgement::Silent, || {
+    getter(arpflux_judgement::Unknown, || {
         Some(match handle::find::<Owned>(probes)?.probes.addresses.get(at)?.verdict {
             Judgement::Silent => arpflux_judgement::Silent,
             Judgement::One => arpflux_judgement::One,
@@ -236,46 +191,18 @@ pub unsafe extern "C" fn arpflux_probes_judgement_at(
 /// How many MACs answered for the address at a place; 0 beyond the last.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_probes_reply_count(probes: *const arpflux_probes, at: usize) -> usize {
-    getter(0, || Some(handle::find::<Owned>(probes)?.replies.get(at)?.len()))
+    getter(0, || Some(handle::find::<Owned>(probes)?.macs.get(at)?.len()))
 }
 
 /// A MAC that answered for the address at a place, in the order of their first replies. Borrowed from the probes; NULL beyond
 /// the last of either.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_probes_reply_at(
+pub unsafe extern "C" fn arpflux_probes_reply_mac(
     probes: *const arpflux_probes,
     at: usize,
     reply_at: usize,
-) -> *const arpflux_reply {
-    handle::lend(probes, |owned: &Owned| owned.replies.get(at).map_or(&[][..], Vec::as_slice), reply_at)
-}
-
-/// The MAC. Borrowed; NULL for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_reply_mac(reply: *const arpflux_reply) -> *const c_char {
-    of(reply, ptr::null(), |record: &ReplyRecord| record.mac.as_ptr())
-}
-
-/// When its first reply came after the first request, in microseconds; 0 for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_reply_after_us(reply: *const arpflux_reply) -> u64 {
-    of(reply, 0, |record: &ReplyRecord| u64::try_from(record.reply.after.as_micros()).unwrap_or(u64::MAX))
-}
-
-/// How many replies had it; 0 for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_reply_count(reply: *const arpflux_reply) -> u32 {
-    of(reply, 0, |record: &ReplyRecord| record.reply.count)
-}
-
-/// Whether it holds the address or only proxies it; `ARPFLUX_HOLDING_UNKNOWN` for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_reply_holding(reply: *const arpflux_reply) -> arpflux_holding {
-    of(reply, arpflux_holding::Unknown, |record: &ReplyRecord| match record.reply.proxied {
-        Some(true) => arpflux_holding::Proxies,
-        Some(false) => arpflux_holding::Holds,
-        None => arpflux_holding::Unknown,
-    })
+) -> *const c_char {
+    handle::text_at(probes, reply_at, |owned: &Owned| owned.macs.get(at).map_or(&[][..], Vec::as_slice))
 }
 
 /// The probes as one JSON object with `"schema": 1`.
@@ -295,8 +222,5 @@ pub unsafe extern "C" fn arpflux_probes_to_json(
 /// Frees probes, and with them all that was borrowed from them. NULL and probes already freed are left alone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_probes_free(probes: *mut arpflux_probes) {
-    getter((), || {
-        handle::free::<Owned>(probes);
-        Some(())
-    });
+    handle::free::<Owned>(probes);
 }

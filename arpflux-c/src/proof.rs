@@ -228,8 +228,5 @@ pub unsafe extern "C" fn arpflux_proofs_to_json(
 /// Frees proofs. NULL and proofs already freed are left alone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_proofs_free(proofs: *mut arpflux_proofs) {
-    getter((), || {
-        handle::free::<Owned>(proofs);
-        Some(())
-    });
+    handle::free::<Owned>(proofs);
 }

@@ -1,13 +1,13 @@
 //! Proxy entries one by one, as transactions; and policies applied in one step.
 
-use std::ffi::{c_char, c_void};
+use std::ffi::c_char;
 use std::ptr;
 
 use arpflux_core::apply::{AddProxies, add_proxies, remove_proxies};
 
 use crate::apply::{self, arpflux_apply_options, arpflux_receipt};
 use crate::args;
-use crate::boundary::{check_out, guard, null};
+use crate::boundary::guard;
 use crate::error::arpflux_error;
 use crate::handle;
 use crate::host::{self, arpflux_host};
@@ -102,63 +102,6 @@ pub unsafe extern "C" fn arpflux_host_apply_policy(
             let host = handle::get::<host::Owned>(host)?;
             let policy = handle::get::<policy::Owned>(policy)?;
             apply::give(host.0.apply_with(apply::read(options)?, |now| policy.0.plan(now))?)
-        })
-    }
-}
-
-/// The transaction that waits for confirmation. `options` may be NULL.
-///
-/// Sets `*receipt` to it, to be freed with `arpflux_receipt_free` (which undoes nothing), or to NULL if none waits, and returns true; or
-/// returns false and sets `*err`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_host_pending(
-    host: *const arpflux_host,
-    options: *const arpflux_apply_options,
-    receipt: *mut *mut arpflux_receipt,
-    err: *mut *mut arpflux_error,
-) -> bool {
-    // SAFETY: all pointers are as the conventions say.
-    unsafe {
-        guard(err, false, || {
-            check_out(receipt, "receipt")?;
-            let host = handle::get::<host::Owned>(host)?;
-            let pending = host.0.pending(&apply::read(options)?)?;
-            receipt.write(pending.map_or(ptr::null_mut(), apply::give_receipt));
-            Ok(true)
-        })
-    }
-}
-
-/// Is handed one receipt, which lives until it returns, and `context` as it was given. Returns whether to go on. Runs on the calling
-/// thread. It must neither throw nor jump out.
-pub type arpflux_receipt_fn =
-    Option<unsafe extern "C" fn(receipt: *const arpflux_receipt, context: *mut c_void) -> bool>;
-
-/// Hands the transactions that are remembered to `each`, the oldest first. `options` may be NULL.
-///
-/// Returns true, or false and sets `*err`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_host_receipts(
-    host: *const arpflux_host,
-    options: *const arpflux_apply_options,
-    each: arpflux_receipt_fn,
-    context: *mut c_void,
-    err: *mut *mut arpflux_error,
-) -> bool {
-    // SAFETY: all pointers are as the conventions say.
-    unsafe {
-        guard(err, false, || {
-            let host = handle::get::<host::Owned>(host)?;
-            let each = each.ok_or_else(|| null("each"))?;
-            for receipt in host.0.receipts(&apply::read(options)?)? {
-                let receipt = apply::give_receipt(receipt);
-                let more = each(receipt, context);
-                apply::arpflux_receipt_free(receipt);
-                if !more {
-                    break;
-                }
-            }
-            Ok(true)
         })
     }
 }

@@ -54,8 +54,5 @@ pub unsafe extern "C" fn arpflux_stop_is_raised(stop: *const arpflux_stop) -> bo
 /// Frees a flag; what waits with it goes on waiting. NULL and flags already freed are left alone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_stop_free(stop: *mut arpflux_stop) {
-    getter((), || {
-        handle::free::<Owned>(stop);
-        Some(())
-    });
+    handle::free::<Owned>(stop);
 }

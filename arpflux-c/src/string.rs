@@ -1,8 +1,6 @@
 //! Text across the boundary: UTF-8, ending in NUL.
 
 use std::ffi::{CStr, CString, c_char};
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
 
 use arpflux_core::types::IfName;
 use arpflux_core::{Error, ErrorKind, Result};
@@ -21,8 +19,12 @@ pub(crate) unsafe fn borrow<'a>(text: *const c_char, name: &'static str) -> Resu
         return Err(boundary::null(name));
     }
     // SAFETY: the caller says so.
-    let bytes = unsafe { CStr::from_ptr(text) };
-    bytes.to_str().map_err(|_| {
+    utf8(unsafe { CStr::from_ptr(text) }.to_bytes(), name)
+}
+
+/// Bytes that must be UTF-8.
+pub(crate) fn utf8<'a>(bytes: &'a [u8], name: &'static str) -> Result<&'a str> {
+    std::str::from_utf8(bytes).map_err(|_| {
         Error::new(ErrorKind::InvalidInput, "it is not UTF-8").during("call with argument").on(name)
     })
 }
@@ -41,11 +43,6 @@ pub(crate) fn c_strings<T: ToString>(list: &[T]) -> Vec<CString> {
 /// An interface's name for C to read: bytes, as the kernel has them.
 pub(crate) fn c_name(name: &IfName) -> CString {
     CString::new(name.as_bytes()).unwrap_or_default()
-}
-
-/// A path for C to read: bytes.
-pub(crate) fn c_path(path: &Path) -> CString {
-    CString::new(path.as_os_str().as_bytes()).unwrap_or_default()
 }
 
 /// A text for C to keep, to be freed by `arpflux_string_free`.

@@ -47,9 +47,7 @@ fn an_error_keeps_everything() {
     unsafe {
         guard(&raw mut err, (), || Err(Error::os("set sysctl", "net.ipv4.conf.eth0.arp_ignore", 1)));
         assert_eq!(arpflux_error_code(err), arpflux_code::PermissionDenied);
-        assert_eq!(text(arpflux_error_name(err)), "permission_denied");
-        assert_eq!(text(arpflux_error_operation(err)), "set sysctl");
-        assert_eq!(text(arpflux_error_object(err)), "net.ipv4.conf.eth0.arp_ignore");
+        assert!(text(arpflux_error_text(err)).starts_with("set sysctl net.ipv4.conf.eth0.arp_ignore"));
         assert_eq!(arpflux_error_errno(err), 1);
         assert_eq!(arpflux_error_exit_code(err), 3);
         assert!(text(arpflux_error_hint(err)).contains("CAP_NET_ADMIN"));
@@ -98,26 +96,22 @@ fn records_are_read_in_place() {
     // SAFETY: the conventions are followed.
     unsafe {
         assert_eq!(arpflux_snapshot_interface_count(snapshot), 1);
-        let eth3 = arpflux_snapshot_find_interface(snapshot, c"eth3".as_ptr());
+        let eth3 = arpflux_snapshot_interface_by_name(snapshot, c"eth3".as_ptr());
         assert_eq!(eth3, arpflux_snapshot_interface_at(snapshot, 0));
         assert!(arpflux_snapshot_interface_at(snapshot, 1).is_null());
-        assert!(arpflux_snapshot_find_interface(snapshot, c"eth".as_ptr()).is_null());
+        assert!(arpflux_snapshot_interface_by_name(snapshot, c"eth".as_ptr()).is_null());
         assert_eq!(text(arpflux_interface_name(eth3)), "eth3");
         assert_eq!(text(arpflux_interface_mac(eth3)), "00:0c:29:b3:a2:68");
-        assert!(arpflux_interface_kind(eth3).is_null());
         assert!(arpflux_interface_speaks_arp(eth3));
-        let mut length = 0;
-        let bytes = arpflux_interface_mac_bytes(eth3, &raw mut length);
-        assert_eq!(std::slice::from_raw_parts(bytes, length), [0, 0x0c, 0x29, 0xb3, 0xa2, 0x68]);
 
         let proxy = arpflux_snapshot_proxy_at(snapshot, 0);
         let address = arpflux_proxy_address(proxy);
         assert_eq!((address.family, &address.bytes[..5]), (4, &[192, 168, 18, 101, 0][..]));
-        assert_eq!((arpflux_proxy_interface(proxy), arpflux_proxy_protocol(proxy)), (3, 175));
+        assert_eq!(arpflux_proxy_interface(proxy), 3);
 
         let json = arpflux_snapshot_to_json(snapshot, ptr::null_mut());
-        let again = arpflux_snapshot_from_json(json, ptr::null_mut());
-        assert!(arpflux_snapshot_equal(snapshot, again));
+        let again = arpflux_snapshot_from_json(json, CStr::from_ptr(json).count_bytes(), ptr::null_mut());
+        assert_eq!(arpflux_snapshot_proxy_count(again), 1);
         arpflux_string_free(json);
         arpflux_snapshot_free(again);
         arpflux_snapshot_free(snapshot);

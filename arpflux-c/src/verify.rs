@@ -1,10 +1,9 @@
 //! Whether a host is as a policy says.
 
 use std::ffi::{CString, c_char};
-use std::net::IpAddr;
 use std::ptr;
 
-use arpflux_core::verify::{self, AddressReport, Report};
+use arpflux_core::verify::{self, Report};
 use arpflux_core::{Error, ErrorKind};
 
 use crate::args;
@@ -12,7 +11,6 @@ use crate::boundary::{getter, guard};
 use crate::error::arpflux_error;
 use crate::handle::{self, Handle};
 use crate::host::{self, arpflux_host};
-use crate::ip::arpflux_ip;
 use crate::judgement::arpflux_judged;
 use crate::options::{self, Sized0};
 use crate::policy::{self, arpflux_policy};
@@ -29,14 +27,6 @@ struct Owned {
     report: Report,
     failures: Vec<CString>,
     undetermined: Vec<CString>,
-    addresses: Vec<Address>,
-}
-
-/// Who should answer for an address, and who does.
-struct Address {
-    address: IpAddr,
-    expected: CString,
-    answering: Vec<CString>,
 }
 
 /// A report for C to keep.
@@ -46,15 +36,9 @@ pub(crate) fn give(report: Report) -> *mut arpflux_report {
 
 impl Owned {
     fn new(report: Report) -> Self {
-        let address = |report: &AddressReport| Address {
-            address: report.address,
-            expected: string::c_string(&report.expected),
-            answering: string::c_strings(&report.answering),
-        };
         Self {
             failures: string::c_strings(&report.failures),
             undetermined: string::c_strings(&report.undetermined),
-            addresses: report.addresses.iter().map(address).collect(),
             report,
         }
     }
@@ -171,57 +155,10 @@ pub unsafe extern "C" fn arpflux_report_check(
     unsafe { guard(err, false, || handle::get::<Owned>(report)?.report.clone().into_result().map(|_| true)) }
 }
 
-/// How many addresses were looked at; 0 for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_report_address_count(report: *const arpflux_report) -> usize {
-    getter(0, || Some(handle::find::<Owned>(report)?.addresses.len()))
-}
-
-/// The address at a place, from 0; of family 0 beyond the last.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_report_address_at(report: *const arpflux_report, at: usize) -> arpflux_ip {
-    getter(arpflux_ip::NONE, || Some(handle::find::<Owned>(report)?.addresses.get(at)?.address.into()))
-}
-
-/// The interface that should answer for the address at a place. Borrowed; NULL beyond the last.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_report_expected_at(
-    report: *const arpflux_report,
-    at: usize,
-) -> *const c_char {
-    getter(ptr::null(), || Some(handle::find::<Owned>(report)?.addresses.get(at)?.expected.as_ptr()))
-}
-
-/// How many interfaces answer for the address at a place, whoever asks; 0 beyond the last.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_report_answering_count(report: *const arpflux_report, at: usize) -> usize {
-    getter(0, || Some(handle::find::<Owned>(report)?.addresses.get(at)?.answering.len()))
-}
-
-/// One of the interfaces that answer for the address at a place, or the MAC of a stranger that does. Borrowed; NULL beyond the
-/// last of either.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_report_answering_at(
-    report: *const arpflux_report,
-    at: usize,
-    answering_at: usize,
-) -> *const c_char {
-    handle::text_at(report, answering_at, |owned: &Owned| {
-        owned.addresses.get(at).map_or(&[][..], |address| &address.answering)
-    })
-}
-
 /// What it comes to: good, bad (something is not so, or nothing was checked), or undetermined. Undetermined for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_report_judged(report: *const arpflux_report) -> arpflux_judged {
     getter(arpflux_judged::Undetermined, || Some((&handle::find::<Owned>(report)?.report.judgement()).into()))
-}
-
-/// Whether something was checked and all of it is certainly as the policy says; false for NULL, and where something cannot be told:
-/// see `arpflux_report_judged`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_report_ok(report: *const arpflux_report) -> bool {
-    getter(false, || Some(handle::find::<Owned>(report)?.report.ok()))
 }
 
 /// How many things were checked; 0 for NULL.
@@ -277,8 +214,5 @@ pub unsafe extern "C" fn arpflux_report_to_json(
 /// Frees a report. NULL and reports already freed are left alone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_report_free(report: *mut arpflux_report) {
-    getter((), || {
-        handle::free::<Owned>(report);
-        Some(())
-    });
+    handle::free::<Owned>(report);
 }

@@ -50,6 +50,8 @@ unsafe impl Sized0 for arpflux_watch_options {}
 #[repr(u32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum arpflux_cause {
+    /// There is no drift.
+    Unknown = 0,
     /// The watch began.
     Start = 1,
     /// Somebody wrote a sysctl.
@@ -70,6 +72,8 @@ pub enum arpflux_cause {
 #[repr(u32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum arpflux_remedy {
+    /// There is no drift.
+    Unknown = 0,
     /// Only told.
     Reported = 1,
     /// Put right.
@@ -236,17 +240,13 @@ pub unsafe extern "C" fn arpflux_watch_set_policy(
 /// Ends a watch, and closes its descriptor once no other thread is in a call on it. NULL and watches already freed are left alone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_watch_free(watch: *mut arpflux_watch) {
-    getter((), || {
-        handle::free::<Owned>(watch);
-        Some(())
-    });
+    handle::free::<Owned>(watch);
 }
 
 struct Record {
     drift: Drift,
     text: CString,
     error: Option<CString>,
-    json: CString,
     changes: Vec<change::Record>,
 }
 
@@ -264,29 +264,16 @@ impl Record {
                 }
                 _ => None,
             },
-            json: string::c_string(&json::object(&drift).unwrap_or_default()),
             changes: change::records(&drift.changes, &drift.interfaces),
             drift,
         }
     }
 }
 
-/// When, in milliseconds since 1970 (UTC); 0 for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_drift_at_ms(drift: *const arpflux_drift) -> u64 {
-    of(drift, 0, |record: &Record| record.drift.at_ms)
-}
-
-/// From the moment the watch woke up to the end of the repair, in microseconds; 0 for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_drift_took_us(drift: *const arpflux_drift) -> u64 {
-    of(drift, 0, |record: &Record| record.drift.took_us)
-}
-
-/// What made the watch look; `ARPFLUX_CAUSE_START` for NULL.
+/// What made the watch look; `ARPFLUX_CAUSE_UNKNOWN` for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_drift_cause(drift: *const arpflux_drift) -> arpflux_cause {
-    of(drift, arpflux_cause::Start, |record: &Record| match record.drift.cause {
+    of(drift, arpflux_cause::Unknown, |record: &Record| match record.drift.cause {
         Cause::Start => arpflux_cause::Start,
         Cause::Sysctl => arpflux_cause::Sysctl,
         Cause::Event => arpflux_cause::Event,
@@ -297,10 +284,10 @@ pub unsafe extern "C" fn arpflux_drift_cause(drift: *const arpflux_drift) -> arp
     })
 }
 
-/// What became of it; `ARPFLUX_REMEDY_REPORTED` for NULL.
+/// What became of it; `ARPFLUX_REMEDY_UNKNOWN` for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_drift_remedy(drift: *const arpflux_drift) -> arpflux_remedy {
-    of(drift, arpflux_remedy::Reported, |record: &Record| match record.drift.outcome {
+    of(drift, arpflux_remedy::Unknown, |record: &Record| match record.drift.outcome {
         Outcome::Reported => arpflux_remedy::Reported,
         Outcome::Healed => arpflux_remedy::Healed,
         Outcome::Failed { .. } => arpflux_remedy::Failed,
@@ -321,10 +308,21 @@ pub unsafe extern "C" fn arpflux_drift_text(drift: *const arpflux_drift) -> *con
     of(drift, ptr::null(), |record: &Record| record.text.as_ptr())
 }
 
-/// All of it as one JSON object with `"schema": 1`. Borrowed; NULL for NULL.
+/// All of it as one JSON object with `"schema": 1`.
+///
+/// Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_drift_json(drift: *const arpflux_drift) -> *const c_char {
-    of(drift, ptr::null(), |record: &Record| record.json.as_ptr())
+pub unsafe extern "C" fn arpflux_drift_to_json(
+    drift: *const arpflux_drift,
+    err: *mut *mut arpflux_error,
+) -> *mut c_char {
+    // SAFETY: `err` is as the conventions say.
+    unsafe {
+        guard(err, ptr::null_mut(), || {
+            let json = of(drift, None, |record: &Record| Some(json::object(&record.drift)));
+            Ok(string::give(&json.ok_or_else(|| null("drift"))??))
+        })
+    }
 }
 
 /// How many changes it takes to put it right; 0 for NULL.

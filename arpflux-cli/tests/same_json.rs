@@ -14,14 +14,12 @@ use arpflux::plan::{arpflux_plan_free, arpflux_plan_to_json, arpflux_policy_plan
 use arpflux::policy::{arpflux_policy_free, arpflux_policy_from_path};
 use arpflux::probe::{arpflux_host_probe, arpflux_probes_free, arpflux_probes_to_json};
 use arpflux::proof::{arpflux_proofs_free, arpflux_proofs_to_json, arpflux_snapshot_prove_wires};
-use arpflux::recommend::{
-    arpflux_recommendation_free, arpflux_recommendation_to_json, arpflux_snapshot_recommend,
-};
-use arpflux::segment::{arpflux_segments_find, arpflux_segments_free, arpflux_segments_to_json};
-use arpflux::snapshot::{arpflux_snapshot, arpflux_snapshot_free, arpflux_snapshot_from_json};
+use arpflux::recommend::arpflux_snapshot_recommend_to_json;
+use arpflux::segment::arpflux_segments_to_json;
+use arpflux::snapshot::{arpflux_snapshot, arpflux_snapshot_free, arpflux_snapshot_from_path};
 use arpflux::string::arpflux_string_free;
 use arpflux::verify::{arpflux_policy_verify, arpflux_report_free, arpflux_report_to_json};
-use arpflux::wires::{arpflux_host_find_wires, arpflux_wires_free, arpflux_wires_to_json};
+use arpflux::wires::arpflux_host_wires_to_json;
 use arpflux_lab::{Host, Lab};
 
 const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hardware-node.json");
@@ -48,19 +46,29 @@ fn json<T>(
     // SAFETY: the object and the text are as the calls gave them, and freed once.
     unsafe {
         assert!(!object.is_null(), "{:?}", CStr::from_ptr(arpflux_error_text(err)));
-        let text = to_json(object, &raw mut err);
+        let text = text(|err| to_json(object, err));
+        free(object);
+        text
+    }
+}
+
+/// The JSON that a call gives at once.
+fn text(make: impl FnOnce(*mut *mut arpflux_error) -> *mut c_char) -> String {
+    let mut err = null_mut();
+    let text = make(&raw mut err);
+    // SAFETY: the text is as the call gave it, and freed once.
+    unsafe {
         assert!(!text.is_null(), "{:?}", CStr::from_ptr(arpflux_error_text(err)));
         let owned = CStr::from_ptr(text).to_str().unwrap().to_owned();
         arpflux_string_free(text);
-        free(object);
         owned
     }
 }
 
 fn snapshot() -> *mut arpflux_snapshot {
-    let text = CString::new(std::fs::read_to_string(SNAPSHOT).unwrap()).unwrap();
-    // SAFETY: the text ends in NUL.
-    let snapshot = unsafe { arpflux_snapshot_from_json(text.as_ptr(), null_mut()) };
+    let path = CString::new(SNAPSHOT).unwrap();
+    // SAFETY: the path ends in NUL.
+    let snapshot = unsafe { arpflux_snapshot_from_path(path.as_ptr(), null_mut()) };
     assert!(!snapshot.is_null());
     snapshot
 }
@@ -100,14 +108,7 @@ fn of_a_stored_snapshot() {
             ),
             ours(&["diagnose"])
         );
-        assert_eq!(
-            json(
-                |err| arpflux_snapshot_recommend(host, err),
-                arpflux_recommendation_to_json,
-                arpflux_recommendation_free
-            ),
-            ours(&["recommend"])
-        );
+        assert_eq!(text(|err| arpflux_snapshot_recommend_to_json(host, err)), ours(&["recommend"]));
         let path = CString::new(policy).unwrap();
         let wanted = arpflux_policy_from_path(path.as_ptr(), null_mut());
         assert_eq!(
@@ -122,11 +123,7 @@ fn of_a_stored_snapshot() {
         let names = [c"hardware-node".as_ptr(), c"other".as_ptr()];
         let hosts = [host.cast_const(), host.cast_const()];
         assert_eq!(
-            json(
-                |err| arpflux_segments_find(names.as_ptr(), hosts.as_ptr(), 2, null(), 0, err),
-                arpflux_segments_to_json,
-                arpflux_segments_free
-            ),
+            text(|err| arpflux_segments_to_json(names.as_ptr(), hosts.as_ptr(), 2, null(), 0, err)),
             ours(&["explain", "--also", other])
         );
         arpflux_snapshot_free(host);
@@ -170,11 +167,7 @@ fn of_frames_on_a_wire() {
                 command(&["detect", "192.168.18.129", "--json"])
             );
             assert_eq!(
-                json(
-                    |err| arpflux_host_find_wires(host, null(), 0, null(), err),
-                    arpflux_wires_to_json,
-                    arpflux_wires_free
-                ),
+                text(|err| arpflux_host_wires_to_json(host, null(), 0, null(), err)),
                 command(&["segments", "--json"])
             );
             let mut options: arpflux::probe::arpflux_probe_options = std::mem::zeroed();

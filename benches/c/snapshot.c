@@ -10,7 +10,7 @@ int main(void)
     arpflux_host *host = arpflux_host_open_current(&error);
     arpflux_snapshot *snapshot = host ? arpflux_host_snapshot(host, &error) : NULL;
     if (!snapshot) {
-        fprintf(stderr, "%s\n", arpflux_error_message(error));
+        fprintf(stderr, "%s\n", arpflux_error_text(error));
         return 1;
     }
     measure_end(begun, arpflux_snapshot_interface_count(snapshot) + arpflux_snapshot_proxy_count(snapshot));

@@ -32,19 +32,23 @@ static arpflux_plan *plan_for(const arpflux_snapshot *snapshot)
     return plan;
 }
 
-static int32_t arp_ignore(const char *interface)
+static int arp_ignore(const char *interface)
 {
-    arpflux_snapshot *snapshot = here();
-    int32_t value = -1;
-    CHECK(arpflux_snapshot_sysctl(snapshot, interface, "arp_ignore", &value, NULL, NULL));
-    arpflux_snapshot_free(snapshot);
-    return value;
+    char path[96], digit = 0;
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/sys/net/ipv4/conf/%s/arp_ignore", interface);
+    file = fopen(path, "r");
+    CHECK(file && fread(&digit, 1, 1, file) == 1);
+    if (file)
+        fclose(file);
+    return digit - '0';
 }
 
 static void a_plan_lists_its_changes(void)
 {
     arpflux_snapshot *snapshot = here();
-    arpflux_plan *plan = plan_for(snapshot), *again;
+    arpflux_plan *plan = plan_for(snapshot);
     arpflux_error *err = NULL;
     size_t i, ignore = 0;
     char *json;
@@ -54,23 +58,11 @@ static void a_plan_lists_its_changes(void)
         ignore += strstr(arpflux_change_text(arpflux_plan_change_at(plan, i)), "arp_ignore") != NULL;
     CHECK(ignore == 3);
     CHECK(arpflux_plan_change_at(plan, i) == NULL);
-    CHECK(arpflux_plan_decision_count(plan) > 0 && arpflux_plan_decision_at(plan, 0) != NULL);
     CHECK(strstr(arpflux_plan_text(plan), "arp_announce") != NULL);
 
     json = arpflux_plan_to_json(plan, &err);
     CHECK_OK(json != NULL, err);
-    again = arpflux_plan_from_json(json, &err);
-    CHECK_OK(again != NULL, err);
-    CHECK(arpflux_plan_change_count(again) == arpflux_plan_change_count(plan));
-    arpflux_plan_free(again);
-    again = arpflux_plan_inverse(plan, &err);
-    CHECK_OK(again != NULL, err);
-    CHECK(arpflux_plan_change_count(again) == arpflux_plan_change_count(plan));
-    arpflux_plan_free(again);
     arpflux_string_free(json);
-    CHECK(arpflux_plan_from_json("{}", &err) == NULL);
-    CHECK(arpflux_error_code(err) == ARPFLUX_CODE_INVALID_DATA);
-    arpflux_error_free(err);
     CHECK(arpflux_policy_plan(NULL, snapshot, NULL) == NULL);
     arpflux_plan_free(plan);
     arpflux_snapshot_free(snapshot);
@@ -90,7 +82,6 @@ static void applied_twice_changes_once_and_rolls_back_exactly(void)
     CHECK(arpflux_receipt_outcome(receipt) == ARPFLUX_OUTCOME_APPLIED);
     CHECK(arpflux_receipt_id(receipt) >= 1);
     CHECK(arpflux_receipt_change_count(receipt) == arpflux_plan_change_count(plan));
-    CHECK(arpflux_receipt_verified_count(receipt) > 0);
     CHECK(arpflux_receipt_change_at(receipt, 0) != NULL);
     json = arpflux_receipt_to_json(receipt, &err);
     CHECK_OK(json != NULL && strstr(json, "\"outcome\": \"applied\"") != NULL, err);
@@ -144,7 +135,7 @@ static void verify_sees_the_difference(void)
     size_t i;
 
     CHECK_OK(report != NULL, err);
-    CHECK(!arpflux_report_ok(report) && arpflux_report_check_count(report) > 0);
+    CHECK(arpflux_report_judged(report) == ARPFLUX_JUDGED_BAD && arpflux_report_check_count(report) > 0);
     CHECK(arpflux_report_failure_count(report) > 0 && arpflux_report_failure_at(report, 0) != NULL);
     CHECK(arpflux_report_failure_at(report, arpflux_report_failure_count(report)) == NULL);
     arpflux_report_free(report);
@@ -155,7 +146,7 @@ static void verify_sees_the_difference(void)
     snapshot = here();
     report = arpflux_policy_verify(policy, snapshot, &err);
     CHECK_OK(report != NULL, err);
-    CHECK(arpflux_report_ok(report) && arpflux_report_check_count(report) > 0);
+    CHECK(arpflux_report_judged(report) == ARPFLUX_JUDGED_GOOD && arpflux_report_check_count(report) > 0);
     for (i = 0; i < arpflux_report_failure_count(report); i++)
         fprintf(stderr, "%s\n", arpflux_report_failure_at(report, i));
     for (i = 0; i < arpflux_report_undetermined_count(report); i++)
@@ -163,7 +154,7 @@ static void verify_sees_the_difference(void)
     json = arpflux_report_to_json(report, &err);
     CHECK_OK(json != NULL && strstr(json, "\"ok\": true") != NULL, err);
     CHECK_OK(arpflux_receipt_undo(receipt, &err), err);
-    CHECK(arpflux_policy_verify(policy, NULL, NULL) == NULL && !arpflux_report_ok(NULL));
+    CHECK(arpflux_policy_verify(policy, NULL, NULL) == NULL && arpflux_report_judged(NULL) == ARPFLUX_JUDGED_UNDETERMINED);
     arpflux_string_free(json);
     arpflux_receipt_free(receipt);
     arpflux_report_free(report);
@@ -179,7 +170,6 @@ static void on_trial(void)
     arpflux_snapshot *before = here();
     arpflux_plan *plan = plan_for(before);
     arpflux_receipt *receipt;
-    bool undone = true;
 
     memset(&options, 0, sizeof options);
     options.size = sizeof options;
@@ -222,8 +212,6 @@ static void on_trial(void)
     CHECK_OK(arpflux_receipt_undo(receipt, &err), err);
     arpflux_receipt_free(receipt);
     CHECK(arp_ignore("eth0") == 0);
-    CHECK_OK(arpflux_host_recover(host, false, NULL, &undone, &err), err);
-    CHECK(!undone);
 
     options.confirm_within_ms = 1; /* below a second */
     CHECK(arpflux_host_apply(host, plan, &options, &err) == NULL);
@@ -243,7 +231,6 @@ static void persisted_with_its_files(void)
     arpflux_error *err = NULL;
     arpflux_policy *policy = arpflux_policy_from_toml(policy_text, "policy.toml", &err);
     arpflux_receipt *receipt;
-    size_t i;
 
     memset(&options, 0, sizeof options);
     options.size = sizeof options;
@@ -261,11 +248,7 @@ static void persisted_with_its_files(void)
         return;
     }
     CHECK_OK(receipt != NULL, err);
-    CHECK(arp_ignore("eth0") == 1 && arpflux_receipt_file_count(receipt) >= 2);
-    for (i = 0; i < arpflux_receipt_file_count(receipt); i++)
-        CHECK(strncmp(arpflux_receipt_file_at(receipt, i), "/run/image/", 11) == 0 &&
-              access(arpflux_receipt_file_at(receipt, i), F_OK) == 0);
-    CHECK(arpflux_receipt_file_at(receipt, i) == NULL);
+    CHECK(arp_ignore("eth0") == 1 && access("/run/image/etc/arpflux/policy.toml", F_OK) == 0);
     CHECK_OK(arpflux_receipt_undo(receipt, &err), err);
     CHECK(arp_ignore("eth0") == 0 && access("/run/image/etc/arpflux/policy.toml", F_OK) != 0);
     arpflux_receipt_free(receipt);

@@ -26,6 +26,12 @@ static int checks_failed, tests_passed, tests_failed;
         }                                                                                    \
     } while (0)
 
+/* A struct that begins with its size, and asks for the defaults. */
+#define INIT(options) (memset(&(options), 0, sizeof(options)), (options).size = sizeof(options))
+
+/* Whether an error names this. */
+#define about(err, what) (arpflux_error_text(err) != NULL && strstr(arpflux_error_text(err), what) != NULL)
+
 long syscall(long number, ...);
 
 /* Whether there is openat2(2), which is number 437 everywhere: valgrind may not know it. */

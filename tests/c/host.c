@@ -21,31 +21,19 @@ static arpflux_snapshot *here(void)
 static void snapshot_holds_what_was_made(void)
 {
     arpflux_snapshot *snapshot = here();
-    const arpflux_interface *eth3 = arpflux_snapshot_find_interface(snapshot, "eth3");
+    const arpflux_interface *eth3 = arpflux_snapshot_interface_by_name(snapshot, "eth3");
     char text[ARPFLUX_IP_TEXT_SIZE];
-    size_t i, held = 0, names = 0;
+    size_t i, names = 0;
 
     CHECK(eth3 != NULL);
     CHECK(strcmp(arpflux_interface_mac(eth3), "00:0c:29:b3:a2:68") == 0);
-    CHECK(strcmp(arpflux_interface_kind(eth3), "veth") == 0);
-    CHECK(arpflux_interface_mtu(eth3) == 1500 && arpflux_interface_speaks_arp(eth3));
-    CHECK(!arpflux_interface_speaks_arp(arpflux_snapshot_find_interface(snapshot, "venet0")));
+    CHECK(arpflux_interface_speaks_arp(eth3));
+    CHECK(arpflux_snapshot_interface_by_index(snapshot, arpflux_interface_index(eth3)) == eth3);
+    CHECK(arpflux_snapshot_interface_by_index(snapshot, 0) == NULL && arpflux_snapshot_interface_by_index(snapshot, 9999) == NULL);
+    CHECK(!arpflux_interface_speaks_arp(arpflux_snapshot_interface_by_name(snapshot, "venet0")));
     for (i = 0; i < arpflux_snapshot_interface_count(snapshot); i++)
         names += strncmp(arpflux_interface_name(arpflux_snapshot_interface_at(snapshot, i)), "eth", 3) == 0;
     CHECK(names == 3);
-
-    for (i = 0; i < arpflux_snapshot_address_count(snapshot); i++) {
-        const arpflux_address *address = arpflux_snapshot_address_at(snapshot, i);
-        if (arpflux_address_interface(address) != arpflux_interface_index(eth3))
-            continue;
-        arpflux_ip_format(arpflux_address_local(address), text, sizeof text);
-        if (strcmp(text, "192.168.18.11") == 0) {
-            held++;
-            CHECK(arpflux_address_prefix_len(address) == 24);
-            CHECK(arpflux_address_peer(address).family == 0);
-        }
-    }
-    CHECK(held == 1);
 
     CHECK(arpflux_snapshot_proxy_count(snapshot) == 1);
     if (arpflux_snapshot_proxy_count(snapshot) != 1) { /* what else is there? */
@@ -59,39 +47,36 @@ static void snapshot_holds_what_was_made(void)
     arpflux_snapshot_free(snapshot);
 }
 
-static void sysctls_say_where_they_come_from(void)
-{
-    arpflux_snapshot *snapshot = here();
-    arpflux_error *err = NULL;
-    arpflux_value_source source;
-    int32_t value = -7;
-
-    CHECK_OK(arpflux_snapshot_sysctl(snapshot, "eth4", "arp_ignore", &value, &source, &err), err);
-    CHECK(value == 1 && source == ARPFLUX_VALUE_SOURCE_INTERFACE);
-    CHECK_OK(arpflux_snapshot_sysctl(snapshot, "eth0", "arp_ignore", &value, NULL, &err), err);
-    CHECK(value == 0);
-    value = -7;
-    CHECK(!arpflux_snapshot_sysctl(snapshot, "eth9", "arp_ignore", &value, &source, &err));
-    CHECK(arpflux_error_code(err) == ARPFLUX_CODE_NOT_FOUND && value == -7);
-    arpflux_error_free(err);
-    CHECK(!arpflux_snapshot_sysctl(snapshot, "eth0", "arp_ignroe", &value, &source, &err));
-    CHECK(arpflux_error_code(err) == ARPFLUX_CODE_INVALID_INPUT);
-    arpflux_error_free(err);
-    arpflux_snapshot_free(snapshot);
-}
-
 static void json_round_trip(void)
 {
     arpflux_snapshot *snapshot = here(), *again;
     arpflux_error *err = NULL;
-    char *json = arpflux_snapshot_to_json(snapshot, &err);
+    char *json = arpflux_snapshot_to_json(snapshot, &err), *twice;
+    FILE *file;
 
     CHECK_OK(json != NULL, err);
-    again = arpflux_snapshot_from_json(json, &err);
+    again = arpflux_snapshot_from_json(json, strlen(json), &err);
     CHECK_OK(again != NULL, err);
-    CHECK(arpflux_snapshot_equal(snapshot, again));
-    arpflux_string_free(json);
+    twice = arpflux_snapshot_to_json(again, &err);
+    CHECK(twice && strcmp(twice, json) == 0);
     arpflux_snapshot_free(again);
+    CHECK(arpflux_snapshot_from_json(json, strlen(json) - 9, NULL) == NULL); /* its length counts */
+    file = fopen("/tmp/snapshot.json", "w");
+    CHECK(file && fputs(json, file) >= 0 && fclose(file) == 0);
+    again = arpflux_snapshot_from_path("/tmp/snapshot.json", &err);
+    CHECK_OK(again != NULL, err);
+    CHECK(arpflux_snapshot_interface_count(again) == arpflux_snapshot_interface_count(snapshot));
+    arpflux_snapshot_free(again);
+    CHECK(remove("/tmp/snapshot.json") == 0);
+    CHECK(arpflux_snapshot_from_path("/no/such.json", &err) == NULL);
+    CHECK(arpflux_error_code(err) == ARPFLUX_CODE_NOT_FOUND && about(err, "/no/such.json"));
+    arpflux_error_free(err);
+    err = NULL;
+    CHECK(arpflux_snapshot_from_path("/proc/self/cmdline", &err) == NULL);
+    CHECK(arpflux_error_code(err) == ARPFLUX_CODE_INVALID_DATA && about(err, "/proc/self/cmdline"));
+    arpflux_error_free(err);
+    arpflux_string_free(twice);
+    arpflux_string_free(json);
     arpflux_snapshot_free(snapshot);
 }
 
@@ -107,18 +92,18 @@ static void other_namespaces_by_name_path_and_process(void)
     CHECK_OK(host != NULL, err);
     snapshot = arpflux_host_snapshot(host, &err);
     CHECK_OK(snapshot != NULL, err);
-    CHECK(arpflux_snapshot_find_interface(snapshot, "eth3") == NULL);
-    CHECK(arpflux_snapshot_find_interface(snapshot, "lo") != NULL);
+    CHECK(arpflux_snapshot_interface_by_name(snapshot, "eth3") == NULL);
+    CHECK(arpflux_snapshot_interface_by_name(snapshot, "lo") != NULL);
     arpflux_snapshot_free(snapshot);
     arpflux_host_free(host);
 
     host = arpflux_host_open_netns("/run/netns/hn2", &err);
     CHECK_OK(host != NULL, err);
     arpflux_host_free(host);
-    host = arpflux_host_open_process((uint32_t)getpid(), &err);
+    host = arpflux_host_open_netns("/proc/self/ns/net", &err);
     CHECK_OK(host != NULL, err);
     snapshot = arpflux_host_snapshot(host, &err);
-    CHECK_OK(arpflux_snapshot_find_interface(snapshot, "eth3") != NULL, err);
+    CHECK_OK(arpflux_snapshot_interface_by_name(snapshot, "eth3") != NULL, err);
     arpflux_snapshot_free(snapshot);
     arpflux_host_free(host);
 
@@ -146,7 +131,7 @@ static void explain_says_who_answers_and_why(void)
         {"eth3", "192.168.18.101", "00:0c:29:b3:a2:68"}, /* the proxy entry */
         {"eth0", "192.168.18.101", NULL},
     };
-    size_t i, at;
+    size_t i;
 
     memset(&request, 0, sizeof request);
     request.size = sizeof request;
@@ -158,19 +143,11 @@ static void explain_says_who_answers_and_why(void)
         CHECK_OK(explanation != NULL, err);
         if (rows[i].mac) {
             CHECK(arpflux_explanation_answer(explanation) == ARPFLUX_ANSWER_ANSWERS);
-            CHECK(strcmp(arpflux_explanation_mac(explanation), rows[i].mac) == 0);
-            CHECK(arpflux_explanation_interface(explanation) ==
-                  arpflux_interface_index(arpflux_snapshot_find_interface(snapshot, rows[i].on)));
+            CHECK(strstr(arpflux_explanation_text(explanation), rows[i].mac) != NULL);
         } else {
             CHECK(arpflux_explanation_answer(explanation) == ARPFLUX_ANSWER_SILENT);
-            CHECK(arpflux_explanation_mac(explanation) == NULL);
         }
-        CHECK(arpflux_explanation_reason(explanation) != NULL);
-        CHECK(arpflux_explanation_step_count(explanation) > 1);
-        for (at = 0; at < arpflux_explanation_step_count(explanation); at++)
-            CHECK(strstr(arpflux_explanation_text(explanation), arpflux_explanation_step_at(explanation, at)) != NULL);
-        CHECK(arpflux_explanation_step_at(explanation, at) == NULL);
-        CHECK(strstr(arpflux_explanation_json(explanation), "\"answers\":") != NULL);
+        CHECK(json(arpflux_explanation_to_json(explanation, &err), "\"answers\":"));
         arpflux_explanation_free(explanation);
     }
 
@@ -184,7 +161,7 @@ static void explain_says_who_answers_and_why(void)
     request.target.family = 4;
     request.size = 3;
     CHECK(arpflux_snapshot_explain(snapshot, &request, &err) == NULL);
-    CHECK(strcmp(arpflux_error_object(err), "request.size") == 0);
+    CHECK(about(err, "request.size"));
     arpflux_error_free(err);
     CHECK(arpflux_snapshot_explain(snapshot, NULL, NULL) == NULL);
     arpflux_snapshot_free(snapshot);
@@ -228,7 +205,7 @@ static void policies_read_and_refuse(void)
 {
     arpflux_error *err = NULL;
     arpflux_policy *policy, *again;
-    char *toml, *json;
+    char *json;
 
     policy = arpflux_policy_from_toml("version = 1\n[[proxy]]\nowner = \"101\"\n"
                                       "addresses = [\"192.168.18.101\"]\ninterface = \"eth3\"\n",
@@ -238,16 +215,14 @@ static void policies_read_and_refuse(void)
     CHECK_OK(json != NULL, err);
     again = arpflux_policy_from_json(json, "policy.json", &err);
     CHECK_OK(again != NULL, err);
-    toml = arpflux_policy_to_toml(again, &err);
-    CHECK_OK(toml != NULL && strstr(toml, "192.168.18.101") != NULL, err);
-    arpflux_string_free(toml);
+    CHECK(arpflux_policy_proxy_count(again) == 1 && strcmp(arpflux_policy_interface_at(again, 0), "eth3") == 0);
     arpflux_string_free(json);
     arpflux_policy_free(again);
     arpflux_policy_free(policy);
 
     CHECK(arpflux_policy_from_toml("version = 1\n[host]\nstratgey = \"strict\"\n", "policy.toml", &err) == NULL);
     CHECK(arpflux_error_code(err) == ARPFLUX_CODE_INVALID_POLICY);
-    CHECK(strcmp(arpflux_error_object(err), "policy.toml:3:1") == 0);
+    CHECK(about(err, "policy.toml:3:1"));
     arpflux_error_free(err);
     CHECK(arpflux_policy_from_path("/no/such/policy.toml", &err) == NULL);
     CHECK(arpflux_error_code(err) == ARPFLUX_CODE_NOT_FOUND && arpflux_error_errno(err) == 2);
@@ -259,7 +234,6 @@ static void policies_read_and_refuse(void)
 int main(void)
 {
     RUN(snapshot_holds_what_was_made);
-    RUN(sysctls_say_where_they_come_from);
     RUN(json_round_trip);
     RUN(other_namespaces_by_name_path_and_process);
     RUN(explain_says_who_answers_and_why);

@@ -32,7 +32,6 @@ static void a_probe_counts_the_macs(void)
     arpflux_probe_options options;
     arpflux_error *err = NULL;
     arpflux_probes *probes;
-    const arpflux_reply *reply;
     char *json;
 
     memset(&options, 0, sizeof options);
@@ -41,17 +40,15 @@ static void a_probe_counts_the_macs(void)
     probes = arpflux_host_probe(client, targets, 3, &options, tell, &progress, &err);
     CHECK_OK(probes != NULL, err);
     CHECK(progress.answers == 6 && progress.total == 4);
-    CHECK(strcmp(arpflux_probes_interface(probes), "eth9") == 0 && arpflux_probes_count(probes) == 4);
+    CHECK(arpflux_probes_count(probes) == 4);
     CHECK(memcmp(arpflux_probes_address_at(probes, 0).bytes, ip("192.168.18.10").bytes, 16) == 0);
     CHECK(arpflux_probes_judgement_at(probes, 0) == ARPFLUX_JUDGEMENT_FLUX);
-    CHECK(arpflux_probes_reply_count(probes, 0) == 3 && arpflux_probes_request_count(probes, 0) >= 1);
-    reply = arpflux_probes_reply_at(probes, 0, 0);
-    CHECK(strncmp(arpflux_reply_mac(reply), "00:0c:29", 8) == 0 && arpflux_reply_count(reply) >= 1);
-    CHECK(arpflux_reply_after_us(reply) > 0 && arpflux_reply_holding(reply) == ARPFLUX_HOLDING_HOLDS);
-    reply = arpflux_probes_reply_at(probes, 1, 2);
-    CHECK(reply != NULL && arpflux_reply_holding(reply) == ARPFLUX_HOLDING_PROXIES);
+    CHECK(arpflux_probes_reply_count(probes, 0) == 3);
+    CHECK(strncmp(arpflux_probes_reply_mac(probes, 0, 0), "00:0c:29", 8) == 0);
+    CHECK(arpflux_probes_reply_mac(probes, 1, 2) != NULL && arpflux_probes_reply_mac(probes, 1, 3) == NULL);
     CHECK(arpflux_probes_judgement_at(probes, 3) == ARPFLUX_JUDGEMENT_SILENT);
-    CHECK(arpflux_probes_reply_at(probes, 3, 0) == NULL && arpflux_probes_reply_at(probes, 9, 0) == NULL);
+    CHECK(arpflux_probes_reply_mac(probes, 3, 0) == NULL && arpflux_probes_reply_mac(probes, 9, 0) == NULL);
+    CHECK(arpflux_probes_judgement_at(probes, 9) == ARPFLUX_JUDGEMENT_UNKNOWN);
     json = arpflux_probes_to_json(probes, &err);
     CHECK(json && strstr(json, "\"verdict\": \"flux\"") != NULL);
     arpflux_string_free(json);
@@ -71,7 +68,7 @@ static void a_probe_counts_the_macs(void)
     CHECK(arpflux_host_probe(client, targets, 0, NULL, NULL, NULL, NULL) == NULL);
     options.tries = 11;
     CHECK(arpflux_host_probe(client, targets, 1, &options, NULL, NULL, &err) == NULL);
-    CHECK(strcmp(arpflux_error_object(err), "options.tries") == 0);
+    CHECK(about(err, "options.tries"));
     arpflux_error_free(err);
     options.tries = 0;
     options.interface = "nowhere";
@@ -102,12 +99,9 @@ static void detection_finds_holders_and_proxies(void)
     CHECK(memcmp(arpflux_detection_address_at(detection, 0).bytes, ip(targets[0]).bytes, 16) == 0);
     CHECK(strcmp(arpflux_detection_interface_at(detection, 0), "eth9") == 0);
     CHECK(arpflux_detection_conflict_count(detection, 0) == 3);
-    CHECK(arpflux_detection_conflict_holder(detection, 0, 0) == ARPFLUX_HOLDER_PROXIES);
     CHECK(arpflux_detection_conflict_mac(detection, 0, 0) != NULL);
     CHECK(arpflux_detection_conflict_mac(detection, 0, 3) == NULL);
-    CHECK(arpflux_detection_conflict_holder(detection, 1, 0) == ARPFLUX_HOLDER_HOLDS);
     CHECK(arpflux_detection_conflict_count(detection, 2) == 0);
-    CHECK(arpflux_detection_sees_proxies(detection, 2) && arpflux_detection_own_count(detection, 2) == 0);
     json = arpflux_detection_to_json(detection, &err);
     CHECK(json && strstr(json, "\"free\": false") != NULL);
     arpflux_string_free(json);
@@ -156,7 +150,7 @@ static void announcements_are_sent(void)
     frames = 77;
     CHECK(!arpflux_host_announce(node, "eth3", addresses, 2, &options, &frames, &err));
     CHECK(arpflux_error_code(err) == ARPFLUX_CODE_REFUSED && frames == 77);
-    CHECK(strstr(arpflux_error_object(err), "192.168.18.10") != NULL);
+    CHECK(about(err, "192.168.18.10"));
     arpflux_error_free(err);
     options.anyway = 1;
     CHECK_OK(arpflux_host_announce(node, "eth3", addresses, 2, &options, &frames, &err), err);
@@ -206,41 +200,29 @@ static void a_capture_calls_flux_by_its_name(void)
     arpflux_error *err = NULL;
     arpflux_capture *capture = arpflux_capture_new(&err);
     arpflux_capture_report *report;
-    const arpflux_claimed *claimed;
     char *out;
+    FILE *file;
     int rounds = 0;
 
-    CHECK_OK(arpflux_capture_read_bytes(capture, (const uint8_t *)text, sizeof text - 1, &err), err);
+    file = fopen("/tmp/capture.txt", "w");
+    CHECK(file && fputs(text, file) >= 0 && fclose(file) == 0);
+    CHECK_OK(arpflux_capture_read_path(capture, "/tmp/capture.txt", &err), err);
+    CHECK(remove("/tmp/capture.txt") == 0);
     CHECK_OK(arpflux_capture_feed(capture, 1000000000, frame, sizeof frame, &err), err);
     CHECK_OK(arpflux_capture_know_host(capture, macs, 2, &err), err);
     report = arpflux_capture_judge(capture, &err);
     CHECK_OK(report != NULL, err);
-    CHECK(arpflux_capture_report_is_bad(report) && arpflux_capture_report_reply_count(report) == 2);
-    CHECK(arpflux_capture_report_request_count(report) == 2 && arpflux_capture_report_dropped_count(report) == 0);
-    claimed = arpflux_capture_report_at(report, 0);
-    CHECK(memcmp(arpflux_claimed_address(claimed).bytes, ip("10.0.0.1").bytes, 16) == 0);
-    CHECK(arpflux_claimed_class(claimed) == ARPFLUX_CLASS_FLUX);
-    CHECK(arpflux_claimed_certainty(claimed) == ARPFLUX_CERTAINTY_PROVED);
-    CHECK(arpflux_claimed_reason_count(claimed) > 0 && arpflux_claimed_reason_at(claimed, 0) != NULL);
-    CHECK(arpflux_claimed_mac_count(claimed) == 2 && strcmp(arpflux_claimed_mac_at(claimed, 0), macs[0]) == 0);
-    CHECK(arpflux_claimed_mac_at(claimed, 2) == NULL && arpflux_claimed_reply_count(claimed, 2) == 0);
-    CHECK(arpflux_claimed_reply_count(claimed, 0) == 1 && arpflux_claimed_request_count(claimed, 0) == 0);
-    CHECK(arpflux_claimed_announcement_count(claimed, 0) == 0);
-    CHECK(arpflux_capture_report_at(report, arpflux_capture_report_count(report)) == NULL);
+    CHECK(arpflux_capture_report_is_bad(report) && arpflux_capture_report_count(report) >= 1);
     out = arpflux_capture_report_to_json(report, &err);
-    CHECK(out && strstr(out, "\"verdict\": \"flux\"") != NULL);
-    arpflux_string_free(out);
-    out = arpflux_capture_report_to_svg(report, &err);
-    CHECK(out && strncmp(out, "<svg", 4) == 0);
+    CHECK(out && strstr(out, "\"verdict\": \"flux\"") != NULL && strstr(out, "\"proved\"") != NULL);
     arpflux_string_free(out);
     arpflux_capture_report_free(report);
-    CHECK(!arpflux_capture_read_bytes(capture, (const uint8_t *)"\177ELF", 4, &err));
+    CHECK(!arpflux_capture_read_path(capture, "/proc/self/exe", &err));
     CHECK(arpflux_error_code(err) == ARPFLUX_CODE_INVALID_DATA);
     arpflux_error_free(err);
     CHECK(!arpflux_capture_read_path(capture, "/no/such/file", &err));
     CHECK(arpflux_error_code(err) == ARPFLUX_CODE_NOT_FOUND);
     arpflux_error_free(err);
-    CHECK(!arpflux_capture_read_fd(capture, -1, NULL) && !arpflux_capture_read_fd(capture, 987, NULL));
     arpflux_capture_free(capture);
 
     /* Live: three cards answer the client. */
@@ -248,9 +230,9 @@ static void a_capture_calls_flux_by_its_name(void)
     CHECK_OK(arpflux_host_listen(client, "eth9", capture, NULL, ask_and_count, &rounds, &err), err);
     report = arpflux_capture_judge(capture, &err);
     CHECK(arpflux_capture_report_count(report) >= 1);
-    claimed = arpflux_capture_report_at(report, 0);
-    CHECK(memcmp(arpflux_claimed_address(claimed).bytes, ip("192.168.18.10").bytes, 16) == 0);
-    CHECK(arpflux_claimed_mac_count(claimed) == 3);
+    out = arpflux_capture_report_to_json(report, &err);
+    CHECK(out && strstr(out, "192.168.18.10") && strstr(out, "00:0c:29:b3:a2:68") && strstr(out, "00:0c:29:b3:a2:5e"));
+    arpflux_string_free(out);
     arpflux_capture_report_free(report);
     CHECK(!arpflux_host_listen(client, "eth9", capture, NULL, NULL, NULL, &err));
     CHECK(arpflux_error_code(err) == ARPFLUX_CODE_INVALID_INPUT);
@@ -266,13 +248,8 @@ static void wires_are_found_by_frames(void)
 {
     const char *names[] = {"eth0", "eth3", "eth4"};
     arpflux_error *err = NULL;
-    arpflux_wires *wires = arpflux_host_find_wires(node, names, 3, NULL, &err);
 
-    CHECK_OK(wires != NULL, err);
-    CHECK(arpflux_wires_count(wires) == 1 && arpflux_wires_interface_count(wires, 0) == 3);
-    CHECK(arpflux_wires_interface_at(wires, 0, 0) != NULL && arpflux_wires_interface_at(wires, 0, 3) == NULL);
-    CHECK(arpflux_wires_unconnected_count(wires) == 0 && arpflux_wires_unconnected_at(wires, 0) == NULL);
-    arpflux_wires_free(wires);
+    CHECK(json(arpflux_host_wires_to_json(node, names, 3, NULL, &err), "eth4"));
 }
 
 /* Wrong before, right afterwards: by configuration and model, by the host's own frames, and by a peer's. */
@@ -284,7 +261,6 @@ static void pinned_and_proved_on_the_wire(void)
     arpflux_report *report;
     arpflux_receipt *receipt;
     arpflux_ip addresses[1];
-    size_t i;
 
     addresses[0] = ip("192.168.18.101");
     policy = arpflux_policy_with_proxy(NULL, "101", addresses, 1, "eth3", &err);
@@ -295,7 +271,7 @@ static void pinned_and_proved_on_the_wire(void)
     options.peer = client;
     report = arpflux_host_verify(node, policy, &options, &err);
     CHECK_OK(report != NULL, err);
-    CHECK(!arpflux_report_ok(report) && !arpflux_report_check(report, &err));
+    CHECK(arpflux_report_judged(report) == ARPFLUX_JUDGED_BAD && !arpflux_report_check(report, &err));
     CHECK(arpflux_error_code(err) == ARPFLUX_CODE_VERIFY_FAILED);
     arpflux_error_free(err);
     err = NULL;
@@ -306,13 +282,6 @@ static void pinned_and_proved_on_the_wire(void)
     report = arpflux_host_verify(node, policy, &options, &err);
     CHECK_OK(report != NULL, err);
     CHECK_OK(arpflux_report_check(report, &err), err);
-    for (i = 0; i < arpflux_report_address_count(report); i++) {
-        CHECK(arpflux_report_address_at(report, i).family == 4);
-        CHECK(arpflux_report_answering_count(report, i) == 1);
-        CHECK(strcmp(arpflux_report_answering_at(report, i, 0), arpflux_report_expected_at(report, i)) == 0);
-        CHECK(arpflux_report_answering_at(report, i, 1) == NULL);
-    }
-    CHECK(i == 4 && arpflux_report_expected_at(report, i) == NULL);
     arpflux_report_free(report);
     options.wire = ARPFLUX_WIRE_OWN;
     report = arpflux_host_verify(node, policy, &options, &err);
@@ -320,7 +289,7 @@ static void pinned_and_proved_on_the_wire(void)
     CHECK_OK(arpflux_report_check(report, &err), err);
     arpflux_report_free(report);
     report = arpflux_host_verify(node, policy, NULL, &err);
-    CHECK_OK(report != NULL && arpflux_report_ok(report), err);
+    CHECK_OK(arpflux_report_judged(report) == ARPFLUX_JUDGED_GOOD, err);
     arpflux_report_free(report);
 
     options.wire = 9;
@@ -335,21 +304,14 @@ static void pinned_and_proved_on_the_wire(void)
     arpflux_policy_free(policy);
 }
 
-static bool count_receipts(const arpflux_receipt *receipt, void *context)
-{
-    ++*(size_t *)context;
-    return arpflux_receipt_id(receipt) > 0;
-}
-
 static void proxies_one_by_one(void)
 {
     arpflux_proxy_options options;
     arpflux_apply_options trial;
     arpflux_error *err = NULL;
     arpflux_ip addresses[1];
-    arpflux_receipt *receipt, *pending = (arpflux_receipt *)&options;
+    arpflux_receipt *receipt;
     arpflux_snapshot *snapshot;
-    size_t receipts = 0;
 
     addresses[0] = ip("192.168.18.101");
     memset(&options, 0, sizeof options);
@@ -361,8 +323,6 @@ static void proxies_one_by_one(void)
     snapshot = arpflux_host_snapshot(node, &err);
     CHECK(arpflux_snapshot_proxy_count(snapshot) == 1);
     arpflux_snapshot_free(snapshot);
-    CHECK_OK(arpflux_host_pending(node, NULL, &pending, &err), err);
-    CHECK(pending == NULL);
     CHECK_OK(arpflux_receipt_undo(receipt, &err), err);
     arpflux_receipt_free(receipt);
 
@@ -373,10 +333,6 @@ static void proxies_one_by_one(void)
     CHECK_OK(receipt != NULL, err);
     CHECK(arpflux_receipt_change_count(receipt) == 3);
     CHECK(arpflux_change_subject(arpflux_receipt_change_at(receipt, 0)) == ARPFLUX_SUBJECT_PROXY);
-    CHECK(arpflux_change_after(arpflux_receipt_change_at(receipt, 0)) == 0);
-    CHECK_OK(arpflux_host_pending(node, NULL, &pending, &err), err);
-    CHECK(pending != NULL && arpflux_receipt_id(pending) == arpflux_receipt_id(receipt));
-    arpflux_receipt_free(pending); /* undoes nothing */
     snapshot = arpflux_host_snapshot(node, &err);
     CHECK(arpflux_snapshot_proxy_count(snapshot) == 0);
     arpflux_snapshot_free(snapshot);
@@ -385,8 +341,6 @@ static void proxies_one_by_one(void)
     CHECK(arpflux_snapshot_proxy_count(snapshot) == 3);
     arpflux_snapshot_free(snapshot);
 
-    CHECK_OK(arpflux_host_receipts(node, NULL, count_receipts, &receipts, &err), err);
-    CHECK(receipts >= 3);
     addresses[0] = ip("192.168.18.10");
     CHECK(arpflux_host_add_proxies(node, "eth3", addresses, 1, NULL, &err) == NULL);
     CHECK(arpflux_error_code(err) == ARPFLUX_CODE_REFUSED); /* its own address */

@@ -1,5 +1,6 @@
 //! `include/arpflux.h` and the list of exported symbols.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::Generated;
@@ -26,6 +27,7 @@ pub fn generate(root: &Path) -> Result<(Generated, Generated), String> {
     let mut bytes = Vec::new();
     bindings.write(&mut bytes);
     let text = String::from_utf8(bytes).map_err(|error| format!("cbindgen wrote no UTF-8: {error}"))?;
+    let text = must_use(&short_docs(&plain_enums(&text)?));
     documented(&text)?;
     let symbols = symbols(&text);
     if symbols.is_empty() {
@@ -35,6 +37,59 @@ pub fn generate(root: &Path) -> Result<(Generated, Generated), String> {
         Generated { path: "include/arpflux.h".into(), text },
         Generated { path: "arpflux-c/symbols.txt".into(), text: symbols },
     ))
+}
+
+/// Enums as a number's type and a list of constants: the same in every standard of C and C++, and an enum that grows stays a number.
+fn plain_enums(header: &str) -> Result<String, String> {
+    let mut text = String::new();
+    let mut rest = header;
+    while let Some((before, enumeration)) = rest.split_once("\nenum ") {
+        let wrong = || "cbindgen writes enums in another way".to_string();
+        let (name, body) = enumeration.split_once('\n').ok_or_else(wrong)?;
+        let (members, after) =
+            body.split_once("\n {\n").and_then(|(_, body)| body.split_once("\n};\n")).ok_or_else(wrong)?;
+        let (_, after) = after.split_once("#endif // __cplusplus\n").ok_or_else(wrong)?;
+        let _ = write!(text, "{before}\ntypedef uint32_t {name};\nenum {{\n{members}\n}};\n");
+        rest = after;
+    }
+    Ok(text + rest)
+}
+
+/// Documentation of one line stands on one line.
+fn short_docs(header: &str) -> String {
+    let lines: Vec<&str> = header.lines().collect();
+    let mut text = String::new();
+    let mut at = 0;
+    while let Some(line) = lines.get(at) {
+        let indent = line.trim_end_matches("/**");
+        let words = lines.get(at + 1).and_then(|words| words.trim_start().strip_prefix("* "));
+        match (words, lines.get(at + 2)) {
+            (Some(words), Some(end))
+                if line.trim() == "/**" && end.trim() == "*/" && indent.len() + words.len() < 100 =>
+            {
+                let _ = writeln!(text, "{indent}/** {words} */");
+                at += 3;
+            }
+            _ => {
+                let _ = writeln!(text, "{line}");
+                at += 1;
+            }
+        }
+    }
+    text
+}
+
+/// What gives an object to the caller is marked, so that compilers tell who forgets it.
+fn must_use(header: &str) -> String {
+    let owned = |line: &str| {
+        let gives = line.split_once('(').map_or("", |(head, _)| head);
+        gives.contains(" *arpflux_") && !gives.starts_with("const ") && !line.starts_with([' ', '#'])
+    };
+    let marked = |line: &str| match owned(line) {
+        true => format!("ARPFLUX_MUST_USE {line}\n"),
+        false => format!("{line}\n"),
+    };
+    header.lines().map(marked).collect()
 }
 
 /// The names of the functions that the header declares, sorted.
@@ -64,7 +119,7 @@ fn documented(header: &str) -> Result<(), String> {
     let mut bare = Vec::new();
     let mut parameters = false;
     for (before, line) in declarations(header) {
-        // The lines of a long parameter list, and the second half of `enum X : uint32_t`.
+        // The lines of a long parameter list.
         let within = parameters
             || (line.starts_with("    ") && before.trim_end().ends_with([',', '(']) && !before.contains('='));
         if line.contains('(') {
@@ -72,8 +127,9 @@ fn documented(header: &str) -> Result<(), String> {
         } else if line.contains(')') {
             parameters = false;
         }
-        let typedef_of_enum = line.starts_with("typedef enum ") || line.starts_with("typedef uint32_t ");
-        if !within && !typedef_of_enum && !before.trim_end().ends_with("*/") {
+        // The type before it has the documentation.
+        let constants = line == "enum {";
+        if !within && !constants && !before.trim_end().ends_with("*/") {
             bare.push(line.trim());
         }
     }

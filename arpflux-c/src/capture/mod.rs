@@ -2,12 +2,10 @@
 
 pub mod report;
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{c_char, c_void};
 use std::fs::File;
 use std::io::Read;
-use std::mem::ManuallyDrop;
 use std::ops::ControlFlow;
-use std::os::fd::FromRawFd as _;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,7 +17,7 @@ use arpflux_core::{Error, ErrorKind, Result};
 
 use self::report::arpflux_capture_report;
 use crate::args;
-use crate::boundary::{getter, guard};
+use crate::boundary::guard;
 use crate::callback::Context;
 use crate::error::arpflux_error;
 use crate::handle::{self, Handle};
@@ -98,52 +96,6 @@ pub unsafe extern "C" fn arpflux_capture_read_path(
             let name = path.display().to_string();
             let file = File::open(path).map_err(|error| Error::file("open", path, &error))?;
             owned.read(file, &name)?;
-            Ok(true)
-        })
-    }
-}
-
-/// The same from an open file descriptor, to its end; it stays open.
-///
-/// Returns true, or false and sets `*err`, as `arpflux_capture_read_path`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_capture_read_fd(
-    capture: *mut arpflux_capture,
-    fd: c_int,
-    err: *mut *mut arpflux_error,
-) -> bool {
-    // SAFETY: all pointers are as the conventions say.
-    unsafe {
-        guard(err, false, || {
-            let owned = handle::get::<Owned>(capture)?;
-            if fd < 0 {
-                return Err(Error::new(ErrorKind::InvalidInput, format!("{fd} is no file descriptor"))
-                    .during("call with argument")
-                    .on("fd"));
-            }
-            // Borrowed: never dropped, so never closed. A number that is not open fails when it is read.
-            let file = ManuallyDrop::new(File::from_raw_fd(fd));
-            owned.read(&*file, &format!("descriptor {fd}"))?;
-            Ok(true)
-        })
-    }
-}
-
-/// The same from bytes in memory.
-///
-/// Returns true, or false and sets `*err`, as `arpflux_capture_read_path`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_capture_read_bytes(
-    capture: *mut arpflux_capture,
-    bytes: *const u8,
-    length: usize,
-    err: *mut *mut arpflux_error,
-) -> bool {
-    // SAFETY: all pointers are as the conventions say.
-    unsafe {
-        guard(err, false, || {
-            let owned = handle::get::<Owned>(capture)?;
-            owned.read(args::list(bytes, length, "bytes")?, "bytes")?;
             Ok(true)
         })
     }
@@ -254,8 +206,5 @@ pub unsafe extern "C" fn arpflux_capture_judge(
 /// Frees a capture. NULL and captures already freed are left alone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_capture_free(capture: *mut arpflux_capture) {
-    getter((), || {
-        handle::free::<Owned>(capture);
-        Some(())
-    });
+    handle::free::<Owned>(capture);
 }

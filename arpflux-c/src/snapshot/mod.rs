@@ -1,11 +1,7 @@
 //! Snapshots and their records.
 
-pub mod address;
 pub mod interface;
-pub mod neighbour;
 pub mod proxy;
-pub mod route;
-pub mod rule;
 
 use std::ffi::{CString, c_char};
 use std::ptr;
@@ -13,6 +9,7 @@ use std::ptr;
 use arpflux_core::{Snapshot, snapshot};
 
 use self::interface::Names;
+use crate::args;
 use crate::boundary::{getter, guard};
 use crate::error::arpflux_error;
 use crate::handle::{self, Handle};
@@ -28,7 +25,6 @@ pub struct arpflux_snapshot {
 pub(crate) struct Owned {
     pub(crate) snapshot: Snapshot,
     interfaces: Vec<Names>,
-    rules: Vec<rule::Record>,
     kernel: CString,
     interference: Vec<CString>,
 }
@@ -41,12 +37,11 @@ impl Handle for Owned {
 /// A snapshot for C to keep.
 pub(crate) fn give(snapshot: Snapshot) -> *mut arpflux_snapshot {
     let interfaces = snapshot.interfaces.iter().map(Names::new).collect();
-    let rules = snapshot.rules.iter().map(rule::Record::new).collect();
     let kernel = string::c_string(&snapshot.kernel.release);
     let sentence =
         |interference: &snapshot::Interference| string::c_string(&interference.in_words(&snapshot));
     let interference = snapshot.interference.iter().map(sentence).collect();
-    handle::give(Owned { snapshot, interfaces, rules, kernel, interference })
+    handle::give(Owned { snapshot, interfaces, kernel, interference })
 }
 
 /// The place of a record of the list, or NULL. The handle keeps the list alive.
@@ -57,17 +52,36 @@ fn record<T, C>(snapshot: *const arpflux_snapshot, list: impl FnOnce(&Owned) -> 
     })
 }
 
-/// Reads a snapshot that `arpflux_snapshot_to_json` or `arpflux snapshot --json` wrote.
+/// Reads a snapshot that `arpflux_snapshot_to_json` or `arpflux snapshot --json` wrote: `length` bytes, which need no NUL.
 ///
 /// Returns a snapshot to be freed with `arpflux_snapshot_free`, or NULL and sets `*err`
 /// (`ARPFLUX_CODE_INVALID_DATA`).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_snapshot_from_json(
     text: *const c_char,
+    length: usize,
     err: *mut *mut arpflux_error,
 ) -> *mut arpflux_snapshot {
     // SAFETY: `err` and `text` are as the conventions say.
-    unsafe { guard(err, ptr::null_mut(), || Ok(give(Snapshot::from_json(string::borrow(text, "text")?)?))) }
+    unsafe {
+        guard(err, ptr::null_mut(), || {
+            let bytes = args::list(text.cast::<u8>(), length, "text")?;
+            Ok(give(Snapshot::from_json(string::utf8(bytes, "text")?)?))
+        })
+    }
+}
+
+/// Reads such a snapshot from a file.
+///
+/// Returns a snapshot to be freed with `arpflux_snapshot_free`, or NULL and sets `*err`
+/// (`ARPFLUX_CODE_INVALID_DATA`, or any failure to read the file).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_snapshot_from_path(
+    path: *const c_char,
+    err: *mut *mut arpflux_error,
+) -> *mut arpflux_snapshot {
+    // SAFETY: `err` and `path` are as the conventions say.
+    unsafe { guard(err, ptr::null_mut(), || Ok(give(Snapshot::from_path(args::path(path, "path")?)?))) }
 }
 
 /// The snapshot as one JSON object with `"schema": 1`.
@@ -88,12 +102,6 @@ pub unsafe extern "C" fn arpflux_snapshot_to_json(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_snapshot_kernel(snapshot: *const arpflux_snapshot) -> *const c_char {
     getter(ptr::null(), || Some(handle::find::<Owned>(snapshot)?.kernel.as_ptr()))
-}
-
-/// The inode of the namespace it was taken from, as `stat /proc/PID/ns/net` shows it; 0 for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_snapshot_netns_inode(snapshot: *const arpflux_snapshot) -> u64 {
-    getter(0, || Some(handle::find::<Owned>(snapshot)?.snapshot.netns.inode))
 }
 
 /// `net.ipv4.ip_forward`; 0 for NULL.
@@ -118,26 +126,8 @@ pub unsafe extern "C" fn arpflux_snapshot_interference_at(
     handle::text_at(snapshot, at, |owned: &Owned| &owned.interference)
 }
 
-/// Whether two snapshots hold the same, everything compared. False if either is NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_snapshot_equal(
-    one: *const arpflux_snapshot,
-    other: *const arpflux_snapshot,
-) -> bool {
-    getter(false, || Some(handle::find::<Owned>(one)?.snapshot == handle::find::<Owned>(other)?.snapshot))
-}
-
-/// The version of the JSON form that this library writes and reads.
-#[unsafe(no_mangle)]
-pub extern "C" fn arpflux_snapshot_schema() -> u32 {
-    snapshot::SCHEMA
-}
-
 /// Frees a snapshot, and with it all that was borrowed from it. NULL and snapshots already freed are left alone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_snapshot_free(snapshot: *mut arpflux_snapshot) {
-    getter((), || {
-        handle::free::<Owned>(snapshot);
-        Some(())
-    });
+    handle::free::<Owned>(snapshot);
 }

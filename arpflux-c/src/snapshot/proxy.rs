@@ -46,9 +46,3 @@ pub unsafe extern "C" fn arpflux_proxy_address(proxy: *const arpflux_proxy) -> a
 pub unsafe extern "C" fn arpflux_proxy_interface(proxy: *const arpflux_proxy) -> u32 {
     of(proxy, 0, |proxy| proxy.interface.map_or(0, |interface| interface.0))
 }
-
-/// Who added it (`RTPROT_*`); 0 unknown.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_proxy_protocol(proxy: *const arpflux_proxy) -> u8 {
-    of(proxy, 0, |proxy| proxy.protocol)
-}
