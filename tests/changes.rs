@@ -5,8 +5,9 @@ use std::fs;
 
 use arpflux_core::ErrorKind;
 use arpflux_core::kernel::{Kernel as _, LinuxKernel};
-use arpflux_core::plan::{Change, Edit, PROTOCOL, SysctlScope};
+use arpflux_core::plan::PROTOCOL;
 use arpflux_core::snapshot::{NeighbourState, ProxyEntry, RoutingMemory, Snapshot};
+use arpflux_core::state::{Change, Object, SysctlScope};
 use arpflux_core::sysctl::{Ipv6Sysctl, Sysctl};
 use arpflux_core::types::{IfIndex, IfName};
 use arpflux_tests::iproute::{in_new_netns, ip, json, run};
@@ -20,7 +21,7 @@ fn interface(kernel: &mut LinuxKernel, name: &str) -> SysctlScope {
 fn proxy(address: &str, interface: u32) -> Change {
     let interface = (interface != 0).then_some(IfIndex(interface));
     let entry = ProxyEntry { address: address.parse().unwrap(), interface, flags: 0, protocol: PROTOCOL };
-    Change::Proxy { edit: Edit::Add, entry }
+    Change::add(entry)
 }
 
 /// Without what comes and goes by itself, and what no change can take back.
@@ -48,7 +49,7 @@ fn every_sysctl_takes_every_value_and_zero_again() {
                 let values = [1, 0, 2, 0, 99, -7, 0, i32::MIN, original];
                 let mut held = original;
                 for after in values {
-                    let change = Change::Sysctl { scope, sysctl: *sysctl, before: held, after };
+                    let change = Change::set(Object::Sysctl { scope, sysctl: *sysctl }, held, after);
                     kernel.make(std::slice::from_ref(&change)).unwrap();
                     held = after;
                     let text = fs::read_to_string(&path).unwrap();
@@ -68,7 +69,7 @@ fn every_sysctl_takes_every_value_and_zero_again() {
         for scope in [SysctlScope::All, eth] {
             for sysctl in Ipv6Sysctl::ALL {
                 for after in [1, 0] {
-                    let change = Change::Ipv6Sysctl { scope, sysctl: *sysctl, before: 1 - after, after };
+                    let change = Change::set(Object::Ipv6Sysctl { scope, sysctl: *sysctl }, 1 - after, after);
                     kernel.make(&[change]).unwrap();
                     let text =
                         fs::read_to_string(format!("/proc/sys/net/ipv6/conf/{scope}/{sysctl}")).unwrap();
@@ -95,15 +96,15 @@ fn the_pure_effect_of_a_change_is_the_kernels() {
         let mut changes = vec![proxy("10.0.0.5", index.0), proxy("fd00::5", index.0), proxy("10.0.0.5", 0)];
         for sysctl in Sysctl::ALL {
             for (scope, after) in [(SysctlScope::All, 1), (eth0, 2), (eth0, 0), (SysctlScope::All, 0)] {
-                changes.push(Change::Sysctl { scope, sysctl: *sysctl, before: 0, after });
+                changes.push(Change::set(Object::Sysctl { scope, sysctl: *sysctl }, 0, after));
             }
         }
         for sysctl in Ipv6Sysctl::ALL {
             for (scope, after) in [(SysctlScope::All, 1), (eth0, 0), (SysctlScope::All, 0)] {
-                changes.push(Change::Ipv6Sysctl { scope, sysctl: *sysctl, before: 0, after });
+                changes.push(Change::set(Object::Ipv6Sysctl { scope, sysctl: *sysctl }, 0, after));
             }
         }
-        changes.push(Change::ProxyDelay { scope: eth0, before: 800, after: 0 });
+        changes.push(Change::set(Object::ProxyDelay { scope: eth0 }, 800, 0));
         changes.push(proxy("10.0.0.5", index.0).inverse());
         for change in changes {
             let foreseen = kernel.snapshot().unwrap().with(std::slice::from_ref(&change));
@@ -172,13 +173,13 @@ fn every_entry_goes_and_comes_back_the_same() {
         let before = kernel.snapshot().unwrap();
         let mut removals = Vec::new();
         for rule in before.rules.iter().filter(|rule| rule.protocol != 2) {
-            removals.push(Change::Rule { edit: Edit::Remove, rule: Box::new(rule.clone()) });
+            removals.push(Change::remove(rule.clone()));
         }
         for route in before.routes.iter().filter(|route| route.protocol != 2) {
-            removals.push(Change::Route { edit: Edit::Remove, route: Box::new(route.clone()) });
+            removals.push(Change::remove(route.clone()));
         }
         for entry in &before.proxies {
-            removals.push(Change::Proxy { edit: Edit::Remove, entry: *entry });
+            removals.push(Change::remove(*entry));
         }
         assert!(removals.len() > 25, "{}", removals.len());
         for removal in &removals {
@@ -192,7 +193,7 @@ fn every_entry_goes_and_comes_back_the_same() {
             let failed = kernel.make(std::slice::from_ref(removal)).unwrap_err();
             assert_eq!((failed.at, failed.error.kind()), (0, ErrorKind::Changed), "{}", failed.error);
             kernel.make(std::slice::from_ref(&add)).unwrap_or_else(|failed| panic!("{add:?}: {failed:?}"));
-            if !matches!(add, Change::Proxy { .. }) {
+            if !matches!(add.object, Object::Proxy { .. }) {
                 let failed = kernel.make(std::slice::from_ref(&add)).unwrap_err();
                 assert_eq!((failed.at, failed.error.kind()), (0, ErrorKind::Changed), "{}", failed.error);
             }
@@ -240,7 +241,7 @@ fn a_failing_batch_is_told_exactly() {
         let mut changes: Vec<_> =
             (0..600).map(|i| proxy(&format!("10.0.{}.{}", i / 256, i % 256), 1)).collect();
         let scope = SysctlScope::All;
-        changes.push(Change::Sysctl { scope, sysctl: Sysctl::ArpIgnore, before: 0, after: 1 });
+        changes.push(Change::set(Object::Sysctl { scope, sysctl: Sysctl::ArpIgnore }, 0, 1));
         changes[300] = proxy("10.9.9.9", 4711);
         changes[400] = proxy("10.9.9.9", 4712);
         let failed = kernel.make(&changes).unwrap_err();
@@ -271,9 +272,9 @@ fn an_interface_that_is_another_by_now_is_not_written() {
         ip("link add eth0 type veth peer name p0");
         let mut kernel = LinuxKernel::open().unwrap();
         let scope = interface(&mut kernel, "eth0");
-        let change = Change::Sysctl { scope, sysctl: Sysctl::ArpIgnore, before: 0, after: 1 };
-        let delay = Change::ProxyDelay { scope, before: 800, after: 0 };
-        let six = Change::Ipv6Sysctl { scope, sysctl: Ipv6Sysctl::ProxyNdp, before: 0, after: 1 };
+        let change = Change::set(Object::Sysctl { scope, sysctl: Sysctl::ArpIgnore }, 0, 1);
+        let delay = Change::set(Object::ProxyDelay { scope }, 800, 0);
+        let six = Change::set(Object::Ipv6Sysctl { scope, sysctl: Ipv6Sysctl::ProxyNdp }, 0, 1);
         // Renamed, and another one by that name.
         ip("link set eth0 name eth9
             link add eth0 type veth peer name p9");
@@ -307,8 +308,9 @@ fn an_interface_that_was_renamed_since_interfaces_were_read_is_not_written() {
             let path = format!("/proc/sys/net/ipv4/conf/{name}/arp_ignore");
             fs::read_to_string(path).unwrap().trim().to_owned()
         };
-        let change =
-            |scope, before, after| Change::Sysctl { scope, sysctl: Sysctl::ArpIgnore, before, after };
+        let change = |scope, before, after| {
+            Change::set(Object::Sysctl { scope, sysctl: Sysctl::ArpIgnore }, before, after)
+        };
         let mut kernel = LinuxKernel::open().unwrap();
         let (eth0, p0) = (interface(&mut kernel, "eth0"), interface(&mut kernel, "p0"));
         assert_eq!(kernel.interfaces().unwrap().len(), 3);
@@ -342,7 +344,7 @@ fn sysctls_in_a_row_are_set_in_order_up_to_the_one_that_fails() {
         ip("link add eth0 type veth peer name p0");
         let mut kernel = LinuxKernel::open().unwrap();
         let (eth0, p0) = (interface(&mut kernel, "eth0"), interface(&mut kernel, "p0"));
-        let change = |scope, sysctl, after| Change::Sysctl { scope, sysctl, before: 0, after };
+        let change = |scope, sysctl, after| Change::set(Object::Sysctl { scope, sysctl }, 0, after);
         let read = |name: &str, sysctl: &str| {
             fs::read_to_string(format!("/proc/sys/net/ipv4/conf/{name}/{sysctl}")).unwrap().trim().to_owned()
         };
@@ -393,15 +395,16 @@ fn proxy_delay_takes_back_any_value_that_it_gave() {
         let mut kernel = LinuxKernel::open().unwrap();
         let scope = interface(&mut kernel, "eth0");
         let SysctlScope::Interface { index, .. } = scope else { unreachable!() };
-        let read =
-            |kernel: &mut LinuxKernel| kernel.snapshot().unwrap().interface(index).unwrap().neigh.proxy_delay;
+        let read = |kernel: &mut LinuxKernel| {
+            kernel.snapshot().unwrap().interface(index).unwrap().neigh.proxy_delay as i64
+        };
         // In /proc hundredths of a second; what becomes of them in ms depends on the kernel's HZ.
         for written in ["0", "1", "3", "7", "80", "12345"] {
             fs::write("/proc/sys/net/ipv4/neigh/eth0/proxy_delay", written).unwrap();
             // Not always what was written: 1 is 8 ms at HZ=250, which reads as 0.
             let shown = fs::read_to_string("/proc/sys/net/ipv4/neigh/eth0/proxy_delay").unwrap();
             let given = read(&mut kernel);
-            let away = Change::ProxyDelay { scope, before: given, after: if given == 0 { 800 } else { 0 } };
+            let away = Change::set(Object::ProxyDelay { scope }, given, if given == 0 { 800 } else { 0 });
             kernel.make(std::slice::from_ref(&away)).unwrap();
             assert_ne!(read(&mut kernel), given);
             kernel.make(&[away.inverse()]).unwrap();
@@ -426,14 +429,14 @@ fn with_proc_sys_read_only_netlink_writes_the_interface() {
         let SysctlScope::Interface { index, name } = scope else { unreachable!() };
         for sysctl in Sysctl::ALL {
             for after in [1, 0, 2, 0] {
-                let change = Change::Sysctl { scope, sysctl: *sysctl, before: 0, after };
+                let change = Change::set(Object::Sysctl { scope, sysctl: *sysctl }, 0, after);
                 kernel.make(std::slice::from_ref(&change)).unwrap();
                 let text = fs::read_to_string(format!("/proc/sys/net/ipv4/conf/eth0/{sysctl}")).unwrap();
                 assert_eq!(text.trim(), after.to_string(), "{sysctl}");
             }
         }
         let gone = SysctlScope::Interface { index: IfIndex(index.0 + 100), name };
-        let change = |scope| Change::Sysctl { scope, sysctl: Sysctl::ArpIgnore, before: 0, after: 1 };
+        let change = |scope| Change::set(Object::Sysctl { scope, sysctl: Sysctl::ArpIgnore }, 0, 1);
         let kind = |kernel: &mut LinuxKernel, scope| kernel.make(&[change(scope)]).unwrap_err().error.kind();
         assert_eq!(kind(&mut kernel, gone), ErrorKind::Changed);
         assert_eq!(kind(&mut kernel, SysctlScope::All), ErrorKind::PermissionDenied);

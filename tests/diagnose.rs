@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use arpflux_core::diagnose::{Diagnosis, Finding, FindingId, Options, Severity};
 use arpflux_core::kernel::{Kernel as _, LinuxKernel};
-use arpflux_core::plan::Change;
 use arpflux_core::predict::{ArpRequest, Model, Neighbours, Verdict, targets};
 use arpflux_core::recommend::recommend;
 use arpflux_core::segment::Wires;
 use arpflux_core::snapshot::{Interface, LinkKind, Snapshot};
+use arpflux_core::state::Change;
 use arpflux_core::types::{IfName, Mac};
 use arpflux_core::{Policy, diagnose};
 use arpflux_lab::{Host, Lab, Question};

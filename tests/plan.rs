@@ -5,8 +5,9 @@
 use std::time::Duration;
 
 use arpflux_core::kernel::{Kernel as _, LinuxKernel};
-use arpflux_core::plan::{Change, PROTOCOL};
+use arpflux_core::plan::PROTOCOL;
 use arpflux_core::snapshot::{AddressFlags, NeighbourState, RoutingMemory, Snapshot};
+use arpflux_core::state::Change;
 use arpflux_core::{Policy, verify};
 use arpflux_tests::iproute::{in_new_netns, ip};
 

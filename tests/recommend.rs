@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use arpflux_core::frame::{Arp, Ethernet, Operation};
-use arpflux_core::plan::{Change, SysctlScope};
 use arpflux_core::recommend::{Recommendation, Topology, recommend};
+use arpflux_core::state::{Object, SysctlScope};
 use arpflux_core::sysctl::Sysctl;
 use arpflux_core::types::Mac;
 use arpflux_core::wire::{Direction, Filter};
@@ -298,11 +298,10 @@ fn in_a_cloud_only_the_way_out_changes() {
     assert!(sorts(&recommended).contains(&Topology::CloudHost));
     let touched = recommended.plan.changes.iter().any(|change| {
         matches!(
-            change,
-            Change::Sysctl {
+            change.object,
+            Object::Sysctl {
                 sysctl: Sysctl::ArpIgnore | Sysctl::ArpAnnounce,
                 scope: SysctlScope::Interface { .. },
-                ..
             }
         )
     });

@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::time::Duration;
 
-use arpflux_core::plan::{Change, Edit};
 use arpflux_core::snapshot::Snapshot;
+use arpflux_core::state::{Object, Value};
 use arpflux_core::verify::{self, CheckKind};
 use arpflux_core::wire::{Port, probe};
 use arpflux_core::{Error, Host, Policy};
@@ -31,15 +31,15 @@ fn policy(text: &str) -> Policy {
 /// Plans and does it, without a transaction.
 fn apply(host: &arpflux_lab::Host, policy: &Policy) -> Result<(), Error> {
     for change in policy.plan(&snapshot(host))?.changes {
-        match &change {
-            Change::Sysctl { scope, sysctl, after, .. } => {
+        match (&change.object, change.after) {
+            (Object::Sysctl { scope, sysctl }, Value::Number(after)) => {
                 host.sysctl(&format!("net/ipv4/conf/{scope}/{sysctl}"), after).unwrap();
             }
-            Change::Proxy { edit: Edit::Remove, entry } => {
-                let name = snapshot(host).name_of(entry.interface.unwrap());
-                host.delete_proxy(&name, entry.address).unwrap();
+            (Object::Proxy { address, interface }, Value::Absent) => {
+                let name = snapshot(host).name_of(interface.unwrap());
+                host.delete_proxy(&name, *address).unwrap();
             }
-            other => panic!("not expected here: {other}"),
+            _ => panic!("not expected here: {change}"),
         }
     }
     assert!(policy.plan(&snapshot(host))?.is_empty());
@@ -249,8 +249,8 @@ fn what_is_absent_is_reported_and_the_rest_is_kept() {
     let sources: Vec<String> = planned
         .changes
         .iter()
-        .filter_map(|change| match change {
-            Change::Rule { rule, .. } => Some(rule.source?.addr().to_string()),
+        .filter_map(|change| match &change.object {
+            Object::Rule(rule) => Some(rule.source?.addr().to_string()),
             _ => None,
         })
         .collect();

@@ -7,7 +7,8 @@ use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use arpflux_core::plan::{Change, PROTOCOL};
+use arpflux_core::plan::PROTOCOL;
+use arpflux_core::state::Object;
 use arpflux_core::verify;
 use arpflux_core::wire::{Direction, Filter};
 use arpflux_core::{Host, Plan, Policy, Snapshot, apply};
@@ -160,8 +161,8 @@ fn each_address_by_its_interface_and_everything_else_as_before() {
     for rp_filter in [0, 1, 2] {
         let site = Site::new(rp_filter);
         let plan = site.plan();
-        let copies = plan.changes.iter().filter(|change| match change {
-            Change::Route { route, .. } => {
+        let copies = plan.changes.iter().filter(|change| match &change.object {
+            Object::Route(route) => {
                 !["10.11.12.0/24", "10.20.0.0/16", "0.0.0.0/0"].contains(&&*route.destination.to_string())
             }
             _ => false,

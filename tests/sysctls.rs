@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use arpflux_core::ErrorKind;
 use arpflux_core::kernel::{Kernel as _, LinuxKernel};
-use arpflux_core::plan::{Change, SysctlScope};
+use arpflux_core::state::{Change, Object, SysctlScope};
 use arpflux_core::sysctl::Sysctl;
 use arpflux_core::types::{IfIndex, IfName};
 use arpflux_tests::iproute::{in_new_netns, ip, run};
@@ -48,7 +48,7 @@ fn scope(kernel: &mut LinuxKernel, name: &str) -> SysctlScope {
 }
 
 fn change(scope: SysctlScope, sysctl: Sysctl, after: i32) -> Change {
-    Change::Sysctl { scope, sysctl, before: 0, after }
+    Change::set(Object::Sysctl { scope, sysctl }, 0, after)
 }
 
 /// Whether its file was written, as inotify tells, while `work` ran.
@@ -126,8 +126,8 @@ fn many_interfaces_up_and_down_all_get_their_values() {
             let mut changes: Vec<Change> = each(round).collect();
             // As plans have them: one sysctl of all interfaces, then the next.
             if !known {
-                changes.sort_by_key(|change| match change {
-                    Change::Sysctl { sysctl, .. } => *sysctl,
+                changes.sort_by_key(|change| match &change.object {
+                    Object::Sysctl { sysctl, .. } => *sysctl,
                     _ => unreachable!(),
                 });
             }

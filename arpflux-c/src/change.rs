@@ -3,7 +3,8 @@
 use std::ffi::{CString, c_char};
 use std::ptr;
 
-use arpflux_core::plan::{Change, InterfaceIdentity};
+use arpflux_core::plan::InterfaceIdentity;
+use arpflux_core::state::{Change, Object};
 
 use crate::handle::{Lent, of};
 use crate::string;
@@ -57,13 +58,13 @@ pub(crate) fn records(changes: &[Change], interfaces: &[InterfaceIdentity]) -> V
 /// What it is about; `ARPFLUX_SUBJECT_UNKNOWN` for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_change_subject(change: *const arpflux_change) -> arpflux_subject {
-    of(change, arpflux_subject::Unknown, |record: &Record| match record.change {
-        Change::Sysctl { .. } => arpflux_subject::Sysctl,
-        Change::Ipv6Sysctl { .. } => arpflux_subject::Ipv6Sysctl,
-        Change::ProxyDelay { .. } => arpflux_subject::ProxyDelay,
-        Change::Proxy { .. } => arpflux_subject::Proxy,
-        Change::Rule { .. } => arpflux_subject::Rule,
-        Change::Route { .. } => arpflux_subject::Route,
+    of(change, arpflux_subject::Unknown, |record: &Record| match record.change.object {
+        Object::Sysctl { .. } => arpflux_subject::Sysctl,
+        Object::Ipv6Sysctl { .. } => arpflux_subject::Ipv6Sysctl,
+        Object::ProxyDelay { .. } => arpflux_subject::ProxyDelay,
+        Object::Proxy { .. } => arpflux_subject::Proxy,
+        Object::Rule(_) => arpflux_subject::Rule,
+        Object::Route(_) => arpflux_subject::Route,
         _ => arpflux_subject::Unknown,
     })
 }

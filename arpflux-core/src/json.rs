@@ -52,19 +52,6 @@ fn defect(error: &serde_json::Error) -> Error {
     Error::new(ErrorKind::Internal, error.to_string()).during("write JSON")
 }
 
-/// A field that a record needs, taken out of it.
-pub(crate) fn need<T>(field: &mut Option<T>, name: &str) -> std::result::Result<T, String> {
-    field.take().ok_or_else(|| format!("missing field `{name}`"))
-}
-
-/// Refuses what a record has and does not need: names, and whether they are there.
-pub(crate) fn none_left(fields: &[(&str, bool)]) -> std::result::Result<(), String> {
-    match fields.iter().find(|(_, there)| *there) {
-        Some((name, _)) => Err(format!("unknown field `{name}`")),
-        None => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;

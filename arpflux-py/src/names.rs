@@ -4,9 +4,9 @@ use arpflux_capture::{Certainty, Class, Format, Redundancy};
 use arpflux_core::apply::Outcome;
 use arpflux_core::diagnose::{FindingId, Severity};
 use arpflux_core::persist::{FileState, Manager};
-use arpflux_core::plan::Change;
 use arpflux_core::predict::{Missing, Reason, Via};
 use arpflux_core::snapshot::{Certainty as WireCertainty, Interference, RouteKind, RuleAction, ValueSource};
+use arpflux_core::state::Object;
 use arpflux_core::verify::CheckKind;
 use arpflux_core::watch::Cause;
 use arpflux_core::wire::detect::Claim;
@@ -68,7 +68,7 @@ pub fn _names() -> Vec<(&'static str, Vec<String>)> {
         ("CaptureFormat", Format::ALL.iter().map(|format| format.name().to_owned()).collect()),
         ("Cause", listed!(Cause { Start, Sysctl, Event, Proxies, Poll, Policy, Lost }, written)),
         ("Certainty", listed!(Certainty { Proved, Likely, Suspected }, written)),
-        ("ChangeKind", read::<Change>(&json!({"change": "?"}))),
+        ("ChangeKind", Object::KINDS.iter().map(|kind| (*kind).to_owned()).collect()),
         ("CheckKind", read::<CheckKind>(&none)),
         ("Claim", listed!(Claim { Probing, Proxies, Holds }, written)),
         ("DriftOutcome", outcomes.iter().map(written).collect()),

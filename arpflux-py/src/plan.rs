@@ -15,13 +15,12 @@ use crate::value;
 /// One typed change. `str()` gives it in one line.
 #[pyclass(frozen, eq, module = "arpflux")]
 #[derive(PartialEq)]
-pub struct Change(pub(crate) arpflux_core::plan::Change);
+pub struct Change(pub(crate) arpflux_core::state::Change);
 record!(Change {
     /// What kind of change it is, as ChangeKind.
     #[getter]
     fn kind<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
-        let values = value::to_python(py, &self.0)?;
-        Ok(value::member(py, "ChangeKind", &values.get_item("change")?.extract::<String>()?)?)
+        Ok(value::member(py, "ChangeKind", self.0.object.kind())?)
     }
 
     /// The change that takes this one back.

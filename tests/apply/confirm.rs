@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use arpflux_core::apply::fault::{self, Fault};
 use arpflux_core::apply::{Confirm, Options, Outcome, Reopen, Transaction};
 use arpflux_core::kernel::{Kernel, LinuxKernel};
-use arpflux_core::plan::{Change, Plan, SysctlScope};
+use arpflux_core::plan::Plan;
 use arpflux_core::snapshot::Snapshot;
+use arpflux_core::state::{Change, Object, SysctlScope};
 use arpflux_core::sysctl::Sysctl;
 use arpflux_core::types::Mac;
 use arpflux_core::{ErrorKind, Host};
@@ -52,7 +53,7 @@ impl Bench {
         let change = |name: &str, sysctl, after| {
             let interface = self.start.interface_named(&name.parse().unwrap()).unwrap();
             let scope = SysctlScope::Interface { index: interface.index, name: interface.name };
-            Change::Sysctl { scope, sysctl, before: interface.sysctls.get(sysctl).unwrap(), after }
+            Change::set(Object::Sysctl { scope, sysctl }, interface.sysctls.get(sysctl).unwrap(), after)
         };
         let changes = vec![
             change("eth0", Sysctl::ArpIgnore, 1),

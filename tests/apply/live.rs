@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use arpflux_core::apply::fault::{self, Call, Fault};
 use arpflux_core::apply::{Options, Outcome, Receipt, Transaction, recover};
 use arpflux_core::kernel::{Failed, Kernel, LinuxKernel};
-use arpflux_core::plan::{Announcement, Change, Edit, InterfaceIdentity, PROTOCOL, Plan, SysctlScope};
+use arpflux_core::plan::{Announcement, InterfaceIdentity, PROTOCOL, Plan};
 use arpflux_core::snapshot::{ProxyEntry, Snapshot};
+use arpflux_core::state::{Change, Object, SysctlScope};
 use arpflux_core::sysctl::Sysctl;
 use arpflux_core::types::Mac;
 use arpflux_core::{ErrorKind, Host};
@@ -48,8 +49,10 @@ fn snapshot(kernel: &mut LinuxKernel) -> Snapshot {
 fn sysctl(snapshot: &Snapshot, name: &str, sysctl: Sysctl, after: i32) -> Change {
     let interface = snapshot.interface_named(&name.parse().unwrap()).unwrap();
     let scope = SysctlScope::Interface { index: interface.index, name: interface.name };
-    Change::Sysctl { scope, sysctl, before: interface.sysctls.get(sysctl).unwrap(), after }
+    Change::set(Object::Sysctl { scope, sysctl }, interface.sysctls.get(sysctl).unwrap(), after)
 }
+
+type Edit = fn(ProxyEntry) -> Change;
 
 /// Of interfaces that are down: values that go another way than those of the others.
 fn idle(snapshot: &Snapshot) -> impl Iterator<Item = Change> {
@@ -59,10 +62,7 @@ fn idle(snapshot: &Snapshot) -> impl Iterator<Item = Change> {
 
 fn proxy(snapshot: &Snapshot, name: &str, edit: Edit, address: [u8; 4]) -> Change {
     let interface = Some(snapshot.interface_named(&name.parse().unwrap()).unwrap().index);
-    Change::Proxy {
-        edit,
-        entry: ProxyEntry { address: address.into(), interface, flags: 0, protocol: PROTOCOL },
-    }
+    edit(ProxyEntry { address: address.into(), interface, flags: 0, protocol: PROTOCOL })
 }
 
 fn identities(snapshot: &Snapshot) -> Vec<InterfaceIdentity> {
@@ -235,7 +235,7 @@ fn killed_at_any_moment() {
             let mut kernel = LinuxKernel::open().unwrap();
             let before = snapshot(&mut kernel);
             let mut changes: Vec<Change> = (0..400_u16)
-                .map(|n| proxy(&before, "eth1", Edit::Add, [10, 0, (n >> 8) as u8, n as u8]))
+                .map(|n| proxy(&before, "eth1", Change::add, [10, 0, (n >> 8) as u8, n as u8]))
                 .collect();
             changes.push(sysctl(&before, "eth2", Sysctl::ArpIgnore, 1));
             changes.extend(idle(&before));
@@ -352,7 +352,7 @@ fn interfaces_that_change_between_plan_and_apply_or_during_it() {
                     changes: vec![
                         sysctl(&start, "eth0", Sysctl::ArpIgnore, 1),
                         sysctl(&start, "eth2", Sysctl::ArpIgnore, 1),
-                        proxy(&start, "eth2", Edit::Add, [192, 0, 2, 9]),
+                        proxy(&start, "eth2", Change::add, [192, 0, 2, 9]),
                         sysctl(&start, "eth1", Sysctl::ArpAnnounce, 2),
                     ],
                     ..Plan::for_any_namespace()
@@ -420,26 +420,34 @@ fn fifty_writers_at_once() {
             scope.spawn(move || {
                 barrier.wait();
                 let address = [192, 0, 2, number / 2];
-                let toggle = |edit: Edit| {
+                let toggle = |comes: bool| {
                     let receipt = host.apply_with(options, |now| {
                         let there = |entry: &ProxyEntry| entry.address == std::net::IpAddr::from(address);
                         // Two writers want the same address: whoever comes second has nothing to do.
-                        let wanted = (edit == Edit::Add) != now.proxies.iter().any(there);
-                        let changes =
-                            if wanted { vec![proxy(now, "eth1", edit, address)] } else { Vec::new() };
+                        let wanted = comes != now.proxies.iter().any(there);
+                        let changes = if wanted {
+                            vec![proxy(
+                                now,
+                                "eth1",
+                                if comes { Change::add } else { Change::remove },
+                                address,
+                            )]
+                        } else {
+                            Vec::new()
+                        };
                         Ok(Plan { changes, ..Plan::for_any_namespace() })
                     });
                     receipt.unwrap().leave()
                 };
-                let first: Receipt = toggle(Edit::Add);
+                let first: Receipt = toggle(true);
                 assert!(matches!(first.outcome, Outcome::Applied | Outcome::Unchanged));
                 match number {
                     // Some take their address away again, and add it once more.
                     _ if number % 10 < 4 => {
-                        toggle(Edit::Remove);
-                        toggle(Edit::Add);
+                        toggle(false);
+                        toggle(true);
                     }
-                    _ if number % 10 == 8 => drop(toggle(Edit::Remove)),
+                    _ if number % 10 == 8 => drop(toggle(false)),
                     _ => {}
                 }
                 // And every fifth changes a sysctl, each from what it finds.
@@ -490,7 +498,7 @@ fn a_rollback_after_somebody_changed_things() {
         changes: vec![
             sysctl(&start, "eth0", Sysctl::ArpIgnore, 1),
             sysctl(&start, "eth1", Sysctl::ArpIgnore, 1),
-            proxy(&start, "eth1", Edit::Add, [192, 0, 2, 9]),
+            proxy(&start, "eth1", Change::add, [192, 0, 2, 9]),
         ],
         ..Plan::for_any_namespace()
     };
@@ -523,12 +531,12 @@ fn an_edited_plan_announces_nothing_that_nobody_answers_for() {
         netns: start.netns.clone(),
         changes: vec![
             sysctl(&start, "eth0", Sysctl::ArpIgnore, 1),
-            proxy(&start, "eth1", Edit::Add, address),
+            proxy(&start, "eth1", Change::add, address),
         ],
         announcements: vec![Announcement { interface: eth1, address: address.into() }],
         ..Plan::default()
     };
-    let is_proxy = |change: &Change| matches!(change, Change::Proxy { .. });
+    let is_proxy = |change: &Change| matches!(change.object, Object::Proxy { .. });
     let mut edited = full.clone();
     edited.changes.retain(|change| !is_proxy(change));
     let error = host.apply(&edited, &options).unwrap_err();

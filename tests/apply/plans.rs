@@ -3,8 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use arpflux_core::Snapshot;
-use arpflux_core::plan::{Change, Edit, PROTOCOL, Plan, SysctlScope};
+use arpflux_core::plan::{PROTOCOL, Plan};
 use arpflux_core::snapshot::{NextHop, NextHopFlags, ProxyEntry, Route, RouteKind, Rule, Scope};
+use arpflux_core::state::{Change, Object, SysctlScope};
 use arpflux_core::sysctl::Sysctl;
 use arpflux_core::types::IpNet;
 
@@ -63,22 +64,22 @@ pub fn plan(snapshot: &Snapshot, prefix: &str, count: usize, random: &mut Random
                 if before == after {
                     continue;
                 }
-                Change::Sysctl { scope, sysctl, before, after }
+                Change::set(Object::Sysctl { scope, sysctl }, before, after)
             }
             4 => {
-                let before = state.interface(interface.index).unwrap().neigh.proxy_delay;
+                let before = state.interface(interface.index).unwrap().neigh.proxy_delay as i64;
                 let after = [0, 100, 500][random.below(3)];
                 if before == after {
                     continue;
                 }
-                Change::ProxyDelay { scope, before, after }
+                Change::set(Object::ProxyDelay { scope }, before, after)
             }
             5..=7 => {
                 let address = IpAddr::from([192, 0, 2, last]);
                 let key = (address, Some(interface.index));
                 let held = state.proxies.iter().find(|entry| (entry.address, entry.interface) == key);
                 match held {
-                    Some(entry) => Change::Proxy { edit: Edit::Remove, entry: *entry },
+                    Some(entry) => Change::remove(*entry),
                     None => {
                         let entry = ProxyEntry {
                             address,
@@ -86,14 +87,13 @@ pub fn plan(snapshot: &Snapshot, prefix: &str, count: usize, random: &mut Random
                             flags: 0,
                             protocol: PROTOCOL,
                         };
-                        Change::Proxy { edit: Edit::Add, entry }
+                        Change::add(entry)
                     }
                 }
             }
             8 => {
                 let rule = rule(Ipv4Addr::new(198, 51, 100, last), 100 + u32::from(last));
-                let edit = if state.rules.contains(&rule) { Edit::Remove } else { Edit::Add };
-                Change::Rule { edit, rule: Box::new(rule) }
+                if state.rules.contains(&rule) { Change::remove(rule) } else { Change::add(rule) }
             }
             _ => {
                 let route = Route {
@@ -114,8 +114,7 @@ pub fn plan(snapshot: &Snapshot, prefix: &str, count: usize, random: &mut Random
                     }],
                     nexthop_id: None,
                 };
-                let edit = if state.routes.contains(&route) { Edit::Remove } else { Edit::Add };
-                Change::Route { edit, route: Box::new(route) }
+                if state.routes.contains(&route) { Change::remove(route) } else { Change::add(route) }
             }
         };
         state.change(&change);

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use std::process::{Command as Process, Stdio};
 
 use arpflux_core::kernel::{Kernel as _, LinuxKernel};
-use arpflux_core::plan::{Change, Edit};
 use arpflux_core::snapshot::{NeighbourTable, ProxyEntry, Snapshot};
+use arpflux_core::state::Change;
 
 use crate::case::{Case, Command};
 use crate::wire::Wire;
@@ -57,7 +57,7 @@ impl<'w> Host<'w> {
                 }
                 Command::Far(nic, up) => self.wire.set_up(&self.far(*nic), *up)?,
                 Command::WildProxy(address) => {
-                    self.proxy(Edit::Add, *address)?;
+                    self.proxy(Change::add, *address)?;
                     self.wild.push(*address);
                 }
                 Command::Ip(_) => {}
@@ -82,11 +82,9 @@ impl<'w> Host<'w> {
         }
     }
 
-    fn proxy(&mut self, edit: Edit, address: Ipv4Addr) -> io::Result<()> {
+    fn proxy(&mut self, edit: fn(ProxyEntry) -> Change, address: Ipv4Addr) -> io::Result<()> {
         let entry = ProxyEntry { address: address.into(), interface: None, flags: 0, protocol: 0 };
-        self.kernel
-            .make(&[Change::Proxy { edit, entry }])
-            .map_err(|failed| io::Error::other(failed.error.to_string()))
+        self.kernel.make(&[edit(entry)]).map_err(|failed| io::Error::other(failed.error.to_string()))
     }
 
     /// How many entries the machine's table of neighbours has, and how often it had no room for another.
@@ -103,7 +101,7 @@ impl<'w> Host<'w> {
     /// others), and neighbours, of which the whole machine has one table.
     pub fn clear(mut self) {
         for address in std::mem::take(&mut self.wild) {
-            let _ = self.proxy(Edit::Remove, address);
+            let _ = self.proxy(Change::remove, address);
         }
         let names = std::fs::read_to_string("/proc/thread-self/net/dev").unwrap_or_default();
         if let Ok(own) = Wire::open() {

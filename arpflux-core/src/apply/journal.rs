@@ -5,9 +5,9 @@
 //! A last line that a crash cut off is dropped; anything else that does not check is a damaged journal.
 //!
 //! ```text
-//! ….. arpflux-journal 1
+//! ….. arpflux-journal 2
 //! ….. begin {"id":7,"netns":{…},…}
-//! ….. change {"change":"sysctl",…}          one per change, in order
+//! ….. change {"object":{…},…}                one per change, in order
 //! ….. file {"path":"/etc/…",…}               one per file, in order
 //! ….. ready 3                                the number of changes and files
 //! ….. reach 2                                the first 2 may have been made from here on
@@ -31,8 +31,9 @@ use crate::persist::FileChange;
 use crate::plan::{Change, InterfaceIdentity};
 use crate::snapshot::NetnsIdentity;
 
-/// The version of the form. Another version is not read.
-const VERSION: &str = "1";
+/// The version of the form. Of the former one, which wrote changes differently, every record is read.
+const VERSION: &str = "2";
+const FORMER: &str = "1";
 /// Its name in the folder of a namespace.
 pub(crate) const NAME: &str = "journal";
 const NEW: &str = "journal.new";
@@ -278,7 +279,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<(Log, Crc, u64)> {
         }
         let ended = matches!(state, State::Applied(_) | State::Undone(_));
         match word {
-            "arpflux-journal" if number == 1 && json == VERSION => {}
+            "arpflux-journal" if number == 1 && [VERSION, FORMER].contains(&json) => {}
             "arpflux-journal" if number == 1 => {
                 return damaged(number, &format!("says version {json}, this build reads {VERSION}"));
             }

@@ -9,8 +9,8 @@ use super::store::Folder;
 use crate::error::Result;
 use crate::persist::{FileChange, FileState};
 use crate::plan::kept::source_of;
-use crate::plan::{Change, Edit, SysctlScope};
 use crate::snapshot::Snapshot;
+use crate::state::{Change, Object, SysctlScope, Value};
 use crate::sysctl::{Ipv6Sysctl, Sysctl};
 use crate::types::IfIndex;
 use crate::vz::{self, Registry};
@@ -38,13 +38,12 @@ pub(super) fn keep(inverse: &mut Vec<Change>, snapshot: &Snapshot, registry: &Re
     };
     // First entries and rules of containers, then what these lead to.
     inverse.retain(|change| {
-        let address = match change {
-            Change::Proxy { edit: Edit::Remove, entry } if index(&entry.address) == entry.interface => {
-                registry.held.contains_key(&entry.address).then_some(entry.address)
+        let address = match &change.object {
+            _ if change.after.is_there() => None,
+            Object::Proxy { address, interface } if index(address) == *interface => {
+                registry.held.contains_key(address).then_some(*address)
             }
-            Change::Rule { edit: Edit::Remove, rule } => {
-                source_of(rule).filter(|address| registry.held.contains_key(address))
-            }
+            Object::Rule(rule) => source_of(rule).filter(|address| registry.held.contains_key(address)),
             _ => None,
         };
         kept.extend(address);
@@ -70,10 +69,10 @@ pub(super) fn keep(inverse: &mut Vec<Change>, snapshot: &Snapshot, registry: &Re
         SysctlScope::All | SysctlScope::Default => None,
     };
     inverse.retain(|change| {
-        let address = match change {
-            Change::Route { route, .. } => tables.get(&route.table).copied(),
-            Change::Sysctl { scope, sysctl: Sysctl::Forwarding, after: 0, .. } => of(scope, false),
-            Change::Ipv6Sysctl { scope, sysctl: Ipv6Sysctl::ProxyNdp, after: 0, .. } => of(scope, true),
+        let address = match (&change.object, change.after) {
+            (Object::Route(route), _) => tables.get(&route.table).copied(),
+            (Object::Sysctl { scope, sysctl: Sysctl::Forwarding }, Value::Number(0)) => of(scope, false),
+            (Object::Ipv6Sysctl { scope, sysctl: Ipv6Sysctl::ProxyNdp }, Value::Number(0)) => of(scope, true),
             _ => None,
         };
         kept.extend(address);

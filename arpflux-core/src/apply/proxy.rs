@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::next_hop::NextHops;
-use crate::plan::{Announcement, Change, Edit, InterfaceIdentity, PROTOCOL, Plan, kept};
+use crate::plan::{Announcement, Change, InterfaceIdentity, PROTOCOL, Plan, kept};
 use crate::snapshot::{Interface, ProxyEntry, Snapshot};
 use crate::types::{IfIndex, IfName};
 use std::collections::{BTreeSet, HashSet};
@@ -72,7 +72,7 @@ pub fn add_proxies(
                 flags: 0,
                 protocol: PROTOCOL,
             };
-            changes.push(Change::Proxy { edit: Edit::Add, entry });
+            changes.push(Change::add(entry));
         }
     }
     // Who asks for it has everybody told, also of what is right already: somebody may have learned another MAC.
@@ -88,7 +88,7 @@ pub fn add_proxies(
             .iter()
             .rev()
             .filter(|entry| wanted.contains(&entry.address) && entry.interface != Some(interface.index));
-        changes.extend(elsewhere.map(|entry| Change::Proxy { edit: Edit::Remove, entry: *entry }));
+        changes.extend(elsewhere.copied().map(Change::remove));
     }
     Ok(finished(snapshot, changes, announcements))
 }
@@ -106,8 +106,7 @@ pub fn remove_proxies(snapshot: &Snapshot, interface: Option<&IfName>, addresses
     };
     // The newest first: the kernel looks through each bucket from its newest entry on.
     let gone: Vec<ProxyEntry> = snapshot.proxies.iter().rev().filter(goes).copied().collect();
-    let mut changes: Vec<Change> =
-        gone.iter().map(|entry| Change::Proxy { edit: Edit::Remove, entry: *entry }).collect();
+    let mut changes: Vec<Change> = gone.iter().copied().map(Change::remove).collect();
     if snapshot.rules.iter().any(|rule| rule.protocol == PROTOCOL) {
         let unwanted = unwanted.into_iter().collect();
         changes.extend(kept::orphans(&kept::without(snapshot, &gone), &unwanted));

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 use crate::kernel::{FakeKernel, Kernel as _};
-use crate::plan::{Change, Edit, InterfaceIdentity, Plan, SysctlScope};
+use crate::plan::{InterfaceIdentity, Plan};
 use crate::snapshot::{Interface, InterfaceFlags, NetnsIdentity, ProxyEntry, Snapshot};
+use crate::state::{Change, Object, SysctlScope};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, Mac};
 
@@ -61,17 +62,17 @@ fn host() -> FakeKernel {
 fn sysctl(index: u32, before: i32, after: i32) -> Change {
     let scope =
         SysctlScope::Interface { index: IfIndex(index), name: format!("eth{index}").parse().unwrap() };
-    Change::Sysctl { scope, sysctl: Sysctl::ArpIgnore, before, after }
+    Change::set(Object::Sysctl { scope, sysctl: Sysctl::ArpIgnore }, before, after)
 }
 
-fn proxy(edit: Edit, last: u8) -> Change {
+fn proxy(add: bool, last: u8) -> Change {
     let entry = ProxyEntry {
         address: IpAddr::from([192, 0, 2, last]),
         interface: Some(IfIndex(1)),
         flags: 0,
         protocol: crate::plan::PROTOCOL,
     };
-    Change::Proxy { edit, entry }
+    if add { Change::add(entry) } else { Change::remove(entry) }
 }
 
 fn plan(changes: impl Into<Vec<Change>>) -> Plan {
@@ -86,7 +87,7 @@ fn apply(kernel: &mut FakeKernel, scratch: &Scratch, changes: &[Change]) -> Resu
 fn applied_verified_remembered_and_taken_back() {
     let (scratch, mut kernel) = (Scratch::new(), host());
     let before = kernel.state().clone();
-    let receipt = apply(&mut kernel, &scratch, &[sysctl(1, 0, 1), proxy(Edit::Add, 5)]).unwrap();
+    let receipt = apply(&mut kernel, &scratch, &[sysctl(1, 0, 1), proxy(true, 5)]).unwrap();
     assert_eq!((receipt.id, receipt.outcome, receipt.verified), (Some(1), Outcome::Applied, 2));
     assert_ne!(*kernel.state(), before);
     assert!(!scratch.journal().exists());
@@ -105,7 +106,7 @@ fn values_that_were_set_beyond_a_failure_are_taken_back() {
     let (scratch, mut state) = (Scratch::new(), host().state().clone());
     state.interfaces[1].flags -= InterfaceFlags::UP;
     let mut kernel = FakeKernel::new(state.clone()).failing_at(0, 5).going_on();
-    let later = [sysctl(2, 0, 1), proxy(Edit::Add, 5)];
+    let later = [sysctl(2, 0, 1), proxy(true, 5)];
     let error = apply(&mut kernel, &scratch, &[&[sysctl(1, 0, 1)], &later[..]].concat()).unwrap_err();
     assert_eq!((error.kind(), error.errno()), (ErrorKind::RolledBack, None), "{error}");
     assert_eq!(kernel.made(), [sysctl(2, 0, 1), sysctl(2, 1, 0)]);
@@ -137,7 +138,7 @@ fn what_is_no_longer_as_the_plan_saw_it_is_named_and_nothing_is_changed() {
     assert_eq!(error.object(), "net.ipv4.conf.eth2.arp_ignore");
     assert!(error.message().contains("it is 0, the plan was made when it was 3"), "{error}");
 
-    let error = refused(&mut kernel, &plan([proxy(Edit::Remove, 9)]));
+    let error = refused(&mut kernel, &plan([proxy(false, 9)]));
     assert_eq!((error.kind(), error.object()), (ErrorKind::Changed, "proxy entry 192.0.2.9 on eth1"));
 
     for (known, object, message) in [
@@ -172,7 +173,7 @@ fn a_failing_step_undoes_the_earlier_ones_and_both_are_told() {
     let scratch = Scratch::new();
     let mut kernel = host().failing_at(2, nix::libc::EIO);
     let before = kernel.state().clone();
-    let changes = [sysctl(1, 0, 1), proxy(Edit::Add, 5), sysctl(2, 0, 1)];
+    let changes = [sysctl(1, 0, 1), proxy(true, 5), sysctl(2, 0, 1)];
     let error = apply(&mut kernel, &scratch, &changes).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::RolledBack);
     assert!(error.message().contains("2 changes were undone"), "{error}");
@@ -202,7 +203,7 @@ impl crate::kernel::Kernel for Deaf {
 #[test]
 fn what_did_not_take_is_noticed_and_everything_is_undone() {
     let scratch = Scratch::new();
-    let changes = [sysctl(1, 0, 1), proxy(Edit::Add, 5), sysctl(2, 0, 1)];
+    let changes = [sysctl(1, 0, 1), proxy(true, 5), sysctl(2, 0, 1)];
     for (unheard, object) in [
         (1, "net.ipv4.conf.eth1.arp_ignore"),
         (2, "proxy entry 192.0.2.5 on eth1"),
@@ -222,7 +223,7 @@ fn what_did_not_take_is_noticed_and_everything_is_undone() {
 #[test]
 fn undoing_never_stops_at_a_failure_and_says_what_is_left() {
     let scratch = Scratch::new();
-    let changes = [sysctl(1, 0, 1), sysctl(2, 0, 1), proxy(Edit::Add, 5)];
+    let changes = [sysctl(1, 0, 1), sysctl(2, 0, 1), proxy(true, 5)];
     // The third change fails; of the undoing, the first step fails in every pass, the other does not.
     let mut kernel = host();
     for count in [2, 3, 5, 6] {
@@ -244,7 +245,7 @@ fn undoing_never_stops_at_a_failure_and_says_what_is_left() {
 fn what_somebody_else_changed_is_left_alone_unless_forced() {
     let (scratch, mut kernel) = (Scratch::new(), host());
     let before = kernel.state().clone();
-    apply(&mut kernel, &scratch, &[sysctl(1, 0, 1), sysctl(2, 0, 1), proxy(Edit::Add, 5)]).unwrap();
+    apply(&mut kernel, &scratch, &[sysctl(1, 0, 1), sysctl(2, 0, 1), proxy(true, 5)]).unwrap();
     kernel.state_mut().change(&sysctl(2, 1, 8));
     kernel.state_mut().proxies[0].protocol = 3;
 
@@ -271,6 +272,27 @@ fn an_interface_that_is_gone_leaves_nothing_to_undo() {
     let receipt = Transaction::new(&mut kernel, &scratch.options()).rollback(None, false).unwrap();
     assert!(receipt.notes.iter().any(|note| note.contains("gone with its interface")), "{receipt:?}");
     assert_eq!(kernel.state().interfaces, [interface(1)]);
+}
+
+/// A transaction of the version before that was killed before its last change.
+#[test]
+fn a_journal_of_the_version_before_is_settled() {
+    let (scratch, mut kernel) = (Scratch::new(), host());
+    let before = kernel.state().clone();
+    let former = include_bytes!("journal/former.txt");
+    let (log, ..) = journal::parse(former).unwrap();
+    kernel.state_mut().change_all(&log.changes[..4]);
+    assert_ne!(kernel.state().proxies, before.proxies);
+    std::fs::create_dir_all(scratch.namespace()).unwrap();
+    for folder in [scratch.0.join("state"), scratch.namespace()] {
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).unwrap();
+    }
+    std::fs::write(scratch.journal(), former).unwrap();
+    std::fs::set_permissions(scratch.journal(), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let recovered = recover(&mut kernel, &scratch.options(), false).unwrap();
+    assert!(recovered.undone.is_some(), "{recovered:?}");
+    kernel.state_mut().routing = before.routing.clone();
+    assert_eq!(*kernel.state(), before);
 }
 
 #[test]
@@ -474,12 +496,12 @@ fn a_second_writer_waits_and_then_names_the_first() {
 #[test]
 fn values_that_the_kernel_does_not_have_are_unsupported() {
     let (scratch, mut kernel) = (Scratch::new(), host());
-    let Change::Sysctl { scope, .. } = sysctl(1, 0, 1) else { unreachable!() };
-    let change = Change::Sysctl { scope, sysctl: Sysctl::DropGratuitousArp, before: 0, after: 1 };
+    let scope = *sysctl(1, 0, 1).object.scope().unwrap();
+    let change = Change::set(Object::Sysctl { scope, sysctl: Sysctl::DropGratuitousArp }, 0, 1);
     let error = apply(&mut kernel, &scratch, &[change]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert_eq!(error.object(), "net.ipv4.conf.eth1.drop_gratuitous_arp");
-    let all = Change::Sysctl { scope: SysctlScope::All, sysctl: Sysctl::Forwarding, before: 0, after: 1 };
+    let all = Change::set(Object::Sysctl { scope: SysctlScope::All, sysctl: Sysctl::Forwarding }, 0, 1);
     assert_eq!(apply(&mut kernel, &scratch, &[all]).unwrap_err().kind(), ErrorKind::Refused);
 }
 

@@ -14,7 +14,7 @@ use crate::kernel::Kernel;
 use crate::persist::FileChange;
 use crate::plan::{Announcement, Change, InterfaceIdentity, Plan};
 use crate::snapshot::{NetnsIdentity, Snapshot};
-use crate::state::{self, Object, State as Objects, SysctlScope, Value};
+use crate::state::{Object, State as Objects, SysctlScope, Value};
 use crate::sysctl::{Ipv6Sysctl, Sysctl};
 use crate::types::IfIndex;
 
@@ -332,7 +332,8 @@ fn check_plan(plan: &Plan, snapshot: &Snapshot, netns: &NetnsIdentity) -> Result
     }
     check_interfaces(&plan.interfaces, snapshot)?;
     let mut state = Objects::of(snapshot);
-    for step in plan.changes.iter().map(state::Change::from) {
+    for step in &plan.changes {
+        step.check().map_err(|error| error.during("apply"))?;
         let name = || step.object.name(&undo::names(snapshot, &plan.interfaces));
         if copies_to_all(&step.object) {
             return Err(Error::new(ErrorKind::Refused, "writing it rewrites every interface")
@@ -350,7 +351,7 @@ fn check_plan(plan: &Plan, snapshot: &Snapshot, netns: &NetnsIdentity) -> Result
                 .hint(again));
         }
         match state.get(&step.object) {
-            now if now == step.before => {}
+            now if step.object.same(now, step.before) => {}
             Value::Gone => {
                 return Err(Error::new(ErrorKind::Changed, "its interface is gone")
                     .during("apply")
@@ -420,14 +421,14 @@ fn check_interfaces(interfaces: &[InterfaceIdentity], snapshot: &Snapshot) -> Re
 fn check_made(changes: &[Change], interfaces: &[InterfaceIdentity], snapshot: &Snapshot) -> Result<usize> {
     check_interfaces(interfaces, snapshot)?;
     let mut state = Objects::of(snapshot);
-    let mut last: std::collections::HashMap<Object, Value> = std::collections::HashMap::new();
-    for step in changes.iter().map(state::Change::from) {
-        last.insert(step.object, step.after);
+    let mut last: std::collections::HashMap<&Object, Value> = std::collections::HashMap::new();
+    for step in changes {
+        last.insert(&step.object, step.after);
     }
-    for object in changes.iter().map(Change::object) {
-        let found = state.get(&object);
-        if let Some(wanted) = last.get(&object)
-            && found != *wanted
+    for Change { object, .. } in changes {
+        let found = state.get(object);
+        if let Some(wanted) = last.get(object)
+            && !object.same(found, *wanted)
         {
             return Err(Error::new(
                 ErrorKind::Changed,

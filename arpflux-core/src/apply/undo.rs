@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::plan::{Change, InterfaceIdentity};
 use crate::snapshot::Snapshot;
-use crate::state::{self, Object, State, SysctlScope, Value};
+use crate::state::{Object, State, SysctlScope, Value};
 use crate::types::{IfIndex, IfName};
 
 /// How often what failed is tried again.
@@ -48,7 +48,6 @@ pub(crate) fn inverse(
     snapshot: &Snapshot,
     force: bool,
 ) -> Inverse {
-    let steps: Vec<state::Change> = changes.iter().map(Into::into).collect();
     let mut state = State::of(snapshot);
     let names = names(snapshot, interfaces);
     let strangers: HashSet<_> = interfaces
@@ -59,14 +58,14 @@ pub(crate) fn inverse(
         .map(|known| known.index)
         .collect();
     // Everything that an object was meant to be, one after the other.
-    let mut chains: HashMap<&Object, Vec<Value>> = HashMap::with_capacity(steps.len());
-    for state::Change { object, before, after } in &steps {
+    let mut chains: HashMap<&Object, Vec<Value>> = HashMap::with_capacity(changes.len());
+    for Change { object, before, after } in changes {
         chains.entry(object).or_insert_with(|| vec![*before]).push(*after);
     }
     let mut inverse = Inverse::default();
     // What is as it was before, or needs or gets nothing more.
     let mut settled: HashSet<&Object> = HashSet::new();
-    for step in steps.iter().rev() {
+    for step in changes.iter().rev() {
         let object = &step.object;
         let chain = chains.get(object).map_or(&[][..], Vec::as_slice);
         let original = chain.first().copied().unwrap_or(step.before);
@@ -83,19 +82,19 @@ pub(crate) fn inverse(
                 inverse.moot.push(object.name(&names));
                 settled.insert(object);
             }
-            now if now == original => {
+            now if object.same(now, original) => {
                 settled.insert(object);
             }
-            now if now == step.after => {
-                let back = step.clone().inverse();
+            now if object.same(now, step.after) => {
+                let back = step.inverse();
                 state.make(&back);
-                inverse.changes.extend(Change::making(&renamed(back, snapshot)));
+                inverse.changes.extend(renamed(back, snapshot).steps());
             }
             // This change was not made; an earlier one of the same object was.
-            now if chain.contains(&now) => {}
+            now if chain.iter().any(|value| object.same(*value, now)) => {}
             now => {
-                let put = state::Change { object: object.clone(), before: now, after: original };
-                let forced = if force { Change::making(&renamed(put, snapshot)) } else { Vec::new() };
+                let put = Change { object: object.clone(), before: now, after: original };
+                let forced = if force { renamed(put, snapshot).steps() } else { Vec::new() };
                 if forced.is_empty() {
                     inverse.conflicts.push(Conflict {
                         object: object.name(&names),
@@ -121,7 +120,7 @@ pub(super) fn names(snapshot: &Snapshot, known: &[InterfaceIdentity]) -> impl Fn
 }
 
 /// The change with the name that its interface has now.
-fn renamed(mut change: state::Change, snapshot: &Snapshot) -> state::Change {
+fn renamed(mut change: Change, snapshot: &Snapshot) -> Change {
     if let Object::Sysctl { scope, .. } | Object::Ipv6Sysctl { scope, .. } | Object::ProxyDelay { scope } =
         &mut change.object
         && let SysctlScope::Interface { index, name } = scope
@@ -167,7 +166,7 @@ pub(crate) fn undo(
                 .changes
                 .iter()
                 .map(|change| {
-                    let object = change.object().name(&names(&snapshot, interfaces));
+                    let object = change.object.name(&names(&snapshot, interfaces));
                     match failures.iter().find(|(failed, _)| failed == change) {
                         Some((_, error)) => format!("{object}: {error}"),
                         None => object,

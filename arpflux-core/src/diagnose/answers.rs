@@ -8,9 +8,9 @@ use super::ground::{Answers, Ground, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::judgement::{self, Gap};
-use crate::plan::Change;
 use crate::predict::{ArpRequest, Outgoing};
 use crate::snapshot::Interface;
+use crate::state::Object;
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IfName, Mac};
 
@@ -250,8 +250,8 @@ pub(super) fn cure_in_words(ground: &Ground<'_>, wire: usize) -> String {
     let first: Vec<String> = ground
         .relax_all()
         .iter()
-        .filter_map(|change| match change {
-            Change::Sysctl { sysctl, .. } => Some(format!("net.ipv4.conf.all.{sysctl}")),
+        .filter_map(|change| match change.object {
+            Object::Sysctl { sysctl, .. } => Some(format!("net.ipv4.conf.all.{sysctl}")),
             _ => None,
         })
         .collect();

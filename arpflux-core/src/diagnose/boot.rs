@@ -5,7 +5,8 @@ use super::ground::{Ground, by_number};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::persist::{BootReport, BootValue};
-use crate::plan::{Change, PROTOCOL};
+use crate::plan::PROTOCOL;
+use crate::state::{Change, Object};
 use crate::sysctl::Sysctl;
 
 /// How many values are shown as evidence.
@@ -28,10 +29,10 @@ fn not_persisted(report: &BootReport) -> Option<Finding> {
     let mut facts: Vec<String> = lost
         .map(|value| format!("{} is {} now and 0 after a boot: no file sets it", value.key, value.now))
         .collect();
-    let ours = |change: &Change| match change {
-        Change::Proxy { entry, .. } => entry.protocol == PROTOCOL,
-        Change::Rule { rule, .. } => rule.protocol == PROTOCOL,
-        Change::Route { route, .. } => route.protocol == PROTOCOL,
+    let ours = |change: &Change| match &change.object {
+        Object::Proxy { .. } => change.entry().is_some_and(|entry| entry.protocol == PROTOCOL),
+        Object::Rule(rule) => rule.protocol == PROTOCOL,
+        Object::Route(route) => route.protocol == PROTOCOL,
         _ => false,
     };
     facts.extend(

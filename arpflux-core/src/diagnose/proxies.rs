@@ -7,11 +7,12 @@ use super::answers::{Text, finding, names};
 use super::ground::{Ground, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects, Severity};
-use crate::plan::{Change, Edit, PROTOCOL, SysctlScope};
+use crate::plan::{Change, PROTOCOL, SysctlScope};
 use crate::policy::{HostPolicy, Policy, ProxyPolicy};
 use crate::predict::kernel_version::version;
 use crate::predict::{ArpRequest, Model, Reason, Verdict};
 use crate::snapshot::{Interface, ProxyEntry, RouteKind};
+use crate::state::Object;
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IpNet, Ipv4Net, Mac};
 
@@ -168,7 +169,7 @@ fn one(ground: &Ground<'_>, id: FindingId, interface: &Interface, asked: &[&Aske
             );
             let remedy =
                 "Delete the entries, or add the route that leads to the address behind this host.".into();
-            let changes = asked.iter().map(|asked| Change::Proxy { edit: Edit::Remove, entry: asked.entry });
+            let changes = asked.iter().map(|asked| Change::remove(asked.entry));
             (Text { what, why, remedy }, ground.cure_by_changes(changes.collect()))
         }
     };
@@ -321,10 +322,13 @@ fn late(ground: &Ground<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
                 remedy: format!("Set proxy_delay to 0 on {whose}: then nothing waits."),
             }
         };
-        let changes = interfaces.iter().map(|interface| Change::ProxyDelay {
-            scope: SysctlScope::Interface { index: interface.index, name: interface.name },
-            before: interface.neigh.proxy_delay,
-            after: 0,
+        let changes = interfaces.iter().map(|interface| {
+            let scope = SysctlScope::Interface { index: interface.index, name: interface.name };
+            Change::set(
+                Object::ProxyDelay { scope },
+                i64::try_from(interface.neigh.proxy_delay).unwrap_or(i64::MAX),
+                0,
+            )
         });
         let remedy = ground.cure_by_changes(changes.collect());
         let objects = Objects { interfaces: names(&interfaces), addresses: Vec::new() };
@@ -376,14 +380,9 @@ fn missing(ground: &Ground<'_>) -> Option<Finding> {
     });
     let addresses: Vec<IpAddr> = lost.iter().map(|(address, ..)| IpAddr::V4(*address)).collect();
     let whose = listed(&addresses);
-    let entries = lost.iter().map(|(address, front, _)| Change::Proxy {
-        edit: Edit::Add,
-        entry: ProxyEntry {
-            address: IpAddr::V4(*address),
-            interface: Some(front.index),
-            flags: 0,
-            protocol: PROTOCOL,
-        },
+    let entries = lost.iter().map(|(address, front, _)| {
+        let (address, interface) = (IpAddr::V4(*address), Some(front.index));
+        Change::add(ProxyEntry { address, interface, flags: 0, protocol: PROTOCOL })
     });
     let remedy = ground.cure_by_changes(entries.collect());
     let mut found = finding(

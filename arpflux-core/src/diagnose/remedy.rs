@@ -9,6 +9,7 @@ use crate::harm::harm;
 use crate::plan::{Change, Impact, InterfaceIdentity, Plan, SysctlScope};
 use crate::policy::{HostPolicy, Policy, Strategy};
 use crate::snapshot::Interface;
+use crate::state::Object;
 use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
 
@@ -66,7 +67,7 @@ impl Ground<'_> {
             .into_iter()
             .filter_map(|(sysctl, good)| {
                 let before = self.snapshot.all.get(sysctl).filter(|value| *value > good)?;
-                Some(Change::Sysctl { scope: SysctlScope::All, sysctl, before, after: 0 })
+                Some(Change::set(Object::Sysctl { scope: SysctlScope::All, sysctl }, before, 0))
             })
             .collect()
     }
@@ -136,7 +137,7 @@ impl Ground<'_> {
             let others = self.snapshot.interfaces.iter().filter(|other| !among(other));
             let weaker = others.filter(|other| other.sysctls.get(sysctl).is_some_and(|own| own < all));
             changes.extend(weaker.filter_map(|other| self.set(other, sysctl, all)));
-            changes.push(Change::Sysctl { scope: SysctlScope::All, sysctl, before: all, after: lowest });
+            changes.push(Change::set(Object::Sysctl { scope: SysctlScope::All, sysctl }, all, lowest));
         }
         changes
             .extend(interfaces.iter().filter_map(|interface| self.set(interface, sysctl, good(interface))));
@@ -147,7 +148,7 @@ impl Ground<'_> {
     pub(super) fn set(&self, interface: &Interface, sysctl: Sysctl, after: i32) -> Option<Change> {
         let before = interface.sysctls.get(sysctl).filter(|before| *before != after)?;
         let scope = SysctlScope::Interface { index: interface.index, name: interface.name };
-        Some(Change::Sysctl { scope, sysctl, before, after })
+        Some(Change::set(Object::Sysctl { scope, sysctl }, before, after))
     }
 }
 

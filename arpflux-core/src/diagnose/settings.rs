@@ -10,6 +10,7 @@ use super::{Evidence, Finding, FindingId, Objects};
 use crate::plan::{Change, SysctlScope};
 use crate::predict::{ArpRequest, Model, Outgoing};
 use crate::snapshot::{Interface, Snapshot};
+use crate::state::Object;
 use crate::sysctl::Sysctl;
 
 /// How many interfaces are shown as evidence.
@@ -43,7 +44,7 @@ fn is_mode(sysctl: Sysctl, value: i32) -> bool {
 fn all_weakens(ground: &Ground<'_>, sysctl: Sysctl) -> Option<Finding> {
     let all =
         ground.snapshot.all.get(sysctl).filter(|all| *all > 2 && (sysctl, *all) != (Sysctl::ArpIgnore, 8))?;
-    let zero = Change::Sysctl { scope: SysctlScope::All, sysctl, before: all, after: 0 };
+    let zero = Change::set(Object::Sysctl { scope: SysctlScope::All, sysctl }, all, 0);
     let alone = ground.snapshot.with(std::slice::from_ref(&zero));
     let model = Model::of(&alone);
     let targets = some_addresses(ground);
@@ -155,7 +156,7 @@ fn no_such_mode(ground: &Ground<'_>, sysctl: Sysctl) -> Vec<Finding> {
                 .filter_map(|interface| ground.set(interface, sysctl, 0))
                 .collect();
             if let Some(before) = ground.snapshot.all.get(sysctl).filter(|all| !is_mode(sysctl, *all)) {
-                changes.push(Change::Sysctl { scope: SysctlScope::All, sysctl, before, after: 0 });
+                changes.push(Change::set(Object::Sysctl { scope: SysctlScope::All, sysctl }, before, 0));
             }
             finding(
                 FindingId::NoSuchMode,

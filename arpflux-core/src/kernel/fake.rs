@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Failed, Kernel};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Change, Edit, SysctlScope};
 use crate::snapshot::{InterfaceFlags, Snapshot};
+use crate::state::{Change, Object, SysctlScope};
 use crate::types::IfIndex;
 
 /// A [`Kernel`] over a [`Snapshot`] that refuses the changes it is told to refuse.
@@ -83,19 +83,18 @@ impl FakeKernel {
         let refuse = |errno| {
             Err(Error::os("make change", format!("number {count}"), errno).with_kind(ErrorKind::Changed))
         };
-        let there = match change {
-            Change::Rule { edit, rule } => Some((*edit, self.state.rules.contains(rule))),
-            Change::Route { edit, route } => Some((*edit, self.state.routes.contains(route))),
-            Change::Proxy { edit: Edit::Remove, entry } => {
-                let key = (entry.address, entry.interface);
-                let held = self.state.proxies.iter().any(|held| (held.address, held.interface) == key);
-                Some((Edit::Remove, held))
+        let there = match (&change.object, change.after.is_there()) {
+            (Object::Rule(rule), _) => Some(self.state.rules.contains(rule)),
+            (Object::Route(route), _) => Some(self.state.routes.contains(route)),
+            (Object::Proxy { address, interface }, false) => {
+                let key = (*address, *interface);
+                Some(self.state.proxies.iter().any(|held| (held.address, held.interface) == key))
             }
             _ => None,
         };
-        match there {
-            Some((Edit::Add, true)) => return refuse(nix::libc::EEXIST),
-            Some((Edit::Remove, false)) => return refuse(nix::libc::ENOENT),
+        match (change.after.is_there(), there) {
+            (true, Some(true)) => return refuse(nix::libc::EEXIST),
+            (false, Some(false)) => return refuse(nix::libc::ENOENT),
             _ => {}
         }
         self.state.change(change);
@@ -120,9 +119,10 @@ impl Kernel for FakeKernel {
             let mut beyond = Vec::new();
             if self.goes_on {
                 for (place, later) in changes.iter().enumerate().skip(at + 1) {
-                    match (change, later) {
-                        (Change::Proxy { edit, .. }, Change::Proxy { edit: other, .. }) if edit == other => {}
-                        (Change::Sysctl { .. }, Change::Sysctl { scope, .. }) => match scope {
+                    match (&change.object, &later.object) {
+                        (Object::Proxy { .. }, Object::Proxy { .. })
+                            if change.after.is_there() == later.after.is_there() => {}
+                        (Object::Sysctl { .. }, Object::Sysctl { scope, .. }) => match scope {
                             SysctlScope::Interface { index, .. } if self.is_down(*index) => {}
                             SysctlScope::Interface { .. } => continue,
                             SysctlScope::All | SysctlScope::Default => break,

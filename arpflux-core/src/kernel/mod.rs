@@ -18,8 +18,8 @@ pub use linux::LinuxKernel;
 pub use netns::Netns;
 
 use crate::error::{Error, Result};
-use crate::plan::Change;
 use crate::snapshot::{NetnsIdentity, Snapshot};
+use crate::state::Change;
 
 /// How far [`Kernel::make`] came when a change failed.
 ///

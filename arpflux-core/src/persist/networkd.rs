@@ -17,8 +17,9 @@ use std::path::{Path, PathBuf};
 
 use super::{Desired, FileState, Layout, Root};
 use crate::error::Result;
-use crate::plan::{Change, Edit, PROTOCOL};
+use crate::plan::{Change, PROTOCOL};
 use crate::snapshot::{NextHopFlags, Route, RouteKind, Rule, RuleAction, Scope, Snapshot};
+use crate::state::Object;
 use crate::sysctl::Ipv6Sysctl;
 use crate::types::{IfIndex, IpNet};
 
@@ -276,17 +277,16 @@ impl Made {
         let mut woven = Vec::with_capacity(changes.len() + left.len() + self.rules.len());
         let place = |route: &Route| (route.table, route.destination.trunc(), route.tos, route.metric);
         for change in changes {
-            if let Change::Route { edit: Edit::Add, route } = &change
+            if let Object::Route(route) = &change.object
+                && change.after.is_there()
                 && let Some(at) = left.iter().position(|old| place(old) == place(route))
             {
-                woven.push(Change::Route { edit: Edit::Remove, route: Box::new(left.remove(at)) });
+                woven.push(Change::remove(left.remove(at)));
             }
             woven.push(change);
         }
-        let rules = self.rules.into_iter().map(Box::new);
-        woven.extend(rules.map(|rule| Change::Rule { edit: Edit::Remove, rule }));
-        let routes = left.into_iter().map(Box::new);
-        woven.extend(routes.map(|route| Change::Route { edit: Edit::Remove, route }));
+        woven.extend(self.rules.into_iter().map(Change::remove));
+        woven.extend(left.into_iter().map(Change::remove));
         woven
     }
 }

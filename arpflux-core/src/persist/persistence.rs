@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::plan::{Change, Plan};
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
+use crate::state::Object;
 
 /// A policy that shall hold after a reboot too: by which managers, and where their files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,5 +84,5 @@ impl Persistence {
 }
 
 fn is_routing(change: &Change) -> bool {
-    matches!(change, Change::Rule { .. } | Change::Route { .. })
+    matches!(change.object, Object::Rule(_) | Object::Route(_))
 }

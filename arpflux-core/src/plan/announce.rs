@@ -4,11 +4,10 @@ use std::net::IpAddr;
 
 use foldhash::{HashSet, HashSetExt as _};
 
-use super::Announcement;
-use super::change::{Change, Edit};
 use super::desired::Desired;
+use super::{Announcement, Change};
 use crate::snapshot::Snapshot;
-use crate::state::SysctlScope;
+use crate::state::{Object, SysctlScope};
 use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
 
@@ -18,28 +17,30 @@ pub(super) fn announcements(desired: &Desired, snapshot: &Snapshot, changes: &[C
     let mut opened: HashSet<IfIndex> = HashSet::new();
     let mut host = false;
     for change in changes {
-        match change {
+        match (&change.object, change.after.is_there()) {
             // Those that come are found below, without a set of them.
-            Change::Proxy { edit: Edit::Add, .. } => {}
-            Change::Proxy { edit: Edit::Remove, entry } => {
-                touched.insert(entry.address);
+            (Object::Proxy { .. }, true) => {}
+            (Object::Proxy { address, .. }, false) => {
+                touched.insert(*address);
             }
-            Change::Sysctl {
-                sysctl: Sysctl::Forwarding,
-                scope: SysctlScope::Interface { index, .. },
-                ..
-            } => {
+            (
+                Object::Sysctl { sysctl: Sysctl::Forwarding, scope: SysctlScope::Interface { index, .. } },
+                _,
+            ) => {
                 opened.insert(*index);
             }
             // Peers may have the wrong MAC from an answer of another interface, or from a request that
             // carried the address from there.
-            Change::Sysctl {
-                sysctl: Sysctl::ArpIgnore | Sysctl::ArpFilter | Sysctl::ArpAnnounce, ..
-            } => {
+            (
+                Object::Sysctl {
+                    sysctl: Sysctl::ArpIgnore | Sysctl::ArpFilter | Sysctl::ArpAnnounce, ..
+                },
+                _,
+            ) => {
                 host = true;
             }
             // The other stage of a rule: with strict source validation it moves answers.
-            Change::Rule { rule, .. } => {
+            (Object::Rule(rule), _) => {
                 touched.extend(rule.source.map(|source| source.addr()));
             }
             _ => {}

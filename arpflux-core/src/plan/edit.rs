@@ -6,11 +6,12 @@ use std::net::IpAddr;
 use foldhash::{HashMap, HashSet};
 
 use super::desired::{RouteKey, route_key};
-use super::{Announcement, Change, Edit, Plan, SysctlScope};
+use super::{Announcement, Change, Plan, SysctlScope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::predict::{ArpRequest, Model, Neighbours};
-use crate::snapshot::{Route, Rule, Snapshot};
-use crate::sysctl::{Ipv6Sysctl, Sysctl};
+use crate::snapshot::{Route, Snapshot};
+use crate::state::{Object, Value};
+use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
 
 impl Plan {
@@ -26,9 +27,10 @@ impl Plan {
     /// interface's identity with all that is done on it.
     ///
     /// ```
-    /// use arpflux_core::plan::{Change, Plan};
+    /// use arpflux_core::plan::Plan;
+    /// use arpflux_core::state::Object;
     ///
-    /// let plan = Plan::default().filter(|change| matches!(change, Change::Sysctl { .. }));
+    /// let plan = Plan::default().filter(|change| matches!(change.object, Object::Sysctl { .. }));
     /// assert!(plan.is_empty() && plan.announcements.is_empty());
     /// ```
     #[must_use]
@@ -80,7 +82,12 @@ impl Plan {
     pub fn in_order(&self) -> Self {
         let mut seen = HashSet::default();
         let ordered = ordered(&self.changes);
-        if ordered == self.changes || !self.changes.iter().all(|change| seen.insert(Changed::by(change))) {
+        // One that goes makes room for one that comes, be it the same.
+        let changed = |change: &'_ Change| {
+            let comes = matches!(change.object, Object::Route(_)) && change.after.is_there();
+            (change.object.clone(), comes)
+        };
+        if ordered == self.changes || !self.changes.iter().all(|change| seen.insert(changed(change))) {
             return self.clone();
         }
         let inverse = self.inverse().changes;
@@ -138,7 +145,7 @@ impl Plan {
 fn sources_by_table(changes: &[Change]) -> HashMap<u32, HashSet<IpAddr>> {
     let mut sources: HashMap<u32, HashSet<IpAddr>> = HashMap::default();
     for change in changes {
-        if let Change::Rule { rule, .. } = change
+        if let Object::Rule(rule) = &change.object
             && let Some(source) = rule.source
         {
             sources.entry(rule.table).or_default().insert(source.addr());
@@ -159,20 +166,20 @@ impl About {
     fn of(changes: &[&Change], tables: &HashMap<u32, HashSet<IpAddr>>) -> Self {
         let mut about = Self::default();
         for change in changes {
-            match change {
-                Change::Sysctl { scope, .. }
-                | Change::Ipv6Sysctl { scope, .. }
-                | Change::ProxyDelay { scope, .. } => match scope {
+            match &change.object {
+                Object::Sysctl { scope, .. }
+                | Object::Ipv6Sysctl { scope, .. }
+                | Object::ProxyDelay { scope } => match scope {
                     SysctlScope::All => about.everything = true,
                     SysctlScope::Default => {}
                     SysctlScope::Interface { index, .. } => drop(about.interfaces.insert(*index)),
                 },
-                Change::Proxy { entry, .. } => drop(about.addresses.insert(entry.address)),
-                Change::Rule { rule, .. } => match rule.source {
+                Object::Proxy { address, .. } => drop(about.addresses.insert(*address)),
+                Object::Rule(rule) => match rule.source {
                     Some(source) => drop(about.addresses.insert(source.addr())),
                     None => about.everything = true,
                 },
-                Change::Route { route, .. } => {
+                Object::Route(route) => {
                     about.interfaces.extend(route.next_hops.iter().filter_map(|hop| hop.interface));
                     about.addresses.extend(tables.get(&route.table).into_iter().flatten());
                 }
@@ -188,83 +195,77 @@ impl About {
     }
 }
 
-/// What a change is made of.
-#[derive(PartialEq, Eq, Hash)]
-enum Changed<'c> {
-    Sysctl(SysctlScope, Sysctl),
-    Ipv6Sysctl(SysctlScope, Ipv6Sysctl),
-    ProxyDelay(SysctlScope),
-    Proxy(IpAddr, Option<IfIndex>),
-    Rule(&'c Rule),
-    Route(Edit, &'c Route),
-}
-
-impl<'c> Changed<'c> {
-    fn by(change: &'c Change) -> Self {
-        match change {
-            Change::Sysctl { scope, sysctl, .. } => Self::Sysctl(*scope, *sysctl),
-            Change::Ipv6Sysctl { scope, sysctl, .. } => Self::Ipv6Sysctl(*scope, *sysctl),
-            Change::ProxyDelay { scope, .. } => Self::ProxyDelay(*scope),
-            Change::Proxy { entry, .. } => Self::Proxy(entry.address, entry.interface),
-            Change::Rule { rule, .. } => Self::Rule(rule),
-            // One that goes makes room for one that comes, be it the same.
-            Change::Route { edit, route } => Self::Route(*edit, route),
-        }
-    }
-}
-
 /// When a change is made; see the text of [`crate::plan`].
 fn rank(change: &Change) -> u8 {
-    match change {
-        Change::ProxyDelay { .. } => 0,
-        Change::Ipv6Sysctl { after: 0, .. } => 14,
-        Change::Ipv6Sysctl { .. } => 1,
-        Change::Sysctl { sysctl: Sysctl::Forwarding, after: 0, .. } => 15,
-        Change::Sysctl { sysctl: Sysctl::Forwarding, .. } => 2,
-        Change::Sysctl { sysctl: Sysctl::ArpIgnore, before: 2 | 8, .. } => 3,
-        Change::Route { edit: Edit::Add, .. } => 4,
-        Change::Proxy { edit: Edit::Add, .. } => 5,
-        Change::Rule { edit: Edit::Add, rule } => 6 + u8::from(rule.source.is_some()),
-        Change::Rule { edit: Edit::Remove, rule } => 9 - u8::from(rule.source.is_some()),
-        Change::Route { edit: Edit::Remove, .. } => 10,
-        Change::Sysctl { sysctl: Sysctl::ArpAnnounce, .. } => 11,
-        Change::Sysctl { .. } => 12,
-        Change::Proxy { edit: Edit::Remove, .. } => 13,
+    match (&change.object, change.before, change.after) {
+        (Object::ProxyDelay { .. }, ..) => 0,
+        (Object::Ipv6Sysctl { .. }, _, Value::Number(0)) => 14,
+        (Object::Ipv6Sysctl { .. }, ..) => 1,
+        (Object::Sysctl { sysctl: Sysctl::Forwarding, .. }, _, Value::Number(0)) => 15,
+        (Object::Sysctl { sysctl: Sysctl::Forwarding, .. }, ..) => 2,
+        (Object::Sysctl { sysctl: Sysctl::ArpIgnore, .. }, Value::Number(2 | 8), _) => 3,
+        (Object::Sysctl { sysctl: Sysctl::ArpAnnounce, .. }, ..) => 11,
+        (Object::Sysctl { .. }, ..) => 12,
+        (Object::Route(_), _, after) => {
+            if after.is_there() {
+                4
+            } else {
+                10
+            }
+        }
+        (Object::Proxy { .. }, _, after) => {
+            if after.is_there() {
+                5
+            } else {
+                13
+            }
+        }
+        (Object::Rule(rule), _, after) => match after.is_there() {
+            true => 6 + u8::from(rule.source.is_some()),
+            false => 9 - u8::from(rule.source.is_some()),
+        },
     }
 }
 
-fn route(change: &Change, wanted: Edit) -> Option<&Route> {
-    match change {
-        Change::Route { edit, route } if *edit == wanted => Some(route),
+/// The route that comes.
+fn coming(change: &Change) -> Option<&Route> {
+    match &change.object {
+        Object::Route(route) if change.after.is_there() => Some(route),
+        _ => None,
+    }
+}
+
+/// The route that goes.
+fn going(change: &Change) -> Option<&Route> {
+    match &change.object {
+        Object::Route(route) if !change.after.is_there() => Some(route),
         _ => None,
     }
 }
 
 /// The changes in order; those that may come in any order among themselves as they were.
 fn ordered(changes: &[Change]) -> Vec<Change> {
-    let coming: HashSet<RouteKey> =
-        changes.iter().filter_map(|c| route(c, Edit::Add)).map(route_key).collect();
-    let (replaced, mut rest): (Vec<&Change>, Vec<&Change>) = changes
-        .iter()
-        .partition(|c| route(c, Edit::Remove).is_some_and(|old| coming.contains(&route_key(old))));
+    let wanted: HashSet<RouteKey> = changes.iter().filter_map(coming).map(route_key).collect();
+    let (replaced, mut rest): (Vec<&Change>, Vec<&Change>) =
+        changes.iter().partition(|change| going(change).is_some_and(|old| wanted.contains(&route_key(old))));
     // Rules of one kind come in the order in which the kernel tries them, and go in the opposite one.
     rest.sort_by_key(|change| {
-        let place = match change {
-            Change::Rule { edit: Edit::Add, rule } => (rule.ipv6, rule.priority),
-            Change::Rule { edit: Edit::Remove, rule } => (!rule.ipv6, u32::MAX - rule.priority),
+        let place = match &change.object {
+            Object::Rule(rule) if change.after.is_there() => (rule.ipv6, rule.priority),
+            Object::Rule(rule) => (!rule.ipv6, u32::MAX - rule.priority),
             _ => (false, 0),
         };
         (rank(change), place)
     });
     let mut old: HashMap<RouteKey, Vec<&Change>> = HashMap::default();
     for change in replaced {
-        if let Some(route) = route(change, Edit::Remove) {
+        if let Some(route) = going(change) {
             old.entry(route_key(route)).or_default().push(change);
         }
     }
     let mut ordered = Vec::with_capacity(changes.len());
     for change in rest {
-        if let Some(route) = route(change, Edit::Add) {
+        if let Some(route) = coming(change) {
             ordered.extend(old.remove(&route_key(route)).into_iter().flatten().cloned());
         }
         ordered.push(change.clone());

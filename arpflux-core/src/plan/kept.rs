@@ -9,7 +9,7 @@ use foldhash::{HashMap, HashMapExt as _, HashSet};
 use super::egress::{Source, TABLE_BASE, TABLE_STEP};
 use super::interfaces::Managed;
 use super::view::{View, listed_first};
-use super::{Change, Edit, PROTOCOL};
+use super::{Change, PROTOCOL};
 use crate::policy::{ForeignProxies, Policy};
 use crate::snapshot::{ProxyEntry, Rule, Snapshot, table};
 use crate::types::IfIndex;
@@ -96,11 +96,10 @@ pub(crate) fn orphans(snapshot: &Snapshot, addresses: &HashSet<IpAddr>) -> Vec<C
         gone.iter().map(|rule| rule.table).filter(|table| !led_to.contains(table)).collect();
     // The last first, as the order of a plan has it.
     let rules = gone.iter().rev();
-    let mut changes: Vec<Change> =
-        rules.map(|rule| Change::Rule { edit: Edit::Remove, rule: Box::new((*rule).clone()) }).collect();
+    let mut changes: Vec<Change> = rules.map(|rule| Change::remove((*rule).clone())).collect();
     let routes = snapshot.routes.iter().rev();
     let routes = routes.filter(|route| route.protocol == PROTOCOL && tables.contains(&route.table));
-    changes.extend(routes.map(|route| Change::Route { edit: Edit::Remove, route: Box::new(route.clone()) }));
+    changes.extend(routes.cloned().map(Change::remove));
     changes
 }
 

@@ -27,7 +27,6 @@
 //! comes back behind the others, which means nothing, as no packet has two sources.
 
 mod announce;
-mod change;
 pub(crate) mod desired;
 mod edit;
 mod egress;
@@ -39,7 +38,6 @@ pub(crate) mod kept;
 pub(crate) mod next_hop;
 mod order;
 mod proxies;
-mod read;
 pub(crate) mod render;
 mod rivals;
 pub(crate) mod services;
@@ -57,9 +55,9 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::policy::Policy;
 use crate::snapshot::{Interface, NetnsIdentity, Snapshot};
-pub use crate::state::SysctlScope;
+use crate::state::Object;
+pub use crate::state::{Change, SysctlScope};
 use crate::types::{IfIndex, IfName, Mac};
-pub use change::{Change, Edit};
 pub use egress::{RULE_PRIORITY, TABLE_BASE};
 pub use impact::{Effect, Impact, Range, Turn};
 pub(crate) use view::listed;
@@ -169,7 +167,10 @@ impl Policy {
         let mut touched: Vec<IfIndex> = desired.interfaces.clone();
         // Sysctls and new entries are of interfaces that the policy is about.
         let others = changes.iter().filter(|change| {
-            !matches!(change, Change::Sysctl { .. } | Change::Proxy { edit: Edit::Add, .. })
+            !matches!(
+                (&change.object, change.after.is_there()),
+                (Object::Sysctl { .. }, _) | (Object::Proxy { .. }, true)
+            )
         });
         touched.extend(others.filter_map(Change::interface));
         touched.sort();

@@ -3,12 +3,11 @@
 
 use foldhash::{HashMap, HashMapExt as _, HashSet};
 
-use super::PROTOCOL;
-use super::change::{Change, Edit};
 use super::desired::{Desired, RouteKey, route_key};
+use super::{Change, PROTOCOL};
 use crate::error::{Error, ErrorKind, Result};
-use crate::snapshot::{PROXY_DELAY_STEP, ProxyEntry, Route, Rule, Snapshot};
-use crate::state::{SysctlScope, settled_route};
+use crate::snapshot::{Route, Rule, Snapshot};
+use crate::state::{Object, State, SysctlScope, Value, settled_route};
 use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
 
@@ -31,15 +30,13 @@ pub(super) fn changes(desired: &Desired, snapshot: &Snapshot) -> Result<Vec<Chan
     changes.append(&mut sysctls.forwarding);
     changes.append(&mut sysctls.opening);
     let stale_routes = routes(desired, snapshot, &mut changes);
-    let add = |entry: &ProxyEntry| Change::Proxy { edit: Edit::Add, entry: *entry };
-    changes.extend(desired.missing_proxies.iter().map(add));
+    changes.extend(desired.missing_proxies.iter().copied().map(Change::add));
     rules(desired, snapshot, &mut changes);
     changes.extend(stale_routes);
     changes.append(&mut sysctls.announce);
     changes.append(&mut sysctls.closing);
-    let remove = |entry: &ProxyEntry| Change::Proxy { edit: Edit::Remove, entry: *entry };
     // Newest first: the kernel looks through each bucket from its newest entry on.
-    changes.extend(desired.unwanted_proxies.iter().rev().map(remove));
+    changes.extend(desired.unwanted_proxies.iter().rev().copied().map(Change::remove));
     Ok(changes)
 }
 
@@ -63,10 +60,12 @@ fn absent(snapshot: &Snapshot, tree: &str, index: IfIndex, name: &str) -> Error 
 }
 
 fn delays(desired: &Desired, snapshot: &Snapshot, changes: &mut Vec<Change>) -> Result<()> {
+    let mut state = State::of(snapshot);
     for (index, after) in &desired.proxy_delays {
-        let before = snapshot.interface(*index).map_or(*after, |interface| interface.neigh.proxy_delay);
-        if before / PROXY_DELAY_STEP != *after / PROXY_DELAY_STEP {
-            changes.push(Change::ProxyDelay { scope: scope(snapshot, *index)?, before, after: *after });
+        let object = Object::ProxyDelay { scope: scope(snapshot, *index)? };
+        let (before, after) = (state.get(&object), Value::Number(i64::try_from(*after).unwrap_or(i64::MAX)));
+        if !object.same(before, after) {
+            changes.push(Change { object, before, after });
         }
     }
     Ok(())
@@ -94,7 +93,7 @@ fn sysctls(desired: &Desired, snapshot: &Snapshot) -> Result<Sysctls> {
             continue;
         }
         let scope = scope(snapshot, wanted.interface)?;
-        let change = Change::Sysctl { scope, sysctl: wanted.sysctl, before, after: wanted.value };
+        let change = Change::set(Object::Sysctl { scope, sysctl: wanted.sysctl }, before, wanted.value);
         match wanted.sysctl {
             Sysctl::Forwarding => sysctls.forwarding.push(change),
             Sysctl::ArpAnnounce => sysctls.announce.push(change),
@@ -115,7 +114,8 @@ fn ipv6_sysctls(desired: &Desired, snapshot: &Snapshot) -> Result<Vec<Change>> {
         };
         if before != wanted.value {
             let scope = scope(snapshot, wanted.interface)?;
-            changes.push(Change::Ipv6Sysctl { scope, sysctl: wanted.sysctl, before, after: wanted.value });
+            let object = Object::Ipv6Sysctl { scope, sysctl: wanted.sysctl };
+            changes.push(Change::set(object, before, wanted.value));
         }
     }
     Ok(changes)
@@ -125,14 +125,12 @@ fn rules(desired: &Desired, snapshot: &Snapshot, changes: &mut Vec<Change>) {
     let there: HashSet<&Rule> = snapshot.rules.iter().filter(|rule| rule.protocol == PROTOCOL).collect();
     let is_source = |rule: &&Rule| rule.source.is_some();
     let missing = || desired.rules.iter().filter(|rule| !there.contains(rule));
-    let add = |rule: &Rule| Change::Rule { edit: Edit::Add, rule: Box::new(rule.clone()) };
-    let remove = |rule: &Rule| Change::Rule { edit: Edit::Remove, rule: Box::new(rule.clone()) };
-    changes.extend(missing().filter(|rule| !is_source(rule)).map(add));
-    changes.extend(missing().filter(is_source).map(add));
+    changes.extend(missing().filter(|rule| !is_source(rule)).cloned().map(Change::add));
+    changes.extend(missing().filter(is_source).cloned().map(Change::add));
     // The last first, so that the inverse brings rules of one priority back in the same order.
     let unwanted = || desired.unwanted_rules.iter().rev();
-    changes.extend(unwanted().filter(is_source).map(remove));
-    changes.extend(unwanted().filter(|rule| !is_source(rule)).map(remove));
+    changes.extend(unwanted().filter(is_source).cloned().map(Change::remove));
+    changes.extend(unwanted().filter(|rule| !is_source(rule)).cloned().map(Change::remove));
 }
 
 /// Adds the routes; returns the removals, which come after those of rules. What stands in the place of one that is
@@ -152,15 +150,14 @@ fn routes(desired: &Desired, snapshot: &Snapshot, changes: &mut Vec<Change>) -> 
             }
         }
     }
-    let remove = |route: &Route| Change::Route { edit: Edit::Remove, route: Box::new(route.clone()) };
     for route in &desired.routes {
         let old = in_place.get(&route_key(route));
         if old.is_some() || !there.contains(route) {
-            changes.extend(old.into_iter().flatten().map(|route| remove(route)));
-            changes.push(Change::Route { edit: Edit::Add, route: Box::new(route.clone()) });
+            changes.extend(old.into_iter().flatten().map(|route| Change::remove((*route).clone())));
+            changes.push(Change::add(route.clone()));
         }
     }
     // Routes through a gateway go before the link they are reached by.
     let stale = desired.unwanted_routes.iter().rev();
-    stale.filter(|route| !wanted.contains(&route_key(route))).map(remove).collect()
+    stale.filter(|route| !wanted.contains(&route_key(route))).cloned().map(Change::remove).collect()
 }

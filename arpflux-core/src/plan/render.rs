@@ -5,12 +5,12 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Change, Edit, InterfaceIdentity, Plan};
+use super::{Change, InterfaceIdentity, Plan};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::{self, SCHEMA};
 use crate::snapshot::ProxyEntry;
 use crate::snapshot::json::without;
-use crate::state::proxy_in_words;
+use crate::state::{Object, Value, proxy_in_words};
 pub(crate) use crate::state::{route_in_words, rule_in_words};
 use crate::text;
 use crate::types::{IfIndex, IfName};
@@ -27,15 +27,6 @@ type Names<'n> = &'n dyn Fn(IfIndex) -> String;
 
 fn number(index: IfIndex) -> String {
     format!("if{index}")
-}
-
-impl fmt::Display for Edit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Add => "add",
-            Self::Remove => "remove",
-        })
-    }
 }
 
 impl fmt::Display for Change {
@@ -57,28 +48,22 @@ impl Change {
 
     /// The same, with interfaces as `names` gives them.
     pub(crate) fn named(&self, names: &dyn Fn(IfIndex) -> Option<IfName>) -> String {
-        let object = self.object().name(names);
-        match self {
-            Self::Sysctl { .. } | Self::Ipv6Sysctl { .. } | Self::ProxyDelay { .. } => {
-                let (_, before, after) = self.setting().unwrap_or_default();
+        let object = self.object.name(names);
+        match (self.before, self.after) {
+            (Value::Absent, _) => format!("add {object}"),
+            (_, Value::Absent) => format!("remove {object}"),
+            (before, after) => {
+                let [before, after] = [before, after].map(|value| self.object.in_words(value));
                 format!("set {object}: {before} -> {after}")
-            }
-            Self::Proxy { edit, .. } | Self::Rule { edit, .. } | Self::Route { edit, .. } => {
-                format!("{edit} {object}")
             }
         }
     }
 
     /// The full name of the sysctl, its value before and after, of a change that sets one.
     pub(crate) fn setting(&self) -> Option<(String, String, String)> {
-        let (before, after) = match self {
-            Self::Sysctl { before, after, .. } | Self::Ipv6Sysctl { before, after, .. } => {
-                (before.to_string(), after.to_string())
-            }
-            Self::ProxyDelay { before, after, .. } => (format!("{before} ms"), format!("{after} ms")),
-            Self::Proxy { .. } | Self::Rule { .. } | Self::Route { .. } => return None,
-        };
-        Some((self.object().to_string(), before, after))
+        self.object.scope()?;
+        let [before, after] = [self.before, self.after].map(|value| self.object.in_words(value));
+        Some((self.object.to_string(), before, after))
     }
 }
 
@@ -102,37 +87,33 @@ impl fmt::Display for Plan {
             writeln!(f, "Nothing to change.")?;
         }
         self.settings(f)?;
-        let of = |wanted: fn(&Change) -> Option<(Edit, bool)>, edit, ipv6| -> Vec<&Change> {
-            self.changes.iter().filter(|change| wanted(change) == Some((edit, ipv6))).collect()
-        };
-        let proxy: fn(&Change) -> Option<(Edit, bool)> = |change| match change {
-            Change::Proxy { edit, entry } => Some((*edit, entry.address.is_ipv6())),
-            _ => None,
-        };
-        let rule: fn(&Change) -> Option<(Edit, bool)> = |change| match change {
-            Change::Rule { edit, rule } => Some((*edit, rule.ipv6)),
-            _ => None,
-        };
-        let route: fn(&Change) -> Option<(Edit, bool)> = |change| match change {
-            Change::Route { edit, route } => Some((*edit, route.destination.addr().is_ipv6())),
-            _ => None,
-        };
-        for (heading, wanted) in [("proxy entries", proxy), ("rules", rule), ("routes", route)] {
+        let kinds: [(&str, fn(&Object) -> Option<bool>); 3] = [
+            ("proxy entries", |object| match object {
+                Object::Proxy { address, .. } => Some(address.is_ipv6()),
+                _ => None,
+            }),
+            ("rules", |object| match object {
+                Object::Rule(rule) => Some(rule.ipv6),
+                _ => None,
+            }),
+            ("routes", |object| match object {
+                Object::Route(route) => Some(route.destination.addr().is_ipv6()),
+                _ => None,
+            }),
+        ];
+        for (heading, kind) in kinds {
             for ipv6 in [false, true] {
-                let (added, removed) = (of(wanted, Edit::Add, ipv6), of(wanted, Edit::Remove, ipv6));
+                let of = self.changes.iter().filter(|change| kind(&change.object) == Some(ipv6));
+                let (added, removed): (Vec<_>, Vec<_>) = of.partition(|change| change.after.is_there());
                 if added.is_empty() && removed.is_empty() {
                     continue;
                 }
                 writeln!(f, "{}{heading}", family(ipv6))?;
                 let signed = added.iter().map(|c| ('+', c)).chain(removed.iter().map(|c| ('-', c)));
                 for (sign, change) in signed {
-                    let line = match change {
-                        Change::Proxy { entry, .. } => self::proxy(entry, &names),
-                        Change::Rule { rule, .. } => rule_in_words(rule),
-                        Change::Route { route, .. } => route_in_words(route, &names),
-                        _ => continue,
-                    };
-                    writeln!(f, "  {sign} {line}")?;
+                    if let Some(line) = change.object.line(&names) {
+                        writeln!(f, "  {sign} {line}")?;
+                    }
                 }
             }
         }

@@ -6,6 +6,7 @@ use crate::harm::harm;
 use crate::plan::{Change, SysctlScope, listed};
 use crate::predict::{Matrix, Model};
 use crate::snapshot::Snapshot;
+use crate::state::Object;
 use crate::sysctl::Sysctl;
 
 /// The recipes that break something here, or do not cure what is wrong.
@@ -35,12 +36,8 @@ pub(super) fn refused(ground: &Ground<'_>) -> Vec<Refused> {
 fn with_all(snapshot: &Snapshot, values: &[(Sysctl, i32)]) -> Snapshot {
     let change = |(sysctl, value): &(Sysctl, i32)| {
         let before = snapshot.all.get(*sysctl)?;
-        (before < *value).then_some(Change::Sysctl {
-            scope: SysctlScope::All,
-            sysctl: *sysctl,
-            before,
-            after: *value,
-        })
+        let object = Object::Sysctl { scope: SysctlScope::All, sysctl: *sysctl };
+        (before < *value).then(|| Change::set(object, before, *value))
     };
     let changes: Vec<Change> = values.iter().filter_map(change).collect();
     snapshot.with(&changes)

@@ -10,7 +10,7 @@ use super::lists::{Entries, Routes};
 use super::object::settled_rule;
 use super::{Change, Object, SysctlScope, Value};
 use crate::snapshot::{
-    Interface, InterfaceFlags, NextHopFlags, PROXY_DELAY_STEP, ProxyEntry, Route, RouteKind, Rule, Snapshot,
+    Interface, InterfaceFlags, NextHopFlags, ProxyEntry, Route, RouteKind, Rule, Snapshot,
 };
 use crate::sysctl::{Ipv6Sysctl, Sysctl};
 use crate::types::IfIndex;
@@ -28,9 +28,9 @@ use crate::types::IfIndex;
 ///
 /// let snapshot = Snapshot::default();
 /// let object = Object::Proxy { address: "192.168.18.101".parse()?, interface: None };
-/// let add = Change { object: object.clone(), before: Value::Absent, after: Value::Entry { flags: 0, protocol: 175 } };
-/// let mut state = State::of(&snapshot).with([add]);
-/// assert!(state.get(&object).is_there());
+/// let add = Change::add((object, Value::Entry { flags: 0, protocol: 175 }));
+/// let mut state = State::of(&snapshot).with([&add]);
+/// assert!(state.get(&add.object).is_there());
 /// assert_eq!(state.into_snapshot().proxies.len(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -59,8 +59,8 @@ impl<'s> State<'s> {
 
     /// The state after `changes`, made in order.
     #[must_use]
-    pub fn with(mut self, changes: impl IntoIterator<Item = Change>) -> Self {
-        changes.into_iter().for_each(|change| self.make(&change));
+    pub fn with<'c>(mut self, changes: impl IntoIterator<Item = &'c Change>) -> Self {
+        changes.into_iter().for_each(|change| self.make(change));
         self
     }
 
@@ -102,7 +102,7 @@ impl<'s> State<'s> {
                 self.setting(scope, |interface| number(interface.ipv6.get(*sysctl)), number(all), None)
             }
             Object::ProxyDelay { scope } => {
-                self.setting(scope, |interface| in_steps(interface.neigh.proxy_delay), None, None)
+                self.setting(scope, |interface| i64::try_from(interface.neigh.proxy_delay).ok(), None, None)
             }
             Object::Proxy { address, interface } => match self.proxies().get(&(*address, *interface)) {
                 Some(entry) => Value::Entry { flags: entry.flags, protocol: entry.protocol },
@@ -164,7 +164,7 @@ impl<'s> State<'s> {
                 if let Some(index) = scope.interface()
                     && let Some(interface) = interface_mut(self.snapshot.to_mut(), index)
                 {
-                    interface.neigh.proxy_delay = value.unsigned_abs() / PROXY_DELAY_STEP * PROXY_DELAY_STEP;
+                    interface.neigh.proxy_delay = value.unsigned_abs();
                 }
             }
             // The kernel's key is address and interface; adding again replaces flags and protocol.
@@ -307,9 +307,22 @@ impl<'s> State<'s> {
     }
 }
 
-/// What `proxy_delay` is for the kernel, which counts in steps.
-pub(crate) fn in_steps(milliseconds: u64) -> Option<i64> {
-    i64::try_from(milliseconds / PROXY_DELAY_STEP * PROXY_DELAY_STEP).ok()
+impl Snapshot {
+    /// The state after `changes`, made in order, as [`State`] tells.
+    #[must_use]
+    pub fn with(&self, changes: &[Change]) -> Snapshot {
+        State::of(self).with(changes).into_snapshot()
+    }
+
+    /// Makes `changes` in order. See [`Snapshot::with`].
+    pub fn change_all(&mut self, changes: &[Change]) {
+        *self = State::from(mem::take(self)).with(changes).into_snapshot();
+    }
+
+    /// Makes one change. See [`Snapshot::with`].
+    pub fn change(&mut self, change: &Change) {
+        self.change_all(std::slice::from_ref(change));
+    }
 }
 
 fn interface_mut(snapshot: &mut Snapshot, index: IfIndex) -> Option<&mut Interface> {

@@ -14,8 +14,8 @@ mod value;
 mod tests;
 
 pub use change::Change;
+pub(crate) use change::between;
 pub use effect::State;
-pub(crate) use effect::in_steps;
 pub use object::{Object, SysctlScope};
 pub(crate) use object::{proxy_in_words, route_in_words, rule_in_words, settled_route};
 pub use value::Value;

@@ -6,12 +6,16 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::snapshot::{NextHop, NextHopFlags, Route, RouteKind, Rule, RuleAction, RuleFlags, table};
+use super::Value;
+use crate::snapshot::{
+    NextHop, NextHopFlags, PROXY_DELAY_STEP, Route, RouteKind, Rule, RuleAction, RuleFlags, table,
+};
 use crate::sysctl::{Ipv6Sysctl, Sysctl};
 use crate::types::{IfIndex, IfName};
 
 /// Which folder of `net.ipv4.conf` (or `net.ipv6.conf`, or `net.ipv4.neigh`) a value is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SysctlScope {
     /// `all`.
@@ -57,7 +61,9 @@ impl fmt::Display for SysctlScope {
 ///
 /// Two are equal if they are the same thing for the kernel: an interface is its number, and what the kernel works
 /// out by itself (whether the interfaces of a rule exist, whether a next hop works) does not count.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Object {
     /// A sysctl below `net.ipv4.conf`.
@@ -93,6 +99,22 @@ pub enum Object {
 }
 
 impl Object {
+    /// What [`Object::kind`] can be.
+    pub const KINDS: &[&str] = &["sysctl", "ipv6_sysctl", "proxy_delay", "proxy", "rule", "route"];
+
+    /// What it is: the key that it has as JSON.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Sysctl { .. } => "sysctl",
+            Self::Ipv6Sysctl { .. } => "ipv6_sysctl",
+            Self::ProxyDelay { .. } => "proxy_delay",
+            Self::Proxy { .. } => "proxy",
+            Self::Rule(_) => "rule",
+            Self::Route(_) => "route",
+        }
+    }
+
     /// The interface that it belongs to, if it is one.
     #[must_use]
     pub fn interface(&self) -> Option<IfIndex> {
@@ -114,6 +136,38 @@ impl Object {
                 Some(scope)
             }
             Self::Proxy { .. } | Self::Rule(_) | Self::Route(_) => None,
+        }
+    }
+
+    /// Whether it can have this value.
+    pub(super) fn can_be(&self, value: Value) -> bool {
+        match (self, value) {
+            (Self::Sysctl { .. } | Self::Ipv6Sysctl { .. }, Value::Number(value)) => {
+                i32::try_from(value).is_ok()
+            }
+            (Self::ProxyDelay { .. }, Value::Number(value)) => value >= 0,
+            (Self::Proxy { .. }, Value::Entry { .. } | Value::Absent) => true,
+            (Self::Rule(_) | Self::Route(_), Value::Present | Value::Absent) => true,
+            (
+                Self::Sysctl { .. }
+                | Self::Ipv6Sysctl { .. }
+                | Self::ProxyDelay { .. }
+                | Self::Proxy { .. }
+                | Self::Rule(_)
+                | Self::Route(_),
+                _,
+            ) => false,
+        }
+    }
+
+    /// Whether two values of it are the same for the kernel, which counts `proxy_delay` in steps.
+    pub(crate) fn same(&self, a: Value, b: Value) -> bool {
+        match (self, a, b) {
+            (Self::ProxyDelay { .. }, Value::Number(a), Value::Number(b)) => {
+                let step = PROXY_DELAY_STEP as i64;
+                a / step == b / step
+            }
+            _ => a == b,
         }
     }
 
@@ -145,6 +199,26 @@ impl Object {
                 let ipv6 = route.destination.addr().is_ipv6();
                 format!("{}route {}", version(ipv6), route_in_words(route, &name_of))
             }
+        }
+    }
+}
+
+impl Object {
+    /// A proxy entry, rule or route in words, without what it is.
+    pub(crate) fn line(&self, names: &dyn Fn(IfIndex) -> String) -> Option<String> {
+        match self {
+            Self::Proxy { address, interface } => Some(proxy_in_words(*address, *interface, names)),
+            Self::Rule(rule) => Some(rule_in_words(rule)),
+            Self::Route(route) => Some(route_in_words(route, names)),
+            Self::Sysctl { .. } | Self::Ipv6Sysctl { .. } | Self::ProxyDelay { .. } => None,
+        }
+    }
+
+    /// A value of it, with its unit.
+    pub(crate) fn in_words(&self, value: Value) -> String {
+        match (self, value) {
+            (Self::ProxyDelay { .. }, Value::Number(delay)) => format!("{delay} ms"),
+            _ => value.to_string(),
         }
     }
 }

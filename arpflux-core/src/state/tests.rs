@@ -1,11 +1,11 @@
 //! What changes do to a snapshot.
 
-use crate::plan::{Change, Edit, PROTOCOL, SysctlScope};
-use crate::snapshot::{Interface, ProxyEntry, Route, Snapshot};
-use crate::sysctl::Sysctl;
+use crate::plan::PROTOCOL;
+use crate::snapshot::{Interface, ProxyEntry, Route, Rule, Snapshot};
+use crate::sysctl::{Ipv6Sysctl, Sysctl};
 use crate::types::IfIndex;
 
-use super::{Object, State, Value};
+use super::{Change, Object, State, SysctlScope, Value};
 
 fn host() -> Snapshot {
     let mut snapshot = Snapshot::default();
@@ -30,12 +30,12 @@ fn rule(priority: u32, ipv6: bool) -> Change {
             "suppress_prefix_len":null,"suppress_group":null,"l3mdev":false,"ip_protocol":null,
             "source_ports":null,"destination_ports":null,"uids":null,"tunnel_id":null,"protocol":0,"flags":0}}"#
     );
-    Change::Rule { edit: Edit::Add, rule: serde_json::from_str(&text).unwrap() }
+    Change::add(serde_json::from_str::<Rule>(&text).unwrap())
 }
 
 #[test]
 fn forwarding_of_all_reaches_every_interface_and_nothing_else_does() {
-    let all = |sysctl, after| Change::Sysctl { scope: SysctlScope::All, sysctl, before: 0, after };
+    let all = |sysctl, after| Change::set(Object::Sysctl { scope: SysctlScope::All, sysctl }, 0, after);
     let after = host().with(&[all(Sysctl::Forwarding, 1), all(Sysctl::ArpIgnore, 2)]);
     assert_eq!((after.ip_forward, after.default.get(Sysctl::Forwarding)), (1, Some(1)));
     for interface in &after.interfaces {
@@ -44,7 +44,7 @@ fn forwarding_of_all_reaches_every_interface_and_nothing_else_does() {
     }
     // Writing the value that is there already copies nothing.
     let one = SysctlScope::Interface { index: IfIndex(2), name: "eth0".parse().unwrap() };
-    let off = Change::Sysctl { scope: one, sysctl: Sysctl::Forwarding, before: 1, after: 0 };
+    let off = Change::set(Object::Sysctl { scope: one, sysctl: Sysctl::Forwarding }, 1, 0);
     let again = after.with(&[off, all(Sysctl::Forwarding, 1)]);
     assert_eq!(again.interfaces[1].sysctls.get(Sysctl::Forwarding), Some(0));
 }
@@ -66,7 +66,7 @@ fn a_change_and_its_inverse_give_the_same_entries() {
         flags: 0,
         protocol: PROTOCOL,
     };
-    let add = Change::Proxy { edit: Edit::Add, entry };
+    let add = Change::add(entry);
     let before = host().with(&[rule(5, false)]);
     let there = before.with(&[add.clone(), add.clone(), rule(7, false)]);
     assert_eq!((there.proxies.len(), there.rules.len()), (1, 2));
@@ -88,32 +88,30 @@ fn a_state_tells_what_is_there_what_is_not_and_what_cannot_be() {
     let proxy = |index| Object::Proxy { address: [10, 0, 0, 1].into(), interface: Some(IfIndex(index)) };
     assert_eq!((state.get(&proxy(2)), state.get(&proxy(9))), (Value::Absent, Value::Gone));
     // A rule is the same whether or not the interface that it names is there just now.
-    let Change::Rule { rule: mut held, .. } = rule(5, false) else { unreachable!() };
+    let Object::Rule(mut held) = rule(5, false).object else { unreachable!() };
     held.flags |= crate::snapshot::RuleFlags::IIF_DETACHED;
     assert_eq!(state.get(&Object::Rule(held.clone())), Value::Present);
-    let remove = Change::Rule { edit: Edit::Remove, rule: held.clone() };
-    state.make(&(&remove).into());
+    state.make(&Change::remove(*held.clone()));
     assert_eq!(state.get(&Object::Rule(held)), Value::Absent);
     assert!(state.into_snapshot().rules.is_empty());
 }
 
 #[test]
-fn a_change_and_its_step_are_the_same() {
+fn an_entry_is_replaced_by_way_of_its_absence() {
     let entry = |protocol| Value::Entry { flags: 0, protocol };
     let object = Object::Proxy { address: [10, 0, 0, 1].into(), interface: None };
-    let step = super::Change { object, before: entry(3), after: entry(4) };
-    let made = Change::making(&step);
+    let step = Change { object, before: entry(3), after: entry(4) };
+    let made = step.clone().steps();
     assert_eq!(made.len(), 2);
-    let mut state =
-        State::from(host()).with([super::Change { before: Value::Absent, ..step.clone().inverse() }]);
+    let mut state = State::from(host()).with([&Change { before: Value::Absent, ..step.inverse() }]);
     assert_eq!(state.get(&step.object), entry(3));
-    made.iter().for_each(|change| state.make(&change.into()));
+    made.iter().for_each(|change| state.make(change));
     assert_eq!(state.get(&step.object), entry(4));
     for change in [rule(5, true), made[0].clone()] {
-        assert_eq!(Change::making(&(&change).into()), [change]);
+        assert_eq!(change.clone().steps(), [change]);
     }
     // There is no way to a value that the object cannot have.
-    assert_eq!(Change::making(&super::Change { before: Value::Gone, after: Value::Absent, ..step }), []);
+    assert_eq!(Change { before: Value::Gone, after: Value::Absent, ..step }.steps(), []);
 }
 
 #[test]
@@ -125,7 +123,7 @@ fn a_new_route_stands_before_a_larger_metric_or_behind_its_prefix_or_its_table()
         );
         Box::new(serde_json::from_str::<Route>(&text).unwrap())
     };
-    let add = |route: &Route| Change::Route { edit: Edit::Add, route: Box::new(route.clone()) };
+    let add = |route: &Route| Change::add(route.clone());
     let held = [
         route(7, "10.0.0.0/8", 1),
         route(7, "10.0.0.0/8", 5),
@@ -144,4 +142,91 @@ fn a_new_route_stands_before_a_larger_metric_or_behind_its_prefix_or_its_table()
     assert_eq!(placed(route(7, "10.9.0.0/16", 0)), Some(3));
     assert_eq!(placed(route(254, "10.9.0.0/16", 0)), Some(4));
     assert_eq!(placed(route(8, "10.9.0.0/16", 0)), Some(5));
+}
+
+fn read(text: &str) -> Result<Change, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
+fn to_json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap()
+}
+
+/// One of each kind, with what the version before wrote of it.
+fn each() -> Vec<(Change, String)> {
+    let eth0 = SysctlScope::Interface { index: IfIndex(2), name: "eth0".parse().unwrap() };
+    let entry = ProxyEntry { address: "fd00::1".parse().unwrap(), interface: None, flags: 0, protocol: 184 };
+    let Object::Rule(held) = rule(5, true).object else { unreachable!() };
+    let route = Route { nexthop_id: Some(1), ..Route::new("10.0.0.0/8".parse().unwrap(), IfIndex(2)) };
+    vec![
+        (
+            Change::set(Object::Sysctl { scope: eth0, sysctl: Sysctl::ArpIgnore }, -1, i32::MAX),
+            r#"{"change":"sysctl","scope":{"interface":{"index":2,"name":"eth0"}},"sysctl":"arp_ignore","before":-1,"after":2147483647}"#.into(),
+        ),
+        (
+            Change::set(Object::Ipv6Sysctl { scope: SysctlScope::All, sysctl: Ipv6Sysctl::ProxyNdp }, 0, 1),
+            r#"{"change":"ipv6_sysctl","scope":"all","sysctl":"proxy_ndp","before":0,"after":1}"#.into(),
+        ),
+        (
+            Change::set(Object::ProxyDelay { scope: SysctlScope::Default }, 800, 0),
+            r#"{"change":"proxy_delay","scope":"default","before":800,"after":0}"#.into(),
+        ),
+        (Change::add(entry), format!(r#"{{"change":"proxy","edit":"add","entry":{}}}"#, to_json(&entry))),
+        (
+            Change::remove(*held.clone()),
+            format!(r#"{{"change":"rule","edit":"remove","rule":{}}}"#, to_json(&held)),
+        ),
+        (Change::add(route.clone()), format!(r#"{{"change":"route","edit":"add","route":{}}}"#, to_json(&route))),
+    ]
+}
+
+#[test]
+fn each_change_is_read_as_it_was_written_now_and_before() {
+    for (change, before) in each() {
+        let text = serde_json::to_string(&change).unwrap();
+        assert!(text.starts_with(&format!(r#"{{"object":{{"{}":"#, change.object.kind())), "{text}");
+        assert!(Object::KINDS.contains(&change.object.kind()));
+        let again = read(&text).unwrap();
+        assert_eq!(again, change);
+        assert_eq!(serde_json::to_string(&again).unwrap(), text);
+        let again = read(&before).unwrap();
+        assert_eq!(serde_json::to_string(&again).unwrap(), text, "{before}");
+    }
+    let entry = Change::set(Object::ProxyDelay { scope: SysctlScope::Default }, 800, 0);
+    assert_eq!(
+        serde_json::to_string(&entry).unwrap(),
+        r#"{"object":{"proxy_delay":{"scope":"default"}},"before":800,"after":0}"#
+    );
+    assert!(
+        serde_json::to_string(&each()[3].0)
+            .unwrap()
+            .ends_with(r#""before":"absent","after":{"flags":0,"protocol":184}}"#)
+    );
+}
+
+#[test]
+fn what_is_missing_or_cannot_be_is_refused() {
+    let sysctl = r#"{"object":{"sysctl":{"scope":"all","sysctl":"arp_ignore"}},"#;
+    for (text, said) in [
+        (r#"{"scope":"all"}"#.to_owned(), "unknown field `scope`"),
+        (r#"{"change":"other"}"#.into(), "unknown variant `other`"),
+        (r#"{"change":"rule","edit":"add"}"#.into(), "missing field `rule`"),
+        (format!(r#"{sysctl}"before":1}}"#), "missing field `after`"),
+        (format!(r#"{sysctl}"before":1,"after":2147483648}}"#), "cannot be 2147483648"),
+        (format!(r#"{sysctl}"before":1,"after":"present"}}"#), "cannot be there"),
+        (format!(r#"{sysctl}"before":"unknown","after":1}}"#), "cannot be unknown"),
+        (format!(r#"{sysctl}"before":1,"after":[]}}"#), "Value"),
+        (r#"{"object":{"proxy_delay":{"scope":"all"}},"before":0,"after":-2}"#.into(), "cannot be -2"),
+        (
+            r#"{"object":{"sysctl":{"scope":"all","sysctl":"proxy_ndp"}},"before":0,"after":1}"#.into(),
+            "not an ARP-relevant sysctl",
+        ),
+        (
+            r#"{"object":{"proxy":{"address":"10.0.0.1","interface":2}},"before":"absent","after":1}"#.into(),
+            "cannot be 1",
+        ),
+    ] {
+        let error = read(&text).unwrap_err();
+        assert!(error.contains(said), "{text}: {error}");
+    }
 }

@@ -2,18 +2,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// What an object is at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+///
+/// As JSON a number, `{"flags": 0, "protocol": 175}`, or one of the names `present`, `absent`, `unknown` and `gone`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Value {
-    /// The value of a sysctl; of `proxy_delay` in ms.
-    Number(i64),
-    /// A proxy entry is there.
-    Entry {
-        /// Its flags (`NTF_*`).
-        flags: u8,
-        /// Who made it (`RTPROT_*`).
-        protocol: u8,
-    },
     /// A rule or route is there.
     Present,
     /// An entry, rule or route is not there.
@@ -22,6 +19,17 @@ pub enum Value {
     Unknown,
     /// The interface that it belongs to is gone.
     Gone,
+    /// A proxy entry is there.
+    #[serde(untagged)]
+    Entry {
+        /// Its flags (`NTF_*`).
+        flags: u8,
+        /// Who made it (`RTPROT_*`).
+        protocol: u8,
+    },
+    /// The value of a sysctl; of `proxy_delay` in ms.
+    #[serde(untagged)]
+    Number(i64),
 }
 
 impl Value {

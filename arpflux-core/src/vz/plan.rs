@@ -8,9 +8,10 @@ use super::registry::{self, Held, Registry};
 use crate::error::Result;
 use crate::plan::kept::{orphans, source_of, without};
 use crate::plan::next_hop::NextHops;
-use crate::plan::{Announcement, Change, Edit, InterfaceIdentity, PROTOCOL, Plan, SysctlScope};
+use crate::plan::{Announcement, Change, InterfaceIdentity, PROTOCOL, Plan, SysctlScope};
 use crate::policy::Policy;
 use crate::snapshot::{ProxyEntry, RouteKind, Snapshot, table};
+use crate::state::Object;
 use crate::sysctl::Sysctl;
 use crate::types::IfName;
 
@@ -135,8 +136,8 @@ pub(super) fn lacking(snapshot: &Snapshot, registry: &Registry) -> BTreeMap<IpAd
         }
     };
     // The tables as they shall be: a rule that is to come says which.
-    let coming = plan.changes.iter().filter_map(|change| match change {
-        Change::Rule { edit: Edit::Add, rule } => Some(rule.as_ref()),
+    let coming = plan.changes.iter().filter_map(|change| match &change.object {
+        Object::Rule(rule) if change.after.is_there() => Some(rule.as_ref()),
         _ => None,
     });
     let rules = snapshot.rules.iter().chain(coming).filter(|rule| rule.table != table::MAIN);
@@ -144,9 +145,9 @@ pub(super) fn lacking(snapshot: &Snapshot, registry: &Registry) -> BTreeMap<IpAd
         rules.filter_map(|rule| Some((source_of(rule)?, rule.table))).collect();
     let (mut own, mut shared): (HashMap<IpAddr, Vec<&Change>>, Vec<&Change>) = Default::default();
     for change in &plan.changes {
-        match change {
-            Change::Proxy { .. } => {}
-            Change::Rule { rule, .. } if rule.source.is_some() => {
+        match &change.object {
+            Object::Proxy { .. } => {}
+            Object::Rule(rule) if rule.source.is_some() => {
                 if let Some(address) = source_of(rule) {
                     own.entry(address).or_default().push(change);
                 }
@@ -160,14 +161,14 @@ pub(super) fn lacking(snapshot: &Snapshot, registry: &Registry) -> BTreeMap<IpAd
             SysctlScope::Interface { name, .. } => *name == held.interface,
             SysctlScope::All | SysctlScope::Default => false,
         };
-        let concerns = |change: &&&Change| match change {
-            Change::Rule { rule, .. } => table.is_some() && rule.ipv6 == address.is_ipv6(),
-            Change::Route { route, .. } => {
+        let concerns = |change: &&&Change| match &change.object {
+            Object::Rule(rule) => table.is_some() && rule.ipv6 == address.is_ipv6(),
+            Object::Route(route) => {
                 Some(&route.table) == table && route.destination.addr().is_ipv6() == address.is_ipv6()
             }
-            Change::Sysctl { sysctl, scope, .. } => *sysctl == Sysctl::Forwarding && of_interface(scope),
-            Change::Ipv6Sysctl { scope, .. } => address.is_ipv6() && of_interface(scope),
-            Change::ProxyDelay { .. } | Change::Proxy { .. } => false,
+            Object::Sysctl { sysctl, scope } => *sysctl == Sysctl::Forwarding && of_interface(scope),
+            Object::Ipv6Sysctl { scope, .. } => address.is_ipv6() && of_interface(scope),
+            Object::ProxyDelay { .. } | Object::Proxy { .. } => false,
         };
         let names = |index| snapshot.interface(index).map(|interface| interface.name);
         let own = own.get(address).into_iter().flatten();
@@ -222,8 +223,7 @@ fn withdrawn_entries(snapshot: &Snapshot, wanted: &Wanted<'_>) -> Vec<ProxyEntry
 }
 
 fn prepend(plan: &mut Plan, snapshot: &Snapshot, entries: &[ProxyEntry]) {
-    let first: Vec<Change> =
-        entries.iter().map(|entry| Change::Proxy { edit: Edit::Remove, entry: *entry }).collect();
+    let first: Vec<Change> = entries.iter().copied().map(Change::remove).collect();
     // A policy that removes foreign entries may have planned the same.
     plan.changes.retain(|change| !first.contains(change));
     plan.changes.splice(0..0, first);

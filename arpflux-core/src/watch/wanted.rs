@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use crate::plan::desired::Desired;
-use crate::plan::{Change, Edit, SysctlScope};
 use crate::policy::{ForeignProxies, Policy};
 use crate::snapshot::ProxyEntry;
+use crate::state::{Change, Object, SysctlScope, Value};
 use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
 
@@ -39,35 +39,25 @@ impl Wanted {
 
     /// Whether the policy itself would make this change.
     pub fn has(&self, change: &Change) -> bool {
-        match change {
-            Change::Sysctl { scope: SysctlScope::Interface { index, .. }, sysctl, after, .. } => {
-                self.sysctls.get(&(*index, *sysctl)) == Some(after)
-            }
-            Change::Proxy { edit: Edit::Add, entry } => self.entries.contains(&place(entry)),
-            Change::Proxy { edit: Edit::Remove, entry } => {
-                let forbidden = self.no_others || self.named.contains(&entry.address);
-                forbidden && !self.entries.contains(&place(entry))
+        match (&change.object, change.after) {
+            (
+                Object::Sysctl { scope: SysctlScope::Interface { index, .. }, sysctl },
+                Value::Number(after),
+            ) => self.sysctls.get(&(*index, *sysctl)).copied().map(i64::from) == Some(after),
+            (Object::Proxy { address, interface }, after) => {
+                let wanted = self.entries.contains(&(*address, *interface));
+                let forbidden = self.no_others || self.named.contains(address);
+                wanted == after.is_there() && (wanted || forbidden)
             }
             _ => false,
         }
     }
 }
 
-/// What leads from the entries `found` to those at rest: those that came go, those that went come.
-pub(super) fn back(rest: &[ProxyEntry], found: &[ProxyEntry]) -> Vec<Change> {
-    let (here, there): (HashSet<Place>, HashSet<Place>) =
-        (rest.iter().map(place).collect(), found.iter().map(place).collect());
-    let came = found.iter().filter(|entry| !here.contains(&place(entry)));
-    let went = rest.iter().filter(|entry| !there.contains(&place(entry)));
-    let added = went.map(|entry| Change::Proxy { edit: Edit::Add, entry: *entry });
-    let removed = came.map(|entry| Change::Proxy { edit: Edit::Remove, entry: *entry });
-    // Silence is worse than a wrong answer for a moment longer.
-    added.chain(removed).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::between;
 
     #[test]
     fn what_came_goes_and_what_went_comes() {
@@ -78,21 +68,18 @@ mod tests {
             protocol: 0,
         };
         let rest = [entry(1, 1), entry(2, 2)];
-        assert_eq!(back(&rest, &[rest[1], rest[0]]), []);
-        let changes = back(&rest, &[entry(1, 1), entry(1, 2)]);
-        let expected = [
-            Change::Proxy { edit: Edit::Add, entry: entry(2, 2) },
-            Change::Proxy { edit: Edit::Remove, entry: entry(1, 2) },
-        ];
+        assert_eq!(between(&[rest[1], rest[0]], &rest), []);
+        let changes = between(&[entry(1, 1), entry(1, 2)], &rest);
+        let expected = [Change::add(entry(2, 2)), Change::remove(entry(1, 2))];
         assert_eq!(changes, expected);
         let mut wanted = Wanted { entries: HashSet::from([place(&rest[1])]), ..Wanted::default() };
         wanted.named.insert(rest[0].address);
         assert!(expected.iter().all(|change| wanted.has(change)));
         // Of an address that is not named the entries are others'.
-        let other = Change::Proxy { edit: Edit::Remove, entry: entry(9, 1) };
+        let other = Change::remove(entry(9, 1));
         assert!(!wanted.has(&other));
         wanted.no_others = true;
         assert!(wanted.has(&other));
-        assert!(!wanted.has(&Change::Proxy { edit: Edit::Remove, entry: rest[1] }));
+        assert!(!wanted.has(&Change::remove(rest[1])));
     }
 }

@@ -11,15 +11,16 @@ use super::drift::{Cause, Drift, Outcome};
 use super::interval::Interval;
 use super::sysctls::{Folder, SysctlEvent, SysctlWatch};
 use super::timer::Timer;
-use super::wanted::{self, Wanted};
+use super::wanted::Wanted;
 use crate::apply::{self, Transaction};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::kernel::netlink::{Changed, Events};
 use crate::kernel::{Kernel as _, LinuxKernel};
-use crate::plan::{Change, InterfaceIdentity, Plan, SysctlScope};
+use crate::plan::{InterfaceIdentity, Plan};
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
+use crate::state::{Change, Object, SysctlScope, between};
 use crate::sysctl::{Sysctl, SysctlValues};
 use crate::types::IfIndex;
 use crate::verify;
@@ -354,7 +355,9 @@ impl Watcher {
         };
         let now = self.kernel.sysctl(&scope, sysctl)?;
         Ok(match (known, now) {
-            (Some(after), before) if before != after => Some(Change::Sysctl { scope, sysctl, before, after }),
+            (Some(after), before) if before != after => {
+                Some(Change::set(Object::Sysctl { scope, sysctl }, before, after))
+            }
             _ => None,
         })
     }
@@ -375,7 +378,7 @@ impl Watcher {
         }
         let at_rest = std::mem::replace(&mut self.marks.proxies, mark);
         let found = self.kernel.proxies()?;
-        let changes = wanted::back(&self.settled.proxies, &found);
+        let changes = between(&found, &self.settled.proxies);
         let managed = self.managed(&changes);
         if self.wanted.is_none() || managed.len() > FEW {
             self.look_soon(Cause::Proxies);

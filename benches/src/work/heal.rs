@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use arpflux_core::error::{Error, ErrorKind};
 use arpflux_core::kernel::{Kernel as _, LinuxKernel};
-use arpflux_core::plan::{Change, Edit, SysctlScope};
 use arpflux_core::snapshot::ProxyEntry;
+use arpflux_core::state::{Change, Object, SysctlScope};
 use arpflux_core::sysctl::Sysctl;
 use arpflux_core::watch::{Options, Watcher};
 use arpflux_core::{Host, Result, apply};
@@ -72,8 +72,8 @@ pub fn run(what: &str, interface: &str, rounds: usize) -> Result<()> {
 fn measure(what: &str, rounds: usize, scope: SysctlScope, stray: &ProxyEntry) -> Result<Vec<Duration>> {
     let mut kernel = LinuxKernel::open()?;
     let change = match what {
-        "sysctl" => Change::Sysctl { scope, sysctl: Sysctl::ArpIgnore, before: 1, after: 0 },
-        "proxy" => Change::Proxy { edit: Edit::Add, entry: *stray },
+        "sysctl" => Change::set(Object::Sysctl { scope, sysctl: Sysctl::ArpIgnore }, 1, 0),
+        "proxy" => Change::add(*stray),
         _ => return Err(Error::new(ErrorKind::InvalidInput, "sysctl or proxy").on(what)),
     };
     let mut times = Vec::new();

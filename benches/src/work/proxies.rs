@@ -4,8 +4,9 @@ use std::net::Ipv4Addr;
 
 use arpflux_core::error::{Error, ErrorKind};
 use arpflux_core::kernel::{Kernel as _, LinuxKernel};
-use arpflux_core::plan::{Change, Edit, InterfaceIdentity};
+use arpflux_core::plan::InterfaceIdentity;
 use arpflux_core::snapshot::ProxyEntry;
+use arpflux_core::state::Change;
 use arpflux_core::{Host, Plan, Result, apply};
 
 use crate::measure::Measure;
@@ -18,23 +19,16 @@ fn changes(edit: &str, interface: &str, count: u32) -> Result<(Plan, usize)> {
         .iter()
         .find(|i| i.name.to_string() == interface)
         .ok_or_else(|| Error::new(ErrorKind::NotFound, "no such interface").on(interface))?;
-    let (edit, left) = match edit {
-        "add" => (Edit::Add, count as usize),
-        "del" => (Edit::Remove, 0),
+    let entry = |at: u32| ProxyEntry {
+        address: Ipv4Addr::from_bits(0x0a00_0000 | at).into(),
+        interface: Some(interface.index),
+        flags: 0,
+        protocol: 0,
+    };
+    let (changes, left) = match edit {
+        "add" => ((0..count).map(entry).map(Change::add).collect(), count as usize),
+        "del" => ((0..count).rev().map(entry).map(Change::remove).collect(), 0),
         _ => return Err(Error::new(ErrorKind::InvalidInput, "add or del").on(edit)),
-    };
-    let change = |at: u32| Change::Proxy {
-        edit,
-        entry: ProxyEntry {
-            address: Ipv4Addr::from_bits(0x0a00_0000 | at).into(),
-            interface: Some(interface.index),
-            flags: 0,
-            protocol: 0,
-        },
-    };
-    let changes = match edit {
-        Edit::Add => (0..count).map(change).collect(),
-        Edit::Remove => (0..count).rev().map(change).collect(),
     };
     let identity = InterfaceIdentity { index: interface.index, name: interface.name, mac: interface.mac };
     let plan = Plan { netns: snapshot.netns.clone(), interfaces: vec![identity], changes, ..Plan::default() };

@@ -1,7 +1,7 @@
 //! Three sysctls on many interfaces: read, compared, written where they differ.
 
 use arpflux_core::kernel::{Kernel as _, LinuxKernel};
-use arpflux_core::plan::{Change, SysctlScope};
+use arpflux_core::state::{Change, Object, SysctlScope};
 use arpflux_core::sysctl::Sysctl;
 use arpflux_core::{Host, Result};
 
@@ -30,7 +30,7 @@ pub fn run(prefix: &str, count: usize, value: i32) -> Result<()> {
         let interface = &now[at];
         for sysctl in [Sysctl::ArpIgnore, Sysctl::ArpAnnounce, Sysctl::RpFilter] {
             if let Some(before) = interface.sysctls.get(sysctl).filter(|before| *before != value) {
-                changes.push(Change::Sysctl { scope: *scope, sysctl, before, after: value });
+                changes.push(Change::set(Object::Sysctl { scope: *scope, sysctl }, before, value));
             }
         }
     }

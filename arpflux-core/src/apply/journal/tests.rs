@@ -1,9 +1,9 @@
 use super::*;
-use crate::plan::SysctlScope;
+use crate::state::{Object, SysctlScope};
 use crate::sysctl::Sysctl;
 
 fn change(after: i32) -> Change {
-    Change::Sysctl { scope: SysctlScope::All, sysctl: Sysctl::ArpIgnore, before: 0, after }
+    Change::set(Object::Sysctl { scope: SysctlScope::All, sysctl: Sysctl::ArpIgnore }, 0, after)
 }
 
 /// The text of a journal with these records after its plan.

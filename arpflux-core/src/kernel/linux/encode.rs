@@ -18,7 +18,6 @@ use netlink_packet_route::rule::{
 use nix::libc::{AF_INET, AF_INET6};
 
 use crate::kernel::netlink::Messages;
-use crate::plan::Edit;
 use crate::snapshot::{NextHop, NextHopFlags, ProxyEntry, Route, Rule, RuleAction, RuleFlags, table};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IfName};
@@ -61,18 +60,18 @@ impl<T: Emitable> NetlinkSerializable for Request<T> {
 }
 
 /// Adds or deletes a proxy entry. Permanent, or the loss of carrier would drop it.
-pub(super) fn proxy(messages: &mut Messages, edit: Edit, entry: &ProxyEntry) {
+pub(super) fn proxy(messages: &mut Messages, add: bool, entry: &ProxyEntry) {
     let mut body = [0u8; 12];
     body[0] = family(entry.address.is_ipv6()) as u8;
     body[4..8].copy_from_slice(&entry.interface.map_or(0, |index| index.0).to_ne_bytes());
     body[8..10].copy_from_slice(&NUD_PERMANENT.to_ne_bytes());
     body[10] = entry.flags | NTF_PROXY;
-    match edit {
-        Edit::Add => messages.begin(RTM_NEWNEIGH, NLM_F_CREATE, &body),
-        Edit::Remove => messages.begin(RTM_DELNEIGH, 0, &body),
+    match add {
+        true => messages.begin(RTM_NEWNEIGH, NLM_F_CREATE, &body),
+        false => messages.begin(RTM_DELNEIGH, 0, &body),
     }
     messages.ip(NDA_DST, entry.address);
-    if edit == Edit::Add && entry.protocol != 0 {
+    if add && entry.protocol != 0 {
         messages.attribute(NDA_PROTOCOL, &[entry.protocol]);
     }
 }
@@ -111,7 +110,7 @@ pub(super) fn proxy_delay(messages: &mut Messages, interface: Option<IfIndex>, m
 }
 
 /// A request to add or delete a rule.
-pub(super) fn rule(edit: Edit, rule: &Rule) -> Request<RuleMessage> {
+pub(super) fn rule(add: bool, rule: &Rule) -> Request<RuleMessage> {
     const FRA_IIFNAME: u16 = 3;
     const FRA_OIFNAME: u16 = 17;
     let mut message = RuleMessage::default();
@@ -154,15 +153,11 @@ pub(super) fn rule(edit: Edit, rule: &Rule) -> Request<RuleMessage> {
     attributes.extend(rule.destination_ports.map(ports).map(RuleAttribute::DestinationPortRange));
     attributes.extend(rule.uids.map(|(start, end)| RuleAttribute::UidRange(RuleUidRange { start, end })));
     attributes.extend(rule.tunnel_id.map(RuleAttribute::TunId));
-    let kind = match edit {
-        Edit::Add => RTM_NEWRULE,
-        Edit::Remove => RTM_DELRULE,
-    };
-    Request { kind, message }
+    Request { kind: if add { RTM_NEWRULE } else { RTM_DELRULE }, message }
 }
 
 /// A request to add or delete a route.
-pub(super) fn route(edit: Edit, route: &Route) -> Request<RouteMessage> {
+pub(super) fn route(add: bool, route: &Route) -> Request<RouteMessage> {
     let mut message = RouteMessage::default();
     let header = &mut message.header;
     header.address_family = address_family(route.destination.addr().is_ipv6());
@@ -207,11 +202,7 @@ pub(super) fn route(edit: Edit, route: &Route) -> Request<RouteMessage> {
                 .collect(),
         )),
     }
-    let kind = match edit {
-        Edit::Add => RTM_NEWROUTE,
-        Edit::Remove => RTM_DELROUTE,
-    };
-    Request { kind, message }
+    Request { kind: if add { RTM_NEWROUTE } else { RTM_DELROUTE }, message }
 }
 
 /// Flags of a next hop that may be asked for; the others are the kernel's to say.

@@ -20,8 +20,8 @@ use self::sysctl::SysctlTree;
 use super::netlink::{Messages, NetlinkSocket};
 use super::{Failed, Kernel};
 use crate::error::{Error, Result};
-use crate::plan::Change;
 use crate::snapshot::{KernelVersion, NetnsIdentity, Snapshot};
+use crate::state::Change;
 
 /// The running kernel, seen from one network namespace: the one of the thread that opened it.
 ///

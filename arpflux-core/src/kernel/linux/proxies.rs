@@ -156,7 +156,7 @@ mod tests {
     use super::super::super::testing::in_new_netns;
     use super::*;
     use crate::kernel::Kernel as _;
-    use crate::plan::{Change, Edit};
+    use crate::state::Change;
 
     fn entries(base: [u8; 4], count: u32) -> Vec<ProxyEntry> {
         (0..count)
@@ -169,8 +169,8 @@ mod tests {
             .collect()
     }
 
-    fn make(kernel: &mut LinuxKernel, edit: Edit, entries: &[ProxyEntry]) {
-        let changes: Vec<_> = entries.iter().map(|entry| Change::Proxy { edit, entry: *entry }).collect();
+    fn make(kernel: &mut LinuxKernel, edit: fn(ProxyEntry) -> Change, entries: &[ProxyEntry]) {
+        let changes: Vec<_> = entries.iter().copied().map(edit).collect();
         kernel.make(&changes).unwrap();
     }
 
@@ -180,8 +180,8 @@ mod tests {
             let mut kernel = LinuxKernel::open().unwrap();
             let mine = entries([10, 99, 0, 0], 512);
             while !over.load(Ordering::Relaxed) {
-                make(&mut kernel, Edit::Add, &mine);
-                make(&mut kernel, Edit::Remove, &mine);
+                make(&mut kernel, Change::add, &mine);
+                make(&mut kernel, Change::remove, &mine);
             }
         });
     }
@@ -195,7 +195,7 @@ mod tests {
             let (wrong, rounds, plain) = in_new_netns(|| {
                 let mut kernel = LinuxKernel::open().unwrap();
                 let mine = entries([10, 1, 0, 0], COUNT);
-                make(&mut kernel, Edit::Add, &mine);
+                make(&mut kernel, Change::add, &mine);
                 let wanted: HashSet<Key> = mine.iter().map(key).collect();
                 let (mut wrong, mut rounds, mut plain) = (0, 0, 0);
                 let begun = Instant::now();
@@ -222,7 +222,7 @@ mod tests {
         in_new_netns(|| {
             let mut kernel = LinuxKernel::open().unwrap();
             let both = entries([10, 1, 0, 0], 2);
-            make(&mut kernel, Edit::Add, &both[..1]);
+            make(&mut kernel, Change::add, &both[..1]);
             assert_eq!(kernel.is_there(&both[0]).unwrap(), Some(true));
             assert_eq!(kernel.is_there(&both[1]).unwrap(), Some(false));
             let elsewhere = ProxyEntry { interface: Some(IfIndex(99)), ..both[0] };
@@ -243,9 +243,9 @@ mod tests {
     fn lists_of_all_lengths_are_whole() {
         in_new_netns(|| {
             let mut kernel = LinuxKernel::open().unwrap();
-            make(&mut kernel, Edit::Add, &entries([10, 1, 0, 0], 500));
+            make(&mut kernel, Change::add, &entries([10, 1, 0, 0], 500));
             for count in [500, 2000, 16384] {
-                make(&mut kernel, Edit::Add, &entries([10, 1, 0, 0], count));
+                make(&mut kernel, Change::add, &entries([10, 1, 0, 0], count));
                 let mut took = [Duration::MAX; 2];
                 for _ in 0..20 {
                     let begun = Instant::now();

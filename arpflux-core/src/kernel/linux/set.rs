@@ -13,9 +13,17 @@ use super::{LinuxKernel, encode, names, sysctl_error};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Failed;
 use crate::kernel::netlink::BatchFailure;
-use crate::plan::{Change, SysctlScope};
+use crate::state::{Change, Object, SysctlScope, Value};
 use crate::sysctl::{Ipv6Sysctl, Sysctl};
 use crate::types::{IfIndex, IfName};
+
+/// The value that a sysctl gets.
+pub(super) fn small(value: Value) -> Option<i32> {
+    match value {
+        Value::Number(value) => i32::try_from(value).ok(),
+        Value::Entry { .. } | Value::Present | Value::Absent | Value::Unknown | Value::Gone => None,
+    }
+}
 
 /// How many files are open at once: opened in a row, they need one look for news of interfaces. With those
 /// that a process has open anyway they stay within its first table of 64; in a process with threads the
@@ -145,12 +153,12 @@ impl LinuxKernel {
         // Asked once for each interface.
         let mut down = None;
         for change in changes {
-            let Change::Sysctl {
-                scope: scope @ SysctlScope::Interface { index, name }, sysctl, after, ..
-            } = change
+            let Object::Sysctl { scope: scope @ SysctlScope::Interface { index, name }, sysctl } =
+                &change.object
             else {
                 break;
             };
+            let Some(value) = small(change.after) else { break };
             let mut is_down = || match down {
                 Some((known, is_down)) if known == *name => is_down,
                 _ => {
@@ -174,14 +182,7 @@ impl LinuxKernel {
                     Err(_) => break,
                 }
             };
-            settings.push(Setting {
-                scope: *scope,
-                index: *index,
-                name: *name,
-                sysctl: *sysctl,
-                value: *after,
-                way,
-            });
+            settings.push(Setting { scope: *scope, index: *index, name: *name, sysctl: *sysctl, value, way });
             if files.len() == OPEN || messages == BATCH {
                 break;
             }

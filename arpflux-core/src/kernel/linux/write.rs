@@ -2,12 +2,13 @@
 
 use nix::libc;
 
+use super::set::small;
 use super::{LinuxKernel, encode, names};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Failed;
 use crate::kernel::netlink::BatchFailure;
-use crate::plan::{Change, Edit};
 use crate::snapshot::{ProxyEntry, Route, Rule};
+use crate::state::{Change, Object, Value};
 
 const NLM_F_EXCL: u16 = 0x200;
 const NLM_F_CREATE: u16 = 0x400;
@@ -20,16 +21,11 @@ impl LinuxKernel {
     pub(super) fn make_all(&mut self, changes: &[Change]) -> Result<(), Failed> {
         let mut at = 0;
         while let Some(change) = changes.get(at) {
-            if let Change::Proxy { edit, .. } = change {
-                let run = changes[at..]
-                    .iter()
-                    .take(BATCH)
-                    .map_while(|change| match change {
-                        Change::Proxy { edit: other, entry } if other == edit => Some(entry),
-                        _ => None,
-                    })
-                    .collect::<Vec<_>>();
-                self.make_proxies(*edit, &run).map_err(|failed| failed.from(at))?;
+            if matches!(change.object, Object::Proxy { .. }) {
+                let add = change.after.is_there();
+                let like = changes[at..].iter().take(BATCH).take_while(|like| like.after.is_there() == add);
+                let run: Vec<ProxyEntry> = like.map_while(Change::entry).collect();
+                self.make_proxies(add, &run).map_err(|failed| failed.from(at))?;
                 at += run.len();
                 continue;
             }
@@ -44,23 +40,34 @@ impl LinuxKernel {
     }
 
     fn make_one(&mut self, change: &Change) -> Result<()> {
-        match change {
-            Change::Sysctl { scope, sysctl, after, .. } => self.set_sysctl(scope, *sysctl, *after),
-            Change::Ipv6Sysctl { scope, sysctl, after, .. } => self.set_ipv6_sysctl(scope, *sysctl, *after),
-            Change::ProxyDelay { scope, after, .. } => self.set_proxy_delay(scope, *after),
-            Change::Proxy { edit, entry } => {
-                self.make_proxies(*edit, &[entry]).map_err(|failed| failed.error)
+        change.check().map_err(|error| error.during("make change"))?;
+        let add = change.after.is_there();
+        match (&change.object, change.after, small(change.after)) {
+            (Object::Sysctl { scope, sysctl }, _, Some(value)) => self.set_sysctl(scope, *sysctl, value),
+            (Object::Ipv6Sysctl { scope, sysctl }, _, Some(value)) => {
+                self.set_ipv6_sysctl(scope, *sysctl, value)
             }
-            Change::Rule { edit, rule } => self.edit_rule(*edit, rule),
-            Change::Route { edit, route } => self.edit_route(*edit, route),
+            (Object::ProxyDelay { scope }, Value::Number(value), _) => {
+                self.set_proxy_delay(scope, value.unsigned_abs())
+            }
+            (Object::Rule(rule), ..) => self.edit_rule(add, rule),
+            (Object::Route(route), ..) => self.edit_route(add, route),
+            // Proxy entries go together, and `check` lets no other values through.
+            (
+                Object::Sysctl { .. }
+                | Object::Ipv6Sysctl { .. }
+                | Object::ProxyDelay { .. }
+                | Object::Proxy { .. },
+                ..,
+            ) => Ok(()),
         }
     }
 
     /// Sends at most [`BATCH`] entries; places in [`Failed`] are those of `entries`.
-    fn make_proxies(&mut self, edit: Edit, entries: &[&ProxyEntry]) -> Result<(), Failed> {
+    fn make_proxies(&mut self, add: bool, entries: &[ProxyEntry]) -> Result<(), Failed> {
         self.messages.clear();
         for entry in entries {
-            encode::proxy(&mut self.messages, edit, entry);
+            encode::proxy(&mut self.messages, add, entry);
         }
         let Err(BatchFailure { refused, lost }) = self.netlink.batch(&mut self.messages) else {
             return Ok(());
@@ -82,36 +89,33 @@ impl LinuxKernel {
             Some(index) => format!("{} dev {}", entry.address, names::name_of(&self.netlink, index)),
             None => entry.address.to_string(),
         });
-        let operation = match edit {
-            Edit::Add => "add proxy entry",
-            Edit::Remove => "delete proxy entry",
-        };
-        let error = changed(gone(reason), edit).during(operation).on(object.unwrap_or_default());
+        let operation = if add { "add proxy entry" } else { "delete proxy entry" };
+        let error = changed(gone(reason), add).during(operation).on(object.unwrap_or_default());
         Err(Failed { at, beyond, error })
     }
 
-    fn edit_rule(&mut self, edit: Edit, rule: &Rule) -> Result<()> {
-        let message = encode::rule(edit, rule);
-        let (flags, operation) = match edit {
-            Edit::Add => (NLM_F_CREATE | NLM_F_EXCL, "add rule"),
-            Edit::Remove => (0, "delete rule"),
+    fn edit_rule(&mut self, add: bool, rule: &Rule) -> Result<()> {
+        let message = encode::rule(add, rule);
+        let (flags, operation) = match add {
+            true => (NLM_F_CREATE | NLM_F_EXCL, "add rule"),
+            false => (0, "delete rule"),
         };
         self.netlink.request(&message, flags).map_err(|error| {
             let family = if rule.ipv6 { "IPv6" } else { "IPv4" };
             let object = format!("of priority {} ({family}, table {})", rule.priority, rule.table);
-            changed(error, edit).during(operation).on(object)
+            changed(error, add).during(operation).on(object)
         })
     }
 
-    fn edit_route(&mut self, edit: Edit, route: &Route) -> Result<()> {
-        let message = encode::route(edit, route);
-        let (flags, operation) = match edit {
-            Edit::Add => (NLM_F_CREATE | NLM_F_EXCL, "add route"),
-            Edit::Remove => (0, "delete route"),
+    fn edit_route(&mut self, add: bool, route: &Route) -> Result<()> {
+        let message = encode::route(add, route);
+        let (flags, operation) = match add {
+            true => (NLM_F_CREATE | NLM_F_EXCL, "add route"),
+            false => (0, "delete route"),
         };
         self.netlink.request(&message, flags).map_err(|error| {
             let object = format!("{} table {}", route.destination, route.table);
-            changed(gone(error), edit).during(operation).on(object)
+            changed(gone(error), add).during(operation).on(object)
         })
     }
 }
@@ -125,9 +129,9 @@ pub(super) fn gone(error: Error) -> Error {
 }
 
 /// What shall come is there already, or what shall go is not: somebody was faster.
-fn changed(error: Error, edit: Edit) -> Error {
-    match (edit, error.errno()) {
-        (Edit::Add, Some(libc::EEXIST)) | (Edit::Remove, Some(libc::ENOENT | libc::ESRCH)) => {
+fn changed(error: Error, add: bool) -> Error {
+    match (add, error.errno()) {
+        (true, Some(libc::EEXIST)) | (false, Some(libc::ENOENT | libc::ESRCH)) => {
             error.with_kind(ErrorKind::Changed).hint("make the plan again")
         }
         _ => error,

@@ -9,8 +9,6 @@ mod ufw;
 mod units;
 mod writers;
 
-use std::collections::HashSet;
-
 use serde::{Deserialize, Serialize};
 
 pub use lint::Lint;
@@ -22,10 +20,10 @@ use super::networkd as drop_ins;
 use super::sysctld::{Assignment, Key};
 use super::{Layout, Manager, POLICY, Root, kept_policy};
 use crate::error::{ErrorKind, Result};
-use crate::plan::{Change, Edit, PROTOCOL};
+use crate::plan::PROTOCOL;
 use crate::policy::Policy;
-use crate::snapshot::{ProxyEntry, Rule, Snapshot};
-use crate::state::settled_route;
+use crate::snapshot::Snapshot;
+use crate::state::{Change, between};
 use crate::sysctl::Sysctl;
 use crate::types::IfName;
 
@@ -274,30 +272,11 @@ fn kept(layout: &Layout) -> Result<Option<(Option<Policy>, BootPolicy)>> {
 
 /// What leads from `now` to `after`, besides sysctls.
 fn entries(now: &Snapshot, after: &Snapshot) -> Vec<BootEntry> {
-    let mut changes = Vec::new();
-    let place = |entry: &ProxyEntry| (entry.address, entry.interface);
-    both(&now.proxies, &after.proxies, place, |edit, entry| changes.push(Change::Proxy { edit, entry }));
-    both(&now.rules, &after.rules, Rule::clone, |edit, rule| {
-        changes.push(Change::Rule { edit, rule: Box::new(rule) });
-    });
-    both(&now.routes, &after.routes, settled_route, |edit, route| {
-        changes.push(Change::Route { edit, route: Box::new(route) });
-    });
+    let mut changes = between(&now.proxies, &after.proxies);
+    changes.extend(between(&now.rules, &after.rules));
+    changes.extend(between(&now.routes, &after.routes));
     let names = |index| now.interface(index).map(|interface| interface.name);
     changes.into_iter().map(|change| BootEntry { text: change.named(&names), change }).collect()
-}
-
-/// Tells what is in one list only, by `key`.
-fn both<T: Clone, K: Eq + std::hash::Hash>(
-    now: &[T],
-    after: &[T],
-    key: impl Fn(&T) -> K,
-    mut tell: impl FnMut(Edit, T),
-) {
-    let (here, there): (HashSet<K>, HashSet<K>) =
-        (now.iter().map(&key).collect(), after.iter().map(&key).collect());
-    now.iter().filter(|item| !there.contains(&key(item))).for_each(|item| tell(Edit::Remove, item.clone()));
-    after.iter().filter(|item| !here.contains(&key(item))).for_each(|item| tell(Edit::Add, item.clone()));
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ fn announced(plan: &Plan) -> Vec<String> {
 }
 
 fn is_proxy(change: &Change) -> bool {
-    matches!(change, Change::Proxy { .. })
+    matches!(change.object, Object::Proxy { .. })
 }
 
 #[test]

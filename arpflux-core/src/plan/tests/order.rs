@@ -2,24 +2,27 @@
 
 use super::host::{Host, lan};
 use super::{OPENVZ_POLICY, index, plan};
-use crate::plan::{Change, Edit};
+use crate::state::{Change, Object, Value};
 use crate::sysctl::Sysctl;
 
 /// The stage of a change, as the text of [`crate::plan`] counts them.
 fn stage(change: &Change) -> u32 {
-    match change {
-        Change::ProxyDelay { .. }
-        | Change::Ipv6Sysctl { .. }
-        | Change::Sysctl { sysctl: Sysctl::Forwarding, .. }
-        | Change::Sysctl { sysctl: Sysctl::ArpIgnore, before: 2 | 8, .. } => 1,
-        Change::Route { edit: Edit::Add, .. } => 2,
-        Change::Proxy { edit: Edit::Add, .. } => 3,
-        Change::Rule { edit: Edit::Add, rule } => 40 + u32::from(rule.source.is_some()),
-        Change::Rule { edit: Edit::Remove, rule } => 50 + u32::from(rule.source.is_none()),
-        Change::Sysctl { sysctl: Sysctl::ArpAnnounce, .. } => 60,
-        Change::Sysctl { .. } => 61,
-        Change::Proxy { edit: Edit::Remove, .. } => 70,
-        Change::Route { edit: Edit::Remove, .. } => 52,
+    match (&change.object, change.after.is_there()) {
+        (Object::ProxyDelay { .. } | Object::Ipv6Sysctl { .. }, _) => 1,
+        (Object::Sysctl { sysctl: Sysctl::Forwarding, .. }, _) => 1,
+        (Object::Sysctl { sysctl: Sysctl::ArpIgnore, .. }, _)
+            if matches!(change.before, Value::Number(2 | 8)) =>
+        {
+            1
+        }
+        (Object::Route(_), true) => 2,
+        (Object::Proxy { .. }, true) => 3,
+        (Object::Rule(rule), true) => 40 + u32::from(rule.source.is_some()),
+        (Object::Rule(rule), false) => 50 + u32::from(rule.source.is_none()),
+        (Object::Sysctl { sysctl: Sysctl::ArpAnnounce, .. }, _) => 60,
+        (Object::Sysctl { .. }, _) => 61,
+        (Object::Proxy { .. }, false) => 70,
+        (Object::Route(_), false) => 52,
     }
 }
 
@@ -58,7 +61,7 @@ fn interfaces_that_are_silent_about_themselves_open_before_others_close() {
         let ignore: Vec<_> = plan
             .changes
             .iter()
-            .filter(|change| matches!(change, Change::Sysctl { sysctl: Sysctl::ArpIgnore, .. }))
+            .filter(|change| matches!(change.object, Object::Sysctl { sysctl: Sysctl::ArpIgnore, .. }))
             .map(|change| change.interface().unwrap().0)
             .collect();
         assert_eq!(ignore, [4, 2, 3]);
@@ -73,7 +76,8 @@ fn a_moving_container_is_published_before_its_rule_moves_and_withdrawn_last() {
     let plan = plan(&applied, &moved);
     assert_eq!(assert_staged(&plan.changes), [30, 41, 41, 50, 50, 70]);
     let removed = plan.changes.iter().any(|change| {
-        matches!(change, Change::Proxy { edit: Edit::Remove, entry } if entry.interface == Some(index(3)) && entry.address == lan(101))
+        change.object == Object::Proxy { address: lan(101), interface: Some(index(3)) }
+            && !change.after.is_there()
     });
     assert!(removed);
 }
@@ -83,8 +87,8 @@ fn connected_routes_come_before_gateways_and_go_after_them() {
     let host = Host::openvz();
     let first = plan(&host, OPENVZ_POLICY);
     let gateways = |changes: &[Change]| -> Vec<bool> {
-        let of = |change: &Change| match change {
-            Change::Route { route, .. } => Some(route.next_hops[0].gateway.is_some()),
+        let of = |change: &Change| match &change.object {
+            Object::Route(route) => Some(route.next_hops[0].gateway.is_some()),
             _ => None,
         };
         changes.iter().filter_map(of).collect()

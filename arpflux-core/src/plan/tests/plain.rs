@@ -7,8 +7,8 @@ use crate::plan::interfaces;
 use crate::plan::rivals::Rivals;
 use crate::plan::tables::{Main, in_table};
 use crate::plan::view::{Family, View, hop, is_connected, overlap};
-use crate::plan::{Change, Edit};
 use crate::snapshot::{NextHop, ProxyEntry, Route, RouteKind, Rule, Snapshot, table};
+use crate::state::Change;
 use crate::types::{IfIndex, IpNet};
 
 type Contest = HashMap<IfIndex, (IpNet, IfIndex)>;
@@ -182,27 +182,28 @@ fn many_changes_at_once_are_those_changes_in_order() {
         }
         let mut changes = Vec::new();
         for _ in 0..20 + dice.roll(40) {
-            let edit = if dice.one_in(2) { Edit::Add } else { Edit::Remove };
-            changes.push(match dice.roll(3) {
+            let add = dice.one_in(2);
+            let change = match dice.roll(3) {
                 0 => {
                     let address = [10, 0, 0, 100 + dice.roll(4) as u8];
                     let interface = (!dice.one_in(4)).then(|| IfIndex(2 + dice.roll(nics + 1)));
                     let protocol = dice.roll(2) as u8;
                     let entry = ProxyEntry { address: address.into(), interface, flags: 0, protocol };
-                    Change::Proxy { edit, entry }
+                    Change::add(entry)
                 }
                 1 => {
                     let rule = &host.rules[dice.roll(host.rules.len() as u32) as usize];
                     let priority = if dice.one_in(2) { rule.priority } else { 100 * dice.roll(4) };
-                    Change::Rule { edit, rule: Box::new(Rule { priority, ..rule.clone() }) }
+                    Change::add(Rule { priority, ..rule.clone() })
                 }
                 _ => {
                     let route = &host.routes[dice.roll(host.routes.len() as u32) as usize];
                     let metric = if dice.one_in(2) { route.metric } else { dice.roll(4) };
                     let number = if dice.one_in(2) { route.table } else { 7 + dice.roll(2) };
-                    Change::Route { edit, route: Box::new(Route { metric, table: number, ..route.clone() }) }
+                    Change::add(Route { metric, table: number, ..route.clone() })
                 }
-            });
+            };
+            changes.push(if add { change } else { change.inverse() });
         }
         let mut one_by_one = host.clone();
         changes.iter().for_each(|change| one_by_one.change(change));

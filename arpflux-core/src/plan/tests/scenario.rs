@@ -2,26 +2,26 @@
 
 use super::host::{Host, comparable, ip, lan, net};
 use super::{OPENVZ_POLICY, index, plan};
-use crate::plan::{Change, Edit, PROTOCOL, RULE_PRIORITY, SysctlScope, TABLE_BASE};
+use crate::plan::{PROTOCOL, RULE_PRIORITY, TABLE_BASE};
 use crate::snapshot::ProxyEntry;
+use crate::state::{Change, Object, SysctlScope, Value};
 use crate::sysctl::{Ipv6Sysctl, Sysctl};
 
 fn sysctls(changes: &[Change]) -> Vec<(String, Sysctl, i32, i32)> {
-    let of = |change: &Change| match change {
-        Change::Sysctl { scope, sysctl, before, after } => {
-            Some((scope.to_string(), *sysctl, *before, *after))
+    let of = |change: &Change| match (&change.object, change.before, change.after) {
+        (Object::Sysctl { scope, sysctl }, Value::Number(before), Value::Number(after)) => {
+            Some((scope.to_string(), *sysctl, before as i32, after as i32))
         }
         _ => None,
     };
     changes.iter().filter_map(of).collect()
 }
 
-fn proxies(changes: &[Change], wanted: Edit) -> Vec<ProxyEntry> {
-    let of = |change: &Change| match change {
-        Change::Proxy { edit, entry } if *edit == wanted => Some(*entry),
-        _ => None,
-    };
-    changes.iter().filter_map(of).collect()
+/// The entries that come, and those that go.
+fn proxies(changes: &[Change]) -> (Vec<ProxyEntry>, Vec<ProxyEntry>) {
+    let (come, go): (Vec<_>, Vec<_>) = changes.iter().partition(|change| change.after.is_there());
+    let entries = |changes: Vec<&Change>| changes.into_iter().filter_map(Change::entry).collect();
+    (entries(come), entries(go))
 }
 
 #[test]
@@ -41,8 +41,8 @@ fn the_page() {
     let mut left: Vec<_> = after.proxies.iter().map(|entry| (entry.address, entry.interface)).collect();
     left.sort();
     assert_eq!(left, [(lan(101), Some(index(3))), (lan(102), Some(index(4)))]);
-    assert!(proxies(&plan.changes, Edit::Add).is_empty(), "both were there already");
-    assert_eq!(proxies(&plan.changes, Edit::Remove).len(), 4);
+    assert!(proxies(&plan.changes).0.is_empty(), "both were there already");
+    assert_eq!(proxies(&plan.changes).1.len(), 4);
 
     let ours: Vec<_> = after.rules.iter().filter(|rule| rule.protocol == PROTOCOL).collect();
     assert_eq!(ours[0].priority, RULE_PRIORITY);
@@ -93,7 +93,7 @@ fn entries_that_are_missing_are_added_where_they_belong() {
     let mut host = Host::openvz();
     host.0.proxies.retain(|entry| entry.interface == Some(index(2)));
     let plan = plan(&host, OPENVZ_POLICY);
-    let added = proxies(&plan.changes, Edit::Add);
+    let added = proxies(&plan.changes).0;
     assert_eq!(added.len(), 2);
     assert!(added.iter().all(|entry| entry.protocol == PROTOCOL && entry.flags == 0));
 }
@@ -102,7 +102,7 @@ fn entries_that_are_missing_are_added_where_they_belong() {
 fn entries_without_an_interface_answer_everywhere_and_go() {
     let host = Host::openvz().proxy("192.168.18.101", 0).proxy("192.168.18.200", 0);
     let keep = plan(&host, OPENVZ_POLICY);
-    let gone = proxies(&keep.changes, Edit::Remove);
+    let gone = proxies(&keep.changes).1;
     assert!(gone.iter().any(|entry| entry.interface.is_none() && entry.address == lan(101)));
     assert!(!gone.iter().any(|entry| entry.address == lan(200)), "not named, so it stays");
 }
@@ -111,10 +111,10 @@ fn entries_without_an_interface_answer_everywhere_and_go() {
 fn foreign_entries_stay_or_go_as_the_policy_says() {
     let host = Host::openvz().nic(9, "br0", &["10.9.0.1/24"]).proxy("192.168.18.200", 3).proxy("10.9.0.7", 9);
     let remove = OPENVZ_POLICY.replace("[host]", "[host]\nforeign_proxies = \"remove\"");
-    let gone = proxies(&plan(&host, &remove).changes, Edit::Remove);
+    let gone = proxies(&plan(&host, &remove).changes).1;
     assert!(gone.iter().any(|entry| entry.address == lan(200)));
     assert!(!gone.iter().any(|entry| entry.address == ip("10.9.0.7")), "br0 is not of the policy");
-    let kept = proxies(&plan(&host, OPENVZ_POLICY).changes, Edit::Remove);
+    let kept = proxies(&plan(&host, OPENVZ_POLICY).changes).1;
     assert!(!kept.iter().any(|entry| entry.address == lan(200)));
 }
 
@@ -182,10 +182,10 @@ fn entries_of_addresses_not_named_stay_whoever_added_them() {
     let applied = Host(host.0.with(&plan(&host, OPENVZ_POLICY).changes));
     let fewer = OPENVZ_POLICY.split("[[proxy]]\nowner = \"102\"").next().unwrap();
     let keep = plan(&applied, fewer);
-    assert!(proxies(&keep.changes, Edit::Remove).is_empty());
+    assert!(proxies(&keep.changes).1.is_empty());
     assert!(keep.decisions.iter().any(|why| why.starts_with("kept: proxy entries for 192.168.18.102")));
     let remove = fewer.replace("[host]", "[host]\nforeign_proxies = \"remove\"");
-    assert_eq!(proxies(&plan(&applied, &remove).changes, Edit::Remove).len(), 1);
+    assert_eq!(proxies(&plan(&applied, &remove).changes).1.len(), 1);
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn forwarding_is_set_on_the_proxying_interface_only() {
     );
     assert!(plan.decisions.iter().any(|why| why.contains("forwarding is switched on for eth3 and eth4")));
     let all = |change: &Change| {
-        matches!(change, Change::Sysctl { scope: SysctlScope::All | SysctlScope::Default, .. })
+        matches!(change.object, Object::Sysctl { scope: SysctlScope::All | SysctlScope::Default, .. })
     };
     assert!(!plan.changes.iter().any(all));
 }
@@ -279,12 +279,12 @@ fn proxy_delay_is_set_where_the_policy_says_so() {
     let delays: Vec<_> = plan
         .changes
         .iter()
-        .filter_map(|change| match change {
-            Change::ProxyDelay { scope, before, after } => Some((scope.to_string(), *before, *after)),
+        .filter_map(|change| match &change.object {
+            Object::ProxyDelay { scope } => Some((scope.to_string(), change.before, change.after)),
             _ => None,
         })
         .collect();
-    assert_eq!(delays, [("eth3".to_owned(), 800, 0), ("eth4".to_owned(), 800, 0)]);
+    assert_eq!(delays, ["eth3", "eth4"].map(|name| (name.to_owned(), Value::Number(800), Value::Number(0))));
 }
 
 #[test]
@@ -308,8 +308,8 @@ fn ipv6_addresses_get_ndp_entries_and_rules_of_their_own() {
     let text = "[host]\n[[proxy]]\nowner = \"101\"\naddresses = [\"2001:db8::101\"]\ninterface = \"eth1\"\n";
     let plan = plan(&host, text);
     assert!(plan.changes.iter().any(|change| matches!(
-        change,
-        Change::Ipv6Sysctl { sysctl: Ipv6Sysctl::ProxyNdp, before: 0, after: 1, .. }
+        (&change.object, change.before, change.after),
+        (Object::Ipv6Sysctl { sysctl: Ipv6Sysctl::ProxyNdp, .. }, Value::Number(0), Value::Number(1))
     )));
     let after = host.0.with(&plan.changes);
     let ours: Vec<_> = after.rules.iter().filter(|rule| rule.protocol == PROTOCOL && rule.ipv6).collect();

@@ -1,7 +1,8 @@
 //! Plans, and what they do to answers.
 
 use super::markup::Markup;
-use crate::plan::{Change, Edit, Effect, Impact, Plan, render};
+use crate::plan::{Change, Effect, Impact, Plan};
+use crate::state::Object;
 use crate::types::IfIndex;
 
 /// How many lines of one kind are drawn before the rest is only counted.
@@ -17,29 +18,23 @@ pub(super) fn plan(html: &mut Markup, plan: &Plan) {
         html.raw("<p>Nothing to change.</p>\n");
     }
     settings(html, plan);
-    let of = |wanted: fn(&Change) -> bool| plan.changes.iter().filter(move |change| wanted(change));
-    let lists: [(&str, Vec<&Change>); 3] = [
-        ("Proxy entries", of(|change| matches!(change, Change::Proxy { .. })).collect()),
-        ("Rules", of(|change| matches!(change, Change::Rule { .. })).collect()),
-        ("Routes", of(|change| matches!(change, Change::Route { .. })).collect()),
+    let kinds: [(&str, fn(&Object) -> bool); 3] = [
+        ("Proxy entries", |object| matches!(object, Object::Proxy { .. })),
+        ("Rules", |object| matches!(object, Object::Rule(_))),
+        ("Routes", |object| matches!(object, Object::Route(_))),
     ];
-    for (title, changes) in lists {
+    for (title, of) in kinds {
+        let changes: Vec<&Change> = plan.changes.iter().filter(|change| of(&change.object)).collect();
         if changes.is_empty() {
             continue;
         }
         html.raw("<h3>").raw(title).raw("</h3>\n<ul class=\"changes mono\">\n");
         for change in changes.iter().take(LINES_MAX) {
-            let (edit, line) = match change {
-                Change::Proxy { edit, entry } => (edit, render::proxy(entry, &names)),
-                Change::Rule { edit, rule } => (edit, render::rule_in_words(rule)),
-                Change::Route { edit, route } => (edit, render::route_in_words(route, &names)),
-                _ => continue,
-            };
-            html.raw(match edit {
-                Edit::Add => "<li class=\"good\">+ ",
-                Edit::Remove => "<li class=\"bad\">\u{2212} ",
+            html.raw(match change.after.is_there() {
+                true => "<li class=\"good\">+ ",
+                false => "<li class=\"bad\">\u{2212} ",
             });
-            html.text(line).raw("</li>\n");
+            html.text(change.object.line(&names).unwrap_or_default()).raw("</li>\n");
         }
         html.raw("</ul>\n");
         more(html, changes.len());
