@@ -297,6 +297,13 @@ impl Error {
         self
     }
 
+    /// The same as an error of another kind.
+    #[must_use]
+    pub(crate) fn of_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     /// Names the object at fault: an interface, an address, a file.
     #[must_use]
     pub fn on(mut self, object: impl Into<String>) -> Self {

@@ -324,10 +324,22 @@ impl<'s> Hosts<'s> {
         for (arrival, from) in &destinations[..most] {
             let others = destinations[..most].iter().filter(|(index, _)| index != arrival).map(|(_, to)| *to);
             let to_host = sources.iter().copied().flatten();
+            let wire = self.beside(*arrival);
             for to in to_host.chain(others).chain([ELSEWHERE]) {
-                let passes = |model: &Model<'_>| model.forwarded(*arrival, *from, to);
-                if let Forwarded::Leaves { .. } | Forwarded::Delivered = passes(now)
-                    && passes(then) == Forwarded::Dropped
+                // They are sent to whoever answers for their destination, else to a router.
+                let passes = |model: &Model<'_>| {
+                    let answers = |on: &&IfIndex| {
+                        let request = ArpRequest::broadcast(**on, *from, to);
+                        model.reply(&request).answers() == Some(true)
+                    };
+                    let answering: Vec<&IfIndex> = wire.iter().filter(answers).collect();
+                    let arrivals = if answering.is_empty() { vec![arrival] } else { answering };
+                    arrivals.into_iter().map(|on| model.forwarded(*on, *from, to)).collect::<Vec<_>>()
+                };
+                let gets_there =
+                    |way: &Forwarded| matches!(way, Forwarded::Leaves { .. } | Forwarded::Delivered);
+                if passes(now).iter().any(gets_there)
+                    && passes(then).iter().all(|way| *way == Forwarded::Dropped)
                     && let Some(interface) = self.name(*arrival)
                 {
                     harm.push(Harm::Way { from: Some(*from), to, interface });

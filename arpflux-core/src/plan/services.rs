@@ -56,8 +56,24 @@ pub(super) fn plan(
         if let Some(index) = service.answerer {
             open(view, index, sysctls);
         }
+        // Also while it has no carrier: it answers for the others as soon as this host takes over.
+        let holders = view.holders(service.address.into()).iter();
+        for index in holders.filter(|index| !service.silent.contains(index)) {
+            restrict(view, *index, sysctls);
+        }
     }
     services
+}
+
+/// An interface that answers for a service answers for nothing else, as all interfaces of the policy.
+fn restrict(view: &View<'_>, index: IfIndex, sysctls: &mut Vec<WantedSysctl>) {
+    let Some(interface) = view.snapshot.interface(index).filter(|one| why_not(view, one).is_none()) else {
+        return;
+    };
+    if interface.sysctls.get(Sysctl::ArpIgnore).is_some_and(|mode| !matches!(mode, 1 | 2 | 3 | 8)) {
+        want(sysctls, index, Sysctl::ArpIgnore, 1, false);
+        want(sysctls, index, Sysctl::ArpAnnounce, 2, false);
+    }
 }
 
 fn one(

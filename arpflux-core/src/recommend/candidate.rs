@@ -246,8 +246,9 @@ impl Candidate {
             return Err(Error::new(ErrorKind::Refused, failure.to_string()));
         }
         let harm = harm(ground.snapshot, &after);
-        if let Some(first) = harm.iter().find(|harm| !harm.is_service()).or(harm.first()) {
-            // What would be right here is not known: nothing is recommended.
+        if let Some(first) = harm.iter().find(|harm| harm.is_service()).or(harm.first()) {
+            // What would be right here is not known: nothing is recommended. Who answers for addresses of services
+            // comes first, as the rest may follow from that.
             let error = Error::new(ErrorKind::Undetermined, first.to_string());
             return Err(if first.is_service() { error.hint(services_hint(&harm)) } else { error });
         }

@@ -84,8 +84,8 @@ pub struct Refused {
 /// snapshot.
 ///
 /// # Errors
-/// [`ErrorKind::Refused`] if no policy would work on this host as it is; the error says what stands in the
-/// way; those of [`Snapshot::check`].
+/// [`ErrorKind::VerifyFailed`] if no policy would work on this host as it is; the error says what stands in the
+/// way; [`ErrorKind::Undetermined`] if which one does good cannot be told; those of [`Snapshot::check`].
 pub fn recommend(snapshot: &Snapshot) -> Result<Recommendation> {
     snapshot.check()?;
     let ground = Ground::new(snapshot);
@@ -117,9 +117,13 @@ pub fn recommend(snapshot: &Snapshot) -> Result<Recommendation> {
             }
         }
     }
-    Err(first_error
-        .unwrap_or_else(|| Error::new(ErrorKind::Internal, "no policy was tried"))
-        .during("recommend"))
+    let error = first_error.unwrap_or_else(|| Error::new(ErrorKind::Internal, "no policy was tried"));
+    Err(match error.kind() {
+        // That none works here is the answer.
+        ErrorKind::Refused => error.of_kind(ErrorKind::VerifyFailed),
+        _ => error,
+    }
+    .during("recommend"))
 }
 
 impl Recommendation {

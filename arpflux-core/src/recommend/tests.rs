@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::plan::tests::Host;
 use crate::policy::{Egress, Strategy};
+use crate::snapshot::LinkKind;
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, Mac};
 
@@ -272,9 +273,48 @@ fn what_stands_in_the_way_is_an_error_with_the_remedy() {
             .all(Sysctl::ArpIgnore, weakened)
             .0;
         let error = recommend(&host).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Refused);
+        assert_eq!(error.kind(), ErrorKind::VerifyFailed);
         assert!(error.remedy().unwrap().contains("sysctl -w net.ipv4.conf.all.arp_ignore=0"), "{error}");
     }
+}
+
+/// Whatever hears a NIC takes part: a bridge over veths in its subnet, a macvlan with a single address.
+#[test]
+fn who_shares_a_wire_is_in_the_policy() {
+    let mut host = Host::new()
+        .nic(2, "eth0", &["10.0.0.2/24"])
+        .nic(3, "vmbr0", &["10.0.0.3/24"])
+        .nic(4, "port", &[])
+        .nic(5, "mv0", &["10.9.9.9/32"])
+        .0;
+    let member = |snapshot: &mut Snapshot, index: u32, kind: LinkKind, link: Option<u32>| {
+        let interface = snapshot.interfaces.iter_mut().find(|one| one.index == IfIndex(index)).unwrap();
+        (interface.kind, interface.link) = (Some(kind), link.map(IfIndex));
+    };
+    member(&mut host, 3, LinkKind::Bridge, None);
+    member(&mut host, 4, LinkKind::Veth, None);
+    host.interfaces[3].master = Some(IfIndex(3));
+    host.interfaces[3].link_netnsid = Some(0);
+    member(&mut host, 5, LinkKind::Macvlan, Some(2));
+    let found = recommended(&host);
+    assert_eq!(names(&found), ["eth0", "vmbr0", "mv0"]);
+    // And a policy that leaves one out is not kept: two MACs answer on that wire.
+    for left in ["vmbr0", "mv0"] {
+        let mut policy = found.policy.clone();
+        policy.host.interfaces.as_mut().unwrap().retain(|one| one.to_string() != left);
+        let after = host.with(&policy.plan(&host).unwrap().changes);
+        let report = crate::verify::check(&policy, &after).unwrap();
+        assert!(report.failures.iter().any(|one| one.found.contains(left)), "{left}: {report}");
+    }
+    // On a wire that is not known, it is not to be told.
+    host.interfaces[4].link = None;
+    host.addresses.retain(|held| held.interface != IfIndex(5));
+    host.interfaces[4].kind = None;
+    let mut policy = found.policy.clone();
+    policy.host.interfaces.as_mut().unwrap().pop();
+    let after = host.with(&policy.plan(&host).unwrap().changes);
+    let report = crate::verify::check(&policy, &after).unwrap();
+    assert!(report.failures.is_empty() && report.judgement().ok().is_none(), "{report}");
 }
 
 #[test]

@@ -139,7 +139,8 @@ impl<'s> Ground<'s> {
                 self.nics.push(interface);
                 continue;
             }
-            if held.is_empty() || !interface.speaks_arp() || self.is_port(interface) {
+            let shares = self.shares_wire(interface);
+            if !interface.speaks_arp() || self.is_port(interface) || held.is_empty() && !shares {
                 continue;
             }
             if let Some(peer) = held.iter().find_map(|address| address.peer) {
@@ -147,6 +148,8 @@ impl<'s> Ground<'s> {
                     "{name} is left out: its address has the peer {peer}, and arp_ignore=1 would silence it even \
                      towards that peer"
                 ));
+            } else if shares {
+                self.nics.push(interface);
             } else if self.is_container_bridge(interface) {
                 self.left_out.push(format!(
                     "{name} is left out: it is a bridge of containers or virtual machines, which ask it for its own \
@@ -162,14 +165,23 @@ impl<'s> Ground<'s> {
         }
     }
 
+    /// Whether it hears another interface that takes requests and holds an address.
+    fn shares_wire(&self, interface: &Interface) -> bool {
+        let others = self.wires.hear_too(self.snapshot, interface.index);
+        others.into_iter().any(|other| self.public(other).next().is_some())
+    }
+
     /// Whether a bridge or bond takes the interface's frames; a VRF does not.
     fn is_port(&self, interface: &Interface) -> bool {
         self.snapshot.frames_of(interface) != PortFrames::Kept
     }
 
-    /// A bridge without a port that leads outside, by which no default route goes.
+    /// A bridge without a port that leads outside, by which no default route goes and on whose wire no other
+    /// interface of the host is.
     fn is_container_bridge(&self, interface: &Interface) -> bool {
-        self.snapshot.is_inner_bridge(interface) == Some(true) && !self.uplinks.contains(&interface.index)
+        !self.shares_wire(interface)
+            && self.snapshot.is_inner_bridge(interface) == Some(true)
+            && !self.uplinks.contains(&interface.index)
     }
 
     fn find_hosts_behind(&mut self) {

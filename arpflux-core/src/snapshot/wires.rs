@@ -29,9 +29,9 @@ pub enum Certainty {
 ///   one number above one wire are together, and apart from the wire itself.
 /// - A bridge or bond is on the wire of its ports, unless the port does not forward.
 /// - The two ends of a veth are on one wire, where both are in the snapshot.
-/// - Interfaces with overlapping subnets are likely on one wire. Of a bridge of containers, a VPN's tunnel and a
-///   program's interface only an equal subnet says that: a subnet inside a wider one is often a network of its
-///   own. So it is of NICs that forward and proxy (`proxy_arp`, RFC 1027). Two VRFs may use the same subnets.
+/// - Interfaces with overlapping subnets are likely on one wire. Of a bridge of containers, a veth, a VPN's
+///   tunnel and a program's interface only an equal subnet says that: a subnet inside a wider one is often a
+///   network of its own. So it is of NICs that forward and proxy (`proxy_arp`, RFC 1027). Two VRFs may use the same subnets.
 /// - What is down or has no carrier hears nobody.
 ///
 /// What was found with frames, or is told, goes before what subnets say ([`WireMap::with`]).
@@ -107,6 +107,24 @@ impl WireMap {
         }
         let unknown = |interface| self.certainty(interface) == Certainty::Unknown;
         if unknown(one) || unknown(other) { None } else { Some(false) }
+    }
+
+    /// The other interfaces that take what a neighbour on the wire of `interface` asks. The ends of a veth that are
+    /// both here hear this host alone.
+    #[must_use]
+    pub(crate) fn hear_too(&self, snapshot: &Snapshot, interface: IfIndex) -> Vec<IfIndex> {
+        let listeners = crate::predict::listeners(snapshot);
+        let listens = |index: &IfIndex| listeners.binary_search(index).is_ok();
+        let neighbours = |index: &IfIndex| {
+            let peer = snapshot.interface(*index).filter(|one| one.reach() == Reach::Peer);
+            let peer = peer.filter(|one| one.link_netnsid.is_none()).and_then(|one| one.link);
+            !peer.is_some_and(|peer| listens(&peer))
+        };
+        if !neighbours(&interface) {
+            return Vec::new();
+        }
+        let others = self.beside(interface).iter().copied().filter(|other| *other != interface);
+        others.filter(|other| listens(other) && neighbours(other)).collect()
     }
 
     /// The interfaces that take ARP requests and are on a wire of which nothing is known.
@@ -389,9 +407,9 @@ fn subnet_of_wire(address: &Address) -> Option<IpNet> {
 /// Whether an interface may lead to a wire outside of this host.
 fn leads_outside(snapshot: &Snapshot, interface: &Interface) -> bool {
     match interface.reach() {
-        Reach::Outside | Reach::Lower | Reach::LowerTagged | Reach::Peer => true,
+        Reach::Outside | Reach::Lower | Reach::LowerTagged => true,
         Reach::Ports => snapshot.is_inner_bridge(interface) != Some(true),
-        Reach::Program | Reach::Tunnel | Reach::Nowhere | Reach::Unknown => false,
+        Reach::Peer | Reach::Program | Reach::Tunnel | Reach::Nowhere | Reach::Unknown => false,
     }
 }
 

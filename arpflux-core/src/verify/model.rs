@@ -6,17 +6,18 @@ use std::net::IpAddr;
 use super::report::NOBODY;
 use super::{AddressReport, CheckKind, Failure, Report, wanted};
 use crate::error::Result;
-use crate::judgement::Judgement;
+use crate::judgement::{Gap, Judgement};
 use crate::plan::PROTOCOL;
 use crate::plan::desired::Desired;
 use crate::policy::Policy;
 use crate::proof::{Expectation, Proof, Prover};
-use crate::snapshot::{ProxyEntry, Snapshot, table};
+use crate::snapshot::{ProxyEntry, Snapshot, WireMap, table};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IpNet, Ipv4Net};
 
 /// Proves for each IPv4 address of the policy that its own interface answers every neighbour and that no
-/// other does: among the policy's interfaces for the host's own addresses, on all for proxied ones. And
+/// other does, of the policy's interfaces and of all on the same wire ([`WireMap`]). One on a wire that is not
+/// known leaves that open if it answers. And
 /// that what arpflux published for other owners is answered for where it is published. And
 /// that packets from proxied addresses with a rule of ours leave by no other interface of the policy. (Of
 /// the host's own, broadcasts of a shared subnet leave by the first of its interfaces: table local, which
@@ -43,15 +44,16 @@ fn prove(desired: &Desired, snapshot: &Snapshot, report: &mut Report) {
         .collect();
     let among: Vec<IfIndex> =
         desired.interfaces.iter().copied().filter(|index| looked_after.contains(index)).collect();
-    let listening: Vec<IfIndex> = snapshot
-        .interfaces
-        .iter()
-        .filter(|interface| interface.speaks_arp())
-        .map(|interface| interface.index)
-        .collect();
+    let map = WireMap::of(snapshot);
     let own = desired.host_addresses.iter().filter(|(_, owner)| looked_after.contains(owner));
-    let each = own.map(|pair| (pair, &among)).chain(desired.proxied.iter().map(|pair| (pair, &listening)));
-    for ((address, owner), among) in each {
+    let each =
+        own.map(|pair| (pair, &among)).chain(desired.proxied.iter().map(|pair| (pair, &desired.interfaces)));
+    for ((address, owner), policys) in each {
+        // Whoever hears what the owner hears counts, whether or not the policy names it.
+        let mut among: Vec<IfIndex> = policys.clone();
+        among.extend(map.hear_too(snapshot, *owner));
+        among.sort();
+        among.dedup();
         let IpAddr::V4(target) = *address else { continue };
         let answers = Expectation::Answers { interface: *owner, target };
         let answered = heard(snapshot, *owner).then(|| prover.prove(&answers));
@@ -76,6 +78,16 @@ fn prove(desired: &Desired, snapshot: &Snapshot, report: &mut Report) {
             for other in among.iter().filter(|other| *other != owner) {
                 let never = Expectation::Never { interface: *other, target };
                 sort(*other, prover.prove(&never).holds().map(|never| !never));
+            }
+        }
+        let open = map.unknown(snapshot).into_iter().filter(|other| !among.contains(other) && other != owner);
+        for other in open.filter(|other| map.share(*other, *owner).is_none()) {
+            let never = Expectation::Never { interface: other, target };
+            if prover.prove(&never).holds() != Some(true) {
+                undetermined.push(snapshot.name_of(other));
+                let leaves_open = format!("whether another MAC answers for {address}");
+                let gap = Gap::wires(snapshot, &[other], &leaves_open);
+                report.leave_open(format!("{address}: {gap}"), vec![gap], Some(true));
             }
         }
         report.addresses.push(AddressReport {

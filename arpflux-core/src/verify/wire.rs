@@ -88,8 +88,8 @@ pub fn peer_until(
     Ok(report)
 }
 
-/// Asks the host itself, as if from the wire, on each of the policy's interfaces (see [`inject`]): no
-/// second machine is needed, and no frame is sent. `snapshot` is of `host`.
+/// Asks the host itself, as if from the wire, on each of the policy's interfaces and of those on their wires
+/// (see [`inject`]): no second machine is needed, and no frame is sent. `snapshot` is of `host`.
 ///
 /// # Errors
 /// Those of [`inject::ask`]; [`ErrorKind::InvalidPolicy`] as [`super::check`].
@@ -118,10 +118,15 @@ pub fn own_until(policy: &Policy, snapshot: &Snapshot, host: &Host, stop: &Stop)
         map.share(index, owner) == Some(false)
             && snapshot.holders_of(target.into()).any(|holder| holder == index)
     };
-    for index in desired.interfaces.iter().filter(|index| map.is_connected(**index)) {
+    // Whoever hears what an owner hears is asked, whether or not the policy names it.
+    let mut asked: Vec<IfIndex> = desired.interfaces.clone();
+    asked.extend(owners.iter().flat_map(|(_, owner)| map.hear_too(snapshot, *owner)));
+    let mut seen = HashSet::new();
+    asked.retain(|index| map.is_connected(*index) && seen.insert(*index));
+    for index in &asked {
         stop.check()?;
         let Some(interface) = snapshot.interface(*index) else { continue };
-        let sender = asker(snapshot, interface, &owners);
+        let sender = asker(snapshot, map.beside(*index), interface, &owners);
         let requests: Vec<ArpRequest> = owners
             .iter()
             .map(|(target, _)| ArpRequest {
@@ -220,9 +225,14 @@ fn longest_wait(snapshot: &Snapshot) -> Duration {
     Duration::from_millis(longest.unwrap_or(0)) + SLACK
 }
 
-/// An address to ask from that looks like a neighbour's on this interface: of its first subnet, and not
-/// known to be anybody's. Where there is none, it is the sender of a probe (RFC 5227), 0.0.0.0.
-fn asker(snapshot: &Snapshot, interface: &Interface, owners: &[(Ipv4Addr, IfIndex)]) -> Ipv4Addr {
+/// An address to ask from that looks like a neighbour's on this interface: of its first subnet or one of its
+/// wire's, and not known to be anybody's. Where there is none, it is the sender of a probe (RFC 5227), 0.0.0.0.
+fn asker(
+    snapshot: &Snapshot,
+    beside: &[IfIndex],
+    interface: &Interface,
+    owners: &[(Ipv4Addr, IfIndex)],
+) -> Ipv4Addr {
     let known: HashSet<Ipv4Addr> = snapshot
         .addresses
         .iter()
@@ -235,7 +245,9 @@ fn asker(snapshot: &Snapshot, interface: &Interface, owners: &[(Ipv4Addr, IfInde
         })
         .chain(owners.iter().map(|(target, _)| *target))
         .collect();
-    let subnets = snapshot.addresses_of(interface.index).filter_map(|address| match address.subnet() {
+    let wire = std::iter::once(&interface.index).chain(beside);
+    let held = wire.flat_map(|index| snapshot.addresses_of(*index));
+    let subnets = held.filter_map(|address| match address.subnet() {
         ipnet::IpNet::V4(subnet) => Some(subnet),
         ipnet::IpNet::V6(_) => None,
     });
