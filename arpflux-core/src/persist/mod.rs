@@ -24,7 +24,7 @@ pub mod sysctld;
 
 use std::path::{Path, PathBuf};
 
-pub use boot::{BootEntry, BootPolicy, BootReport, BootValue, Lint, Unfollowed, at_boot, who};
+pub use boot::{BootEffective, BootEntry, BootPolicy, BootReport, BootValue, Lint, Unfollowed, at_boot, who};
 pub use desired::Desired;
 pub use file::{FileChange, FileState, replace};
 pub use manager::Manager;

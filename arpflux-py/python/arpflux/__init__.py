@@ -110,7 +110,7 @@ from ._native import (
     __version__,
 )
 from ._pandas import from_pandas, to_pandas
-from ._persist import Assignment, BootEntry, BootPolicy, BootValue, FileState, Lint, Unfollowed
+from ._persist import Assignment, BootEffective, BootEntry, BootPolicy, BootValue, FileState, Lint, Unfollowed
 from ._snapshot import Interference, KernelVersion, NetnsIdentity, RoutingMemory
 from ._watch import Drift, Watch
 from ._wire import (
@@ -136,6 +136,7 @@ __all__ = [
     "Address",
     "AddressClass",
     "Assignment",
+    "BootEffective",
     "BootEntry",
     "BootPolicy",
     "BootReport",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Optional, Tuple
 
 from ._base import Value, written
-from ._names import FileKind, Manager
+from ._names import FileKind, Manager, ValueSource
 from ._native import Change
 
 
@@ -49,6 +49,20 @@ class Assignment(Value):
 
 
 @dataclass(frozen=True)
+class BootEffective(Value):
+    """What the kernel makes of the values of `all` and of an interface together."""
+
+    #: What counts now.
+    now: int
+    #: What counts after a boot; None if that cannot be told.
+    at_boot: Optional[int]
+    #: Which of the two decides after a boot.
+    source: ValueSource
+    #: The line that decides after a boot; None: none does, or the policy.
+    set_by: Optional[Assignment]
+
+
+@dataclass(frozen=True)
 class BootValue(Value):
     """One sysctl: what it is now, and what sets it at boot."""
 
@@ -58,14 +72,17 @@ class BootValue(Value):
     now: int
     #: Its value after a boot; None: nothing sets it, so it is 0.
     at_boot: Optional[int]
-    #: The line that wins among all files.
+    #: The line that decides, the last one in time.
     set_by: Optional[Assignment]
     #: Lines about it that do not count.
     ignored: Tuple[Assignment, ...]
     #: What the policy that is applied at boot makes of it afterwards.
     by_policy: Optional[int]
-    #: What may set it too and was not followed, as FILE:LINE; `at_boot` is without it then, and cannot be relied on.
+    #: What may set it too, as FILE:LINE: something that was not followed, or a line that comes before or after `set_by` as the
+    #: interface happens to be there earlier or later; `at_boot` is without it then, and cannot be relied on.
     undetermined_by: Optional[str] = None
+    #: What counts on the interface, `all` combined with it; None for the values of `all` themselves.
+    effective: Optional[BootEffective] = None
 
     @property
     def differs(self) -> bool:

@@ -86,7 +86,16 @@ pub fn run_who(args: &Args, key: &str, snapshot: &Snapshot, output: &Output) -> 
             text += &format!("  the policy that is applied at boot sets {number} afterwards\n");
         }
         if let Some(by) = &value.undetermined_by {
-            text += &format!("  {by} may set it too and was not followed\n");
+            text +=
+                &format!("  {by} may set it too, before or after: the value after a boot cannot be told\n");
+        }
+        if let Some(counts) = &value.effective {
+            let later = counts.at_boot.map_or_else(|| "not known".into(), |number| number.to_string());
+            text += &format!("  counts, together with all: {} now, {later} after a boot", counts.now);
+            text += &match &counts.set_by {
+                Some(line) => format!(" ({})\n", place(line, value)),
+                None => "\n".to_owned(),
+            };
         }
     }
     output.text(text)?;
@@ -138,7 +147,7 @@ fn text(report: &BootReport, differences: usize, output: &Output) -> String {
     text += &match differences {
         0 if report.ok().is_none() => output.paint(
             Style::Caution,
-            "\nwhat is listed above was not followed and may set more; apart from that everything will be as it is now\n",
+            "\nwhat is listed above, and what has a ? before its value, cannot be told; apart from that everything will be as it is now\n",
         ),
         0 => output.paint(Style::Good, "\nafter a boot everything will be as it is now\n"),
         count => {
@@ -159,7 +168,13 @@ fn plural(count: usize, one: &str, many: &str) -> String {
 
 fn row(value: &BootValue) -> [Cell; 5] {
     let mark_open = if value.undetermined_by.is_some() { "? " } else { "" };
-    let boot = value.at_boot.map_or_else(|| "0 (default)".to_owned(), |number| number.to_string());
+    let mut boot = value.at_boot.map_or_else(|| "0 (default)".to_owned(), |number| number.to_string());
+    // What counts, where it is not what the file says.
+    if let Some(counts) = value.effective.as_ref().and_then(|effective| effective.at_boot)
+        && counts != value.at_boot.unwrap_or(0)
+    {
+        boot += &format!(" (counts {counts})");
+    }
     let by_file = value.set_by.as_ref().map_or_else(|| "nothing".to_owned(), |line| place(line, value));
     let set_by = match (value.by_policy, &value.set_by) {
         (Some(number), Some(line)) if line.number() != Some(number) => format!("the policy, after {by_file}"),

@@ -1,20 +1,27 @@
 //! What the next boot brings, and where it will differ from now.
 
+mod cmdline;
+mod files;
 mod ifupdown;
+mod kernel;
 mod lint;
+mod network_manager;
 mod networkd;
+mod scripts;
 mod shell;
 mod tuned;
+mod udev;
 mod ufw;
 mod units;
 mod writers;
 
 use serde::{Deserialize, Serialize};
 
+use files::Files;
 pub use lint::Lint;
+use scripts::mentions;
 pub use shell::Unfollowed;
-use writers::Writers;
-pub(crate) use writers::mentions;
+use writers::{Outcomes, Writers, place};
 
 use super::networkd as drop_ins;
 use super::sysctld::{Assignment, Key};
@@ -22,9 +29,9 @@ use super::{Layout, Manager, POLICY, Root, kept_policy};
 use crate::error::{ErrorKind, Result};
 use crate::plan::PROTOCOL;
 use crate::policy::Policy;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Interface, Snapshot, ValueSource};
 use crate::state::{Change, between};
-use crate::sysctl::Sysctl;
+use crate::sysctl::{Combine, Sysctl};
 use crate::types::IfName;
 
 /// The sysctls that people set for ARP; others are left to their managers.
@@ -39,6 +46,7 @@ const WATCHED: &[Sysctl] = &[
     Sysctl::ProxyArpPvlan,
     Sysctl::RpFilter,
     Sysctl::AcceptLocal,
+    Sysctl::RouteLocalnet,
 ];
 
 /// One sysctl: what it is now, and what sets it at boot.
@@ -52,17 +60,35 @@ pub struct BootValue {
     /// Its value after a boot; `None`: nothing sets it, so the kernel's or the driver's default comes
     /// back, which is 0 for all of these.
     pub at_boot: Option<i32>,
-    /// The line that wins among all files: its own, that of `default`, or for `forwarding` that of
+    /// The line that decides, the last one in time: its own, that of `default`, or for `forwarding` that of
     /// `ip_forward` or `all`.
     pub set_by: Option<Assignment>,
     /// Lines about it that do not count, because `set_by` wins or a `-KEY` line takes it out.
     pub ignored: Vec<Assignment>,
     /// What the policy that is applied at boot makes of it afterwards.
     pub by_policy: Option<i32>,
-    /// What may set it too and was not followed, as FILE:LINE: [`BootValue::at_boot`] is without it, and cannot be
-    /// relied on.
+    /// What may set it too, as FILE:LINE: something that was not followed, or a line that comes before or after
+    /// `set_by` as the interface happens to be there earlier or later. [`BootValue::at_boot`] is without it, and cannot
+    /// be relied on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undetermined_by: Option<String>,
+    /// What counts on the interface, `all` combined with it; `None` for the values of `all` themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective: Option<BootEffective>,
+}
+
+/// What the kernel makes of the values of `all` and of an interface together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BootEffective {
+    /// What counts now.
+    pub now: i32,
+    /// What counts after a boot; `None` if that cannot be told.
+    pub at_boot: Option<i32>,
+    /// Which of the two decides after a boot.
+    pub source: ValueSource,
+    /// The line that decides after a boot; `None`: none does, or the policy.
+    pub set_by: Option<Assignment>,
 }
 
 impl BootValue {
@@ -141,8 +167,9 @@ impl BootReport {
 /// What the next boot of the host whose files are below the layout's root brings, compared with
 /// `snapshot`.
 ///
-/// Followed are, in the order of time: the kernel's command line, `sysctl.d` as systemd-sysctl (or, with OpenRC,
-/// procps) reads it, ufw, systemd-networkd's settings, interfaces(5), TuneD's active profile and `rc.local`; then the
+/// Followed are, in the order of time: the kernel's command line, `sysctl.d` as systemd-sysctl, procps or busybox reads
+/// it, ufw, the rules of udev and systemd-sysctl once more for each interface that appears, systemd-networkd's settings,
+/// interfaces(5), TuneD's active profile and `rc.local`; then the
 /// policy that the unit and the hooks apply. What runs at boot, mentions such values and is not understood is listed in
 /// [`BootReport::unfollowed`], and the values are undetermined. A value that nothing sets counts as 0. Proxy entries
 /// live in the kernel alone: only lines of interfaces(5) and the policy bring any back. Rules and routes that are not
@@ -152,7 +179,9 @@ impl BootReport {
 /// If a file that is there cannot be read.
 pub fn at_boot(snapshot: &Snapshot, layout: &Layout) -> Result<BootReport> {
     let root = Root::open(&layout.root)?;
-    let boot = Writers::load(&root, layout, snapshot)?;
+    let files = Files::new(&root, layout);
+    let boot = Writers::load(&files, snapshot);
+    let outcomes = boot.outcomes();
     let mut after = bare(snapshot, layout)?;
     after.proxies.extend(snapshot.proxies.iter().filter(|entry| boot.adds(snapshot, entry)).copied());
     let folders = std::iter::once(None).chain(snapshot.interfaces.iter().map(|it| Some((it.index, it.name))));
@@ -168,7 +197,9 @@ pub fn at_boot(snapshot: &Snapshot, layout: &Layout) -> Result<BootReport> {
         };
         for sysctl in WATCHED {
             let Some(now) = now.get(*sysctl) else { continue };
-            let value = value(&boot, folder.map(|(_, name)| name), *sysctl, now);
+            let Some(value) = value(&boot, &outcomes, folder.map(|(_, name)| name), *sysctl, now) else {
+                continue;
+            };
             later.set(*sysctl, Some(value.at_boot.unwrap_or(0)));
             values.push((folder.map(|(index, _)| index), *sysctl, value));
         }
@@ -196,18 +227,29 @@ pub fn at_boot(snapshot: &Snapshot, layout: &Layout) -> Result<BootReport> {
         }
         policy = Some(found);
     }
+    let of_all: Vec<(Sysctl, BootValue)> = values
+        .iter()
+        .filter(|(index, ..)| index.is_none())
+        .map(|(_, sysctl, value)| (*sysctl, value.clone()))
+        .collect();
+    for (index, sysctl, value) in &mut values {
+        let Some(interface) = index.and_then(|index| snapshot.interface(index)) else { continue };
+        let all = of_all.iter().find(|(other, _)| other == sysctl).map(|(_, value)| value);
+        value.effective = effective(snapshot, &after, interface, *sysctl, value, all);
+    }
     let told = |value: &BootValue| {
         value.at_boot.is_some()
             || value.differs()
             || !value.ignored.is_empty()
             || (value.undetermined_by.is_some() && value.now != 0)
     };
+    let lints = boot.lints(&files, snapshot, &outcomes);
     Ok(BootReport {
         values: values.into_iter().map(|(.., value)| value).filter(told).collect(),
         policy,
         entries: entries(snapshot, &after),
-        lints: boot.lints(&root, layout, snapshot)?,
-        unfollowed: boot.unfollowed,
+        lints,
+        unfollowed: boot.unfollowed.clone(),
     })
 }
 
@@ -217,8 +259,14 @@ pub fn at_boot(snapshot: &Snapshot, layout: &Layout) -> Result<BootReport> {
 /// # Errors
 /// If a file that is there cannot be read.
 pub fn who(snapshot: &Snapshot, layout: &Layout, key: &Key) -> Result<Vec<Assignment>> {
-    let boot = Writers::load(&Root::open(&layout.root)?, layout, snapshot)?;
-    Ok(boot.about(key).into_iter().cloned().collect())
+    let root = Root::open(&layout.root)?;
+    let boot = Writers::load(&Files::new(&root, layout), snapshot);
+    let outcomes = boot.outcomes();
+    let key =
+        if key.as_path() == "net/ipv4/ip_forward" { &Key::conf("all", Sysctl::Forwarding) } else { key };
+    let named = key.as_path().strip_prefix("net/ipv4/conf/").and_then(|rest| rest.split_once('/'));
+    let found = named.and_then(|(folder, name)| outcomes.get(folder, name.parse().ok()?));
+    Ok(found.map(|found| found.held.lines.iter().map(|line| (*line).clone()).collect()).unwrap_or_default())
 }
 
 /// The snapshot without what a boot takes away.
@@ -231,24 +279,53 @@ fn bare(snapshot: &Snapshot, layout: &Layout) -> Result<Snapshot> {
     Ok(bare)
 }
 
-fn value(boot: &Writers, interface: Option<IfName>, sysctl: Sysctl, now: i32) -> BootValue {
+fn value(
+    boot: &Writers,
+    outcomes: &Outcomes<'_>,
+    interface: Option<IfName>,
+    sysctl: Sysctl,
+    now: i32,
+) -> Option<BootValue> {
     let folder = interface.map_or_else(|| "all".to_owned(), |name| name.to_string());
     let key = Key::conf(&folder, sysctl);
-    // What an interface starts with.
-    let inherited = || interface.and_then(|_| boot.files.winner(&Key::conf("default", sysctl)));
-    let about = boot.about(&key);
-    let set_by = about.last().copied().or_else(inherited);
-    let ignored = boot.ignored(&key, set_by);
-    let undetermined_by = boot.may_set(&folder, sysctl);
-    BootValue {
-        at_boot: set_by.and_then(Assignment::number),
+    let outcome = outcomes.get(&folder, sysctl)?;
+    let set_by = outcome.held.lines.last().copied();
+    let ignored = boot.ignored(&key, outcome.held).into_iter().cloned().collect();
+    // Whichever of the two orders has a line that the other has not.
+    let either = outcome.other.and_then(|other| other.lines.last().copied().or(set_by));
+    let undetermined_by =
+        boot.may_set(&folder, sysctl).or_else(|| either.map(|line| place(&line.file, line.line)));
+    Some(BootValue {
+        at_boot: outcome.held.value,
         set_by: set_by.cloned(),
-        ignored: ignored.into_iter().cloned().collect(),
+        ignored,
         key,
         now,
         by_policy: None,
         undetermined_by,
-    }
+        effective: None,
+    })
+}
+
+fn effective(
+    now: &Snapshot,
+    after: &Snapshot,
+    interface: &Interface,
+    sysctl: Sysctl,
+    own: &BootValue,
+    all: Option<&BootValue>,
+) -> Option<BootEffective> {
+    let later = after.effective(after.interface(interface.index)?, sysctl);
+    let counts_all = sysctl.combine() != Combine::InterfaceOnly;
+    let open =
+        own.undetermined_by.is_some() || (counts_all && all.is_some_and(|all| all.undetermined_by.is_some()));
+    let decides = if later.source == ValueSource::All { all } else { Some(own) };
+    Some(BootEffective {
+        now: now.effective(interface, sysctl).value,
+        at_boot: (!open).then_some(later.value),
+        source: later.source,
+        set_by: decides.filter(|value| value.by_policy.is_none()).and_then(|value| value.set_by.clone()),
+    })
 }
 
 /// The policy that is applied at boot, and by whom.

@@ -1,12 +1,15 @@
-//! Settings of `.network` files that systemd-networkd writes to sysctls when it configures a link.
+//! Settings of `.network` files that systemd-networkd writes when it configures a link, after udev is done with it.
 
-use std::path::{Path, PathBuf};
+use std::net::IpAddr;
+use std::path::PathBuf;
 
+use super::files::Files;
+use super::kernel::Event;
+use super::lint::Lint;
+use super::shell::{Effects, Unfollowed};
 use super::units;
-use crate::error::Result;
 use crate::persist::sysctld::{Assignment, Key, matches};
-use crate::persist::{Layout, Root};
-use crate::snapshot::{Interface, Snapshot};
+use crate::snapshot::{Interface, LinkKind, Snapshot};
 use crate::sysctl::Sysctl;
 
 const FOLDERS: [&str; 4] = [
@@ -16,108 +19,228 @@ const FOLDERS: [&str; 4] = [
     "/usr/lib/systemd/network",
 ];
 
-/// The lines that count, for each interface those of the first file that matches it.
-pub(super) fn lines(root: &Root, layout: &Layout, snapshot: &Snapshot) -> Result<Vec<Assignment>> {
-    let files = files(root, layout)?;
-    let in_use = root.exists(&layout.below("/run/systemd/netif/links"))
-        || units::enabled(root, layout, "systemd-networkd")?
-        || files.iter().any(|(seen, _)| seen.starts_with("/etc"));
-    let mut lines = Vec::new();
-    if !in_use {
-        return Ok(lines);
-    }
-    for interface in &snapshot.interfaces {
-        let Some((seen, text)) = files.iter().find(|(_, text)| takes(text, interface)) else { continue };
-        lines.extend(settings(text, seen, interface));
-        // Drop-ins come after the file, by name.
-        let name = seen.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        for folder in FOLDERS {
-            let folder = Path::new(folder).join(format!("{name}.d"));
-            for name in root.names(&layout.below(&folder))? {
-                let seen = folder.join(name);
-                if let Some(text) = root.text(&layout.below(&seen))? {
-                    lines.extend(settings(&text, &seen, interface));
+/// Settings that came later than systemd 246, which no host here has less than: an older one leaves them out.
+const SINCE: &[(&str, u32)] = &[
+    ("IPv4ReversePathFilter", 255),
+    ("IPv4ProxyARPPrivateVLAN", 256),
+    ("IPv4Forwarding", 256),
+    ("IPv6Forwarding", 256),
+];
+
+/// What networkd makes of its files.
+#[derive(Default)]
+pub(super) struct Networkd {
+    pub(super) effects: Effects,
+    pub(super) lints: Vec<Lint>,
+}
+
+/// One `.network` file with its drop-ins.
+struct Network {
+    seen: PathBuf,
+    texts: Vec<(PathBuf, String)>,
+}
+
+impl Networkd {
+    /// For each interface the settings of the first file that matches it.
+    pub(super) fn load(files: &Files<'_>, snapshot: &Snapshot) -> Self {
+        let mut this = Self::default();
+        let networks = networks(files);
+        // What netplan generates at boot is in /run, and has networkd started.
+        let is_used = files.exists("/run/systemd/netif/links")
+            || units::enabled(files, "systemd-networkd")
+            || networks.iter().any(|network| network.seen.starts_with("/run"));
+        // A tree may be a part of a host only: that networkd is not used has to be seen.
+        let by_others = ["NetworkManager", "networking"].iter().any(|name| units::enabled(files, name));
+        let of_admin = networks.iter().filter(|network| network.seen.starts_with("/etc"));
+        if !is_used && by_others {
+            this.lints.extend(of_admin.map(|network| Lint {
+                file: network.seen.clone(),
+                line: 0,
+                problem: "not read: systemd-networkd is not enabled".into(),
+                remedy: "systemctl enable systemd-networkd, or delete the file".into(),
+            }));
+            return this;
+        }
+        if !is_used && of_admin.count() == 0 {
+            return this;
+        }
+        let version = units::systemd_version(files);
+        for interface in snapshot.interfaces.iter().filter(|interface| interface.name.to_string() != "lo") {
+            for network in &networks {
+                match network.takes(interface) {
+                    Some(false) => {}
+                    Some(true) => {
+                        this.settings(network, interface, version);
+                        break;
+                    }
+                    None => this.undecided(network, interface),
                 }
             }
         }
+        this.lints.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+        this.lints.dedup();
+        this
     }
-    Ok(lines)
-}
 
-/// The `.network` files in the order of their names; one of an earlier folder hides its namesakes.
-fn files(root: &Root, layout: &Layout) -> Result<Vec<(PathBuf, String)>> {
-    let mut found: std::collections::BTreeMap<std::ffi::OsString, PathBuf> =
-        std::collections::BTreeMap::new();
-    for folder in FOLDERS {
-        for name in root.names(&layout.below(folder))? {
-            if Path::new(&name).extension().is_some_and(|end| end == "network") {
-                let seen = Path::new(folder).join(&name);
-                found.entry(name).or_insert(seen);
+    /// A file whose `[Match]` cannot be decided from here: it may set what it says.
+    fn undecided(&mut self, network: &Network, interface: &Interface) {
+        let mut maybe = Self::default();
+        maybe.settings(network, interface, None);
+        for event in maybe.effects.events {
+            let Event::Write(line) = event else { continue };
+            let name = line.key.as_path().rsplit('/').next().unwrap_or_default().to_owned();
+            self.effects.unfollowed.push(Unfollowed {
+                text: line.key.to_string(),
+                file: line.file,
+                line: line.line,
+                why: format!("whether systemd-networkd takes the file for {} cannot be told", interface.name),
+                sysctls: vec![if name == "ip_forward" { Sysctl::Forwarding.name().into() } else { name }],
+            });
+        }
+    }
+
+    fn settings(&mut self, network: &Network, interface: &Interface, version: Option<u32>) {
+        let own = |sysctl| Key::conf(interface.name, sysctl);
+        // Of one setting the last counts, and an empty one takes it back.
+        let mut lines: Vec<(Key, Option<Assignment>)> = Vec::new();
+        for (seen, text) in &network.texts {
+            for (section, name, value, line) in settings(text) {
+                let mut lint = |problem: String, remedy: &str| {
+                    self.lints.push(Lint { file: seen.clone(), line, problem, remedy: remedy.into() });
+                };
+                if section == "Network"
+                    && let (Some((_, since)), Some(version)) =
+                        (SINCE.iter().find(|(it, _)| *it == name), version)
+                    && version < *since
+                {
+                    let problem = format!("{name}= came with systemd {since}; {version} leaves it out");
+                    lint(problem, "a line in /etc/sysctl.d, with the interface's name");
+                    continue;
+                }
+                if section == "Network" && ["IPv4ProxyARPAddress", "IPv6ProxyNDPAddress"].contains(&name) {
+                    let addresses =
+                        value.split_whitespace().filter_map(|address| address.parse::<IpAddr>().ok());
+                    let name = interface.name.to_string();
+                    self.effects.proxies.extend(addresses.map(|address| (address, name.clone())));
+                    continue;
+                }
+                let sysctl = match (section, name) {
+                    ("Network", "IPv4ProxyARP") => Sysctl::ProxyArp,
+                    ("Network", "IPv4ProxyARPPrivateVLAN") => Sysctl::ProxyArpPvlan,
+                    ("Network", "IPv4AcceptLocal") => Sysctl::AcceptLocal,
+                    ("Network", "IPv4RouteLocalnet") => Sysctl::RouteLocalnet,
+                    ("Network", "IPv4Forwarding" | "IPForward") => Sysctl::Forwarding,
+                    ("Network", "IPv4ReversePathFilter") => Sysctl::RpFilter,
+                    _ => continue,
+                };
+                let (key, number) = match (name, value) {
+                    (_, "") => (own(sysctl), None),
+                    // It turns forwarding of the whole host on, and never off.
+                    ("IPForward", "no" | "false" | "0" | "off" | "kernel" | "ipv6") => continue,
+                    ("IPForward", "ipv4") => (Key::parse("net/ipv4/ip_forward"), Some(1)),
+                    ("IPv4ReversePathFilter", "no") => (own(sysctl), Some(0)),
+                    ("IPv4ReversePathFilter", "strict") => (own(sysctl), Some(1)),
+                    ("IPv4ReversePathFilter", "loose") => (own(sysctl), Some(2)),
+                    _ => match boolean(value).filter(|_| sysctl != Sysctl::RpFilter) {
+                        Some(_) if name == "IPForward" => (Key::parse("net/ipv4/ip_forward"), Some(1)),
+                        Some(yes) => (own(sysctl), Some(i32::from(yes))),
+                        None => {
+                            let words =
+                                if sysctl == Sysctl::RpFilter { "no, strict or loose" } else { "yes or no" };
+                            lint(format!("systemd-networkd does not take {value:?} for {name}="), words);
+                            continue;
+                        }
+                    },
+                };
+                lines.retain(|(other, _)| *other != key);
+                let assignment = number.map(|number: i32| Assignment {
+                    key: key.clone(),
+                    value: Some(number.to_string()),
+                    file: seen.clone(),
+                    line,
+                });
+                lines.push((key, assignment));
             }
         }
+        self.effects.events.extend(lines.into_iter().filter_map(|(_, line)| line).map(Event::Write));
     }
-    let mut files = Vec::new();
-    for seen in found.into_values() {
-        if let Some(text) = root.text(&layout.below(&seen))? {
-            files.push((seen, text));
-        }
-    }
-    Ok(files)
 }
 
-/// The settings of one section, in order: key, value, line.
-fn section<'t>(text: &'t str, wanted: &str) -> Vec<(&'t str, &'t str, usize)> {
-    let mut inside = false;
+/// As systemd reads them.
+fn boolean(value: &str) -> Option<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "1" | "yes" | "y" | "true" | "t" | "on" => Some(true),
+        "0" | "no" | "n" | "false" | "f" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// The `.network` files in the order of their names, each with its drop-ins by theirs.
+fn networks(files: &Files<'_>) -> Vec<Network> {
+    let mut found = Vec::new();
+    for seen in files.by_name(&FOLDERS, "network") {
+        let Some(text) = files.text(&seen) else { continue };
+        let name = seen.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let folders = FOLDERS.map(|folder| format!("{folder}/{name}.d"));
+        let drop_ins = files.by_name(&folders.each_ref().map(String::as_str), "conf");
+        let mut texts = vec![(seen.clone(), text)];
+        texts.extend(drop_ins.into_iter().filter_map(|seen| files.text(&seen).map(|text| (seen, text))));
+        found.push(Network { seen, texts });
+    }
+    found
+}
+
+/// The settings of a file in order: section, key, value, line.
+fn settings(text: &str) -> Vec<(&str, &str, &str, usize)> {
+    let mut section = "";
     let mut found = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.starts_with('[') {
-            inside = line == wanted;
-        } else if inside
-            && !line.starts_with(['#', ';'])
+            section = line.trim_matches(['[', ']']);
+        } else if !line.starts_with(['#', ';'])
             && let Some((key, value)) = line.split_once('=')
         {
-            found.push((key.trim(), value.trim(), number + 1));
+            found.push((section, key.trim(), value.trim(), number + 1));
         }
     }
     found
 }
 
-fn takes(text: &str, interface: &Interface) -> bool {
-    let conditions = section(text, "[Match]");
-    let name = interface.name.to_string();
-    let mac = interface.mac.to_string();
-    let holds = |key: &str, value: &str| match key {
-        "Name" => value.split_whitespace().any(|pattern| matches(pattern, &name)),
-        "MACAddress" | "PermanentMACAddress" => {
-            value.split_whitespace().any(|one| one.eq_ignore_ascii_case(&mac))
+impl Network {
+    /// Whether it is for the interface; `None` if that cannot be told from here.
+    fn takes(&self, interface: &Interface) -> Option<bool> {
+        let mut any = false;
+        let mut open = false;
+        for (section, key, value, _) in self.texts.iter().flat_map(|(_, text)| settings(text)) {
+            if section != "Match" || value.is_empty() {
+                continue;
+            }
+            any = true;
+            match holds(key, value, interface) {
+                Some(true) => {}
+                Some(false) => return Some(false),
+                None => open = true,
+            }
         }
-        // Others cannot be decided from here; a file is taken for what its names and addresses say.
-        _ => true,
-    };
-    !conditions.is_empty() && conditions.iter().all(|(key, value, _)| holds(key, value))
+        if open { None } else { Some(any) }
+    }
 }
 
-fn settings(text: &str, seen: &Path, interface: &Interface) -> Vec<Assignment> {
-    let own = |sysctl| Key::conf(interface.name, sysctl);
-    let mut lines = Vec::new();
-    for (name, value, line) in section(text, "[Network]") {
-        let yes = ["yes", "true", "on", "1"].contains(&value);
-        let (key, number) = match name {
-            "IPv4ProxyARP" => (own(Sysctl::ProxyArp), i32::from(yes)),
-            "IPv4ProxyARPPrivateVLAN" => (own(Sysctl::ProxyArpPvlan), i32::from(yes)),
-            "IPv4AcceptLocal" => (own(Sysctl::AcceptLocal), i32::from(yes)),
-            "IPv4Forwarding" => (own(Sysctl::Forwarding), i32::from(yes)),
-            "IPForward" if yes || value == "ipv4" => (Key::parse("net/ipv4/ip_forward"), 1),
-            "IPv4ReversePathFilter" => match value {
-                "no" => (own(Sysctl::RpFilter), 0),
-                "strict" => (own(Sysctl::RpFilter), 1),
-                "loose" => (own(Sysctl::RpFilter), 2),
-                _ => continue,
-            },
-            _ => continue,
-        };
-        lines.push(Assignment { key, value: Some(number.to_string()), file: seen.into(), line });
-    }
-    lines
+fn holds(key: &str, value: &str, interface: &Interface) -> Option<bool> {
+    let (negated, value) = value.strip_prefix('!').map_or((false, value), |rest| (true, rest));
+    let kind = interface.kind.as_ref().map(LinkKind::name);
+    let any = |text: &str| value.split_whitespace().any(|pattern| matches(pattern, text));
+    let found = match key {
+        "Name" => any(&interface.name.to_string()) || interface.altnames.iter().any(|name| any(name)),
+        "MACAddress" | "PermanentMACAddress" => {
+            let mac = interface.mac.to_string();
+            value.split_whitespace().any(|one| one.eq_ignore_ascii_case(&mac))
+        }
+        "Kind" => kind.is_some_and(any),
+        // udev's DEVTYPE, or else what the hardware type is called.
+        "Type" => any(kind.unwrap_or("ether")),
+        _ => return None,
+    };
+    Some(found != negated)
 }

@@ -1,104 +1,199 @@
 //! Everything that sets values at boot, in the order of time.
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::files::Files;
+use super::kernel::{Event, Held, Kernel, keys_of};
+use super::lint::{self, Lint};
+use super::networkd::Networkd;
 use super::shell::{self, Effects, Unfollowed};
-use super::{Lint, ifupdown, lint, networkd, tuned, ufw, units};
-use crate::error::Result;
-use crate::persist::sysctld::{Assignment, BootSysctls, Key, assignments};
-use crate::persist::{Layout, Root, hooks};
+use super::tuned::Tuned;
+use super::{cmdline, ifupdown, scripts, udev, ufw, units};
+use crate::persist::sysctld::{Assignment, BootSysctls, Key, Reader, assignments, order};
 use crate::snapshot::{ProxyEntry, Snapshot};
 use crate::sysctl::Sysctl;
 
 const SYSCTL_CONF: &str = "/etc/sysctl.conf";
 
-/// Services that turn forwarding on by themselves, when they start or for the interfaces that they make.
-const FORWARDERS: &[&str] =
-    &["docker", "containerd", "libvirtd", "kubelet", "k3s", "incus", "lxd", "lxc-net"];
-
 /// What was found, see the module.
 pub(super) struct Writers {
+    reader: Reader,
     /// The kernel's command line.
-    early: Vec<Assignment>,
+    command_line: Vec<Assignment>,
     /// `sysctl.d`.
     pub(super) files: BootSysctls,
-    /// What comes after `sysctl.d`.
-    late: Vec<Assignment>,
+    /// ufw's, between `sysctl.d` and the network.
+    firewall: Vec<Assignment>,
+    /// Interfaces in the order of the snapshot.
+    interfaces: Vec<Appearing>,
+    /// What managers do once interfaces are there.
+    late: Vec<Event>,
+    /// Whether something runs `sysctl --system` or `sysctl -p` later.
+    loads: Vec<(PathBuf, BootSysctls)>,
     /// Lines of `/etc/sysctl.conf` where nobody reads it.
     unread: Vec<Assignment>,
     proxies: Vec<(IpAddr, String)>,
     pub(super) unfollowed: Vec<Unfollowed>,
+    lints: Vec<Lint>,
+}
+
+/// An interface, and what udev does when it appears.
+struct Appearing {
+    name: String,
+    /// A NIC: it may be there before `sysctl.d` is read. Others are made by the managers of the network.
+    is_nic: bool,
+    udev: udev::Writes,
+    keys: Vec<Key>,
+}
+
+/// The two orders in which NICs and `sysctl.d` can come.
+pub(super) struct Outcomes<'l> {
+    /// NICs appear after `sysctl.d` was read.
+    late: Kernel<'l>,
+    /// NICs are there before. `None` where the order is known.
+    early: Option<Kernel<'l>>,
+}
+
+/// One value of [`Outcomes`].
+pub(super) struct Outcome<'o, 'l> {
+    pub(super) held: &'o Held<'l>,
+    /// What the other order gives, where it gives something else.
+    pub(super) other: Option<&'o Held<'l>>,
 }
 
 impl Writers {
-    pub(super) fn load(root: &Root, layout: &Layout, snapshot: &Snapshot) -> Result<Self> {
-        let text = |path: &str| root.text(&layout.below(path));
-        // OpenRC and busybox read it last; systemd-sysctl reads it where a link in sysctl.d leads to it.
-        let openrc = !units::systemd(root, layout)
-            && ["/sbin/openrc-run", "/etc/runlevels", "/etc/alpine-release"]
-                .iter()
-                .any(|path| root.exists(&layout.below(path)));
-        let files = BootSysctls::load_with(&layout.root, root, openrc.then_some(SYSCTL_CONF))?;
-        let conf = assignments(&text(SYSCTL_CONF)?.unwrap_or_default(), Path::new(SYSCTL_CONF));
-        let linked = |line: &Assignment| {
-            files
-                .lines()
-                .any(|read| read.key == line.key && read.value == line.value && read.line == line.line)
-        };
-        let unread = conf.into_iter().filter(|line| !linked(line)).collect();
+    pub(super) fn load(files: &Files<'_>, snapshot: &Snapshot) -> Self {
+        let reader = units::reader(files);
+        let mut names: Vec<String> = vec!["all".into(), "default".into()];
+        names.extend(snapshot.interfaces.iter().map(|interface| interface.name.to_string()));
+        let sysctls = sysctls(files, reader, &names);
+        let mut rules = udev::Rules::load(files);
+        let interfaces = snapshot.interfaces.iter().map(|interface| {
+            let name = interface.name.to_string();
+            let mut keys = keys_of(&name);
+            keys.sort();
+            Appearing { udev: rules.writes(interface), is_nic: interface.kind.is_none(), name, keys }
+        });
+        let interfaces = interfaces.collect();
 
-        let mut late = ufw::lines(root, layout)?;
-        late.extend(networkd::lines(root, layout, snapshot)?);
-        let Effects { sysctls, proxies, mut unfollowed } = ifupdown::effects(root, layout)?;
-        late.extend(sysctls);
-        let profile = tuned::lines(root, layout)?;
-        if !profile.is_empty() {
-            late.extend(profile);
-            if tuned::reapplies(root, layout)? {
-                // Only the administrator's files, not the vendor's.
-                let again = files
-                    .lines()
-                    .filter(|line| line.file.starts_with("/etc") || line.file.starts_with("/run"));
-                late.extend(again.cloned());
-            }
-        }
-        let mut writers =
-            Self { early: command_line(root, layout)?, files, late, unread, proxies, unfollowed: Vec::new() };
+        let Networkd { effects: networkd, lints } = Networkd::load(files, snapshot);
+        let mut effects = Effects::default();
+        effects.extend(networkd);
+        effects.extend(ifupdown::effects(files, snapshot));
+        // By now the managers have given every address.
+        let holders = snapshot.interfaces.iter().filter(|interface| {
+            snapshot.addresses.iter().any(|address| address.interface == interface.index)
+        });
+        effects.events.extend(holders.map(|interface| Event::Addressed(interface.name.to_string())));
+        let tuned = Tuned::load(files);
+        effects.events.extend(tuned.lines.into_iter().map(Event::Write));
+        effects.unfollowed.extend(tuned.unfollowed);
         for script in ["/etc/rc.local", "/etc/rc.d/rc.local"] {
-            for (number, line) in text(script)?.unwrap_or_default().lines().enumerate() {
-                let effects = shell::follow(line, &[], Path::new(script), number + 1);
-                writers.late.extend(effects.sysctls);
-                writers.proxies.extend(effects.proxies);
-                unfollowed.extend(effects.unfollowed);
+            if files.is_executable(script) {
+                let text = files.text(script).unwrap_or_default();
+                effects.extend(shell::script(&text, Path::new(script)));
+                effects.unfollowed.extend(text.lines().flat_map(|line| scripts::named(files, line)));
             }
         }
-        unfollowed.extend(not_followed(root, layout)?);
-        writers.unfollowed = unfollowed;
-        Ok(writers)
-    }
-
-    /// The lines that set a value, in the order of time; of `sysctl.d` only the one that wins there.
-    pub(super) fn about(&self, key: &Key) -> Vec<&Assignment> {
-        let forwarding = key.as_path().ends_with("/forwarding") || key.as_path().ends_with("/ip_forward");
-        let reaches = |line: &&Assignment| line.value.is_some() && lint::reaches(line, key, forwarding);
-        let mut lines: Vec<&Assignment> = self.early.iter().filter(reaches).collect();
-        // Writing `ip_forward` or `all` rewrites every interface (`inet_forward_change()`).
-        let whole = || {
-            let keys = [Key::parse("net/ipv4/ip_forward"), Key::conf("all", Sysctl::Forwarding)];
-            let lines = keys.into_iter().filter_map(|key| self.files.winner(&key));
-            forwarding.then(|| lines.max_by_key(|line| self.files.place(line))).flatten()
+        effects.unfollowed.extend(rules.unfollowed);
+        effects.unfollowed.extend(scripts::unfollowed(files));
+        let (command_line, early) = cmdline::lines(files, snapshot);
+        effects.unfollowed.extend(early);
+        let loads = loads(files, reader, &effects.events, &names);
+        let mut this = Self {
+            reader,
+            command_line,
+            unread: unread(files, &sysctls, &effects.events),
+            files: sysctls,
+            firewall: ufw::lines(files),
+            interfaces,
+            late: effects.events,
+            loads,
+            proxies: effects.proxies,
+            unfollowed: effects.unfollowed,
+            lints,
         };
-        lines.extend(self.files.winner(key).or_else(whole));
-        lines.extend(self.late.iter().filter(reaches));
-        lines
+        this.unfollowed.extend(files.unread());
+        this.unfollowed.dedup();
+        this
     }
 
-    /// The lines about `key` that do not count.
-    pub(super) fn ignored(&self, key: &Key, winner: Option<&Assignment>) -> Vec<&Assignment> {
+    /// What the boot makes of all values.
+    pub(super) fn outcomes(&self) -> Outcomes<'_> {
+        let is_systemd = matches!(self.reader, Reader::Systemd | Reader::Nobody);
+        Outcomes {
+            late: self.run(!is_systemd),
+            // Elsewhere the modules of NICs are loaded before.
+            early: is_systemd.then(|| self.run(true)),
+        }
+    }
+
+    fn run(&self, nics_first: bool) -> Kernel<'_> {
+        let mut kernel = Kernel::new();
+        kernel.appears("lo");
+        kernel.addressed("lo");
+        self.command_line.iter().for_each(|line| kernel.write(&line.key, line));
+        self.appear(&mut kernel, |it| it.is_nic && nics_first);
+        self.all_files(&mut kernel, &self.files);
+        self.firewall.iter().for_each(|line| kernel.write(&line.key, line));
+        self.appear(&mut kernel, |it| !(it.is_nic && nics_first));
+        for event in &self.late {
+            match event {
+                Event::Write(line) => kernel.write(&line.key, line),
+                Event::Addressed(name) => kernel.addressed(name),
+                Event::System => self.loaded(&mut kernel, Path::new("")),
+                Event::Load(file) => self.loaded(&mut kernel, file),
+            }
+        }
+        kernel
+    }
+
+    fn appear<'l>(&'l self, kernel: &mut Kernel<'l>, which: impl Fn(&Appearing) -> bool) {
+        for interface in self.interfaces.iter().filter(|it| which(it)) {
+            kernel.appears(&interface.name);
+            if interface.name == "lo" {
+                continue;
+            }
+            interface.udev.before.iter().for_each(|line| kernel.write(&line.key, line));
+            if self.reader == Reader::Systemd {
+                for (key, line) in self.files.writes(&interface.keys) {
+                    kernel.write(key, line);
+                }
+            }
+            interface.udev.after.iter().for_each(|line| kernel.write(&line.key, line));
+        }
+    }
+
+    fn all_files<'l>(&'l self, kernel: &mut Kernel<'l>, files: &'l BootSysctls) {
+        let keys = kernel.keys();
+        for (key, line) in files.writes(&keys) {
+            kernel.write(key, line);
+        }
+    }
+
+    fn loaded<'l>(&'l self, kernel: &mut Kernel<'l>, file: &Path) {
+        if let Some((_, files)) = self.loads.iter().find(|(seen, _)| seen == file) {
+            self.all_files(kernel, files);
+        }
+    }
+
+    /// The lines about `key` that do not count, beside the one that does.
+    pub(super) fn ignored(&self, key: &Key, made: &Held<'_>) -> Vec<&Assignment> {
+        let winner = made.lines.last().copied();
+        let whole = key.as_path() == "net/ipv4/conf/all/forwarding";
+        let about = |line: &Assignment| {
+            line.value.is_some()
+                && (line.reaches(key) || (whole && line.key.as_path() == "net/ipv4/ip_forward"))
+        };
         let mut lines = self.files.losers(key);
-        lines.extend(self.about(key));
-        lines.extend(self.unread.iter().filter(|line| line.value.is_some() && line.reaches(key)));
+        lines.extend(self.firewall.iter().filter(|line| about(line)));
+        lines.extend(self.late.iter().filter_map(|event| match event {
+            Event::Write(line) if about(line) => Some(line),
+            _ => None,
+        }));
+        lines.extend(self.files.winner(key));
+        lines.extend(self.unread.iter().filter(|line| about(line)));
         let mut seen: Vec<&Assignment> = Vec::new();
         for line in lines {
             if winner != Some(line) && !seen.contains(&line) {
@@ -111,10 +206,7 @@ impl Writers {
     /// What may set a value and was not followed, as FILE:LINE.
     pub(super) fn may_set(&self, folder: &str, sysctl: Sysctl) -> Option<String> {
         let found = self.unfollowed.iter().find(|it| it.may_set(folder, sysctl))?;
-        Some(match found.line {
-            0 => found.file.display().to_string(),
-            line => format!("{}:{line}", found.file.display()),
-        })
+        Some(place(&found.file, found.line))
     }
 
     /// Whether a line adds this entry again.
@@ -128,88 +220,103 @@ impl Writers {
         self.proxies.iter().any(|(address, interface)| *address == entry.address && name(interface))
     }
 
-    pub(super) fn lints(&self, root: &Root, layout: &Layout, snapshot: &Snapshot) -> Result<Vec<Lint>> {
-        // Their line is told once, as not read.
-        let read = self.files.lines().chain(&self.late);
-        let mut lints = lint::lines(read, snapshot, root, layout)?;
-        lints.dedup();
-        lints.extend(lint::files(root, layout, &self.unread)?);
-        Ok(lints)
-    }
-}
-
-/// `sysctl.NAME=VALUE` of the kernel's command line: of this boot, which the next is taken to repeat.
-fn command_line(root: &Root, layout: &Layout) -> Result<Vec<Assignment>> {
-    let seen = ["/etc/kernel/cmdline", "/proc/cmdline"];
-    let mut lines = Vec::new();
-    for file in seen {
-        // Below another root /proc is the running kernel's, or nothing's.
-        if file.starts_with("/proc") && layout.root != Path::new("/") {
-            continue;
-        }
-        let text = root.text(&layout.below(file))?.unwrap_or_default();
-        for word in text.split_whitespace() {
-            let Some((key, value)) = word.strip_prefix("sysctl.").and_then(|word| word.split_once('='))
-            else {
-                continue;
-            };
-            lines.push(Assignment {
-                key: Key::parse(key),
-                value: Some(value.into()),
-                file: file.into(),
-                line: 1,
-            });
-        }
-    }
-    Ok(lines)
-}
-
-/// What is run at boot and mentions such values, but would have to be executed to be understood.
-fn not_followed(root: &Root, layout: &Layout) -> Result<Vec<Unfollowed>> {
-    let mut found = Vec::new();
-    for (folder, why) in [
-        ("/etc/NetworkManager/dispatcher.d", "a script that NetworkManager runs for each interface"),
-        ("/etc/networkd-dispatcher/routable.d", "a script that networkd-dispatcher runs"),
-        ("/etc/udev/rules.d", "a rule of udev, which runs when a device appears"),
-        ("/etc/local.d", "a script that OpenRC runs"),
-        ("/etc/cron.d", "a job of cron, perhaps at @reboot"),
-    ] {
-        for name in root.names(&layout.below(folder))? {
-            let seen = Path::new(folder).join(name);
-            if seen != Path::new(hooks::DISPATCHER) {
-                let text = root.text(&layout.below(&seen)).ok().flatten().unwrap_or_default();
-                found.extend(mentions(&text, &seen, why));
+    pub(super) fn lints(&self, files: &Files<'_>, snapshot: &Snapshot, outcomes: &Outcomes<'_>) -> Vec<Lint> {
+        let late = self.late.iter().filter_map(|event| match event {
+            Event::Write(line) => Some(line),
+            _ => None,
+        });
+        let mut read: Vec<&Assignment> = self.files.lines().chain(&self.firewall).chain(late).collect();
+        let mut lints = lint::lines(&read, snapshot, files);
+        lints.extend(lint::twice(&self.files));
+        read.extend(&self.command_line);
+        lints.extend(lint::defaults(&read, &outcomes.late, outcomes.early.as_ref()));
+        lints.extend(self.lints.iter().cloned());
+        lints.extend(ifupdown::lints(files));
+        lints.extend(lint::files(files, self.reader, &self.unread));
+        let mut told: Vec<Lint> = Vec::new();
+        for lint in lints {
+            if !told.contains(&lint) {
+                told.push(lint);
             }
         }
+        told
     }
-    let folder = "/etc/systemd/system";
-    for name in root.names(&layout.below(folder))? {
-        let seen = Path::new(folder).join(&name);
-        let unit = name.to_str().and_then(|name| name.strip_suffix(".service"));
-        if unit.is_some_and(|unit| unit != "arpflux") {
-            let text = root.text(&layout.below(&seen)).ok().flatten().unwrap_or_default();
-            found.extend(mentions(&text, &seen, "a unit of systemd"));
-        }
-    }
-    for service in FORWARDERS {
-        if units::enabled(root, layout, service)? {
-            found.push(Unfollowed {
-                file: format!("{service}.service").into(),
-                line: 0,
-                text: service.to_string(),
-                why: "it turns forwarding on by itself when it starts".into(),
-                sysctls: vec![Sysctl::Forwarding.name().into()],
-            });
-        }
-    }
-    Ok(found)
 }
 
-/// The lines of a text that mention something that decides about ARP.
-pub(crate) fn mentions(text: &str, file: &Path, why: &str) -> Vec<Unfollowed> {
-    let lines = text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim_start().starts_with('#') && shell::concerns(line));
-    lines.map(|(number, line)| Unfollowed::new(file, number + 1, line, why)).collect()
+impl<'l> Outcomes<'l> {
+    pub(super) fn get(&self, folder: &str, sysctl: Sysctl) -> Option<Outcome<'_, 'l>> {
+        let held = self.late.held(folder, sysctl)?;
+        let other = self.early.as_ref().and_then(|early| early.held(folder, sysctl));
+        let differs = |other: &&Held<'_>| other.value.unwrap_or(0) != held.value.unwrap_or(0);
+        Some(Outcome { held, other: other.filter(differs) })
+    }
+}
+
+/// A place in a file, as FILE:LINE.
+pub(super) fn place(file: &Path, line: usize) -> String {
+    match line {
+        0 => file.display().to_string(),
+        line => format!("{}:{line}", file.display()),
+    }
+}
+
+/// The files that a reader takes.
+fn sysctls(files: &Files<'_>, reader: Reader, names: &[String]) -> BootSysctls {
+    let listed = order(reader, |folder| Ok(files.names(folder).into_iter().map(Into::into).collect()));
+    let seen = listed.unwrap_or_default();
+    // A link to nothing (`/dev/null`) hides the file.
+    let texts = seen.into_iter().filter_map(|seen| files.text(&seen).map(|text| (seen, text)));
+    let mut names = names.to_vec();
+    names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+    BootSysctls::of_texts(reader, texts.collect(), &names)
+}
+
+/// What `sysctl --system` (an empty path) and `sysctl -p FILE` among the events read.
+fn loads(
+    files: &Files<'_>,
+    reader: Reader,
+    events: &[Event],
+    names: &[String],
+) -> Vec<(PathBuf, BootSysctls)> {
+    // Where there is no busybox it is procps that people call.
+    let program = if reader == Reader::Busybox { reader } else { Reader::Procps };
+    let mut found: Vec<(PathBuf, BootSysctls)> = Vec::new();
+    for event in events {
+        let file = match event {
+            Event::System => PathBuf::new(),
+            Event::Load(file) => file.clone(),
+            Event::Write(_) | Event::Addressed(_) => continue,
+        };
+        if found.iter().any(|(seen, _)| *seen == file) {
+            continue;
+        }
+        let read = match event {
+            Event::System => sysctls(files, program, names),
+            _ => {
+                let texts = files.text(&file).map(|text| (file.clone(), text));
+                BootSysctls::of_texts(program, texts.into_iter().collect(), names)
+            }
+        };
+        found.push((file, read));
+    }
+    found
+}
+
+/// The lines of `/etc/sysctl.conf` that nobody reads: systemd-sysctl does where a link in sysctl.d leads to it.
+fn unread(files: &Files<'_>, read: &BootSysctls, events: &[Event]) -> Vec<Assignment> {
+    let loaded = |event: &Event| match event {
+        Event::System => true,
+        Event::Load(file) => file == Path::new(SYSCTL_CONF),
+        Event::Write(line) => line.file == Path::new(SYSCTL_CONF),
+        Event::Addressed(_) => false,
+    };
+    if events.iter().any(loaded) {
+        return Vec::new();
+    }
+    let lines = assignments(&files.text(SYSCTL_CONF).unwrap_or_default(), Path::new(SYSCTL_CONF));
+    let is_read = |line: &Assignment| {
+        read.lines()
+            .any(|other| (&other.key, &other.value, other.line) == (&line.key, &line.value, line.line))
+    };
+    lines.into_iter().filter(|line| !is_read(line)).collect()
 }

@@ -30,6 +30,29 @@ impl Key {
         Self(path.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/"))
     }
 
+    /// Reads a name where every dot separates, as the kernel's command line and TuneD have it.
+    #[must_use]
+    pub(in crate::persist) fn slashed(text: &str) -> Self {
+        Self(text.replace('.', "/").split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/"))
+    }
+
+    /// Reads a name as busybox does: in one that is spelled with dots alone, the longest of `interfaces` that fits is
+    /// meant.
+    #[must_use]
+    pub(in crate::persist) fn among(text: &str, interfaces: &[String]) -> Self {
+        let fits = |name: &&String| {
+            let rest = text.strip_prefix("net.ipv4.conf.")?.strip_prefix(name.as_str())?.strip_prefix('.')?;
+            (!rest.contains(['.', '/'])).then(|| Self(format!("net/ipv4/conf/{name}/{rest}")))
+        };
+        interfaces.iter().find_map(|name| fits(&name)).unwrap_or_else(|| Self::parse(text))
+    }
+
+    /// The folder of a key below `net.ipv4.conf`.
+    #[must_use]
+    pub(in crate::persist) fn interface(&self) -> Option<&str> {
+        Some(self.0.strip_prefix("net/ipv4/conf/")?.split_once('/')?.0)
+    }
+
     /// The key of `net.ipv4.conf.FOLDER.NAME`, where the folder is an interface, `all` or `default`.
     #[must_use]
     pub fn conf(folder: impl fmt::Display, sysctl: Sysctl) -> Self {

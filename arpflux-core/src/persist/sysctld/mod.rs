@@ -13,8 +13,8 @@ mod write;
 
 pub use key::Key;
 pub(super) use pattern::matches;
-pub(super) use read::parse as assignments;
 pub use read::{Assignment, BootSysctls, FOLDERS};
+pub(super) use read::{Reader, order, parse as assignments};
 pub(super) use write::write;
 
 /// The file that arpflux writes. Its name sorts behind Debian's `99-sysctl.conf`.

@@ -1,6 +1,7 @@
 //! What the files say, in the order in which it counts.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,23 @@ use crate::persist::Root;
 /// The folders, the first one strongest.
 pub const FOLDERS: &[&str] =
     &["/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d"];
+
+/// Which program reads the files at boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::persist) enum Reader {
+    /// systemd-sysctl, and once more for each interface that appears.
+    #[default]
+    Systemd,
+    /// `sysctl --system` of procps: the same order, then `/etc/sysctl.conf`.
+    Procps,
+    /// `sysctl -p` of busybox for one file after the other, folder by folder, as Alpine has it: no name hides
+    /// another, there are no patterns, and dots of a name are found out by the interfaces that are there.
+    Busybox,
+    /// No program at all.
+    Nobody,
+}
+
+const SYSCTL_CONF: &str = "/etc/sysctl.conf";
 
 /// One line of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,32 +82,35 @@ impl BootSysctls {
     /// # Errors
     /// Any failure to read a folder or file that is there.
     pub fn load(root: &Path) -> Result<Self> {
-        Self::load_with(root, &Root::open(root)?, None)
-    }
-
-    /// The same, with one more file that is read after all others.
-    pub(in crate::persist) fn load_with(root: &Path, below: &Root, last: Option<&str>) -> Result<Self> {
-        let mut files: BTreeMap<String, (PathBuf, PathBuf)> = BTreeMap::new();
-        for folder in FOLDERS {
-            let real = root.join(folder.trim_start_matches('/'));
-            for name in below.names(&real)? {
-                let Some(name) =
-                    name.to_str().filter(|name| name.ends_with(".conf") && !name.starts_with('.'))
-                else {
-                    continue;
-                };
-                let seen = Path::new(folder).join(name);
-                files.entry(name.to_owned()).or_insert_with(|| (real.join(name), seen));
+        let below = Root::open(root)?;
+        let under = |seen: &Path| root.join(seen.strip_prefix("/").unwrap_or(seen));
+        let mut lines = Vec::new();
+        let names = |folder: &str| below.names(&under(Path::new(folder)));
+        for seen in order(Reader::Systemd, names)? {
+            // A link to nothing (`/dev/null`) hides the file.
+            if let Some(text) = below.text(&under(&seen))? {
+                lines.extend(parse(&text, &seen));
             }
         }
-        let mut lines = Vec::new();
-        let last = last.map(|seen| (root.join(seen.trim_start_matches('/')), PathBuf::from(seen)));
-        for (path, seen) in files.into_values().chain(last) {
-            // A link to nothing (`/dev/null`) hides the file.
-            let Some(text) = below.text(&path)? else { continue };
-            lines.extend(parse(&text, &seen));
-        }
         Ok(Self::from_lines(lines))
+    }
+
+    /// The same of another reader, from the texts of the files in their [`order`]; `interfaces` are there meanwhile.
+    pub(in crate::persist) fn of_texts(
+        reader: Reader,
+        texts: Vec<(PathBuf, String)>,
+        interfaces: &[String],
+    ) -> Self {
+        match reader {
+            Reader::Busybox => {
+                let lines = texts.iter().flat_map(|(seen, text)| parse_busybox(text, seen, interfaces));
+                let mut this = Self { counted: lines.collect(), ..Self::default() };
+                this.by_key =
+                    this.counted.iter().enumerate().map(|(at, line)| (line.key.clone(), at)).collect();
+                this
+            }
+            _ => Self::from_lines(texts.iter().flat_map(|(seen, text)| parse(text, seen)).collect()),
+        }
     }
 
     fn from_lines(lines: Vec<Assignment>) -> Self {
@@ -131,9 +152,18 @@ impl BootSysctls {
         self.overridden.iter().chain(&self.counted)
     }
 
-    /// The place of a line in the order of effect.
-    pub(in crate::persist) fn place(&self, line: &Assignment) -> Option<usize> {
-        self.counted.iter().position(|other| std::ptr::eq(other, line))
+    /// What is written, in the order of time, to those of `keys` (sorted) that are there.
+    pub(in crate::persist) fn writes<'s, 'k>(&'s self, keys: &'k [Key]) -> Vec<(&'k Key, &'s Assignment)> {
+        let mut writes = Vec::new();
+        for line in self.counted.iter().filter(|line| line.value.is_some()) {
+            if line.key.is_pattern() {
+                let free = |key: &&Key| line.reaches(key) && !self.by_key.contains_key(key);
+                writes.extend(keys.iter().filter(free).map(|key| (key, line)));
+            } else if let Ok(at) = keys.binary_search(&line.key) {
+                writes.push((&keys[at], line));
+            }
+        }
+        writes
     }
 
     /// The lines about `key` that do not count, each because of the [`BootSysctls::winner`] or
@@ -155,6 +185,62 @@ impl Assignment {
     pub(in crate::persist) fn reaches(&self, key: &Key) -> bool {
         self.key == *key || (self.key.is_pattern() && pattern::matches(self.key.as_path(), key.as_path()))
     }
+}
+
+/// The files that a program reads, in that order; `names` lists a folder.
+pub(in crate::persist) fn order(
+    reader: Reader,
+    mut names: impl FnMut(&str) -> Result<Vec<OsString>>,
+) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut first: BTreeMap<String, PathBuf> = BTreeMap::new();
+    let mut folders: Vec<&str> = if reader == Reader::Nobody { Vec::new() } else { FOLDERS.to_vec() };
+    if reader == Reader::Busybox {
+        folders.swap(0, 1);
+    }
+    for folder in folders {
+        for name in names(folder)? {
+            let Some(name) = name.to_str().filter(|name| name.ends_with(".conf")) else { continue };
+            let path = Path::new(folder).join(name);
+            match reader {
+                // It has no eye for the dot in front that hides a file from the others.
+                Reader::Procps => _ = first.entry(name.into()).or_insert(path),
+                _ if name.starts_with('.') => {}
+                Reader::Busybox => files.push(path),
+                Reader::Systemd | Reader::Nobody => _ = first.entry(name.into()).or_insert(path),
+            }
+        }
+    }
+    files.extend(first.into_values());
+    if matches!(reader, Reader::Procps | Reader::Busybox) {
+        files.push(SYSCTL_CONF.into());
+    }
+    Ok(files)
+}
+
+/// The assignments of a file as busybox reads it: a value that the kernel refuses ends the file.
+fn parse_busybox(text: &str, file: &Path, interfaces: &[String]) -> Vec<Assignment> {
+    let mut lines = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with(['#', ';', '-']) {
+            continue;
+        }
+        let Some((left, value)) = line.split_once('=') else { continue };
+        let (left, value) = (left.trim(), value.trim());
+        let key = Key::among(left, interfaces);
+        if value.is_empty() || key.as_path().is_empty() || key.is_pattern() {
+            continue;
+        }
+        let line = Assignment { key, value: Some(value.to_owned()), file: file.to_owned(), line: number + 1 };
+        let refused = line.number().is_none();
+        let is_there = line.key.interface().is_some_and(|name| interfaces.iter().any(|it| it == name));
+        lines.push(line);
+        if refused && is_there {
+            break;
+        }
+    }
+    lines
 }
 
 /// The assignments of a file, as systemd-sysctl and procps read them.
