@@ -53,6 +53,13 @@ pub struct Live {
 }
 
 impl Live {
+    /// The arguments that name it, after a blank, for commands that go on from here; nothing if it is the one that
+    /// this command runs in.
+    #[must_use]
+    pub fn arguments(&self) -> String {
+        self.netns.as_deref().map_or_else(String::new, |netns| format!(" --netns {}", quoted(netns)))
+    }
+
     /// The namespace meant.
     ///
     /// # Errors
@@ -160,10 +167,9 @@ impl Source {
     /// host as it runs.
     #[must_use]
     pub fn arguments(&self) -> String {
-        match (self.file(), &self.live.netns) {
-            (Some(path), _) => format!(" --snapshot {}", quoted(&path.display().to_string())),
-            (None, Some(netns)) => format!(" --netns {}", quoted(netns)),
-            (None, None) => String::new(),
+        match self.file() {
+            Some(path) => format!(" --snapshot {}", quoted(&path.display().to_string())),
+            None => self.live.arguments(),
         }
     }
 

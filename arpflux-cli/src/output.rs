@@ -90,6 +90,31 @@ impl Output {
         named.or_else(terminal).map(|width| width.max(20))
     }
 
+    /// How many lines a text takes.
+    #[must_use]
+    pub fn lines(&self, text: &str) -> usize {
+        let width = self.width();
+        text.lines().map(|line| width.map_or(1, |width| wrapped(line, width).lines().count())).sum()
+    }
+
+    /// A paragraph in at most so many lines of the terminal, each ended; what does not fit is left out, with `…`.
+    #[must_use]
+    pub fn clipped(&self, paragraph: &str, lines: usize) -> String {
+        let Some(width) = self.width() else { return format!("{paragraph}\n") };
+        let text = wrapped(paragraph, width);
+        if text.lines().count() <= lines {
+            return text + "\n";
+        }
+        let mut kept: Vec<&str> = text.lines().take(lines).collect();
+        let last = kept.pop().unwrap_or_default();
+        // Room for the mark: the last word goes, where it is at the edge.
+        let last = match last.rsplit_once(' ') {
+            Some((rest, _)) if shown_width(last) + 2 > width => rest,
+            _ => last,
+        };
+        kept.into_iter().map(|line| format!("{line}\n")).collect::<String>() + last.trim_end() + " …\n"
+    }
+
     /// `text` in the colour of `style`, or as it is.
     #[must_use]
     pub fn paint(&self, style: Style, text: impl std::fmt::Display) -> String {
@@ -228,6 +253,12 @@ impl<'o> Progress<'o> {
     /// Work that begins now.
     pub fn new(output: &'o Output) -> Self {
         Self { output, began: Instant::now(), shown: Cell::new(false) }
+    }
+
+    /// Says at once what takes long, where nothing tells how far it is.
+    pub fn announce(&self, what: &str) {
+        self.shown.set(true);
+        self.output.progress(what);
     }
 
     /// Says how far it is.

@@ -139,7 +139,7 @@ fn a_policy_is_made_so_once_and_taken_back_exactly() {
     assert!(bench.is_as_before() && !bench.folder.join("state").exists());
 
     let text = bench.good(&["apply", "--policy", &policy]);
-    assert!(text.contains("changes made and checked (transaction 1; "), "{text}");
+    assert!(text.contains("changes made and checked (transaction 1)\nUndo: arpflux rollback 1\n"), "{text}");
     assert!(!bench.is_as_before());
     let now = bench.host.snapshot().unwrap();
     let on = |last: u8| -> Vec<String> {
@@ -160,7 +160,7 @@ fn a_policy_is_made_so_once_and_taken_back_exactly() {
     assert_eq!(list["transactions"][0]["outcome"], "applied");
     assert!(list["transactions"][0]["changes"].as_array().unwrap().len() > 5);
     let text = bench.good(&["rollback"]);
-    assert!(text.contains("undone and checked (transaction 2; "), "{text}");
+    assert!(text.contains("undone and checked (transaction 2)\nUndo: arpflux rollback 2\n"), "{text}");
     assert!(bench.is_as_before());
     let (code, _, errors) = bench.run(&["rollback"]);
     assert_eq!(code, 2);
@@ -231,7 +231,10 @@ fn on_trial_confirmed_and_not() {
     // Its output ends with it: the process that waits holds neither pipe.
     let text = bench.good(&["apply", "--policy", &policy, "--confirm", "3s"]);
     assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
-    assert!(text.contains("`arpflux confirm` within 3 s keeps it"), "{text}");
+    assert!(
+        text.contains("Otherwise it is undone in 3 s.\nNext: arpflux confirm 1\nUndo: arpflux rollback 1\n"),
+        "{text}"
+    );
     let status = json(&bench.good(&["confirm", "--status", "--json"]));
     let left = status["waiting"]["remaining_ms"].as_u64().unwrap();
     assert!(left > 500 && left <= 3000, "{left}");
@@ -315,6 +318,17 @@ fn proxy_entries_are_added_and_deleted_once() {
     let bench = Bench::new("proxy");
     let added = bench.good(&["proxy", "add", "-i", "eth3", "192.0.2.1", "192.0.2.2", "2001:db8::1"]);
     assert!(added.contains("3 changes made and checked"), "{added}");
+    let count = |more: &[&str]| {
+        let list = bench.good(&[&["proxy", "list", "--json"], more].concat());
+        json(&list)["proxies"].as_array().unwrap().len()
+    };
+    let all = count(&[]);
+    let ours = count(&["--by", "arpflux"]);
+    assert!(ours > 0 && ours < all, "{ours} of {all}");
+    assert_eq!(count(&["--by", "arpflux", "-i", "lan.7"]), 0);
+    assert_eq!((count(&["--limit", "1"]), count(&["--prefix", "203.0.113.0/24"])), (1, 0));
+    let short = bench.good(&["proxy", "list", "--limit", "1"]);
+    assert!(short.ends_with(" more (--limit, -i, --prefix)\n"), "{short}");
     let again = bench.good(&["proxy", "add", "-i", "eth3", "192.0.2.2", "192.0.2.1"]);
     assert!(again.starts_with("nothing to change"), "{again}");
     bench.good(&["proxy", "add", "-i", "eth4", "--only", "192.0.2.1"]);

@@ -31,6 +31,17 @@ fn ids(text: &str) -> Vec<String> {
 fn a_finding_says_what_why_and_what_to_do() {
     let (code, text, errors) = arpflux(&["--snapshot", SNAPSHOT]);
     assert_eq!((code, errors.as_str()), (1, ""));
+    assert!(
+        text.starts_with("3 errors, 1 warning, 1 remark: 192.168.18.10 … 192.168.18.102 (5) have"),
+        "{text}"
+    );
+    assert!(text.contains("\nCure of AF001, AF002, AF013, AF021\n"), "one remedy, once: {text}");
+    assert!(
+        text.ends_with(&format!("\nNext: arpflux recommend --snapshot {SNAPSHOT} -o policy.toml\n")),
+        "{text}"
+    );
+    let (code, text, errors) = arpflux(&["--snapshot", SNAPSHOT, "-v"]);
+    assert_eq!((code, errors.as_str()), (1, ""));
     for part in
         ["AF001", "AF002", "AF013", "arp_ignore", "net.ipv4.conf.eth0.arp_ignore", "docs/findings/AF001.md"]
     {

@@ -40,7 +40,17 @@ fn arpflux(verb: &str, policy: &PathBuf, more: &[&str]) -> (i32, String, String)
 #[test]
 fn a_plan_says_what_changes_why_and_which_answers() {
     let policy = file("good.toml", POLICY);
-    let (code, text, errors) = arpflux("plan", &policy, &["--snapshot", SNAPSHOT]);
+    let (code, text, errors) = arpflux("plan", &policy, &["--snapshot", SNAPSHOT, "--exit-code"]);
+    assert_eq!((code, errors.as_str()), (1, ""));
+    for line in [
+        "~ arp_ignore 0 -> 1 on eth0, eth3, eth4\n",
+        "- proxy 192.168.18.101, 192.168.18.102 on eth0\n",
+        "strategy strict: eth0 and eth3 share 192.168.18.0/24",
+        "5 addresses stop floating; 5 announcements; harm: none\n",
+    ] {
+        assert!(text.contains(line), "{line:?} in {text}");
+    }
+    let (code, text, errors) = arpflux("plan", &policy, &["--snapshot", SNAPSHOT, "-v"]);
     assert_eq!((code, errors.as_str()), (0, ""));
     for line in [
         "  ~ net.ipv4.conf.eth0.arp_ignore    0 -> 1\n",
@@ -77,15 +87,14 @@ fn verify_tells_before_from_after() {
     let after = after.to_str().unwrap();
     let (code, text, _) = arpflux("verify", &policy, &["--snapshot", after]);
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("ok  192.168.18.101  answered by eth3\n"), "{text}");
+    assert!(text.contains("ok  192.168.18.101 by eth3: 7 settings, model for all senders\n"), "{text}");
     let (code, text, _) = arpflux("verify", &policy, &["--snapshot", after, "--json"]);
     let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!((code, answer["schema"].as_u64(), answer["ok"].as_bool()), (0, Some(1), Some(true)));
     assert!(answer["checks"].as_u64().unwrap() > 30);
     assert_eq!(answer["addresses"][3]["answering"][0], "eth3");
-    let (code, text, _) = arpflux("plan", &policy, &["--snapshot", after]);
-    assert_eq!(code, 0);
-    assert!(text.starts_with("Nothing to change.\n"), "{text}");
+    let (code, text, _) = arpflux("plan", &policy, &["--snapshot", after, "--exit-code"]);
+    assert_eq!((code, text.as_str()), (0, "Nothing to change.\n"));
 }
 
 #[test]

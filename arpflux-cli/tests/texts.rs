@@ -21,7 +21,10 @@ fn printed(arguments: &[&str], host: &Path, columns: usize) -> String {
     let text = |bytes| String::from_utf8(bytes).unwrap();
     let (stdout, stderr) = (text(output.stdout), text(output.stderr));
     let text = format!("exit {}\n{stdout}{stderr}", output.status.code().unwrap());
-    text.replace(host.to_str().unwrap(), "HOST.json")
+    let policy = arguments.iter().find(|word| word.starts_with('/'));
+    policy
+        .map_or(text.clone(), |policy| text.replace(policy, "POLICY.toml"))
+        .replace(host.to_str().unwrap(), "HOST.json")
 }
 
 #[track_caller]
@@ -29,7 +32,8 @@ fn check(name: &str, arguments: &[&str]) {
     let host = hosts::file(name);
     for columns in [80, 120] {
         let text = printed(arguments, &host, columns);
-        let verb = arguments.join("-").replace("--", "");
+        let words = arguments.iter().filter(|word| !word.starts_with('/')).map(|word| word.trim_matches('-'));
+        let verb = words.collect::<Vec<_>>().join("-");
         let file = format!("{name}.{verb}.{columns}.txt");
         assert!(text.lines().count() <= MOST_LINES, "{file}: {} lines", text.lines().count());
         for line in text.lines() {
@@ -58,4 +62,34 @@ fn explain_lists_addresses_bad_first() {
     check("rails", &["explain", "10.10.0.12"]);
     check("thousand", &["explain", "10.20.3.1"]);
     check("thousand", &["explain", "--all"]);
+}
+
+#[test]
+fn diagnose_begins_with_the_sum_and_ends_with_the_next_command() {
+    for host in hosts::ALL {
+        check(host, &["diagnose"]);
+    }
+}
+
+/// A policy for a host, made by `recommend`.
+fn recommended(name: &str) -> PathBuf {
+    let host = hosts::file(name);
+    let policy = host.with_extension("toml");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_arpflux"));
+    command.args(["recommend", "-o"]).arg(&policy).arg("--snapshot").arg(&host);
+    let output = command.output().unwrap();
+    assert!(policy.exists(), "{name}: {output:?}");
+    std::fs::remove_file(host).unwrap();
+    policy
+}
+
+#[test]
+fn plan_folds_rows_and_says_the_sum() {
+    for host in ["healthy", "small", "rails", "proxmox", "openvz"] {
+        let policy = recommended(host);
+        for verb in ["plan", "verify"] {
+            check(host, &[verb, policy.to_str().unwrap()]);
+        }
+        std::fs::remove_file(policy).unwrap();
+    }
 }

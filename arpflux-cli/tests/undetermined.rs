@@ -129,7 +129,7 @@ fn without_capabilities_flux_is_told_apart_from_what_cannot_be_read() {
                 that both are in flux";
     assert!(last.starts_with(said), "{last}");
     // What is certain is still bad, and what is not stands beside it with that remark.
-    let (code, text) = bench.run(&bench.node, NO_CAPABILITIES, &["diagnose"]);
+    let (code, text) = bench.run(&bench.node, NO_CAPABILITIES, &["diagnose", "-v"]);
     assert!(code == 1 && text.contains("AF021 warning"), "{text}");
     assert!(
         text.contains("AF001 error") && text.contains("This holds apart from what is not known"),

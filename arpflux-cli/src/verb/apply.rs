@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use arpflux_core::apply::{Confirm, Outcome, Receipt};
 use arpflux_core::outward::{DryRun, Transactions};
-use arpflux_core::persist::{FileChange, Layout, Manager, Persistence};
+use arpflux_core::persist::{FileChange, Layout, Manager, Persistence, at_boot};
+use arpflux_core::words::counted;
 use arpflux_core::{Error, ErrorKind, Host, Plan, Policy, Result, Snapshot, harm};
 
-use crate::input::{Live, PolicyFile, State, read_text};
+use crate::input::{Live, PolicyFile, State, quoted, read_text};
 use crate::output::{Output, Style};
+use crate::verb::plan::{ROWS, decisions, rows};
 use crate::{exit, input};
 
 /// Make a policy so, as one transaction: all of it, or nothing of it.
@@ -134,7 +136,10 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let show = |plan: &Plan, files: &[FileChange]| match output.json() || plan.is_empty() && files.is_empty()
     {
         true => Ok(()),
-        false => output.text(format!("{plan}{}\n", listed(files))),
+        false => {
+            let (rows, decisions) = (rows(plan, ROWS, output), decisions(plan));
+            output.text(format!("{rows}{decisions}{}\n", listed(files)))
+        }
     };
     let applied = match &wanted {
         Wanted::Persistence(persistence) => host.apply_and_persist(persistence, options, show)?,
@@ -148,8 +153,29 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         })?,
     };
     // Another process waits for the confirmation; this one ends.
-    report(&applied.leave(), output);
+    let receipt = applied.leave();
+    report(&receipt, &args.live, output);
+    if !output.json() && receipt.outcome == Outcome::Applied && !args.persist && args.live.netns.is_none() {
+        let _ = output.text(next_boot(&host, args));
+    }
     Ok(exit::GOOD)
+}
+
+/// What the next boot takes away, and how to keep it; nothing where that is nothing, or is not known.
+fn next_boot(host: &Host, args: &Args) -> String {
+    let known = host.snapshot().and_then(|now| at_boot(&now, &Layout::default()));
+    let otherwise = known.map_or(0, |report| report.differences());
+    if otherwise == 0 {
+        return String::new();
+    }
+    let what = counted(otherwise, "value or entry is", "values and entries are");
+    let mut text =
+        format!("After the next boot {what} otherwise (arpflux diagnose --persisted lists them).\n");
+    if args.what.plan.is_none() {
+        let policy = quoted(&args.what.policy.path().display().to_string());
+        text += &format!("Next: arpflux apply {policy} --persist\n");
+    }
+    text
 }
 
 fn dry_run(wanted: &Wanted, now: &Snapshot, output: &Output) -> Result<u8> {
@@ -161,7 +187,9 @@ fn dry_run(wanted: &Wanted, now: &Snapshot, output: &Output) -> Result<u8> {
     if output.json() {
         output.answer(&DryRun::new(&plan, &files))?;
     } else {
-        output.text(format!("{plan}{}\nnothing was changed (--dry-run)\n", listed(&files)))?;
+        let (rows, decisions) = (rows(&plan, ROWS, output), decisions(&plan));
+        let rows = if plan.is_empty() { "Nothing to change.\n".into() } else { rows };
+        output.text(format!("{rows}{decisions}{}\nnothing was changed (--dry-run)\n", listed(&files)))?;
     }
     Ok(exit::GOOD)
 }
@@ -172,7 +200,7 @@ fn listed(files: &[FileChange]) -> String {
 }
 
 /// Prints what a transaction did. What is done is done: a failure to print does not fail the verb.
-pub(super) fn report(receipt: &Receipt, output: &Output) {
+pub(super) fn report(receipt: &Receipt, live: &Live, output: &Output) {
     if output.json() {
         let _ = output.answer(receipt);
         return;
@@ -182,7 +210,8 @@ pub(super) fn report(receipt: &Receipt, output: &Output) {
         text += &format!("note: {note}\n");
     }
     let (id, count) = (receipt.id.unwrap_or_default(), receipt.changes.len());
-    let mut changes = if count == 1 { "1 change".to_owned() } else { format!("{count} changes") };
+    let netns = live.arguments();
+    let mut changes = counted(count, "change", "changes");
     match (receipt.files.len(), receipt.outcome) {
         (0, _) => {}
         (_, Outcome::Pending) => text += "note: the files are written when it is confirmed\n",
@@ -194,13 +223,13 @@ pub(super) fn report(receipt: &Receipt, output: &Output) {
         Outcome::Applied => {
             let done = if receipt.rollback_of.is_some() { "undone" } else { "made" };
             text += &output.paint(Style::Good, format!("{changes} {done} and checked"));
-            text += &format!(" (transaction {id}; to take it back: arpflux rollback {id})\n");
+            text += &format!(" (transaction {id})\nUndo: arpflux rollback{netns} {id}\n");
         }
         Outcome::Pending => {
             let left = receipt.remaining.unwrap_or_default().as_secs_f64();
             text += &output.paint(Style::Caution, format!("{changes} made and checked, on trial"));
             text += &format!(
-                " (transaction {id})\n`arpflux confirm` within {left:.0} s keeps it; otherwise it is undone\n"
+                " (transaction {id})\nOtherwise it is undone in {left:.0} s.\nNext: arpflux confirm{netns} {id}\nUndo: arpflux rollback{netns} {id}\n"
             );
         }
         Outcome::Undone => text += &format!("{changes} undone (transaction {id})\n"),

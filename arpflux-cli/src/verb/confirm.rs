@@ -31,14 +31,14 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let host = Host::from(args.live.netns()?);
     let options = args.state.changing()?;
     if !args.status {
-        report(&host.confirm(args.id, &options)?, output);
+        report(&host.confirm(args.id, &options)?, &args.live, output);
         return Ok(exit::GOOD);
     }
     let waiting = host.pending(&options)?;
     let code = if waiting.is_some() { exit::GOOD } else { exit::BAD };
     match &waiting {
         _ if output.json() => output.answer(&Pending { waiting })?,
-        Some(receipt) => report(receipt, output),
+        Some(receipt) => report(receipt, &args.live, output),
         None => output.text("nothing waits for confirmation\n")?,
     }
     Ok(code)

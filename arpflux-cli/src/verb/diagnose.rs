@@ -6,7 +6,7 @@ mod text;
 
 use std::path::PathBuf;
 
-use arpflux_core::diagnose::{FindingId, Options, Severity};
+use arpflux_core::diagnose::{Diagnosis, FindingId, Options, Severity};
 use arpflux_core::outward::{Catalogue, CatalogueEntry, Diagnosed};
 use arpflux_core::persist::at_boot;
 use arpflux_core::segment::Wires;
@@ -14,7 +14,7 @@ use arpflux_core::{Policy, Result};
 
 use crate::Source;
 use crate::exit;
-use crate::input::read_text;
+use crate::input::{quoted, read_text};
 use crate::output::Output;
 
 /// Say what is wrong with a host, why, what to do, and what that would change elsewhere.
@@ -38,6 +38,9 @@ pub struct Args {
     /// Also find what the next boot takes away or sets otherwise, from the files of this host (or below --root).
     #[arg(long)]
     boot: bool,
+    /// Everything: what was seen, each remedy with all its changes, and what it changes elsewhere.
+    #[arg(long, short, conflicts_with_all = ["json", "list"])]
+    verbose: bool,
     /// Leave out what each remedy changes elsewhere: quicker on large hosts.
     #[arg(long)]
     no_impact: bool,
@@ -56,6 +59,22 @@ pub struct Args {
     files: persisted::Args,
     #[command(flatten)]
     source: Source,
+}
+
+impl Args {
+    /// The command that cures, as a line; nothing where there is nothing to cure.
+    fn next(&self, diagnosis: &Diagnosis) -> String {
+        let source = self.source.arguments();
+        match (diagnosis.worst(), &self.policy) {
+            (Some(Severity::Error | Severity::Warning), None) => {
+                format!("Next: arpflux recommend{source} -o policy.toml\n")
+            }
+            (Some(Severity::Error | Severity::Warning), Some(policy)) => {
+                format!("Next: arpflux plan{source} {}\n", quoted(&policy.display().to_string()))
+            }
+            (Some(Severity::Info) | None, _) => String::new(),
+        }
+    }
 }
 
 /// From which severity on the exit code is 1.
@@ -112,7 +131,10 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     if output.json() {
         output.answer(&diagnosed)?;
     } else {
-        output.text(text::diagnosis(&diagnosis, &snapshot, output)?)?;
+        output.text(match args.verbose {
+            true => text::all(&diagnosis, &snapshot, output)?,
+            false => text::brief(&diagnosis, &args.next(&diagnosis), output),
+        })?;
     }
     Ok(diagnosed.judgement().exit_code())
 }

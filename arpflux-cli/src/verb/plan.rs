@@ -1,12 +1,14 @@
 //! `arpflux plan`.
 
 use arpflux_core::outward::Planned;
+use arpflux_core::plan::{Folded, Impact, Plan, Sign};
+use arpflux_core::words::counted;
 use arpflux_core::{Result, harm};
 
 use crate::Source;
 use crate::exit;
-use crate::input::PolicyFile;
-use crate::output::{Output, Style};
+use crate::input::{PolicyFile, quoted};
+use crate::output::{Output, Progress, Style};
 
 /// Say what has to change so that a policy holds, why, and which answers change with it.
 ///
@@ -19,9 +21,18 @@ pub struct Args {
     /// Leave out which answers change: quicker where there are very many routes and entries.
     #[arg(long)]
     no_impact: bool,
+    /// Everything: each change on a line of its own, and every answer that changes.
+    #[arg(long, short, conflicts_with = "json")]
+    verbose: bool,
+    /// End with 1 if there is something to change.
+    #[arg(long)]
+    exit_code: bool,
     #[command(flatten)]
     source: Source,
 }
+
+/// How many effects on what the policy does not name are listed.
+const EFFECTS: usize = 10;
 
 /// Runs the verb.
 ///
@@ -31,30 +42,107 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let policy = args.policy.read()?;
     let snapshot = args.source.snapshot()?;
     let plan = policy.plan(&snapshot)?;
-    let impact = (!args.no_impact).then(|| plan.impact(&snapshot, &policy)).transpose()?;
+    let code = if args.exit_code && !plan.is_empty() { exit::BAD } else { exit::GOOD };
+    let progress = Progress::new(output);
+    progress.announce("working out which answers change (--no-impact leaves that out)");
+    let impact =
+        (!args.no_impact && !plan.is_empty()).then(|| plan.impact(&snapshot, &policy)).transpose()?;
+    progress.end();
     if output.json() {
-        output.answer(&Planned::new(&plan, impact.as_ref()))?;
-        return Ok(exit::GOOD);
+        let none = Impact::default();
+        let impact = if args.no_impact { None } else { impact.as_ref().or(Some(&none)) };
+        output.answer(&Planned::new(&plan, impact))?;
+        return Ok(code);
     }
-    for harm in harm::of_plan(&snapshot, &plan, Some(&policy))? {
-        output.text(format!("{}      {harm}\n", output.paint(Style::Bad, "HARM")))?;
+    let harm = harm::of_plan(&snapshot, &plan, Some(&policy))?;
+    let mut text = String::new();
+    for harm in &harm {
+        text += &format!("{}  {harm}\n", output.paint(Style::Bad, "HARM"));
     }
-    output.text(&plan)?;
-    let Some(impact) = impact else { return Ok(exit::GOOD) };
-    if impact.effects.is_empty() {
-        if !plan.is_empty() {
-            output.text("No answer to any ARP request changes.\n")?;
-        }
-        return Ok(exit::GOOD);
+    if plan.is_empty() {
+        text += "Nothing to change.\n";
+        // What the policy asks for and this host cannot have is no part of that.
+        let unmet = plan.decisions.iter().filter(|decision| decision.starts_with("not kept: "));
+        unmet.for_each(|decision| text += &format!("{decision}\n"));
+        output.text(text)?;
+        return Ok(code);
     }
-    let victims = impact.victims().count();
-    let heading = match victims {
-        0 => "answers".to_owned(),
-        _ => format!("answers ({victims} of them for addresses that the policy does not name, these first)"),
+    if args.verbose {
+        text += &plan.to_string();
+        text += &impact.as_ref().map_or_else(String::new, |impact| all_answers(impact, output));
+    } else {
+        text += &rows(&plan, ROWS, output);
+        text += &decisions(&plan);
+        text += &impact.as_ref().map_or_else(String::new, answers);
+    }
+    let sum = output.paint(Style::Strong, format!("Plan: {}", plan.sum(&snapshot, &harm)));
+    text += &format!("\n{sum}\n");
+    if args.source.file().is_none() {
+        let policy = quoted(&args.policy.path().display().to_string());
+        text += &format!("Next: arpflux apply{} {policy} --confirm 30s\n", args.source.arguments());
+    }
+    output.text(text)?;
+    Ok(code)
+}
+
+/// How many rows of changes are shown.
+pub const ROWS: usize = 60;
+
+/// The changes, those that are alike in one line, at most so many lines.
+pub fn rows(plan: &Plan, most: usize, output: &Output) -> String {
+    let line = |row: Folded| {
+        let style = match row.sign {
+            Sign::Add => Style::Good,
+            Sign::Change => Style::Caution,
+            Sign::Delete => Style::Bad,
+        };
+        format!("{} {}\n", output.paint(style, row.sign), row.text)
     };
-    output.text(output.paint(Style::Strong, heading) + "\n")?;
-    for line in impact.to_string().lines() {
-        output.text(format!("    {line}\n"))?;
+    let rows = plan.folded();
+    let more = rows.len().saturating_sub(most);
+    let text: String = rows.into_iter().take(most).map(line).collect();
+    if more == 0 { text } else { text + &format!("and {} (-v)\n", counted(more, "more row", "more rows")) }
+}
+
+/// What was chosen where the policy leaves it open, and why.
+pub fn decisions(plan: &Plan) -> String {
+    let lines: String = plan.decisions.iter().map(|decision| format!("    {decision}\n")).collect();
+    if lines.is_empty() { lines } else { format!("because\n{lines}") }
+}
+
+/// The answers that change for addresses which the policy does not name; the others are counted.
+fn answers(impact: &Impact) -> String {
+    let (others, named): (Vec<_>, Vec<_>) = impact.noticed().partition(|effect| !effect.named);
+    let mut text = String::new();
+    if !others.is_empty() {
+        text += "answers for addresses that the policy does not name\n";
+        others.iter().take(EFFECTS).for_each(|effect| text += &format!("    {effect}\n"));
+        if let more @ 1.. = others.len().saturating_sub(EFFECTS) {
+            text += &format!("    and {} (-v)\n", counted(more, "more", "more"));
+        }
     }
-    Ok(exit::GOOD)
+    match (others.len(), named.len()) {
+        (0, 0) => text += "No answer to any ARP request changes.\n",
+        (_, 0) => {}
+        (_, count) => {
+            let changes = counted(count, "answer changes", "answers change");
+            text += &format!("{changes} for addresses that the policy names (-v lists them)\n");
+        }
+    }
+    text
+}
+
+/// Every answer that changes.
+fn all_answers(impact: &Impact, output: &Output) -> String {
+    if impact.effects.is_empty() {
+        return "No answer to any ARP request changes.\n".into();
+    }
+    let heading = match impact.victims().count() {
+        0 => "answers".to_owned(),
+        victims => {
+            format!("answers ({victims} of them for addresses that the policy does not name, these first)")
+        }
+    };
+    let lines: String = impact.to_string().lines().map(|line| format!("    {line}\n")).collect();
+    output.paint(Style::Strong, heading) + "\n" + &lines
 }

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use arpflux_core::apply::{AddProxies, add_proxies, remove_proxies};
-use arpflux_core::outward::Planned;
-use arpflux_core::outward::Proxies;
-use arpflux_core::types::IfName;
+use arpflux_core::outward::{Planned, Proxies, Proxy};
+use arpflux_core::types::{IfName, IpNet};
+use arpflux_core::words::counted;
 use arpflux_core::{Host, Plan, Result};
 
 use super::apply::report;
@@ -39,6 +39,42 @@ enum Verb {
 struct List {
     #[command(flatten)]
     live: Live,
+    /// Only on this interface (may be repeated); all stands for entries that count on every one.
+    #[arg(long, short, value_name = "NAME")]
+    interface: Vec<String>,
+    /// Only addresses within this one: 192.168.18.0/24.
+    #[arg(long, value_name = "PREFIX")]
+    prefix: Option<IpNet>,
+    /// Only what this one made: arpflux, unknown, or a protocol number.
+    #[arg(long, value_name = "MAKER")]
+    by: Option<String>,
+    /// At most so many. Default: 100; with --json all.
+    #[arg(long, value_name = "COUNT")]
+    limit: Option<usize>,
+}
+
+/// How many entries are listed where no limit is given.
+const LIMIT: usize = 100;
+
+impl List {
+    fn wants(&self, entry: &Proxy) -> bool {
+        let on = entry.interface.as_deref().unwrap_or("all");
+        (self.interface.is_empty() || self.interface.iter().any(|name| name == on))
+            && self.prefix.is_none_or(|prefix| prefix.contains(&entry.address))
+            && self
+                .by
+                .as_deref()
+                .is_none_or(|by| by == maker(entry.protocol) || by == entry.protocol.to_string())
+    }
+}
+
+/// Who made an entry, as far as the kernel keeps it.
+fn maker(protocol: u8) -> String {
+    match protocol {
+        arpflux_core::plan::PROTOCOL => "arpflux".to_owned(),
+        0 => "unknown".to_owned(),
+        other => format!("protocol {other}"),
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -86,7 +122,7 @@ struct Del {
 /// # Errors
 /// If there is no such interface, or the change could not be made.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
-    let receipt = match &args.verb {
+    let (receipt, live) = match &args.verb {
         Verb::List(list) => return print(list, output),
         Verb::Add(add) => {
             let how = AddProxies { only: add.only, announce: add.announce };
@@ -95,7 +131,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
             if add.plan {
                 return show(&plan(&host.snapshot()?)?, output);
             }
-            host.apply_with(add.state.changing()?, plan)?
+            (host.apply_with(add.state.changing()?, plan)?, &add.live)
         }
         Verb::Del(del) => {
             let host = Host::from(del.live.netns()?);
@@ -103,10 +139,10 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
             if del.plan {
                 return show(&plan(&host.snapshot()?)?, output);
             }
-            host.apply_with(del.state.changing()?, plan)?
+            (host.apply_with(del.state.changing()?, plan)?, &del.live)
         }
     };
-    report(&receipt.leave(), output);
+    report(&receipt.leave(), live, output);
     Ok(exit::GOOD)
 }
 
@@ -122,25 +158,29 @@ fn show(plan: &Plan, output: &Output) -> Result<u8> {
 
 fn print(list: &List, output: &Output) -> Result<u8> {
     let now = Host::from(list.live.netns()?).snapshot()?;
-    let entries = Proxies::new(&now);
+    let mut entries = Proxies::new(&now);
+    let all = entries.proxies.len();
+    entries.proxies.retain(|entry| list.wants(entry));
+    let found = entries.proxies.len();
+    let limit = list.limit.unwrap_or(if output.json() { usize::MAX } else { LIMIT });
+    entries.proxies.truncate(limit);
     if output.json() {
         output.answer(&entries)?;
         return Ok(exit::GOOD);
     }
     let mut table = Table::new(["address", "interface", "made by"]);
     for entry in &entries.proxies {
-        let by = match entry.protocol {
-            arpflux_core::plan::PROTOCOL => "arpflux".to_owned(),
-            0 => "unknown".to_owned(),
-            other => format!("protocol {other}"),
-        };
         let interface = entry.interface.as_deref().unwrap_or("all");
-        table.row([Cell::new(entry.address), Cell::new(interface), Cell::new(by)]);
+        table.row([Cell::new(entry.address), Cell::new(interface), Cell::new(maker(entry.protocol))]);
     }
-    output.text(if entries.proxies.is_empty() {
-        "no proxy entries\n".into()
-    } else {
-        table.render(output)
-    })?;
+    let mut text = match (found, all) {
+        (0, 0) => "no proxy entries\n".into(),
+        (0, _) => format!("none of {}\n", counted(all, "proxy entry", "proxy entries")),
+        _ => table.render(output),
+    };
+    if found > limit {
+        text += &format!("{} (--limit, -i, --prefix)\n", counted(found - limit, "more", "more"));
+    }
+    output.text(text)?;
     Ok(exit::GOOD)
 }

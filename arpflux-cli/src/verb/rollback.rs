@@ -50,11 +50,11 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         } else if receipts.is_empty() {
             output.text("there is nothing to take back in this namespace\n")?;
         } else {
-            receipts.iter().for_each(|receipt| report(receipt, output));
+            receipts.iter().for_each(|receipt| report(receipt, &args.live, output));
         }
         return Ok(receipts.iter().map(code).max().unwrap_or(exit::GOOD));
     }
     let receipt = host.rollback(args.id, args.force, &options)?;
-    report(&receipt, output);
+    report(&receipt, &args.live, output);
     Ok(code(&receipt))
 }

@@ -2,6 +2,7 @@
 
 use arpflux_core::types::IfName;
 use arpflux_core::wire::stop_on_interrupt;
+use arpflux_core::words::thousands;
 use arpflux_core::{Host, Result, verify};
 
 use crate::Source;
@@ -18,6 +19,9 @@ pub struct Args {
     policy: PolicyFile,
     #[command(flatten)]
     source: Source,
+    /// Everything, however much it is.
+    #[arg(long, short, conflicts_with = "json")]
+    verbose: bool,
     /// Also look at frames: `self` asks this host itself, as if from the wire, without a second machine;
     /// `peer` asks from the namespace that --peer names.
     #[arg(long, value_enum, value_name = "WHO", conflicts_with = "snapshot")]
@@ -63,7 +67,20 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     if output.json() {
         output.answer(&report.record())?;
     } else {
-        output.text(&report)?;
+        output.text(if args.verbose { report.to_string() } else { shortened(&report.to_string()) })?;
     }
     Ok(report.judgement().exit_code())
+}
+
+/// How many lines are shown.
+const LINES: usize = 100;
+
+/// The first lines and the last one, which counts.
+fn shortened(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let Some((last, lines)) = lines.split_last().filter(|(_, lines)| lines.len() > LINES) else {
+        return text.to_owned();
+    };
+    let more = thousands(lines.len() - LINES);
+    format!("{}\nand {more} lines more (-v)\n{last}\n", lines[..LINES].join("\n"))
 }

@@ -1,6 +1,7 @@
 //! Hosts of every sort, as files that `--snapshot` takes.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arpflux_core::Snapshot;
 use arpflux_core::snapshot::{Builder, LinkKind};
@@ -9,9 +10,13 @@ use arpflux_core::sysctl::Sysctl;
 /// The names of all hosts below.
 pub const ALL: [&str; 8] = ["healthy", "small", "lvs", "rails", "vrrp", "proxmox", "openvz", "thousand"];
 
-/// The file of a host, written once for each test that asks.
+/// The file of a host, written anew for each that asks.
 pub fn file(name: &str) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.json", std::process::id()));
+    // Tests run side by side.
+    static FILES: AtomicUsize = AtomicUsize::new(0);
+    let place = FILES.fetch_add(1, Ordering::Relaxed);
+    let file = format!("{name}-{}-{place}.json", std::process::id());
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(file);
     let text = match name {
         "openvz" => include_str!("../hardware-node.json").to_owned(),
         _ => host(name).to_json().unwrap(),
@@ -64,8 +69,7 @@ fn vrrp_backup() -> Builder {
             interface.kind = Some(LinkKind::Macvlan);
             interface.mac = "00:00:5e:00:01:01".parse().unwrap();
             interface.link = Some(arpflux_core::types::IfIndex(2));
-            interface.flags.remove(arpflux_core::snapshot::InterfaceFlags::LOWER_UP);
-            interface.flags.remove(arpflux_core::snapshot::InterfaceFlags::RUNNING);
+            interface.carrier = false;
         },
     )
 }

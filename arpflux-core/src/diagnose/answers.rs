@@ -32,6 +32,7 @@ pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
 /// An interface on a wire that is not known, which answers for an address as another interface does: whether a
 /// neighbour hears both cannot be told.
 fn unknown_wires(ground: &Ground<'_>) {
+    let mut together: BTreeMap<BTreeSet<Ipv4Addr>, Vec<IfIndex>> = BTreeMap::new();
     for index in ground.map.unknown(ground.snapshot).into_iter().take(UNKNOWN_MAX) {
         let mut open: BTreeSet<Ipv4Addr> = BTreeSet::new();
         for holder in ground.listeners.iter().filter(|holder| ground.map.share(holder.index, index).is_none())
@@ -44,11 +45,15 @@ fn unknown_wires(ground: &Ground<'_>) {
             }));
         }
         if !open.is_empty() {
-            let open: Vec<Ipv4Addr> = open.into_iter().collect();
-            let leaves_open = format!("whether one MAC answers for {}", listed(&open));
-            let gap = Gap::wires(ground.snapshot, &[index], &leaves_open);
-            judgement::add(&mut ground.other_gaps.borrow_mut(), [gap]);
+            // Interfaces that leave the same open are named together.
+            together.entry(open).or_default().push(index);
         }
+    }
+    for (open, interfaces) in together {
+        let open: Vec<Ipv4Addr> = open.into_iter().collect();
+        let leaves_open = format!("whether one MAC answers for {}", listed(&open));
+        let gap = Gap::wires(ground.snapshot, &interfaces, &leaves_open);
+        judgement::add(&mut ground.other_gaps.borrow_mut(), [gap]);
     }
 }
 

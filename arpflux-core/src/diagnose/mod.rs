@@ -30,6 +30,7 @@
 mod answers;
 #[cfg(feature = "kernel")]
 mod boot;
+mod brief;
 mod catalogue;
 mod egress;
 mod finding;
@@ -59,6 +60,7 @@ use crate::segment::Wires;
 use crate::snapshot::Snapshot;
 #[cfg(doc)]
 use crate::snapshot::WireMap;
+pub use brief::{BriefFinding, BriefRemedy};
 pub use catalogue::FindingId;
 pub use finding::{Evidence, Finding, Objects};
 use ground::Ground;

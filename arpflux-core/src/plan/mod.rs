@@ -31,6 +31,7 @@ pub(crate) mod desired;
 mod edit;
 mod egress;
 mod few;
+mod folded;
 mod foreign;
 mod impact;
 mod interfaces;
@@ -59,6 +60,7 @@ use crate::state::Object;
 pub use crate::state::{Change, SysctlScope};
 use crate::types::{IfIndex, IfName, Mac};
 pub use egress::{RULE_PRIORITY, TABLE_BASE};
+pub use folded::{Folded, Sign, Sum};
 pub use impact::{Effect, Impact, Range, Turn};
 pub(crate) use view::listed;
 

@@ -21,7 +21,7 @@ use crate::types::IfIndex;
 /// assert_eq!(change.inverse(), Change { object, before: Value::Number(1), after: Value::Number(0) });
 /// assert_eq!(change.to_string(), "set net.ipv4.conf.all.arp_ignore: 0 -> 1");
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Change {
     /// The object.

@@ -16,14 +16,17 @@ pub mod wire;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
+use std::net::IpAddr;
+
 pub use configuration::configuration;
 pub use model::model;
-pub use report::{AddressReport, CheckKind, Failure, Report, ReportRecord};
+pub use report::{AddressReport, CheckKind, Failure, Report, ReportRecord, Witnesses};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::desired::{Desired, desired};
 use crate::policy::Policy;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, table};
 
 /// Checks `snapshot` against `policy` by configuration and by the model.
 ///
@@ -32,8 +35,41 @@ use crate::snapshot::Snapshot;
 /// host (an interface is gone, `all` defeats it) is a failure in the report, not an error.
 pub fn check(policy: &Policy, snapshot: &Snapshot) -> Result<Report> {
     let mut report = configuration(policy, snapshot)?;
+    let as_wanted = report.failures.is_empty();
     report.merge(model(policy, snapshot)?);
+    if as_wanted && let Ok(desired) = wanted(policy, snapshot)? {
+        count_settings(&desired, snapshot, &mut report);
+    }
     Ok(report)
+}
+
+/// How many settings there are for each address: those of the interface that answers, and entries, rules and routes
+/// for the address itself. Called where all of them are as they should be.
+fn count_settings(desired: &Desired, snapshot: &Snapshot, report: &mut Report) {
+    let mut of_interface: HashMap<String, usize> = HashMap::new();
+    for wanted in &desired.sysctls {
+        *of_interface.entry(snapshot.name_of(wanted.interface)).or_default() += 1;
+    }
+    let mut routes: HashMap<u32, usize> = HashMap::new();
+    for route in &desired.routes {
+        *routes.entry(route.table).or_default() += 1;
+    }
+    let mut of_address: HashMap<IpAddr, usize> = HashMap::new();
+    for entry in &desired.proxies {
+        *of_address.entry(entry.address).or_default() += 1;
+    }
+    for rule in &desired.rules {
+        if let Some(source) = rule.source {
+            let led =
+                if rule.table == table::MAIN { 0 } else { routes.get(&rule.table).copied().unwrap_or(0) };
+            *of_address.entry(source.addr()).or_default() += 1 + led;
+        }
+    }
+    for address in &mut report.addresses {
+        let settings = |count: Option<&usize>| count.copied().unwrap_or(0);
+        address.by.settings =
+            settings(of_interface.get(&address.expected)) + settings(of_address.get(&address.address));
+    }
 }
 
 /// What the policy wants here, or the failure that says why it cannot hold.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::report::NOBODY;
-use super::{AddressReport, CheckKind, Failure, Report, wanted};
+use super::{AddressReport, CheckKind, Failure, Report, Witnesses, wanted};
 use crate::error::Result;
 use crate::judgement::{Gap, Judgement};
 use crate::plan::PROTOCOL;
@@ -96,6 +96,7 @@ fn prove(desired: &Desired, snapshot: &Snapshot, report: &mut Report) {
             answering,
             undetermined,
             unheard: answered.is_none(),
+            by: Witnesses { model: true, ..Witnesses::default() },
         });
     }
     services(desired, snapshot, &mut prover, report);
@@ -131,7 +132,9 @@ fn services(desired: &Desired, snapshot: &Snapshot, prover: &mut Prover<'_>, rep
             sort(interface, proof.holds().map(|never| !never));
         }
         let expected = service.answerer.map_or_else(|| NOBODY.into(), |index| snapshot.name_of(index));
-        report.addresses.push(AddressReport { address, expected, answering, undetermined, unheard: false });
+        let by = Witnesses { model: true, ..Witnesses::default() };
+        let unheard = false;
+        report.addresses.push(AddressReport { address, expected, answering, undetermined, unheard, by });
     }
 }
 

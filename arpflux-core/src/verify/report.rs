@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
 use crate::judgement::{self, Gap, Judgement, both};
+use crate::types::Mac;
+use crate::words::{counted, folded};
 
 /// What was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -83,6 +85,49 @@ pub struct AddressReport {
     /// The one that should answer has no carrier: nobody can ask it.
     #[serde(default)]
     pub unheard: bool,
+    /// By what it was checked; for people, no part of any record.
+    #[serde(skip)]
+    pub by: Witnesses,
+}
+
+/// By what an address was checked. `Display`: `7 settings, model for all senders, wire: 1 reply of 1 asked`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Witnesses {
+    /// How many values, entries, rules and routes for it are as they should be.
+    pub settings: usize,
+    /// Whether the model was asked about all senders.
+    pub model: bool,
+    /// On how many interfaces it was asked for with frames, and the MACs that answered.
+    pub wire: Option<(usize, Vec<Mac>)>,
+}
+
+impl fmt::Display for Witnesses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut words = Vec::new();
+        if self.settings > 0 {
+            words.push(counted(self.settings, "setting", "settings"));
+        }
+        if self.model {
+            words.push("model for all senders".to_owned());
+        }
+        if let Some((asked, macs)) = &self.wire {
+            let mut word = format!("wire: {} of {asked} asked", counted(macs.len(), "reply", "replies"));
+            if !macs.is_empty() {
+                word += &format!(" ({})", folded(macs));
+            }
+            words.push(word);
+        }
+        f.write_str(&words.join(", "))
+    }
+}
+
+impl Witnesses {
+    /// Adds what another one saw.
+    fn merge(&mut self, other: Self) {
+        self.settings += other.settings;
+        self.model |= other.model;
+        self.wire = other.wire.or(self.wire.take());
+    }
 }
 
 impl AddressReport {
@@ -182,6 +227,7 @@ impl Report {
         for theirs in other.addresses {
             match self.addresses.iter_mut().find(|ours| ours.address == theirs.address) {
                 Some(ours) => {
+                    ours.by.merge(theirs.by);
                     for name in theirs.answering {
                         if !ours.answering.contains(&name) {
                             ours.answering.push(name);
@@ -269,7 +315,10 @@ impl fmt::Display for Report {
             };
             let open = judgement::listed(&report.undetermined);
             match report.ok() {
-                Some(true) => write!(f, "ok  {:address$}  answered by {answering}", report.address)?,
+                Some(true) if report.expected == NOBODY => {
+                    write!(f, "ok  {:address$} by nobody: {}", report.address, report.by)?;
+                }
+                Some(true) => write!(f, "ok  {:address$} by {answering}: {}", report.address, report.by)?,
                 Some(false) if report.expected == NOBODY => {
                     write!(
                         f,

@@ -149,6 +149,7 @@ fn reports_of_two_witnesses_are_one() {
     let mut report = check(&the_policy(), &applied()).unwrap();
     let checks = report.checks;
     let wire = AddressReport {
+        by: Witnesses::default(),
         unheard: false,
         address: "192.168.18.101".parse().unwrap(),
         expected: "eth3".into(),

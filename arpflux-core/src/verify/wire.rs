@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::{AddressReport, CheckKind, Failure, Report, wanted};
+use super::{AddressReport, CheckKind, Failure, Report, Witnesses, wanted};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Result;
@@ -83,7 +83,8 @@ pub fn peer_until(
     for result in probed {
         let Some((_, owner)) = owners.iter().find(|(target, _)| *target == result.target) else { continue };
         let answering = result.replies.iter().map(|reply| name_of(snapshot, reply.mac, *owner)).collect();
-        judge(snapshot, result.target, *owner, answering, &mut report);
+        let macs = result.replies.iter().map(|reply| reply.mac).collect();
+        judge(snapshot, result.target, *owner, answering, (1, macs), &mut report);
     }
     Ok(report)
 }
@@ -113,6 +114,7 @@ pub fn own_until(policy: &Policy, snapshot: &Snapshot, host: &Host, stop: &Stop)
     let owners = owners(&desired, &mut report);
     let map = WireMap::of(snapshot);
     let mut answering: Vec<Vec<String>> = vec![Vec::new(); owners.len()];
+    let mut seen_macs: Vec<(usize, Vec<Mac>)> = vec![(0, Vec::new()); owners.len()];
     // On a wire of its own, whoever holds an address too answers for it rightly.
     let holds_too = |index: IfIndex, target: Ipv4Addr, owner: IfIndex| {
         map.share(index, owner) == Some(false)
@@ -138,11 +140,14 @@ pub fn own_until(policy: &Policy, snapshot: &Snapshot, host: &Host, stop: &Stop)
             })
             .collect();
         let answers = inject::ask_until(host, &interface.name, &requests, longest_wait(snapshot), stop)?;
-        for ((names, answers), (target, owner)) in answering.iter_mut().zip(answers).zip(&owners) {
+        let witnesses = answering.iter_mut().zip(&mut seen_macs).zip(answers).zip(&owners);
+        for (((names, (asked, macs)), answers), (target, owner)) in witnesses {
             if holds_too(*index, *target, *owner) {
                 continue;
             }
+            *asked += 1;
             for answer in answers {
+                macs.push(answer.mac);
                 // A MAC of another interface is told apart, unless it hears what this one hears (a macvlan).
                 let name = name_of(snapshot, answer.mac, interface.index);
                 let beside = map.beside(*index).iter().any(|other| snapshot.name_of(*other) == name);
@@ -153,8 +158,8 @@ pub fn own_until(policy: &Policy, snapshot: &Snapshot, host: &Host, stop: &Stop)
             }
         }
     }
-    for ((target, owner), names) in owners.iter().zip(answering) {
-        judge(snapshot, *target, *owner, names, &mut report);
+    for (((target, owner), names), seen) in owners.iter().zip(answering).zip(seen_macs) {
+        judge(snapshot, *target, *owner, names, seen, &mut report);
     }
     Ok(report)
 }
@@ -178,7 +183,15 @@ fn owners(desired: &Desired, report: &mut Report) -> Vec<(Ipv4Addr, IfIndex)> {
     owners
 }
 
-fn judge(snapshot: &Snapshot, target: Ipv4Addr, owner: IfIndex, answering: Vec<String>, report: &mut Report) {
+/// `wire`: on how many interfaces it was asked for, and the MACs that answered.
+fn judge(
+    snapshot: &Snapshot,
+    target: Ipv4Addr,
+    owner: IfIndex,
+    answering: Vec<String>,
+    wire: (usize, Vec<Mac>),
+    report: &mut Report,
+) {
     let expected = snapshot.name_of(owner);
     // Who has no carrier cannot be asked, and nobody else is to answer.
     let connected = WireMap::of(snapshot).is_connected(owner);
@@ -199,6 +212,7 @@ fn judge(snapshot: &Snapshot, target: Ipv4Addr, owner: IfIndex, answering: Vec<S
     report.count(failure);
     report.addresses.push(AddressReport {
         unheard: false,
+        by: Witnesses { wire: Some(wire), ..Witnesses::default() },
         address: target.into(),
         expected,
         answering,
