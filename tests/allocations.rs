@@ -6,7 +6,7 @@ mod memory;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use arpflux_core::predict::{ArpRequest, Model, Verdict};
+use arpflux_core::predict::{ArpRequest, Model, Reason, Verdict};
 use arpflux_core::snapshot::{Interference, Snapshot};
 
 /// Asks for everything on every interface; how many requests, and how many of them cannot be told.
@@ -60,4 +60,31 @@ fn a_prediction_allocates_nothing() {
     let (asked, unclear) = ask_for_everything(&snapshot, &model);
     assert_eq!(memory::peak(), 0, "{asked} predictions");
     assert!(unclear > 20, "{unclear} of {asked}");
+
+    // Nor where rules of a filter are run.
+    snapshot.filters = serde_json::from_str(FILTERS).expect("filters");
+    let model = Model::new(&snapshot).unwrap();
+    let (asked, _) = ask_for_everything(&snapshot, &model);
+    assert_eq!(memory::peak(), 0, "{asked} predictions");
+    let dropped = ArpRequest::broadcast(eth0, [192, 168, 18, 129].into(), [192, 168, 18, 10].into());
+    assert_eq!(model.reply(&dropped).reason(), Some(Reason::FilterDropsRequest));
 }
+
+/// `arp daddr ip @known drop`, and a limit for all others.
+const FILTERS: &str = r#"{
+    "chains": [{
+        "family": "arp", "table": "t", "name": "c", "base": { "hook": "input", "priority": 0 },
+        "rules": [
+            [
+                { "do": "load", "header": "arp", "offset": 24, "len": 4, "register": 4 },
+                { "do": "lookup", "set": "known", "register": 4, "negated": false, "to": null },
+                { "do": "decide", "verdict": "drop" }
+            ],
+            [{ "do": "unknown", "name": "limit" }, { "do": "decide", "verdict": "drop" }]
+        ]
+    }],
+    "sets": [{
+        "family": "arp", "table": "t", "name": "known", "fields": [4],
+        "elements": [{ "from": "c0a8120a", "to": "c0a8120b" }]
+    }]
+}"#;

@@ -203,6 +203,11 @@ impl Gap {
                 };
                 add(&mut gaps, [Gap::new(missing, told, leaves_open)]);
             }
+            if missing == Missing::Netfilter && !snapshot.filters.is_empty() {
+                let chains = listed(&snapshot.filters.open());
+                let told = format!("what the rules of {chains} do with every ARP frame cannot be told");
+                add(&mut gaps, [Gap::new(missing, told, leaves_open)]);
+            }
             if gaps.len() == known {
                 let told = match missing {
                     Missing::KernelVersion => {

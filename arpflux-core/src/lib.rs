@@ -23,6 +23,7 @@ pub mod text;
 pub mod types;
 pub mod words;
 
+pub mod filter;
 pub mod frame;
 
 pub mod snapshot;

@@ -16,6 +16,10 @@ pub enum Command {
     Far(usize, bool),
     /// A proxy entry without a device, which `ip` cannot make.
     WildProxy(Ipv4Addr),
+    /// A line for `nft`; one that it refuses is left out.
+    Nft(String),
+    /// The same for `arptables` over nftables.
+    Arptables(String),
 }
 
 impl fmt::Display for Command {
@@ -26,6 +30,8 @@ impl fmt::Display for Command {
             Self::Far(nic, up) => {
                 write!(f, "# the far end of eth{nic} is set {}", if *up { "up" } else { "down" })
             }
+            Self::Nft(line) => write!(f, "nft '{line}'"),
+            Self::Arptables(line) => write!(f, "arptables-nft {line}"),
             Self::WildProxy(address) => write!(f, "# a proxy entry for {address} without a device"),
         }
     }
@@ -41,6 +47,8 @@ pub struct Case {
     pub rules_changed: bool,
     /// The same of local routes.
     pub local_routes_added: bool,
+    /// Whether a rule of a filter cannot be decided.
+    pub undecided: bool,
     /// Addresses worth asking for, and asking from.
     pub addresses: Vec<Ipv4Addr>,
 }
@@ -95,6 +103,7 @@ impl Case {
             commands,
             rules_changed: false,
             local_routes_added: false,
+            undecided: false,
             addresses: Vec::new(),
         }
     }
@@ -108,6 +117,7 @@ impl Case {
             commands: Vec::new(),
             rules_changed: false,
             local_routes_added: false,
+            undecided: false,
             addresses: Vec::new(),
         };
         let mut draw = Draw { rng, case, devices: Vec::new(), subnets: Vec::new() };

@@ -60,6 +60,10 @@ impl<'w> Host<'w> {
                     self.proxy(Change::add, *address)?;
                     self.wild.push(*address);
                 }
+                Command::Nft(line) => filter("nft", &[line], certain)?,
+                Command::Arptables(line) => {
+                    filter("arptables-nft", &line.split(' ').collect::<Vec<_>>(), certain)?;
+                }
                 Command::Ip(_) => {}
             }
             at += 1;
@@ -127,6 +131,17 @@ pub fn ip_batch(lines: &[String], certain: bool) -> io::Result<()> {
     let status = ip.wait()?;
     if certain && !status.success() {
         return Err(io::Error::other(format!("ip refused one of {lines:?}")));
+    }
+    Ok(())
+}
+
+/// Programs of root are not on everybody's path.
+fn filter(program: &str, words: &[&str], certain: bool) -> io::Result<()> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let output = Process::new(program).args(words).env("PATH", format!("{path}:/usr/sbin:/sbin")).output()?;
+    if certain && !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(io::Error::other(format!("{program} refused {words:?}: {said}")));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! `cargo test -p arpflux-tests --test differential` asks some 22,000 requests. More, other or single hosts
 //! by the environment:
 //!
-//! - `ARPFLUX_HOSTS`: how many hosts (200), each gets about 110 requests;
+//! - `ARPFLUX_HOSTS`: how many hosts (200, and 160 with rules of nftables), each gets about 110 requests;
 //! - `ARPFLUX_SEED`: the first seed (1); a host is drawn from one seed;
 //! - `ARPFLUX_WORKERS`: how many threads (2);
 //! - `ARPFLUX_UNTIL_MISMATCH`: stop at the first host with a mismatch;
@@ -19,6 +19,7 @@ mod host;
 mod learn;
 mod own;
 mod rng;
+mod ruleset;
 mod scenarios;
 mod wire;
 
@@ -56,10 +57,12 @@ struct Worker {
     histogram: Histogram,
     mismatches: Vec<String>,
     kinds: Kinds,
+    /// Whether the hosts have rules of nftables.
+    rules: bool,
 }
 
 impl Worker {
-    fn new(kinds: Kinds) -> io::Result<Self> {
+    fn new(kinds: Kinds, rules: bool) -> io::Result<Self> {
         unshare(CloneFlags::CLONE_NEWNET)?;
         Ok(Self {
             wire: Arc::new(Wire::open()?),
@@ -68,11 +71,15 @@ impl Worker {
             histogram: Histogram::default(),
             mismatches: Vec::new(),
             kinds,
+            rules,
         })
     }
 
     fn run(&mut self, seed: u64) -> io::Result<()> {
-        let case = Case::draw(seed, self.kinds);
+        let mut case = Case::draw(seed, self.kinds);
+        if self.rules {
+            case = case.with_rules();
+        }
         if setting("ARPFLUX_VERBOSE", 0) != 0 {
             for command in &case.commands {
                 eprintln!("{command}");
@@ -157,6 +164,9 @@ impl Worker {
         }
         self.own_packets(case, host, &interesting, rng)?;
         self.learning(case, host, &interesting, rng)?;
+        if case.undecided {
+            return Ok(());
+        }
         self.announcing(case, host, rng)
     }
 
@@ -180,7 +190,7 @@ impl Worker {
         self.collect(&mut answers, awaited, 40 + delay)?;
         for (at, (ask, expected)) in asks.iter().zip(&expected).enumerate() {
             self.histogram.add(expected);
-            let got = answers.of(first + at as u32);
+            let got = answers.of(first + at as u32, ask.target);
             if expected.macs.as_ref() == Some(&got) {
                 self.record(case, ask, &expected.verdicts, &got)?;
             }
@@ -236,7 +246,7 @@ impl Worker {
             self.send(&snapshot, ask)?;
             // Longer than anything takes, so that an answer too many is seen as well.
             self.collect(&mut answers, usize::MAX, 60 + 2 * expected.delay())?;
-            let got = answers.of(number);
+            let got = answers.of(number, ask.target);
             if expected.macs.as_ref().is_none_or(|macs| *macs == got) {
                 return Ok(());
             }
@@ -347,7 +357,9 @@ impl Worker {
 
 /// The command that asks a host again.
 fn replay(case: &Case) -> String {
-    let test = "cargo test -p arpflux-tests --test differential random_hosts -- --nocapture";
+    let rules = case.commands.iter().any(|command| matches!(command, case::Command::Nft(_)));
+    let name = if rules { "random_rules" } else { "random_hosts" };
+    let test = format!("cargo test -p arpflux-tests --test differential {name} -- --nocapture");
     format!("  replay: ARPFLUX_SEED={} ARPFLUX_HOSTS=1 {test}", case.seed)
 }
 
@@ -387,9 +399,8 @@ fn kinds() -> Kinds {
     tried.join().ok().flatten().unwrap_or_default()
 }
 
-#[test]
-fn random_hosts() {
-    let hosts = setting("ARPFLUX_HOSTS", 200);
+/// Asks random hosts, with random rules of nftables if `rules`.
+fn ask_hosts(hosts: u64, rules: bool) -> Histogram {
     let seed = setting("ARPFLUX_SEED", 1);
     let workers = setting("ARPFLUX_WORKERS", 2).max(1);
     let until_mismatch = setting("ARPFLUX_UNTIL_MISMATCH", 0) != 0;
@@ -400,7 +411,7 @@ fn random_hosts() {
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
-                let mut worker = Worker::new(kinds).expect("a namespace for the wires");
+                let mut worker = Worker::new(kinds, rules).expect("a namespace for the wires");
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     if at >= hosts || (until_mismatch && !worker.mismatches.is_empty()) {
@@ -426,6 +437,13 @@ fn random_hosts() {
         println!("{} … {}", text.lines().next().unwrap_or_default(), text.lines().last().unwrap_or_default());
     }
     assert!(mismatches.is_empty(), "{} mismatches", mismatches.len());
+    histogram
+}
+
+#[test]
+fn random_hosts() {
+    let hosts = setting("ARPFLUX_HOSTS", 200);
+    let histogram = ask_hosts(hosts, false);
     if hosts >= 200 {
         // A suite that cannot fail proves nothing: both outcomes often, every reason that can come up.
         assert!(histogram.answered * 5 > histogram.requests, "too few answers");
@@ -447,11 +465,28 @@ fn random_hosts() {
             Reason::Ipv4DisabledBehind,
             Reason::BridgePortBlocked,
             Reason::BondBackupPort,
+            Reason::NoCarrier,
+            Reason::FilterDropsRequest,
+            Reason::FilterDropsAnswer,
+            Reason::FilterRewrites,
         ];
         let absent: Vec<_> = Reason::ALL
             .iter()
             .filter(|reason| !elsewhere.contains(reason) && !histogram.reasons.contains_key(reason.code()))
             .collect();
         assert!(absent.is_empty(), "reasons that never came up: {absent:?}");
+    }
+}
+
+#[test]
+fn random_rules() {
+    let hosts = setting("ARPFLUX_HOSTS", 160);
+    let histogram = ask_hosts(hosts, true);
+    if hosts >= 160 {
+        assert!(histogram.answered * 10 > histogram.requests, "too few answers");
+        assert!(histogram.undetermined * 20 < histogram.requests, "too much undetermined");
+        for reason in [Reason::FilterDropsRequest, Reason::FilterDropsAnswer, Reason::FilterRewrites] {
+            assert!(histogram.reasons.contains_key(reason.code()), "{reason} never came up");
+        }
     }
 }

@@ -136,6 +136,12 @@ fn command(line: &str) -> Command {
         let (path, value) = rest.split_once('=').expect("sysctl PATH=VALUE");
         return Command::Sysctl(path.into(), value.parse().expect("a number"));
     }
+    if let Some(line) = line.strip_prefix("nft ") {
+        return Command::Nft(line.into());
+    }
+    if let Some(line) = line.strip_prefix("arptables ") {
+        return Command::Arptables(line.into());
+    }
     if let Some(rest) = line.strip_prefix("far eth") {
         let (nic, state) = rest.split_once(' ').expect("far ethN up|down");
         return Command::Far(nic.parse().expect("a number"), state == "up");
@@ -219,7 +225,7 @@ impl Worker {
         let awaited = expected.macs.as_ref().map_or(usize::MAX, |macs| macs.len().max(1));
         // 300 ms are the longest delay that a scenario sets.
         self.collect(&mut answers, awaited, if expected.delay() > 0 { 500 } else { 40 })?;
-        let got = answers.of(number);
+        let got = answers.of(number, ask.target);
         let line = format!("{} asks for {} on {}", question.from, question.target, question.on);
         let steps = |verdicts: &[(_, Verdict)]| {
             verdicts.iter().map(|(request, _)| model.explain(request).to_string()).collect::<String>()
@@ -418,7 +424,7 @@ fn facts() {
     let limit = Limit::open();
     // A thread of its own: it leaves its namespace.
     let (asked, wrong) = std::thread::spawn(move || {
-        let mut worker = Worker::new(Kinds::default()).expect("a namespace for the wires");
+        let mut worker = Worker::new(Kinds::default(), false).expect("a namespace for the wires");
         let mut wrong = Vec::new();
         for (name, scenario) in &scenarios {
             if limit.is_none() && scenario.step.iter().any(|step| step.neighbour_room.is_some()) {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ffi::CString;
 use std::io;
 use std::mem;
+use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 
 use nix::libc;
@@ -188,19 +189,21 @@ impl Frame {
 
 /// What came back, by the number of the request.
 #[derive(Debug, Default)]
-pub struct Answers(HashMap<u32, Vec<[u8; 6]>>);
+pub struct Answers(HashMap<u32, Vec<([u8; 4], [u8; 6])>>);
 
 impl Answers {
     pub fn add(&mut self, arp: &Arp) {
         if arp.reply {
             let [_, _, a, b, c, d] = arp.target_mac;
-            self.0.entry(u32::from_be_bytes([a, b, c, d])).or_default().push(arp.sender_mac);
+            self.0.entry(u32::from_be_bytes([a, b, c, d])).or_default().push((arp.sender, arp.sender_mac));
         }
     }
 
-    /// The MACs that answered a request, sorted.
-    pub fn of(&self, number: u32) -> Vec<[u8; 6]> {
-        let mut macs = self.0.get(&number).cloned().unwrap_or_default();
+    /// The MACs that answered a request for `target`, sorted.
+    pub fn of(&self, number: u32, target: Ipv4Addr) -> Vec<[u8; 6]> {
+        let came = self.0.get(&number).into_iter().flatten();
+        // A filter may make an answer about another address of it.
+        let mut macs: Vec<_> = came.filter(|(of, _)| *of == target.octets()).map(|(_, mac)| *mac).collect();
         macs.sort_unstable();
         macs
     }

@@ -281,16 +281,21 @@ fn what_may_interfere_is_found() {
         // An empty chain that accepts changes nothing; one that drops does.
         run("nft add table arp f");
         run("nft add chain arp f open { type filter hook input priority 0 ; policy accept ; }");
-        assert_eq!(take().interference, []);
+        assert!(take().filters.is_empty());
         run("nft add chain arp f shut { type filter hook input priority 1 ; policy drop ; }");
         run("nft add table netdev g");
         run("nft add chain netdev g in { type filter hook ingress device eth0 priority 0 ; }");
-        run("nft add rule netdev g in ether type arp drop");
-        let found = take().interference;
-        let arp = Interference::Netfilter { chain: "nftables arp f shut".into(), interface: None };
-        let netdev = Interference::Netfilter { chain: "nftables netdev g in".into(), interface: Some(eth0) };
-        assert_eq!(found.len(), 2, "{found:?}");
-        assert!(found.contains(&arp) && found.contains(&netdev), "{found:?}");
+        run("nft add rule netdev g in ether type arp arp daddr ip { 10.0.0.1-10.0.0.3, 10.1.0.0/16 } drop");
+        // Chains that no frame of ARP comes to are left out, with their table.
+        run("nft add table ip h");
+        run("nft add chain ip h in { type filter hook input priority 0 ; policy drop ; }");
+        let found = take();
+        assert_eq!((found.interference, found.filters.open().len()), (Vec::new(), 2));
+        let base = found.filters.chains[1].base.as_ref().unwrap();
+        assert_eq!((base.devices.as_slice(), base.drops), (&["eth0".to_owned()][..], false));
+        let elements = found.filters.sets[0].elements.iter();
+        let ranges: Vec<String> = elements.map(|one| format!("{}-{}", one.from, one.to)).collect();
+        assert_eq!(ranges, ["0a000001-0a000003", "0a010000-0a01ffff"]);
         run("nft flush ruleset");
 
         // clsact without a filter is harmless, with one it is not.

@@ -49,6 +49,9 @@ impl Model<'_> {
     fn detail(&self, missing: super::Missing, request: &ArpRequest) -> String {
         use super::Missing;
         let snapshot = self.snapshot;
+        if missing == Missing::Netfilter && !snapshot.filters.is_empty() {
+            return crate::judgement::listed(&snapshot.filters.open());
+        }
         let named = snapshot.interference.iter().find_map(|interference| match (missing, interference) {
             (Missing::Netfilter, Interference::Netfilter { chain, .. }) => Some(chain.clone()),
             (Missing::NeighbourTable, Interference::FullNeighbourTable { entries, limit }) => {

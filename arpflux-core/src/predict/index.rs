@@ -9,6 +9,7 @@ use super::fib::Fib;
 use super::interference::Meddlers;
 use super::kernel_version::{Behaviour, Known};
 use crate::error::Result;
+use crate::filter::{self, Rules};
 use crate::snapshot::{
     BondMode, BondPortState, BridgePortState, Interface, InterfaceFlags, Interference, LinkKind, MacvlanMode,
     Neighbour, PortFrames, Snapshot, VlanPath,
@@ -32,6 +33,8 @@ pub struct Model<'s> {
     pub(super) proxies: HashSet<u64>,
     pub(super) fib: Fib,
     pub(super) meddlers: Meddlers,
+    /// What nftables does with frames.
+    pub(super) rules: Rules<'s>,
     pub(super) behaviour: Behaviour,
     /// Where the loopback interface is in `ports`.
     pub(super) loopback: Option<usize>,
@@ -110,17 +113,18 @@ impl<'s> Model<'s> {
 
     /// The same of a snapshot that was checked, or made of such a one by changes.
     pub(crate) fn of(snapshot: &'s Snapshot) -> Self {
-        Self::beside(snapshot, &snapshot.interference)
+        Self::beside(snapshot, &snapshot.interference, Rules::new(&snapshot.filters))
     }
 
-    /// The same host as if nothing of [`Snapshot::interference`] were there: what the kernel does where no filter
-    /// and no program meddles, and what could not be read has no effect. For what an answer is apart from that.
+    /// The same host as if nothing of [`Snapshot::interference`] were there and no rule of a filter matched that is
+    /// not understood: what the kernel does where no program meddles, and what could not be read has no effect. For
+    /// what an answer is apart from that.
     #[must_use]
     pub fn without_interference(&self) -> Self {
-        Self::beside(self.snapshot, &[])
+        Self::beside(self.snapshot, &[], Rules::new(&self.snapshot.filters).without_unknown())
     }
 
-    fn beside(snapshot: &'s Snapshot, interference: &[Interference]) -> Self {
+    fn beside(snapshot: &'s Snapshot, interference: &[Interference], rules: Rules<'s>) -> Self {
         let behaviour = Behaviour::of(&snapshot.kernel);
         let mut ports: Vec<Port> = snapshot
             .interfaces
@@ -145,7 +149,7 @@ impl<'s> Model<'s> {
         let loopback = ports.iter().position(|port| port.loopback);
         let full = |other: &Interference| matches!(other, Interference::FullNeighbourTable { .. });
         let table_full = interference.iter().any(full);
-        Self { snapshot, addresses, proxies, fib, meddlers, behaviour, loopback, table_full, ports }
+        Self { snapshot, addresses, proxies, fib, meddlers, rules, behaviour, loopback, table_full, ports }
     }
 
     /// The snapshot it was built from.
@@ -168,6 +172,11 @@ impl<'s> Model<'s> {
             .into_iter()
             .chain(proxied)
             .chain(self.addresses.boundaries())
+            .chain(
+                filter::ranges(&self.snapshot.filters)
+                    .into_iter()
+                    .flat_map(|(first, last, _)| [Some(first), last.checked_add(1)].into_iter().flatten()),
+            )
             .chain(self.fib.boundaries())
             .collect();
         all.sort();

@@ -189,7 +189,13 @@ impl Model<'_> {
         self.snapshot
             .addresses_of(interface)
             .filter_map(|address| match address.local {
-                IpAddr::V4(address) => Some(Announcement { interface, address, mac: port.mac }),
+                // What a packet filter may do is not done.
+                IpAddr::V4(address) => {
+                    Run { model: self, oracle: &mut Oracle::default(), trace: &mut Silent }
+                        .request_sent(slot, address, address)
+                        .filter(|(sender, _)| *sender == address)
+                        .map(|(address, mac)| Announcement { interface, address, mac })
+                }
                 IpAddr::V6(_) => None,
             })
             .collect()
@@ -208,6 +214,18 @@ impl<T: Trace> Run<'_, '_, T> {
             unicast: frame.unicast,
         };
         let Ok(slot) = self.receive(&request) else { return Learning::Nothing };
+        let mut frame = *frame;
+        if !model.rules.is_empty() {
+            let path = self.path(frame.interface, slot);
+            let mut content = self.content(slot, &request, frame.reply);
+            content.target_mac = Some(frame.target_mac);
+            let Ok(seen) = self.received(&path, &content, frame.unicast) else { return Learning::Nothing };
+            // What is written into the rest of the frame tells of another address or MAC.
+            match seen.target() {
+                Some(target) if seen.says_beside_target(&content) => frame.target = target,
+                _ => return Learning::Nothing,
+            }
+        }
         let port = &model.ports[slot];
         let dropped = frame.target.is_multicast()
             || (is_loopback(frame.target) && !port.route_localnet)

@@ -24,14 +24,14 @@
 //! An interface without carrier answers nobody ([`Reason::NoCarrier`]); what it would answer if a request did
 //! arrive says a model of [`Snapshot::as_if_connected`]. What the snapshot does not tell makes a verdict [`Verdict::Undetermined`], but only where it would change this very
 //! answer. So does a full neighbour table, for want of room in which the kernel drops answers for its own
-//! addresses. Not modelled are: ARP suppression by bridges and VXLAN, and packet filters that rewrite the
-//! target of a request that would otherwise be dropped.
+//! addresses. Rules of nftables are run ([`crate::filter`]). Not modelled is ARP suppression by bridges and VXLAN.
 
 mod address;
 mod alike;
 mod answers;
 mod explain;
 mod fib;
+mod filtered;
 mod forwarded;
 mod index;
 mod interference;

@@ -4,12 +4,14 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Serialize;
 
+use super::ArpRequest;
 use super::index::Model;
 use super::local::{Way, strange};
 use super::missing::{Missing, MissingSet};
 use super::oracle::Oracle;
 use super::reply::Run;
 use super::step::{Purpose, Silent, Trace};
+use crate::filter::Frame;
 use crate::snapshot::{InterfaceFlags, RouteKind, Scope, Snapshot};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, Mac};
@@ -51,7 +53,7 @@ pub enum Outgoing {
         rule: SourceRule,
     },
     /// It sends without asking: to itself, to a broadcast or multicast address, through a gateway with an
-    /// IPv6 address, or by an interface that does no ARP.
+    /// IPv6 address, or by an interface that does no ARP; or a packet filter keeps the request from leaving.
     NoRequest {
         /// The interface that the packet leaves by.
         interface: IfIndex,
@@ -155,10 +157,38 @@ impl<T: Trace> Run<'_, '_, T> {
             // arp_constructor(): what the table local calls broadcast needs no asking.
             Some(target) if asks && !self.is_broadcast(target, port.l3mdev_table) => {
                 let (sender, rule) = self.request_source(way.slot, packet_source, target);
-                Outgoing::Asks { interface, target, sender, mac: port.mac, packet_source, rule }
+                match self.request_sent(way.slot, sender, target) {
+                    Some((sender, mac)) => {
+                        Outgoing::Asks { interface, target, sender, mac, packet_source, rule }
+                    }
+                    None => Outgoing::NoRequest { interface, packet_source },
+                }
             }
             _ => Outgoing::NoRequest { interface, packet_source },
         }
+    }
+
+    /// The addresses of the sender in a request as it leaves; `None`: a packet filter drops it, or makes something
+    /// else of it.
+    pub(super) fn request_sent(
+        &mut self,
+        slot: usize,
+        sender: Ipv4Addr,
+        target: Ipv4Addr,
+    ) -> Option<(Ipv4Addr, Mac)> {
+        let port = &self.model.ports[slot];
+        if self.model.rules.is_empty() {
+            return Some((sender, port.mac));
+        }
+        let path = self.path(IfIndex(port.index), slot);
+        let request = ArpRequest {
+            sender_mac: Some(port.mac),
+            ..ArpRequest::broadcast(IfIndex(port.index), sender, target)
+        };
+        let content = self.content(slot, &request, false);
+        let sent = self.sent(&path, &content).ok()?;
+        let asks = sent.is_like(&Frame::new(&content)) && sent.target() == Some(target);
+        asks.then_some((sent.sender()?, sent.sender_mac()?))
     }
 
     /// `fib_result_prefsrc()`.

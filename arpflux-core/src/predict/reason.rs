@@ -58,6 +58,12 @@ reasons! {
     BridgePortBlocked = "bridge_port_blocked", "the bridge takes no frames from this port now";
     /// A bond drops what its backup ports receive.
     BondBackupPort = "bond_backup_port", "the bond drops what its backup port receives";
+    /// A rule of nftables drops the request.
+    FilterDropsRequest = "filter_drops_request", "a packet filter drops the request";
+    /// A rule of nftables drops the answer.
+    FilterDropsAnswer = "filter_drops_answer", "a packet filter drops the answer";
+    /// A rule of nftables (`arptables -j mangle`) writes other addresses into the frame.
+    FilterRewrites = "filter_rewrites", "a packet filter makes another frame of it";
     /// The target is a multicast address.
     MulticastTarget = "multicast_target", "the target is a multicast address";
     /// The target is in 127/8 and `route_localnet` is off.

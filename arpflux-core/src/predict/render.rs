@@ -54,6 +54,9 @@ impl fmt::Display for Step {
                 f,
                 "The answer waits a random time below {below_ms} ms (proxy_delay of {interface}), up to {queue} others may wait as well."
             ),
+            Self::Filter { chain, answer } => {
+                write!(f, "{chain} drops the {}.", if *answer { "answer" } else { "request" })
+            }
             Self::Unknown { missing, detail } => write!(f, "Not known: {} ({detail}).", missing.text()),
             Self::Verdict { reason, mac: Some(mac), interface: Some(interface) } => {
                 write!(f, "{interface} answers with {mac}: {reason}.")

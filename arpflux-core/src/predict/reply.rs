@@ -13,7 +13,7 @@ use super::table::Hop;
 use super::verdict::{Delay, Verdict, Via};
 use crate::snapshot::RouteKind;
 use crate::sysctl::Sysctl;
-use crate::types::IfIndex;
+use crate::types::{IfIndex, Mac};
 
 /// One run of the decision.
 pub(super) struct Run<'r, 's, T> {
@@ -29,7 +29,8 @@ pub(super) struct Outcome {
     slot: Option<usize>,
     /// Whether frames get as far as filters and listeners on that interface.
     received: bool,
-    decision: Result<Via, Reason>,
+    /// Why it answers, and with which MAC if not the interface's own.
+    decision: Result<(Via, Option<Mac>), Reason>,
 }
 
 /// How many combinations of unknowns are tried before giving up.
@@ -70,16 +71,16 @@ impl Model<'_> {
     /// The verdict of one run, with what else may meddle.
     fn judge(&self, request: &ArpRequest, outcome: &Outcome) -> Verdict {
         let verdict = match (outcome.decision, outcome.slot) {
-            (Ok(via), Some(slot)) => {
+            (Ok((via, mac)), Some(slot)) => {
                 let port = &self.ports[slot];
                 Verdict::Answers {
-                    mac: port.mac,
+                    mac: mac.unwrap_or(port.mac),
                     via,
                     interface: IfIndex(port.index),
                     delay: delay(port, via, request.unicast),
                 }
             }
-            (Ok(via), None) => Verdict::Silent { reason: via.reason() },
+            (Ok((via, _)), None) => Verdict::Silent { reason: via.reason() },
             (Err(reason), _) => Verdict::Silent { reason },
         };
         if !outcome.received {
@@ -90,7 +91,7 @@ impl Model<'_> {
         {
             return Verdict::Undetermined { missing: MissingSet::only(Missing::Bond) };
         }
-        if let (Ok(Via::Local), Some(slot)) = (outcome.decision, outcome.slot)
+        if let (Ok((Via::Local, _)), Some(slot)) = (outcome.decision, outcome.slot)
             && self.no_room_for(request.sender, IfIndex(self.ports[slot].index))
         {
             return Verdict::Undetermined { missing: MissingSet::only(Missing::NeighbourTable) };
@@ -131,7 +132,7 @@ impl<T: Trace> Run<'_, '_, T> {
             });
         }
         let (slot, received, decision) = match self.receive(request) {
-            Ok(slot) => (Some(slot), true, self.process(slot, request.sender, request.target)),
+            Ok(slot) => (Some(slot), true, self.answer(slot, request)),
             Err((slot, reason, received)) => {
                 self.trace_interface(slot, request.interface, reason);
                 (slot, received, Err(reason))

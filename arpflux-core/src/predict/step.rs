@@ -143,6 +143,13 @@ pub enum Step {
         /// How many may wait.
         queue: u32,
     },
+    /// A packet filter drops a frame.
+    Filter {
+        /// The chain, as its tool names it.
+        chain: String,
+        /// Whether it is the answer, not the request.
+        answer: bool,
+    },
     /// Something that is not known would decide.
     Unknown {
         /// What.
@@ -198,6 +205,7 @@ impl Step {
             Self::SenderAddress { .. } => "fib_validate_source",
             Self::ProxyEntry { .. } => "pneigh_lookup",
             Self::Delayed { .. } => "pneigh_enqueue",
+            Self::Filter { .. } => "nft_do_chain",
             Self::Unknown { .. } | Self::Verdict { .. } => "arp_process",
         }
     }

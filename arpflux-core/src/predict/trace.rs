@@ -9,7 +9,7 @@ use super::rules::ReadyRule;
 use super::step::{Lookup, Purpose, Step, Trace};
 use super::verdict::Via;
 use crate::sysctl::Sysctl;
-use crate::types::{IfIndex, IfName, IpNet};
+use crate::types::{IfIndex, IfName, IpNet, Mac};
 
 impl<T: Trace> Run<'_, '_, T> {
     pub(super) fn trace_sysctl(&mut self, slot: usize, sysctl: Sysctl, passes: bool, meaning: &'static str) {
@@ -40,13 +40,13 @@ impl<T: Trace> Run<'_, '_, T> {
     pub(super) fn trace_verdict(
         &mut self,
         slot: Option<usize>,
-        decision: Result<Via, Reason>,
+        decision: Result<(Via, Option<Mac>), Reason>,
         unicast: bool,
     ) {
         let port = slot.map(|slot| &self.model.ports[slot]);
         let interface = slot.map(|slot| self.model.interface(slot).name);
         let (reason, mac) = match decision {
-            Ok(via) => {
+            Ok((via, mac)) => {
                 if let (Some(port), Some(interface)) = (port, interface)
                     && via != Via::Local
                     && !unicast
@@ -55,7 +55,7 @@ impl<T: Trace> Run<'_, '_, T> {
                     let (below_ms, queue) = (port.proxy_delay, port.proxy_qlen);
                     self.trace.push(Step::Delayed { interface, below_ms, queue });
                 }
-                (via.reason(), port.map(|port| port.mac))
+                (via.reason(), mac.or(port.map(|port| port.mac)))
             }
             Err(reason) => (reason, None),
         };

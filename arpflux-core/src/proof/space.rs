@@ -12,6 +12,7 @@
 //!   two works like a list of lookups; equal lookups count once.
 //! - Is it an address of the host, held by which interface, with which scope? Is it in the subnet of one?
 //! - As a target: is there a proxy entry for it without a device, or on the arrival interface?
+//! - In which of the ranges is it that rules of nftables compare with?
 //! - Where `arp_ignore` is 2 on the arrival interface: in which of its subnets is it?
 //!
 //! Beyond that the model compares sender and target for equality, so the diagonal (a request for the
@@ -23,6 +24,7 @@ use foldhash::{HashMap, HashMapExt as _};
 
 use super::layer::{Layer, Order, Runs};
 use super::split::Split;
+use crate::filter;
 use crate::snapshot::{Interface, MacvlanMode, RouteKind, Rule, RuleFlags, Snapshot, table};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IpNet, Ipv4Net};
@@ -67,6 +69,7 @@ impl Space {
             layers.extend(route_layers(snapshot, &mut lengths));
             layers.push(rule_layer(snapshot));
             layers.push(address_layer(snapshot));
+            layers.push(filter_layer(snapshot));
             subnets(snapshot, &mut subnet_keys, &mut cuts, &mut extras);
             proxies(snapshot, number, &mut everywhere, &mut points, &mut extras);
         }
@@ -302,6 +305,37 @@ fn address_layer(snapshot: &Snapshot) -> Runs {
         }
     }
     layer.runs(Order::Set)
+}
+
+/// The ranges of addresses that rules of nftables compare with.
+fn filter_layer(snapshot: &Snapshot) -> Runs {
+    let mut layer = Layer::default();
+    for (first, last, key) in filter::ranges(&snapshot.filters) {
+        for prefix in prefixes(first, last) {
+            layer.add(prefix, 0, key);
+        }
+    }
+    layer.runs(Order::Set)
+}
+
+/// The longest prefixes that a range is made of.
+fn prefixes(first: u32, last: u32) -> Vec<Ipv4Net> {
+    let mut all = Vec::new();
+    let mut at = first;
+    while at <= last {
+        // As long as it begins at a multiple of its length and ends within.
+        let fits = |bits: &u32| {
+            let len = 1u64 << bits;
+            u64::from(at) % len == 0 && u64::from(at) + len - 1 <= u64::from(last)
+        };
+        let bits = (0..=32).rev().find(fits).unwrap_or(0);
+        all.extend(Ipv4Net::new(at.into(), (32 - bits) as u8));
+        match u64::from(at).checked_add(1 << bits).and_then(|next| u32::try_from(next).ok()) {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    all
 }
 
 fn subnets(

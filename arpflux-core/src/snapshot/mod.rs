@@ -40,6 +40,7 @@ pub use route::{NextHop, NextHopFlags, Route, RouteKind, table};
 pub use rule::{Rule, RuleAction, RuleFlags};
 pub use wires::{Certainty, WireMap};
 
+use crate::filter::Filters;
 use crate::sysctl::{Ipv6SysctlValues, SysctlValues};
 use crate::types::{IfIndex, IfName};
 
@@ -178,6 +179,9 @@ pub struct Snapshot {
     pub proxies: Vec<ProxyEntry>,
     /// Neighbour entries of both families.
     pub neighbours: Vec<Neighbour>,
+    /// The rules of nftables that ARP frames pass.
+    #[serde(default, skip_serializing_if = "Filters::is_empty")]
+    pub filters: Filters,
     /// What else may meddle with ARP here, or could not be read.
     pub interference: Vec<Interference>,
 }

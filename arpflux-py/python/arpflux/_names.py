@@ -32,6 +32,8 @@ class Reason(Name):
     NO_INTERFACE = "no_interface"
     #: The interface is down.
     INTERFACE_DOWN = "interface_down"
+    #: The interface has no carrier: nobody is heard on it.
+    NO_CARRIER = "no_carrier"
     #: The interface does no ARP.
     NOARP = "noarp"
     #: It is the loopback interface.
@@ -42,6 +44,12 @@ class Reason(Name):
     BRIDGE_PORT_BLOCKED = "bridge_port_blocked"
     #: The bond drops what its backup port receives.
     BOND_BACKUP_PORT = "bond_backup_port"
+    #: A packet filter drops the request.
+    FILTER_DROPS_REQUEST = "filter_drops_request"
+    #: A packet filter drops the answer.
+    FILTER_DROPS_ANSWER = "filter_drops_answer"
+    #: A packet filter makes another frame of it.
+    FILTER_REWRITES = "filter_rewrites"
     #: The target is a multicast address.
     MULTICAST_TARGET = "multicast_target"
     #: The target is a loopback address.

@@ -11,6 +11,7 @@ mod address;
 mod link;
 mod neighbour;
 mod nexthop;
+pub(super) mod nftables;
 mod route;
 mod rule;
 #[cfg(test)]

@@ -1,13 +1,13 @@
-//! What else may answer, drop or change ARP frames: filters, programs, listeners.
+//! What else may answer, drop or change ARP frames: programs, listeners, filters that are not worked out.
 
 use nix::libc;
 
-use super::LinuxKernel;
 use super::read::dump;
+use super::{LinuxKernel, nftables};
 use crate::error::{ErrorKind, Result};
-use crate::kernel::netlink::{Attribute, Messages, NetlinkSocket, attributes};
+use crate::kernel::netlink::{Messages, NetlinkSocket, attributes};
 use crate::snapshot::{Interference, Snapshot};
-use crate::types::{IfIndex, IfName};
+use crate::types::IfIndex;
 
 const RTM_GETQDISC: u16 = 38;
 const RTM_GETTFILTER: u16 = 46;
@@ -23,8 +23,9 @@ pub(super) fn find(kernel: &mut LinuxKernel, snapshot: &mut Snapshot, xdp: &[IfI
     let mut found = std::mem::take(&mut snapshot.interference);
     found.extend(xdp.iter().map(|interface| Interference::Xdp { interface: *interface }));
     traffic_control(&mut kernel.netlink, &mut kernel.messages, &mut found)?;
-    match nftables(&mut kernel.messages, snapshot) {
-        Ok(chains) => found.extend(chains),
+    match nftables::read(&mut kernel.messages) {
+        Ok(filters) => snapshot.filters = filters,
+        Err(error) if error.kind() == ErrorKind::Raced => return Err(error),
         Err(error) => {
             let denied = error.kind() == ErrorKind::PermissionDenied;
             let (what, needs) = match denied {
@@ -139,101 +140,4 @@ fn interface_of(payload: &[u8]) -> Option<(IfIndex, &[u8])> {
     let (fixed, rest) = payload.split_first_chunk::<20>()?;
     let index = u32::from_ne_bytes(*fixed[4..].first_chunk()?);
     Some((IfIndex(index), rest))
-}
-
-/// Chains that see ARP frames and do not simply accept: of the families arp, bridge and netdev, and the
-/// ingress hook of inet. A chain that accepts and has no rule changes nothing.
-fn nftables(messages: &mut Messages, snapshot: &Snapshot) -> Result<Vec<Interference>> {
-    const NFT_MSG_GETCHAIN: u16 = 10 << 8 | 4;
-    let mut netlink = match NetlinkSocket::open_protocol(netlink_sys::protocols::NETLINK_NETFILTER) {
-        Ok(socket) => socket,
-        // A kernel without netfilter.
-        Err(error) if error.errno() == Some(libc::EPROTONOSUPPORT) => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    let mut chains = Vec::new();
-    messages.clear();
-    messages.begin(NFT_MSG_GETCHAIN, 0, &[0; 4]);
-    let listed = dump(&mut netlink, messages, |payload| match payload {
-        None => chains.clear(),
-        Some(payload) => chain(payload, snapshot, &mut chains),
-    });
-    match listed {
-        Ok(()) => Ok(chains),
-        // A kernel without nftables.
-        Err(error) if matches!(error.errno(), Some(libc::EINVAL | libc::EOPNOTSUPP)) => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
-}
-
-fn chain(payload: &[u8], snapshot: &Snapshot, found: &mut Vec<Interference>) {
-    const NFPROTO_INET: u8 = 1;
-    const NFPROTO_ARP: u8 = 3;
-    const NFPROTO_NETDEV: u8 = 5;
-    const NFPROTO_BRIDGE: u8 = 7;
-    const NF_INET_INGRESS: u32 = 5;
-    const NFTA_CHAIN_TABLE: u16 = 1;
-    const NFTA_CHAIN_NAME: u16 = 3;
-    const NFTA_CHAIN_HOOK: u16 = 4;
-    const NFTA_CHAIN_POLICY: u16 = 5;
-    const NFTA_CHAIN_USE: u16 = 6;
-    const NFTA_HOOK_HOOKNUM: u16 = 1;
-    const NFTA_HOOK_DEV: u16 = 3;
-    const NFTA_HOOK_DEVS: u16 = 4;
-    const NF_ACCEPT: u32 = 1;
-
-    let Some(([family, ..], rest)) = payload.split_first_chunk::<4>() else { return };
-    let be32 = |a: Attribute<'_>| a.value.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
-    let (mut table, mut name, mut hook) = (&b""[..], &b""[..], None);
-    let (mut policy, mut rules) = (NF_ACCEPT, 0);
-    for attribute in attributes(rest) {
-        match attribute.kind {
-            NFTA_CHAIN_TABLE => table = attribute.text(),
-            NFTA_CHAIN_NAME => name = attribute.text(),
-            NFTA_CHAIN_HOOK => hook = Some(attribute),
-            NFTA_CHAIN_POLICY => policy = be32(attribute),
-            NFTA_CHAIN_USE => rules = be32(attribute),
-            _ => {}
-        }
-    }
-    let Some(hook) = hook else { return };
-    let at = hook.nested().find(|a| a.kind == NFTA_HOOK_HOOKNUM).map_or(0, be32);
-    let (word, sees_arp) = match *family {
-        NFPROTO_ARP => ("arp", true),
-        NFPROTO_BRIDGE => ("bridge", true),
-        NFPROTO_NETDEV => ("netdev", true),
-        NFPROTO_INET => ("inet", at == NF_INET_INGRESS),
-        _ => return,
-    };
-    if !sees_arp || (policy == NF_ACCEPT && rules == 0) {
-        return;
-    }
-    // Names may be any bytes; they end up on terminals.
-    let chain = format!("nftables {word} {} {}", table.escape_ascii(), name.escape_ascii());
-    let mut devices = Vec::new();
-    for attribute in hook.nested() {
-        match attribute.kind {
-            NFTA_HOOK_DEV => devices.push(attribute.text()),
-            NFTA_HOOK_DEVS => devices.extend(attribute.nested().map(|device| device.text())),
-            _ => {}
-        }
-    }
-    // One device is told in both ways.
-    devices.sort();
-    devices.dedup();
-    let known: Vec<_> = devices
-        .iter()
-        .map(|device| {
-            let name = IfName::from_bytes(device).ok()?;
-            snapshot.interface_named(&name).map(|interface| interface.index)
-        })
-        .collect();
-    // A device that is not known (a pattern, for one) may be any.
-    if known.is_empty() || known.contains(&None) {
-        found.push(Interference::Netfilter { chain, interface: None });
-    } else {
-        found.extend(
-            known.into_iter().map(|interface| Interference::Netfilter { chain: chain.clone(), interface }),
-        );
-    }
 }

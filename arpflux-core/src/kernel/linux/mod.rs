@@ -6,6 +6,7 @@ mod identity;
 mod interference;
 mod mark;
 mod names;
+mod nftables;
 mod proxies;
 mod read;
 mod routing_memory;

@@ -1,0 +1,275 @@
+//! The rules with names resolved, ready to be run.
+
+use std::collections::HashMap;
+
+use super::address::Origins;
+use super::{Answer, Chain, Comparison, Expression, Family, Filters, Header, Hook, Meta, Set, Verdict};
+
+/// Rules ready to be run.
+#[derive(Debug, Default)]
+pub(crate) struct Rules<'s> {
+    pub(super) chains: Vec<Ready<'s>>,
+    pub(super) sets: Vec<ReadySet<'s>>,
+    /// The chains that the kernel calls, in the order in which it does.
+    pub(super) bases: Vec<usize>,
+}
+
+#[derive(Debug)]
+pub(super) struct Ready<'s> {
+    pub(super) chain: &'s Chain,
+    pub(super) rules: Vec<Vec<Op<'s>>>,
+}
+
+#[derive(Debug)]
+pub(super) struct ReadySet<'s> {
+    pub(super) set: &'s Set,
+    /// The places of its elements by their lowest key.
+    pub(super) order: Vec<u32>,
+    /// What each of them answers.
+    pub(super) answers: Vec<Found<'s>>,
+    pub(super) otherwise: Option<Found<'s>>,
+}
+
+/// What a set or map gives.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Found<'s> {
+    Nothing,
+    Value(&'s [u8]),
+    Verdict(Decision),
+}
+
+/// A verdict with the place of the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Decision {
+    Accept,
+    Drop,
+    Continue,
+    Break,
+    Return,
+    Jump(usize),
+    Goto(usize),
+    Unknown,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Op<'s> {
+    Load {
+        header: Header,
+        offset: usize,
+        len: usize,
+        register: usize,
+    },
+    Write {
+        header: Header,
+        offset: usize,
+        len: usize,
+        register: usize,
+    },
+    LoadMeta {
+        meta: Meta,
+        register: usize,
+    },
+    SetMeta {
+        meta: Meta,
+        register: usize,
+    },
+    Compare {
+        register: usize,
+        by: Comparison,
+        value: &'s [u8],
+    },
+    Range {
+        register: usize,
+        negated: bool,
+        from: &'s [u8],
+        to: &'s [u8],
+    },
+    Mask {
+        from: usize,
+        to: usize,
+        mask: &'s [u8],
+        xor: &'s [u8],
+    },
+    Lookup {
+        set: usize,
+        register: usize,
+        negated: bool,
+        to: Option<usize>,
+    },
+    Value {
+        register: usize,
+        value: &'s [u8],
+    },
+    Decide(Decision),
+    Mangle {
+        expression: &'s Expression,
+        then: Decision,
+    },
+    /// It lets the rule go on or not.
+    MayMatch,
+    /// The same, and may also drop the frame and leave anything in the registers.
+    Unknown,
+}
+
+/// Chains and sets by family, table and name.
+type Places<'s> = HashMap<(Family, &'s str, &'s str), usize>;
+
+impl<'s> Rules<'s> {
+    pub(crate) fn new(filters: &'s Filters) -> Self {
+        let chains: Places<'s> = (0..)
+            .zip(&filters.chains)
+            .map(|(at, chain)| ((chain.family, chain.table.as_str(), chain.name.as_str()), at))
+            .collect();
+        let sets: Places<'s> = (0..)
+            .zip(&filters.sets)
+            .map(|(at, set)| ((set.family, set.table.as_str(), set.name.as_str()), at))
+            .collect();
+        let ready_sets = filters.sets.iter().map(|set| {
+            let decide = |verdict: &'s Verdict| decision(verdict, set.family, &set.table, &chains);
+            let found = |answer: &'s Answer| match answer {
+                Answer::Nothing => Found::Nothing,
+                Answer::Value(value) => Found::Value(&value.0),
+                Answer::Verdict(verdict) => Found::Verdict(decide(verdict)),
+            };
+            let mut order: Vec<u32> = (0..).take(set.elements.len()).collect();
+            order.sort_by_key(|at| &set.elements[*at as usize].from);
+            ReadySet {
+                set,
+                order,
+                answers: set.elements.iter().map(|element| found(&element.answer)).collect(),
+                otherwise: set.otherwise.as_ref().map(found),
+            }
+        });
+        let ready_chains = filters.chains.iter().map(|chain| Ready {
+            chain,
+            rules: chain.rules.iter().map(|rule| compiled(chain, rule, &chains, &sets, filters)).collect(),
+        });
+        // Of equal priorities the one that came later is called first (nf_hook_entries_grow()).
+        let mut bases: Vec<usize> =
+            (0..filters.chains.len()).rev().filter(|at| filters.chains[*at].base.is_some()).collect();
+        bases.sort_by_key(|at| filters.chains[*at].base.as_ref().map(|base| base.priority));
+        Self { chains: ready_chains.collect(), sets: ready_sets.collect(), bases }
+    }
+
+    /// Whether no chain is called at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bases.is_empty()
+    }
+
+    /// As if no rule matched that is not understood.
+    pub(crate) fn without_unknown(mut self) -> Self {
+        let unknown = |op: &Op<'_>| match op {
+            Op::MayMatch | Op::Unknown | Op::LoadMeta { meta: Meta::Unknown, .. } => true,
+            Op::Decide(decision) => *decision == Decision::Unknown,
+            _ => false,
+        };
+        for chain in &mut self.chains {
+            chain.rules.retain(|rule| !rule.iter().any(unknown));
+        }
+        self
+    }
+
+    pub(super) fn is_of(&self, at: usize, family: Family, hook: Hook) -> bool {
+        let chain = self.chains[at].chain;
+        chain.family == family && chain.base.as_ref().is_some_and(|base| base.hook == hook)
+    }
+
+    /// The name of a chain.
+    pub(crate) fn title(&self, chain: usize) -> String {
+        self.chains[chain].chain.title()
+    }
+}
+
+fn decision(verdict: &Verdict, family: Family, table: &str, chains: &Places<'_>) -> Decision {
+    let place = |name: &String| chains.get(&(family, table, name.as_str())).copied();
+    match verdict {
+        Verdict::Accept => Decision::Accept,
+        Verdict::Drop => Decision::Drop,
+        Verdict::Continue => Decision::Continue,
+        Verdict::Break => Decision::Break,
+        Verdict::Return => Decision::Return,
+        Verdict::Jump(name) => place(name).map_or(Decision::Unknown, Decision::Jump),
+        Verdict::Goto(name) => place(name).map_or(Decision::Unknown, Decision::Goto),
+        Verdict::Unknown => Decision::Unknown,
+    }
+}
+
+/// Statements that let a rule go on or not, and do nothing else.
+const MAY_MATCH: [&str; 4] = ["limit", "quota", "connlimit", "match"];
+
+fn compiled<'s>(
+    chain: &'s Chain,
+    rule: &'s [Expression],
+    chains: &Places<'_>,
+    sets: &Places<'_>,
+    filters: &Filters,
+) -> Vec<Op<'s>> {
+    let mut origins = Origins::new();
+    let of = |register: u8| usize::from(register) * 4;
+    let decide = |verdict: &Verdict| decision(verdict, chain.family, &chain.table, chains);
+    let each = rule.iter().map(|expression| {
+        // What ranges of addresses cannot tell is not told at all: proofs go by these.
+        let tells = |register: u8, len: usize, ordered: bool| origins.parts(register, len, ordered).is_some();
+        let op = match expression {
+            Expression::Load { header, offset, len, register } => Op::Load {
+                header: *header,
+                offset: *offset as usize,
+                len: *len as usize,
+                register: of(*register),
+            },
+            Expression::Write { register, len, .. } if !origins.is_beside(*register, *len as usize) => {
+                Op::Unknown
+            }
+            Expression::Write { header, offset, len, register } => Op::Write {
+                header: *header,
+                offset: *offset as usize,
+                len: *len as usize,
+                register: of(*register),
+            },
+            Expression::LoadMeta { meta, register } => Op::LoadMeta { meta: *meta, register: of(*register) },
+            Expression::SetMeta { meta, register } => Op::SetMeta { meta: *meta, register: of(*register) },
+            Expression::Compare { register, by, value } => {
+                let ordered = !matches!(by, Comparison::Equal | Comparison::NotEqual);
+                match tells(*register, value.0.len(), ordered) {
+                    true => Op::Compare { register: of(*register), by: *by, value: &value.0 },
+                    false => Op::MayMatch,
+                }
+            }
+            Expression::Range { register, negated, from, to } => match tells(*register, from.0.len(), true) {
+                true => Op::Range { register: of(*register), negated: *negated, from: &from.0, to: &to.0 },
+                false => Op::MayMatch,
+            },
+            Expression::Mask { from, to, mask, xor } => {
+                Op::Mask { from: of(*from), to: of(*to), mask: &mask.0, xor: &xor.0 }
+            }
+            Expression::Lookup { set, register, negated, to } => {
+                match sets.get(&(chain.family, chain.table.as_str(), set.as_str())) {
+                    Some(place) => {
+                        let known = &filters.sets[*place];
+                        if tells(*register, known.key_len(), known.has_ranges()) && !known.changes {
+                            Op::Lookup {
+                                set: *place,
+                                register: of(*register),
+                                negated: *negated,
+                                to: to.map(of),
+                            }
+                        } else if to.is_some() {
+                            Op::Unknown
+                        } else {
+                            Op::MayMatch
+                        }
+                    }
+                    None => Op::Unknown,
+                }
+            }
+            Expression::Value { register, value } => Op::Value { register: of(*register), value: &value.0 },
+            Expression::Decide { verdict } => Op::Decide(decide(verdict)),
+            Expression::Mangle { verdict, .. } => Op::Mangle { expression, then: decide(verdict) },
+            Expression::Unknown { name } if MAY_MATCH.contains(&name.as_str()) => Op::MayMatch,
+            Expression::Unknown { .. } => Op::Unknown,
+        };
+        origins.follow(expression);
+        op
+    });
+    each.collect()
+}

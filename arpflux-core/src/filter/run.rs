@@ -1,0 +1,407 @@
+//! `nft_do_chain()`.
+
+use super::address::REGISTERS;
+use super::compile::{Decision, Found, Op, Rules};
+use super::frame::{ARP, Device, Devices, Frame, LEN};
+use super::{Comparison, Expression, Family, Header, Hook, Meta};
+
+/// How deep chains may call one another (`NFT_JUMP_STACK_SIZE`).
+const DEPTH: usize = 16;
+/// How many rules are looked at. The kernel takes no rules that go in circles; a file may hold such.
+const RULES: usize = 1 << 16;
+
+/// What becomes of a frame at a hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It passes.
+    Passes,
+    /// This chain drops it.
+    Dropped(usize),
+}
+
+/// Says which of so many possibilities is taken, from 0.
+pub(crate) type Choose<'a> = &'a mut dyn FnMut(usize) -> usize;
+
+struct Registers {
+    bytes: [u8; REGISTERS],
+    /// Which of the bytes are not known.
+    unknown: u128,
+}
+
+impl Registers {
+    /// Stores bytes and fills the last word with zeros.
+    fn store(&mut self, at: usize, bytes: &[u8], unknown: u64) {
+        let end = at + bytes.len().next_multiple_of(4);
+        let Some(place) = self.bytes.get_mut(at..end) else { return };
+        place.fill(0);
+        place[..bytes.len()].copy_from_slice(bytes);
+        self.unknown &= !(((1 << (end - at)) - 1) << at);
+        self.unknown |= u128::from(unknown) << at;
+    }
+
+    fn get(&self, at: usize, len: usize) -> &[u8] {
+        self.bytes.get(at..at + len).unwrap_or_default()
+    }
+
+    fn is_unknown(&self, at: usize, len: usize) -> bool {
+        at + len > REGISTERS || self.unknown >> at & ((1 << len) - 1) != 0
+    }
+}
+
+impl Rules<'_> {
+    /// What becomes of a frame at a hook, and what is written into it. `at` of the family netdev is the device whose
+    /// chains are called.
+    pub(crate) fn run(
+        &self,
+        family: Family,
+        hook: Hook,
+        devices: &Devices<'_>,
+        frame: &mut Frame,
+        choose: Choose<'_>,
+    ) -> Fate {
+        let device = match hook {
+            Hook::Egress => devices.output,
+            _ => devices.input,
+        };
+        for at in self.bases.iter().copied().filter(|at| self.is_of(*at, family, hook)) {
+            if family == Family::Netdev && !device.is_some_and(|device| self.is_on(at, device.name)) {
+                continue;
+            }
+            if !self.passes(at, family, devices, frame, choose) {
+                return Fate::Dropped(at);
+            }
+        }
+        Fate::Passes
+    }
+
+    fn is_on(&self, at: usize, name: &[u8]) -> bool {
+        let devices = self.chains[at].chain.base.as_ref().map_or(&[][..], |base| &base.devices);
+        devices.iter().any(|device| match device.strip_suffix('*') {
+            Some(start) => name.starts_with(start.as_bytes()),
+            None => device.as_bytes() == name,
+        })
+    }
+
+    fn passes(
+        &self,
+        base: usize,
+        family: Family,
+        devices: &Devices<'_>,
+        frame: &mut Frame,
+        choose: Choose<'_>,
+    ) -> bool {
+        let drops = self.chains[base].chain.base.as_ref().is_some_and(|base| base.drops);
+        let mut stack = [(0usize, 0usize); DEPTH];
+        let mut depth = 0;
+        let (mut chain, mut rule) = (base, 0);
+        let mut registers = Registers { bytes: [0; REGISTERS], unknown: u128::MAX };
+        for _ in 0..RULES {
+            let decision = match self.chains[chain].rules.get(rule) {
+                Some(ops) => self.rule(ops, family, devices, frame, &mut registers, choose),
+                None => Decision::Return,
+            };
+            rule += 1;
+            match decision {
+                Decision::Continue | Decision::Break => {}
+                Decision::Accept => return true,
+                Decision::Drop => return false,
+                Decision::Unknown => match choose(2) {
+                    0 => return true,
+                    _ => return false,
+                },
+                Decision::Return if depth == 0 => return !drops,
+                Decision::Return => {
+                    depth -= 1;
+                    (chain, rule) = stack[depth];
+                }
+                Decision::Jump(to) => {
+                    if depth == DEPTH {
+                        return false;
+                    }
+                    stack[depth] = (chain, rule);
+                    depth += 1;
+                    (chain, rule) = (to, 0);
+                }
+                Decision::Goto(to) => (chain, rule) = (to, 0),
+            }
+        }
+        choose(2) == 0
+    }
+
+    fn rule(
+        &self,
+        ops: &[Op<'_>],
+        family: Family,
+        devices: &Devices<'_>,
+        frame: &mut Frame,
+        registers: &mut Registers,
+        choose: Choose<'_>,
+    ) -> Decision {
+        for op in ops {
+            let goes_on = match op {
+                Op::Load { header, offset, len, register } => {
+                    load(frame, *header, *offset, *len, *register, registers)
+                }
+                Op::Write { header, offset, len, register } => {
+                    let first = if *header == Header::Arp { ARP } else { 0 };
+                    let there = *header != Header::None && (*header != Header::Link || frame.has_link);
+                    if there {
+                        frame.put(first + offset, registers.get(*register, *len));
+                    }
+                    there
+                }
+                Op::LoadMeta { meta, register } => {
+                    load_meta(*meta, family, devices, frame, *register, registers)
+                }
+                Op::SetMeta { meta, register } => {
+                    let known = !registers.is_unknown(*register, 4);
+                    match meta {
+                        Meta::Mark => {
+                            let value = registers.get(*register, 4).first_chunk().copied();
+                            frame.mark = value.filter(|_| known).map(u32::from_ne_bytes);
+                        }
+                        Meta::PacketType => {
+                            frame.packet_type =
+                                registers.get(*register, 1).first().copied().filter(|_| known);
+                        }
+                        _ => {}
+                    }
+                    true
+                }
+                Op::Compare { register, by, value } => compare(registers, *register, *by, value, choose),
+                Op::Range { register, negated, from, to } => {
+                    if registers.is_unknown(*register, from.len()) {
+                        choose(2) == 1
+                    } else {
+                        let value = registers.get(*register, from.len());
+                        (*from <= value && value <= *to) != *negated
+                    }
+                }
+                Op::Mask { from, to, mask, xor } => {
+                    let mut value = [0; 16];
+                    let len = mask.len().min(value.len());
+                    for (at, byte) in registers.get(*from, len).iter().enumerate() {
+                        value[at] = byte & mask[at] ^ xor.get(at).copied().unwrap_or(0);
+                    }
+                    let mut unknown = (registers.unknown >> from) as u64 & ((1 << len) - 1);
+                    for (at, byte) in mask.iter().enumerate().take(len) {
+                        if *byte == 0 {
+                            unknown &= !(1 << at);
+                        }
+                    }
+                    registers.store(*to, &value[..len], unknown);
+                    true
+                }
+                Op::Lookup { set, register, negated, to } => {
+                    match self.look_up(*set, *register, registers, choose) {
+                        None => return unknown_map(*to, registers, choose),
+                        Some(found) => match (found, to) {
+                            (found, None) => found.is_some() != *negated,
+                            (None, Some(_)) => false,
+                            (Some(Found::Verdict(Decision::Continue)), _) => true,
+                            (Some(Found::Verdict(decision)), _) => return decision,
+                            (Some(Found::Value(value)), Some(to)) => {
+                                registers.store(*to, value, 0);
+                                true
+                            }
+                            (Some(Found::Nothing), Some(_)) => true,
+                        },
+                    }
+                }
+                Op::Value { register, value } => {
+                    registers.store(*register, value, 0);
+                    true
+                }
+                Op::Decide(Decision::Continue) => true,
+                Op::Decide(decision) => return *decision,
+                Op::Mangle { expression, then } => {
+                    mangle(expression, frame);
+                    if *then != Decision::Continue {
+                        return *then;
+                    }
+                    true
+                }
+                Op::MayMatch => choose(2) == 1,
+                Op::Unknown => {
+                    registers.unknown = u128::MAX;
+                    match choose(3) {
+                        0 => true,
+                        1 => false,
+                        _ => return Decision::Drop,
+                    }
+                }
+            };
+            if !goes_on {
+                return Decision::Break;
+            }
+        }
+        Decision::Continue
+    }
+
+    /// What a set gives for a register; the outer `None`: that cannot be told, and it is a map.
+    fn look_up(
+        &self,
+        set: usize,
+        register: usize,
+        registers: &Registers,
+        choose: Choose<'_>,
+    ) -> Option<Option<Found<'_>>> {
+        let ready = &self.sets[set];
+        let len = ready.set.key_len();
+        if registers.is_unknown(register, len) {
+            if ready.answers.iter().chain(&ready.otherwise).any(|answer| !matches!(answer, Found::Nothing)) {
+                return None;
+            }
+            return Some((choose(2) == 1).then_some(Found::Nothing));
+        }
+        let found = ready.set.find(&ready.order, registers.get(register, len));
+        Some(found.map(|at| ready.answers[at]).or(ready.otherwise))
+    }
+}
+
+/// A map of which it cannot be told what it gives.
+fn unknown_map(to: Option<usize>, registers: &mut Registers, choose: Choose<'_>) -> Decision {
+    if to.is_some() {
+        registers.unknown = u128::MAX;
+    }
+    match choose(3) {
+        0 => Decision::Unknown,
+        1 => Decision::Break,
+        _ => Decision::Drop,
+    }
+}
+
+/// `nft_payload_eval()`.
+fn load(
+    frame: &Frame,
+    header: Header,
+    offset: usize,
+    len: usize,
+    register: usize,
+    registers: &mut Registers,
+) -> bool {
+    let first = match header {
+        Header::Link if frame.has_link => 0,
+        Header::Arp => ARP,
+        Header::Link | Header::None => return false,
+    };
+    let (start, end) = (first + offset, first + offset + len);
+    if end > LEN && !frame.padded {
+        return false;
+    }
+    let mut bytes = [0; 64];
+    let len = len.min(bytes.len());
+    let mut unknown = 0u64;
+    for (at, byte) in bytes.iter_mut().enumerate().take(len) {
+        match frame.bytes.get(start + at) {
+            Some(known) => {
+                *byte = *known;
+                unknown |= (frame.unknown >> (start + at) & 1) << at;
+            }
+            None => unknown |= 1 << at,
+        }
+    }
+    // A tag stands between the MACs and the EtherType.
+    if frame.tagged && header == Header::Link && end > 12 {
+        unknown = u64::MAX;
+    }
+    registers.store(register, &bytes[..len], unknown);
+    true
+}
+
+/// `nft_meta_get_eval()`.
+fn load_meta(
+    meta: Meta,
+    family: Family,
+    devices: &Devices<'_>,
+    frame: &Frame,
+    register: usize,
+    registers: &mut Registers,
+) -> bool {
+    let mut word = |value: Option<u32>| {
+        registers.store(register, &value.unwrap_or(0).to_ne_bytes(), if value.is_some() { 0 } else { 0xf });
+        true
+    };
+    let number = |device: Option<Device<'_>>| Some(device.map_or(0, |device| device.index));
+    let name = |device: Option<Device<'_>>| {
+        let mut name = [0; 16];
+        let bytes = device.map_or(&[][..], |device| device.name);
+        let len = bytes.len().min(15);
+        name[..len].copy_from_slice(&bytes[..len]);
+        name
+    };
+    match meta {
+        Meta::Protocol => registers.store(register, &[8, 6], 0),
+        Meta::Family => {
+            let number = match family {
+                Family::Arp => 3,
+                Family::Netdev => 5,
+                Family::Bridge => 7,
+            };
+            registers.store(register, &[number], 0);
+        }
+        Meta::Mark => return word(frame.mark),
+        Meta::PacketType => {
+            let value = frame.packet_type;
+            registers.store(register, &[value.unwrap_or(0)], u64::from(value.is_none()));
+        }
+        Meta::Iif => return word(number(devices.input)),
+        Meta::Oif => return word(number(devices.output)),
+        Meta::Iifname => registers.store(register, &name(devices.input), 0),
+        Meta::Oifname => registers.store(register, &name(devices.output), 0),
+        // On its way out a frame counts as one of the device's own, though it came in by none.
+        Meta::Iiftype if family == Family::Netdev => {
+            let Some(device) = devices.input.or(devices.output) else { return false };
+            registers.store(register, &device.link_type.to_ne_bytes(), 0);
+        }
+        Meta::Iiftype | Meta::Oiftype => {
+            let of = if meta == Meta::Iiftype { devices.input } else { devices.output };
+            let Some(device) = of else { return false };
+            registers.store(register, &device.link_type.to_ne_bytes(), 0);
+        }
+        Meta::Iifgroup | Meta::Oifgroup => {
+            let of = if meta == Meta::Iifgroup { devices.input } else { devices.output };
+            let Some(device) = of else { return false };
+            return word(Some(device.group));
+        }
+        Meta::Absent => return false,
+        Meta::Unknown => registers.store(register, &[0; 16], 0xffff),
+    }
+    true
+}
+
+fn compare(registers: &Registers, at: usize, by: Comparison, value: &[u8], choose: Choose<'_>) -> bool {
+    let held = registers.get(at, value.len());
+    if registers.is_unknown(at, value.len()) {
+        // A known byte may tell the difference.
+        let differs = (0..)
+            .zip(held)
+            .zip(value)
+            .any(|((place, held), wanted)| registers.unknown >> (at + place) & 1 == 0 && held != wanted);
+        return match by {
+            Comparison::Equal if differs => false,
+            Comparison::NotEqual if differs => true,
+            _ => choose(2) == 1,
+        };
+    }
+    match by {
+        Comparison::Equal => held == value,
+        Comparison::NotEqual => held != value,
+        Comparison::Less => held < value,
+        Comparison::AtMost => held <= value,
+        Comparison::Greater => held > value,
+        Comparison::AtLeast => held >= value,
+    }
+}
+
+/// `target()` of `arpt_mangle.c`.
+fn mangle(expression: &Expression, frame: &mut Frame) {
+    let Expression::Mangle { flags, sender_mac, target_mac, sender, target, .. } = expression else { return };
+    // Sender's MAC, target's MAC, sender's address, target's address, behind eight bytes.
+    let all = [(1, 8, sender_mac), (2, 18, target_mac), (4, 14, sender), (8, 24, target)];
+    for (flag, offset, bytes) in all {
+        if flags & flag != 0 {
+            frame.put(ARP + offset, &bytes.0);
+        }
+    }
+}
