@@ -41,6 +41,12 @@ pub enum EvidenceKind {
     Delay,
     /// A virtual MAC of a group.
     VirtualMac,
+    /// What the routers of a group say themselves.
+    Group,
+    /// Flags of neighbour discovery.
+    Flags,
+    /// Answers to those who ask whether an address is free.
+    Denials,
     /// What the caller knows about hosts.
     Known,
     /// It was asked whether the address is free, and taken all the same.

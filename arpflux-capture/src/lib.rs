@@ -24,6 +24,8 @@
 //! ```
 
 mod evidence;
+mod explain;
+mod group;
 mod judge;
 mod link;
 #[cfg(feature = "live")]
@@ -44,17 +46,22 @@ mod text;
 mod timeline;
 mod tunnel;
 mod unpack;
+mod vendor;
 #[cfg(test)]
 mod write;
 
 pub use arpflux_core::types::{Redundancy, VirtualMac};
 pub use evidence::{Evidence, EvidenceKind, Frame};
+pub use explain::Explained;
+pub use group::{GroupPacket, Role};
 pub use judge::Known;
 #[cfg(feature = "live")]
 pub use listen::Until;
 pub use missing::{FileReport, Missing, MissingKind};
 pub use record::{Content, LinkType, Read, Record, Sighting, Tunnel, TunnelKind, Unread, Vlans, Wire, read};
-pub use report::{AddressReport, Certainty, Class, MacReport, Report};
+pub use report::{
+    AddressReport, Certainty, Class, GroupReport, MacAddresses, MacReport, Report, RouterReport, Side,
+};
 pub use session::Capture;
 pub use source::{Counts, Format, Source};
 pub use table::{Limits, Table};

@@ -2,6 +2,7 @@
 
 use arpflux_core::frame::{Arp, EtherType, Ethernet, Ipv4, Ipv6, Malformed};
 
+use crate::group::{GroupPacket, VRRP};
 use crate::record::{Content, LinkType, Read, Record, Sighting, Unread, Vlans, Wire};
 use crate::tunnel;
 
@@ -187,6 +188,12 @@ pub(crate) fn content<'a>(frame: Frame<'_, 'a>, ether_type: EtherType, payload: 
                 {
                     return inside;
                 }
+                if !packet.later_fragment
+                    && let Some(group) = group(packet.protocol, packet.payload, 4)
+                {
+                    let source = 0xffff << 32 | u128::from(packet.source.to_bits());
+                    return frame.sighting(Content::Group { packet: group, source });
+                }
                 frame.sighting(Content::Ipv4 {
                     source: packet.source.to_bits(),
                     destination: packet.destination.to_bits(),
@@ -208,6 +215,17 @@ pub(crate) fn content<'a>(frame: Frame<'_, 'a>, ether_type: EtherType, payload: 
     }
 }
 
+/// What a router says of its group, if that is in it.
+#[inline]
+fn group(protocol: u8, payload: &[u8], width: usize) -> Option<GroupPacket<'_>> {
+    const UDP: u8 = 17;
+    match protocol {
+        VRRP => GroupPacket::vrrp(payload, width),
+        UDP => GroupPacket::udp(payload),
+        _ => None,
+    }
+}
+
 fn arp<'a>(frame: Frame<'_, 'a>, payload: &'a [u8]) -> Read<'a> {
     const ETHERNET: u16 = 1;
     const IEEE_802: u16 = 6;
@@ -226,7 +244,11 @@ fn arp<'a>(frame: Frame<'_, 'a>, payload: &'a [u8]) -> Read<'a> {
         return Read::Malformed;
     }
     match Arp::parse(payload) {
-        Ok(arp) => frame.sighting(Content::Arp(arp)),
+        Ok(arp) => {
+            let length = 8 + 2 * (arp.sender_hardware.len() + arp.sender_protocol.len());
+            let whole = frame.record.captured == frame.record.original && frame.depth == 0;
+            frame.padded_sighting(Content::Arp(arp), whole.then_some(payload.len() > length))
+        }
         Err(_) => cut,
     }
 }
@@ -251,6 +273,9 @@ fn ipv6<'a>(frame: Frame<'_, 'a>, payload: &'a [u8]) -> Read<'a> {
             Err(_) => Read::Malformed,
         };
     }
+    if let Some(group) = group(packet.next_header, packet.payload, 16) {
+        return frame.sighting(Content::Group { packet: group, source: packet.source.to_bits() });
+    }
     frame.sighting(Content::Ipv6 {
         source: packet.source,
         destination: packet.destination,
@@ -260,7 +285,13 @@ fn ipv6<'a>(frame: Frame<'_, 'a>, payload: &'a [u8]) -> Read<'a> {
 
 impl<'a> Frame<'_, 'a> {
     fn sighting(&self, content: Content<'a>) -> Read<'a> {
+        self.padded_sighting(content, None)
+    }
+
+    #[inline]
+    fn padded_sighting(&self, content: Content<'a>, padded: Option<bool>) -> Read<'a> {
         Read::Sighting(Sighting {
+            padded,
             number: self.record.number,
             time: self.record.time,
             wire: self.wire,

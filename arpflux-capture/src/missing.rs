@@ -30,6 +30,8 @@ pub enum MissingKind {
     NoMacs,
     /// Text about neighbour discovery.
     NeighbourText,
+    /// What the host of the snapshot did, and the model does not, or cannot tell.
+    Unexplained,
     /// The table was full.
     Full,
     /// Frames came too fast and were lost.

@@ -5,6 +5,7 @@ use std::net::Ipv6Addr;
 use arpflux_core::frame::{Arp, Ndp, Timestamp};
 use serde::Serialize;
 
+use crate::group::GroupPacket;
 pub use crate::link::read;
 
 /// The link-layer type of a record (`LINKTYPE_*` of the pcap formats).
@@ -230,6 +231,13 @@ pub enum Content<'a> {
         /// The address that it was sent from.
         source: Ipv6Addr,
     },
+    /// A packet by which routers agree who of them has an address.
+    Group {
+        /// What it says.
+        packet: GroupPacket<'a>,
+        /// The address that it was sent from; `::ffff:0:0/96` stands for IPv4.
+        source: u128,
+    },
     /// Any other IPv6 packet.
     Ipv6 {
         /// From whom.
@@ -254,6 +262,9 @@ pub struct Sighting<'a> {
     pub source: &'a [u8],
     /// The link-layer destination; empty if not known. Cooked captures tell broadcasts only.
     pub destination: &'a [u8],
+    /// Whether an ARP packet was filled up to the least length that a wire needs; `None` if that is not known, as inside
+    /// of tunnels and in text. Frames are padded by the NIC, so those of the host that captures are not.
+    pub padded: Option<bool>,
     /// What the frame carries.
     pub content: Content<'a>,
 }

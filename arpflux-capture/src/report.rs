@@ -8,6 +8,7 @@ use arpflux_core::types::Mac;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::evidence::Evidence;
+use crate::explain::Explained;
 use crate::missing::{FileReport, Missing};
 use crate::record::Tunnel;
 use arpflux_core::types::VirtualMac;
@@ -125,6 +126,69 @@ fn maybe_seconds<S: Serializer>(nanoseconds: &Option<u64>, serializer: S) -> Res
     nanoseconds.map(|nanoseconds| nanoseconds as f64 / 1e9).serialize(serializer)
 }
 
+/// Where a MAC's ARP packets came from, by their lengths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// None was padded: they come from the host that captured, or from a virtual machine on it.
+    Host,
+    /// All were padded: they came over a wire.
+    Wire,
+}
+
+/// A MAC with the addresses that it claimed, on all wires.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MacAddresses {
+    /// The MAC.
+    pub mac: Mac,
+    /// What has such MACs, if it is well known: virtual machines, clouds, clusters.
+    pub vendor: Option<&'static str>,
+    /// Where its ARP packets came from; `None` if their lengths do not show it.
+    pub side: Option<Side>,
+    /// The addresses, in order.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// A router that said it is master of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RouterReport {
+    /// Its own address.
+    pub address: IpAddr,
+    /// The MAC that its packets came from.
+    pub mac: Mac,
+    /// The priority that it gave last.
+    pub priority: u32,
+    /// How often it said so.
+    pub packets: u32,
+    /// The first time, in ns since the capture began; `None` without a clock. JSON has seconds.
+    #[serde(serialize_with = "maybe_seconds", rename = "first_s")]
+    pub first: Option<u64>,
+    /// The last time, likewise.
+    #[serde(serialize_with = "maybe_seconds", rename = "last_s")]
+    pub last: Option<u64>,
+    /// Whether it gave up after that.
+    pub resigned: bool,
+}
+
+/// A group of routers that share addresses: VRRP, CARP, HSRP, GLBP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GroupReport {
+    /// The protocol with its version.
+    pub protocol: &'static str,
+    /// The number of the group.
+    pub group: u16,
+    /// Its addresses; none of CARP, whose packets do not name them.
+    pub addresses: Vec<IpAddr>,
+    /// Virtual MACs that its packets name (GLBP).
+    pub virtual_macs: Vec<Mac>,
+    /// Routers that said they are master, in the order in which they became it.
+    pub masters: Vec<RouterReport>,
+    /// How often another became master.
+    pub changes: u32,
+    /// Two routers were master at once: a fault.
+    pub several_at_once: bool,
+}
+
 /// One address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AddressReport {
@@ -147,6 +211,12 @@ pub struct AddressReport {
     pub because: Vec<String>,
     /// All that speaks for it and against it, with the frames.
     pub evidence: Vec<Evidence>,
+    /// MACs whose doing it is, as far as that shows.
+    pub suspects: Vec<Mac>,
+    /// MACs that a suspect told unasked, the first few.
+    pub victims: Vec<Mac>,
+    /// What to do next to find the cause or the culprit, a sentence with a command each.
+    pub next: Vec<String>,
     /// Requests of others that more than one MAC answered.
     pub contested: u32,
     /// How often it passed from one MAC to another.
@@ -189,6 +259,12 @@ pub struct Report {
     pub clocked: bool,
     /// The addresses somebody claimed: the worst first, then by number.
     pub addresses: Vec<AddressReport>,
+    /// Groups of routers that share addresses, by their own packets.
+    pub groups: Vec<GroupReport>,
+    /// Every MAC that claimed an address, with what it claimed.
+    pub macs: Vec<MacAddresses>,
+    /// What the host of a given snapshot did, beside the model of the kernel; empty without one.
+    pub explained: Vec<Explained>,
     /// What was read, in the order of its times.
     pub files: Vec<FileReport>,
     /// What was not looked at or not understood, each with its reason.
@@ -208,13 +284,14 @@ impl Report {
     #[must_use]
     pub fn is_bad(&self) -> bool {
         self.addresses.iter().any(|address| address.class.is_bad())
+            || self.groups.iter().any(|group| group.several_at_once)
     }
 
     /// The same with its judgement, from all that is in it.
     pub(crate) fn judged(mut self) -> Self {
         let rank = self.addresses.iter().map(|address| address.class.rank()).max().unwrap_or_default();
         self.ok = match rank {
-            2 => Some(false),
+            _ if self.is_bad() => Some(false),
             0 if self.missing.is_empty() => Some(true),
             _ => None,
         };

@@ -1,11 +1,13 @@
 //! Several files, or a live interface, as one capture: what the command, C and Python use.
 
 use std::io::Read;
+use std::ops::ControlFlow;
 
 use arpflux_core::types::Mac;
-use arpflux_core::{Error, Result};
+use arpflux_core::{Error, Result, Snapshot};
 
 use crate::Known;
+use crate::explain::Witness;
 use crate::missing::{self, FileReport, Missing, MissingKind};
 use crate::report::Report;
 use crate::source::{Counts, Source};
@@ -29,6 +31,7 @@ use crate::table::{Limits, Table};
 pub struct Capture {
     table: Table,
     known: Known,
+    witness: Option<Witness>,
     files: Vec<FileReport>,
     missing: Vec<Missing>,
     /// Its times are moments, not times of the day.
@@ -51,6 +54,7 @@ impl Capture {
         Self {
             table: Table::new(Limits::default()),
             known: Known::default(),
+            witness: None,
             files: Vec::new(),
             missing: Vec::new(),
             dated: true,
@@ -62,6 +66,19 @@ impl Capture {
     /// Says that these MACs are one host's.
     pub fn know_host(&mut self, macs: Vec<Mac>) {
         self.known.hosts.push(macs);
+    }
+
+    /// Gives the state of a host of that wire: its MACs are one host's, and the report says of each of its answers whether
+    /// the model of the kernel gives it, and why. Before anything is read.
+    ///
+    /// # Errors
+    /// As [`Snapshot::check`].
+    pub fn know_snapshot(&mut self, snapshot: Snapshot) -> Result<()> {
+        snapshot.check()?;
+        let witness = Witness::new(snapshot);
+        self.know_host(witness.macs().to_vec());
+        self.witness = Some(witness);
+        Ok(())
     }
 
     /// What takes frames one by one: [`Table::observe`], [`Table::observe_ethernet`].
@@ -112,7 +129,16 @@ impl Capture {
     /// As [`Source::for_each`].
     pub fn read_source<R: Read>(&mut self, name: &str, mut source: Source<R>) -> Result<()> {
         self.begin();
-        let result = source.read_into(&mut self.table).map_err(|error| placed(name, error));
+        let (table, witness) = (&mut self.table, &mut self.witness);
+        let result = match witness {
+            None => source.read_into(table),
+            Some(witness) => source.for_each(|sighting| {
+                table.observe(sighting);
+                witness.observe(sighting);
+                ControlFlow::Continue(())
+            }),
+        };
+        let result = result.map_err(|error| placed(name, error));
         self.end(name, &source, result.as_ref().err());
         result
     }
@@ -121,6 +147,9 @@ impl Capture {
     pub fn begin(&mut self) {
         self.table.begin_file(self.files.len() as u32);
         self.before = self.table.packets();
+        if let Some(witness) = &mut self.witness {
+            witness.begin_file();
+        }
     }
 
     /// Takes down what became of a source whose frames were given since [`Capture::begin`].
@@ -203,8 +232,40 @@ impl Capture {
         report.files = self.files.clone();
         report.lost = self.lost;
         report.missing.splice(0..0, self.missing.iter().cloned());
+        if let Some(witness) = &self.witness {
+            explain(witness, &mut report);
+        }
         report.judged()
     }
+}
+
+/// Puts the host of the snapshot beside the model.
+fn explain(witness: &Witness, report: &mut Report) {
+    let mut open = |count: u64, text: String| {
+        if count > 0 {
+            report.missing.push(Missing::new(MissingKind::Unexplained, count, text));
+        }
+    };
+    match witness.explain() {
+        Ok(explained) => {
+            let kinds = |what| explained.iter().filter(|one| one.explained == what).count() as u64;
+            let (not, unclear) = (kinds(Some(false)), kinds(None));
+            open(
+                not,
+                format!(
+                    "{not} of what the host of the snapshot did is not what the model does: it was another state, or another host"
+                ),
+            );
+            open(
+                unclear,
+                format!("whether the host of the snapshot does {unclear} of what it did cannot be told"),
+            );
+            report.explained = explained;
+        }
+        Err(error) => open(1, format!("the snapshot cannot be used: {}", error.message())),
+    }
+    let further = witness.further();
+    open(further, format!("{further} more frames of the host of the snapshot found no room"));
 }
 
 /// An error with the file's name, once.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use arpflux_core::types::Mac;
 
 use super::Known;
+use super::single::only_denies;
 use crate::evidence::EvidenceKind;
 use crate::report::Certainty;
 use crate::table::{Address, Key, Link, LinkKind, Table};
@@ -22,6 +23,8 @@ pub(super) struct Context<'a> {
     partners: BTreeMap<Mac, BTreeSet<Mac>>,
     /// For MACs that pushed replies on others: for how many addresses.
     pub pushed: BTreeMap<Mac, u32>,
+    /// MACs that have addresses only when somebody asks whether they are free: how many, from three on.
+    pub denies: BTreeMap<Mac, u32>,
     /// MACs with an address whose packets no router has counted down.
     pub fresh: HashMap<Mac, Vec<Key>>,
 }
@@ -99,10 +102,14 @@ impl<'a> Context<'a> {
             alone: BTreeSet::new(),
             partners: BTreeMap::new(),
             pushed: BTreeMap::new(),
+            denies: BTreeMap::new(),
             fresh: HashMap::new(),
         };
         for (key, address) in &table.addresses {
             for claim in &address.claims {
+                if only_denies(claim) {
+                    *context.denies.entry(claim.mac).or_default() += 1;
+                }
                 if claim.ttl.is_fresh() {
                     context.fresh.entry(claim.mac).or_default().push(*key);
                 }
@@ -126,6 +133,7 @@ impl<'a> Context<'a> {
                 *context.pushed.entry(claim.mac).or_default() += 1;
             }
         }
+        context.denies.retain(|_, addresses| *addresses >= 3);
         context
     }
 

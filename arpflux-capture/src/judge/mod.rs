@@ -1,5 +1,9 @@
 //! From counts to classes. Every rule names its evidence, and what speaks against it.
 
+mod advice;
+mod group;
+#[cfg(test)]
+mod group_scenes;
 mod kinship;
 mod pair;
 #[cfg(test)]
@@ -8,6 +12,7 @@ mod single;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 
 use arpflux_core::frame::Timestamp;
@@ -15,8 +20,9 @@ use arpflux_core::types::Mac;
 
 use crate::evidence::{Evidence, EvidenceKind, Frame};
 use crate::missing::{Missing, MissingKind};
-use crate::report::{AddressReport, Certainty, Class, MacReport, Report};
+use crate::report::{AddressReport, Certainty, Class, MacAddresses, MacReport, Report, Side};
 use crate::table::{Address, Claim, Key, Mark, Table};
+use crate::vendor::vendor;
 use arpflux_core::types::VirtualMac;
 use kinship::Context;
 
@@ -34,11 +40,13 @@ struct Finding {
     certainty: Option<Certainty>,
     also: Vec<Class>,
     evidence: Vec<Evidence>,
+    /// Whose doing it is, as far as that shows.
+    suspects: Vec<Mac>,
 }
 
 impl Finding {
     fn new(class: Class, certainty: Option<Certainty>, evidence: Vec<Evidence>) -> Self {
-        Self { class, certainty, also: Vec::new(), evidence }
+        Self { class, certainty, also: Vec::new(), evidence, suspects: Vec::new() }
     }
 
     /// The worst counts.
@@ -127,6 +135,9 @@ impl Table {
             part: 1 << self.span.shift,
             clocked: self.clocked,
             addresses,
+            groups: context.groups(),
+            macs: context.macs(),
+            explained: Vec::new(),
             files: Vec::new(),
             missing: full.into_iter().collect(),
         };
@@ -141,6 +152,8 @@ impl Context<'_> {
             [only] if entry.unlisted == 0 => self.single(key, only),
             _ => self.several(entry),
         };
+        let finding = self.with_groups(key, entry, finding);
+        let victims = self.victims(entry, &finding);
         let mut evidence = finding.evidence;
         if entry.unlisted > 0 {
             let text = format!("{} more claims came from MACs beyond the limit", entry.unlisted);
@@ -158,6 +171,9 @@ impl Context<'_> {
             also: finding.also,
             because,
             evidence,
+            next: advice::next(address(key.address), finding.class, entry),
+            suspects: finding.suspects,
+            victims,
             contested: entry.contested.count,
             moves: entry.moves,
             macs: entry.claims.iter().map(|claim| self.mac(claim)).collect(),
@@ -190,6 +206,11 @@ impl Context<'_> {
             } else if other.class.rank() > 0 && !worst.also.contains(&other.class) {
                 worst.also.push(other.class);
             }
+            for mac in other.suspects {
+                if !worst.suspects.contains(&mac) {
+                    worst.suspects.push(mac);
+                }
+            }
             for class in other.also {
                 if class != worst.class && !worst.also.contains(&class) {
                     worst.also.push(class);
@@ -199,17 +220,53 @@ impl Context<'_> {
         worst
     }
 
+    /// Whom the suspects told what is wrong.
+    fn victims(&self, entry: &Address, finding: &Finding) -> Vec<Mac> {
+        let told = entry.claims.iter().filter(|claim| finding.suspects.contains(&claim.mac));
+        told.flat_map(|claim| claim.told.iter().copied()).collect::<BTreeSet<Mac>>().into_iter().collect()
+    }
+
+    /// Every MAC with the addresses that it claimed.
+    fn macs(&self) -> Vec<MacAddresses> {
+        let mut macs: BTreeMap<Mac, (BTreeSet<u128>, u32, u32)> = BTreeMap::new();
+        for (key, entry) in &self.table.addresses {
+            for claim in &entry.claims {
+                let (addresses, padded, unpadded) = macs.entry(claim.mac).or_default();
+                addresses.insert(key.address);
+                *padded = padded.saturating_add(claim.padded);
+                *unpadded = unpadded.saturating_add(claim.unpadded);
+            }
+        }
+        // Where all are alike, as in a virtual network, their lengths tell nothing.
+        let differ = macs.values().any(|(_, padded, _)| *padded > 0)
+            && macs.values().any(|(_, _, unpadded)| *unpadded > 0);
+        let of = |(mac, (addresses, padded, unpadded)): (Mac, (BTreeSet<u128>, u32, u32))| MacAddresses {
+            mac,
+            vendor: vendor(mac),
+            side: match (padded, unpadded) {
+                (0, 1..) if differ => Some(Side::Host),
+                (1.., 0) if differ => Some(Side::Wire),
+                _ => None,
+            },
+            addresses: addresses.into_iter().map(address).collect(),
+        };
+        macs.into_iter().map(of).collect()
+    }
+
+    /// When, since the capture began; nothing without a clock.
+    fn since(&self, seen: crate::table::Seen) -> Option<u64> {
+        self.table.clocked.then(|| seen.time.saturating_sub(self.table.span.start))
+    }
+
     fn mac(&self, claim: &Claim) -> MacReport {
-        let start = self.table.span.start;
-        let since = |seen: crate::table::Seen| self.table.clocked.then(|| seen.time.saturating_sub(start));
         MacReport {
             mac: claim.mac,
             replies: claim.replies,
             requests: claim.requests,
             announcements: claim.announcements,
             unasked: claim.unasked.count,
-            first: since(claim.first),
-            last: since(claim.last),
+            first: self.since(claim.first),
+            last: self.since(claim.last),
             virtual_mac: claim.mac.octets().and_then(VirtualMac::of),
             active: claim.active,
         }
@@ -217,11 +274,8 @@ impl Context<'_> {
 
     /// Where a mark was seen, first and last.
     fn frames(&self, mark: &Mark) -> Vec<Frame> {
-        let frame = |seen: crate::table::Seen| Frame {
-            file: seen.file,
-            frame: seen.frame,
-            at: self.table.clocked.then(|| seen.time.saturating_sub(self.table.span.start)),
-        };
+        let frame =
+            |seen: crate::table::Seen| Frame { file: seen.file, frame: seen.frame, at: self.since(seen) };
         match mark.count {
             0 => Vec::new(),
             1 => vec![frame(mark.first)],

@@ -1,5 +1,9 @@
 //! Two MACs that claim one address.
 
+use std::collections::BTreeSet;
+
+use arpflux_core::types::Mac;
+
 use super::kinship::{Context, Kin, Kinships};
 use super::{Finding, times};
 use crate::evidence::{Evidence, EvidenceKind};
@@ -83,6 +87,7 @@ impl Context<'_> {
         liars.extend(by(one, other).then_some(one));
         liars.extend(by(other, one).then_some(other));
         liars.sort_by_key(|claim| std::cmp::Reverse(claim.unasked.count));
+        let mut suspects: BTreeSet<Mac> = liars.iter().map(|liar| liar.mac).collect();
         let mut evidence = Vec::new();
         let mut certainty = Certainty::Suspected;
         if let Some(liar) = liars.first() {
@@ -99,12 +104,14 @@ impl Context<'_> {
                 evidence.push(Evidence::new(EvidenceKind::ManyAddresses, text).count(addresses));
             }
         }
-        if relation.named.count > 0 {
+        if let Some(by) = relation.named_by {
             certainty = Certainty::Likely;
+            let of = if by == one.mac { other.mac } else { one.mac };
             let text = format!(
-                "one of {} and {} sent {} claims in the other's name: the Ethernet source is not the ARP sender",
-                one.mac, other.mac, relation.named.count
+                "{by} sent {} claims in the name of {of}: the Ethernet source is not the ARP sender",
+                relation.named.count
             );
+            suspects.insert(by);
             evidence.push(self.evidence(EvidenceKind::AnothersName, &relation.named, text));
         }
         for claim in [one, other].into_iter().filter(|claim| claim.foreign.count > 0) {
@@ -119,7 +126,8 @@ impl Context<'_> {
         }
         let text = "a bond in mode balance-alb looks the same, if both MACs are one host's";
         evidence.push(Evidence::new(EvidenceKind::Open, text.into()).against());
-        Some(Finding::new(Class::Spoof, Some(certainty), evidence))
+        let suspects = suspects.into_iter().collect();
+        Some(Finding { suspects, ..Finding::new(Class::Spoof, Some(certainty), evidence) })
     }
 
     fn same_request(&self, mark: &Mark) -> Evidence {
@@ -155,6 +163,23 @@ impl Context<'_> {
                 format!("{} answers for {partners} other MACs' addresses too, as a proxy does", proxy.mac);
             evidence.push(Evidence::new(EvidenceKind::ManyAddresses, text).count(partners as u32));
             also.push(Class::Proxy);
+        }
+        if pair.claims().iter().all(|claim| claim.flags.yields()) {
+            let text = "all of them advertise without the override flag, as holders of an anycast address and proxies do";
+            evidence.push(Evidence::new(EvidenceKind::Flags, text.into()));
+            return Finding::new(Class::Undetermined, None, evidence);
+        }
+        if let Some(yielding) = pair.claims().into_iter().find(|claim| claim.flags.yields()) {
+            let text = format!("{} advertises without the override flag, as a proxy does", yielding.mac);
+            evidence.push(Evidence::new(EvidenceKind::Flags, text).count(yielding.flags.does_not_override));
+            if !also.contains(&Class::Proxy) {
+                also.push(Class::Proxy);
+            }
+        }
+        let routers = pair.claims().map(|claim| (claim.flags.router > 0, claim.flags.no_router > 0));
+        if matches!(routers, [(true, false), (false, true)] | [(false, true), (true, false)]) {
+            let text = "one of them says that it is a router, the other that it is none: two hosts, it seems";
+            evidence.push(Evidence::new(EvidenceKind::Flags, text.into()));
         }
         let text = "no frame shows whether these MACs are one host's (flux) or two hosts' (a duplicate): \
                     --host MAC,MAC says it, arpflux probe and the switch's address table show it";
@@ -271,7 +296,7 @@ fn excused(pair: &Pair<'_>) -> Option<Finding> {
         }
         (None, None) => return None,
     };
-    let text = format!("a virtual MAC of {}, group {}", group.protocol.name(), group.group);
+    let text = format!("a virtual MAC of {group}");
     Some(Finding::new(Class::Virtual, None, vec![Evidence::new(EvidenceKind::VirtualMac, text)]))
 }
 

@@ -10,10 +10,15 @@ use arpflux_core::types::VirtualMac;
 /// An answer as slow as this, in ns, is not one that a sleeping station gave as soon as its access point told it.
 const SLOW: u64 = 400_000_000;
 
+/// Whether a MAC has an address only when somebody asks whether it is free.
+pub(super) fn only_denies(claim: &Claim) -> bool {
+    claim.denials > 0 && claim.denials == claim.replies && claim.requests + claim.announcements == 0
+}
+
 impl Context<'_> {
     pub(super) fn single(&self, key: Key, claim: &Claim) -> Finding {
         if let Some(of) = claim.mac.octets().and_then(VirtualMac::of) {
-            let text = format!("a virtual MAC of {}, group {}", of.protocol.name(), of.group);
+            let text = format!("a virtual MAC of {of}");
             return Finding::new(Class::Virtual, None, vec![Evidence::new(EvidenceKind::VirtualMac, text)]);
         }
         if claim.foreign.count > 0 {
@@ -22,9 +27,27 @@ impl Context<'_> {
                 claim.foreign.count, claim.foreign_source, claim.mac
             );
             let piece = self.evidence(EvidenceKind::EthernetSource, &claim.foreign, text);
-            return Finding::new(Class::Undetermined, None, vec![piece]);
+            let suspects = vec![claim.foreign_source];
+            return Finding { suspects, ..Finding::new(Class::Undetermined, None, vec![piece]) };
         }
-        let evidence = self.proxied(key, claim);
+        if let Some(addresses) = self.denies.get(&claim.mac).filter(|_| only_denies(claim)) {
+            let text = format!(
+                "{} tells everybody who asks whether an address is free that it has it, {addresses} addresses so far, and \
+                 uses none: to keep others off the network, or as a proxy of this does",
+                claim.mac
+            );
+            let piece = Evidence::new(EvidenceKind::Denials, text).count(claim.denials);
+            let suspects = vec![claim.mac];
+            return Finding { suspects, ..Finding::new(Class::Undetermined, None, vec![piece]) };
+        }
+        let mut evidence = self.proxied(key, claim);
+        if claim.flags.yields() {
+            let text =
+                "it advertises without the override flag, as proxies and holders of an anycast address do";
+            let piece = Evidence::new(EvidenceKind::Flags, text.into()).count(claim.flags.does_not_override);
+            let asks = claim.requests + claim.announcements > 0;
+            evidence.push(if asks { piece.against() } else { piece });
+        }
         let proxied = evidence.iter().any(|piece| !piece.against);
         let (class, certainty) =
             if proxied { (Class::Proxy, Some(Certainty::Likely)) } else { (Class::Single, None) };

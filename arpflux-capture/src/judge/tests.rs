@@ -298,6 +298,8 @@ fn virtual_macs_are_named() {
         ("00:00:0c:07:ac:05", "HSRP, group 5"),
         ("00:00:0c:9f:f1:02", "HSRP version 2, group 258"),
         ("00:07:b4:00:0a:01", "GLBP, group 10"),
+        ("00:1c:7f:00:00:07", "Check Point clusters, group 7"),
+        ("00:1c:73:00:00:99", "anycast gateways"),
     ] {
         let mut talk = Talk::default();
         talk.ask(CLIENT, "10.0.0.1", "10.0.0.9").reply(mac, CLIENT, "10.0.0.1");

@@ -89,11 +89,14 @@ pub(super) enum How {
     Announcement,
 }
 
+/// Of those who were told unasked, so many are named.
+const MOST_TOLD: usize = 8;
+
 /// Whom a MAC answered: enough to see whether two MACs share out the askers among themselves.
 pub(crate) const ASKERS: usize = 4;
 
 /// An address with one of its MACs. Counters stop at their largest value.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Claim {
     pub mac: Mac,
     /// When it claimed the address: one bit for each part of the [`crate::span::Span`].
@@ -122,6 +125,42 @@ pub(crate) struct Claim {
     pub foreign_source: Mac,
     pub ttl: TimesToLive,
     pub askers: [Option<Mac>; ASKERS],
+    /// Whom its unasked replies went to, the first few.
+    pub told: Vec<Mac>,
+    /// ARP packets with padding, and those without.
+    pub padded: u32,
+    pub unpadded: u32,
+    /// Replies to somebody who asked whether the address is free.
+    pub denials: u32,
+    pub flags: Flags,
+}
+
+/// What advertisements that answer a question to all said; of neighbour discovery only.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Flags {
+    /// It may replace what is known; a proxy's and an anycast address's may not (RFC 4861 section 7.2.4).
+    pub overrides: u32,
+    pub does_not_override: u32,
+    pub router: u32,
+    pub no_router: u32,
+}
+
+impl Flags {
+    /// Whether it never said that it may replace what is known.
+    pub(crate) fn yields(self) -> bool {
+        self.does_not_override > 0 && self.overrides == 0
+    }
+
+    fn join(&mut self, other: Self) {
+        for (mine, theirs) in [
+            (&mut self.overrides, other.overrides),
+            (&mut self.does_not_override, other.does_not_override),
+            (&mut self.router, other.router),
+            (&mut self.no_router, other.no_router),
+        ] {
+            *mine = mine.saturating_add(theirs);
+        }
+    }
 }
 
 impl Claim {
@@ -146,6 +185,11 @@ impl Claim {
             foreign_source: Mac::NONE,
             ttl: TimesToLive::default(),
             askers: [None; ASKERS],
+            told: Vec::new(),
+            padded: 0,
+            unpadded: 0,
+            denials: 0,
+            flags: Flags::default(),
         }
     }
 
@@ -171,6 +215,21 @@ impl Claim {
         self.slowest = self.slowest.max(delay);
     }
 
+    /// Counts the flags of an answer to a question to all: one to a single host never replaces anything.
+    #[inline]
+    pub(super) fn flagged(&mut self, flags: Option<(bool, bool)>) {
+        let Some((router, overrides)) = flags else { return };
+        let known = &mut self.flags;
+        for (counter, counts) in [
+            (&mut known.router, router),
+            (&mut known.no_router, !router),
+            (&mut known.overrides, overrides),
+            (&mut known.does_not_override, !overrides),
+        ] {
+            *counter = counter.saturating_add(u32::from(counts));
+        }
+    }
+
     #[inline]
     pub(super) fn answered(&mut self, asker: Mac) {
         for slot in &mut self.askers {
@@ -185,8 +244,11 @@ impl Claim {
         }
     }
 
-    /// Counts a reply, counted before, as one that nobody asked for.
-    pub(super) fn unasked(&mut self, seen: Seen) {
+    /// Counts a reply to `peer`, counted before, as one that nobody asked for.
+    pub(super) fn unasked(&mut self, seen: Seen, peer: Mac) {
+        if peer != Mac::NONE && self.told.len() < MOST_TOLD && !self.told.contains(&peer) {
+            self.told.push(peer);
+        }
         self.unasked.note(seen);
         self.pushes |= self.unasked.count >= 3 && self.unasked.count > self.replies / 2;
     }
@@ -206,6 +268,9 @@ impl Claim {
             (&mut self.prompt, other.prompt),
             (&mut self.late, other.late),
             (&mut self.shared, other.shared),
+            (&mut self.padded, other.padded),
+            (&mut self.unpadded, other.unpadded),
+            (&mut self.denials, other.denials),
         ] {
             *mine = mine.saturating_add(theirs);
         }
@@ -223,6 +288,12 @@ impl Claim {
             self.ttl.note(other.ttl.highest);
         }
         other.askers.iter().flatten().for_each(|asker| self.answered(*asker));
+        for peer in &other.told {
+            if self.told.len() < MOST_TOLD && !self.told.contains(peer) {
+                self.told.push(*peer);
+            }
+        }
+        self.flags.join(other.flags);
     }
 }
 
@@ -236,8 +307,9 @@ pub(crate) struct Relation {
     pub contested: Mark,
     /// One was answered by the other about the address that it claims itself.
     pub defended: Mark,
-    /// One spoke in the other's name, by an Ethernet source of its own.
+    /// One spoke in the other's name, by an Ethernet source of its own; and who did.
     pub named: Mark,
+    pub named_by: Option<Mac>,
     /// The claims passed from one to the other.
     pub moves: Mark,
     /// Of these, begun with a gratuitous ARP.
@@ -311,7 +383,7 @@ impl Address {
                     place.push(at);
                 }
                 None => {
-                    self.claims.push(*claim);
+                    self.claims.push(claim.clone());
                     place.push(self.claims.len() - 1);
                 }
             }
@@ -327,6 +399,7 @@ impl Address {
             mine.quick = mine.quick.saturating_add(relation.quick);
             mine.returns_unannounced = mine.returns_unannounced.saturating_add(relation.returns_unannounced);
             mine.probed |= relation.probed;
+            mine.named_by = mine.named_by.or(relation.named_by);
         }
         self.contested.join(&from.contested);
         self.moves = self.moves.saturating_add(from.moves);

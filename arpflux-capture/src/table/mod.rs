@@ -5,6 +5,7 @@
 
 mod asks;
 mod claim;
+mod groups;
 mod observe;
 mod packet;
 
@@ -17,6 +18,8 @@ use crate::record::Wire;
 use crate::span::{Span, doubled};
 use asks::Asks;
 pub(crate) use claim::{Address, Claim, Mark, Relation, Seen};
+use groups::Groups;
+pub(crate) use groups::{Group, GroupKey, Router};
 use packet::Conversations;
 pub(crate) use packet::{Link, LinkKind};
 
@@ -84,6 +87,7 @@ pub struct Table {
     asks: Asks,
     conversations: Conversations,
     pub(crate) links: BTreeMap<(Mac, Mac), Link>,
+    pub(crate) groups: Groups,
     wires: Wires,
     /// The last requests on several interfaces: the same one on another shows that they are one wire.
     requests: Vec<observe::Request>,
@@ -160,6 +164,7 @@ impl Table {
             asks: Asks::default(),
             conversations: Conversations::default(),
             links: BTreeMap::new(),
+            groups: Groups::default(),
             wires: Wires::default(),
             requests: Vec::new(),
             next_request: 0,
@@ -211,6 +216,7 @@ impl Table {
         let (to, from) = (one.min(other), one.max(other));
         self.wires.join(from, to);
         self.asks.move_wire(from, to);
+        self.groups.move_wire(from, to);
         let keys: Vec<Key> = self.addresses.keys().filter(|key| key.wire == from).copied().collect();
         for key in keys {
             let Some(moved) = self.addresses.remove(&key) else { continue };

@@ -40,6 +40,9 @@ struct Packet {
     /// The MAC that it was sent to alone.
     to: Option<Mac>,
     to_all: bool,
+    padded: Option<bool>,
+    /// Of an advertisement: that it comes from a router, and that it may replace what is known.
+    flags: Option<(bool, bool)>,
 }
 
 impl Packet {
@@ -118,6 +121,13 @@ impl Table {
                 let (source, destination) = (Key::v4(wire, *source), Key::v4(wire, *destination));
                 self.packet(seen, sighting, source, destination, *ttl);
             }
+            Content::Group { packet, source } => {
+                let source = Key { wire, address: *source };
+                self.groups.note(packet, source, mac(sighting.source), seen, self.clocked);
+                // It comes from the router itself.
+                let none = Key { wire, address: 0 };
+                self.packet(seen, sighting, source, none, Some(255));
+            }
             Content::Ipv6 { source, destination, hop_limit } => {
                 let key = |address: u128| Key { wire, address };
                 let (source, destination) = (key((*source).into()), key((*destination).into()));
@@ -159,6 +169,8 @@ impl Table {
             source: mac(sighting.source),
             to: (!to_all && to != Mac::NONE).then_some(to),
             to_all,
+            padded: sighting.padded,
+            flags: None,
         });
     }
 
@@ -177,19 +189,22 @@ impl Table {
             source: from,
             to: (!to_all && to != Mac::NONE).then_some(to),
             to_all,
+            padded: None,
+            flags: None,
         };
         match *message {
             // Of a probe (source ::) the asker is known by the frame alone.
             Ndp::Solicitation { source_mac, .. } => {
                 self.take(&Packet { mac: source_mac.unwrap_or(from), ..packet });
             }
-            Ndp::Advertisement { target, target_mac, solicited, .. } => {
+            Ndp::Advertisement { target, target_mac, solicited, router, overrides } => {
                 let sender = key(target.into());
                 // To all, unless it answers a probe, it announces.
                 let probe = self.asks.find(sender, Mac::NONE, seen.time).is_some();
                 let target = (to_all && !solicited && !probe).then_some(sender);
                 let (peer, mac) = (if to_all { Mac::NONE } else { to }, target_mac.unwrap_or(from));
-                self.take(&Packet { reply: true, sender, mac, target, peer, ..packet });
+                let flags = Some((router, overrides));
+                self.take(&Packet { reply: true, sender, mac, target, peer, flags, ..packet });
             }
         }
     }
@@ -264,7 +279,7 @@ impl Table {
             if let Some(place) = place.filter(|_| !packet.to_all)
                 && let Some(claim) = self.claim_at(packet.sender, place)
             {
-                claim.unasked(packet.seen);
+                claim.unasked(packet.seen, packet.peer);
             }
             return;
         };
@@ -280,6 +295,10 @@ impl Table {
             let claim = &mut address.claims[place];
             if to.is_none() && !implied {
                 claim.took(delay);
+                claim.flagged(packet.flags);
+            }
+            if probe {
+                claim.denials = claim.denials.saturating_add(1);
             }
             if packet.peer != Mac::NONE {
                 claim.answered(packet.peer);
@@ -317,7 +336,9 @@ impl Table {
             && let (Some(by), Some(of)) = (address.find(packet.source), known)
             && by != of
         {
-            address.between(by, of).named.note(seen);
+            let relation = address.between(by, of);
+            relation.named.note(seen);
+            relation.named_by = Some(packet.source);
             return None;
         }
         let place = match known {
@@ -337,6 +358,11 @@ impl Table {
         };
         let claim = &mut address.claims[place];
         claim.claim(how, seen, bit);
+        match packet.padded {
+            Some(true) => claim.padded = claim.padded.saturating_add(1),
+            Some(false) => claim.unpadded = claim.unpadded.saturating_add(1),
+            None => {}
+        }
         if how == How::Request && packet.to.is_some() {
             claim.pointed.note(seen);
         }

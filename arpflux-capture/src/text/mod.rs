@@ -285,6 +285,7 @@ impl Text {
             }
         };
         Sighting {
+            padded: None,
             number,
             time: self.time,
             wire: Wire { vlans: self.vlans, ..Wire::default() },

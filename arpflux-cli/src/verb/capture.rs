@@ -1,19 +1,20 @@
 //! `arpflux capture`.
 
+mod text;
+
 use std::fs::File;
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use arpflux_capture::{AddressReport, Capture, Certainty, Class, MissingKind, Report, Until};
+use arpflux_capture::{Capture, MissingKind, Report, Until};
 use arpflux_core::types::{IfName, Mac};
 use arpflux_core::wire::stop_on_interrupt;
-use arpflux_core::{Error, Result};
+use arpflux_core::{Error, Result, Snapshot};
 
-use crate::input::Live;
-use crate::output::Style;
-use crate::{Output, table};
+use crate::Output;
+use crate::input::{Live, read_text};
 
 /// Read captures and say which addresses have several MACs, and why: flux, proxy, virtual MAC
 /// (VRRP, CARP, HSRP), fail-over, duplicate, suspected spoofing, a host in conflict with itself.
@@ -27,6 +28,7 @@ Examples:
   arpflux capture trace.pcap
   tcpdump -eni eth0 arp | arpflux capture -
   arpflux capture -i eth0 --seconds 60
+  arpflux capture --snapshot node.json trace.pcap
   arpflux capture --svg who-answered-when.svg mon.pcapng tue.pcapng.gz
 
 Exit code 1 if an address is in flux, duplicated, perhaps spoofed or in conflict with itself, or if two MACs answer one
@@ -50,6 +52,10 @@ pub struct Args {
     /// MACs known to be one host's, separated by commas; may be given for several hosts.
     #[arg(long, value_name = "MAC,...")]
     host: Vec<String>,
+    /// The state of a host of that wire, as `arpflux snapshot --json` stored it: each of its answers is explained by the
+    /// model of the kernel, and what the model does not explain is named.
+    #[arg(long, value_name = "FILE", conflicts_with = "interface")]
+    snapshot: Option<PathBuf>,
     /// Show addresses with a single MAC as well.
     #[arg(long)]
     all: bool,
@@ -68,6 +74,13 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     for list in &args.host {
         capture.know_host(list.split(',').map(str::parse).collect::<Result<Vec<Mac>>>()?);
     }
+    if let Some(path) = &args.snapshot {
+        let place = |error: Error| {
+            if error.object().is_empty() { error.on(path.display().to_string()) } else { error }
+        };
+        let snapshot = Snapshot::from_json(&read_text(path)?).map_err(place)?;
+        capture.know_snapshot(snapshot).map_err(place)?;
+    }
     if let Some(interface) = &args.interface {
         let until = Until::new(args.seconds.map(Duration::from_secs), args.count);
         args.live.netns()?.run(|| -> Result<u64> {
@@ -85,7 +98,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     if output.json() {
         output.answer(&report)?;
     } else if understood {
-        output.text(text(&report, args.all, output))?;
+        output.text(text::text(&report, args.all, output))?;
     }
     remarks(&report, output);
     match failed {
@@ -143,79 +156,4 @@ fn remarks(report: &Report, output: &Output) {
     for missing in report.missing.iter().filter(|missing| missing.reason != MissingKind::Damaged) {
         output.note(format_args!("undetermined: {}", missing.text));
     }
-}
-
-fn style(class: Class) -> Style {
-    match class {
-        class if class.is_bad() => Style::Bad,
-        Class::Undetermined | Class::Failover => Style::Caution,
-        _ => Style::Good,
-    }
-}
-
-/// The class with its certainty, for people.
-fn verdict(address: &AddressReport) -> String {
-    let class = address.class.name().replace('_', "-");
-    match address.certainty {
-        Some(Certainty::Proved) | None => class,
-        Some(Certainty::Likely) => format!("{class}, likely"),
-        Some(Certainty::Suspected) => format!("{class}?"),
-    }
-}
-
-fn text(report: &Report, all: bool, output: &Output) -> String {
-    let shown = |address: &&AddressReport| all || address.class != Class::Single;
-    let mut rows =
-        table::Table::new(["ADDRESS", "VERDICT", "MAC", "REPLIES", "REQUESTS", "ANNOUNCED", "CLAIMED"]);
-    let mut reasons = String::new();
-    for address in report.addresses.iter().filter(shown) {
-        let name = address.name();
-        for (row, mac) in address.macs.iter().enumerate() {
-            let first = |text: String| if row == 0 { text } else { String::new() };
-            let claimed = match (mac.first, mac.last) {
-                (Some(first), Some(last)) => format!("{} to {} s", seconds(first), seconds(last)),
-                _ => String::new(),
-            };
-            rows.row([
-                first(name.clone()).into(),
-                table::Cell::new(first(verdict(address))).style(style(address.class)),
-                mac.mac.into(),
-                mac.replies.into(),
-                mac.requests.into(),
-                mac.announcements.into(),
-                claimed.into(),
-            ]);
-        }
-        if !address.evidence.is_empty() {
-            let also: Vec<String> = address.also.iter().map(|class| class.name().replace('_', "-")).collect();
-            let also = if also.is_empty() { String::new() } else { format!(" (also {})", also.join(", ")) };
-            reasons.push_str(&format!("\n{name}: {}{also}\n", verdict(address)));
-            for piece in &address.evidence {
-                let sign = if piece.against { "against: " } else { "" };
-                let frames: Vec<String> = piece.frames.iter().map(|frame| frame.frame.to_string()).collect();
-                let frames = match frames.as_slice() {
-                    [] => String::new(),
-                    [only] => format!(" (frame {only})"),
-                    [first, .., last] => format!(" (frames {first} to {last})"),
-                };
-                reasons.push_str(&format!("  {sign}{}{frames}\n", piece.text));
-            }
-        }
-    }
-    let single = report.addresses.iter().filter(|address| address.class == Class::Single).count();
-    let mut text = String::new();
-    if report.addresses.iter().any(|address| shown(&address)) {
-        text = rows.render(output) + &reasons + "\n";
-    }
-    if !all && single > 0 {
-        let plural = if single == 1 { "address has one MAC" } else { "addresses have one MAC each" };
-        text.push_str(&format!("{single} {plural}\n"));
-    } else if report.addresses.is_empty() {
-        text.push_str("nobody claimed any address\n");
-    }
-    text
-}
-
-fn seconds(nanoseconds: u64) -> String {
-    format!("{:.3}", nanoseconds as f64 / 1e9)
 }

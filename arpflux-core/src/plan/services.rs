@@ -182,7 +182,7 @@ fn in_words(interface: &Interface) -> String {
     let name = interface.name.to_string();
     let mac: Option<[u8; 6]> = interface.mac.as_bytes().try_into().ok();
     match mac.and_then(VirtualMac::of) {
-        Some(of) => format!("{name} ({}, group {})", of.protocol.name(), of.group),
+        Some(of) => format!("{name} ({of})"),
         None if name == "kube-ipvs0" => format!("{name} (kube-proxy's, for the addresses of services)"),
         None if name.starts_with("vip-") => format!("{name} (kube-vip's)"),
         None => name,

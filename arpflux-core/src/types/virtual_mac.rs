@@ -28,6 +28,11 @@ pub enum Redundancy {
     Nlb,
     /// FortiGate clusters (FGCP): `00:09:0f:09:XX:XX`.
     Fgcp,
+    /// Check Point clusters with virtual MACs: `00:1c:7f:00:XX:XX`.
+    CheckPoint,
+    /// Gateways that every switch or host of a fabric has with one MAC: Arista's VARP, Cumulus, Cisco ACI, VMware NSX, Calico,
+    /// Azure.
+    Anycast,
     /// GLBP, where several MACs answer for one address in turn by design: `00:07:b4:XX:XX:XX`.
     Glbp,
 }
@@ -43,6 +48,19 @@ impl Redundancy {
             Self::Glbp => "GLBP",
             Self::Nlb => "Microsoft NLB",
             Self::Fgcp => "FortiGate clusters",
+            Self::CheckPoint => "Check Point clusters",
+            Self::Anycast => "anycast gateways",
+        }
+    }
+}
+
+/// What it belongs to.
+impl std::fmt::Display for VirtualMac {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.protocol.name())?;
+        match self.protocol {
+            Redundancy::Anycast => Ok(()),
+            _ => write!(f, ", group {}", self.group),
         }
     }
 }
@@ -62,6 +80,13 @@ impl VirtualMac {
                 (Redundancy::Nlb, (high as u16) << 8 | low as u16)
             }
             [0x00, 0x09, 0x0f, 0x09, group, _] => (Redundancy::Fgcp, group as u16),
+            [0x00, 0x1c, 0x7f, 0x00, high, low] => (Redundancy::CheckPoint, (high as u16) << 8 | low as u16),
+            [0x00, 0x1c, 0x73, 0x00, 0x00, 0x99]
+            | [0x44, 0x38, 0x39, 0xff, _, _]
+            | [0x00, 0x22, 0xbd, 0xf8, 0x19, 0xff]
+            | [0x02, 0x50, 0x56, 0x56, 0x44, 0x52]
+            | [0xee, 0xee, 0xee, 0xee, 0xee, 0xee]
+            | [0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc] => (Redundancy::Anycast, 0),
             // Six zero bits, ten bits of group, eight of forwarder.
             [0x00, 0x07, 0xb4, high, low, _] if high >> 2 == 0 => {
                 (Redundancy::Glbp, (high as u16) << 8 | low as u16)

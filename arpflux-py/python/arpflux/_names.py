@@ -373,6 +373,10 @@ class Redundancy(Name):
     NLB = "nlb"
     #: FortiGate clusters.
     FGCP = "fgcp"
+    #: Check Point clusters with virtual MACs.
+    CHECK_POINT = "check_point"
+    #: Gateways that every switch or host of a fabric has with one MAC.
+    ANYCAST = "anycast"
     #: GLBP, where several MACs answer for one address in turn by design.
     GLBP = "glbp"
 

@@ -206,6 +206,82 @@ class CapturedFile(Value):
 
 
 @dataclass(frozen=True)
+class CaptureMac(Value):
+    """A MAC with the addresses that it claimed, on all wires."""
+
+    #: The MAC.
+    mac: str
+    #: What has such MACs, if it is well known: virtual machines, clouds, clusters.
+    vendor: Optional[str]
+    #: Where its ARP packets came from by their lengths: host (the one that captured), wire; None if that is not shown.
+    side: Optional[str]
+    #: The addresses, in order.
+    addresses: Tuple[IpAddress, ...]
+
+
+@dataclass(frozen=True)
+class CaptureRouter(Value):
+    """A router that said it is master of a group."""
+
+    #: Its own address.
+    address: IpAddress
+    #: The MAC that its packets came from.
+    mac: str
+    #: The priority that it gave last.
+    priority: int
+    #: How often it said so.
+    packets: int
+    #: The first time, after the capture began; None without a clock.
+    first: Optional[datetime.timedelta] = dataclasses.field(metadata=written("first_s"))
+    #: The last time, likewise.
+    last: Optional[datetime.timedelta] = dataclasses.field(metadata=written("last_s"))
+    #: Whether it gave up after that.
+    resigned: bool
+
+
+@dataclass(frozen=True)
+class CaptureGroup(Value):
+    """A group of routers that share addresses: VRRP, CARP, HSRP, GLBP."""
+
+    #: The protocol with its version.
+    protocol: str
+    #: The number of the group.
+    group: int
+    #: Its addresses; none of CARP, whose packets do not name them.
+    addresses: Tuple[IpAddress, ...]
+    #: Virtual MACs that its packets name (GLBP).
+    virtual_macs: Tuple[str, ...]
+    #: Routers that said they are master, in the order in which they became it.
+    masters: Tuple[CaptureRouter, ...]
+    #: How often another became master.
+    changes: int
+    #: Two routers were master at once: a fault.
+    several_at_once: bool
+
+
+@dataclass(frozen=True)
+class CaptureExplained(Value):
+    """What the host of a snapshot did, and whether the model of the kernel does it too."""
+
+    #: The MAC that it came from.
+    mac: str
+    #: The interfaces of the snapshot that have this MAC.
+    interfaces: Tuple[str, ...]
+    #: The address that was answered for, or that it sent as its own.
+    address: IpAddress
+    #: Who had asked; None of what nobody asked for.
+    asker: Optional[IpAddress]
+    #: How often.
+    count: int
+    #: The frame of its first time, counted from 1 in its file.
+    frame: int
+    #: Whether the model does the same; None if that cannot be told.
+    explained: Optional[bool]
+    #: The steps of the model, one sentence each; or what does not fit.
+    why: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class CapturedAddress(Value):
     """One address of a capture."""
 
@@ -227,6 +303,12 @@ class CapturedAddress(Value):
     because: Tuple[str, ...]
     #: All that speaks for it and against it, with the frames.
     evidence: Tuple[CaptureEvidence, ...]
+    #: MACs whose doing it is, as far as that shows.
+    suspects: Tuple[str, ...]
+    #: MACs that a suspect told unasked, the first few.
+    victims: Tuple[str, ...]
+    #: What to do next to find the cause or the culprit, a sentence with a command each.
+    next: Tuple[str, ...]
     #: Requests of others that more than one MAC answered.
     contested: int
     #: How often it passed from one MAC to another.
@@ -275,6 +357,12 @@ class CaptureReport(Value):
     clocked: bool
     #: The addresses somebody claimed: the worst first, then by number.
     addresses: Tuple[CapturedAddress, ...]
+    #: Groups of routers that share addresses, by their own packets.
+    groups: Tuple[CaptureGroup, ...]
+    #: Every MAC that claimed an address, with what it claimed.
+    macs: Tuple[CaptureMac, ...]
+    #: What the host of a given snapshot did, beside the model of the kernel; empty without one.
+    explained: Tuple[CaptureExplained, ...]
     #: What was read, in the order of its times.
     files: Tuple[CapturedFile, ...]
     #: What was not looked at or not understood.
@@ -285,7 +373,9 @@ class CaptureReport(Value):
     @property
     def is_bad(self) -> bool:
         """Whether any address is in a state that something should be done about."""
-        return any(address.is_bad for address in self.addresses)
+        return any(address.is_bad for address in self.addresses) or any(
+            group.several_at_once for group in self.groups
+        )
 
 
 @dataclass(frozen=True)
