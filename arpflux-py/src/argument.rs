@@ -51,6 +51,22 @@ pub fn text(argument: &str, object: Object<'_, '_>) -> Result<String> {
     text.to_cow().map(String::from).map_err(|_| invalid(argument, "it holds lone surrogates: no UTF-8 text"))
 }
 
+/// A JSON text: `str`, or UTF-8 as `bytes` or `bytearray`, as `json.loads` takes it.
+pub fn json(argument: &str, object: Object<'_, '_>) -> Result<String> {
+    let bytes = match (object.cast::<PyBytes>(), object.cast::<PyByteArray>()) {
+        (Ok(bytes), _) => bytes.as_bytes().to_vec(),
+        (_, Ok(bytes)) => bytes.to_vec(),
+        _ if object.is_instance_of::<PyString>() => return text(argument, object),
+        _ => return Err(wrong(argument, "str, bytes or bytearray", object)),
+    };
+    String::from_utf8(bytes).map_err(|_| invalid(argument, "it is not UTF-8 text"))
+}
+
+/// What a text is called in messages; `None`: nothing.
+pub fn source(object: Option<&Bound<'_, PyAny>>) -> Result<Option<String>> {
+    object.map(|object| text("source", object)).transpose()
+}
+
 /// Several texts, or one.
 pub fn texts(argument: &str, object: Object<'_, '_>) -> Result<Vec<String>> {
     each(argument, object)?.iter().map(|item| text(argument, item)).collect()

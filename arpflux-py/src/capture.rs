@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::io::{Cursor, Read};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
@@ -16,7 +16,8 @@ use arpflux_core::types::Mac;
 use arpflux_core::{Error, ErrorKind};
 use nix::libc;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyBytes, PyTuple};
 use serde::{Deserialize, Serialize};
 
 use crate::argument;
@@ -244,6 +245,41 @@ impl Read for Interruptible {
     }
 }
 
+/// Where a capture is read from.
+enum Input {
+    File(Interruptible),
+    /// Something with `read(size)` that gives bytes.
+    Object {
+        object: Py<PyAny>,
+        raised: Raised,
+    },
+    Bytes(Cursor<Vec<u8>>),
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(buffer),
+            Self::Bytes(bytes) => bytes.read(buffer),
+            Self::Object { object, raised } => Python::attach(|py| {
+                let read = object.call_method1(py, "read", (buffer.len(),));
+                let bytes = read.and_then(|bytes| Ok(bytes.extract::<PyBackedBytes>(py)?));
+                match bytes {
+                    Ok(bytes) => {
+                        let length = bytes.len().min(buffer.len());
+                        buffer[..length].copy_from_slice(&bytes[..length]);
+                        Ok(length)
+                    }
+                    Err(exception) => {
+                        *raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(exception);
+                        Err(std::io::Error::other("read() raised an exception"))
+                    }
+                }
+            }),
+        }
+    }
+}
+
 /// A capture that is being read: an iterator over its frames. See `capture`.
 #[pyclass(frozen, module = "arpflux")]
 pub struct Capture {
@@ -254,7 +290,7 @@ pub struct Capture {
 
 struct State {
     /// `None`: closed.
-    source: Option<Source<Interruptible>>,
+    source: Option<Source<Input>>,
     capture: core::Capture,
     ahead: VecDeque<Frame>,
     ended: bool,
@@ -307,9 +343,9 @@ impl Capture {
 
 /// Opens a capture: pcap or pcapng, compressed or not (gzip, zstd, xz, lz4), or what tcpdump printed. Which it is shows in the
 /// first bytes, not in the name. Frames are read as they are asked for, in memory that does not grow with the file; a pipe
-/// will do.
+/// will do. `source` is a path, the content itself as bytes, or a binary file object: anything with `read(size)`.
 ///
-/// Raises NotFound if there is no such file, InvalidData if it is no capture.
+/// Raises NoSuchFile if there is no such file, InvalidData if it is no capture.
 ///
 /// >>> import arpflux, pathlib, tempfile
 /// >>> folder = tempfile.TemporaryDirectory()
@@ -321,16 +357,23 @@ impl Capture {
 /// 1 192.0.2.9 192.0.2.1
 /// >>> folder.cleanup()
 #[pyfunction]
-pub fn capture(py: Python<'_>, path: &Bound<'_, PyAny>) -> Result<Capture> {
-    let path = argument::path("path", path)?;
-    let name = path.display().to_string();
+pub fn capture(py: Python<'_>, source: &Bound<'_, PyAny>) -> Result<Capture> {
     let raised = Raised::default();
-    let opened = py.detach(|| {
+    let (name, input) = if let Ok(bytes) = source.cast::<PyBytes>() {
+        ("bytes".to_owned(), Input::Bytes(Cursor::new(bytes.as_bytes().to_vec())))
+    } else if source.hasattr("read")? {
+        let name = source.getattr_opt("name")?.and_then(|name| name.extract::<String>().ok());
+        let input = Input::Object { object: source.clone().unbind(), raised: Arc::clone(&raised) };
+        (name.unwrap_or_else(|| "file object".to_owned()), input)
+    } else {
+        let path = argument::path("source", source)?;
         // Nothing to wait for: a pipe that nobody has opened for writing yet is waited for when it is read.
-        let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(&path);
+        let file = py.detach(|| OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(&path));
         let file = file.map_err(|error| Error::file("open", &path, &error))?;
-        Source::new(Interruptible { file, checked: Instant::now(), raised: Arc::clone(&raised) })
-    });
+        let file = Interruptible { file, checked: Instant::now(), raised: Arc::clone(&raised) };
+        (path.display().to_string(), Input::File(file))
+    };
+    let opened = py.detach(|| Source::new(input));
     let capture = |source| Capture {
         state: Mutex::new(State {
             source,

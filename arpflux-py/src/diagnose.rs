@@ -8,7 +8,7 @@ use arpflux_core::predict::{Matrix, Model};
 use arpflux_core::report::{html, metrics};
 use arpflux_core::types::IfName;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyIterator, PyTuple};
 
 use crate::argument;
 use crate::error::Result;
@@ -27,8 +27,8 @@ struct Answered {
     diagnosis: diagnose::Diagnosis,
 }
 
-/// What is wrong with a host. Made by `Snapshot.diagnose`; it never changes. True if there are findings or something
-/// that decides is missing: False means that nothing is wrong.
+/// What is wrong with a host: its findings, in order. Made by `Snapshot.diagnose`; it never changes. True if the host is
+/// well: there is no certain warning or error, and nothing that decides is missing (`ok`).
 #[pyclass(frozen, eq, module = "arpflux")]
 pub struct Diagnosis(Arc<Answered>);
 
@@ -138,8 +138,16 @@ impl Diagnosis {
         self.0.diagnosis.findings.len()
     }
 
+    fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.findings(py)?.as_any().get_item(index)
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+        self.findings(py)?.try_iter()
+    }
+
     fn __bool__(&self) -> bool {
-        !self.0.diagnosis.findings.is_empty() || !self.0.diagnosis.missing.is_empty()
+        self.ok() == Some(true)
     }
 
     fn __hash__(&self) -> Result<u64> {

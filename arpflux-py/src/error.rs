@@ -52,6 +52,8 @@ fn to_exception(py: Python<'_>, error: &arpflux_core::Error) -> PyResult<PyErr> 
         error.remedy(),
         error.errno(),
         error.to_string(),
+        error.path(),
+        error.kind().is_transient(),
     ))?;
     if exception.is_none() {
         return Err(PySystemError::new_err(error.to_string()));

@@ -8,7 +8,7 @@ use arpflux_core::report::html;
 use arpflux_core::types::IfName;
 use arpflux_core::{ArpRequest, Error, ErrorKind};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyIterator, PyTuple};
 
 use crate::argument;
 use crate::error::Result;
@@ -94,7 +94,8 @@ impl Scope {
     }
 }
 
-/// Who answers for each address on each interface. Made by `Snapshot.matrix`; it never changes.
+/// Who answers for each address on each interface: its rows, in order. Made by `Snapshot.matrix`; it never changes. True if
+/// no address is in flux, and that can be told of all.
 #[pyclass(frozen, eq, module = "arpflux")]
 pub struct Matrix {
     snapshot: Arc<arpflux_core::Snapshot>,
@@ -145,6 +146,18 @@ impl Matrix {
 
     fn __len__(&self) -> usize {
         self.matrix.rows.len()
+    }
+
+    fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+        Ok(self.rows(py)?.as_any().get_item(index)?)
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyIterator>> {
+        Ok(self.rows(py)?.try_iter()?)
+    }
+
+    fn __bool__(&self) -> bool {
+        self.matrix.has_flux() == Some(false)
     }
 
     fn __hash__(&self) -> Result<u64> {

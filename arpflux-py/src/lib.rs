@@ -16,6 +16,7 @@ mod names;
 mod persist;
 mod plan;
 mod policy;
+mod recommend;
 mod records;
 mod routing;
 mod segment;
@@ -50,6 +51,8 @@ mod _native {
     use crate::plan::{Change, Plan};
     #[pymodule_export]
     use crate::policy::Policy;
+    #[pymodule_export]
+    use crate::recommend::Recommendation;
     #[pymodule_export]
     use crate::records::{Address, Interface, NeighParams, Neighbour, ProxyEntry};
     #[pymodule_export]

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use arpflux_core::report::html;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyIterator, PyTuple};
 
 use crate::argument;
 use crate::error::Result;
 use crate::records::{record, tuple};
 use crate::snapshot::Snapshot;
 use crate::value;
+use crate::wire::Given;
 
 /// One typed change. `str()` gives it in one line.
 #[pyclass(frozen, eq, module = "arpflux")]
@@ -44,11 +45,19 @@ pub struct Plan(pub(crate) arpflux_core::Plan);
 
 #[pymethods]
 impl Plan {
-    /// Reads what `to_json()` or `arpflux plan --json` wrote.
+    /// Reads a file that `arpflux plan --json` wrote. Raises NoSuchFile, and InvalidData with the file's name.
     #[staticmethod]
-    fn from_json(py: Python<'_>, text: &Bound<'_, PyAny>) -> Result<Self> {
-        let text = argument::text("text", text)?;
-        Ok(Self(py.detach(|| arpflux_core::Plan::from_json(&text))?))
+    fn load(py: Python<'_>, path: &Bound<'_, PyAny>) -> Result<Self> {
+        let path = argument::path("path", path)?;
+        Ok(Self(py.detach(|| arpflux_core::Plan::from_path(path))?))
+    }
+
+    /// Reads what `to_json()` or `arpflux plan --json` wrote, as str or bytes; `source` stands for the file in messages.
+    #[staticmethod]
+    #[pyo3(signature = (text, source = None))]
+    fn from_json<'py>(py: Python<'py>, text: &Bound<'py, PyAny>, source: Given<'_, 'py>) -> Result<Self> {
+        let (text, source) = (argument::json("text", text)?, argument::source(source)?);
+        Ok(Self(value::sourced(py.detach(|| arpflux_core::Plan::from_json(&text)), source)?))
     }
 
     /// One JSON object with `"schema": 1`; reading it back gives an equal plan.
@@ -97,6 +106,14 @@ impl Plan {
 
     fn __len__(&self) -> usize {
         self.0.changes.len()
+    }
+
+    fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.changes(py)?.as_any().get_item(index)
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+        self.changes(py)?.try_iter()
     }
 
     fn __hash__(&self, py: Python<'_>) -> Result<u64> {

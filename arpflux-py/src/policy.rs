@@ -2,7 +2,7 @@
 
 use arpflux_core::verify;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::argument;
 use crate::error::Result;
@@ -28,6 +28,100 @@ pub struct Policy(pub(crate) arpflux_core::Policy);
 
 #[pymethods]
 impl Policy {
+    /// A policy made of its parts; what is left out is as in a file without that key. Raises InvalidPolicy.
+    ///
+    /// >>> import arpflux
+    /// >>> card = arpflux.ProxyPolicy(owner="101", addresses=("192.168.18.101",), interface="eth3")
+    /// >>> policy = arpflux.Policy(interfaces=["eth0", "eth3"], proxies=[card])
+    /// >>> policy.interfaces, policy.proxies == (card,), policy.strategy
+    /// (('eth0', 'eth3'), True, 'auto')
+    #[new]
+    #[pyo3(signature = (*, interfaces = None, strategy = None, egress = None, announce = None, foreign_proxies = None, proxies = None, services = None))]
+    #[expect(clippy::too_many_arguments, reason = "the keys of a policy, each by its name")]
+    fn new<'py>(
+        py: Python<'py>,
+        interfaces: Given<'_, 'py>,
+        strategy: Given<'_, 'py>,
+        egress: Given<'_, 'py>,
+        announce: Given<'_, 'py>,
+        foreign_proxies: Given<'_, 'py>,
+        proxies: Given<'_, 'py>,
+        services: Given<'_, 'py>,
+    ) -> Result<Self> {
+        let (host, policy) = (PyDict::new(py), PyDict::new(py));
+        let interfaces = interfaces.map(|names| argument::texts("interfaces", names)).transpose()?;
+        if let Some(interfaces) = interfaces {
+            host.set_item("interfaces", interfaces)?;
+        }
+        let keys = [
+            ("strategy", strategy),
+            ("egress", egress),
+            ("announce", announce),
+            ("foreign_proxies", foreign_proxies),
+        ];
+        for (key, value) in keys {
+            if let Some(value) = value {
+                host.set_item(key, value)?;
+            }
+        }
+        policy.set_item("version", arpflux_core::policy::VERSION)?;
+        policy.set_item("host", host)?;
+        for (key, parts) in [("proxy", proxies), ("service", services)] {
+            if let Some(parts) = parts {
+                let parts: PyResult<Vec<_>> = parts.try_iter()?.map(|part| as_dict(&part?)).collect();
+                policy.set_item(key, parts?)?;
+            }
+        }
+        Self::from_dict(py, &policy)
+    }
+
+    /// The interfaces that it is about: names, patterns and `mac:` as they stand there; None: every one that takes ARP and
+    /// holds an IPv4 address.
+    #[getter]
+    fn interfaces<'py>(&self, py: Python<'py>) -> Result<Option<Bound<'py, PyTuple>>> {
+        let host = self.host(py)?;
+        let names = host.get_item("interfaces").ok().filter(|names| !names.is_none());
+        Ok(names
+            .map(|names| PyTuple::new(py, names.try_iter()?.collect::<PyResult<Vec<_>>>()?))
+            .transpose()?)
+    }
+
+    /// How addresses of the host itself are kept to their interfaces: auto, strict, filter or unmanaged.
+    #[getter]
+    fn strategy<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        Ok(self.host(py)?.get_item("strategy")?)
+    }
+
+    /// Whether packets leave by the interface that owns their source address: source-routed or unmanaged.
+    #[getter]
+    fn egress<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        Ok(self.host(py)?.get_item("egress")?)
+    }
+
+    /// Whether owners are announced after a change.
+    #[getter]
+    fn announce(&self) -> bool {
+        self.0.host.announce
+    }
+
+    /// What happens to proxy entries that the policy does not name: keep or remove.
+    #[getter]
+    fn foreign_proxies<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        Ok(self.host(py)?.get_item("foreign_proxies")?)
+    }
+
+    /// Addresses of containers and guests and where they belong, as ProxyPolicy.
+    #[getter]
+    fn proxies<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
+        value::typed_all(py, "ProxyPolicy", &self.0.proxies)
+    }
+
+    /// Addresses that several hosts hold or take over, as ServicePolicy.
+    #[getter]
+    fn services<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
+        value::typed_all(py, "ServicePolicy", &self.0.services)
+    }
+
     /// Reads a file whose name ends in .toml or .json. Raises InvalidPolicy with file, line and column.
     #[staticmethod]
     fn load(py: Python<'_>, path: &Bound<'_, PyAny>) -> Result<Self> {
@@ -108,11 +202,27 @@ impl Policy {
 
     fn __repr__(&self) -> String {
         let owners: Vec<&str> = self.0.proxies.iter().map(|proxy| proxy.owner.as_str()).collect();
-        format!("Policy(proxies={owners:?})")
+        match &self.0.host.interfaces {
+            Some(interfaces) => {
+                let names: Vec<String> = interfaces.iter().map(ToString::to_string).collect();
+                format!("<Policy: {}; proxies of {owners:?}>", names.join(" "))
+            }
+            None => format!("<Policy: all interfaces; proxies of {owners:?}>"),
+        }
     }
 }
 
+/// A part of a policy as a dict: it is one, or has `to_dict()`.
+fn as_dict<'py>(part: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if part.is_instance_of::<PyDict>() { Ok(part.clone()) } else { part.call_method0("to_dict") }
+}
+
 impl Policy {
+    /// What it says about the host, as a dict.
+    fn host<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        value::to_python(py, &self.0.host)
+    }
+
     /// What `verify` does, for other classes too.
     pub(crate) fn check(&self, py: Python<'_>, snapshot: &Snapshot) -> Result<Report> {
         Ok(Report(py.detach(|| verify::check(&self.0, &snapshot.0))?))

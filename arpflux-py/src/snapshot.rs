@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use arpflux_core::Sysctl;
 use arpflux_core::report::html;
+use arpflux_core::types::IfIndex;
+use arpflux_core::{Error, ErrorKind, Sysctl};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -14,6 +15,7 @@ use crate::explain::{self, Matrix, Question, Scope};
 use crate::persist::{self, BootReport};
 use crate::plan::Plan;
 use crate::policy::Policy;
+use crate::recommend::{self, Recommendation};
 use crate::records::{Address, Interface, Neighbour, ProxyEntry, fs_text, ipv6_sysctls, sysctls, tuple};
 use crate::routing::{Route, Rule};
 use crate::value;
@@ -34,12 +36,20 @@ pub struct Snapshot(pub(crate) Arc<arpflux_core::Snapshot>);
 
 #[pymethods]
 impl Snapshot {
-    /// Reads what `to_json()` or `arpflux snapshot --json` wrote.
+    /// Reads a file that `arpflux snapshot --json` wrote. Raises NoSuchFile, and InvalidData with the file's name.
     #[staticmethod]
-    fn from_json(py: Python<'_>, text: &Bound<'_, PyAny>) -> Result<Self> {
-        let text = argument::text("text", text)?;
-        let snapshot = py.detach(|| arpflux_core::Snapshot::from_json(&text))?;
-        Ok(Self(Arc::new(snapshot)))
+    fn load(py: Python<'_>, path: &Bound<'_, PyAny>) -> Result<Self> {
+        let path = argument::path("path", path)?;
+        Ok(Self(Arc::new(py.detach(|| arpflux_core::Snapshot::from_path(path))?)))
+    }
+
+    /// Reads what `to_json()` or `arpflux snapshot --json` wrote, as str or bytes; `source` stands for the file in messages.
+    #[staticmethod]
+    #[pyo3(signature = (text, source = None))]
+    fn from_json<'py>(py: Python<'py>, text: &Bound<'py, PyAny>, source: Given<'_, 'py>) -> Result<Self> {
+        let (text, source) = (argument::json("text", text)?, argument::source(source)?);
+        let snapshot = py.detach(|| arpflux_core::Snapshot::from_json(&text));
+        Ok(Self(Arc::new(value::sourced(snapshot, source)?)))
     }
 
     /// One JSON object with `"schema": 1`; reading it back gives an equal snapshot.
@@ -123,6 +133,12 @@ impl Snapshot {
     /// What has to change here so that `policy` holds: the same as `policy.plan(snapshot)`.
     fn plan(&self, py: Python<'_>, policy: &Policy) -> Result<Plan> {
         policy.plan(py, self)
+    }
+
+    /// Which policy fits this host, why, and the proof that it works there: a Recommendation. Raises Refused if no policy
+    /// would work here as it is.
+    fn recommend(&self, py: Python<'_>) -> Result<Recommendation> {
+        recommend::recommend(py, self)
     }
 
     /// Whether it is as `policy` says: the same as `policy.verify(snapshot)`.
@@ -226,9 +242,33 @@ impl Snapshot {
         self.0.fib_multipath_hash_policy
     }
 
-    /// The interface of that name. Raises NotFound if there is none.
+    /// The interface of that name or number. Raises NotFound if there is none.
     fn interface(&self, name: &Bound<'_, PyAny>) -> Result<Interface> {
-        Ok(Interface(self.find(&argument::interface("name", name)?)?.clone()))
+        let found = match name.extract::<u32>() {
+            Ok(number) => self.0.interface(IfIndex(number)).ok_or_else(|| {
+                Error::new(ErrorKind::NotFound, "the snapshot has no such interface")
+                    .during("find interface")
+                    .on(format!("number {number}"))
+            })?,
+            Err(_) => self.find(&argument::interface("name", name)?)?,
+        };
+        Ok(Interface(found.clone()))
+    }
+
+    /// The name of the interface with that number, for records that refer to it; None for None. Raises NotFound.
+    ///
+    /// >>> import arpflux
+    /// >>> snapshot = arpflux.Host.current().snapshot()
+    /// >>> snapshot.interface_name(snapshot.interface("lo").index)
+    /// 'lo'
+    fn interface_name<'py>(
+        &self,
+        py: Python<'py>,
+        number: Given<'_, 'py>,
+    ) -> Result<Option<Bound<'py, PyAny>>> {
+        let Some(number) = number else { return Ok(None) };
+        let interface = self.interface(number)?;
+        Ok(Some(fs_text(py, interface.0.name.as_bytes())?.into_any()))
     }
 
     /// The value of a sysctl below net.ipv4.conf that counts on an interface, and where it comes from: an Effective.

@@ -119,6 +119,14 @@ pub fn from_json<T: DeserializeOwned>(class: &str, text: &str) -> Result<T> {
     })
 }
 
+/// Names the file that a text came from, if the error names nothing.
+pub fn sourced<T>(read: arpflux_core::Result<T>, source: Option<String>) -> Result<T> {
+    Ok(read.map_err(|error| match source {
+        Some(source) if error.object().is_empty() => error.on(source),
+        _ => error,
+    })?)
+}
+
 /// The hash of a value's JSON form.
 pub fn hash(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();

@@ -66,7 +66,7 @@ def test_frames_come_one_by_one_as_typed_values(trace):
 
 
 def test_the_report_names_flux_and_rests_on_all_frames(trace):
-    with arpflux.capture(os.fsencode(trace)) as capture:
+    with arpflux.capture(str(trace)) as capture:
         next(capture)
         report = capture.report([["00:0c:29:b3:a2:54", "00:0c:29:b3:a2:68"]])
         assert report.is_bad and (report.requests, report.replies) == (10, 20)
@@ -129,7 +129,7 @@ def test_what_is_no_capture_is_refused(tmp_path):
     with pytest.raises(arpflux.Io):
         arpflux.capture(tmp_path)
     for wrong in (7, None, "a\0b", "\ud800"):
-        with pytest.raises((TypeError, arpflux.InvalidInput), match="'path'"):
+        with pytest.raises((TypeError, arpflux.InvalidInput), match="'source'"):
             arpflux.capture(wrong)
     path.write_bytes(pcap(FLUX))
     with pytest.raises(arpflux.InvalidInput, match="hosts"):

@@ -35,6 +35,7 @@ def test_wheel_holds_exactly_this():
             "arpflux/_native.pyi",
             "arpflux/_pandas.py",
             "arpflux/_persist.py",
+            "arpflux/_policy.py",
             "arpflux/_snapshot.py",
             "arpflux/_watch.py",
             "arpflux/_wire.py",
@@ -107,7 +108,7 @@ def test_pyright_in_strict_mode_has_nothing_to_say(tmp_path):
     assert done.returncode == 0, done.stdout
     # That it sees anything at all: a file that is wrong is refused.
     wrong = tmp_path / "wrong.py"
-    wrong.write_text("import arpflux\narpflux.Host.current().snapshot().interface(7)\n")
+    wrong.write_text("import arpflux\narpflux.Host.current().snapshot().interface(7.5)\n")
     (tmp_path / "pyrightconfig.json").write_text("{}")
     done = subprocess.run(
         [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, str(wrong)],

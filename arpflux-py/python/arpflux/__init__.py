@@ -25,6 +25,7 @@ from ._errors import (
     InvalidInput,
     InvalidPolicy,
     Io,
+    NoSuchFile,
     NotFound,
     PartlyApplied,
     PermissionDenied,
@@ -100,6 +101,7 @@ from ._native import (
     Policy,
     ProxyEntry,
     Receipt,
+    Recommendation,
     Report,
     Route,
     Rule,
@@ -111,6 +113,7 @@ from ._native import (
 )
 from ._pandas import from_pandas, to_pandas
 from ._persist import Assignment, BootEffective, BootEntry, BootPolicy, BootValue, FileState, Lint, Unfollowed
+from ._policy import ProxyPolicy, ServicePolicy
 from ._snapshot import Interference, KernelVersion, NetnsIdentity, RoutingMemory
 from ._watch import Drift, Watch
 from ._wire import (
@@ -208,6 +211,7 @@ __all__ = [
     "Neighbour",
     "NetnsIdentity",
     "NextHop",
+    "NoSuchFile",
     "NotFound",
     "Outcome",
     "PartlyApplied",
@@ -218,9 +222,11 @@ __all__ = [
     "Probed",
     "Protocol",
     "ProxyEntry",
+    "ProxyPolicy",
     "Raced",
     "Reason",
     "Receipt",
+    "Recommendation",
     "Redundancy",
     "Refused",
     "Reply",
@@ -237,6 +243,7 @@ __all__ = [
     "SegmentOutcome",
     "SegmentPort",
     "Segments",
+    "ServicePolicy",
     "Severity",
     "Sighting",
     "Snapshot",

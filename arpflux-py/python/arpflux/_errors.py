@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Optional
 
 
@@ -28,6 +29,8 @@ class Error(Exception):
     message: str = ""
     #: What to do about it, where that is known.
     hint: Optional[str] = None
+    #: Whether the same call may succeed if it is made again: for loops that retry.
+    is_transient: bool = False
 
     def __reduce__(self) -> Any:
         return make, (
@@ -39,6 +42,8 @@ class Error(Exception):
             self.hint,
             getattr(self, "errno", None),
             str(self),
+            getattr(self, "filename", None),
+            self.is_transient,
         )
 
 
@@ -60,6 +65,10 @@ class Refused(Error, ValueError):
 
 class NotFound(Error, LookupError):
     """No such interface, namespace, file or entry."""
+
+
+class NoSuchFile(NotFound, FileNotFoundError):
+    """There is no such file or folder; `filename` is its path."""
 
 
 class Changed(Error, RuntimeError):
@@ -145,9 +154,16 @@ def make(
     hint: Optional[str],
     errno: Optional[int],
     text: str,
+    path: Optional[os.PathLike[str]] = None,
+    transient: bool = False,
 ) -> Error:
     """What the native half calls to make an exception."""
-    error = _CLASSES.get(kind, Error)(text)
+    missing = path is not None and kind == "not_found"
+    error = NoSuchFile(text) if missing else _CLASSES.get(kind, Error)(text)
+    if path is not None:
+        # OSError has the attribute already; the others get it.
+        error.filename = os.fspath(path)  # type: ignore[attr-defined]
+    error.is_transient = transient
     error.code = code
     error.kind = kind
     error.operation = operation

@@ -17,6 +17,36 @@ class Name(str, enum.Enum):
         return str(self.value)
 
 
+class Ordered(Name):
+    """Names with an order, from the first to the last: they compare by it, with one another and with their texts.
+
+    >>> import arpflux
+    >>> arpflux.Severity.ERROR > arpflux.Severity.WARNING, max(arpflux.Severity), arpflux.Severity.INFO < "error"
+    (True, <Severity.ERROR: 'error'>, True)
+    """
+
+    def _after(self, other: object) -> int:
+        """How many places this one stands behind the other."""
+        members = list(type(self))
+        try:
+            return members.index(self) - members.index(type(self)(other))
+        except ValueError:
+            # NotImplemented would have the texts compared.
+            raise TypeError(f"{other!r} is no {type(self).__name__}") from None
+
+    def __lt__(self, other: object) -> bool:
+        return self._after(other) < 0
+
+    def __le__(self, other: object) -> bool:
+        return self._after(other) <= 0
+
+    def __gt__(self, other: object) -> bool:
+        return self._after(other) > 0
+
+    def __ge__(self, other: object) -> bool:
+        return self._after(other) >= 0
+
+
 class Reason(Name):
     """The rule of the kernel that decided about a request."""
 
@@ -462,8 +492,8 @@ class FileKind(Name):
     LINK = "link"
 
 
-class Severity(Name):
-    """How bad a finding is; `rank` rises with it."""
+class Severity(Ordered):
+    """How bad a finding is; ERROR is the greatest."""
 
     #: Worth knowing; many healthy hosts have it.
     INFO = "info"
@@ -471,11 +501,6 @@ class Severity(Name):
     WARNING = "warning"
     #: It goes wrong now.
     ERROR = "error"
-
-    @property
-    def rank(self) -> int:
-        """0, 1 or 2: to compare with."""
-        return list(Severity).index(self)
 
 
 class FindingId(Name):

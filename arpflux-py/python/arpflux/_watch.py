@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import collections
 import dataclasses
 import datetime
 import types
 from dataclasses import dataclass
-from typing import Deque, Optional, Tuple, Type, Union
+from typing import TYPE_CHECKING, Deque, Optional, Tuple, Type, Union
 
 from ._base import Value, written
 from ._names import Cause, DriftOutcome
 from ._native import Change, Policy, _Watcher  # pyright: ignore[reportPrivateUsage]
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Watch:
     """Watches one namespace for drift from a policy. Made by `Host.watch`.
 
     `for drift in watch` waits for the next drift, without end; `async for drift in watch` does so in an event loop, and
-    every other task goes on meanwhile. `wait()` has a timeout. Closing it, from whichever thread, ends both loops. A signal
+    every other task goes on meanwhile; one task at a time, a second one gets RuntimeError. `wait()` has a timeout. Closing it, from whichever thread, ends both loops. A signal
     interrupts the waiting. It belongs to the process that made it: after a fork the other one gets InvalidInput.
     """
 
@@ -45,6 +47,7 @@ class Watch:
         self._native = native
         self._found: Deque[Drift] = collections.deque()
         self._wake: Optional[asyncio.Future[None]] = None
+        self._awaited = False
 
     def wait(self, timeout: Optional[Union[float, datetime.timedelta]] = None) -> Tuple[Drift, ...]:
         """Waits for news up to `timeout` (seconds or timedelta; None: without end) and does what is to be done.
@@ -122,13 +125,22 @@ class Watch:
         return self
 
     async def __anext__(self) -> Drift:
+        # Late: a third of the time that importing the package takes would be spent on it.
+        import asyncio
+
+        if self._awaited:
+            raise RuntimeError("another task waits for this watch already")
         loop = asyncio.get_running_loop()
-        while not self._found:
-            if not await self._readable(loop):
-                raise StopAsyncIteration
-            # Repairs take a while: not in the loop's own thread. What it finds is kept, whoever is cancelled.
-            if not await loop.run_in_executor(None, self._step):
-                raise StopAsyncIteration
+        self._awaited = True
+        try:
+            while not self._found:
+                if not await self._readable(loop):
+                    raise StopAsyncIteration
+                # Repairs take a while: not in the loop's own thread. What it finds is kept, whoever is cancelled.
+                if not await loop.run_in_executor(None, self._step):
+                    raise StopAsyncIteration
+        finally:
+            self._awaited = False
         return self._found.popleft()
 
     def _step(self) -> bool:

@@ -1,0 +1,35 @@
+"""Parts of a policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Tuple
+
+from ._base import IpAddress, Value
+
+
+@dataclass(frozen=True)
+class ProxyPolicy(Value):
+    """Addresses of one owner, answered for by one interface only.
+
+    >>> import arpflux
+    >>> arpflux.ProxyPolicy("101", ("192.168.18.101",), "eth3").to_dict()
+    {'owner': '101', 'addresses': ['192.168.18.101'], 'interface': 'eth3'}
+    """
+
+    #: A container id or any other label.
+    owner: str
+    #: Addresses, IPv4 (ARP) or IPv6 (NDP): `ipaddress` objects or their texts.
+    addresses: Tuple[IpAddress, ...]
+    #: The only interface that answers for them, and that their packets leave by.
+    interface: str
+
+
+@dataclass(frozen=True)
+class ServicePolicy(Value):
+    """Addresses that several hosts hold or take over, and who answers for them."""
+
+    #: IPv4 addresses: `ipaddress` objects or their texts.
+    addresses: Tuple[IpAddress, ...]
+    #: `never`: this host must not answer. `holder`: the interface that holds it, while it does and has carrier.
+    answer: str
