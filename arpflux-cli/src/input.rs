@@ -101,9 +101,7 @@ impl State {
     /// The options meant.
     #[must_use]
     pub fn options(&self) -> Options {
-        let named = || std::env::var_os("ARPFLUX_STATE_DIR").filter(|path| !path.is_empty());
-        let state_dir = self.state_dir.clone().or_else(|| named().map(PathBuf::from));
-        Options { state_dir, lock_wait: self.wait, ..Options::default() }
+        Options { state_dir: self.state_dir.clone(), lock_wait: self.wait, ..Options::default() }
     }
 }
 

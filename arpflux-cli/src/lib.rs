@@ -90,7 +90,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
                 Output::new(true, output::Colour::Never)
                     .error(&Error::new(ErrorKind::InvalidInput, message).during("read the arguments"));
             } else {
-                let _ = error.print();
+                Output::new(false, output::Colour::Never).note(error.render().to_string().trim_end());
             }
             return exit::USAGE;
         }

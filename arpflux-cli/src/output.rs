@@ -36,6 +36,52 @@ pub enum Style {
     Faint,
 }
 
+/// Stands for a style in text until it is printed, so that what names and arguments bring along is never taken for
+/// a style: characters that no text has (Unicode, section 23.7).
+const MARKS: [(Style, char, &str); 5] = [
+    (Style::Good, '\u{fdd0}', "\x1b[32m"),
+    (Style::Bad, '\u{fdd1}', "\x1b[31;1m"),
+    (Style::Caution, '\u{fdd2}', "\x1b[33m"),
+    (Style::Strong, '\u{fdd3}', "\x1b[1m"),
+    (Style::Faint, '\u{fdd4}', "\x1b[2m"),
+];
+/// The end of a style.
+const PLAIN: char = '\u{fdd5}';
+
+impl Style {
+    fn mark(self) -> char {
+        MARKS.iter().find(|(style, ..)| *style == self).map_or(PLAIN, |(_, mark, _)| *mark)
+    }
+}
+
+/// Text as it may go to a terminal: styles as escapes, where there are any; everything else that would command the terminal or change
+/// the order of what is read, in the words of JSON.
+pub fn shown(text: &str, styles: bool) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' | '\t' => shown.push(character),
+            PLAIN if styles => shown.push_str("\x1b[0m"),
+            '\u{61c}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{fdd0}'..='\u{fdef}'
+                if !(styles && MARKS.iter().any(|(_, mark, _)| *mark == character)) =>
+            {
+                shown.push_str(&format!("\\u{:04x}", u32::from(character)));
+            }
+            _ if character.is_control() => shown.push_str(&format!("\\u{:04x}", u32::from(character))),
+            _ => match MARKS.iter().find(|(_, mark, _)| *mark == character) {
+                Some((.., escape)) => shown.push_str(escape),
+                None => shown.push(character),
+            },
+        }
+    }
+    shown
+}
+
 /// The form of the output. All printing goes through it.
 #[derive(Debug, Clone, Copy)]
 pub struct Output {
@@ -121,14 +167,7 @@ impl Output {
         if !self.colour() {
             return text.to_string();
         }
-        let code = match style {
-            Style::Good => "32",
-            Style::Bad => "31;1",
-            Style::Caution => "33",
-            Style::Strong => "1",
-            Style::Faint => "2",
-        };
-        format!("\x1b[{code}m{text}\x1b[0m")
+        format!("{}{text}{PLAIN}", style.mark())
     }
 
     /// Prints text to standard output, lines that are too long broken at words. A reader that has gone away ends the output quietly.
@@ -136,7 +175,7 @@ impl Output {
     /// # Errors
     /// [`arpflux_core::ErrorKind::Io`] on any other failure to write, a full disk for one.
     pub fn text(&self, text: impl std::fmt::Display) -> Result<()> {
-        let text = text.to_string();
+        let text = shown(&text.to_string(), self.colour());
         let text = match self.width() {
             Some(width) => text.split_inclusive('\n').map(|line| wrapped(line, width)).collect(),
             None => text,
@@ -149,7 +188,7 @@ impl Output {
     /// # Errors
     /// As [`Output::text`].
     pub fn answer(&self, answer: &impl Serialize) -> Result<()> {
-        written(&(json::object(answer)? + "\n"))
+        written(&(shown(&json::object(answer)?, false) + "\n"))
     }
 
     /// The same as [`Output::answer`] on one line, for verbs that print many.
@@ -157,7 +196,7 @@ impl Output {
     /// # Errors
     /// As [`Output::text`].
     pub fn answer_line(&self, answer: &impl Serialize) -> Result<()> {
-        written(&(json::object_line(answer)? + "\n"))
+        written(&(shown(&json::object_line(answer)?, false) + "\n"))
     }
 
     /// Prints an error: text on standard error, and with `--json` also one object on standard output.
@@ -167,7 +206,7 @@ impl Output {
         } else {
             "arpflux:".into()
         };
-        let _ = writeln!(std::io::stderr(), "{prefix} {error}");
+        let _ = writeln!(std::io::stderr(), "{}", shown(&format!("{prefix} {error}"), self.colour()));
         if self.json {
             // In one line, as it may follow lines of answers. The message has been printed and the exit code
             // tells the rest.
@@ -180,13 +219,13 @@ impl Output {
     pub fn progress(&self, text: impl std::fmt::Display) {
         let mut stderr = std::io::stderr();
         if stderr.is_terminal() && !self.json {
-            let _ = write!(stderr, "\r{text}\x1b[K");
+            let _ = write!(stderr, "\r{}\x1b[K", shown(&text.to_string(), self.colour()));
         }
     }
 
     /// Prints a remark on standard error: a warning, what was left out.
     pub fn note(&self, text: impl std::fmt::Display) {
-        let _ = writeln!(std::io::stderr(), "{text}");
+        let _ = writeln!(std::io::stderr(), "{}", shown(&text.to_string(), self.colour()));
     }
 }
 
@@ -279,7 +318,7 @@ impl<'o> Progress<'o> {
 
 #[cfg(test)]
 mod tests {
-    use super::wrapped;
+    use super::*;
 
     #[test]
     fn lines_are_broken_at_words_and_commands_are_not() {
@@ -290,5 +329,17 @@ mod tests {
         assert_eq!(wrapped("\x1b[31;1maaa bbb\x1b[0m ccc\n", 10), "\x1b[31;1maaa bbb\x1b[0m\n  ccc\n");
         let command = "Next: arpflux recommend -o policy.toml\n";
         assert_eq!(wrapped(command, 20), command);
+    }
+
+    #[test]
+    fn nothing_of_a_name_commands_the_terminal() {
+        let output = Output { json: false, colour: true };
+        let name = "eth\x1b[31m\u{9b}0\u{202e}gpj\u{2066}\u{fddf}\r";
+        let text = shown(&format!("{}\n", output.paint(Style::Good, name)), true);
+        assert_eq!(text, "\x1b[32meth\\u001b[31m\\u009b0\\u202egpj\\u2066\\ufddf\\u000d\x1b[0m\n");
+        // In JSON it is the same text.
+        let json = shown(&serde_json::to_string(name).unwrap(), false);
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), name);
+        assert!(json.is_ascii(), "{json}");
     }
 }

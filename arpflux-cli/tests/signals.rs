@@ -127,16 +127,113 @@ fn a_signal_during_a_change_undoes_it_or_finds_it_finished() {
     assert!(undone >= 4, "{undone} were undone, {finished} were finished");
 }
 
+const OWN: &str = "version = 1\n[host]\ninterfaces = [\"eth0\", \"eth3\"]\n";
+const SMALL: &str = "version = 1\n[host]\ninterfaces = [\"eth0\", \"eth3\"]\n[[proxy]]\nowner = \"a\"\n\
+                     interface = \"eth3\"\naddresses = [\"10.9.9.9\"]\n";
+
+#[test]
+fn what_a_killed_verification_left_is_removed_before_anybody_looks() {
+    let bench = Bench::new("killed");
+    std::fs::write(bench.folder.join("small.toml"), SMALL).unwrap();
+    let before = essence(&bench.host.snapshot().unwrap());
+    let (code, text) = bench.run(&["verify", "small.toml", "--json"]);
+    let checks = |text: &str| -> serde_json::Value {
+        let json = text.find('{').map(|at| &text[at..]).unwrap();
+        serde_json::Deserializer::from_str(json).into_iter::<serde_json::Value>().next().unwrap().unwrap()["checks"].clone()
+    };
+    let (whole, as_ever) = (checks(&text), code);
+    let kill = || {
+        let mut child = bench.start(&["verify", "small.toml", "--wire", "self"]);
+        let begun = Instant::now();
+        let names = || {
+            bench.host.snapshot().unwrap().interfaces.iter().any(|one| one.name.to_string() == "arpflux-in")
+        };
+        while !names() && begun.elapsed() < Duration::from_secs(10) {}
+        // Until the filters are there, too.
+        std::thread::sleep(Duration::from_millis(100));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(names());
+    };
+    kill();
+    let (code, text) = bench.run(&["recover"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("that was killed were left, and are removed"), "{text}");
+    assert!(essence(&bench.host.snapshot().unwrap()) == before);
+    assert_eq!(bench.run(&["recover"]), (0, "nothing was left half done\n".into()));
+    kill();
+    let (code, text) = bench.run(&["verify", "small.toml", "--json"]);
+    assert_eq!((code, checks(&text)), (as_ever, whole), "{text}");
+    assert!(text.contains("are removed"), "{text}");
+    kill();
+    let (code, text) = bench.run(&["apply", "small.toml", "--accept-harm"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("are removed") && !text.contains("arpflux-in"), "{text}");
+    assert_eq!(bench.run(&["rollback"]).0, 0);
+    assert!(essence(&bench.host.snapshot().unwrap()) == before);
+}
+
+#[test]
+fn a_trial_whose_guard_was_killed_is_told_as_overdue() {
+    let bench = Bench::new("overdue");
+    std::fs::write(bench.folder.join("own.toml"), OWN).unwrap();
+    let before = essence(&bench.host.snapshot().unwrap());
+    let (code, text) = bench.run(&["apply", "own.toml", "--accept-harm", "--confirm", "2s"]);
+    assert_eq!(code, 0, "{text}");
+    let own = bench.node.run(|| std::fs::read_link("/proc/thread-self/ns/net").unwrap()).unwrap();
+    let guards = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path()).filter(|path| {
+        std::fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == "arpflux-undo")
+            && std::fs::read_link(path.join("ns/net")).is_ok_and(|netns| netns == own)
+    });
+    let guards: Vec<PathBuf> = guards.collect();
+    assert_eq!(guards.len(), 1);
+    let pid = guards[0].file_name().unwrap().to_str().unwrap();
+    assert!(Command::new("kill").args(["-9", pid]).status().unwrap().success());
+    std::thread::sleep(Duration::from_millis(2_200));
+    for arguments in [
+        &["confirm", "--status"][..],
+        &["verify", "own.toml"],
+        &["diagnose", "--fail-on", "never"],
+        &["vz", "status"],
+    ] {
+        let (code, text) = bench.run(arguments);
+        assert_eq!(code, 6, "{arguments:?}: {text}");
+        assert!(text.contains("transaction 1 was to be undone"), "{arguments:?}: {text}");
+    }
+    let (code, text) = bench.run(&["recover"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("transaction 1 is undone"), "{text}");
+    assert!(essence(&bench.host.snapshot().unwrap()) == before);
+    assert_eq!(bench.run(&["confirm", "--status"]).0, 1);
+}
+
+#[test]
+fn without_the_right_to_change_nothing_is_printed_written_or_remembered() {
+    let bench = Bench::new("rights");
+    std::fs::write(bench.folder.join("small.toml"), SMALL).unwrap();
+    let text = bench.folder.join("small.toml");
+    let run = || {
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--inh-caps=-all", "--bounding-set=-all", env!("CARGO_BIN_EXE_arpflux"), "apply"])
+            .arg(text);
+        said(command.env("ARPFLUX_STATE_DIR", bench.folder.join("state")).output().unwrap())
+    };
+    let (code, text) = bench.node.run(run).unwrap();
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("CAP_NET_ADMIN") && !text.contains("arp_ignore"), "{text}");
+    assert!(!bench.folder.join("state").exists());
+    for arguments in [&["rollback", "--list"][..], &["confirm", "--status"], &["vz", "status"]] {
+        bench.run(arguments);
+        assert!(!bench.folder.join("state").exists(), "{arguments:?}");
+    }
+}
+
 #[test]
 fn what_waits_ends_at_once_and_leaves_nothing() {
     let bench = Bench::new("waits");
     let before = essence(&bench.host.snapshot().unwrap());
-    std::fs::write(
-        bench.folder.join("small.toml"),
-        "version = 1\n[host]\ninterfaces = [\"eth0\", \"eth3\"]\n[[proxy]]\nowner = \"a\"\ninterface = \"eth3\"\n\
-         addresses = [\"10.9.9.9\"]\n",
-    )
-    .unwrap();
+    std::fs::write(bench.folder.join("small.toml"), SMALL).unwrap();
     for (arguments, word) in [
         (&["verify", "small.toml", "--wire", "self"][..], "ended by a signal"),
         (&["segments", "--wait", "30000"], "ended by a signal"),

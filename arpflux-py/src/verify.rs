@@ -146,6 +146,7 @@ pub fn verify<'py>(
         return policy.check(py, &host.take(py)?);
     }
     let report = interruptible(py, |stop| {
+        arpflux_core::wire::inject::clear(&host.0)?;
         let snapshot = host.0.snapshot()?;
         let mut report = verify::check(&policy.0, &snapshot)?;
         report.merge(match &peer {

@@ -18,7 +18,7 @@ pub struct Args {
     /// The transaction's number; default: whichever waits.
     #[arg(value_name = "NUMBER")]
     id: Option<u64>,
-    /// Only say what waits, and how long it still does. Exit code 1 if nothing waits.
+    /// Only say what waits, and how long it still does. Exit code 1 if nothing waits, 6 if it should be undone by now.
     #[arg(long, conflicts_with = "id")]
     status: bool,
 }
@@ -35,9 +35,16 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         return Ok(exit::GOOD);
     }
     let waiting = host.pending(&options)?;
-    let code = if waiting.is_some() { exit::GOOD } else { exit::BAD };
+    let code = match &waiting {
+        Some(receipt) if receipt.is_overdue() => exit::UNDETERMINED,
+        Some(_) => exit::GOOD,
+        None => exit::BAD,
+    };
     match &waiting {
         _ if output.json() => output.answer(&Pending { waiting })?,
+        Some(receipt) if receipt.is_overdue() => {
+            output.text(host.overdue(&options)?.unwrap_or_default() + "\n")?
+        }
         Some(receipt) => report(receipt, &args.live, output),
         None => output.text("nothing waits for confirmation\n")?,
     }

@@ -10,7 +10,7 @@ use arpflux_core::diagnose::{Diagnosis, FindingId, Options, Severity};
 use arpflux_core::outward::{Catalogue, CatalogueEntry, Diagnosed};
 use arpflux_core::persist::at_boot;
 use arpflux_core::segment::Wires;
-use arpflux_core::{Policy, Result};
+use arpflux_core::{Policy, Result, apply};
 
 use crate::Source;
 use crate::exit;
@@ -117,6 +117,13 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     }
     let policy = args.policy.as_deref().map(Policy::from_path).transpose()?;
     let wires = args.segments.as_deref().map(|path| Wires::from_json(&read_text(path)?)).transpose()?;
+    let overdue = match args.source.file() {
+        None => args.source.host()?.overdue(&apply::Options::default())?,
+        Some(_) => None,
+    };
+    if let Some(overdue) = &overdue {
+        output.note(overdue);
+    }
     let snapshot = args.source.snapshot()?;
     let boot = args.boot.then(|| at_boot(&snapshot, &args.files.layout())).transpose()?;
     let options = Options { policy, wires, boot, ignore: args.ignore.clone(), impact: !args.no_impact };
@@ -136,7 +143,8 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
             false => text::brief(&diagnosis, &args.next(&diagnosis), output),
         })?;
     }
-    Ok(diagnosed.judgement().exit_code())
+    let code = diagnosed.judgement().exit_code();
+    Ok(if overdue.is_some() && code == exit::GOOD { exit::UNDETERMINED } else { code })
 }
 
 fn list(output: &Output) -> Result<u8> {

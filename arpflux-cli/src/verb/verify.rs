@@ -1,7 +1,8 @@
 //! `arpflux verify`.
 
+use arpflux_core::apply::Options;
 use arpflux_core::types::IfName;
-use arpflux_core::wire::stop_on_interrupt;
+use arpflux_core::wire::{inject, stop_on_interrupt};
 use arpflux_core::words::thousands;
 use arpflux_core::{Host, Result, verify};
 
@@ -50,8 +51,19 @@ enum Wire {
 /// If the policy is not valid, or there is no snapshot to be had.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let policy = args.policy.read()?;
+    let mut overdue = None;
+    if args.source.file().is_none() {
+        let host = args.source.host()?;
+        if let Some(left) = inject::clear(&host)? {
+            output.note(left);
+        }
+        overdue = host.overdue(&Options::default())?;
+    }
     let snapshot = args.source.snapshot()?;
     let mut report = verify::check(&policy, &snapshot)?;
+    if let Some(sentence) = overdue {
+        report.leave_open(sentence, Vec::new(), None);
+    }
     match (args.wire, args.peer.as_deref()) {
         (Some(Wire::Own), _) => {
             // Ctrl-C has to take away what was made to ask.

@@ -80,10 +80,9 @@ fn nothing_waits(folder: &Folder, id: Option<u64>, netns: &NetnsIdentity) -> Res
 /// Any failure to read the state.
 pub fn pending(kernel: &mut dyn Kernel, options: &Options) -> Result<Option<Receipt>> {
     let netns = kernel.identity()?;
-    let folder = Folder::state(options.state_dir.as_deref())?.namespace(&netns)?;
-    let journal = Journal::open(&folder)?;
-    Ok(journal
-        .filter(|journal| matches!(journal.log.state, State::Pending(_)))
-        .filter(|journal| foreign(&journal.log.header.netns, &netns).is_none())
-        .map(|journal| Receipt::of(&journal.log)))
+    let Some(folder) = Folder::look(options.state_dir.as_deref(), &netns)? else { return Ok(None) };
+    Ok(Journal::look(&folder)?
+        .filter(|log| matches!(log.state, State::Pending(_)))
+        .filter(|log| foreign(&log.header.netns, &netns).is_none())
+        .map(|log| Receipt::of(&log)))
 }

@@ -14,6 +14,7 @@ use crate::plan::{Announcement, Plan};
 use crate::snapshot::Snapshot;
 use crate::stop::Stop;
 use crate::wire::announce::{self, announce_planned};
+use crate::wire::inject;
 
 /// The receipt of a change that was made, and the means to keep it.
 ///
@@ -118,12 +119,14 @@ impl Host {
         make_plan: impl FnOnce(&Snapshot) -> Result<Plan> + Send,
     ) -> Result<Applied> {
         let options = options.into();
-        let receipt = self.with_kernel(|kernel| {
+        let left = inject::clear(self)?;
+        let mut receipt = self.with_kernel(|kernel| {
             Transaction::new(kernel, &options)
                 .reopen(Reopen::new(&reopen, &[]))
                 .announce(&mut announcer(&options.stop))
                 .apply_with(make_plan)
         })?;
+        receipt.notes.extend(left);
         let on_trial = receipt.outcome == Outcome::Pending;
         Ok(Applied { receipt, host: self.clone(), options, on_trial })
     }
@@ -159,6 +162,7 @@ impl Host {
         see: impl FnOnce(&Plan, &[FileChange]) -> Result<()> + Send,
     ) -> Result<Applied> {
         let options = options.into();
+        let left = inject::clear(self)?;
         let receipt = self.with_kernel(|kernel| {
             let files = RefCell::new(Vec::new());
             let mut persist = |_: &Snapshot, _: &Plan| Ok(files.take());
@@ -174,6 +178,7 @@ impl Host {
                 .announce(&mut announcer(&options.stop))
                 .persist(&mut persist)
                 .apply_with(make_plan)?;
+            receipt.notes.extend(left);
             receipt.notes.extend(persistence.notes(&receipt.files));
             Ok(receipt)
         })?;
@@ -221,6 +226,21 @@ impl Host {
         self.with_kernel(|kernel| confirm(kernel, options, id))
     }
 
+    /// Says that a change on trial was not undone in time, if so: for verbs that look at what it left.
+    ///
+    /// # Errors
+    /// As [`Host::pending`].
+    pub fn overdue(&self, options: &Options) -> Result<Option<String>> {
+        let overdue = self.pending(options)?.filter(Receipt::is_overdue);
+        Ok(overdue.map(|receipt| {
+            let id = receipt.id.unwrap_or_default();
+            format!(
+                "transaction {id} was to be undone, as nobody confirmed it in time, and still is in force: the process \
+                 that waited for it is gone; `arpflux recover` undoes it"
+            )
+        }))
+    }
+
     /// The transaction that waits for confirmation, with the time it has left.
     ///
     /// # Errors
@@ -229,12 +249,15 @@ impl Host {
         self.with_kernel(|kernel| pending(kernel, options))
     }
 
-    /// Undoes what a crash left half done; see [`recover`](super::recover()).
+    /// Undoes what a crash left half done, and removes what a killed verification by frames left; see
+    /// [`recover`](super::recover()).
     ///
     /// # Errors
     /// As [`recover`](super::recover()).
     pub fn recover(&self, discard: bool, options: &Options) -> Result<Recovered> {
-        self.with_kernel(|kernel| recover(kernel, options, discard))
+        let mut recovered = self.with_kernel(|kernel| recover(kernel, options, discard))?;
+        recovered.notes.extend(inject::clear(self)?);
+        Ok(recovered)
     }
 
     /// The transactions that are remembered, the oldest first.
@@ -244,7 +267,8 @@ impl Host {
     pub fn receipts(&self, options: &Options) -> Result<Vec<Receipt>> {
         self.with_kernel(|kernel| {
             let netns = kernel.identity()?;
-            receipt::all(&Folder::state(options.state_dir.as_deref())?.namespace(&netns)?, &netns)
+            let folder = Folder::look(options.state_dir.as_deref(), &netns)?;
+            folder.map_or(Ok(Vec::new()), |folder| receipt::all(&folder, &netns))
         })
     }
 }

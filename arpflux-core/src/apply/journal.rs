@@ -193,6 +193,18 @@ impl Journal {
         Ok(Some(Self { file, crc, length, doubtful: false, log }))
     }
 
+    /// What the journal says that is there, for somebody who only reads; `None` if there is none.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub(crate) fn look(folder: &Folder) -> Result<Option<Log>> {
+        let Some(file) = folder.open_to_read(NAME)? else { return Ok(None) };
+        let text = folder.read(NAME, &file, LARGEST)?;
+        let (log, ..) =
+            parse(&text).map_err(|error| error.during("read journal").on(folder.path_of(NAME)))?;
+        Ok(Some(log))
+    }
+
     fn append(&mut self, folder: &Folder, word: &str, value: &impl Serialize) -> Result<()> {
         if self.log.torn {
             folder.truncate(NAME, &self.file, self.length)?;

@@ -28,7 +28,21 @@ impl Lock {
     /// [`ErrorKind::Busy`] names who holds it: process, command, since when. [`ErrorKind::Interrupted`] if
     /// `stop` is raised meanwhile.
     pub(crate) fn take(folder: &Folder, wait: Duration, stop: &Stop) -> Result<Self> {
-        let file = folder.open_or_make(NAME)?;
+        Self::named(folder, NAME, "another run is changing this namespace", wait, stop)
+    }
+
+    /// The same by another name; `what` is what the other one does that holds it.
+    ///
+    /// # Errors
+    /// As [`Lock::take`].
+    pub(crate) fn named(
+        folder: &Folder,
+        name: &str,
+        what: &str,
+        wait: Duration,
+        stop: &Stop,
+    ) -> Result<Self> {
+        let file = folder.open_or_make(name)?;
         let start = Instant::now();
         let mut pause = Duration::from_millis(1);
         loop {
@@ -42,7 +56,7 @@ impl Lock {
                 Err(Errno::EWOULDBLOCK) => {
                     let waited = start.elapsed();
                     if waited >= wait {
-                        return Err(busy(&file, wait));
+                        return Err(busy(&file, what, wait));
                     }
                     stop.check().map_err(|error| error.on("lock of the namespace"))?;
                     std::thread::sleep(pause.min(wait.saturating_sub(waited)));
@@ -51,14 +65,14 @@ impl Lock {
                     pause = (pause * 2).min(Duration::from_millis(15 + jitter));
                 }
                 Err(Errno::EINTR) => {}
-                Err(errno) => return Err(Error::os("lock", folder.path_of(NAME), errno as i32)),
+                Err(errno) => return Err(Error::os("lock", folder.path_of(name), errno as i32)),
             }
         }
         if !folder.is_linked() {
             // Removed as the folder of a namespace that was gone, between opening and locking it.
             return Err(Error::new(ErrorKind::Busy, "its folder was removed just now")
                 .during("lock")
-                .on(folder.path_of(NAME))
+                .on(folder.path_of(name))
                 .hint("run again"));
         }
         // Who holds it is for messages only; without space on the disk it stays unsaid.
@@ -77,7 +91,7 @@ impl Drop for Lock {
     }
 }
 
-fn busy(file: &File, wait: Duration) -> Error {
+fn busy(file: &File, what: &str, wait: Duration) -> Error {
     let mut note = [0; 512];
     let length = file.read_at(&mut note, 0).unwrap_or(0);
     let text = String::from_utf8_lossy(&note[..length]);
@@ -90,13 +104,10 @@ fn busy(file: &File, wait: Duration) -> Error {
         }
         _ => "another process, which did not say which it is".into(),
     };
-    Error::new(
-        ErrorKind::Busy,
-        format!("another run is changing this namespace: {holder}; waited {:.1} s", wait.as_secs_f64()),
-    )
-    .during("lock")
-    .on("namespace")
-    .hint("try again when it has finished")
+    Error::new(ErrorKind::Busy, format!("{what}: {holder}; waited {:.1} s", wait.as_secs_f64()))
+        .during("lock")
+        .on("namespace")
+        .hint("try again when it has finished")
 }
 
 /// This process's command line, shortened, without line ends.

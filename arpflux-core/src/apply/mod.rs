@@ -76,7 +76,7 @@ pub struct Options {
     pub confirm: Confirm,
     /// The folder that holds the state of all namespaces, an absolute path without symbolic links.
     ///
-    /// `None`: `/run/arpflux`; where this user may not write there, `$XDG_RUNTIME_DIR/arpflux`.
+    /// `None`: what the variable `ARPFLUX_STATE_DIR` names, or `/run/arpflux`; where this user may not write there, `$XDG_RUNTIME_DIR/arpflux`.
     /// Users who change the same namespace have to name the same folder, or they do not see each other.
     pub state_dir: Option<PathBuf>,
     /// How long to wait for another writer. Default 10 s.

@@ -20,7 +20,7 @@ pub(super) const HISTORY: &str = "history";
 pub(super) const ROUTINE: &str = "routine";
 /// The folder of journals that are not ours to carry out.
 pub(super) const ASIDE: &str = "aside";
-/// How many finished transactions are kept at most in each of the two.
+/// How many finished transactions are kept at most in each of the two, beside those of persons that stand.
 const KEPT: usize = 32;
 /// How many bytes of them are kept at most; the last is always kept.
 const KEPT_BYTES: u64 = 32 << 20;
@@ -204,6 +204,13 @@ impl Receipt {
         receipt
     }
 
+    /// Whether it is on trial still though its time is over: the process that was to undo it is gone. What changes
+    /// something next undoes it, or `recover`.
+    #[must_use]
+    pub fn is_overdue(&self) -> bool {
+        self.outcome == Outcome::Pending && self.remaining == Some(Duration::ZERO)
+    }
+
     /// Whether nothing was changed because nothing had to be.
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
@@ -242,8 +249,10 @@ struct Logs {
 
 impl Logs {
     fn open(folder: &Folder) -> Result<Self> {
-        let mut folders = vec![folder.folder(HISTORY.as_ref())?];
-        folders.extend(folder.existing(ROUTINE)?);
+        let mut folders = Vec::new();
+        for name in [HISTORY, ROUTINE] {
+            folders.extend(folder.existing(name)?);
+        }
         let mut all = Vec::new();
         for (place, history) in folders.iter().enumerate() {
             all.extend(numbers(history)?.into_iter().map(|id| (id, place)));
@@ -269,22 +278,41 @@ pub(crate) fn next_id(folder: &Folder) -> Result<u64> {
     Ok(Logs::open(folder)?.numbers.last().map_or(1, |(last, _)| last.saturating_add(1)))
 }
 
-/// Files the journal of a finished transaction, and forgets the oldest ones of its log.
+/// Files the journal of a finished transaction, and forgets the oldest ones of its log: not those that a person
+/// made and that stand, as long as they fit.
 ///
 /// # Errors
 /// Any failure to; the next run files it then.
 pub(crate) fn file(folder: &Folder, header: &Header) -> Result<()> {
     let history = folder.folder(header.by.folder().as_ref())?;
     folder.rename(journal::NAME, &history, &file_name(header.id))?;
-    let mut bytes = 0;
-    for (age, id) in numbers(&history)?.into_iter().rev().enumerate() {
+    let (mut bytes, mut kept) = (0, 0);
+    let mut taken_back = TakenBack::default();
+    for id in numbers(&history)?.into_iter().rev() {
         let name = file_name(id);
         bytes += history.inode(&name).map_or(0, |(_, size)| size);
-        if age > 0 && (age >= KEPT || bytes > KEPT_BYTES) {
+        let receipt = match header.by {
+            Maker::Person => read(&history, id, &header.netns)?,
+            Maker::Watch | Maker::Vz => None,
+        };
+        let stands = receipt.is_some_and(|receipt| {
+            taken_back.by(&receipt).is_none()
+                && receipt.outcome == Outcome::Applied
+                && receipt.rollback_of.is_none()
+        });
+        kept += usize::from(!stands);
+        if id != header.id && (bytes > KEPT_BYTES || !stands && kept > KEPT) {
             history.remove(&name)?;
         }
     }
     Ok(())
+}
+
+/// Forgets a transaction that did nothing.
+pub(crate) fn forget(folder: &Folder, receipt: &Receipt) {
+    if let (Some(id), Ok(Some(history))) = (receipt.id, folder.existing(receipt.by.folder())) {
+        let _ = history.remove(&file_name(id));
+    }
 }
 
 /// Puts the journal where it is not in the way and not lost; where that is.
@@ -309,7 +337,7 @@ pub(crate) fn set_aside(folder: &Folder) -> Result<String> {
 /// namespace that is gone and had the same number.
 fn read(history: &Folder, id: u64, netns: &NetnsIdentity) -> Result<Option<Receipt>> {
     let name = file_name(id);
-    let Some(file) = history.open(&name)? else { return Ok(None) };
+    let Some(file) = history.open_to_read(&name)? else { return Ok(None) };
     let text = history.read(&name, &file, journal::LARGEST)?;
     let own = |log: &Log| log.header.id == id && foreign(&log.header.netns, netns).is_none();
     Ok(journal::parse(&text).ok().filter(|(log, ..)| own(log)).map(|(log, ..)| Receipt::of(&log)))
@@ -329,7 +357,7 @@ pub(crate) fn all(folder: &Folder, netns: &NetnsIdentity) -> Result<Vec<Receipt>
     for receipt in receipts.iter_mut().rev() {
         receipt.taken_back_by = taken_back.by(receipt);
     }
-    if let Ok(Some(Journal { log, .. })) = Journal::open(folder)
+    if let Ok(Some(log)) = Journal::look(folder)
         && foreign(&log.header.netns, netns).is_none()
     {
         receipts.push(Receipt::of(&log));

@@ -5,6 +5,7 @@
 //! /run/arpflux/            0700
 //!   ns-4026531840/         0700, one per network namespace, by the inode of its nsfs file
 //!     lock                 0600, flock(2)
+//!     inject               0600, the same, while a verification by frames is at work
 //!     journal              0600, the transaction under way or waiting for confirmation
 //!     history/0000000007   0600, the journal of a finished transaction: its receipt
 //!     routine/0000000008   0600, the same, of one that the watch or containers' scripts made
@@ -24,6 +25,7 @@ use nix::unistd::{UnlinkatFlags, fsync, ftruncate, geteuid, unlinkat};
 
 use super::fault::{self, Call};
 use crate::error::{Error, ErrorKind, Result};
+use crate::persist::Owner;
 use crate::snapshot::NetnsIdentity;
 
 /// Where the state lives unless the caller says otherwise.
@@ -49,27 +51,55 @@ impl Folder {
     /// [`ErrorKind::PermissionDenied`] if it cannot be made, [`ErrorKind::Refused`] if it is a symbolic
     /// link, belongs to somebody else, or others may write to it.
     pub(crate) fn state(path: Option<&Path>) -> Result<Self> {
-        if let Some(path) = path {
-            return Self::root(path);
+        match Self::chosen(path, true)? {
+            Some(folder) => Ok(folder),
+            None => Err(Error::os("open state folder", DEFAULT, libc::ENOENT)),
         }
-        match Self::root(Path::new(DEFAULT)) {
+    }
+
+    /// The folder of a namespace for somebody who only reads: nothing is made. `None` if nothing was ever done there.
+    ///
+    /// # Errors
+    /// As [`Folder::state`].
+    pub(crate) fn look(path: Option<&Path>, netns: &NetnsIdentity) -> Result<Option<Self>> {
+        match Self::chosen(path, false)? {
+            Some(state) => state.existing(&of_namespace(netns)),
+            None => Ok(None),
+        }
+    }
+
+    /// Where the folder of a namespace is, or will be, for messages; nothing is looked at.
+    pub(crate) fn place(path: Option<&Path>, netns: &NetnsIdentity) -> PathBuf {
+        let named = || std::env::var_os("ARPFLUX_STATE_DIR").filter(|path| !path.is_empty());
+        let state = path.map(Path::to_path_buf).or_else(|| named().map(PathBuf::from));
+        state.unwrap_or_else(|| DEFAULT.into()).join(of_namespace(netns))
+    }
+
+    /// The folder of `path`, or of this user; `None` if it is not there and is not to be made.
+    fn chosen(path: Option<&Path>, make: bool) -> Result<Option<Self>> {
+        let named = || std::env::var_os("ARPFLUX_STATE_DIR").filter(|path| !path.is_empty());
+        if let Some(path) = path.map(Path::to_path_buf).or_else(|| named().map(PathBuf::from)) {
+            return Self::root(&path, make);
+        }
+        match Self::root(Path::new(DEFAULT), make) {
             // An ordinary user, or root of a user namespace only: the folder of the session, if there is one.
             Err(error)
                 if error.kind() == ErrorKind::PermissionDenied || error.errno() == Some(libc::EROFS) =>
             {
-                match std::env::var_os("XDG_RUNTIME_DIR") {
+                let session = match std::env::var_os("XDG_RUNTIME_DIR") {
                     Some(runtime) if Path::new(&runtime).is_absolute() => {
-                        Self::root(&Path::new(&runtime).join("arpflux"))
+                        Self::root(&Path::new(&runtime).join("arpflux"), make)?
                     }
-                    _ => Err(error.hint(HINT)),
-                }
+                    _ => None,
+                };
+                session.map(Some).ok_or_else(|| error.hint(HINT))
             }
             other => other,
         }
     }
 
-    /// Opens `path` from the root of the file system downwards, making folders that are missing.
-    fn root(path: &Path) -> Result<Self> {
+    /// Opens `path` from the root of the file system downwards, making folders that are missing if that is meant.
+    fn root(path: &Path, make: bool) -> Result<Option<Self>> {
         let refused = |why: &str| {
             Err(Error::new(ErrorKind::InvalidInput, why)
                 .during("open state folder")
@@ -88,14 +118,20 @@ impl Folder {
         while let Some(name) = names.next() {
             match name {
                 Component::RootDir | Component::CurDir => {}
+                Component::Normal(name)
+                    if !make && fstatat(&at.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW) == Err(Errno::ENOENT) =>
+                {
+                    return Ok(None);
+                }
                 Component::Normal(name) if names.peek().is_none() => {
-                    return at.folder(Path::new(name));
+                    return at.folder(Path::new(name)).map(Some);
                 }
                 Component::Normal(name) => {
                     let path = at.path.join(name);
                     let made = at.open_folder(Path::new(name), flags);
                     let fd = made.map_err(|errno| not_a_folder(&path, errno))?;
                     at = Self { fd, path };
+                    at.check_above()?;
                 }
                 _ => return refused("the path contains .."),
             }
@@ -108,7 +144,7 @@ impl Folder {
     /// # Errors
     /// As [`Folder::state`].
     pub(crate) fn namespace(&self, netns: &NetnsIdentity) -> Result<Self> {
-        self.folder(Path::new(&format!("ns-{}", netns.inode)))
+        self.folder(Path::new(&of_namespace(netns)))
     }
 
     /// Opens a folder in this one that is there; `None` if there is none.
@@ -172,6 +208,19 @@ impl Folder {
 
     fn stat_of(&self, fd: BorrowedFd<'_>, path: &Path) -> Result<FileStat> {
         fstat(fd).map_err(|errno| Error::os("look at", path.display().to_string(), errno as i32))
+    }
+
+    /// Whoever may rename what is in a folder above could put another state folder in the place of this one.
+    fn check_above(&self) -> Result<()> {
+        let stat = self.stat_of(self.fd.as_fd(), &self.path)?;
+        let owner = Owner { user: stat.st_uid, mode: stat.st_mode, is_folder: true };
+        match owner.other_than(geteuid().as_raw()) {
+            None => Ok(()),
+            Some(who) => Err(Error::new(ErrorKind::Refused, format!("{who} may rename what is in it"))
+                .during("open state folder")
+                .on(self.path.display().to_string())
+                .hint("name a folder that only you can write, and all folders above it (ARPFLUX_STATE_DIR)")),
+        }
     }
 
     /// Only what this user alone may write is believed.
@@ -256,6 +305,14 @@ impl Folder {
     /// [`ErrorKind::Refused`] if it is not a plain file of our own.
     pub(crate) fn open(&self, name: &str) -> Result<Option<File>> {
         self.open_file(name, OFlag::O_RDWR | OFlag::O_APPEND)
+    }
+
+    /// The same for reading only.
+    ///
+    /// # Errors
+    /// As [`Folder::open`].
+    pub(crate) fn open_to_read(&self, name: &str) -> Result<Option<File>> {
+        self.open_file(name, OFlag::O_RDONLY)
     }
 
     /// Opens a file, making it if it is missing.
@@ -393,6 +450,10 @@ impl Folder {
         let stat = fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;
         Some((stat.st_ino, stat.st_size.unsigned_abs()))
     }
+}
+
+fn of_namespace(netns: &NetnsIdentity) -> String {
+    format!("ns-{}", netns.inode)
 }
 
 fn not_a_folder(path: &Path, errno: Errno) -> Error {

@@ -418,12 +418,45 @@ fn the_history_is_bounded() {
         let (before, after) = (round % 2, 1 - round % 2);
         apply(&mut kernel, &scratch, &[sysctl(1, before, after)]).unwrap();
     }
-    let mut names: Vec<String> = std::fs::read_dir(scratch.namespace().join("history"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    assert_eq!((names.len(), names[31].as_str()), (32, "0000000040"));
+    let names = || -> Vec<String> {
+        let entries = std::fs::read_dir(scratch.namespace().join("history")).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    // What a person made and stands is not forgotten.
+    assert_eq!(names().len(), 40);
+    for _ in 0..40 {
+        Transaction::new(&mut kernel, &scratch.options()).rollback(None, false).unwrap();
+    }
+    assert_eq!(*kernel.state(), *host().state());
+    assert_eq!((names().len(), names()[31].as_str()), (32, "0000000080"));
+}
+
+#[test]
+fn a_change_that_could_not_begin_is_not_remembered() {
+    let (scratch, mut kernel) = (Scratch::new(), host().failing_at(0, nix::libc::EIO));
+    let options = scratch.options();
+    Transaction::new(&mut kernel, &options).apply(&plan([sysctl(1, 0, 1)])).unwrap_err();
+    assert_eq!(std::fs::read_dir(scratch.namespace().join("history")).unwrap().count(), 0);
+}
+
+#[test]
+fn whoever_reads_makes_nothing_and_folders_that_others_may_exchange_are_refused() {
+    let (scratch, mut kernel) = (Scratch::new(), host());
+    let netns = kernel.identity().unwrap();
+    let state = scratch.0.join("state");
+    assert!(store::Folder::look(Some(&state), &netns).unwrap().is_none());
+    assert!(pending(&mut kernel, &scratch.options()).unwrap().is_none());
+    assert!(!state.exists());
+    let between = scratch.0.join("between");
+    std::fs::create_dir(&between).unwrap();
+    std::fs::set_permissions(&between, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let options = Options { state_dir: Some(between.join("state")), ..scratch.options() };
+    let error = Transaction::new(&mut kernel, &options).apply(&plan([sysctl(1, 0, 1)])).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert!(error.object().ends_with("between") && kernel.made().is_empty(), "{error}");
 }
 
 #[test]

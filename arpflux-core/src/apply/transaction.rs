@@ -104,8 +104,9 @@ impl<'a> Transaction<'a> {
             return Err(busy_pending(waiting));
         }
         let mut notes = settled.notes;
-        if let Some(id) = settled.undone.and_then(|receipt| receipt.id) {
-            notes.insert(0, format!("transaction {id}, which was cut off, was undone first"));
+        if let Some(receipt) = settled.undone {
+            let (id, why) = (receipt.id.unwrap_or_default(), receipt.reason.unwrap_or_default());
+            notes.insert(0, format!("transaction {id} was undone first: {why}"));
         }
         let snapshot = self.kernel.snapshot()?;
         let plan = make_plan(&snapshot)?;
@@ -200,6 +201,7 @@ impl<'a> Transaction<'a> {
     }
 
     fn enter(&mut self) -> Result<(NetnsIdentity, Folder, Lock)> {
+        self.kernel.may_change()?;
         let netns = self.kernel.identity()?;
         let state = Folder::state(self.options.state_dir.as_deref())?;
         let folder = state.namespace(&netns)?;
@@ -304,8 +306,11 @@ impl<'a> Transaction<'a> {
         let reason = format!("it failed: {cause}");
         match take_back(self.kernel, folder, journal, &reason, made) {
             Err(left) => left,
-            // Nothing had been done: the failure speaks for itself.
-            Ok(TakenBack { undone: 0, notes, .. }) if notes.is_empty() => cause,
+            // Nothing had been done: the failure speaks for itself, and is nothing to remember.
+            Ok(TakenBack { undone: 0, notes, receipt }) if notes.is_empty() => {
+                receipt::forget(folder, &receipt);
+                cause
+            }
             Ok(TakenBack { undone, notes, .. }) => {
                 let what = if undone == 1 { "1 change was".into() } else { format!("{undone} changes were") };
                 let error = Error::new(ErrorKind::RolledBack, format!("{cause}; {what} undone"));

@@ -55,6 +55,14 @@ pub trait Kernel {
         self.snapshot().map(|snapshot| snapshot.netns)
     }
 
+    /// Whether this process may change anything here, asked without changing anything.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::PermissionDenied`].
+    fn may_change(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// Reads everything, consistently.
     ///
     /// # Errors

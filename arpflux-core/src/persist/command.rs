@@ -31,7 +31,7 @@ pub(super) fn check(layout: &Layout, managers: &[Manager], root: &Root) -> Resul
     }
     for path in layout.command.ancestors() {
         let Some(owner) = root.owner(&layout.below(path))? else { continue };
-        if let Some(who) = owner.other_than_root() {
+        if let Some(who) = owner.other_than(0) {
             return Err(refused(format!(
                 "{} can change {}, and root would run it at boot",
                 who,
@@ -44,21 +44,23 @@ pub(super) fn check(layout: &Layout, managers: &[Manager], root: &Root) -> Resul
 }
 
 /// Who may write something.
-pub(super) struct Owner {
-    pub(super) user: u32,
-    pub(super) mode: u32,
-    pub(super) is_folder: bool,
+pub(crate) struct Owner {
+    pub(crate) user: u32,
+    pub(crate) mode: u32,
+    pub(crate) is_folder: bool,
 }
 
 impl Owner {
-    fn other_than_root(&self) -> Option<String> {
+    /// Who may change it, if that is anybody but root and `me`.
+    pub(crate) fn other_than(&self, me: u32) -> Option<String> {
         const STICKY: u32 = 0o1000;
         let shared = self.mode & 0o022 != 0 && !(self.is_folder && self.mode & STICKY != 0);
         if shared {
             return Some("others than its owner".into());
         }
         // In a user namespace the system's files belong to nobody: that says nothing.
-        (self.user != 0 && in_first_user_namespace()).then(|| format!("user {}", self.user))
+        (self.user != 0 && self.user != me && in_first_user_namespace())
+            .then(|| format!("user {}", self.user))
     }
 }
 

@@ -121,7 +121,14 @@ impl Node {
     /// # Errors
     /// If the state folder cannot be used.
     pub fn registry_path(&self) -> Result<PathBuf> {
-        self.host.with_kernel(|kernel| self.path(kernel))
+        self.host.with_kernel(|kernel| {
+            let (netns, state) = (kernel.identity()?, self.options.state_dir.as_deref());
+            let folder = Folder::look(state, &netns)?;
+            Ok(folder.map_or_else(
+                || Folder::place(state, &netns).join(REGISTRY),
+                |folder| folder.path_of(REGISTRY).into(),
+            ))
+        })
     }
 
     fn path(&self, kernel: &mut LinuxKernel) -> Result<PathBuf> {
@@ -159,7 +166,10 @@ impl Node {
     /// # Errors
     /// If it cannot be read, or is damaged.
     pub fn registry(&self) -> Result<Registry> {
-        Ok(read(&self.registry_path()?)?.1)
+        let folder = self
+            .host
+            .with_kernel(|kernel| Folder::look(self.options.state_dir.as_deref(), &kernel.identity()?))?;
+        folder.map_or(Ok(Registry::default()), |folder| Ok(read(folder.path_of(REGISTRY).as_ref())?.1))
     }
 
     /// Publishes addresses: each on the interface where it belongs and no other, its packets leaving by

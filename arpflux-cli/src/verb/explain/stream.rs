@@ -7,6 +7,7 @@ use arpflux_core::predict::{Explanation, Malformed, Model, Question};
 use arpflux_core::types::IfIndex;
 use arpflux_core::{Error, Result, json};
 
+use crate::output::shown;
 use crate::{Output, exit};
 
 /// The longest line that is read, in bytes. A question has some 150.
@@ -52,7 +53,7 @@ pub fn run(model: &Model<'_>, output: &Output) -> Result<u8> {
         // Whoever asks may wait for the answer before the next question, so nothing is held back unless
         // that question is here already.
         let waiting = input.buffer().contains(&b'\n');
-        let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n"));
+        let written = out.write_all(shown(&text, false).as_bytes()).and_then(|()| out.write_all(b"\n"));
         match written.and_then(|()| if waiting { Ok(()) } else { out.flush() }) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => break,

@@ -28,6 +28,10 @@ pub struct Args {
 /// If the state cannot be read.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let node = args.common.node()?;
+    let overdue = node.host().overdue(&args.common.state.options())?;
+    if let Some(overdue) = &overdue {
+        output.note(format!("arpflux: {overdue}"));
+    }
     let standing = node.standing()?;
     // Without vzctl on this machine there is nothing to say about it.
     let integration = match args.scripts.setup(&args.common) {
@@ -54,7 +58,11 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
             table(&standing).render(output)
         })?;
     }
-    Ok(if status.is_right() { exit::GOOD } else { exit::BAD })
+    Ok(match (status.is_right(), overdue) {
+        (false, _) => exit::BAD,
+        (true, Some(_)) => exit::UNDETERMINED,
+        (true, None) => exit::GOOD,
+    })
 }
 
 fn table(standing: &[Standing]) -> Table {

@@ -15,12 +15,13 @@ mod sysctl;
 mod write;
 
 use nix::errno::Errno;
+use nix::libc;
 
 use self::names::KnownNames;
 use self::sysctl::SysctlTree;
 use super::netlink::{Messages, NetlinkSocket};
 use super::{Failed, Kernel};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::{KernelVersion, NetnsIdentity, Snapshot};
 use crate::state::Change;
 
@@ -75,6 +76,18 @@ impl std::fmt::Debug for LinuxKernel {
 impl Kernel for LinuxKernel {
     fn identity(&mut self) -> Result<NetnsIdentity> {
         Ok(self.identity.clone())
+    }
+
+    fn may_change(&mut self) -> Result<()> {
+        // An entry without an address to delete: the capability is looked at first (`rtnetlink_rcv_msg()`), then it
+        // is refused (`neigh_delete()`).
+        self.messages.begin(libc::RTM_DELNEIGH, 0, &[0; 12]);
+        match self.netlink.change(&mut self.messages) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                Err(error.during("change").on("this network namespace"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn snapshot(&mut self) -> Result<Snapshot> {

@@ -1,14 +1,17 @@
 //! The helper interfaces, and what an earlier run may have left behind.
 
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::libc;
 
 use super::{MAC, tc};
+use crate::apply::lock;
+use crate::apply::store::Folder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::EtherType;
 use crate::kernel::netlink::{Messages, NetlinkSocket, attributes};
+use crate::kernel::{Kernel as _, LinuxKernel};
+use crate::stop::Stop;
 use crate::types::{IfIndex, IfName, Mac};
 
 /// The end that requests are written into, and the end they come out of.
@@ -26,10 +29,10 @@ const IF_OPER_UP: u8 = 6;
 /// How long the helper may take to become usable.
 const USABLE_WITHIN: Duration = Duration::from_secs(2);
 
-/// Held by the one process that injects in a namespace: a name in the abstract socket space, which
-/// belongs to the network namespace and goes with its holder, however that ends.
+/// Held by the one process that injects in a namespace: a file of the namespace's state folder, which nobody without
+/// rights can hold.
 #[derive(Debug)]
-pub(super) struct Lock(#[expect(dead_code, reason = "held, not used")] OwnedFd);
+pub(super) struct Lock(#[expect(dead_code, reason = "held, not used")] lock::Lock);
 
 /// How long to wait for the lock: a child that a process starts has its descriptors until it runs its program,
 /// so one that was just given back may seem to be held.
@@ -37,45 +40,12 @@ const LOCK_WAIT: Duration = Duration::from_millis(500);
 
 impl Lock {
     /// # Errors
-    /// [`ErrorKind::Busy`] if another process injects in this namespace.
+    /// [`ErrorKind::Busy`] if another process injects in this namespace; as [`Folder::state`].
     pub(super) fn take() -> Result<Self> {
-        const NAME: &[u8] = b"\0arpflux-inject";
-        // SAFETY: plain system call.
-        let fd = unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
-        let failed = || Error::io("lock", "injection in this namespace", &std::io::Error::last_os_error());
-        if fd < 0 {
-            return Err(failed());
-        }
-        // SAFETY: the descriptor is new and owned by nobody else.
-        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        // SAFETY: all zeros is a valid value of this plain structure.
-        let mut address: libc::sockaddr_un = unsafe { std::mem::zeroed() };
-        address.sun_family = libc::AF_UNIX as u16;
-        for (to, from) in address.sun_path.iter_mut().zip(NAME) {
-            *to = *from as libc::c_char;
-        }
-        let length = std::mem::offset_of!(libc::sockaddr_un, sun_path) + NAME.len();
-        let until = Instant::now() + LOCK_WAIT;
-        loop {
-            // SAFETY: the address is alive for the call, and longer than the length given.
-            let bound = unsafe {
-                libc::bind(fd.as_raw_fd(), std::ptr::from_ref(&address).cast(), length as libc::socklen_t)
-            };
-            if bound == 0 {
-                return Ok(Self(fd));
-            }
-            let error = failed();
-            if error.errno() != Some(libc::EADDRINUSE) {
-                return Err(error);
-            }
-            if Instant::now() > until {
-                return Err(Error::new(ErrorKind::Busy, "another process injects requests here just now")
-                    .during("lock")
-                    .on("injection in this namespace")
-                    .hint("try again in a moment"));
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let netns = LinuxKernel::open()?.identity()?;
+        let folder = Folder::state(None)?.namespace(&netns)?;
+        let what = "another process injects requests here just now";
+        lock::Lock::named(&folder, "inject", what, LOCK_WAIT, &Stop::default()).map(Self)
     }
 }
 
@@ -196,13 +166,28 @@ pub(super) fn remove(socket: &mut NetlinkSocket) -> Result<()> {
     socket.change(&mut messages).map_err(|error| error.during("remove helper interface").on(NAMES[0]))
 }
 
+/// Whether anything is there of what [`clean`] removes.
+pub(super) fn is_left(socket: &mut NetlinkSocket) -> Result<bool> {
+    for interface in tc::with_clsact(socket)? {
+        if tc::has_ours(socket, interface)? {
+            return Ok(true);
+        }
+    }
+    match link(socket, NAMES[0]) {
+        Ok(_) => return Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    Ok(super::neighbour::all(socket)?.iter().any(|entry| entry.mac == Some(Mac::ethernet(MAC))))
+}
+
 /// Removes whatever a run that was killed has left: filters by their priority, the helper by its
 /// name, neighbour entries by the synthetic MAC. To be called with the [`Lock`] held: then all of it is
 /// stale. Gives whether there was anything.
 pub(super) fn clean(socket: &mut NetlinkSocket) -> Result<bool> {
     let mut found = false;
     for interface in tc::with_clsact(socket)? {
-        tc::clean(socket, interface, EtherType::ARP.0)?;
+        found |= tc::clean(socket, interface, EtherType::ARP.0)?;
     }
     let name: IfName = NAMES[0].parse()?;
     match link(socket, NAMES[0]) {

@@ -105,6 +105,28 @@ pub fn clean(host: &Host) -> Result<bool> {
     })?
 }
 
+/// Removes what a run that was killed has left in the namespace, before somebody looks at it; a sentence if there was
+/// anything. What a run that is at work has made is left, and without the right to remove it, it is named.
+///
+/// # Errors
+/// Those of reading the state and of removing.
+pub fn clear(host: &Host) -> Result<Option<String>> {
+    const WHAT: &str =
+        "helper interfaces, filters or neighbour entries of a `verify --wire self` that was killed";
+    if !host.namespace().run(|| helper::is_left(&mut NetlinkSocket::open()?))?? {
+        return Ok(None);
+    }
+    match clean(host) {
+        Ok(true) => Ok(Some(format!("{WHAT} were left, and are removed"))),
+        Ok(false) => Ok(None),
+        Err(error) if error.kind() == ErrorKind::Busy => Ok(None),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            Ok(Some(format!("{WHAT} are left; `arpflux recover` as root removes them")))
+        }
+        Err(error) => Err(error),
+    }
+}
+
 impl Injector {
     /// Makes the helper for an interface of `host`, after removing what a killed run has left.
     ///
@@ -336,7 +358,7 @@ impl Injector {
         let helper = helper::remove(&mut self.rtnl);
         let egress = tc::clean(&mut self.rtnl, self.port.index, EtherType::ARP.0);
         self.helper[0].0 = 0;
-        egress.map_err(tc::on(self.port.index)).and(helper)
+        egress.map(drop).map_err(tc::on(self.port.index)).and(helper)
     }
 }
 

@@ -184,16 +184,24 @@ fn filters(socket: &mut NetlinkSocket, (interface, hook): (IfIndex, Hook)) -> Re
 
 /// Removes what this module once made on an interface's egress: its filters, and the queueing
 /// discipline if no other filter is on it. Without filters of ours nothing is touched.
-pub(super) fn clean(socket: &mut NetlinkSocket, interface: IfIndex, protocol: u16) -> Result<()> {
+/// Gives whether there was anything.
+pub(super) fn clean(socket: &mut NetlinkSocket, interface: IfIndex, protocol: u16) -> Result<bool> {
     let (ours, others) = filters(socket, (interface, Hook::Egress))?;
     if ours == 0 {
-        return Ok(());
+        return Ok(false);
     }
     let (_, ingress) = filters(socket, (interface, Hook::Ingress))?;
     if others + ingress == 0 {
-        return remove_clsact(socket, interface);
+        remove_clsact(socket, interface)?;
+    } else {
+        remove_redirects(socket, (interface, Hook::Egress), protocol)?;
     }
-    remove_redirects(socket, (interface, Hook::Egress), protocol)
+    Ok(true)
+}
+
+/// Whether a filter of ours is on an interface's egress.
+pub(super) fn has_ours(socket: &mut NetlinkSocket, interface: IfIndex) -> Result<bool> {
+    Ok(filters(socket, (interface, Hook::Egress))?.0 > 0)
 }
 
 /// The interfaces that have a clsact or ingress queueing discipline.
