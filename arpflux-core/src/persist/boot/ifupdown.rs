@@ -135,13 +135,20 @@ fn up(lines: &[Line], stanzas: &[Stanza<'_>], snapshot: &Snapshot) -> Vec<String
         });
         for name in named.flat_map(str::split_whitespace) {
             let pattern = name.strip_prefix('/').unwrap_or(name);
-            let mut names: Vec<String> = vec![name.to_owned()];
+            let mut names = vec![name.to_owned()];
             if pattern.contains(['*', '?', '[']) {
                 let there = snapshot.interfaces.iter().map(|interface| interface.name.to_string());
                 names = there.filter(|name| matches(pattern, name)).collect();
             }
-            names.retain(|name| stanzas.iter().any(|stanza| stanza.name == name) && !found.contains(name));
-            found.append(&mut names);
+            for name in names {
+                // ifup brings up what is below a VLAN before it, whether or not it comes up by itself.
+                let below = name.rsplit_once('.').map(|(below, _)| below.to_owned());
+                for name in below.into_iter().chain([name]) {
+                    if stanzas.iter().any(|stanza| stanza.name == name) && !found.contains(&name) {
+                        found.push(name);
+                    }
+                }
+            }
         }
     }
     found

@@ -81,19 +81,23 @@ impl<'l> Kernel<'l> {
         }
     }
 
-    /// Writes a line to `key`; nothing happens where there is no such value, or it is no number.
+    /// Writes a line to `key`; nothing happens where there is no such value.
     pub(super) fn write(&mut self, key: &Key, line: &'l Assignment) {
-        let (Some((name, at)), Some(value)) = (place(key), line.number()) else { return };
+        let Some((name, at)) = place(key) else { return };
         let Some(held) = self.folders.get_mut(name).and_then(|folder| folder.held.get_mut(at)) else {
             return;
         };
+        let sysctl = WATCHED.get(at).copied();
+        // `devinet_conf_proc()` copies `default` to others; the functions of these two do not.
+        let is_copied = !matches!(sysctl, Some(Sysctl::Forwarding | Sysctl::RouteLocalnet));
+        // A value that is refused counts as written, too.
+        held.own |= is_copied;
+        let Some(value) = line.number() else { return };
         let before = held.value.unwrap_or(0);
         held.set(value, line);
-        let is_forwarding = WATCHED.get(at) == Some(&Sysctl::Forwarding);
-        held.own |= !is_forwarding;
         // `inet_forward_change()`, which runs only if the value changes; `devinet_copy_dflt_conf()`.
-        let rewrites = is_forwarding && name == "all" && before != value;
-        let reaches_new = !is_forwarding && name == "default";
+        let rewrites = sysctl == Some(Sysctl::Forwarding) && name == "all" && before != value;
+        let reaches_new = is_copied && name == "default";
         for (other, folder) in &mut self.folders {
             let addressed = folder.addressed;
             let Some(held) = folder.held.get_mut(at).filter(|_| other != name) else { continue };
@@ -154,16 +158,23 @@ mod tests {
 
     #[test]
     fn default_reaches_what_has_neither_an_address_nor_a_line_of_its_own() {
-        let lines =
-            [line("net/ipv4/conf/eth1/arp_ignore", "2"), line("net/ipv4/conf/default/arp_ignore", "1")];
+        let lines = [
+            line("net/ipv4/conf/eth1/arp_ignore", "2"),
+            line("net/ipv4/conf/eth3/arp_ignore", "two"),
+            line("net/ipv4/conf/default/arp_ignore", "1"),
+            line("net/ipv4/conf/default/route_localnet", "1"),
+        ];
         let mut kernel = Kernel::new();
-        ["eth0", "eth1", "eth2"].iter().for_each(|name| kernel.appears(name));
+        ["eth0", "eth1", "eth2", "eth3"].iter().for_each(|name| kernel.appears(name));
         kernel.addressed("eth2");
         lines.iter().for_each(|line| kernel.write(&line.key, line));
         kernel.appears("late");
-        let got = ["all", "default", "eth0", "eth1", "eth2", "late"]
+        let got = ["all", "default", "eth0", "eth1", "eth2", "eth3", "late"]
             .map(|folder| values(&kernel, folder, Sysctl::ArpIgnore));
-        assert_eq!(got, [0, 1, 1, 2, 0, 1]);
+        assert_eq!(got, [0, 1, 1, 2, 0, 0, 1]);
+        // The kernel does not copy every one.
+        assert_eq!(values(&kernel, "eth0", Sysctl::RouteLocalnet), 0);
+        assert_eq!(values(&kernel, "late", Sysctl::RouteLocalnet), 1);
     }
 
     #[test]

@@ -241,7 +241,7 @@ pub fn at_boot(snapshot: &Snapshot, layout: &Layout) -> Result<BootReport> {
         value.at_boot.is_some()
             || value.differs()
             || !value.ignored.is_empty()
-            || (value.undetermined_by.is_some() && value.now != 0)
+            || value.undetermined_by.is_some()
     };
     let lints = boot.lints(&files, snapshot, &outcomes);
     Ok(BootReport {

@@ -256,3 +256,42 @@ fn lines_that_do_nothing_are_named() {
     // The vendor's file takes `all` out of its pattern: nothing disagrees.
     assert_eq!(value(&report, "net.ipv4.conf.all.rp_filter").unwrap().ignored, []);
 }
+
+#[test]
+fn what_cannot_be_read_leaves_all_values_open() {
+    let large = "# much\n".repeat(1 << 18);
+    let (root, layout) = tree(&[
+        SYSTEMD,
+        ("etc/sysctl.d/10-large.conf", &large),
+        ("etc/sysctl.d/20-out.conf", "-> ../../../../../../etc/hostname"),
+        ("etc/udev/rules.d/70-x.rules", ""),
+    ]);
+    std::fs::write(root.0.join("etc/udev/rules.d/70-x.rules"), [0xff, 0xfe]).unwrap();
+    let report = at_boot(&host(&[]), &layout).unwrap();
+    let files: Vec<_> = report.unfollowed.iter().map(|it| it.file.display().to_string()).collect();
+    assert_eq!(files, ["/etc/sysctl.d/10-large.conf", "/etc/udev/rules.d/70-x.rules"]);
+    assert_eq!((report.ok(), report.differences()), (None, 0));
+    assert!(value(&report, "net.ipv4.conf.eth0.arp_ignore").unwrap().undetermined_by.is_some());
+}
+
+#[test]
+fn the_command_line_of_an_image_comes_first() {
+    let (_root, layout) = tree(&[
+        SYSTEMD,
+        (
+            "boot/firmware/cmdline.txt",
+            "quiet sysctl.net.ipv4.conf.all.arp_ignore=1 sysctl.net.ipv4.conf.all.arp_filter=1 sysctl.net.ipv4.conf.eth0.arp_accept=1\n",
+        ),
+        ("etc/sysctl.d/10.conf", "net.ipv4.conf.all.arp_filter = 0\n"),
+    ]);
+    let report = at_boot(&host(&[]), &layout).unwrap();
+    assert_eq!(
+        decides(&report, "net.ipv4.conf.all.arp_ignore"),
+        (Some(1), "/boot/firmware/cmdline.txt:1".into())
+    );
+    assert_eq!(decides(&report, "net.ipv4.conf.all.arp_filter"), (Some(0), "/etc/sysctl.d/10.conf:1".into()));
+    let late = value(&report, "net.ipv4.conf.eth0.arp_accept").unwrap();
+    assert_eq!(late.undetermined_by.as_deref(), Some("/boot/firmware/cmdline.txt:1"));
+    let counts = value(&report, "net.ipv4.conf.all.arp_ignore").unwrap().effective.clone();
+    assert_eq!(counts, None, "of all itself nothing is combined");
+}

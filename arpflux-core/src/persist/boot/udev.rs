@@ -136,8 +136,8 @@ impl Rule {
             let found = match token.key.as_str() {
                 "ACTION" => any("add"),
                 "SUBSYSTEM" | "SUBSYSTEMS" => any("net"),
-                // An interface that another rule renames had another KERNEL.
-                "KERNEL" | "NAME" | "INTERFACE" | "ENV{INTERFACE}" => any(&name),
+                // NAME is what a rule before has given, not what the interface is called.
+                "KERNEL" | "INTERFACE" | "ENV{INTERFACE}" => any(&name),
                 "ATTR{address}" => any(&mac),
                 _ => {
                     open = true;

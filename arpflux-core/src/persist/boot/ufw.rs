@@ -1,13 +1,12 @@
 //! ufw's own sysctls, which `ufw-init` sets with `sysctl -p` after systemd-sysctl, before the network.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use super::files::Files;
 use super::units;
-use crate::persist::sysctld::{Assignment, assignments};
 
-/// The lines of the file that `IPT_SYSCTL` names, if ufw is enabled.
-pub(super) fn lines(files: &Files<'_>) -> Vec<Assignment> {
+/// The file that `IPT_SYSCTL` names, if ufw is enabled, and its text.
+pub(super) fn file(files: &Files<'_>) -> Option<(PathBuf, String)> {
     let setting = |path: &str, key: &str| -> Option<String> {
         let text = files.text(path)?;
         let lines = text.lines().filter_map(|line| line.trim().strip_prefix(key)?.strip_prefix('='));
@@ -15,10 +14,8 @@ pub(super) fn lines(files: &Files<'_>) -> Vec<Assignment> {
     };
     let on = setting("/etc/ufw/ufw.conf", "ENABLED").is_some_and(|value| value.eq_ignore_ascii_case("yes"));
     if !on || !units::enabled(files, "ufw") {
-        return Vec::new();
+        return None;
     }
-    let Some(file) = setting("/etc/default/ufw", "IPT_SYSCTL").filter(|file| !file.is_empty()) else {
-        return Vec::new();
-    };
-    files.text(&file).map(|text| assignments(&text, Path::new(&file))).unwrap_or_default()
+    let file = setting("/etc/default/ufw", "IPT_SYSCTL").filter(|file| !file.is_empty())?;
+    Some((PathBuf::from(&file), files.text(&file)?))
 }

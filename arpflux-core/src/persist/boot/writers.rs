@@ -24,7 +24,7 @@ pub(super) struct Writers {
     /// `sysctl.d`.
     pub(super) files: BootSysctls,
     /// ufw's, between `sysctl.d` and the network.
-    firewall: Vec<Assignment>,
+    firewall: BootSysctls,
     /// Interfaces in the order of the snapshot.
     interfaces: Vec<Appearing>,
     /// What managers do once interfaces are there.
@@ -106,7 +106,10 @@ impl Writers {
             command_line,
             unread: unread(files, &sysctls, &effects.events),
             files: sysctls,
-            firewall: ufw::lines(files),
+            firewall: {
+                let texts = ufw::file(files).into_iter().collect();
+                BootSysctls::of_texts(program(reader), texts, &by_length(&names))
+            },
             interfaces,
             late: effects.events,
             loads,
@@ -136,7 +139,7 @@ impl Writers {
         self.command_line.iter().for_each(|line| kernel.write(&line.key, line));
         self.appear(&mut kernel, |it| it.is_nic && nics_first);
         self.all_files(&mut kernel, &self.files);
-        self.firewall.iter().for_each(|line| kernel.write(&line.key, line));
+        self.all_files(&mut kernel, &self.firewall);
         self.appear(&mut kernel, |it| !(it.is_nic && nics_first));
         for event in &self.late {
             match event {
@@ -187,7 +190,7 @@ impl Writers {
                 && (line.reaches(key) || (whole && line.key.as_path() == "net/ipv4/ip_forward"))
         };
         let mut lines = self.files.losers(key);
-        lines.extend(self.firewall.iter().filter(|line| about(line)));
+        lines.extend(self.firewall.lines().filter(|line| about(line)));
         lines.extend(self.late.iter().filter_map(|event| match event {
             Event::Write(line) if about(line) => Some(line),
             _ => None,
@@ -225,7 +228,8 @@ impl Writers {
             Event::Write(line) => Some(line),
             _ => None,
         });
-        let mut read: Vec<&Assignment> = self.files.lines().chain(&self.firewall).chain(late).collect();
+        let mut read: Vec<&Assignment> =
+            self.files.lines().chain(self.firewall.lines()).chain(late).collect();
         let mut lints = lint::lines(&read, snapshot, files);
         lints.extend(lint::twice(&self.files));
         read.extend(&self.command_line);
@@ -266,9 +270,19 @@ fn sysctls(files: &Files<'_>, reader: Reader, names: &[String]) -> BootSysctls {
     let seen = listed.unwrap_or_default();
     // A link to nothing (`/dev/null`) hides the file.
     let texts = seen.into_iter().filter_map(|seen| files.text(&seen).map(|text| (seen, text)));
+    BootSysctls::of_texts(reader, texts.collect(), &by_length(names))
+}
+
+/// The longest first, as busybox looks for names.
+fn by_length(names: &[String]) -> Vec<String> {
     let mut names = names.to_vec();
     names.sort_by_key(|name| std::cmp::Reverse(name.len()));
-    BootSysctls::of_texts(reader, texts.collect(), &names)
+    names
+}
+
+/// Who reads a file that is named to `sysctl -p`: where there is no busybox it is procps.
+fn program(reader: Reader) -> Reader {
+    if reader == Reader::Busybox { reader } else { Reader::Procps }
 }
 
 /// What `sysctl --system` (an empty path) and `sysctl -p FILE` among the events read.
@@ -278,8 +292,7 @@ fn loads(
     events: &[Event],
     names: &[String],
 ) -> Vec<(PathBuf, BootSysctls)> {
-    // Where there is no busybox it is procps that people call.
-    let program = if reader == Reader::Busybox { reader } else { Reader::Procps };
+    let program = program(reader);
     let mut found: Vec<(PathBuf, BootSysctls)> = Vec::new();
     for event in events {
         let file = match event {
@@ -294,7 +307,7 @@ fn loads(
             Event::System => sysctls(files, program, names),
             _ => {
                 let texts = files.text(&file).map(|text| (file.clone(), text));
-                BootSysctls::of_texts(program, texts.into_iter().collect(), names)
+                BootSysctls::of_texts(program, texts.into_iter().collect(), &by_length(names))
             }
         };
         found.push((file, read));

@@ -101,16 +101,17 @@ impl BootSysctls {
         texts: Vec<(PathBuf, String)>,
         interfaces: &[String],
     ) -> Self {
-        match reader {
-            Reader::Busybox => {
-                let lines = texts.iter().flat_map(|(seen, text)| parse_busybox(text, seen, interfaces));
-                let mut this = Self { counted: lines.collect(), ..Self::default() };
-                this.by_key =
-                    this.counted.iter().enumerate().map(|(at, line)| (line.key.clone(), at)).collect();
-                this
-            }
-            _ => Self::from_lines(texts.iter().flat_map(|(seen, text)| parse(text, seen)).collect()),
-        }
+        let lines = |parse: &dyn Fn(&str, &Path) -> Vec<Assignment>| -> Vec<Assignment> {
+            texts.iter().flat_map(|(seen, text)| parse(text, seen)).collect()
+        };
+        let counted = match reader {
+            Reader::Systemd | Reader::Nobody => return Self::from_lines(lines(&parse)),
+            // These write one line after the other, whatever comes later.
+            Reader::Procps => lines(&parse),
+            Reader::Busybox => lines(&|text, seen| parse_busybox(text, seen, interfaces)),
+        };
+        let by_key = counted.iter().enumerate().map(|(at, line)| (line.key.clone(), at)).collect();
+        Self { counted, by_key, ..Self::default() }
     }
 
     fn from_lines(lines: Vec<Assignment>) -> Self {
@@ -234,7 +235,8 @@ fn parse_busybox(text: &str, file: &Path, interfaces: &[String]) -> Vec<Assignme
         }
         let line = Assignment { key, value: Some(value.to_owned()), file: file.to_owned(), line: number + 1 };
         let refused = line.number().is_none();
-        let is_there = line.key.interface().is_some_and(|name| interfaces.iter().any(|it| it == name));
+        let is_there = line.key.as_path() == "net/ipv4/ip_forward"
+            || line.key.interface().is_some_and(|name| interfaces.iter().any(|it| it == name));
         lines.push(line);
         if refused && is_there {
             break;
