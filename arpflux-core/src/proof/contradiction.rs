@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
+use super::sender::end_of_subnet;
 use crate::predict::{ArpRequest, Verdict};
 use crate::snapshot::Snapshot;
 use crate::types::IfIndex;
@@ -57,9 +58,9 @@ impl Contradiction {
                     "two interfaces answer for {}: {} {} and {} {}",
                     a.target,
                     name(a.interface),
-                    Asked(a, first),
+                    Asked(snapshot, a, first),
                     name(b.interface),
-                    Asked(b, second),
+                    Asked(snapshot, b, second),
                 )
             }
             [Evidence::Request { request, verdict }, ..] => {
@@ -71,7 +72,7 @@ impl Contradiction {
                     "{} {does} for {} {}",
                     name(request.interface),
                     request.target,
-                    Asked(request, verdict)
+                    Asked(snapshot, request, verdict)
                 )
             }
             [Evidence::Packet { source, destination, interface }, ..] => {
@@ -90,15 +91,18 @@ impl fmt::Display for Contradiction {
 }
 
 /// Who asked how, and why the verdict.
-struct Asked<'a>(&'a ArpRequest, &'a Verdict);
+struct Asked<'a>(&'a Snapshot, &'a ArpRequest, &'a Verdict);
 
 impl fmt::Display for Asked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(request, verdict) = self;
+        let Self(snapshot, request, verdict) = self;
         if request.sender.is_unspecified() {
             f.write_str("to a probe (sender 0.0.0.0)")?;
         } else {
             write!(f, "to {}", request.sender)?;
+        }
+        if let Some(end) = end_of_subnet(snapshot, request.sender) {
+            write!(f, " (a {end} address: no host has it, and none that has one gets this answer)")?;
         }
         if request.unicast {
             f.write_str(" (asked by unicast)")?;

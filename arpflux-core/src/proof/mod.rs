@@ -32,6 +32,7 @@ mod contradiction;
 mod expectation;
 mod layer;
 mod prover;
+mod sender;
 mod space;
 mod split;
 

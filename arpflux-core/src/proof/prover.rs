@@ -70,13 +70,13 @@ pub struct Prover<'s> {
 }
 
 /// Classes of senders, each with an example.
-type Hosts = Vec<(u32, u32)>;
+pub(super) type Hosts = Vec<(u32, u32)>;
 
 /// How the classes of senders fare that ask one interface for one class of targets.
 #[derive(Debug, Default)]
-struct Row {
+pub(super) struct Row {
     /// By class of senders: what becomes of a request, sent to all and to the interface alone.
-    fates: Vec<[Fate; 2]>,
+    pub(super) fates: Vec<[Fate; 2]>,
     /// What becomes of a request for the sender's own address.
     own: [Fate; 2],
     /// Whether anybody gets an answer, as a class of senders.
@@ -89,7 +89,7 @@ struct Row {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Fate {
+pub(super) enum Fate {
     /// There is no such request: the only sender of the class is the target.
     #[default]
     Impossible,
@@ -279,7 +279,7 @@ impl<'s> Prover<'s> {
                 let row = self.row(interface, class);
                 let target = view.targets.starts[interval].max(first);
                 if let Some(asker) = row.answered {
-                    let evidence = self.evidence(&view, interface, target, asker);
+                    let evidence = self.answered(&view, interface, target, asker, &row);
                     return self.refuted(vec![evidence]);
                 }
                 cases += row.cases;
@@ -306,15 +306,15 @@ impl<'s> Prover<'s> {
                 match &answering {
                     Some((other, its_view, its_asker, its_row)) if its_row.answers_as != row.answers_as => {
                         // The same sender twice, where one gets both answers.
-                        let both = shared_asker(&view, &row, its_view, its_row, number);
-                        let (a, b) = match both {
+                        let rows = [(*other, &**its_view, &**its_row), (interface, &*view, &*row)];
+                        let (a, b) = match self.answered_host(&rows, number) {
                             Some((sender, unicast)) => (
                                 self.asked(*other, sender, number, unicast),
                                 self.asked(interface, sender, number, unicast),
                             ),
                             None => (
-                                self.evidence(its_view, *other, number, *its_asker),
-                                self.evidence(&view, interface, number, asker),
+                                self.answered(its_view, *other, number, *its_asker, its_row),
+                                self.answered(&view, interface, number, asker, &row),
                             ),
                         };
                         return self.refuted(vec![a, b]);
@@ -386,7 +386,7 @@ impl<'s> Prover<'s> {
 
     /// The classes of senders that would ask an interface for `target`, each with an example: its
     /// neighbours in the subnets around the target or, where none is, in any. No class comes twice.
-    fn neighbours(&mut self, interface: IfIndex, view: &View, target: Ipv4Addr) -> Rc<Hosts> {
+    pub(super) fn neighbours(&mut self, interface: IfIndex, view: &View, target: Ipv4Addr) -> Rc<Hosts> {
         let all = self.subnets.get(&interface).map_or(&[][..], Vec::as_slice);
         let around = all.iter().any(|subnet| subnet.contains(&target));
         let subnets: Vec<Ipv4Net> =
@@ -499,6 +499,26 @@ impl<'s> Prover<'s> {
         }
     }
 
+    /// The request of a host that gets an answer or, where none does, of `asker`, who does.
+    fn answered(
+        &mut self,
+        view: &View,
+        interface: IfIndex,
+        target: u32,
+        asker: Asker,
+        row: &Row,
+    ) -> Evidence {
+        match self.answered_host(&[(interface, view, row)], target) {
+            Some((sender, unicast)) => self.asked(interface, sender, target, unicast),
+            None => self.evidence(view, interface, target, asker),
+        }
+    }
+
+    /// Whether an address is the host's own.
+    pub(super) fn is_own(&self, address: Ipv4Addr) -> bool {
+        self.own.contains(&IpAddr::V4(address))
+    }
+
     /// The request of `asker` for `target` itself, which is of the class that was evaluated.
     fn evidence(&self, view: &View, interface: IfIndex, target: u32, asker: Asker) -> Evidence {
         let sender = asker
@@ -534,30 +554,6 @@ impl Row {
             }
         })
     }
-}
-
-/// A sender that gets an answer on both interfaces, the likeliest first: a neighbour rather than a probe.
-fn shared_asker(a: &View, row_a: &Row, b: &View, row_b: &Row, target: u32) -> Option<(u32, bool)> {
-    let mut intervals: Vec<usize> = (0..a.senders.starts.len()).collect();
-    // Private ranges before the rest of the world, and that before 0/8.
-    intervals.sort_by_key(|&i| {
-        let address = Ipv4Addr::from(a.senders.starts[i]);
-        (!address.is_private(), address.octets()[0] == 0, address.is_multicast())
-    });
-    for interval in intervals {
-        let (class_a, class_b) = (a.senders.of[interval] as usize, b.senders.of[interval] as usize);
-        for (way, unicast) in [false, true].into_iter().enumerate() {
-            let (first, last) = (a.senders.starts[interval], a.senders.last(interval));
-            let sender = if first == target { (last > first).then_some(last) } else { Some(first) };
-            if let Some(sender) = sender
-                && row_a.fates[class_a][way] == Fate::Answered
-                && row_b.fates[class_b][way] == Fate::Answered
-            {
-                return Some((sender, unicast));
-            }
-        }
-    }
-    None
 }
 
 fn both_ways(interface: IfIndex, sender: u32, target: u32) -> [ArpRequest; 2] {

@@ -133,6 +133,12 @@ fn flux_is_refuted_and_the_cure_is_proved() {
     for claim in &claims {
         let Proof::Refuted(contradiction) = prover.prove(claim) else { panic!("{claim:?}") };
         assert_eq!(contradiction.evidence.len(), 2, "{contradiction}");
+        // Whoever asks in them may exist: a host of the subnet, neither its first nor its last address.
+        for evidence in &contradiction.evidence {
+            let Evidence::Request { request, .. } = evidence else { panic!("{contradiction}") };
+            let [a, b, c, last] = request.sender.octets();
+            assert!([a, b, c] == [192, 168, 18] && !matches!(last, 0 | 10..=12 | 255), "{contradiction}");
+        }
     }
     // arp_ignore cures the host's own addresses only.
     for interface in [2, 3, 4] {

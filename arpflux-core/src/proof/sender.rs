@@ -1,0 +1,75 @@
+//! Who asks in a counter-example: somebody who may exist.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::View;
+use super::prover::{Fate, Prover, Row};
+use crate::snapshot::Snapshot;
+use crate::types::{IfIndex, IpNet};
+
+impl Prover<'_> {
+    /// A sender who gets an answer from all of these interfaces, and whether by a unicast request alone, the
+    /// likeliest first: a known neighbour, another host of a subnet, any address that a host may have. `None`: no
+    /// such sender does.
+    pub(super) fn answered_host(
+        &mut self,
+        rows: &[(IfIndex, &View, &Row)],
+        target: u32,
+    ) -> Option<(u32, bool)> {
+        let (_, view, _) = *rows.first()?;
+        let answered = |sender: u32| {
+            [false, true].into_iter().find(|unicast| {
+                rows.iter().all(|(_, view, row)| {
+                    let class = view.senders.class_of(sender.into());
+                    row.fates[class][usize::from(*unicast)] == Fate::Answered
+                })
+            })
+        };
+        let snapshot = self.model().snapshot();
+        let mut candidates: Vec<u32> = snapshot
+            .neighbours
+            .iter()
+            .filter(|known| rows.iter().any(|(interface, ..)| known.interface == *interface))
+            .filter_map(|known| match known.address {
+                IpAddr::V4(address) => Some(address.into()),
+                IpAddr::V6(_) => None,
+            })
+            .collect();
+        for (interface, view, _) in rows {
+            candidates.extend(self.neighbours(*interface, view, target.into()).iter().map(|(_, host)| *host));
+        }
+        let may_ask = |prover: &Self, sender: u32| {
+            let unicast = answered(sender).filter(|_| sender != target)?;
+            (is_host(snapshot, sender.into()) && !prover.is_own(sender.into())).then_some((sender, unicast))
+        };
+        if let Some(found) = candidates.into_iter().find_map(|sender| may_ask(self, sender)) {
+            return Some(found);
+        }
+        // Private ranges before the rest of the world.
+        let mut others: Vec<u32> = (0..view.senders.starts.len())
+            .flat_map(|at| {
+                let (first, last) = (view.senders.starts[at], view.senders.last(at));
+                [first, last.min(first.saturating_add(1)), last]
+            })
+            .collect();
+        others.sort_by_key(|address| !Ipv4Addr::from(*address).is_private());
+        others.into_iter().find_map(|sender| may_ask(self, sender))
+    }
+}
+
+/// Whether a host may have the address: it is in no special range, and neither the first nor the last of a subnet.
+fn is_host(snapshot: &Snapshot, address: Ipv4Addr) -> bool {
+    let special = address.octets()[0] == 0 || address.is_loopback() || address.octets()[0] >= 224;
+    !special && end_of_subnet(snapshot, address).is_none()
+}
+
+/// `network` or `broadcast`, if it is that of a subnet of the host.
+pub(super) fn end_of_subnet(snapshot: &Snapshot, address: Ipv4Addr) -> Option<&'static str> {
+    snapshot.addresses.iter().find_map(|held| match held.subnet() {
+        IpNet::V4(subnet) if subnet.prefix_len() < 31 && subnet.contains(&address) => {
+            let ends = [(subnet.network(), "network"), (subnet.broadcast(), "broadcast")];
+            ends.into_iter().find(|(end, _)| *end == address).map(|(_, word)| word)
+        }
+        _ => None,
+    })
+}
