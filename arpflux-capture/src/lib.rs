@@ -35,6 +35,8 @@ mod pcap;
 mod pcapng;
 mod record;
 mod report;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod session;
 mod source;
 mod span;

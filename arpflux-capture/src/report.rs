@@ -15,6 +15,7 @@ use arpflux_core::types::VirtualMac;
 
 /// What an address turned out to be. The rules stand in [`super::Table::report`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Class {
@@ -79,6 +80,7 @@ impl Class {
 
 /// How much a class rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Certainty {
     /// The frames, or what the caller told about his hosts, leave no other reading that we know of.

@@ -17,6 +17,7 @@ use crate::unpack::{Bytes, Packed};
 
 /// What a capture was found to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Format {
     /// The classic format of libpcap.

@@ -24,6 +24,7 @@ const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(198, 18, 99, 99);
 
 /// Something that worked and would not any more.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "harm", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Harm {

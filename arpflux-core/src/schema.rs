@@ -9,9 +9,11 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
+use crate::diagnose::FindingId;
 use crate::json::SCHEMA;
 use crate::judgement::{Gap, Judgement};
 use crate::outward;
+use crate::plan::Range;
 use crate::policy::{HostPolicy, InterfaceSelector, Policy, ProxyPolicy, ServicePolicy, VERSION};
 use crate::predict::{
     AddressAnswers, Delay, Explanation, Learned, Malformed, Matrix, Missing, MissingSet, Question, Reached,
@@ -20,6 +22,7 @@ use crate::predict::{
 use crate::proof::Claims;
 use crate::segment::{SharedWires, Wires};
 use crate::snapshot::{AddressFlags, InterfaceFlags, LinkKind, NextHopFlags, RuleFlags, Snapshot};
+use crate::state::Change;
 use crate::sysctl::{Sysctl, SysctlValues};
 use crate::types::{IfIndex, IfName, Mac};
 
@@ -54,6 +57,12 @@ macro_rules! written {
 
 fn names(description: &str, names: Vec<&'static str>) -> Schema {
     json_schema!({ "description": description, "type": "string", "enum": names })
+}
+
+/// Names with what each means.
+fn table<'t>(description: &str, names: impl Iterator<Item = (&'t str, &'t str)>) -> Schema {
+    let one = |(name, text)| json!({ "const": name, "description": text });
+    json_schema!({ "description": description, "type": "string", "oneOf": names.map(one).collect::<Vec<_>>() })
 }
 
 written! {
@@ -105,14 +114,24 @@ written! {
         "required": ["version"],
         "additionalProperties": false,
     });
-    Reason, "Reason", |_generator| names(
-        "The rule that decided.",
-        Reason::ALL.iter().map(|reason| reason.code()).collect(),
+    Reason, "Reason", |_generator| table(
+        "The rule of the kernel that decided about a request.",
+        Reason::ALL.iter().map(|reason| (reason.code(), reason.text())),
     );
-    Missing, "Missing", |_generator| names(
-        "What could not be read or decided.",
-        Missing::ALL.iter().map(|missing| missing.code()).collect(),
+    Missing, "Missing", |_generator| table(
+        "Something that would decide and could not be read or decided.",
+        Missing::ALL.iter().map(|missing| (missing.code(), missing.text())),
     );
+    FindingId, "FindingId", |_generator| {
+        let one = |id: &FindingId| {
+            json!({ "const": id.to_string(), "title": format!("{id:?}"), "description": id.title() })
+        };
+        json_schema!({
+            "description": "What can be found. The numbers are stable and never change their meaning.",
+            "type": "string",
+            "oneOf": FindingId::ALL.iter().map(one).collect::<Vec<_>>(),
+        })
+    };
     MissingSet, "MissingSet", |generator| generator.subschema_for::<Vec<Missing>>();
     Judgement, "Judgement", |generator| json_schema!({
         "description": "Whether it holds.",
@@ -126,6 +145,10 @@ written! {
             },
         },
         "required": ["ok", "missing"],
+    });
+    Range, "Range", |_generator| json_schema!({
+        "description": "Senders, or one: `10.0.0.0-10.0.0.9`.",
+        "type": "string",
     });
     Verdict, "Verdict", |generator| verdict(generator, false);
     Explanation, "Explanation", |generator| verdict(generator, true);
@@ -196,21 +219,29 @@ fn versioned(mut schema: Schema) -> Schema {
 pub fn all() -> Vec<(&'static str, Schema)> {
     let mut all = vec![
         ("address", record::<AddressAnswers>()),
+        ("change", input::<Change>()),
         ("claims", record::<Claims>()),
+        ("diagnosis", record::<outward::Diagnosed<'static>>()),
         ("error", record::<outward::Failed<'static>>()),
         ("explanation", record::<Explanation>()),
         ("learned", record::<Learned>()),
         ("malformed", input::<Malformed>()),
         ("matrix", record::<Matrix>()),
+        ("plan", record::<outward::Planned<'static>>()),
         ("policy", input::<Policy>()),
         ("question", input::<Question>()),
         ("reached", record::<Reached>()),
+        ("recommendation", record::<outward::Recommended<'static>>()),
         ("shared-wires", record::<SharedWires>()),
         ("snapshot", stored::<Snapshot>()),
+        ("verify", record::<crate::verify::ReportRecord<'static>>()),
         ("wires", stored::<Wires>()),
     ];
     #[cfg(feature = "kernel")]
     all.extend([
+        ("boot", record::<outward::Boot<'static>>()),
+        ("drift", record::<crate::watch::Drift>()),
+        ("receipt", record::<crate::apply::Receipt>()),
         ("announced", record::<crate::wire::announce::Announced>()),
         ("detection", record::<crate::wire::detect::Detection>()),
         ("probes", record::<crate::wire::probe::Probes>()),
@@ -219,4 +250,40 @@ pub fn all() -> Vec<(&'static str, Schema)> {
     ]);
     all.sort_by_key(|(name, _)| *name);
     all
+}
+
+/// The names that Rust, C, JSON, the command and Python share: each enum, as Python calls it, with what its names
+/// mean.
+#[must_use]
+pub fn enums() -> Vec<(&'static str, Schema)> {
+    use crate::error::ErrorKind;
+    use crate::{diagnose, segment, snapshot, state, types, verify};
+    let mut enums = vec![
+        ("ErrorKind", input::<ErrorKind>()),
+        ("Reason", input::<Reason>()),
+        ("Missing", input::<Missing>()),
+        ("Via", record::<Via>()),
+        ("ValueSource", record::<snapshot::ValueSource>()),
+        ("ChangeKind", input::<state::Object>()),
+        ("CheckKind", input::<verify::CheckKind>()),
+        ("WireCertainty", record::<snapshot::Certainty>()),
+        ("SegmentOutcome", record::<segment::Outcome>()),
+        ("Redundancy", input::<types::Redundancy>()),
+        ("RouteKind", input::<snapshot::RouteKind>()),
+        ("RuleAction", input::<snapshot::RuleAction>()),
+        ("InterferenceKind", input::<snapshot::Interference>()),
+        ("Severity", input::<diagnose::Severity>()),
+        ("FindingId", input::<FindingId>()),
+    ];
+    #[cfg(feature = "kernel")]
+    enums.extend([
+        ("Outcome", input::<crate::apply::Outcome>()),
+        ("Judgement", input::<crate::wire::probe::Judgement>()),
+        ("Claim", record::<crate::wire::detect::Claim>()),
+        ("Cause", record::<crate::watch::Cause>()),
+        ("DriftOutcome", record::<crate::watch::Outcome>()),
+        ("Manager", input::<crate::persist::Manager>()),
+        ("FileKind", input::<crate::persist::FileState>()),
+    ]);
+    enums
 }

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::host::Host;
 use crate::interrupt::interruptible;
 use crate::persist::{FileChange, Persistence};
-use crate::plan::{Change, Plan};
+use crate::plan::{Plan, changes};
 use crate::records::tuple;
 use crate::value;
 use crate::wire::Given;
@@ -102,8 +102,8 @@ impl Receipt {
     /// The changes, in the order they were made.
     #[getter]
     fn changes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let changes = self.locked(py).receipt.changes.clone();
-        tuple(py, changes.into_iter().map(Change))
+        let receipt = self.locked(py).receipt.clone();
+        changes(py, &receipt.changes, receipt.interfaces())
     }
 
     /// The files that were changed with them, a tuple of FileChange; on trial: that will be, once it is confirmed.

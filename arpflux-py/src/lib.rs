@@ -12,7 +12,6 @@ mod explain;
 mod host;
 mod interpreter;
 mod interrupt;
-mod names;
 mod persist;
 mod plan;
 mod policy;
@@ -43,8 +42,6 @@ mod _native {
     use crate::host::Host;
     #[pymodule_export]
     use crate::interpreter::_in_main_interpreter;
-    #[pymodule_export]
-    use crate::names::_names;
     #[pymodule_export]
     use crate::persist::{BootReport, FileChange, Persistence};
     #[pymodule_export]

@@ -2,41 +2,144 @@
 
 use std::sync::Arc;
 
+use arpflux_core::plan::InterfaceIdentity;
 use arpflux_core::report::html;
+use arpflux_core::snapshot as core;
+use arpflux_core::state::{self, Object};
+use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyTuple};
 
 use crate::argument;
 use crate::error::Result;
-use crate::records::{record, tuple};
+use crate::records::{ProxyEntry, record, tuple};
+use crate::routing::{Route, Rule};
 use crate::snapshot::Snapshot;
 use crate::value;
 use crate::wire::Given;
 
-/// One typed change. `str()` gives it in one line.
-#[pyclass(frozen, eq, module = "arpflux")]
-#[derive(PartialEq)]
-pub struct Change(pub(crate) arpflux_core::state::Change);
-record!(Change {
+/// One typed change: an object of the kernel, and what it is before and after. `str()` gives it in one line.
+#[pyclass(frozen, module = "arpflux")]
+pub struct Change(state::Change, Names);
+
+/// What the interfaces are called that changes are about.
+type Names = Arc<[InterfaceIdentity]>;
+
+impl Change {
+    /// One that was read: what its interfaces are called is not known.
+    fn unnamed(change: state::Change) -> Self {
+        Self(change, Arc::new([]))
+    }
+}
+
+/// Changes as a tuple, with what the interfaces are called that they are about.
+pub(crate) fn changes<'py>(
+    py: Python<'py>,
+    changes: &[state::Change],
+    interfaces: &[InterfaceIdentity],
+) -> PyResult<Bound<'py, PyTuple>> {
+    let names: Names = interfaces.into();
+    tuple(py, changes.iter().map(|change| Change(change.clone(), Arc::clone(&names))))
+}
+
+record!(Change, Change::unnamed {
     /// What kind of change it is, as ChangeKind.
     #[getter]
     fn kind<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         Ok(value::member(py, "ChangeKind", self.0.object.kind())?)
     }
 
+    /// What it is about: `net.ipv4.conf.eth0.arp_ignore`, `proxy entry 192.168.18.101 on eth3`.
+    #[getter]
+    fn object(&self) -> String {
+        let known = |index| self.1.iter().find(|known| known.index == index).map(|known| known.name);
+        self.0.object.name(&known)
+    }
+
+    /// What it is before: the value of a sysctl, a ProxyEntry or whether a rule or route is there; None: no entry.
+    #[getter]
+    fn before<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.value(py, self.0.before)
+    }
+
+    /// What it is afterwards, as `before`.
+    #[getter]
+    fn after<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.value(py, self.0.after)
+    }
+
+    /// The number of the interface that it is about; None: none, or all.
+    #[getter]
+    fn interface(&self) -> Option<u32> {
+        self.0.interface().map(|index| index.0)
+    }
+
+    /// The folder of a sysctl: `all`, `default` or an interface's name.
+    #[getter]
+    fn scope(&self) -> Option<String> {
+        self.0.object.scope().map(ToString::to_string)
+    }
+
+    /// The name of a sysctl, such as `arp_ignore`.
+    #[getter]
+    fn sysctl(&self) -> Option<&'static str> {
+        match &self.0.object {
+            Object::Sysctl { sysctl, .. } => Some(sysctl.name()),
+            Object::Ipv6Sysctl { sysctl, .. } => Some(sysctl.name()),
+            Object::ProxyDelay { .. } => Some("proxy_delay"),
+            _ => None,
+        }
+    }
+
+    /// The policy routing rule that comes or goes.
+    #[getter]
+    fn rule(&self) -> Option<Rule> {
+        match &self.0.object {
+            Object::Rule(rule) => Some(Rule((**rule).clone())),
+            _ => None,
+        }
+    }
+
+    /// The route that comes or goes.
+    #[getter]
+    fn route(&self) -> Option<Route> {
+        match &self.0.object {
+            Object::Route(route) => Some(Route((**route).clone())),
+            _ => None,
+        }
+    }
+
     /// The change that takes this one back.
     fn inverse(&self) -> Self {
-        Self(self.0.inverse())
+        Self(self.0.inverse(), Arc::clone(&self.1))
+    }
+
+    fn __eq__(&self, other: &Self) -> bool {
+        self.0 == other.0
     }
 
     fn __str__(&self) -> String {
-        self.0.to_string()
+        self.0.in_words(&self.1)
     }
 
     fn __repr__(&self) -> String {
-        format!("<Change: {}>", self.0)
+        format!("<Change: {}>", self.__str__())
     }
 });
+
+impl Change {
+    fn value<'py>(&self, py: Python<'py>, value: state::Value) -> PyResult<Bound<'py, PyAny>> {
+        match (&self.0.object, value) {
+            (_, state::Value::Number(number)) => number.into_bound_py_any(py),
+            (Object::Proxy { address, interface }, state::Value::Entry { flags, protocol }) => {
+                let entry = core::ProxyEntry { address: *address, interface: *interface, flags, protocol };
+                ProxyEntry(entry).into_bound_py_any(py)
+            }
+            (Object::Proxy { .. }, _) => Ok(py.None().into_bound(py)),
+            (_, value) => value.is_there().into_bound_py_any(py),
+        }
+    }
+}
 
 /// Ordered changes. It never changes itself; an empty plan is false. `str()` gives all of it for people.
 #[pyclass(frozen, eq, module = "arpflux")]
@@ -80,7 +183,7 @@ impl Plan {
     /// The changes, in the order they are made.
     #[getter]
     fn changes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        tuple(py, self.0.changes.iter().cloned().map(Change))
+        changes(py, &self.0.changes, &self.0.interfaces)
     }
 
     /// What was chosen where the policy left it open, and why: one sentence each.

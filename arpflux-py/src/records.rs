@@ -12,6 +12,10 @@ use pyo3::types::{PyBytes, PyDict, PyTuple};
 /// One macro, because a class may have only one block of methods.
 macro_rules! record {
     ($name:ident { $($methods:tt)* }) => {
+        $crate::records::record!($name, $name { $($methods)* });
+    };
+    // Made by `make` of what is read.
+    ($name:ident, $make:path { $($methods:tt)* }) => {
         impl $name {
             fn json(&self) -> $crate::error::Result<String> {
                 $crate::value::to_json(&self.0)
@@ -30,7 +34,7 @@ macro_rules! record {
             /// The value that a dict as `to_dict()` gives it stands for. Raises InvalidData.
             #[staticmethod]
             fn from_dict(values: &Bound<'_, pyo3::types::PyDict>) -> $crate::error::Result<Self> {
-                $crate::value::from_dict(stringify!($name), values).map(Self)
+                $crate::value::from_dict(stringify!($name), values).map($make)
             }
 
             fn __hash__(&self) -> $crate::error::Result<u64> {
@@ -46,7 +50,7 @@ macro_rules! record {
             /// What unpickling calls.
             #[staticmethod]
             fn _from_json(text: &str) -> $crate::error::Result<Self> {
-                $crate::value::from_json(stringify!($name), text).map(Self)
+                $crate::value::from_json(stringify!($name), text).map($make)
             }
         }
     };

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use arpflux_core::watch::{Drift, Options, Watcher};
 use arpflux_core::{Error, ErrorKind};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::argument;
 use crate::error::Result;
 use crate::host::Host;
 use crate::interrupt;
+use crate::plan::changes;
 use crate::policy::Policy;
 use crate::value;
 use crate::wire::Given;
@@ -74,7 +75,13 @@ impl NativeWatcher {
 }
 
 fn drifts<'py>(py: Python<'py>, drifts: &[Drift]) -> Result<Bound<'py, PyTuple>> {
-    value::typed_all(py, "Drift", drifts)
+    let replace = py.import("dataclasses")?.getattr("replace")?;
+    let named = drifts.iter().map(|drift| {
+        let options = PyDict::new(py);
+        options.set_item("changes", changes(py, &drift.changes, &drift.interfaces)?)?;
+        Ok(replace.call((value::typed(py, "Drift", drift)?,), Some(&options))?)
+    });
+    Ok(PyTuple::new(py, named.collect::<Result<Vec<_>>>()?)?)
 }
 
 #[pymethods]

@@ -4,6 +4,7 @@ import datetime
 import os
 import pathlib
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -42,7 +43,19 @@ def arp_ignore(host) -> int:
 def test_plan_is_typed_and_round_trips(host, plan):
     assert plan and len(plan) == len(plan.changes) > 3
     assert sum("arp_ignore" in str(change) for change in plan.changes) == 2  # eth4 has it already
-    assert all(list(change.to_dict()) == ["object", "before", "after"] for change in plan.changes)
+    assert all(change.to_dict().keys() == {"object", "before", "after"} for change in plan.changes)
+    # An interface is called by its name, in whatever the change is about.
+    assert not any(re.search(r"\bif\d", str(change)) for change in (*plan.changes, *plan.inverse().changes))
+    ignore = next(change for change in plan.changes if change.sysctl == "arp_ignore")
+    assert ignore.object == f"net.ipv4.conf.{ignore.scope}.arp_ignore" and (ignore.before, ignore.after) == (0, 1)
+    route = next(change for change in plan.changes if change.route)
+    assert re.search(r" dev eth\d", route.object) and str(route) == f"add {route.object}"
+    there = {"flags": 0, "protocol": 175}
+    proxy = {"proxy": {"address": "192.168.18.101", "interface": 3}}
+    entry = arpflux.Change.from_dict({"object": proxy, "before": "absent", "after": there})
+    assert entry.kind is arpflux.ChangeKind.PROXY and (entry.before, entry.after.interface) == (None, 3)
+    rule = next(change for change in plan.changes if change.rule)
+    assert (rule.before, rule.after, rule.route, rule.inverse().after) == (False, True, None, False)
     assert plan.decisions and all(isinstance(decision, str) for decision in plan.decisions)
     for again in (arpflux.Plan.from_json(plan.to_json()), pickle.loads(pickle.dumps(plan))):
         assert again == plan and hash(again) == hash(plan)

@@ -5,6 +5,7 @@
 mod code;
 mod findings;
 mod header;
+mod names;
 mod schemas;
 
 use std::fs;
@@ -44,6 +45,7 @@ fn generate(check: bool) -> Result<(), String> {
     for file in schemas::generate()? {
         put(&file, check)?;
     }
+    put(&names::generate()?, check)?;
     // The codes first: the header is read from them.
     put(&code::generate(&root())?, check)?;
     put(&findings::generate(&root())?, check)?;

@@ -27,6 +27,7 @@ const KEPT_BYTES: u64 = 32 << 20;
 
 /// Something that was changed by somebody else after arpflux had changed it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Conflict {
     /// What it is about: `net.ipv4.conf.eth0.arp_ignore`.
@@ -48,6 +49,7 @@ impl std::fmt::Display for Conflict {
 
 /// Who made a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Maker {
     /// Somebody, by a command or by a program.
@@ -80,6 +82,7 @@ impl std::fmt::Display for Maker {
 
 /// What became of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// There was nothing to do.
@@ -94,6 +97,7 @@ pub enum Outcome {
 
 /// What a transaction did. Its number names it in `rollback` and `confirm`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Receipt {
     /// Its number, rising from 1 in each namespace; `None` if there was nothing to do.
     pub id: Option<u64>,
@@ -125,6 +129,7 @@ pub struct Receipt {
     pub undo: Option<String>,
     /// How long it still waits for confirmation, in ms.
     #[serde(rename = "remaining_ms", serialize_with = "milliseconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub remaining: Option<Duration>,
     #[serde(skip)]
     pub(crate) interfaces: Vec<InterfaceIdentity>,

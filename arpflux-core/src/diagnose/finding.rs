@@ -14,6 +14,7 @@ use crate::types::IfName;
 
 /// What is wrong, why, and what to do. `Display` gives it as text for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Finding {
     /// Which finding it is.
     pub id: FindingId,
@@ -57,6 +58,7 @@ impl Finding {
 
 /// The interfaces and addresses that a finding is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Objects {
     /// Interfaces, those that are at fault first.
     pub interfaces: Vec<IfName>,
@@ -66,6 +68,7 @@ pub struct Objects {
 
 /// A fact that decided, with where it comes from. `Display` gives one line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "evidence", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Evidence {

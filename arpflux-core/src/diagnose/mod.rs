@@ -99,6 +99,7 @@ impl Default for Options {
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Diagnosis {
     /// The findings, the worst first, then in the order of their numbers.
     pub findings: Vec<Finding>,

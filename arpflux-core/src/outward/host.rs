@@ -12,6 +12,7 @@ use crate::snapshot::Snapshot;
 
 /// What `apply --dry-run` would change.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DryRun<'a> {
     #[serde(flatten)]
     plan: &'a Plan,
@@ -29,6 +30,7 @@ impl<'a> DryRun<'a> {
 
 /// Transactions that are remembered, the oldest first.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Transactions<'a> {
     /// Their receipts.
     pub transactions: &'a [Receipt],
@@ -36,6 +38,7 @@ pub struct Transactions<'a> {
 
 /// What waits for confirmation.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Pending {
     /// `None`: nothing does.
     pub waiting: Option<Receipt>,
@@ -78,6 +81,7 @@ impl Proxies {
 
 /// What the next boot brings, with what it comes to.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Boot<'a> {
     ok: Option<bool>,
     differences: usize,
@@ -101,6 +105,7 @@ impl<'a> Boot<'a> {
 
 /// What sets one sysctl at boot.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SetBy<'a> {
     /// The sysctl.
     pub key: String,

@@ -48,6 +48,7 @@ impl<'a> Failed<'a> {
 
 /// A diagnosis with what it comes to.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Diagnosed<'a> {
     ok: Option<bool>,
     #[serde(skip)]
@@ -74,6 +75,7 @@ impl<'a> Diagnosed<'a> {
 
 /// All findings there are.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Catalogue {
     /// In the order of their numbers.
     pub findings: Vec<CatalogueEntry>,
@@ -81,6 +83,7 @@ pub struct Catalogue {
 
 /// One kind of finding.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CatalogueEntry {
     /// Its number.
     pub id: FindingId,
@@ -106,6 +109,7 @@ impl Default for Catalogue {
 
 /// A recommendation with its file.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Recommended<'a> {
     #[serde(flatten)]
     recommendation: &'a Recommendation,
@@ -127,6 +131,7 @@ impl<'a> Recommended<'a> {
 
 /// A plan, with which answers change if that was worked out.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Planned<'a> {
     #[serde(flatten)]
     plan: &'a Plan,

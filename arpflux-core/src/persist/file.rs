@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
 pub enum FileState {
     /// Nothing.
@@ -78,6 +79,7 @@ pub fn replace(path: &Path, text: &str, mode: u32) -> Result<()> {
 
 /// A file that becomes another, is made or goes. Carries what was there, so that it can be undone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FileChange {
     /// The path, absolute, with the root in front.

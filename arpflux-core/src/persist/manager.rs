@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// A program that configures the network, or starts what does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Manager {

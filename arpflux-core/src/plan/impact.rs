@@ -21,6 +21,7 @@ use crate::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
 
 /// What a change does to answers. `Display` gives one line for each effect.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Impact {
     /// Effects on addresses that the policy does not name come first, losses before gains.
     pub effects: Vec<Effect>,
@@ -28,6 +29,7 @@ pub struct Impact {
 
 /// Requests that fare otherwise afterwards.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Effect {
     /// The interface that is asked.
     pub interface: IfName,
@@ -50,6 +52,7 @@ pub struct Effect {
 
 /// How a verdict changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum Turn {
     /// There was an answer and there is none any more.

@@ -71,6 +71,7 @@ pub const PROTOCOL: u8 = 175;
 
 /// An interface as the plan saw it: `apply` refuses to go on if it is another one by then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct InterfaceIdentity {
     /// Its number.
@@ -89,6 +90,7 @@ impl From<&Interface> for InterfaceIdentity {
 
 /// A gratuitous ARP (or unsolicited neighbour advertisement) to be sent after the changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Announcement {
     /// From which interface, the owner.
@@ -99,6 +101,7 @@ pub struct Announcement {
 
 /// Ordered changes. See the [module](self) text.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// The namespace it was made for.

@@ -41,6 +41,7 @@ use topology::Ground;
 
 /// A policy that fits a host. [`Recommendation::to_toml`] gives it as a file that says why.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Recommendation {
     /// What sort of host it is; never empty.
     pub seen: Vec<Seen>,
@@ -64,6 +65,7 @@ pub struct Recommendation {
 
 /// Why a key of the policy is as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reason {
     /// The key: `host.strategy`, `proxy[0].interface`.
     pub key: String,
@@ -73,6 +75,7 @@ pub struct Reason {
 
 /// What is not recommended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Refused {
     /// What: settings or a strategy.
     pub recipe: String,

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 /// A sort of host. One host may be several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Topology {
@@ -37,6 +38,7 @@ pub enum Topology {
 
 /// A sort of host that was recognised, and by what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Seen {
     /// Which sort.
     pub topology: Topology,

@@ -13,6 +13,7 @@ use crate::words::{counted, folded};
 
 /// What was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CheckKind {
@@ -48,6 +49,7 @@ impl fmt::Display for CheckKind {
 
 /// Something that is not as the policy says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Failure {
     /// What was looked at.
@@ -71,6 +73,7 @@ pub(super) const NOBODY: &str = "nobody";
 
 /// Who should answer for an address, and who does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AddressReport {
     /// The address.
@@ -148,6 +151,7 @@ impl AddressReport {
 
 /// What verification found. See the [module](super) text.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Report {
     /// How many things were checked, those that cannot be told among them.
     pub checks: usize,
@@ -168,6 +172,7 @@ pub struct Report {
 
 /// A [`Report`] as it leaves.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReportRecord<'a> {
     ok: Option<bool>,
     #[serde(flatten)]

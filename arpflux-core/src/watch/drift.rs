@@ -10,6 +10,7 @@ use crate::plan::{Change, InterfaceIdentity};
 
 /// What made the watcher look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// The watch began.
@@ -44,6 +45,7 @@ impl fmt::Display for Cause {
 
 /// What became of a drift.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     /// Only told.
@@ -54,12 +56,14 @@ pub enum Outcome {
     Failed {
         /// Why.
         #[serde(serialize_with = "as_text")]
+        #[cfg_attr(feature = "schema", schemars(with = "String"))]
         error: Error,
     },
     /// The policy cannot be kept on the host as it is now: an interface is missing, for one.
     Impossible {
         /// Why.
         #[serde(serialize_with = "as_text")]
+        #[cfg_attr(feature = "schema", schemars(with = "String"))]
         error: Error,
     },
     /// The policy can be kept again.
@@ -72,6 +76,7 @@ fn as_text<S: Serializer>(error: &Error, serializer: S) -> Result<S::Ok, S::Erro
 
 /// The host was found to be otherwise than the policy says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Drift {
     /// When, in milliseconds since 1970 (UTC).
     pub at_ms: u64,

@@ -1,4 +1,7 @@
-"""Names that Rust, C, JSON and the command share, as enums. Each member is its name as a string, too."""
+"""Names that Rust, C, JSON and the command share, as enums. Each member is its name as a string, too.
+
+Written by `cargo xtask gen` out of the enums of the core.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +50,47 @@ class Ordered(Name):
         return self._after(other) >= 0
 
 
+class ErrorKind(Name):
+    """What class of failure an `Error` is. Numbers are stable; retired ones are never given out again."""
+
+    #: A value is malformed or out of range: an address, an interface name, an option.
+    INVALID_INPUT = "invalid_input"
+    #: A policy file is not valid.
+    INVALID_POLICY = "invalid_policy"
+    #: A stored snapshot, receipt or journal cannot be read, or is of a version this build does not know.
+    INVALID_DATA = "invalid_data"
+    #: The policy asks for something that would not work on this host, and says why.
+    REFUSED = "refused"
+    #: No such interface, namespace, file or entry.
+    NOT_FOUND = "not_found"
+    #: The interface, entry or value is no longer what it was when the plan was made.
+    CHANGED = "changed"
+    #: The kernel has no such sysctl, or does not support the operation.
+    UNSUPPORTED = "unsupported"
+    #: A capability is missing.
+    PERMISSION_DENIED = "permission_denied"
+    #: Another writer holds the lock of this namespace.
+    BUSY = "busy"
+    #: Nothing came within the time allowed.
+    TIMED_OUT = "timed_out"
+    #: The kernel's dumps kept being interrupted by changes.
+    RACED = "raced"
+    #: Stopped by a signal or by the caller.
+    INTERRUPTED = "interrupted"
+    #: Any other system call failure.
+    IO = "io"
+    #: Applying failed; everything already done was undone.
+    ROLLED_BACK = "rolled_back"
+    #: Applying failed and undoing failed too; the error lists what is left.
+    PARTLY_APPLIED = "partly_applied"
+    #: Verification found that the host is not as the policy says.
+    VERIFY_FAILED = "verify_failed"
+    #: Nothing is known to be wrong, and something that decides could not be read or understood.
+    UNDETERMINED = "undetermined"
+    #: A defect of arpflux: please report it.
+    INTERNAL = "internal"
+
+
 class Reason(Name):
     """The rule of the kernel that decided about a request."""
 
@@ -54,9 +98,9 @@ class Reason(Name):
     LOCAL = "local"
     #: There is a proxy entry for it.
     PROXY_ENTRY = "proxy_entry"
-    #: `proxy_arp` is on and the route leaves by another interface.
+    #: proxy_arp is on and the route leaves by another interface.
     PROXY_ARP = "proxy_arp"
-    #: `proxy_arp_pvlan` is on and the route leaves by the arrival interface.
+    #: proxy_arp_pvlan is on and the route leaves by the arrival interface.
     PROXY_ARP_PVLAN = "proxy_arp_pvlan"
     #: There is no such interface.
     NO_INTERFACE = "no_interface"
@@ -84,7 +128,7 @@ class Reason(Name):
     MULTICAST_TARGET = "multicast_target"
     #: The target is a loopback address.
     LOOPBACK_TARGET = "loopback_target"
-    #: `drop_gratuitous_arp` drops announcements.
+    #: drop_gratuitous_arp drops announcements.
     GRATUITOUS_DROPPED = "gratuitous_dropped"
     #: A probe is answered only for the host's own addresses.
     PROBE_NOT_LOCAL = "probe_not_local"
@@ -112,24 +156,24 @@ class Reason(Name):
     SENDER_KIND = "sender_kind"
     #: Strict rp_filter: the route to the sender leaves elsewhere.
     RP_FILTER_STRICT = "rp_filter_strict"
-    #: `rp_filter`: no route leads to the sender.
+    #: rp_filter: no route leads to the sender.
     RP_FILTER_NO_ROUTE = "rp_filter_no_route"
-    #: `arp_ignore` refuses.
+    #: arp_ignore refuses.
     ARP_IGNORE = "arp_ignore"
-    #: `arp_filter` refuses: the answer would leave by another interface.
+    #: arp_filter refuses: the answer would leave by another interface.
     ARP_FILTER = "arp_filter"
     #: The route to the target leaves by the arrival interface.
     SAME_INTERFACE = "same_interface"
-    #: `proxy_arp_pvlan` does not answer announcements.
+    #: proxy_arp_pvlan does not answer announcements.
     PVLAN_ANNOUNCEMENT = "pvlan_announcement"
-    #: `medium_id` forbids proxy_arp between the two interfaces.
+    #: medium_id forbids proxy_arp between the two interfaces.
     MEDIUM_ID = "medium_id"
     #: It is neither an address of this host nor proxied here.
     NOT_PROXIED = "not_proxied"
 
 
 class Missing(Name):
-    """Something that would decide and is not in the snapshot."""
+    """Something that would decide and could not be read or decided."""
 
     #: Whether the routing rules were ever changed here: until then the tables local and main are one.
     RULES_CHANGED = "rules_changed"
@@ -181,7 +225,7 @@ class Via(Name):
 
 
 class ValueSource(Name):
-    """Where the value of a sysctl that counts comes from."""
+    """Where an effective value comes from."""
 
     #: `net.ipv4.conf.all` decided.
     ALL = "all"
@@ -194,15 +238,15 @@ class ValueSource(Name):
 
 
 class ChangeKind(Name):
-    """What a change is about."""
+    """Something in the kernel that has one value at a time."""
 
     #: A sysctl below `net.ipv4.conf`.
     SYSCTL = "sysctl"
     #: A sysctl below `net.ipv6.conf`.
     IPV6_SYSCTL = "ipv6_sysctl"
-    #: `net.ipv4.neigh.INTERFACE.proxy_delay`.
+    #: `proxy_delay` below `net.ipv4.neigh`.
     PROXY_DELAY = "proxy_delay"
-    #: A proxy entry.
+    #: A proxy entry: of one address there is at most one on an interface, and one without.
     PROXY = "proxy"
     #: A policy routing rule.
     RULE = "rule"
@@ -210,21 +254,8 @@ class ChangeKind(Name):
     ROUTE = "route"
 
 
-class Outcome(Name):
-    """What became of a transaction."""
-
-    #: There was nothing to do.
-    UNCHANGED = "unchanged"
-    #: It stands.
-    APPLIED = "applied"
-    #: It is in force, and is undone unless it is confirmed in time.
-    PENDING = "pending"
-    #: It was taken back.
-    UNDONE = "undone"
-
-
 class CheckKind(Name):
-    """What a verification looked at."""
+    """What was looked at."""
 
     #: Whether the policy can hold on this host at all.
     POLICY = "policy"
@@ -242,94 +273,6 @@ class CheckKind(Name):
     WIRE = "wire"
 
 
-class Judgement(Name):
-    """What the answers to a probe mean, as far as that can be told from outside."""
-
-    #: Nobody answered.
-    SILENT = "silent"
-    #: One MAC.
-    ONE = "one"
-    #: Several MACs that answer for other addresses together as well: one host with several interfaces.
-    FLUX = "flux"
-    #: One MAC holds it, others proxy it.
-    PROXIED = "proxied"
-    #: Several MACs: two hosts, or one host of which no other address was asked for.
-    SEVERAL = "several"
-
-
-class Claim(Name):
-    """How somebody else with an address came to notice."""
-
-    #: It asks for the address as one does before taking it.
-    PROBING = "probing"
-    #: It answers for the address, but not to a probe: a proxy.
-    PROXIES = "proxies"
-    #: It has the address: it answers probes, or sends with it as its own.
-    HOLDS = "holds"
-
-
-class Protocol(Name):
-    """What a frame of a capture carries."""
-
-    #: An ARP packet about IPv4 addresses.
-    ARP = "arp"
-    #: An IPv4 packet: shows by which MAC an address is really reached.
-    IPV4 = "ipv4"
-    #: A neighbour solicitation or advertisement.
-    NDP = "ndp"
-    #: Any other IPv6 packet.
-    IPV6 = "ipv6"
-
-
-class CaptureFormat(Name):
-    """What a capture is."""
-
-    #: Pcap, in any of its variants.
-    PCAP = "pcap"
-    #: Pcapng.
-    PCAPNG = "pcapng"
-    #: What tcpdump printed.
-    TEXT = "text"
-
-
-class AddressClass(Name):
-    """What an address of a capture turned out to be."""
-
-    #: Several MACs of one host answer for it: ARP flux.
-    FLUX = "flux"
-    #: Two hosts hold it.
-    DUPLICATE = "duplicate"
-    #: Somebody claims it unasked, to single hosts, while another holds it.
-    SPOOF = "spoof"
-    #: Two MACs claim it at once, and the frames do not show whether it is flux or a duplicate.
-    CONFLICT = "conflict"
-    #: A host asked for its own address and was answered by another NIC of its own.
-    SELF_CONFLICT = "self_conflict"
-    #: Several MACs claim it, and the frames do not show why.
-    UNDETERMINED = "undetermined"
-    #: It passed from one MAC to another, which announced itself.
-    FAILOVER = "failover"
-    #: One host's MACs answer, each askers of its own, as a bond in mode balance-alb does.
-    BOND = "bond"
-    #: One host answers for it in place of the one that has it.
-    PROXY = "proxy"
-    #: Routers share it by a virtual MAC.
-    VIRTUAL = "virtual"
-    #: One MAC, all the time.
-    SINGLE = "single"
-
-
-class Certainty(Name):
-    """How much the class of an address rests on."""
-
-    #: The frames, or what the caller told about his hosts, leave no other reading that we know of.
-    PROVED = "proved"
-    #: Another reading is possible, but less likely.
-    LIKELY = "likely"
-    #: Look at it; harmless set-ups can look the same.
-    SUSPECTED = "suspected"
-
-
 class WireCertainty(Name):
     """How well it is known which wire an interface is on."""
 
@@ -341,42 +284,8 @@ class WireCertainty(Name):
     KNOWN = "known"
 
 
-class Cause(Name):
-    """What made a watch look."""
-
-    #: The watch began.
-    START = "start"
-    #: Somebody wrote a sysctl.
-    SYSCTL = "sysctl"
-    #: The kernel told of an interface, address, route or rule.
-    EVENT = "event"
-    #: The list of proxy entries was another one.
-    PROXIES = "proxies"
-    #: The regular look at everything.
-    POLL = "poll"
-    #: There is a new policy.
-    POLICY = "policy"
-    #: The kernel lost events, so everything was looked at.
-    LOST = "lost"
-
-
-class DriftOutcome(Name):
-    """What became of a drift."""
-
-    #: Only told.
-    REPORTED = "reported"
-    #: Put right.
-    HEALED = "healed"
-    #: It could not be put right.
-    FAILED = "failed"
-    #: The policy cannot be kept on the host as it is now.
-    IMPOSSIBLE = "impossible"
-    #: The policy can be kept again.
-    POSSIBLE = "possible"
-
-
 class SegmentOutcome(Name):
-    """What the answers for one address on a segment come to."""
+    """What the answers for one address come to."""
 
     #: Several hosts answer, with different MACs: whoever is heard first has the traffic.
     DUPLICATE = "duplicate"
@@ -391,23 +300,23 @@ class SegmentOutcome(Name):
 
 
 class Redundancy(Name):
-    """A protocol by which several routers share an address and move its MAC along with it."""
+    """Protocols by which several routers share an address and move its MAC along with it."""
 
-    #: VRRP, or CARP, which took the same range.
+    #: VRRP (RFC 9568 section 7.3), or CARP, which took the same range: `00:00:5e:00:01:XX`, for IPv6 `00:00:5e:00:02:XX`.
     VRRP = "vrrp"
-    #: HSRP version 1.
+    #: HSRP version 1: `00:00:0c:07:ac:XX`.
     HSRP = "hsrp"
-    #: HSRP version 2.
+    #: HSRP version 2: `00:00:0c:9f:fX:XX`.
     HSRP2 = "hsrp2"
-    #: Microsoft NLB, whose nodes share one MAC.
+    #: Microsoft NLB, whose nodes share one: `02:bf:…`, `03:bf:…`, `01:00:5e:7f:…`.
     NLB = "nlb"
-    #: FortiGate clusters.
+    #: FortiGate clusters (FGCP): `00:09:0f:09:XX:XX`.
     FGCP = "fgcp"
-    #: Check Point clusters with virtual MACs.
+    #: Check Point clusters with virtual MACs: `00:1c:7f:00:XX:XX`.
     CHECK_POINT = "check_point"
-    #: Gateways that every switch or host of a fabric has with one MAC.
+    #: Gateways that every switch or host of a fabric has with one MAC: Arista's VARP, Cumulus, Cisco ACI, VMware NSX, Calico, Azure.
     ANYCAST = "anycast"
-    #: GLBP, where several MACs answer for one address in turn by design.
+    #: GLBP, where several MACs answer for one address in turn by design: `00:07:b4:XX:XX:XX`.
     GLBP = "glbp"
 
 
@@ -416,7 +325,7 @@ class RouteKind(Name):
 
     #: A gateway or a direct route.
     UNICAST = "unicast"
-    #: The destination is the host itself.
+    #: The destination is this host.
     LOCAL = "local"
     #: Received as broadcast, sent as broadcast.
     BROADCAST = "broadcast"
@@ -435,11 +344,11 @@ class RouteKind(Name):
 
 
 class RuleAction(Name):
-    """What a policy routing rule does with what it matches (`FR_ACT_*`)."""
+    """What a rule does with what it matches (`FR_ACT_*`)."""
 
     #: Look into the rule's table.
     TABLE = "table"
-    #: Go on at the rule of priority `goto`.
+    #: Go on at the rule of priority `Rule::goto`.
     GOTO = "goto"
     #: Nothing.
     NOP = "nop"
@@ -452,7 +361,7 @@ class RuleAction(Name):
 
 
 class InterferenceKind(Name):
-    """What can answer, drop or change ARP frames besides the kernel's ARP code."""
+    """Something that can answer, drop or change ARP frames, or that could not be read: a reason why a prediction may be `Undetermined`."""
 
     #: An nftables, arptables or ebtables chain that sees ARP frames.
     NETFILTER = "netfilter"
@@ -462,38 +371,14 @@ class InterferenceKind(Name):
     XDP = "xdp"
     #: A program in user space that listens for ARP frames and may answer them.
     LISTENER = "listener"
-    #: The machine's table of IPv4 neighbours, one for all namespaces, may be full.
+    #: The machine's table of IPv4 neighbours, one for all namespaces, may be full: the kernel makes no entry for somebody new who asks then, and gives no answer for its own addresses.
     FULL_NEIGHBOUR_TABLE = "full_neighbour_table"
     #: Something that could not be read, usually for want of a capability.
     UNREADABLE = "unreadable"
 
 
-class Manager(Name):
-    """A program that configures the network of a host, or starts what does."""
-
-    #: Systemd itself: a unit applies the policy at boot and watches it.
-    SYSTEMD = "systemd"
-    #: Systemd-networkd: rules and routes become drop-ins, or it would remove them as foreign.
-    NETWORKD = "networkd"
-    #: Debian's ifupdown and its successors: a script in `if-up.d`.
-    IFUPDOWN = "ifupdown"
-    #: NetworkManager: a dispatcher script.
-    NETWORK_MANAGER = "network-manager"
-
-
-class FileKind(Name):
-    """What is at a path."""
-
-    #: Nothing.
-    ABSENT = "absent"
-    #: A file.
-    REGULAR = "regular"
-    #: A symbolic link.
-    LINK = "link"
-
-
 class Severity(Ordered):
-    """How bad a finding is; ERROR is the greatest."""
+    """How bad a finding is; later ones are worse."""
 
     #: Worth knowing; many healthy hosts have it.
     INFO = "info"
@@ -572,3 +457,162 @@ class FindingId(Name):
     CONFLICTING_MANAGERS = "AF032"
     #: An address is on another interface than its subnet.
     MISPLACED = "AF033"
+
+
+class Outcome(Name):
+    """What became of a transaction."""
+
+    #: There was nothing to do.
+    UNCHANGED = "unchanged"
+    #: It stands.
+    APPLIED = "applied"
+    #: It is in force, and is undone unless it is confirmed in time.
+    PENDING = "pending"
+    #: It was taken back.
+    UNDONE = "undone"
+
+
+class Judgement(Name):
+    """What the answers for one address mean, as far as that can be told from outside."""
+
+    #: Nobody answered.
+    SILENT = "silent"
+    #: One MAC.
+    ONE = "one"
+    #: Several MACs that answer for other addresses together as well: one host with several interfaces.
+    FLUX = "flux"
+    #: One MAC holds it, others proxy it.
+    PROXIED = "proxied"
+    #: Several MACs: two hosts with one address, or one host of which no other address was asked for.
+    SEVERAL = "several"
+
+
+class Claim(Name):
+    """How somebody else came to notice."""
+
+    #: It asks for the address as one does before taking it.
+    PROBING = "probing"
+    #: It answers for the address, but not to a probe: a proxy.
+    PROXIES = "proxies"
+    #: It has the address: it answers probes, or sends with it as its own.
+    HOLDS = "holds"
+
+
+class Cause(Name):
+    """What made the watcher look."""
+
+    #: The watch began.
+    START = "start"
+    #: Somebody wrote a sysctl.
+    SYSCTL = "sysctl"
+    #: The kernel told of an interface, address, route or rule.
+    EVENT = "event"
+    #: The list of proxy entries was another one.
+    PROXIES = "proxies"
+    #: The regular look at everything.
+    POLL = "poll"
+    #: There is a new policy.
+    POLICY = "policy"
+    #: The kernel lost events, so everything was looked at.
+    LOST = "lost"
+
+
+class DriftOutcome(Name):
+    """What became of a drift."""
+
+    #: Only told.
+    REPORTED = "reported"
+    #: Put right.
+    HEALED = "healed"
+    #: It could not be put right.
+    FAILED = "failed"
+    #: The policy cannot be kept on the host as it is now: an interface is missing, for one.
+    IMPOSSIBLE = "impossible"
+    #: The policy can be kept again.
+    POSSIBLE = "possible"
+
+
+class Manager(Name):
+    """A program that configures the network, or starts what does."""
+
+    #: Systemd itself: a unit applies the policy at boot and watches it.
+    SYSTEMD = "systemd"
+    #: Systemd-networkd: rules and routes become drop-ins, or it would remove them as foreign.
+    NETWORKD = "networkd"
+    #: Debian's ifupdown and its successors: a script in `if-up.d`.
+    IFUPDOWN = "ifupdown"
+    #: NetworkManager: a dispatcher script.
+    NETWORK_MANAGER = "network-manager"
+
+
+class FileKind(Name):
+    """What is at a path."""
+
+    #: Nothing.
+    ABSENT = "absent"
+    #: A file.
+    REGULAR = "regular"
+    #: A symbolic link.
+    LINK = "link"
+
+
+class Protocol(Name):
+    """What a frame of a capture carries."""
+
+    #: An ARP packet about IPv4 addresses.
+    ARP = "arp"
+    #: An IPv4 packet: shows by which MAC an address is really reached.
+    IPV4 = "ipv4"
+    #: A neighbour solicitation or advertisement.
+    NDP = "ndp"
+    #: Any other IPv6 packet.
+    IPV6 = "ipv6"
+
+
+class CaptureFormat(Name):
+    """What a capture was found to be."""
+
+    #: The classic format of libpcap.
+    PCAP = "pcap"
+    #: Pcapng.
+    PCAPNG = "pcapng"
+    #: Text that tcpdump printed.
+    TEXT = "text"
+
+
+class AddressClass(Name):
+    """What an address turned out to be. The rules stand in `super::Table::report`."""
+
+    #: Several MACs of one host answer for it: ARP flux.
+    FLUX = "flux"
+    #: Two hosts hold it.
+    DUPLICATE = "duplicate"
+    #: Somebody claims it unasked, to single hosts, while another holds it.
+    SPOOF = "spoof"
+    #: Two MACs claim it at once, and the frames do not show whether it is flux or a duplicate: a fault either way.
+    CONFLICT = "conflict"
+    #: A host asked for its own address and was answered by another NIC of its own.
+    SELF_CONFLICT = "self_conflict"
+    #: Several MACs claim it, and the frames do not show why.
+    UNDETERMINED = "undetermined"
+    #: It passed from one MAC to another, which announced itself.
+    FAILOVER = "failover"
+    #: One host's MACs answer, each askers of its own, as a bond in mode balance-alb does.
+    BOND = "bond"
+    #: One host answers for it in place of the one that has it.
+    PROXY = "proxy"
+    #: Routers share it by a virtual MAC.
+    VIRTUAL = "virtual"
+    #: One MAC, all the time.
+    SINGLE = "single"
+
+
+class Certainty(Name):
+    """How much a class rests on."""
+
+    #: The frames, or what the caller told about his hosts, leave no other reading that we know of.
+    PROVED = "proved"
+    #: Another reading is possible, but less likely.
+    LIKELY = "likely"
+    #: Look at it; harmless set-ups can look the same.
+    SUSPECTED = "suspected"

@@ -15,6 +15,7 @@ use crate::sysctl::Sysctl;
 
 /// A line that has no effect, or another than it seems to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Lint {
     /// The file, as the host sees it.

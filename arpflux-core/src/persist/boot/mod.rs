@@ -51,6 +51,7 @@ const WATCHED: &[Sysctl] = &[
 
 /// One sysctl: what it is now, and what sets it at boot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BootValue {
     /// Its full name, with slashes.
@@ -79,6 +80,7 @@ pub struct BootValue {
 
 /// What the kernel makes of the values of `all` and of an interface together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BootEffective {
     /// What counts now.
@@ -101,6 +103,7 @@ impl BootValue {
 
 /// The policy that is applied at boot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BootPolicy {
     /// Where it is.
@@ -113,6 +116,7 @@ pub struct BootPolicy {
 
 /// An entry, rule or route that a boot takes away or brings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BootEntry {
     /// The same in words.
@@ -123,6 +127,7 @@ pub struct BootEntry {
 
 /// What the next boot brings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BootReport {
     /// The values that a file or the policy sets, and those that nothing brings back.

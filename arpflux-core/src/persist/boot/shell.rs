@@ -15,6 +15,7 @@ use words::{Command, Joint};
 
 /// Something that exists, is run at boot and may set values, but was not understood.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Unfollowed {
     /// The file, as the host sees it.

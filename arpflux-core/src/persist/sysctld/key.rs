@@ -11,6 +11,7 @@ use crate::sysctl::{Ipv6Sysctl, Sysctl};
 /// In a file either separator may be used. The first one decides: if it is a slash, the text is the
 /// path already; if it is a dot, dots separate and slashes stand for dots, so that
 /// `net.ipv4.conf.eth0/10.arp_ignore` is the same as `net/ipv4/conf/eth0.10/arp_ignore`.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transparent))]
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(String);
 

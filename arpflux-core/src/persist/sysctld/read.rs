@@ -33,6 +33,7 @@ const SYSCTL_CONF: &str = "/etc/sysctl.conf";
 
 /// One line of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Assignment {
     /// The name or pattern on the left.
