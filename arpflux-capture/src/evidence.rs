@@ -43,6 +43,10 @@ pub enum EvidenceKind {
     VirtualMac,
     /// What the routers of a group say themselves.
     Group,
+    /// Packets that take another way since somebody told their sender so.
+    Diverted,
+    /// What a log says.
+    Log,
     /// Flags of neighbour discovery.
     Flags,
     /// Answers to those who ask whether an address is free.

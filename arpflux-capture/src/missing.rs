@@ -28,6 +28,8 @@ pub enum MissingKind {
     Masked,
     /// Text without the MACs of those who ask.
     NoMacs,
+    /// Text of a switch about a MAC that moves between its ports.
+    MacMoves,
     /// Text about neighbour discovery.
     NeighbourText,
     /// What the host of the snapshot did, and the model does not, or cannot tell.
@@ -141,6 +143,15 @@ pub(crate) fn of_file(file: &FileReport, counts: &Counts, arp: u64) -> Vec<Missi
         MissingKind::NeighbourText,
         text.ndp,
         format!("{} lines are about neighbour discovery, which is read from captures only", text.ndp),
+    );
+    add(
+        MissingKind::MacMoves,
+        text.mac_moves,
+        format!(
+            "{} lines say that a MAC moves between ports of a switch: a loop, two hosts with one MAC, or one that moves; \
+             ARP does not show which",
+            text.mac_moves
+        ),
     );
     if arp == 0 {
         add(

@@ -3,6 +3,7 @@
 use std::net::Ipv6Addr;
 
 use arpflux_core::frame::{Arp, Ndp, Timestamp};
+use arpflux_core::types::Mac;
 use serde::Serialize;
 
 use crate::group::GroupPacket;
@@ -237,6 +238,17 @@ pub enum Content<'a> {
         packet: GroupPacket<'a>,
         /// The address that it was sent from; `::ffff:0:0/96` stands for IPv4.
         source: u128,
+    },
+    /// A line of a log, not a frame: an address has another MAC than before, or two have it.
+    Log {
+        /// The address.
+        address: u32,
+        /// The MAC before; [`Mac::NONE`] if the line does not name it.
+        from: Mac,
+        /// The MAC now.
+        to: Mac,
+        /// It says that two have it.
+        duplicate: bool,
     },
     /// Any other IPv6 packet.
     Ipv6 {

@@ -287,13 +287,20 @@ fn nothing(file: &FileReport, counts: &Counts, packets: u64) -> Option<Missing> 
         let no_macs = counts.text.without_mac == packets;
         return no_macs.then(|| Missing::new(MissingKind::NoMacs, packets, text));
     }
-    if counts.cut + counts.malformed + counts.unread() + counts.text.masked + counts.text.ndp > 0 {
+    if counts.cut
+        + counts.malformed
+        + counts.unread()
+        + counts.text.masked
+        + counts.text.ndp
+        + counts.text.mac_moves
+        > 0
+    {
         return None;
     }
     let (reason, text) = match (counts.records, file.format) {
         (0, Some("text")) => (
             MissingKind::NoArp,
-            "no line like those of tcpdump -e -n, tshark, arping or arp-scan".to_string(),
+            "no line like those of tcpdump -e -n, tshark, arping, arp-scan, arpwatch or a log that names addresses".to_string(),
         ),
         (0, _) => (MissingKind::Empty, "no record in it".to_string()),
         (records, _) => {

@@ -32,6 +32,11 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
 /// Runs a target; it says how much of the input it understood, so that a target that refuses
 /// everything is noticed.
 fn run(name: &str, target: fn(&[u8]) -> u64) {
+    run_within(name, target, targets::MOST_MEMORY, 20);
+}
+
+/// The same with bounds of its own: the memory in bytes, and that one input of so many is understood.
+fn run_within(name: &str, target: fn(&[u8]) -> u64, most: usize, one_of: u64) {
     let corpus = corpus(name);
     for (i, seed) in corpus.iter().enumerate() {
         assert!(target(seed) > 0, "seed {i} of {name} is not understood");
@@ -50,11 +55,11 @@ fn run(name: &str, target: fn(&[u8]) -> u64) {
             Ok(found) => understood += u64::from(found > 0),
             Err(_) => panic!("{name}: execution {execution} panicked on {}", hex()),
         }
-        assert!(used < targets::MOST_MEMORY, "{name}: execution {execution} took {used} bytes on {}", hex());
+        assert!(used < most, "{name}: execution {execution} took {used} bytes on {}", hex());
     }
     println!("{name}: {executions} executions, {understood} understood, {peak} bytes at most");
     // Mutations leave some input as it should be.
-    assert!(understood > executions / 20, "{name}: only {understood} of {executions} understood");
+    assert!(understood > executions / one_of, "{name}: only {understood} of {executions} understood");
 }
 
 #[test]
@@ -70,6 +75,12 @@ fn pcap() {
 #[test]
 fn pcapng() {
     run("pcapng", targets::fuzz_pcapng);
+}
+
+#[test]
+fn packed() {
+    // Most mutations leave nothing that can be unpacked.
+    run_within("packed", targets::fuzz_packed, targets::MOST_UNPACKING, 400);
 }
 
 #[test]

@@ -8,6 +8,9 @@ use arpflux_core::frame::{Arp, Ethernet, Ipv4, Ipv6, Printed};
 /// No input may take more. Most of it is the table's fixed part and what unpacking gzip takes.
 pub const MOST_MEMORY: usize = 4 << 20;
 
+/// What unpacking may take: the 128 MiB that a file may ask for at most, and its tables.
+pub const MOST_UNPACKING: usize = 144 << 20;
+
 /// The smallest buffer: the fuzzer makes many sources.
 const BUFFER: usize = 1;
 
@@ -71,6 +74,11 @@ fn capture(bytes: &[u8]) -> u64 {
 
 /// Classic pcap, and gzip around it.
 pub fn fuzz_pcap(bytes: &[u8]) -> u64 {
+    capture(bytes)
+}
+
+/// zstd, xz and lz4 around a capture.
+pub fn fuzz_packed(bytes: &[u8]) -> u64 {
     capture(bytes)
 }
 

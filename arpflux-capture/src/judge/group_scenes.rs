@@ -223,6 +223,43 @@ fn who_denies_every_address_is_named() {
 }
 
 #[test]
+fn packets_that_take_another_way_since_they_were_told_to() {
+    let (gateway, liar, victim) = (mac(1), mac(2), mac(9));
+    let outside = |s: &mut Scene, by: Mac| {
+        s.wait(SECOND).packet((victim, 9), (by, 200), 64);
+    };
+    // The gateway itself says nothing by ARP.
+    let poisoned = |told: bool| {
+        scene(|s| {
+            outside(s, gateway);
+            outside(s, gateway);
+            if told {
+                s.wait(SECOND).reply(liar, 1, victim, 9);
+            } else {
+                s.wait(SECOND).ask(victim, 9, 1).reply(liar, 1, victim, 9);
+            }
+            outside(s, liar);
+            outside(s, liar);
+            s
+        })
+    };
+    let report = poisoned(true);
+    let address = report.address(ip(1)).unwrap();
+    assert_eq!((address.class, report.ok), (Class::Spoof, Some(false)), "{address:#?}");
+    assert_eq!((&address.suspects[..], &address.victims[..]), (&[liar][..], &[victim][..]));
+    // Asked for, it is a router like another.
+    assert_eq!(class(&poisoned(false), ip(1)), Class::Single);
+    // A gateway that refreshes what its clients know diverts nothing.
+    let refreshed = scene(|s| {
+        outside(s, gateway);
+        s.ask_one(gateway, 1, 9, victim).reply(victim, 9, gateway, 1);
+        outside(s, gateway);
+        s
+    });
+    assert_eq!(refreshed.ok, Some(true), "{refreshed:#?}");
+}
+
+#[test]
 fn the_report_names_the_culprit_the_victims_and_the_next_step() {
     let (gateway, liar) = (mac(1), Mac::ethernet([0x52, 0x54, 0, 1, 2, 3]));
     let report = scene(|s| {

@@ -80,7 +80,7 @@ const SEQUENTIAL: [u64; 2] = [0x00_15_5d, 0x00_50_56];
 const AGES: u64 = 600_000_000_000;
 
 /// Whether two MACs are likely of one card, by their numbers.
-fn near(one: Mac, other: Mac) -> bool {
+pub(super) fn near(one: Mac, other: Mac) -> bool {
     let number = |mac: Mac| {
         let octets = mac.octets().filter(|octets| VirtualMac::of(*octets).is_none())?;
         let [a, b, c, d, e, f] = octets;

@@ -152,7 +152,7 @@ impl Context<'_> {
             [only] if entry.unlisted == 0 => self.single(key, only),
             _ => self.several(entry),
         };
-        let finding = self.with_groups(key, entry, finding);
+        let finding = self.with_groups(key, entry, self.with_logs(entry, finding));
         let victims = self.victims(entry, &finding);
         let mut evidence = finding.evidence;
         if entry.unlisted > 0 {
@@ -218,6 +218,19 @@ impl Context<'_> {
             }
         }
         worst
+    }
+
+    /// A finding with what logs say.
+    fn with_logs(&self, entry: &Address, mut finding: Finding) -> Finding {
+        let Some(mac) = entry.logged_by else { return finding };
+        let text = format!("a log says that {mac} has it as well as another, {}", times(entry.logged.count));
+        finding.evidence.push(self.evidence(EvidenceKind::Log, &entry.logged, text));
+        if finding.class.rank() < 2 {
+            finding.class = Class::Conflict;
+            finding.certainty = None;
+            finding.suspects.push(mac);
+        }
+        finding
     }
 
     /// Whom the suspects told what is wrong.

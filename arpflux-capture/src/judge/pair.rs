@@ -80,7 +80,7 @@ impl Context<'_> {
         let by = |claim: &Claim, holder: &Claim| {
             // One host's bond pushes as well, but it answers too.
             let excused = kin.is_some() && claim.replies > claim.unasked.count;
-            let pushes = claim.pushes || (kin.is_none() && only_points(claim));
+            let pushes = claim.pushes || (kin.is_none() && (only_points(claim) || claim.diverted.count > 0));
             asked_for && pushes && !excused && of(claim).is_none() && holds(holder)
         };
         let mut liars: Vec<&Claim> = Vec::new();
@@ -91,12 +91,13 @@ impl Context<'_> {
         let mut evidence = Vec::new();
         let mut certainty = Certainty::Suspected;
         if let Some(liar) = liars.first() {
-            let (mark, what) = match liar.pushes {
-                true => (&liar.unasked, "replies that nobody had asked for"),
-                false => (&liar.pointed, "requests with the address as sender, to single hosts,"),
+            let (mark, what) = match liar.unasked.count {
+                0 => (&liar.pointed, "requests with the address as sender, to single hosts,"),
+                _ => (&liar.unasked, "replies that nobody had asked for"),
             };
             let text = format!("{} sent {} {what} while another MAC holds the address", liar.mac, mark.count);
             evidence.push(self.evidence(EvidenceKind::Unasked, mark, text));
+            evidence.extend(liar.diverted_from.map(|before| self.diverted(liar, before)));
             let addresses = self.pushed.get(&liar.mac).copied().unwrap_or_default();
             if addresses > 1 {
                 certainty = Certainty::Likely;
@@ -237,12 +238,14 @@ impl Context<'_> {
         let clocked = self.table.clocked;
         let moves = times(relation.moves.count);
         let quick = clocked && (relation.quick > 0 || relation.returns.count > 0);
+        // Without a clock, there and back is the most that is no quarrel.
+        let settled = clocked || relation.moves.count <= 2;
         let turns = |text: String| vec![self.evidence(EvidenceKind::Moves, &relation.moves, text)];
         let announced = || {
             turns(format!("it moved {moves}, announced by gratuitous ARP, and no request was answered twice"))
         };
         if let Some(kin) = pair.kin {
-            if unannounced == 0 && !quick && relation.moves.count > 0 {
+            if unannounced == 0 && !quick && settled && relation.moves.count > 0 {
                 return Finding::new(Class::Failover, None, announced());
             }
             if askers_apart(pair) {
@@ -264,7 +267,7 @@ impl Context<'_> {
         if let Some((certainty, piece)) = self.two_hosts(pair) {
             return Finding::new(Class::Duplicate, Some(certainty), vec![piece]);
         }
-        if unannounced == 0 && !quick && relation.moves.count > 0 {
+        if unannounced == 0 && !quick && settled && relation.moves.count > 0 {
             return Finding::new(Class::Failover, None, announced());
         }
         let mut evidence =

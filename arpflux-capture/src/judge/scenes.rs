@@ -57,7 +57,7 @@ impl Scene {
         self.push(Ipv4Arp::request(from, ip(of), ip(target)).to_frame(Mac::BROADCAST))
     }
 
-    fn ask_one(&mut self, from: Mac, of: u8, target: u8, to: Mac) -> &mut Self {
+    pub(super) fn ask_one(&mut self, from: Mac, of: u8, target: u8, to: Mac) -> &mut Self {
         self.push(Ipv4Arp::request(from, ip(of), ip(target)).to_frame(to))
     }
 
@@ -89,7 +89,12 @@ impl Scene {
         self.push(Ipv4Arp::announcement_reply(from, ip(of)).to_frame(Mac::BROADCAST))
     }
 
-    fn packet(&mut self, (from, source): (Mac, u8), (to, destination): (Mac, u8), ttl: u8) -> &mut Self {
+    pub(super) fn packet(
+        &mut self,
+        (from, source): (Mac, u8),
+        (to, destination): (Mac, u8),
+        ttl: u8,
+    ) -> &mut Self {
         let mut frame = Vec::new();
         emit_header(&mut frame, to, from, EtherType::IPV4);
         frame.extend([0x45, 0, 0, 28, 0, 0, 0x40, 0, ttl, 1, 0, 0]);

@@ -1,11 +1,11 @@
 //! An address that one MAC claims.
 
 use super::Finding;
-use super::kinship::Context;
+use super::kinship::{Context, near};
 use crate::evidence::{Evidence, EvidenceKind};
 use crate::report::{Certainty, Class};
 use crate::table::{Claim, Key, Mark};
-use arpflux_core::types::VirtualMac;
+use arpflux_core::types::{Mac, VirtualMac};
 
 /// An answer as slow as this, in ns, is not one that a sleeping station gave as soon as its access point told it.
 const SLOW: u64 = 400_000_000;
@@ -40,6 +40,14 @@ impl Context<'_> {
             let suspects = vec![claim.mac];
             return Finding { suspects, ..Finding::new(Class::Undetermined, None, vec![piece]) };
         }
+        if let Some(before) = claim.diverted_from.filter(|before| !near(*before, claim.mac)) {
+            let piece = self.diverted(claim, before);
+            let text = "a fail-over told to single hosts looks the same";
+            let open = Evidence::new(EvidenceKind::Open, text.into()).against();
+            let suspects = vec![claim.mac];
+            let finding = Finding::new(Class::Spoof, Some(Certainty::Suspected), vec![piece, open]);
+            return Finding { suspects, ..finding };
+        }
         let mut evidence = self.proxied(key, claim);
         if claim.flags.yields() {
             let text =
@@ -52,6 +60,15 @@ impl Context<'_> {
         let (class, certainty) =
             if proxied { (Class::Proxy, Some(Certainty::Likely)) } else { (Class::Single, None) };
         Finding::new(class, certainty, evidence)
+    }
+
+    /// That packets take another way since somebody told their sender so.
+    pub(super) fn diverted(&self, claim: &Claim, before: Mac) -> Evidence {
+        let text = format!(
+            "packets went to {before} until {} told their sender unasked that it has the address, and go there since",
+            claim.mac
+        );
+        self.evidence(EvidenceKind::Diverted, &claim.diverted, text)
     }
 
     /// What shows somebody behind a router, who answers for it; and what speaks against that.

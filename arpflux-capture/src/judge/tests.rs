@@ -283,6 +283,21 @@ fn an_address_that_is_taken_over_with_announcements_fails_over() {
 }
 
 #[test]
+fn without_a_clock_addresses_that_go_to_and_fro_are_no_fail_over() {
+    let announced = |times: usize| {
+        let lines = [ONE, TWO].into_iter().cycle().take(times).map(|mac| {
+            format!(
+                "{mac} > {ALL}, ethertype ARP (0x0806), length 60: Request who-has 10.0.0.1 tell 10.0.0.1\n"
+            )
+        });
+        Talk { text: lines.collect(), ms: 0 }.judge("10.0.0.1").class
+    };
+    assert_eq!(announced(2), Class::Failover);
+    assert_eq!(announced(3), Class::Failover);
+    assert_eq!(announced(5), Class::Undetermined);
+}
+
+#[test]
 fn a_silent_move_is_undetermined() {
     let mut talk = Talk::default();
     for holder in [ONE, TWO] {

@@ -87,6 +87,8 @@ pub(super) enum How {
     Request,
     Reply,
     Announcement,
+    /// By a log's word: no frame.
+    Log,
 }
 
 /// Of those who were told unasked, so many are named.
@@ -125,6 +127,9 @@ pub(crate) struct Claim {
     pub foreign_source: Mac,
     pub ttl: TimesToLive,
     pub askers: [Option<Mac>; ASKERS],
+    /// Packets that went to it and no more to another MAC, soon after it had told their sender so unasked; and which MAC.
+    pub diverted: Mark,
+    pub diverted_from: Option<Mac>,
     /// Whom its unasked replies went to, the first few.
     pub told: Vec<Mac>,
     /// ARP packets with padding, and those without.
@@ -185,6 +190,8 @@ impl Claim {
             foreign_source: Mac::NONE,
             ttl: TimesToLive::default(),
             askers: [None; ASKERS],
+            diverted: Mark::default(),
+            diverted_from: None,
             told: Vec::new(),
             padded: 0,
             unpadded: 0,
@@ -203,6 +210,7 @@ impl Claim {
             How::Request => &mut self.requests,
             How::Reply => &mut self.replies,
             How::Announcement => &mut self.announcements,
+            How::Log => return,
         };
         *counter = counter.saturating_add(1);
     }
@@ -244,11 +252,16 @@ impl Claim {
         }
     }
 
-    /// Counts a reply to `peer`, counted before, as one that nobody asked for.
-    pub(super) fn unasked(&mut self, seen: Seen, peer: Mac) {
+    /// Notes whom it told unasked.
+    pub(super) fn tell(&mut self, peer: Mac) {
         if peer != Mac::NONE && self.told.len() < MOST_TOLD && !self.told.contains(&peer) {
             self.told.push(peer);
         }
+    }
+
+    /// Counts a reply to `peer`, counted before, as one that nobody asked for.
+    pub(super) fn unasked(&mut self, seen: Seen, peer: Mac) {
+        self.tell(peer);
         self.unasked.note(seen);
         self.pushes |= self.unasked.count >= 3 && self.unasked.count > self.replies / 2;
     }
@@ -288,11 +301,9 @@ impl Claim {
             self.ttl.note(other.ttl.highest);
         }
         other.askers.iter().flatten().for_each(|asker| self.answered(*asker));
-        for peer in &other.told {
-            if self.told.len() < MOST_TOLD && !self.told.contains(peer) {
-                self.told.push(*peer);
-            }
-        }
+        other.told.iter().for_each(|peer| self.tell(*peer));
+        self.diverted.join(&other.diverted);
+        self.diverted_from = self.diverted_from.or(other.diverted_from);
         self.flags.join(other.flags);
     }
 }
@@ -334,6 +345,9 @@ pub(crate) struct Address {
     pub contested: Mark,
     /// How often the claims passed from one MAC to another, one after the other.
     pub moves: u32,
+    /// A log says that two have it, and which MAC it names last.
+    pub logged: Mark,
+    pub logged_by: Option<Mac>,
     /// How many claims came from MACs beyond the limit.
     pub unlisted: u32,
     /// Who sent a probe that was answered; looked at again when it takes the address.
@@ -350,6 +364,8 @@ impl Address {
             relations: Vec::new(),
             contested: Mark::default(),
             moves: 0,
+            logged: Mark::default(),
+            logged_by: None,
             unlisted: 0,
             probers: Vec::new(),
             current: 0,
@@ -402,6 +418,8 @@ impl Address {
             mine.named_by = mine.named_by.or(relation.named_by);
         }
         self.contested.join(&from.contested);
+        self.logged.join(&from.logged);
+        self.logged_by = self.logged_by.or(from.logged_by);
         self.moves = self.moves.saturating_add(from.moves);
         self.unlisted = self.unlisted.saturating_add(from.unlisted);
         if from.since > self.since {

@@ -9,7 +9,7 @@ mod groups;
 mod observe;
 mod packet;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use arpflux_core::types::Mac;
 use foldhash::fast::RandomState;
@@ -20,7 +20,7 @@ use asks::Asks;
 pub(crate) use claim::{Address, Claim, Mark, Relation, Seen};
 use groups::Groups;
 pub(crate) use groups::{Group, GroupKey, Router};
-use packet::Conversations;
+use packet::{Conversations, Push};
 pub(crate) use packet::{Link, LinkKind};
 
 /// The most a [`Table`] holds.
@@ -86,6 +86,7 @@ pub struct Table {
     further_macs: u32,
     asks: Asks,
     conversations: Conversations,
+    pushes: VecDeque<Push>,
     pub(crate) links: BTreeMap<(Mac, Mac), Link>,
     pub(crate) groups: Groups,
     wires: Wires,
@@ -107,6 +108,8 @@ pub(crate) struct TableCounts {
     pub replies: u64,
     /// Solicitations and advertisements.
     pub neighbour: u64,
+    /// Lines of logs.
+    pub logs: u64,
     /// Packets that contradict themselves: a group address as sender, an operation that is neither.
     pub odd: u64,
     /// Claims that found no room.
@@ -163,6 +166,7 @@ impl Table {
             further_macs: 0,
             asks: Asks::default(),
             conversations: Conversations::default(),
+            pushes: VecDeque::new(),
             links: BTreeMap::new(),
             groups: Groups::default(),
             wires: Wires::default(),
@@ -184,7 +188,7 @@ impl Table {
 
     /// How many packets of ARP and neighbour discovery came so far, sound ones.
     pub(crate) fn packets(&self) -> u64 {
-        self.counts.requests + self.counts.replies + self.counts.neighbour
+        self.counts.requests + self.counts.replies + self.counts.neighbour + self.counts.logs
     }
 
     /// The wire that a number stands for.

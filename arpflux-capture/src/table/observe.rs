@@ -4,6 +4,7 @@ use arpflux_core::frame::{Arp, Ndp, Operation, Timestamp};
 use arpflux_core::types::Mac;
 
 use super::claim::{Address, Claim, How, Seen};
+use super::packet::Push;
 use super::{DEFEND, ECHO, Key, LinkKind, SETTLED, TICK, Table};
 use crate::record::{self, Content, LinkType, Read, Record, Sighting};
 use arpflux_core::types::VirtualMac;
@@ -121,6 +122,9 @@ impl Table {
                 let (source, destination) = (Key::v4(wire, *source), Key::v4(wire, *destination));
                 self.packet(seen, sighting, source, destination, *ttl);
             }
+            Content::Log { address, from, to, duplicate } => {
+                self.log(seen, Key::v4(wire, *address), [*from, *to], *duplicate);
+            }
             Content::Group { packet, source } => {
                 let source = Key { wire, address: *source };
                 self.groups.note(packet, source, mac(sighting.source), seen, self.clocked);
@@ -209,6 +213,31 @@ impl Table {
         }
     }
 
+    /// A line of a log: the MAC before, if it is named, and the MAC now.
+    fn log(&mut self, seen: Seen, sender: Key, macs: [Mac; 2], duplicate: bool) {
+        self.counts.logs += 1;
+        for mac in macs.into_iter().filter(|mac| *mac != Mac::NONE) {
+            let packet = Packet {
+                seen,
+                reply: false,
+                sender,
+                mac,
+                target: None,
+                peer: Mac::NONE,
+                source: mac,
+                to: None,
+                to_all: true,
+                padded: None,
+                flags: None,
+            };
+            self.claim(&packet, How::Log, false);
+        }
+        if let Some(address) = self.addresses.get_mut(&sender).filter(|_| duplicate) {
+            address.logged.note(seen);
+            address.logged_by = Some(macs[1]);
+        }
+    }
+
     /// Does what a packet calls for.
     fn take(&mut self, packet: &Packet) {
         let has_sender = packet.sender.is_some() && packet.mac != Mac::NONE;
@@ -226,6 +255,7 @@ impl Table {
         if has_sender {
             let how = if packet.is_gratuitous() { How::Announcement } else { How::Request };
             self.claim(packet, how, false);
+            self.note_push(packet);
         }
         if let Some(target) = packet.target {
             let probe = !packet.sender.is_some();
@@ -280,6 +310,7 @@ impl Table {
                 && let Some(claim) = self.claim_at(packet.sender, place)
             {
                 claim.unasked(packet.seen, packet.peer);
+                self.note_push(packet);
             }
             return;
         };
@@ -308,6 +339,13 @@ impl Table {
         }
         if let Some(to) = linked {
             self.link(to, packet.mac, LinkKind::Answered, packet.seen);
+        }
+    }
+
+    /// A claim that came unasked to one host.
+    fn note_push(&mut self, packet: &Packet) {
+        if let Some(told) = packet.to {
+            self.push(Push { by: packet.mac, told, address: packet.sender, time: packet.seen.time });
         }
     }
 
@@ -363,8 +401,9 @@ impl Table {
             Some(false) => claim.unpadded = claim.unpadded.saturating_add(1),
             None => {}
         }
-        if how == How::Request && packet.to.is_some() {
+        if let (How::Request, Some(to)) = (how, packet.to) {
             claim.pointed.note(seen);
+            claim.tell(to);
         }
         if packet.is_foreign() {
             claim.foreign.note(seen);

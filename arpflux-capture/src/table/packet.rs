@@ -13,7 +13,9 @@ use crate::record::Sighting;
 /// Links beyond this number are not kept: pairs of that many NICs are not one host's.
 const MOST_LINKS: usize = 4096;
 /// Conversations remembered for [`Link`]s; then all are forgotten, and it begins anew.
-const CONVERSATIONS: usize = 4096;
+const CONVERSATIONS: usize = 1 << 14;
+/// Claims that came unasked to one host, remembered to see what its packets do then.
+const PUSHES: usize = 64;
 
 /// How two MACs were seen to be one host's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,7 +33,16 @@ pub(crate) struct Link {
     pub mark: Mark,
 }
 
-/// To which MAC of an address a peer sent last, and when.
+/// A claim that came unasked to one host.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Push {
+    pub by: Mac,
+    pub told: Mac,
+    pub address: Key,
+    pub time: u64,
+}
+
+/// To which MAC a peer sent last what was for an address, and when.
 #[derive(Debug, Default)]
 pub(super) struct Conversations(HashMap<(Key, Key), (Mac, u64), RandomState>);
 
@@ -64,12 +75,38 @@ impl Table {
                 _ => {}
             }
         }
-        let to_one = sighting.destination.first().is_some_and(|byte| byte & 1 == 0);
-        if to_one && self.addresses.get(&destination).is_some_and(|address| address.find(to).is_some()) {
+        if sighting.destination.first().is_some_and(|byte| byte & 1 == 0) {
             if self.conversations.0.len() >= CONVERSATIONS {
                 self.conversations.0.clear();
             }
-            self.conversations.0.insert((source, destination), (to, seen.time));
+            let before = self.conversations.0.insert((source, destination), (to, seen.time));
+            if let Some((before, _)) = before.filter(|(before, _)| *before != to) {
+                self.diverted(seen, from, before, to);
+            }
+        }
+    }
+
+    /// Notes a claim that came unasked to one host.
+    pub(super) fn push(&mut self, push: Push) {
+        if self.pushes.len() >= PUSHES {
+            self.pushes.pop_front();
+        }
+        self.pushes.push_back(push);
+    }
+
+    /// The packets of `sender` to somebody went to `before`, and go to `to` from here on: perhaps since `to` told it so.
+    #[cold]
+    fn diverted(&mut self, seen: Seen, sender: Mac, before: Mac, to: Mac) {
+        let told = self.pushes.iter().rev().find(|push| {
+            push.by == to && push.told == sender && seen.time.saturating_sub(push.time) <= DEFEND
+        });
+        if let Some(address) = told.filter(|_| self.clocked).map(|push| push.address)
+            && let Some(entry) = self.addresses.get_mut(&address)
+            && let Some(place) = entry.find(to)
+        {
+            let claim = &mut entry.claims[place];
+            claim.diverted.note(seen);
+            claim.diverted_from = Some(before);
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The text is taken as a stream of words, not of lines, so a log that a web page or a mail program
 //! has run together into one line reads the same. Understood are the forms of tcpdump since 3.9, best
-//! with `-e` (link-layer addresses) and `-n` (numbers), any of its time options except the deltas, and
+//! with `-e` (link-layer addresses) and `-n` (numbers), any of its time options, and
 //! the "Who has … Tell …" and "… is at …" of Wireshark's summary lines:
 //!
 //! ```text
@@ -12,96 +12,27 @@
 //!
 //! Limits: a reply's text does not name the asker, so the frame's destination stands for it; without
 //! `-e` a request's sender has no MAC; names (without `-n`) are not addresses and are passed over.
+//!
+//! Besides: tshark's fields and JSON ([`table`]), what both `arping`s and arp-scan print, and logs ([`log`]).
 
+mod clock;
+mod log;
+mod table;
 mod value;
+mod words;
 
 use arpflux_core::frame::{Arp, Operation, Timestamp};
 
 use crate::record::{Content, Sighting, Vlans, Wire};
-use value::{Address, date, ipv4, is_masked, number, relative, seconds, time_of_day, trim};
+use arpflux_core::types::Mac;
+use clock::are_deltas;
+use log::Line;
+use table::{Columns, Field, Row};
+use value::{Address, ipv4, is_masked, number, seconds, trim};
+use words::{Expect, Last};
 
 /// A longer word is none of ours and is passed over.
-const LONGEST_WORD: usize = 128;
-const DAY: u64 = 86_400 * 1_000_000_000;
-
-/// What the words so far want next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Expect {
-    Nothing,
-    /// Behind `MAC >`.
-    FrameDestination,
-    /// Behind `who-has`.
-    Target,
-    /// Behind `who-has X`: `tell`, perhaps with an address in brackets before.
-    Tell {
-        target: u32,
-    },
-    /// Behind `who-has X tell`.
-    Sender {
-        target: u32,
-    },
-    /// Behind `X is-at`.
-    Owner {
-        sender: u32,
-    },
-    /// Behind `X >`.
-    PacketDestination {
-        source: u32,
-    },
-    /// Behind `vlan`.
-    VlanId,
-    /// Behind `ttl`.
-    Ttl,
-    /// Behind `Announcement`.
-    Announced,
-    /// Behind `Probe`.
-    Probed,
-    /// Behind `ARPING`, of arping's first line.
-    Pinged,
-    /// Behind `reply from`, of iputils' arping.
-    Answerer,
-    /// Behind `reply from X`.
-    AnswererMac {
-        sender: u32,
-    },
-    /// Behind `bytes from`, of the other arping.
-    AnsweringMac,
-    /// Behind `bytes from MAC`.
-    AnswererBehind {
-        mac: Address,
-    },
-    /// Behind the name of a field, in tshark's JSON.
-    Field(Field),
-}
-
-/// Fields of tshark's JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Field {
-    Time,
-    Source,
-    Destination,
-    Operation,
-    SenderMac,
-    Sender,
-    TargetMac,
-    Target,
-}
-
-impl Field {
-    fn of(word: &[u8]) -> Option<Self> {
-        Some(match word {
-            b"frame.time_epoch" => Self::Time,
-            b"eth.src" => Self::Source,
-            b"eth.dst" => Self::Destination,
-            b"arp.opcode" => Self::Operation,
-            b"arp.src.hw_mac" => Self::SenderMac,
-            b"arp.src.proto_ipv4" => Self::Sender,
-            b"arp.dst.hw_mac" => Self::TargetMac,
-            b"arp.dst.proto_ipv4" => Self::Target,
-            _ => return None,
-        })
-    }
-}
+const LONGEST_WORD: usize = 512;
 
 /// What of a text was left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -113,29 +44,10 @@ pub struct TextCounts {
     pub without_mac: u64,
     /// Lines about neighbour discovery, which are not read from text.
     pub ndp: u64,
+    /// Lines of a switch about a MAC that moves between its ports.
+    pub mac_moves: u64,
     /// Its times are how long after the line before (`-ttt`).
     pub deltas: bool,
-}
-
-/// The word before, as far as the next one may refer to it.
-#[derive(Debug, Clone, Copy)]
-enum Last {
-    Other,
-    Mac(Address),
-    Ipv4(u32),
-    /// `Who`, of `Who has`.
-    Who,
-    /// `is` behind an address, of `is at`.
-    Is(u32),
-    /// An address that begins a line, as arp-scan prints one before its MAC.
-    First(u32),
-    /// A number that begins a line, as Wireshark numbers its lines.
-    Number,
-    /// `reply`, of `reply from`.
-    Reply,
-    /// `bytes`, of `bytes from`.
-    Bytes,
-    Neighbor,
 }
 
 /// What was found.
@@ -143,6 +55,7 @@ enum Last {
 enum Found {
     Arp { operation: Operation, sender: u32, target: Option<u32>, sender_mac: Address, target_mac: Address },
     Ipv4 { source: u32, destination: u32 },
+    Log { address: u32, from: Address, to: Address, duplicate: bool },
 }
 
 /// Reads frames out of words.
@@ -169,7 +82,10 @@ pub(super) struct Text {
     counts: TextCounts,
     /// An address or a MAC was seen.
     addresses: bool,
-    /// Of tshark's JSON: operation, and both ends as far as they came.
+    line: Line,
+    columns: Columns,
+    row: Row,
+    /// Of tshark's JSON and its fields: operation, and both ends as far as they came.
     operation: Option<Operation>,
     sender: (u32, Address),
     protocol_addresses: [[u8; 4]; 2],
@@ -183,6 +99,9 @@ impl Text {
             begins_line: true,
             counts: TextCounts { deltas, ..TextCounts::default() },
             addresses: false,
+            line: Line::default(),
+            columns: Columns::default(),
+            row: Row::default(),
             operation: None,
             sender: (0, Address::default()),
             expect: Expect::Nothing,
@@ -270,6 +189,11 @@ impl Text {
             Found::Ipv4 { source, destination } => {
                 Content::Ipv4 { source: *source, destination: *destination, ttl: self.ttl }
             }
+            Found::Log { address, from, to, duplicate } => {
+                let mac = |address: &Address| Mac::from_bytes(address.bytes()).unwrap_or(Mac::NONE);
+                let (from, to) = (mac(from), mac(to));
+                Content::Log { address: *address, from, to, duplicate: *duplicate }
+            }
             Found::Arp { operation, sender, target, sender_mac, target_mac } => {
                 self.protocol_addresses = [sender.to_be_bytes(), target.unwrap_or(0).to_be_bytes()];
                 let [sender, target_protocol] = &self.protocol_addresses;
@@ -308,93 +232,93 @@ impl Text {
         let word = trim(raw);
         self.counts.masked += u64::from(is_masked(word));
         self.addresses |= is_masked(word) || ipv4(word).is_some() || Address::parse(word).is_some();
-        let expected = std::mem::replace(&mut self.expect, Expect::Nothing);
-        let last = std::mem::replace(&mut self.last, Last::Other);
-        let complete = match self.expected(expected, word) {
-            Some(complete) => complete,
-            None => self.unexpected(last, word),
+        if begins_line {
+            self.columns.begin_line();
+        }
+        // Names of fields in quotation marks are JSON's.
+        let complete = if raw[0] != b'"' && self.columns.heads(word, begins_line) {
+            false
+        } else if self.columns.are_known() {
+            self.cells(word)
+        } else if self.row(word, begins_line) || self.logged(word, begins_line) {
+            true
+        } else {
+            let expected = std::mem::replace(&mut self.expect, Expect::Nothing);
+            let last = std::mem::replace(&mut self.last, Last::Other);
+            match self.expected(expected, word) {
+                Some(complete) => complete,
+                None => self.unexpected(last, word),
+            }
         };
         self.begins_line = false;
         self.complete = complete;
+        if complete {
+            (self.line, self.expect, self.last) = (Line::default(), Expect::Nothing, Last::Other);
+        }
         complete
     }
 
-    /// Takes a word that the one before called for; `None` if it is another one.
-    fn expected(&mut self, expected: Expect, word: &[u8]) -> Option<bool> {
-        match expected {
-            Expect::Nothing => None,
-            Expect::FrameDestination => {
-                let Some(mac) = Address::parse(word) else {
-                    self.source = Address::default();
-                    return None;
-                };
-                self.destination = mac;
-                Some(false)
-            }
-            Expect::Target => {
-                self.target_mac = Address::default();
-                self.expect = Expect::Tell { target: ipv4(word)? };
-                Some(false)
-            }
-            Expect::Tell { target } => {
-                self.expect = match word {
-                    b"tell" | b"Tell" => Expect::Sender { target },
-                    b"oui" | b"Unknown" => expected,
-                    _ => {
-                        self.target_mac = Address::parse(word)?;
-                        expected
-                    }
-                };
-                Some(false)
-            }
-            Expect::Sender { target } => Some(self.request(ipv4(word)?, target)),
-            Expect::Probed => Some(self.request(0, ipv4(word)?)),
-            Expect::Announced => {
-                let address = ipv4(word)?;
-                Some(self.request(address, address))
-            }
-            Expect::Owner { sender } => Some(self.reply(sender, Address::parse(word)?)),
-            Expect::Pinged => Some(self.request(0, ipv4(word)?)),
-            Expect::Answerer => {
-                self.expect = Expect::AnswererMac { sender: ipv4(word)? };
-                Some(false)
-            }
-            Expect::AnswererMac { sender } => Some(self.reply(sender, Address::parse(word)?)),
-            Expect::AnsweringMac => {
-                self.expect = Expect::AnswererBehind { mac: Address::parse(word)? };
-                Some(false)
-            }
-            Expect::AnswererBehind { mac } => Some(self.reply(ipv4(word)?, mac)),
-            Expect::Field(field) => self.field(field, word),
-            Expect::PacketDestination { source } => {
-                self.found = Found::Ipv4 { source, destination: ipv4(word)? };
-                Some(true)
-            }
-            Expect::VlanId => {
-                self.vlans = self.vlans.inside(number(word).and_then(|id| u16::try_from(id).ok())?);
-                Some(false)
-            }
-            Expect::Ttl => {
-                self.ttl = Some(number(word).and_then(|ttl| u8::try_from(ttl).ok())?);
-                Some(false)
-            }
+    /// Takes a word of a row below a heading of fields.
+    fn cells(&mut self, word: &[u8]) -> bool {
+        if self.begins_line {
+            self.frame();
+            (self.operation, self.sender) = (None, (0, Address::default()));
         }
+        let (cells, ends) = self.columns.cells(word);
+        let mut complete = false;
+        for (field, cell) in cells {
+            complete |= self.field(field, trim(cell)) == Some(true);
+        }
+        complete && ends
     }
 
-    fn reply(&mut self, sender: u32, sender_mac: Address) -> bool {
-        let target_mac = self.destination;
-        self.found = Found::Arp { operation: Operation::Reply, sender, target: None, sender_mac, target_mac };
+    /// Takes a word of a row without a heading.
+    fn row(&mut self, word: &[u8], begins_line: bool) -> bool {
+        let Some(told) = self.row.word(word, begins_line) else { return false };
+        self.frame();
+        if let Some(time) = told.time {
+            self.at(time);
+        }
+        if let Some((source, destination)) = told.frame {
+            (self.source, self.destination) = (source, destination);
+        }
+        let ((sender, sender_mac), (target, target_mac)) = (told.sender, told.target);
+        let (operation, target) = (Operation::from_code(told.operation), Some(target));
+        self.found = Found::Arp { operation, sender, target, sender_mac, target_mac };
         true
     }
 
-    /// The value of a field of tshark's JSON; the last one completes a packet.
+    /// Takes a word of a log.
+    fn logged(&mut self, word: &[u8], begins_line: bool) -> bool {
+        if begins_line {
+            self.line = Line::default();
+        }
+        match self.line.word(word) {
+            Some(log::Told::Address { address, from, to, duplicate }) => {
+                self.frame();
+                self.found = Found::Log { address, from, to, duplicate };
+                true
+            }
+            Some(log::Told::MacMoves) => {
+                self.counts.mac_moves += 1;
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// The value of a field of tshark's; the last one completes a packet.
     fn field(&mut self, field: Field, word: &[u8]) -> Option<bool> {
         match field {
             Field::Time => {
                 self.frame();
-                self.time = seconds(word).map(Timestamp);
-                self.dated = true;
+                match seconds(word) {
+                    Some(time) => self.at(time),
+                    None => return self.clock(word).then_some(false),
+                }
             }
+            Field::SinceBegin => self.at(seconds(word)?),
+            Field::Vlan => self.vlans = self.vlans.inside(u16::try_from(number(word)?).ok()?),
             Field::Source => self.source = Address::parse(word)?,
             Field::Destination => self.destination = Address::parse(word)?,
             Field::Operation => {
@@ -414,91 +338,6 @@ impl Text {
         Some(false)
     }
 
-    fn request(&mut self, sender: u32, target: u32) -> bool {
-        self.counts.without_mac += u64::from(self.source.len == 0 && sender != 0);
-        let (sender_mac, target_mac) = (self.source, self.target_mac);
-        let target = Some(target);
-        self.found = Found::Arp { operation: Operation::Request, sender, target, sender_mac, target_mac };
-        true
-    }
-
-    /// Takes any other word.
-    fn unexpected(&mut self, last: Last, word: &[u8]) -> bool {
-        if let (Last::First(sender), Some(mac)) = (last, Address::parse(word)) {
-            return self.reply(sender, mac);
-        }
-        let in_frame = self.source.len > 0;
-        self.expect = match (word, last) {
-            (b"who-has", _) | (b"has", Last::Who) => Expect::Target,
-            (b"is-at", Last::Ipv4(sender) | Last::First(sender)) | (b"at", Last::Is(sender)) => {
-                Expect::Owner { sender }
-            }
-            (b"Announcement", _) => Expect::Announced,
-            (b"Probe", _) => Expect::Probed,
-            (b"ARPING", _) => Expect::Pinged,
-            (b"from", Last::Reply) => Expect::Answerer,
-            (b"from", Last::Bytes) => Expect::AnsweringMac,
-            (b"vlan", _) if in_frame => Expect::VlanId,
-            (b"ttl", _) if in_frame => Expect::Ttl,
-            // The last is the arrow of Wireshark's summary.
-            (b">" | b"->" | b"\xe2\x86\x92", Last::Mac(source)) => {
-                self.frame();
-                self.source = source;
-                Expect::FrameDestination
-            }
-            (b">", Last::Ipv4(source) | Last::First(source)) if in_frame => {
-                Expect::PacketDestination { source }
-            }
-            (name, _) if Field::of(name).is_some() => Field::of(name).map_or(Expect::Nothing, Expect::Field),
-            _ => {
-                self.last = self.plain(last, word);
-                return false;
-            }
-        };
-        false
-    }
-
-    /// What a word is to the next one.
-    fn plain(&mut self, last: Last, word: &[u8]) -> Last {
-        match (word, last) {
-            (b"Who", _) => return Last::Who,
-            (b"reply", _) => return Last::Reply,
-            (b"bytes", _) => return Last::Bytes,
-            (b"neighbor", _) | (b"Neighbor", _) => return Last::Neighbor,
-            (b"solicitation" | b"advertisement" | b"Solicitation" | b"Advertisement", Last::Neighbor) => {
-                self.counts.ndp += 1;
-            }
-            // What tcpdump without -n says of a MAC.
-            (b"oui" | b"Unknown", Last::Mac(_)) => return last,
-            (b"is", Last::Ipv4(address) | Last::First(address)) => return Last::Is(address),
-            _ => {}
-        }
-        if let Some(mac) = Address::parse(word) {
-            Last::Mac(mac)
-        } else if let Some(address) = ipv4(word) {
-            if self.begins_line { Last::First(address) } else { Last::Ipv4(address) }
-        } else if (self.begins_line || matches!(last, Last::Number)) && self.since_begin(word) {
-            self.frame();
-            Last::Other
-        } else if self.begins_line && number(word).is_some() {
-            Last::Number
-        } else {
-            if self.clock(word) {
-                self.frame();
-            }
-            Last::Other
-        }
-    }
-
-    /// Takes seconds since the capture began.
-    fn since_begin(&mut self, word: &[u8]) -> bool {
-        let time = relative(word);
-        if let Some(time) = time {
-            self.time = Some(Timestamp(time));
-        }
-        time.is_some()
-    }
-
     /// Forgets the frame before.
     fn frame(&mut self) {
         self.target_mac = Address::default();
@@ -507,57 +346,6 @@ impl Text {
         self.vlans = Vlans::NONE;
         self.ttl = None;
     }
-
-    /// Takes a time or a date, and says whether it was a time.
-    fn clock(&mut self, word: &[u8]) -> bool {
-        // `2026-11-22T15:04:05.000001Z`
-        if word.get(10) == Some(&b'T')
-            && let Some(days) = date(&word[..10])
-        {
-            (self.days, self.dated) = (days, true);
-            let end = word.iter().skip(11).position(|byte| matches!(byte, b'Z' | b'+' | b'-'));
-            return self.clock(&word[11..end.map_or(word.len(), |end| 11 + end)]);
-        }
-        if self.counts.deltas
-            && let Some(delta) = time_of_day(word)
-        {
-            let before = self.time.map_or(0, |time| time.0);
-            self.time = Some(Timestamp(before.saturating_add(delta)));
-            return true;
-        }
-        if let Some(now) = time_of_day(word) {
-            // Half a day back is the next day; less is disorder.
-            if !self.dated && self.time_of_day.is_some_and(|before| now + DAY / 2 < before) {
-                self.days += 1;
-            }
-            self.time_of_day = Some(now);
-            self.time = self.days.checked_mul(DAY).and_then(|days| days.checked_add(now)).map(Timestamp);
-            return true;
-        }
-        if let Some(days) = date(word) {
-            (self.days, self.dated) = (days, true);
-        } else if word.iter().position(|byte| *byte == b'.').is_some_and(|dot| dot >= 9)
-            && let Some(now) = seconds(word)
-        {
-            (self.time, self.dated) = (Some(Timestamp(now)), true);
-            return true;
-        }
-        false
-    }
-}
-
-/// Whether the times at the beginnings of the first lines are those of `-ttt`: they begin at zero and go back.
-fn are_deltas(start: &[u8]) -> bool {
-    let first_word = |line: &[u8]| {
-        let word = line.split(u8::is_ascii_whitespace).find(|word| !word.is_empty())?.to_vec();
-        time_of_day(trim(&word))
-    };
-    let mut times = start.split(|byte| *byte == b'\n').filter_map(first_word);
-    let mut before = match times.next() {
-        Some(0) => 0,
-        _ => return false,
-    };
-    times.any(|time| std::mem::replace(&mut before, time) > time)
 }
 
 #[cfg(test)]

@@ -141,3 +141,104 @@ fn words_of_any_length_take_no_memory_and_hide_nothing_behind_them() {
     text.push_str(" arp reply 10.0.0.1 is-at 02:00:00:00:00:02");
     assert_eq!(frames(&text).len(), 2);
 }
+
+/// Addresses with their classes and MACs, as the report has them; and what was left out.
+fn judged(text: &str) -> (Vec<String>, crate::Report) {
+    let mut capture = crate::Capture::new();
+    capture.read("text", text.as_bytes()).unwrap();
+    let report = capture.report();
+    let of = |one: &crate::AddressReport| {
+        let macs: Vec<String> = one.macs.iter().map(|mac| mac.mac.to_string()).collect();
+        format!("{} {} {}", one.address, one.class.name(), macs.join(" "))
+    };
+    (report.addresses.iter().map(of).collect(), report)
+}
+
+const A: &str = "00:0c:29:b3:a2:54";
+const B: &str = "00:0c:29:11:22:33";
+
+#[test]
+fn logs_are_evidence_of_several_macs() {
+    let one_move = format!("10.0.0.1 undetermined {A} {B}");
+    for line in [
+        "Nov 22 15:04:05 gw arpwatch: changed ethernet address 10.0.0.1 0:c:29:11:22:33 (0:c:29:b3:a2:54) eth0",
+        "Nov 22 15:04:05 gw arpwatch: flip flop 10.0.0.1 0:c:29:11:22:33 (0:c:29:b3:a2:54)",
+        "Nov 22 15:04:05 gw arpwatch: reused old ethernet address 10.0.0.1 0:c:29:11:22:33 (0:c:29:b3:a2:54)",
+        "kernel: arp: 10.0.0.1 moved from 00:0c:29:b3:a2:54 to 00:0c:29:11:22:33 on em0",
+        "Nov 22 15:04:05 mx480 /kernel: KERN_ARP_ADDR_CHANGE: arp info overwritten for 10.0.0.1 from 00:0c:29:b3:a2:54 to 00:0c:29:11:22:33",
+    ] {
+        let (seen, report) = judged(line);
+        assert_eq!(seen, [one_move.as_str()], "{line}");
+        assert_eq!(report.ok, None, "{line}");
+    }
+    let duplicate = format!("10.0.0.1 conflict {B}");
+    for line in [
+        "<189>Nov 22 15:04:05 10.9.9.9 4711: %IP-4-DUPADDR: Duplicate address 10.0.0.1 on Vlan1, sourced by 000c.2911.2233",
+        "%ARP-3-DUP_SRC_IP: arp [4242] Source address of packet received from 000c.2911.2233 on Vlan10(port-channel1) is duplicate of local, 10.0.0.1",
+        "mx480 /kernel: KERN_ARP_DUPLICATE_ADDR: duplicate IP address 10.0.0.1! sent from address: 00:0c:29:11:22:33 (error count = 1)",
+        "kernel: arp: 00:0c:29:11:22:33 is using my IP address 10.0.0.1 on em0!",
+    ] {
+        let (seen, report) = judged(line);
+        assert_eq!(seen, [duplicate.as_str()], "{line}");
+        assert_eq!((report.ok, report.addresses[0].suspects.len()), (Some(false), 1), "{line}");
+    }
+    assert_eq!(judged("arpwatch: new station 10.0.0.1 0:c:29:11:22:33").0, [format!("10.0.0.1 single {B}")]);
+    for line in [
+        "%SW_MATM-4-MACFLAP_NOTIF: Host 000c.29b3.a254 in vlan 10 is flapping between port Gi1/0/1 and port Gi1/0/2",
+        "%ETH-4-HOST_FLAPPING: Host 00:0c:29:b3:a2:54 in VLAN 10 is flapping between interface Ethernet1 and interface Ethernet2",
+        "%L2FM-4-L2FM_MAC_MOVE: Mac 000c.29b3.a254 in vlan 10 has moved from Po1 to Po2",
+    ] {
+        let (seen, report) = judged(line);
+        assert_eq!((seen.len(), report.ok), (0, None), "{line}");
+        assert_eq!(report.missing[0].reason, crate::MissingKind::MacMoves, "{line}");
+    }
+    // Wireshark's opinion of a frame is none of a log.
+    let text = format!(
+        "1 0.1 {A} → {B} ARP 42 10.0.0.1 is at {A} (duplicate use of 10.0.0.1 detected!)\n2 0.2 {B} → {A} ARP"
+    );
+    assert_eq!(judged(&text).0, [format!("10.0.0.1 single {A}")]);
+}
+
+#[test]
+fn fields_of_tshark_with_a_heading_and_without() {
+    let all = "ff:ff:ff:ff:ff:ff";
+    let rows = [
+        ["1700000000.5", "7", B, all, "1", B, "10.0.0.9", "00:00:00:00:00:00", "10.0.0.1"],
+        ["1700000000.6", "7", A, B, "2", A, "10.0.0.1", B, "10.0.0.9"],
+    ];
+    let heading = [
+        "frame.time_epoch",
+        "frame.number",
+        "eth.src",
+        "eth.dst",
+        "arp.opcode",
+        "arp.src.hw_mac",
+        "arp.src.proto_ipv4",
+        "arp.dst.hw_mac",
+        "arp.dst.proto_ipv4",
+    ];
+    let expected = [
+        format!("Some(1700000000500) [] {B}>{all} 10.0.0.9@{B} asks 10.0.0.1@00:00:00:00:00:00"),
+        format!("Some(1700000000600) [] {A}>{B} 10.0.0.1@{A} says 10.0.0.9@{B}"),
+    ];
+    for separator in ["\t", ",", ";"] {
+        let line = |cells: &[&str]| cells.join(separator) + "\n";
+        let packet = line(&["1700000000.55", "8", A, B, "", "", "", "", ""]);
+        let text = line(&heading) + &line(&rows[0]) + &packet + &line(&rows[1]);
+        assert_eq!(frames(&text), expected, "{text}");
+    }
+    let bare = rows.map(|row| row.join("\t")).join("\n");
+    assert_eq!(frames(&bare), expected);
+    let turned = format!("1 10.0.0.9 {B} 10.0.0.1 00:00:00:00:00:00\n2 10.0.0.1 {A} 10.0.0.9 {B}");
+    assert_eq!(frames(&turned)[1], format!("None [] > 10.0.0.1@{A} says 10.0.0.9@{B}"));
+}
+
+#[test]
+fn deltas_of_tshark_are_added_up() {
+    let line =
+        |number, delta| format!("{number} {delta} {A} → Broadcast ARP 42 Who has 10.0.0.1? Tell 10.0.0.9\n");
+    let text = line(1, "0.000000000") + &line(2, "0.500000000") + &line(3, "0.300000000");
+    let times: Vec<String> =
+        frames(&text).iter().map(|frame| frame.split(' ').next().unwrap().to_string()).collect();
+    assert_eq!(times, ["Some(0)", "Some(500)", "Some(800)"]);
+}

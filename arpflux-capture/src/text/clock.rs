@@ -1,0 +1,86 @@
+//! Times in texts.
+
+use arpflux_core::frame::Timestamp;
+
+use super::Text;
+use super::value::{date, relative, seconds, time_of_day, trim};
+
+const DAY: u64 = 86_400 * 1_000_000_000;
+/// Whole seconds of so many digits are those since 1970.
+const EPOCH_DIGITS: usize = 9;
+
+impl Text {
+    /// Takes seconds since the capture began, or since the line before.
+    pub(super) fn since_begin(&mut self, word: &[u8]) -> bool {
+        let Some(time) = relative(word) else { return false };
+        if self.counts.deltas {
+            self.add(time);
+        } else {
+            self.time = Some(Timestamp(time));
+        }
+        true
+    }
+
+    fn add(&mut self, delta: u64) {
+        let before = self.time.map_or(0, |time| time.0);
+        self.time = Some(Timestamp(before.saturating_add(delta)));
+    }
+
+    /// Takes nanoseconds of a field: since 1970, or since the capture began.
+    pub(super) fn at(&mut self, time: u64) {
+        self.time = Some(Timestamp(time));
+        self.dated |= time >= 10u64.pow(EPOCH_DIGITS as u32 - 1) * 1_000_000_000;
+    }
+
+    /// Takes a time or a date, and says whether it was a time.
+    pub(super) fn clock(&mut self, word: &[u8]) -> bool {
+        // `2026-11-22T15:04:05.000001Z`
+        if word.get(10) == Some(&b'T')
+            && let Some(days) = date(&word[..10])
+        {
+            (self.days, self.dated) = (days, true);
+            let end = word.iter().skip(11).position(|byte| matches!(byte, b'Z' | b'+' | b'-'));
+            return self.clock(&word[11..end.map_or(word.len(), |end| 11 + end)]);
+        }
+        if self.counts.deltas
+            && let Some(delta) = time_of_day(word)
+        {
+            self.add(delta);
+            return true;
+        }
+        if let Some(now) = time_of_day(word) {
+            // Half a day back is the next day; less is disorder.
+            if !self.dated && self.time_of_day.is_some_and(|before| now + DAY / 2 < before) {
+                self.days += 1;
+            }
+            self.time_of_day = Some(now);
+            self.time = self.days.checked_mul(DAY).and_then(|days| days.checked_add(now)).map(Timestamp);
+            return true;
+        }
+        if let Some(days) = date(word) {
+            (self.days, self.dated) = (days, true);
+        } else if word.iter().position(|byte| *byte == b'.').is_some_and(|dot| dot >= EPOCH_DIGITS)
+            && let Some(now) = seconds(word)
+        {
+            (self.time, self.dated) = (Some(Timestamp(now)), true);
+            return true;
+        }
+        false
+    }
+}
+
+/// Whether the times at the beginnings of the first lines are how long after the line before (tcpdump's `-ttt`, tshark's
+/// `-t d`): they begin at zero and go back. Wireshark's lines begin with their number.
+pub(super) fn are_deltas(start: &[u8]) -> bool {
+    let first_time = |line: &[u8]| {
+        let is_quote = |word: &[u8]| word.iter().all(|byte| matches!(byte, b'>' | b'|'));
+        let words = line.split(u8::is_ascii_whitespace).filter(|word| !is_quote(word));
+        words.take(2).find_map(|word| time_of_day(trim(word)).or_else(|| relative(trim(word))))
+    };
+    let mut times = start.split(|byte| *byte == b'\n').filter_map(first_time);
+    let mut before = match times.next() {
+        Some(0) => 0,
+        _ => return false,
+    };
+    times.any(|time| std::mem::replace(&mut before, time) > time)
+}

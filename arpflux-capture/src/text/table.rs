@@ -1,0 +1,171 @@
+//! Fields that tshark was asked for: `-T json`, `-T fields` with a heading (`-E header=y`) and without.
+
+use super::value::{Address, ipv4, number, seconds};
+
+/// Fields that are of use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    Time,
+    SinceBegin,
+    Vlan,
+    Source,
+    Destination,
+    Operation,
+    SenderMac,
+    Sender,
+    TargetMac,
+    Target,
+}
+
+impl Field {
+    pub(super) fn of(word: &[u8]) -> Option<Self> {
+        Some(match word {
+            b"frame.time_epoch" => Self::Time,
+            b"frame.time_relative" => Self::SinceBegin,
+            b"vlan.id" => Self::Vlan,
+            b"eth.src" => Self::Source,
+            b"eth.dst" => Self::Destination,
+            b"arp.opcode" => Self::Operation,
+            b"arp.src.hw_mac" => Self::SenderMac,
+            b"arp.src.proto_ipv4" => Self::Sender,
+            b"arp.dst.hw_mac" => Self::TargetMac,
+            b"arp.dst.proto_ipv4" => Self::Target,
+            _ => return None,
+        })
+    }
+}
+
+/// Most columns of a table; more are no table of ours.
+const MOST: usize = 64;
+
+/// A heading of fields, and where in a row the next word stands.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Columns {
+    fields: Vec<Option<Field>>,
+    separator: Option<u8>,
+    /// The line at hand is the heading.
+    heading: bool,
+    at: usize,
+}
+
+impl Columns {
+    /// Whether there was a heading.
+    pub(super) fn are_known(&self) -> bool {
+        !self.fields.is_empty()
+    }
+
+    /// A line begins.
+    pub(super) fn begin_line(&mut self) {
+        (self.heading, self.at) = (false, 0);
+    }
+
+    /// Takes a word of the heading, or one that begins it; says whether it is one.
+    pub(super) fn heads(&mut self, word: &[u8], begins_line: bool) -> bool {
+        if begins_line {
+            let is_name = |part: &[u8]| {
+                part.contains(&b'.')
+                    && part[0].is_ascii_lowercase()
+                    && part.iter().all(|byte| {
+                        byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._".contains(byte)
+                    })
+            };
+            let separator = word.iter().copied().find(|byte| b",;|".contains(byte));
+            let mut parts = word.split(|byte| Some(*byte) == separator);
+            if !parts.all(|part| !part.is_empty() && is_name(part)) {
+                return false;
+            }
+            (self.fields, self.separator, self.heading) = (Vec::new(), separator, true);
+        }
+        if self.heading {
+            let separator = self.separator;
+            self.fields.extend(word.split(|byte| Some(*byte) == separator).map(Field::of));
+            self.fields.truncate(MOST);
+        }
+        self.heading
+    }
+
+    /// The cells of a word, each with its field, and whether the last of them ends a row.
+    pub(super) fn cells<'a>(&mut self, word: &'a [u8]) -> (Vec<(Field, &'a [u8])>, bool) {
+        let separator = self.separator;
+        let mut cells = Vec::new();
+        for cell in word.split(|byte| Some(*byte) == separator) {
+            if let Some(Some(field)) = self.fields.get(self.at) {
+                cells.push((*field, cell));
+            }
+            self.at += 1;
+        }
+        (cells, self.at == self.fields.len())
+    }
+}
+
+/// A word of a row without a heading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Token {
+    Operation(u16),
+    Number,
+    Time(u64),
+    Mac(Address),
+    Ipv4(u32),
+}
+
+/// A row without a heading: ARP's operation, then MAC and address of sender and target, in either order.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Row {
+    tokens: Vec<Token>,
+    /// There was a word of another kind in the line.
+    other: bool,
+}
+
+/// What a row holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told {
+    pub time: Option<u64>,
+    /// Both link-layer addresses, if they stand before.
+    pub frame: Option<(Address, Address)>,
+    pub operation: u16,
+    pub sender: (u32, Address),
+    pub target: (u32, Address),
+}
+
+impl Row {
+    /// Takes the next word.
+    pub(super) fn word(&mut self, word: &[u8], begins_line: bool) -> Option<Told> {
+        if begins_line {
+            self.tokens.clear();
+            self.other = false;
+        }
+        let token = if let Some(address) = ipv4(word) {
+            Token::Ipv4(address)
+        } else if let Some(mac) = Address::parse(word) {
+            Token::Mac(mac)
+        } else if let Some(number) = number(word) {
+            if matches!(number, 1 | 2) { Token::Operation(number as u16) } else { Token::Number }
+        } else if let Some(time) = seconds(word) {
+            Token::Time(time)
+        } else {
+            self.other = true;
+            return None;
+        };
+        if self.other || self.tokens.len() >= MOST {
+            return None;
+        }
+        self.tokens.push(token);
+        let (before, row) = self.tokens.split_at_checked(self.tokens.len().checked_sub(5)?)?;
+        let (operation, sender, target) = match *row {
+            [Token::Operation(operation), Token::Mac(a), Token::Ipv4(b), Token::Mac(c), Token::Ipv4(d)]
+            | [Token::Operation(operation), Token::Ipv4(b), Token::Mac(a), Token::Ipv4(d), Token::Mac(c)] => {
+                (operation, (b, a), (d, c))
+            }
+            _ => return None,
+        };
+        let frame = match *before {
+            [.., Token::Mac(source), Token::Mac(destination)] => Some((source, destination)),
+            _ => None,
+        };
+        let time = before.iter().find_map(|token| match token {
+            Token::Time(time) => Some(*time),
+            _ => None,
+        });
+        Some(Told { time, frame, operation, sender, target })
+    }
+}

@@ -1,0 +1,203 @@
+//! Scenes as tcpdump and tshark print them, with their options, are judged as the frames themselves are.
+#![allow(missing_docs, reason = "a test")]
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::process::Command;
+
+use arpflux_capture::{Capture, Class, Report};
+use arpflux_core::frame::Ipv4Arp;
+use arpflux_core::types::Mac;
+
+const CLIENT: Mac = Mac::ethernet([0x00, 0x0c, 0x29, 0xd2, 0xc7, 0xaa]);
+const NEAR: [Mac; 2] =
+    [Mac::ethernet([0, 0x0c, 0x29, 0xb3, 0xa2, 0x54]), Mac::ethernet([0, 0x0c, 0x29, 0xb3, 0xa2, 0x5e])];
+const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 9);
+
+/// Frames with their times in ms, all about one address; each scene has MACs of its own, and its own time.
+struct Scene {
+    number: u8,
+    class: Class,
+    frames: Vec<(u32, Vec<u8>)>,
+}
+
+impl Scene {
+    fn target(&self) -> Ipv4Addr {
+        Ipv4Addr::new(10, 0, 1, self.number)
+    }
+
+    fn ask(mut self, at: u32, answers: &[Mac]) -> Self {
+        let ask = Ipv4Arp::request(CLIENT, PEER, self.target());
+        self.frames.push((at, ask.to_frame(Mac::BROADCAST)));
+        for (place, from) in answers.iter().enumerate() {
+            self.frames.push((at + 1 + place as u32, Ipv4Arp::reply_to(&ask, *from).to_frame(CLIENT)));
+        }
+        self
+    }
+
+    fn announce(mut self, at: u32, from: Mac) -> Self {
+        self.frames.push((at, Ipv4Arp::announcement(from, self.target()).to_frame(Mac::BROADCAST)));
+        self
+    }
+
+    fn push(mut self, at: u32, from: Mac) -> Self {
+        let ask = Ipv4Arp::request(CLIENT, PEER, self.target());
+        self.frames.push((at, Ipv4Arp::reply_to(&ask, from).to_frame(CLIENT)));
+        self
+    }
+
+    fn probe(mut self, at: u32, from: Mac) -> Self {
+        self.frames.push((at, Ipv4Arp::probe(from, self.target()).to_frame(Mac::BROADCAST)));
+        self
+    }
+}
+
+/// All of them, one after the other.
+fn file(scenes: &[Scene]) -> Vec<u8> {
+    let mut file =
+        vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 1, 0, 0, 0];
+    for scene in scenes {
+        for (at, frame) in &scene.frames {
+            let (length, at) = (frame.len() as u32, at + 100_000 * u32::from(scene.number));
+            for field in [1_700_000_000 + at / 1000, at % 1000 * 1000, length, length] {
+                file.extend(field.to_le_bytes());
+            }
+            file.extend(frame);
+        }
+    }
+    file
+}
+
+fn scenes() -> Vec<Scene> {
+    let mut number = 0;
+    let mut scene = |class, build: &dyn Fn(Scene, Mac, Mac) -> Scene| {
+        number += 1;
+        let [one, two] = [0x11, 0x22].map(|low| Mac::ethernet([2, number, low, number, low, number]));
+        build(Scene { number, class, frames: Vec::new() }, one, two)
+    };
+    vec![
+        scene(Class::Single, &|s, one, _| s.ask(0, &[one]).ask(9000, &[one]).ask(12_000, &[one])),
+        scene(Class::Flux, &|s, _, _| s.ask(0, &NEAR).ask(9000, &[NEAR[1], NEAR[0]]).ask(12_000, &NEAR)),
+        scene(Class::Conflict, &|s, one, two| s.ask(0, &[one, two]).ask(9000, &[two, one])),
+        scene(Class::Failover, &|s, one, two| {
+            s.ask(0, &[one]).announce(9000, two).announce(9500, two).ask(15_000, &[two]).ask(15_100, &[two])
+        }),
+        scene(Class::Duplicate, &|s, one, two| {
+            s.announce(0, one)
+                .announce(400, two)
+                .announce(5000, one)
+                .announce(5400, two)
+                .announce(10_000, one)
+        }),
+        scene(Class::Spoof, &|s, one, two| {
+            s.ask(0, &[one]).push(9000, two).push(11_000, two).push(12_000, two).push(15_000, two)
+        }),
+        scene(Class::Undetermined, &|s, one, two| s.ask(0, &[one]).ask(9000, &[two]).ask(9500, &[two])),
+        scene(Class::Failover, &|s, one, two| {
+            s.ask(0, &[one]).probe(60_000, two).announce(64_000, two).ask(64_500, &[two])
+        }),
+    ]
+}
+
+fn report(bytes: &[u8]) -> Report {
+    let mut capture = Capture::new();
+    capture.read("printed", bytes).unwrap();
+    capture.report()
+}
+
+fn rank(class: Class) -> u8 {
+    match class {
+        class if class.is_bad() => 2,
+        Class::Undetermined => 1,
+        _ => 0,
+    }
+}
+
+fn print(file: &PathBuf, command: &[&str]) -> Vec<u8> {
+    let output = Command::new(command[0])
+        .args(&command[1..])
+        .arg("-r")
+        .arg(file)
+        .output()
+        .unwrap_or_else(|error| panic!("{}: {error}", command[0]));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+#[test]
+fn every_form_gives_the_same_verdict_or_says_what_it_lacks() {
+    let fields = [
+        "-e",
+        "frame.time_epoch",
+        "-e",
+        "eth.src",
+        "-e",
+        "eth.dst",
+        "-e",
+        "arp.opcode",
+        "-e",
+        "arp.src.hw_mac",
+        "-e",
+        "arp.src.proto_ipv4",
+        "-e",
+        "arp.dst.hw_mac",
+        "-e",
+        "arp.dst.proto_ipv4",
+    ];
+    let fields =
+        |options: &[&'static str]| [&["tshark", "-n", "-T", "fields"], options, &fields[..]].concat();
+    let mut commands = vec![
+        fields(&[]),
+        fields(&["-E", "header=y"]),
+        fields(&["-E", "header=y", "-E", "separator=,", "-E", "quote=d"]),
+        fields(&["-E", "header=y", "-E", "separator=;"]),
+        vec!["tshark", "-n", "-T", "json"],
+    ];
+    for option in
+        ["-e", "-et", "-ett", "-ettt", "-etttt", "-ettttt", "-ev", "-evv", "-eq", "-ex", "-eXX", "-e#"]
+    {
+        commands.push(vec!["tcpdump", "-n", option]);
+    }
+    commands.push(vec!["tcpdump", "-n", "-e", "--time-stamp-precision=nano"]);
+    for time in ["a", "ad", "r", "d", "dd", "e", "u", "ud"] {
+        commands.push(vec!["tshark", "-n", "-t", time]);
+    }
+    let folder = std::env::temp_dir().join(format!("arpflux-printed-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("scene.pcap");
+    let scenes = scenes();
+    let bytes = self::file(&scenes);
+    std::fs::write(&file, &bytes).unwrap();
+    let frames = report(&bytes);
+    for scene in &scenes {
+        let address = frames.address(scene.target()).unwrap();
+        assert_eq!(address.class, scene.class, "{address:#?}");
+    }
+    let mut wrong = String::new();
+    for command in &commands {
+        let text = print(&file, command);
+        for form in [text.clone(), quoted(&text)] {
+            let printed = report(&form);
+            for scene in &scenes {
+                let (target, class) = (scene.target(), scene.class);
+                let found = printed.address(target).map(|address| address.class);
+                let good = match found {
+                    Some(found) if printed.clocked => found == class,
+                    // Without a clock nothing that is not good becomes good.
+                    Some(found) => rank(class) == 0 || rank(found) > 0,
+                    None => false,
+                };
+                if !good {
+                    wrong.push_str(&format!("{command:?}: {target} is {found:?}, not {class:?}\n"));
+                }
+            }
+        }
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// As a mail quotes it.
+fn quoted(text: &[u8]) -> Vec<u8> {
+    text.split_inclusive(|byte| *byte == b'\n').flat_map(|line| [b"> ", line].concat()).collect()
+}
