@@ -424,6 +424,11 @@ typedef struct {
     const char *state_dir;
     /** Ends the wait for another writer when it is raised; may be NULL. */
     const arpflux_stop *stop;
+    /**
+     * Not 0: it is done even if an address loses its last answer, or a neighbour or container its way; otherwise that is
+     * `ARPFLUX_CODE_REFUSED`.
+     */
+    uint32_t accept_harm;
 } arpflux_apply_options;
 
 /** How to listen. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults. */

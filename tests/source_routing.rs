@@ -113,7 +113,8 @@ impl Site {
     }
 
     fn apply(&self, plan: &Plan) {
-        let options = apply::Options::default().state_dir(&self.state);
+        // The LAN is no longer to be answered for the address of the shim.
+        let options = apply::Options { accept_harm: true, ..Default::default() }.state_dir(&self.state);
         drop(host(&self.node).apply(plan, options).unwrap());
     }
 

@@ -36,6 +36,9 @@ pub struct arpflux_apply_options {
     pub state_dir: *const c_char,
     /// Ends the wait for another writer when it is raised; may be NULL.
     pub stop: *const arpflux_stop,
+    /// Not 0: it is done even if an address loses its last answer, or a neighbour or container its way; otherwise that is
+    /// `ARPFLUX_CODE_REFUSED`.
+    pub accept_harm: u32,
 }
 
 // SAFETY: `repr(C)`, begins with its size, and NULL and 0 are values of its members.
@@ -127,6 +130,7 @@ pub(crate) unsafe fn read(options: *const arpflux_apply_options) -> Result<Optio
         read.lock_wait = Duration::from_millis(options.lock_wait_ms);
     }
     read.stop = stop::read(options.stop)?;
+    read.accept_harm = options.accept_harm != 0;
     if !options.state_dir.is_null() {
         // SAFETY: the caller says so.
         let path = unsafe { CStr::from_ptr(options.state_dir) };

@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Plan;
-use crate::policy::{Policy, ServiceAnswer};
 use crate::predict::{ArpRequest, Forwarded, Model, Neighbours, Outgoing, Verdict, listeners, targets};
 use crate::snapshot::{Interface, RouteKind, Scope, Snapshot, WireMap};
 use crate::types::{IfIndex, IfName, IpNet, Ipv4Net};
@@ -100,12 +99,12 @@ pub fn harm(before: &Snapshot, after: &Snapshot) -> Vec<Harm> {
     harm
 }
 
-/// Refuses a plan that does harm, apart from silence that `policy` asks for (`[[service]]`).
+/// Refuses a plan that does harm.
 ///
 /// # Errors
 /// [`ErrorKind::Refused`] with what would be lost; those of [`Snapshot::check`].
-pub fn refuse(before: &Snapshot, plan: &Plan, policy: Option<&Policy>) -> Result<()> {
-    let harm = of_plan(before, plan, policy)?;
+pub fn refuse(before: &Snapshot, plan: &Plan) -> Result<()> {
+    let harm = of_plan(before, plan)?;
     let Some(first) = harm.first() else { return Ok(()) };
     let more = match harm.len() {
         1 => String::new(),
@@ -116,29 +115,20 @@ pub fn refuse(before: &Snapshot, plan: &Plan, policy: Option<&Policy>) -> Result
         .hint("`arpflux plan` lists all; --accept-harm does it all the same, a [[service]] asks for silence"))
 }
 
-/// What a plan harms, apart from silence that `policy` asks for.
+/// What a plan harms, apart from the silence that was asked for ([`Plan::silence`]).
 ///
 /// # Errors
 /// Those of [`Snapshot::check`].
-pub fn of_plan(before: &Snapshot, plan: &Plan, policy: Option<&Policy>) -> Result<Vec<Harm>> {
+pub fn of_plan(before: &Snapshot, plan: &Plan) -> Result<Vec<Harm>> {
     before.check()?;
     if plan.changes.is_empty() {
         return Ok(Vec::new());
     }
-    let services = policy.map_or(&[][..], |policy| &policy.services);
-    let asked_for = |harm: &Harm| match harm {
-        Harm::Answer { address, aside, .. } => services.iter().any(|service| {
-            let silent = match service.answer {
-                ServiceAnswer::Never => true,
-                // While no living interface holds it, nobody is to answer.
-                ServiceAnswer::Holder => aside.is_some(),
-            };
-            silent && service.addresses.contains(&IpAddr::V4(*address))
-        }),
-        Harm::Way { .. } => false,
-    };
     let mut found = harm(before, &before.with(&plan.changes));
-    found.retain(|harm| !asked_for(harm));
+    found.retain(|harm| match harm {
+        Harm::Answer { address, .. } => !plan.silence.contains(&IpAddr::V4(*address)),
+        Harm::Way { .. } => true,
+    });
     Ok(found)
 }
 

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use arpflux_core::apply::Options;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
@@ -275,19 +276,22 @@ impl Host {
     /// With `confirm` (seconds or timedelta, 1 s to 24 h) the change is on trial: it is undone unless the receipt's
     /// `confirm()` comes in time, by a process of its own that outlives this one. `lock_wait`: how long to wait for another
     /// writer, 10 s without. `state_dir`: where receipts and journals lie; all writers of a namespace have to agree.
+    /// `accept_harm`: do it even if an address loses its last answer, or a neighbour or container its way.
     ///
-    /// Raises Changed if the host is no longer what the plan saw, RolledBack if a step failed and all was undone,
+    /// Raises Refused if it would do such harm, Changed if the host is no longer what the plan saw, RolledBack if a step failed and all was undone,
     /// PartlyApplied if not all could be undone, Busy if another writer is in the way.
-    #[pyo3(signature = (plan, *, confirm = None, lock_wait = None, state_dir = None))]
+    #[pyo3(signature = (plan, *, confirm = None, accept_harm = false, lock_wait = None, state_dir = None))]
     fn apply<'py>(
         &self,
         py: Python<'py>,
         plan: &Plan,
         confirm: Given<'_, 'py>,
+        accept_harm: bool,
         lock_wait: Given<'_, 'py>,
         state_dir: Given<'_, 'py>,
     ) -> Result<Receipt> {
-        apply::apply(py, self, plan, apply::options(confirm, lock_wait, state_dir)?)
+        let options = Options { accept_harm, ..apply::options(confirm, lock_wait, state_dir)? };
+        apply::apply(py, self, plan, options)
     }
 
     /// Makes a policy so, now and at every boot, as one transaction: the files of the host's managers belong to it. On trial
@@ -295,16 +299,18 @@ impl Host {
     ///
     /// Options and errors are those of `apply`; besides, InvalidInput if files of this machine are to be written for another
     /// namespace.
-    #[pyo3(signature = (persistence, *, confirm = None, lock_wait = None, state_dir = None))]
+    #[pyo3(signature = (persistence, *, confirm = None, accept_harm = false, lock_wait = None, state_dir = None))]
     fn apply_and_persist<'py>(
         &self,
         py: Python<'py>,
         persistence: &Persistence,
         confirm: Given<'_, 'py>,
+        accept_harm: bool,
         lock_wait: Given<'_, 'py>,
         state_dir: Given<'_, 'py>,
     ) -> Result<Receipt> {
-        apply::apply_and_persist(py, self, persistence, apply::options(confirm, lock_wait, state_dir)?)
+        let options = Options { accept_harm, ..apply::options(confirm, lock_wait, state_dir)? };
+        apply::apply_and_persist(py, self, persistence, options)
     }
 
     /// Lets `interface` answer for addresses, as one transaction: proxy entries, IPv4 (ARP) and IPv6 (NDP). What is there

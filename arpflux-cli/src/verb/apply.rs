@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use arpflux_core::apply::{Confirm, Outcome, Receipt};
+use arpflux_core::harm::{self, Harm};
 use arpflux_core::outward::{DryRun, Transactions};
 use arpflux_core::persist::{FileChange, Layout, Manager, Persistence, at_boot};
 use arpflux_core::words::counted;
-use arpflux_core::{Error, ErrorKind, Host, Plan, Policy, Result, Snapshot, harm};
+use arpflux_core::{Error, ErrorKind, Host, Plan, Policy, Result, Snapshot};
 
 use crate::input::{Live, PolicyFile, State, quoted, read_text};
 use crate::output::{Output, Style};
@@ -97,15 +98,6 @@ enum Wanted {
 }
 
 impl Wanted {
-    /// The policy, if it is known.
-    fn policy(&self) -> Option<&Policy> {
-        match self {
-            Self::Policy(policy) => Some(policy),
-            Self::Persistence(persistence) => Some(&persistence.policy),
-            Self::Plan(_) => None,
-        }
-    }
-
     fn plan(&self, now: &Snapshot) -> Result<Plan> {
         match self {
             Self::Policy(policy) => policy.plan(now),
@@ -132,6 +124,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         return dry_run(&wanted, &host.snapshot()?, output);
     }
     let mut options = args.state.changing()?;
+    options.accept_harm = args.accept_harm;
     options.confirm = args.confirm.map_or(Confirm::Now, Confirm::Within);
     let show = |plan: &Plan, files: &[FileChange]| match output.json() || plan.is_empty() && files.is_empty()
     {
@@ -145,9 +138,6 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         Wanted::Persistence(persistence) => host.apply_and_persist(persistence, options, show)?,
         _ => host.apply_with(options, |now| {
             let plan = wanted.plan(now)?;
-            if !args.accept_harm {
-                harm::refuse(now, &plan, wanted.policy())?;
-            }
             show(&plan, &[])?;
             Ok(plan)
         })?,
@@ -184,14 +174,21 @@ fn dry_run(wanted: &Wanted, now: &Snapshot, output: &Output) -> Result<u8> {
         Wanted::Persistence(persistence) => persistence.files(now)?,
         _ => Vec::new(),
     };
+    let harm = harm::of_plan(now, &plan)?;
     if output.json() {
-        output.answer(&DryRun::new(&plan, &files))?;
+        output.answer(&DryRun::new(&plan, &files, &harm))?;
     } else {
+        print_harm(&harm, output)?;
         let (rows, decisions) = (rows(&plan, ROWS, output), decisions(&plan));
         let rows = if plan.is_empty() { "Nothing to change.\n".into() } else { rows };
         output.text(format!("{rows}{decisions}{}\nnothing was changed (--dry-run)\n", listed(&files)))?;
     }
     Ok(exit::GOOD)
+}
+
+/// What would be lost, one a line.
+fn print_harm(harm: &[Harm], output: &Output) -> Result<()> {
+    harm.iter().try_for_each(|harm| output.text(format!("{}  {harm}\n", output.paint(Style::Bad, "HARM"))))
 }
 
 /// Files with what becomes of them, one a line.

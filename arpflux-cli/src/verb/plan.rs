@@ -48,13 +48,13 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let impact =
         (!args.no_impact && !plan.is_empty()).then(|| plan.impact(&snapshot, &policy)).transpose()?;
     progress.end();
+    let harm = harm::of_plan(&snapshot, &plan)?;
     if output.json() {
         let none = Impact::default();
         let impact = if args.no_impact { None } else { impact.as_ref().or(Some(&none)) };
-        output.answer(&Planned::new(&plan, impact))?;
+        output.answer(&Planned::new(&plan, impact, &harm))?;
         return Ok(code);
     }
-    let harm = harm::of_plan(&snapshot, &plan, Some(&policy))?;
     let mut text = String::new();
     for harm in &harm {
         text += &format!("{}  {harm}\n", output.paint(Style::Bad, "HARM"));

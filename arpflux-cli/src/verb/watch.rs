@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
+use arpflux_core::apply;
 use arpflux_core::judgement::Judgement;
 use arpflux_core::watch::{Drift, Options, Outcome, ServiceManager, Watcher};
 use arpflux_core::wire::stop_on_interrupt;
@@ -26,6 +27,9 @@ pub struct Args {
     /// Put right what drifts, each time as a transaction that `arpflux rollback` can undo.
     #[arg(long)]
     heal: bool,
+    /// Put it right even if an address loses its last answer, or a neighbour or container its way.
+    #[arg(long, requires = "heal")]
+    accept_harm: bool,
     /// The time between two looks at everything, for what the kernel sends no news of; at least 100ms.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
     look: Duration,
@@ -48,7 +52,8 @@ const TURN: Duration = Duration::from_secs(1);
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let policy = args.policy.read()?;
     let mut version = version(args.policy.path());
-    let options = Options { heal: args.heal, look: args.look, apply: args.state.options() };
+    let apply = apply::Options { accept_harm: args.accept_harm, ..args.state.options() };
+    let options = Options { heal: args.heal, look: args.look, apply };
     let host = Host::from(args.live.netns()?);
     let mut watcher = Watcher::new(&host, policy, options)?;
     let stop = stop_on_interrupt()?;

@@ -7,6 +7,7 @@ use super::receipt::{self, Outcome, Receipt};
 use super::store::Folder;
 use super::{Options, Recovered, Reopen, Transaction, confirm, pending, recover};
 use crate::error::Result;
+use crate::harm;
 use crate::host::Host;
 use crate::kernel::{Kernel, LinuxKernel};
 use crate::persist::{FileChange, Persistence};
@@ -85,6 +86,14 @@ fn reopen() -> Result<Box<dyn Kernel>> {
     Ok(Box::new(LinuxKernel::open()?))
 }
 
+/// The plan, unless it does harm that nobody accepted.
+fn harmless(now: &Snapshot, plan: Plan, options: &Options) -> Result<Plan> {
+    if !options.accept_harm {
+        harm::refuse(now, &plan)?;
+    }
+    Ok(plan)
+}
+
 impl Host {
     /// Makes `plan` so, as one transaction; see [`crate::apply`].
     ///
@@ -103,7 +112,8 @@ impl Host {
     /// ```
     ///
     /// # Errors
-    /// As [`Transaction::apply`].
+    /// As [`Transaction::apply`]; [`ErrorKind::Refused`](crate::ErrorKind::Refused) if it would do
+    /// [harm](crate::harm), unless [`Options::accept_harm`].
     pub fn apply(&self, plan: &Plan, options: impl Into<Options>) -> Result<Applied> {
         self.apply_with(options, |_| Ok(plan.in_order()))
     }
@@ -112,7 +122,7 @@ impl Host {
     /// comes between.
     ///
     /// # Errors
-    /// Those of `make_plan`, and as [`Transaction::apply`].
+    /// Those of `make_plan`, and as [`Host::apply`].
     pub fn apply_with(
         &self,
         options: impl Into<Options>,
@@ -124,7 +134,7 @@ impl Host {
             Transaction::new(kernel, &options)
                 .reopen(Reopen::new(&reopen, &[]))
                 .announce(&mut announcer(&options.stop))
-                .apply_with(make_plan)
+                .apply_with(|now| harmless(now, make_plan(now)?, &options))
         })?;
         receipt.notes.extend(left);
         let on_trial = receipt.outcome == Outcome::Pending;
@@ -154,7 +164,7 @@ impl Host {
     /// ```
     ///
     /// # Errors
-    /// As [`Persistence::plan`], [`Persistence::files`] and [`Transaction::apply`].
+    /// As [`Persistence::plan`], [`Persistence::files`] and [`Host::apply`].
     pub fn apply_and_persist(
         &self,
         persistence: &Persistence,
@@ -171,7 +181,7 @@ impl Host {
                 let wanted = persistence.files(now)?;
                 see(&plan, &wanted)?;
                 files.replace(wanted);
-                Ok(plan)
+                harmless(now, plan, &options)
             };
             let mut receipt = Transaction::new(kernel, &options)
                 .reopen(Reopen::new(&reopen, &[]))

@@ -86,6 +86,9 @@ pub struct Options {
     pub stop: Stop,
     /// Who makes it. `rollback` without a number takes back what persons made.
     pub by: Maker,
+    /// Whether to do it even if an address loses its last answer, or a neighbour or container its way
+    /// ([`harm`](crate::harm)); without, [`ErrorKind::Refused`].
+    pub accept_harm: bool,
 }
 
 impl Default for Options {
@@ -96,6 +99,7 @@ impl Default for Options {
             lock_wait: Duration::from_secs(10),
             stop: Stop::default(),
             by: Maker::default(),
+            accept_harm: false,
         }
     }
 }

@@ -111,5 +111,5 @@ pub fn remove_proxies(snapshot: &Snapshot, interface: Option<&IfName>, addresses
         let unwanted = unwanted.into_iter().collect();
         changes.extend(kept::orphans(&kept::without(snapshot, &gone), &unwanted));
     }
-    Ok(finished(snapshot, changes, Vec::new()))
+    Ok(Plan { silence: addresses.to_vec(), ..finished(snapshot, changes, Vec::new()) })
 }

@@ -88,6 +88,7 @@ impl Ground<'_> {
             decisions: Vec::new(),
             changes,
             announcements: Vec::new(),
+            silence: Vec::new(),
         })
     }
 

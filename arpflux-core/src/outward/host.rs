@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::apply::Receipt;
+use crate::harm::Harm;
 use crate::persist::sysctld::Assignment;
 use crate::persist::{BootReport, BootValue, FileChange};
 use crate::plan::Plan;
@@ -18,13 +19,15 @@ pub struct DryRun<'a> {
     plan: &'a Plan,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     files: &'a [FileChange],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    harm: &'a [Harm],
 }
 
 impl<'a> DryRun<'a> {
-    /// A plan, and the files that would be written.
+    /// A plan, the files that would be written, and what would be lost.
     #[must_use]
-    pub const fn new(plan: &'a Plan, files: &'a [FileChange]) -> Self {
-        Self { plan, files }
+    pub const fn new(plan: &'a Plan, files: &'a [FileChange], harm: &'a [Harm]) -> Self {
+        Self { plan, files, harm }
     }
 }
 

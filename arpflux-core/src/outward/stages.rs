@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::diagnose::{Diagnosis, FindingId, Severity};
 use crate::error::{Error, Result};
+use crate::harm::Harm;
 use crate::judgement::Judgement;
 use crate::plan::{Impact, Plan};
 use crate::recommend::Recommendation;
@@ -137,12 +138,14 @@ pub struct Planned<'a> {
     plan: &'a Plan,
     #[serde(skip_serializing_if = "Option::is_none")]
     impact: Option<&'a Impact>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    harm: &'a [Harm],
 }
 
 impl<'a> Planned<'a> {
-    /// A plan with its impact.
+    /// A plan with its impact and what would be lost.
     #[must_use]
-    pub const fn new(plan: &'a Plan, impact: Option<&'a Impact>) -> Self {
-        Self { plan, impact }
+    pub const fn new(plan: &'a Plan, impact: Option<&'a Impact>, harm: &'a [Harm]) -> Self {
+        Self { plan, impact, harm }
     }
 }

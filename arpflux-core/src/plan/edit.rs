@@ -64,6 +64,7 @@ impl Plan {
                 .copied()
                 .collect(),
             decisions,
+            silence: self.silence.clone(),
             changes: changes.into_iter().cloned().collect(),
             announcements,
         }

@@ -118,6 +118,10 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// What is announced afterwards.
     pub announcements: Vec<Announcement>,
+    /// Addresses for which nobody on this host is to answer afterwards, as was asked for: silence about these is no
+    /// [harm](crate::harm).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub silence: Vec<IpAddr>,
 }
 
 impl Plan {
@@ -137,6 +141,7 @@ impl Plan {
             decisions: Vec::new(),
             changes: self.changes.iter().rev().map(Change::inverse).collect(),
             announcements: Vec::new(),
+            silence: Vec::new(),
         }
     }
 }
@@ -188,6 +193,12 @@ impl Policy {
             decisions: std::mem::take(&mut desired.decisions),
             changes,
             announcements,
+            silence: desired
+                .services
+                .iter()
+                .filter(|service| service.answerer.is_none())
+                .map(|service| service.address.into())
+                .collect(),
         };
         Ok((plan, desired))
     }

@@ -178,8 +178,10 @@ impl Plan {
                 );
             }
         }
-        // The impact is for people to read; it is not a part of the plan.
-        without(text, &["schema", "impact"]).and_then(|rest| serde_json::from_str(&rest)).map_err(unreadable)
+        // The impact and the harm are for people to read; they are not a part of the plan.
+        without(text, &["schema", "impact", "harm"])
+            .and_then(|rest| serde_json::from_str(&rest))
+            .map_err(unreadable)
     }
 
     /// Reads a file that [`Plan::to_json`] or `arpflux plan --json` wrote, of at most 256 MiB.

@@ -14,6 +14,7 @@ use super::timer::Timer;
 use super::wanted::Wanted;
 use crate::apply::{self, Transaction};
 use crate::error::{Error, ErrorKind, Result};
+use crate::harm;
 use crate::host::Host;
 use crate::kernel::netlink::{Changed, Events};
 use crate::kernel::{Kernel as _, LinuxKernel};
@@ -472,7 +473,7 @@ impl Watcher {
             return self.settle(snapshot, marks);
         }
         let changes = plan.changes.clone();
-        let outcome = match self.heal(&plan) {
+        let outcome = match self.heal(&snapshot, &plan) {
             Ok(()) => Outcome::Healed,
             // Somebody was faster, or is at it (or waits for a confirmation): look again a little later.
             Err(error) if matches!(error.kind(), ErrorKind::Changed | ErrorKind::Busy) => {
@@ -494,7 +495,10 @@ impl Watcher {
         self.settle(snapshot, marks)
     }
 
-    fn heal(&mut self, plan: &Plan) -> Result<()> {
+    fn heal(&mut self, now: &Snapshot, plan: &Plan) -> Result<()> {
+        if !self.options.apply.accept_harm {
+            harm::refuse(now, plan)?;
+        }
         let options = apply::Options {
             confirm: apply::Confirm::Now,
             by: apply::Maker::Watch,

@@ -946,6 +946,7 @@ class Host:
         plan: Plan,
         *,
         confirm: Optional[_Seconds] = None,
+        accept_harm: bool = False,
         lock_wait: Optional[_Seconds] = None,
         state_dir: Optional[_Path] = None,
     ) -> Receipt: ...
@@ -955,6 +956,7 @@ class Host:
         persistence: Persistence,
         *,
         confirm: Optional[_Seconds] = None,
+        accept_harm: bool = False,
         lock_wait: Optional[_Seconds] = None,
         state_dir: Optional[_Path] = None,
     ) -> Receipt: ...
