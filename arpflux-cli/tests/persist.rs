@@ -32,6 +32,8 @@ fn within(limit: Duration, what: &str, mut done: impl FnMut() -> bool) {
 fn files_and_kernel_change_together_and_go_back_together() {
     let image = Image::new("together");
     image.write("/etc/network/interfaces", "# mine\n");
+    let commented = format!("# Why it is so.\n{}", image::POLICY);
+    image.write("/policy.toml", &commented);
     let (etc, state) = (image.etc(), image.state());
     let text = image.good(&format!("{PERSIST} --dry-run"));
     assert!(text.contains(&format!("write {SYSCTLD}")), "{text}");
@@ -45,6 +47,7 @@ fn files_and_kernel_change_together_and_go_back_together() {
         assert_eq!(image.mode(path), mode, "{path}");
     }
     assert_eq!(image.mode("/etc/arpflux/policy.toml"), 0o600);
+    assert_eq!(image.read("/etc/arpflux/policy.toml"), commented, "comments and reasons are kept");
     assert!(image.is_there("/etc/systemd/system/multi-user.target.wants/arpflux.service"));
 
     // A second time nothing is left to do, also with the kept file itself as the policy.

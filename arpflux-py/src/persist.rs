@@ -163,7 +163,7 @@ impl Persistence {
         let managers = argument::texts("managers", managers)?;
         let managers: Result<Vec<Manager>> =
             managers.iter().map(|name| argument::named("managers", name.parse())).collect();
-        Ok(Self(core::Persistence { policy, managers: managers?, layout }))
+        Ok(Self(core::Persistence { policy, managers: managers?, layout, text: None }))
     }
 
     /// The policy.

@@ -62,7 +62,8 @@ struct Boot {
 }
 
 impl Boot {
-    fn persistence(&self, policy: Policy, live: &Live) -> Result<Persistence> {
+    fn persistence(&self, file: &PolicyFile, live: &Live) -> Result<Persistence> {
+        let policy = file.read()?;
         let host = self.root == Path::new("/");
         if host && live.netns.is_some() {
             return Err(Error::new(ErrorKind::InvalidInput, "the files of this host are not read for it")
@@ -75,10 +76,11 @@ impl Boot {
             root: self.root.clone(),
             command: self.command.clone().or_else(own).unwrap_or_else(|| Layout::default().command),
         };
-        Ok(match &self.manager {
-            Some(managers) => Persistence { policy, managers: managers.clone(), layout },
-            None => Persistence::detect(policy, layout),
-        })
+        let mut persistence = Persistence::detect(policy, layout);
+        if let Some(managers) = &self.manager {
+            persistence.managers.clone_from(managers);
+        }
+        Ok(persistence.with_text(read_text(file.path())?))
     }
 }
 
@@ -114,9 +116,7 @@ impl Wanted {
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let wanted = match &args.what.plan {
         Some(path) => Wanted::Plan(Plan::from_json(&read_text(path)?)?),
-        None if args.persist => {
-            Wanted::Persistence(args.boot.persistence(args.what.policy.read()?, &args.live)?)
-        }
+        None if args.persist => Wanted::Persistence(args.boot.persistence(&args.what.policy, &args.live)?),
         None => Wanted::Policy(args.what.policy.read()?),
     };
     let host = Host::from(args.live.netns()?);

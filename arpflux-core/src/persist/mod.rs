@@ -94,12 +94,24 @@ pub fn files(
     managers: &[Manager],
     layout: &Layout,
 ) -> Result<Vec<FileChange>> {
+    files_of(policy, None, desired, managers, layout)
+}
+
+/// The same, with the policy's own text where there is one.
+fn files_of(
+    policy: &Policy,
+    text: Option<&str>,
+    desired: &Desired,
+    managers: &[Manager],
+    layout: &Layout,
+) -> Result<Vec<FileChange>> {
     let root = Root::open(&layout.root)?;
     command::check(layout, managers, &root)?;
     let mut wanted: Vec<(PathBuf, FileState)> = Vec::new();
     // A file that says the same in other words, perhaps with comments, is the administrator's.
     if kept_policy(layout)?.as_ref() != Some(policy) {
-        wanted.push((layout.below(POLICY), FileState::text(policy.to_toml()?, 0o600)));
+        let text = text.map_or_else(|| policy.to_toml(), |text| Ok(text.to_owned()))?;
+        wanted.push((layout.below(POLICY), FileState::text(text, 0o600)));
     }
     wanted.push((layout.below(sysctld::FILE), FileState::text(sysctld::write(desired)?, 0o644)));
     for manager in Manager::ALL {

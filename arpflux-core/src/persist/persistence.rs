@@ -1,7 +1,7 @@
 //! A policy with the files that bring it back at boot.
 
 use super::networkd::Made;
-use super::{Desired, FileChange, Layout, Manager, files};
+use super::{Desired, FileChange, Layout, Manager, files_of};
 use crate::error::Result;
 use crate::plan::{Change, Plan};
 use crate::policy::Policy;
@@ -17,13 +17,24 @@ pub struct Persistence {
     pub managers: Vec<Manager>,
     /// Where the files are.
     pub layout: Layout,
+    /// The policy as its author wrote it, with comments: kept so where it says the same ([`Persistence::with_text`]).
+    pub text: Option<String>,
 }
 
 impl Persistence {
     /// By the managers that are in use below the layout's root.
     #[must_use]
     pub fn detect(policy: Policy, layout: Layout) -> Self {
-        Self { managers: Manager::detect(&layout), policy, layout }
+        Self { managers: Manager::detect(&layout), policy, layout, text: None }
+    }
+
+    /// With the TOML that the policy was read from, so that its comments and reasons are kept too. A text that says
+    /// something else is left out.
+    #[must_use]
+    pub fn with_text(mut self, text: String) -> Self {
+        let says_the_same = Policy::from_toml(&text, "policy").is_ok_and(|policy| policy == self.policy);
+        self.text = says_the_same.then_some(text);
+        self
     }
 
     /// What has to change now so that the policy holds.
@@ -50,11 +61,11 @@ impl Persistence {
     /// The files to write; empty if all of them are as they should be.
     ///
     /// # Errors
-    /// As [`Policy::plan`] and [`files`].
+    /// As [`Policy::plan`] and [`files`](super::files).
     pub fn files(&self, snapshot: &Snapshot) -> Result<Vec<FileChange>> {
         let made = Made::find(snapshot, &self.layout)?.map(|made| made.as_ours(snapshot));
         let desired = Desired::of(&self.policy, made.as_ref().unwrap_or(snapshot))?;
-        files(&self.policy, &desired, &self.managers, &self.layout)
+        files_of(&self.policy, self.text.as_deref(), &desired, &self.managers, &self.layout)
     }
 
     /// What somebody who wrote `files` should know or do, one sentence each.

@@ -7,6 +7,7 @@ mod kernel;
 mod lint;
 mod network_manager;
 mod networkd;
+mod routing;
 mod scripts;
 mod shell;
 mod tuned;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use files::Files;
 pub use lint::Lint;
+use routing::Routing;
 use scripts::mentions;
 pub use shell::Unfollowed;
 use writers::{Outcomes, Writers, place};
@@ -177,8 +179,9 @@ impl BootReport {
 /// interfaces(5), TuneD's active profile and `rc.local`; then the
 /// policy that the unit and the hooks apply. What runs at boot, mentions such values and is not understood is listed in
 /// [`BootReport::unfollowed`], and the values are undetermined. A value that nothing sets counts as 0. Proxy entries
-/// live in the kernel alone: only lines of interfaces(5) and the policy bring any back. Rules and routes that are not
-/// ours are taken to come from somewhere.
+/// live in the kernel alone: only lines of networkd and interfaces(5) and the policy bring any back. Rules and routes that
+/// are not ours are taken to come from somewhere; those that files of networkd and NetworkManager make and that are not
+/// there now are told as coming.
 ///
 /// # Errors
 /// If a file that is there cannot be read.
@@ -187,8 +190,8 @@ pub fn at_boot(snapshot: &Snapshot, layout: &Layout) -> Result<BootReport> {
     let files = Files::new(&root, layout);
     let boot = Writers::load(&files, snapshot);
     let outcomes = boot.outcomes();
-    let mut after = bare(snapshot, layout)?;
-    after.proxies.extend(snapshot.proxies.iter().filter(|entry| boot.adds(snapshot, entry)).copied());
+    let mut after = bare(snapshot, layout, &Routing::load(&files, snapshot))?;
+    after.proxies = boot.proxies(snapshot);
     let folders = std::iter::once(None).chain(snapshot.interfaces.iter().map(|it| Some((it.index, it.name))));
     let mut values = Vec::new();
     for folder in folders {
@@ -275,12 +278,19 @@ pub fn who(snapshot: &Snapshot, layout: &Layout, key: &Key) -> Result<Vec<Assign
 }
 
 /// The snapshot without what a boot takes away.
-fn bare(snapshot: &Snapshot, layout: &Layout) -> Result<Snapshot> {
+fn bare(snapshot: &Snapshot, layout: &Layout, made: &Routing) -> Result<Snapshot> {
     let sections = drop_ins::sections(layout)?;
     let mut bare = snapshot.clone();
     bare.proxies.clear();
-    bare.rules.retain(|rule| rule.protocol != PROTOCOL || drop_ins::has_rule(&sections, rule));
-    bare.routes.retain(|route| route.protocol != PROTOCOL || drop_ins::has_route(&sections, route));
+    bare.rules.retain(|rule| {
+        rule.protocol != PROTOCOL || made.has_rule(rule) || drop_ins::has_rule(&sections, rule)
+    });
+    bare.routes.retain(|route| {
+        route.protocol != PROTOCOL || made.has_route(route) || drop_ins::has_route(&sections, route)
+    });
+    let (rules, routes) = made.missing(snapshot);
+    bare.rules.extend(rules);
+    bare.routes.extend(routes);
     Ok(bare)
 }
 

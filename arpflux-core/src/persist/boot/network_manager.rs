@@ -17,6 +17,11 @@ const KEYFILES: [&str; 3] = [
 
 const SCRIPTS: [&str; 2] = ["/etc/NetworkManager/dispatcher.d", "/usr/lib/NetworkManager/dispatcher.d"];
 
+/// The texts of the keyfiles that can be read.
+pub(super) fn keyfiles(files: &Files<'_>) -> Vec<String> {
+    files.by_name(&KEYFILES, "nmconnection").iter().filter_map(|seen| files.text(seen)).collect()
+}
+
 pub(super) fn unfollowed(files: &Files<'_>) -> Vec<Unfollowed> {
     let mut found = Vec::new();
     let by_others = ["systemd-networkd", "networking"].iter().any(|name| units::enabled(files, name));

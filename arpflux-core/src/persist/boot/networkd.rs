@@ -40,28 +40,45 @@ struct Network {
     texts: Vec<(PathBuf, String)>,
 }
 
+/// The file of each interface that networkd certainly takes for it, with its drop-ins.
+pub(super) fn texts<'s>(files: &Files<'_>, snapshot: &'s Snapshot) -> Vec<(&'s Interface, String)> {
+    let networks = networks(files);
+    let mut found = Vec::new();
+    for interface in snapshot.interfaces.iter().filter(|_| is_used(files, &networks)) {
+        let first = networks.iter().find(|network| network.takes(interface) != Some(false));
+        if let Some(network) = first.filter(|network| network.takes(interface) == Some(true)) {
+            let texts: Vec<&str> = network.texts.iter().map(|(_, text)| text.as_str()).collect();
+            found.push((interface, texts.join("\n")));
+        }
+    }
+    found
+}
+
+/// Whether networkd is started. A tree may be a part of a host only: files of the administrator count unless another
+/// manager is seen to be started.
+fn is_used(files: &Files<'_>, networks: &[Network]) -> bool {
+    let below = |folder: &str| networks.iter().any(|network| network.seen.starts_with(folder));
+    let by_others = || ["NetworkManager", "networking"].iter().any(|name| units::enabled(files, name));
+    files.exists("/run/systemd/netif/links")
+        || units::enabled(files, "systemd-networkd")
+        // netplan generates them at boot, and has networkd started.
+        || below("/run")
+        || (below("/etc") && !by_others())
+}
+
 impl Networkd {
     /// For each interface the settings of the first file that matches it.
     pub(super) fn load(files: &Files<'_>, snapshot: &Snapshot) -> Self {
         let mut this = Self::default();
         let networks = networks(files);
-        // What netplan generates at boot is in /run, and has networkd started.
-        let is_used = files.exists("/run/systemd/netif/links")
-            || units::enabled(files, "systemd-networkd")
-            || networks.iter().any(|network| network.seen.starts_with("/run"));
-        // A tree may be a part of a host only: that networkd is not used has to be seen.
-        let by_others = ["NetworkManager", "networking"].iter().any(|name| units::enabled(files, name));
-        let of_admin = networks.iter().filter(|network| network.seen.starts_with("/etc"));
-        if !is_used && by_others {
+        if !is_used(files, &networks) {
+            let of_admin = networks.iter().filter(|network| network.seen.starts_with("/etc"));
             this.lints.extend(of_admin.map(|network| Lint {
                 file: network.seen.clone(),
                 line: 0,
                 problem: "not read: systemd-networkd is not enabled".into(),
                 remedy: "systemctl enable systemd-networkd, or delete the file".into(),
             }));
-            return this;
-        }
-        if !is_used && of_admin.count() == 0 {
             return this;
         }
         let version = units::systemd_version(files);

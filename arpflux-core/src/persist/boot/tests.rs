@@ -5,7 +5,7 @@ use crate::persist::sysctld::Key;
 use crate::persist::sysctld::tests::TempDir;
 use crate::persist::{BootReport, BootValue, Layout, at_boot};
 use crate::plan::tests::host::Host;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Rule, Snapshot};
 use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
 
@@ -294,4 +294,40 @@ fn the_command_line_of_an_image_comes_first() {
     assert_eq!(late.undetermined_by.as_deref(), Some("/boot/firmware/cmdline.txt:1"));
     let counts = value(&report, "net.ipv4.conf.all.arp_ignore").unwrap().effective.clone();
     assert_eq!(counts, None, "of all itself nothing is combined");
+}
+
+#[test]
+fn rules_and_routes_of_the_managers_files_stay_and_come() {
+    let ours = |rule: Rule| Rule { protocol: crate::plan::PROTOCOL, ..rule };
+    let of = |priority: u32, source: &str, table: u32| Rule {
+        source: Some(source.parse().unwrap()),
+        ..Rule::lookup(priority, table)
+    };
+    let files = [
+        SYSTEMD,
+        (
+            "etc/systemd/network/10-eth0.network",
+            "[Match]\nName=eth0\n[Network]\nIPv4ProxyARPAddress=10.11.12.60\n[RoutingPolicyRule]\nPriority=100\nFrom=10.11.12.13\nTable=7\n\
+             [Route]\nGateway=10.11.12.1\nTable=7\n[RoutingPolicyRule]\nPriority=101\nFirewallMark=1\nTable=7\n",
+        ),
+        (
+            "etc/NetworkManager/system-connections/eth1.nmconnection",
+            "[connection]\nid=eth1\ninterface-name=eth1\n[ipv4]\nrouting-rule1=priority 200 from 10.11.12.14 table 8\n\
+             route1=10.99.0.0/16,10.11.12.1\nroute1_options=table=8\n",
+        ),
+    ];
+    let (_root, layout) = tree(&files);
+    let mut now = host(&[]);
+    now.rules.push(ours(of(100, "10.11.12.13/32", 7)));
+    now.rules.push(ours(of(300, "10.11.12.15/32", 9)));
+    let report = at_boot(&now, &layout).unwrap();
+    let mut told: Vec<&str> = report.entries.iter().map(|entry| entry.text.as_str()).collect();
+    told.sort_unstable();
+    let gone: Vec<&&str> = told.iter().filter(|text| text.contains("300")).collect();
+    assert_eq!(gone.len(), 1, "{told:#?}");
+    assert!(!told.iter().any(|text| text.contains("10.11.12.13")), "{told:#?}");
+    for comes in ["10.11.12.60", "10.11.12.14", "10.99.0.0/16", "default"] {
+        assert!(told.iter().any(|text| text.contains(comes) && text.contains("add")), "{comes}: {told:#?}");
+    }
+    assert_eq!(told.len(), 5, "{told:#?}");
 }

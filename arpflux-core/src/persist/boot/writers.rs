@@ -212,15 +212,19 @@ impl Writers {
         Some(place(&found.file, found.line))
     }
 
-    /// Whether a line adds this entry again.
-    pub(super) fn adds(&self, snapshot: &Snapshot, entry: &ProxyEntry) -> bool {
-        let name = |interface: &str| {
-            entry
-                .interface
-                .and_then(|index| snapshot.interface(index))
-                .is_some_and(|found| found.name.to_string() == interface)
-        };
-        self.proxies.iter().any(|(address, interface)| *address == entry.address && name(interface))
+    /// The proxy entries that lines add to interfaces that are there, as they are now where they are.
+    pub(super) fn proxies(&self, snapshot: &Snapshot) -> Vec<ProxyEntry> {
+        let mut found: Vec<ProxyEntry> = Vec::new();
+        for (address, name) in &self.proxies {
+            let named = snapshot.interfaces.iter().find(|interface| interface.name.to_string() == *name);
+            let Some(index) = named.map(|interface| interface.index) else { continue };
+            let same = |entry: &&ProxyEntry| entry.address == *address && entry.interface == Some(index);
+            if !found.iter().any(|entry| same(&entry)) {
+                let now = snapshot.proxies.iter().find(same).copied();
+                found.push(now.unwrap_or_else(|| ProxyEntry::new(*address, Some(index))));
+            }
+        }
+        found
     }
 
     pub(super) fn lints(&self, files: &Files<'_>, snapshot: &Snapshot, outcomes: &Outcomes<'_>) -> Vec<Lint> {
