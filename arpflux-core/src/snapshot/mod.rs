@@ -85,7 +85,8 @@ pub struct RoutingMemory {
     /// and main are searched as one; afterwards local comes first, for good (`fib_unmerge()`).
     pub rules_changed: Option<bool>,
     /// Whether somebody ever added a route of type local. From then on source validation with
-    /// `rp_filter=0` is a full lookup, for good (`fib_has_custom_local_routes`).
+    /// `rp_filter=0` is a full lookup, for good (`fib_has_custom_local_routes`). The kernel is asked whether it
+    /// looks up in full; where the rules were changed, which it does not tell apart, this is true as well.
     pub local_routes_added: Option<bool>,
     /// Whether a route or rule has a realm, which also makes source validation a full lookup
     /// (`fib_num_tclassid_users`).

@@ -112,6 +112,16 @@ impl LinuxKernel {
             snapshot.routing.rules_changed =
                 routing_memory::ask(&mut self.netlink, &mut self.messages, &snapshot);
         }
+        let routing = snapshot.routing;
+        let decides = routing.rules_changed != Some(true) && routing.realms == Some(false);
+        if decides && routing.local_routes_added.is_none() {
+            let full = routing_memory::checks_in_full(&mut self.netlink, &mut self.messages, &snapshot);
+            // Changed rules have the same effect on this check, and where the tables tell of them they are known.
+            snapshot.routing.local_routes_added = full;
+            if full == Some(false) {
+                snapshot.routing.rules_changed = Some(false);
+            }
+        }
         interference::find(self, &mut snapshot, &xdp)?;
         Ok(snapshot)
     }

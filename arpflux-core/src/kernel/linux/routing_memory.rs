@@ -2,16 +2,21 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use nix::libc::AF_INET;
+use nix::libc::{self, AF_INET};
 
 use crate::error::Result;
 use crate::kernel::decode;
 use crate::kernel::netlink::{Messages, NetlinkSocket};
-use crate::snapshot::{Route, RouteKind, RoutingMemory, Rule, RuleAction, Snapshot, table};
-use crate::types::IpNet;
+use crate::snapshot::{
+    Interface, InterfaceFlags, Route, RouteKind, RoutingMemory, Rule, RuleAction, Snapshot, table,
+};
+use crate::sysctl::Sysctl;
+use crate::types::{IfIndex, IpNet};
 
 const RTM_GETROUTE: u16 = 26;
 const RTA_DST: u16 = 1;
+const RTA_SRC: u16 = 2;
+const RTA_IIF: u16 = 3;
 /// The answer is the matching entry of the table, not the route made from it.
 const RTM_F_FIB_MATCH: u32 = 0x2000;
 const RTM_F_LOOKUP_TABLE: u32 = 0x1000;
@@ -82,6 +87,60 @@ pub(super) fn ask(netlink: &mut NetlinkSocket, messages: &mut Messages, snapshot
         table::MAIN => Some(false),
         _ => None,
     }
+}
+
+/// Asks the kernel whether it checks senders in full: a subnet's broadcast address as the source of a packet to an own
+/// address is refused by that check alone (`fib_validate_source()`). `None` where no interface tells.
+pub(super) fn checks_in_full(
+    netlink: &mut NetlinkSocket,
+    messages: &mut Messages,
+    snapshot: &Snapshot,
+) -> Option<bool> {
+    let (interface, own, broadcast) = telling_sender(snapshot)?;
+    let mut body = [0u8; 12];
+    body[..3].copy_from_slice(&[AF_INET as u8, 32, 32]);
+    messages.clear();
+    messages.begin(RTM_GETROUTE, 0, &body);
+    messages.attribute(RTA_DST, &own.octets());
+    messages.attribute(RTA_SRC, &broadcast.octets());
+    messages.attribute(RTA_IIF, &interface.0.to_ne_bytes());
+    match netlink.ask(messages, |_, _| Ok(())) {
+        Ok(()) => Some(false),
+        Err(error) if error.errno() == Some(libc::EINVAL) => Some(true),
+        Err(_) => None,
+    }
+}
+
+/// An interface that checks senders by no setting of its own, one of its addresses, and a broadcast address of its.
+fn telling_sender(snapshot: &Snapshot) -> Option<(IfIndex, Ipv4Addr, Ipv4Addr)> {
+    let off = |interface: &Interface, sysctl| snapshot.effective(interface, sysctl).value == 0;
+    let plain = |interface: &&Interface| {
+        interface.flags.contains(InterfaceFlags::UP)
+            && !interface.flags.contains(InterfaceFlags::LOOPBACK)
+            && interface.master.is_none()
+            && off(interface, Sysctl::RpFilter)
+            && off(interface, Sysctl::AcceptLocal)
+    };
+    snapshot.interfaces.iter().filter(plain).find_map(|interface| {
+        let local = |kind: RouteKind| {
+            snapshot.routes.iter().find_map(|route| match route.destination {
+                IpNet::V4(net)
+                    if route.kind == kind
+                        && route.table == table::LOCAL
+                        && net.prefix_len() == 32
+                        && !net.addr().is_loopback()
+                        && route.next_hops.iter().any(|hop| hop.interface == Some(interface.index)) =>
+                {
+                    Some(net.addr())
+                }
+                _ => None,
+            })
+        };
+        let (own, broadcast) = (local(RouteKind::Local)?, local(RouteKind::Broadcast)?);
+        // What an interface holds is refused in any case.
+        let held = snapshot.addresses.iter().any(|address| address.local == IpAddr::V4(broadcast));
+        (!held).then_some((interface.index, own, broadcast))
+    })
 }
 
 /// An address whose longest match in main is a longer prefix than its longest match in local.
