@@ -5,7 +5,7 @@ use std::ptr;
 use std::sync::Arc;
 
 use arpflux_core::segment::{Member, Port, Segment, SharedWires, infer};
-use arpflux_core::{Error, ErrorKind, Result};
+use arpflux_core::{Error, ErrorKind, Result, Stop};
 
 use crate::args;
 use crate::boundary::guard;
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn arpflux_segments_to_json(
             } else {
                 vec![given(args::list(ports, port_count, "ports")?, &members)?]
             };
-            Ok(string::give(&SharedWires::judge(&members, &segments, None).to_json()?))
+            Ok(string::give(&SharedWires::judge(&members, &segments, None, &Stop::default())?.to_json()?))
         })
     }
 }

@@ -6,6 +6,7 @@ use pyo3::types::{PyDict, PyTuple};
 
 use crate::argument;
 use crate::error::Result;
+use crate::interrupt::interruptible;
 use crate::snapshot::Snapshot;
 use crate::value;
 
@@ -25,12 +26,12 @@ pub fn segments<'py>(py: Python<'py>, snapshots: &Bound<'py, PyDict>) -> Result<
             .map_err(|_| argument::wrong("snapshots", "snapshots by the names of hosts", &snapshot))?;
         hosts.push((argument::text("snapshots", &name)?, std::sync::Arc::clone(&snapshot.get().0)));
     }
-    let found = py.detach(|| {
+    let found = interruptible(py, |stop| {
         let members: Vec<Member<'_>> = hosts
             .iter()
             .map(|(name, snapshot)| Member::new(name, snapshot))
             .collect::<arpflux_core::Result<_>>()?;
-        Ok::<_, arpflux_core::Error>(SharedWires::judge(&members, &infer(&members), None))
+        SharedWires::judge(&members, &infer(&members), None, stop)
     })?;
     value::typed_all(py, "Segment", &found.segments)
 }

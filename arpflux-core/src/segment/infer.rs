@@ -1,5 +1,6 @@
 //! Which interfaces of several hosts share a wire, as far as addresses tell.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::{Member, Port, Segment};
@@ -15,6 +16,7 @@ use crate::types::IpNet;
 /// say nothing.
 #[must_use]
 pub fn infer(members: &[Member<'_>]) -> Vec<Segment> {
+    let private = private(members);
     // First and last address of each subnet, and the port it is on.
     let mut ranges: Vec<(u32, u32, usize)> = Vec::new();
     let mut ports: Vec<Port> = Vec::new();
@@ -23,7 +25,7 @@ pub fn infer(members: &[Member<'_>]) -> Vec<Segment> {
             let place = ports.len();
             ports.push(Port { member, interface });
             for address in host.snapshot.addresses_of(interface) {
-                if private(members, member, address) {
+                if private.contains(&address.local) && is_bridge(host.snapshot, address) {
                     continue;
                 }
                 if let IpNet::V4(net) = address.subnet()
@@ -35,47 +37,57 @@ pub fn infer(members: &[Member<'_>]) -> Vec<Segment> {
         }
     }
     ranges.sort();
-    // Sorted by first address: a range overlaps the ones before if it begins before the farthest end.
-    let mut group: Vec<usize> = (0..ports.len()).collect();
+    // Sorted by first address: a range overlaps the ones before if it begins before the farthest end. Each port leads
+    // to another of its wire, the first of them to itself.
+    let mut leads_to: Vec<usize> = (0..ports.len()).collect();
     let mut open: Option<(u32, usize)> = None;
     for (first, last, place) in ranges {
         open = match open {
             Some((end, with)) if first <= end => {
-                let (a, b) = (group[with], group[place]);
-                group.iter_mut().filter(|group| **group == b).for_each(|group| *group = a);
+                let (a, b) = (root(&mut leads_to, with), root(&mut leads_to, place));
+                leads_to[a.max(b)] = a.min(b);
                 Some((end.max(last), with))
             }
             _ => Some((last, place)),
         };
     }
-    let mut segments: Vec<Segment> = Vec::new();
-    for number in 0..ports.len() {
-        let together: Vec<Port> =
-            (0..ports.len()).filter(|place| group[*place] == number).map(|place| ports[place]).collect();
-        let hosts = together.windows(2).any(|pair| pair[0].member != pair[1].member);
-        if hosts {
-            segments.push(Segment { ports: together });
-        }
+    let mut together: BTreeMap<usize, Vec<Port>> = BTreeMap::new();
+    for (place, port) in ports.iter().enumerate() {
+        together.entry(root(&mut leads_to, place)).or_default().push(*port);
     }
+    let several = |ports: &Vec<Port>| ports.iter().any(|port| port.member != ports[0].member);
+    let mut segments: Vec<Segment> =
+        together.into_values().filter(several).map(|ports| Segment { ports }).collect();
     segments.sort_by(|a, b| a.ports.cmp(&b.ports));
     segments
 }
 
-/// Whether a bridge's address is also that of a bridge on another host.
-fn private(members: &[Member<'_>], member: usize, address: &Address) -> bool {
-    is_bridge(members[member].snapshot, address)
-        && members.iter().enumerate().any(|(other, host)| {
-            other != member
-                && host
-                    .snapshot
-                    .addresses
-                    .iter()
-                    .any(|held| same(held.local, address.local) && is_bridge(host.snapshot, held))
-        })
+/// The first port of a wire, from any of it; what is on the way leads there directly afterwards.
+fn root(leads_to: &mut [usize], from: usize) -> usize {
+    let mut root = from;
+    while leads_to[root] != root {
+        root = leads_to[root];
+    }
+    let mut place = from;
+    while leads_to[place] != root {
+        place = std::mem::replace(&mut leads_to[place], root);
+    }
+    root
 }
 
-fn same(a: IpAddr, b: IpAddr) -> bool {
-    a.is_ipv4() && a == b
+/// The addresses that bridges of several hosts hold.
+fn private(members: &[Member<'_>]) -> HashSet<IpAddr> {
+    let mut held: HashMap<IpAddr, usize> = HashMap::new();
+    let mut private = HashSet::new();
+    for (member, host) in members.iter().enumerate() {
+        let v4 = host.snapshot.addresses.iter().filter(|address| address.local.is_ipv4());
+        for address in v4.filter(|address| is_bridge(host.snapshot, address)) {
+            if *held.entry(address.local).or_insert(member) != member {
+                private.insert(address.local);
+            }
+        }
+    }
+    private
 }
 
 fn is_bridge(snapshot: &Snapshot, address: &Address) -> bool {

@@ -7,13 +7,14 @@
 //! subnets.
 //!
 //! ```
+//! use arpflux_core::Stop;
 //! use arpflux_core::segment::{Member, answers, infer};
 //! use arpflux_core::snapshot::Snapshot;
 //!
 //! let (a, b) = (Snapshot::default(), Snapshot::default());
 //! let members = [Member::new("node1", &a)?, Member::new("node2", &b)?];
 //! for segment in infer(&members) {
-//!     for answer in answers(&members, &segment) {
+//!     for answer in answers(&members, &segment, &Stop::default())? {
 //!         println!("{answer}");
 //!     }
 //! }
@@ -24,16 +25,18 @@ mod infer;
 mod shared;
 mod wires;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Serialize;
 
 use crate::error::Result;
 use crate::judgement::{self, Gap, Judgement};
 use crate::predict::{ArpRequest, MissingSet, Model, Neighbours, Verdict, Via, targets};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{RouteKind, Snapshot};
+use crate::stop::Stop;
+use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IfName, Mac};
 pub use infer::infer;
 pub use shared::{NamedPort, SharedWire, SharedWires};
@@ -151,9 +154,12 @@ pub struct Unclear {
 /// Who answers on `segment` for each address that one of its hosts holds or proxies: duplicates first,
 /// then flux, each in the order of addresses.
 ///
-/// The request is that of an ordinary neighbour of each interface. 127/8 is left out.
-#[must_use]
-pub fn answers(members: &[Member<'_>], segment: &Segment) -> Vec<Answer> {
+/// The request is that of an ordinary neighbour of each interface. 127/8 is left out. A host that can answer for nothing
+/// but its own and its proxied addresses is asked for these only: thousands of hosts on one wire take seconds.
+///
+/// # Errors
+/// [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted) if `stop` was raised.
+pub fn answers(members: &[Member<'_>], segment: &Segment, stop: &Stop) -> Result<Vec<Answer>> {
     let hosts: BTreeSet<usize> = segment.ports.iter().map(|port| port.member).collect();
     let asked: BTreeSet<Ipv4Addr> = hosts
         .iter()
@@ -173,8 +179,17 @@ pub fn answers(members: &[Member<'_>], segment: &Segment) -> Vec<Answer> {
         .collect();
     // With what is missing taken to be without effect: the host and MAC of each answer.
     let mut apart: Vec<Answering> = vec![Answering::default(); found.len()];
+    let mut certain = apart.clone();
     for host in hosts {
+        stop.check()?;
         let Some(member) = members.get(host) else { continue };
+        let asked: Vec<usize> = if answers_for_others(member.snapshot) {
+            (0..found.len()).collect()
+        } else {
+            let place =
+                |address: Ipv4Addr| found.binary_search_by_key(&address, |answer| answer.address).ok();
+            targets(member.snapshot).into_iter().filter_map(place).collect()
+        };
         let model = Model::of(member.snapshot);
         let alone = std::cell::OnceCell::new();
         let alone = || alone.get_or_init(|| model.without_interference());
@@ -182,12 +197,14 @@ pub fn answers(members: &[Member<'_>], segment: &Segment) -> Vec<Answer> {
         for port in segment.ports.iter().filter(|port| port.member == host) {
             let Some(interface) = member.snapshot.interface(port.interface) else { continue };
             let (host, interface) = (member.name, interface.name);
-            for (answer, apart) in found.iter_mut().zip(&mut apart) {
+            for place in &asked {
+                let (answer, apart) = (&mut found[*place], &mut apart[*place]);
                 let sender = neighbours.of(port.interface, answer.address);
                 let request = ArpRequest::broadcast(port.interface, sender, answer.address);
                 match model.reply(&request) {
                     Verdict::Answers { mac, via, .. } => {
                         apart.heard(port.member, mac);
+                        certain[*place].heard(port.member, mac);
                         answer.responders.push(Responder { host: host.into(), interface, mac, via });
                     }
                     Verdict::Undetermined { missing } => {
@@ -207,17 +224,31 @@ pub fn answers(members: &[Member<'_>], segment: &Segment) -> Vec<Answer> {
             }
         }
     }
-    for (answer, apart) in found.iter_mut().zip(apart) {
-        let mut certain = Answering { open: !answer.undetermined.is_empty(), ..Answering::default() };
-        for responder in &answer.responders {
-            let member = members.iter().position(|member| member.name == responder.host);
-            certain.heard(member.unwrap_or_default(), responder.mac);
-        }
+    for ((answer, mut certain), apart) in found.iter_mut().zip(certain).zip(apart) {
+        certain.open = !answer.undetermined.is_empty();
         answer.outcome = certain.outcome();
         answer.outcome_apart_from_missing = apart.outcome();
     }
     found.sort_by_key(|answer| (answer.outcome, answer.address));
-    found
+    Ok(found)
+}
+
+/// Whether a host may answer for an address that it neither holds nor has an entry for: by `proxy_arp` or
+/// `proxy_arp_pvlan`, by a local route of any table that is wider than its addresses, or by an option of a bridge's port.
+fn answers_for_others(snapshot: &Snapshot) -> bool {
+    let held: HashSet<IpAddr> = snapshot.addresses.iter().map(|address| address.local).collect();
+    let proxies = snapshot.interfaces.iter().any(|interface| {
+        let on = |sysctl| snapshot.effective(interface, sysctl).value != 0;
+        on(Sysctl::ProxyArp) || on(Sysctl::ProxyArpPvlan) || interface.bridging.answers_for_others
+    });
+    let wide = snapshot.routes.iter().any(|route| {
+        let destination = route.destination.addr();
+        route.kind == RouteKind::Local
+            && destination.is_ipv4()
+            && !destination.is_loopback()
+            && (route.destination.prefix_len() < 32 || !held.contains(&destination))
+    });
+    proxies || wide
 }
 
 /// Who answers for one address.

@@ -8,6 +8,7 @@ use super::{Answer, Member, Outcome, Segment, answers};
 use crate::error::Result;
 use crate::json;
 use crate::judgement::{self, Judgement};
+use crate::stop::Stop;
 
 /// An interface of a host, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -45,8 +46,15 @@ pub struct SharedWires {
 
 impl SharedWires {
     /// Who answers on each of `segments` for each address, or for `target` alone.
-    #[must_use]
-    pub fn judge(members: &[Member<'_>], segments: &[Segment], target: Option<Ipv4Addr>) -> Self {
+    ///
+    /// # Errors
+    /// [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted) if `stop` was raised.
+    pub fn judge(
+        members: &[Member<'_>],
+        segments: &[Segment],
+        target: Option<Ipv4Addr>,
+        stop: &Stop,
+    ) -> Result<Self> {
         let port = |port: &super::Port| {
             let member = members.get(port.member)?;
             Some(NamedPort {
@@ -55,13 +63,13 @@ impl SharedWires {
             })
         };
         let wire = |segment: &Segment| {
-            let mut addresses = answers(members, segment);
+            let mut addresses = answers(members, segment, stop)?;
             addresses.retain(|answer| target.is_none_or(|target| answer.address == target));
-            SharedWire { ports: segment.ports.iter().filter_map(port).collect(), addresses }
+            Ok(SharedWire { ports: segment.ports.iter().filter_map(port).collect(), addresses })
         };
-        let segments: Vec<SharedWire> = segments.iter().map(wire).collect();
+        let segments: Vec<SharedWire> = segments.iter().map(wire).collect::<Result<_>>()?;
         let judgement = segments.iter().flat_map(|wire| &wire.addresses).map(Answer::judgement).collect();
-        Self { judgement, segments }
+        Ok(Self { judgement, segments })
     }
 
     /// What cannot be told, in one line; `None` unless it is what all comes to.

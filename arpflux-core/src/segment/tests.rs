@@ -28,7 +28,7 @@ fn two_nodes_that_proxy_one_address_and_a_service_address_on_all() {
     let names: Vec<(usize, u32)> =
         segments[0].ports.iter().map(|port| (port.member, port.interface.0)).collect();
     assert_eq!(names, [(0, 2), (1, 2)]);
-    let found = answers(&members, &segments[0]);
+    let found = answers(&members, &segments[0], &Stop::default()).unwrap();
     let outcomes: Vec<(String, Outcome)> =
         found.iter().map(|answer| (answer.address.to_string(), answer.outcome)).collect();
     assert_eq!(
@@ -50,7 +50,7 @@ fn two_nodes_that_proxy_one_address_and_a_service_address_on_all() {
     a.set(2, Sysctl::ArpIgnore, 1);
     b.set(2, Sysctl::ArpIgnore, 1);
     let members = [Member::new("node1", &a.0).unwrap(), Member::new("node2", &b.0).unwrap()];
-    let found = answers(&members, &segments[0]);
+    let found = answers(&members, &segments[0], &Stop::default()).unwrap();
     let service = found.iter().find(|answer| answer.address == Ipv4Addr::new(10, 0, 0, 200)).unwrap();
     assert_eq!(service.outcome, Outcome::Nobody);
 }
@@ -65,7 +65,7 @@ fn flux_of_one_host_is_told_from_duplicates_across_hosts() {
     let members = [Member::new("hn", &node.0).unwrap(), Member::new("client", &client.0).unwrap()];
     let segments = infer(&members);
     assert_eq!(segments.iter().map(|segment| segment.ports.len()).collect::<Vec<_>>(), [4]);
-    let found = answers(&members, &segments[0]);
+    let found = answers(&members, &segments[0], &Stop::default()).unwrap();
     let flux: Vec<_> = found.iter().filter(|answer| answer.outcome == Outcome::Flux).collect();
     assert_eq!(flux.len(), 5);
     assert!(found.iter().all(|answer| answer.outcome != Outcome::Duplicate));
@@ -120,4 +120,63 @@ fn wires_in_json() {
         assert_eq!(error.kind(), crate::ErrorKind::InvalidData);
         assert!(error.to_string().contains(words), "{error}");
     }
+}
+
+/// What is not asked, because a host can answer for nothing but its own, is silent indeed.
+#[test]
+fn hosts_that_answer_for_themselves_only_are_silent_about_the_rest() {
+    use crate::proof::testing::{random_host, sample};
+
+    let (mut alone, mut tried) = (0, 0);
+    for seed in 0..600 {
+        let mut host = random_host(seed).0;
+        if seed % 3 == 0 {
+            for interface in &mut host.interfaces {
+                for sysctl in [Sysctl::ProxyArp, Sysctl::ProxyArpPvlan] {
+                    interface.sysctls.set(sysctl, Some(0));
+                }
+            }
+        }
+        if answers_for_others(&host) {
+            continue;
+        }
+        alone += 1;
+        let own: HashSet<Ipv4Addr> = targets(&host).into_iter().collect();
+        let model = Model::of(&host);
+        for request in sample(seed, &host, 200).iter().filter(|request| !own.contains(&request.target)) {
+            if request.target.is_loopback() {
+                continue;
+            }
+            tried += 1;
+            let verdict = model.reply(request);
+            assert!(matches!(verdict, Verdict::Silent { .. }), "seed {seed}: {request:?}: {verdict:?}");
+        }
+    }
+    assert!(alone > 50 && tried > 1000, "{alone} hosts, {tried} requests");
+}
+
+#[test]
+fn a_thousand_hosts_of_one_wire_are_judged_at_once() {
+    let count = 1000;
+    let hosts: Vec<(String, Snapshot)> = (0..count)
+        .map(|number| {
+            let mut host = Host::new();
+            host.up(2, "eth0");
+            host.0.interfaces[1].mac = Mac::ethernet([2, 0, 0, 0, (number >> 8) as u8, number as u8]);
+            host.address(2, &Ipv4Addr::from_bits(0x0a00_0001 + number).to_string(), 8, Scope::UNIVERSE);
+            (format!("node{number}"), host.0)
+        })
+        .collect();
+    let members: Vec<Member<'_>> =
+        hosts.iter().map(|(name, snapshot)| Member::new(name, snapshot).unwrap()).collect();
+    let begun = std::time::Instant::now();
+    let segments = infer(&members);
+    assert_eq!(segments.len(), 1);
+    let found = answers(&members, &segments[0], &Stop::default()).unwrap();
+    assert_eq!(found.len(), count as usize);
+    assert!(found.iter().all(|answer| answer.outcome == Outcome::Single));
+    println!("{count} hosts: {:?}", begun.elapsed());
+    let stop = Stop::default();
+    stop.raise();
+    assert!(answers(&members, &segments[0], &stop).is_err());
 }

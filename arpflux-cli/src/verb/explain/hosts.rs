@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use arpflux_core::segment::{Member, Outcome, Port, Segment, SharedWire, SharedWires, infer};
 use arpflux_core::types::IfName;
+use arpflux_core::wire::stop_on_interrupt;
 use arpflux_core::{Error, ErrorKind, Result, Snapshot};
 
 use crate::input::read_text;
@@ -45,7 +46,7 @@ pub fn run(first: &Snapshot, question: &Question<'_>, output: &Output) -> Result
     } else {
         question.wires.iter().map(|wire| given(wire, &members)).collect::<Result<_>>()?
     };
-    let shared = SharedWires::judge(&members, &segments, question.target);
+    let shared = SharedWires::judge(&members, &segments, question.target, &stop_on_interrupt()?)?;
     let code = shared.judgement.exit_code();
     if output.json() {
         output.answer(&shared)?;
