@@ -9,6 +9,7 @@ use arpflux_core::sysctl::Sysctl;
 use arpflux_core::watch::{Cause, Drift, Options, Outcome, Watcher};
 use arpflux_core::{Host, Policy, apply};
 use arpflux_lab::Lab;
+use arpflux_tests::iproute::ip;
 
 const POLICY: &str = r#"
 version = 1
@@ -289,4 +290,103 @@ fn a_value_set_through_netlink_is_found_by_the_regular_look() {
     let drift = next(&mut watcher);
     assert_eq!((drift.cause, &drift.outcome), (Cause::Poll, &Outcome::Healed), "{drift:?}");
     assert!(plan_is_empty(&node));
+}
+
+#[test]
+fn what_drifts_during_a_repair_is_put_right_soon() {
+    let node = Node::new("during");
+    let mut watcher = node.at_rest();
+    for round in 0..10_u64 {
+        let snapshot = node.host.snapshot().unwrap();
+        let rule = snapshot.rules.iter().find(|rule| rule.protocol == 175).unwrap().priority;
+        node.hn.run(|| ip(&format!("rule del pref {rule}"))).unwrap();
+        let hn = &node.hn;
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                std::thread::sleep(Duration::from_millis(2 + round));
+                hn.sysctl("net.ipv4.conf.eth4.arp_ignore", 0).unwrap();
+            });
+            let end = Instant::now() + Duration::from_millis(1_500);
+            while Instant::now() < end {
+                watcher.wait(Some(Duration::from_millis(50))).unwrap();
+            }
+        });
+        assert_eq!(node.hn.read_sysctl("net.ipv4.conf.eth4.arp_ignore").unwrap(), "1", "round {round}");
+        let rules = node.host.snapshot().unwrap().rules.len();
+        assert_eq!(rules, snapshot.rules.len(), "round {round}");
+    }
+}
+
+#[test]
+fn a_writer_that_never_stops_costs_little_and_is_told_in_few_lines() {
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    let seconds: u64 =
+        std::env::var("ARPFLUX_FIGHT_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(8);
+    let node = Node::new("fight");
+    let mut watcher = node.at_rest();
+    let (stop, written) = (AtomicBool::new(false), AtomicU64::new(0));
+    let (mut lines, mut used) = (Vec::new(), Duration::ZERO);
+    let cpu =
+        || Duration::from(nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap());
+    std::thread::scope(|scope| {
+        let hn = &node.hn;
+        let (stop, written) = (&stop, &written);
+        scope.spawn(move || {
+            hn.run(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    std::fs::write("/proc/sys/net/ipv4/conf/eth3/arp_ignore", "0").unwrap();
+                    written.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+            .unwrap();
+        });
+        let (begun, end) = (cpu(), Instant::now() + Duration::from_secs(seconds));
+        while Instant::now() < end {
+            lines.extend(watcher.wait(Some(Duration::from_millis(200))).unwrap());
+        }
+        used = cpu() - begun;
+        stop.store(true, Ordering::Relaxed);
+    });
+    let written = written.into_inner();
+    assert!(written > 10_000, "{written} writes");
+    assert!(lines.len() <= 22 + seconds as usize / 5, "{} lines: {lines:#?}", lines.len());
+    assert!(used < Duration::from_secs(seconds) / 50, "{used:?} of {seconds} s");
+    println!("{written} writes in {seconds} s: {} lines, {used:?} of a processor", lines.len());
+    // The last word is the policy's, within the longest pause; other values are kept meanwhile.
+    let end = Instant::now() + Duration::from_secs(12);
+    let key = "net.ipv4.conf.eth3.arp_ignore";
+    while node.hn.read_sysctl(key).unwrap() != "1" && Instant::now() < end {
+        lines.extend(watcher.wait(Some(Duration::from_millis(100))).unwrap());
+    }
+    assert_eq!(node.hn.read_sysctl(key).unwrap(), "1");
+    assert!(lines.iter().any(|line| line.times > 1 && line.to_string().contains("again, ")), "{lines:#?}");
+}
+
+#[test]
+fn a_second_watch_that_heals_is_told_of_the_first() {
+    let node = Node::new("two");
+    let (mut first, mut second) = (node.watcher(true), node.watcher(true));
+    assert_eq!(first.other().unwrap(), None);
+    let other = second.other().unwrap().unwrap();
+    assert!(other.contains(&format!("process {}", std::process::id())), "{other}");
+    drop(first);
+    assert_eq!(second.other().unwrap(), None);
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_used_does_not_end_the_watch() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let node = Node::new("folder");
+    let mut watcher = node.at_rest();
+    let mode = |mode| std::fs::set_permissions(&node.state, std::fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o777);
+    node.hn.sysctl("net.ipv4.conf.eth3.arp_ignore", 0).unwrap();
+    let failed = next(&mut watcher);
+    assert!(matches!(failed.outcome, Outcome::Failed { .. }), "{failed:?}");
+    mode(0o700);
+    let end = Instant::now() + Duration::from_secs(10);
+    while node.hn.read_sysctl("net.ipv4.conf.eth3.arp_ignore").unwrap() != "1" {
+        watcher.wait(Some(Duration::from_millis(100))).unwrap();
+        assert!(Instant::now() < end, "not put right");
+    }
 }

@@ -28,6 +28,8 @@ pub mod exit {
     pub const BAD: u8 = Exit::Bad.code();
     /// Usage, or a bad file.
     pub const USAGE: u8 = Exit::Usage.code();
+    /// It was tried, and everything is as it was.
+    pub const RESTORED: u8 = Exit::Restored.code();
     /// Cannot be told.
     pub const UNDETERMINED: u8 = Exit::Undetermined.code();
 }

@@ -207,6 +207,46 @@ fn a_trial_whose_guard_was_killed_is_told_as_overdue() {
     assert_eq!(bench.run(&["confirm", "--status"]).0, 1);
 }
 
+/// A node on a terminal of its own, by script(1); what is typed, and when.
+fn on_a_terminal(bench: &Bench, arguments: &str, keys: &[(u64, &str)]) -> (i32, String) {
+    let command = format!("{} {arguments}", env!("CARGO_BIN_EXE_arpflux"));
+    let start = || {
+        let mut command_line = Command::new("script");
+        command_line.args(["-qec", &command, "/dev/null"]).current_dir(&bench.folder);
+        command_line.env("ARPFLUX_STATE_DIR", bench.folder.join("state"));
+        command_line.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let mut child = bench.node.run(start).unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    for (ms, key) in keys {
+        std::thread::sleep(Duration::from_millis(*ms));
+        let _ = std::io::Write::write_all(&mut stdin, key.as_bytes());
+    }
+    let output = child.wait_with_output();
+    drop(stdin);
+    said(output.unwrap())
+}
+
+#[test]
+fn on_a_terminal_a_key_keeps_or_undoes_and_the_end_of_the_time_is_told() {
+    let bench = Bench::new("terminal");
+    std::fs::write(bench.folder.join("own.toml"), OWN).unwrap();
+    let before = essence(&bench.host.snapshot().unwrap());
+    let as_before = || essence(&bench.host.snapshot().unwrap()) == before;
+    let (code, text) = on_a_terminal(&bench, "apply own.toml --confirm 60s", &[(3_000, "x"), (500, "u")]);
+    assert!(code == 0 && text.contains("k keeps it, u undoes it now"), "{code}: {text}");
+    assert!(as_before(), "{text}");
+    let (code, text) = on_a_terminal(&bench, "apply own.toml --confirm 60s", &[(3_000, "k")]);
+    assert!(code == 0 && !as_before(), "{code}: {text}");
+    assert_eq!(bench.run(&["rollback"]).0, 0);
+    let (code, text) = on_a_terminal(&bench, "apply own.toml --confirm 60s", &[(3_000, "\x03")]);
+    assert!(code == 0 && text.contains("it stays on trial") && !as_before(), "{code}: {text}");
+    assert_eq!(bench.run(&["rollback"]).0, 0);
+    let (code, text) = on_a_terminal(&bench, "apply own.toml --confirm 2s", &[(6_000, "")]);
+    assert!(code == 4 && as_before(), "{code}: {text}");
+    assert!(text.contains("arpflux: transaction") && text.contains("no confirmation came in time"), "{text}");
+}
+
 #[test]
 fn without_the_right_to_change_nothing_is_printed_written_or_remembered() {
     let bench = Bench::new("rights");

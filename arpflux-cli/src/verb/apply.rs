@@ -1,5 +1,7 @@
 //! `arpflux apply`.
 
+mod wait;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,7 +29,8 @@ pub struct Args {
     state: State,
     #[command(flatten)]
     what: What,
-    /// Undo everything unless `arpflux confirm` comes within this time: 30s, 5m, 1h.
+    /// Undo everything unless `arpflux confirm` comes within this time: 30s, 5m, 1h. On a terminal it waits for a key
+    /// that keeps it or undoes it now; Ctrl-C leaves it on trial.
     #[arg(long, value_name = "TIME", value_parser = input::duration)]
     confirm: Option<Duration>,
     /// Also write what brings it back at boot: sysctl.d, and the files of the network's managers. Written
@@ -125,6 +128,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     }
     let mut options = args.state.changing()?;
     options.accept_harm = args.accept_harm;
+    let trial = options.clone();
     options.confirm = args.confirm.map_or(Confirm::Now, Confirm::Within);
     let show = |plan: &Plan, files: &[FileChange]| match output.json() || plan.is_empty() && files.is_empty()
     {
@@ -145,6 +149,9 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     // Another process waits for the confirmation; this one ends.
     let receipt = applied.leave();
     report(&receipt, &args.live, output);
+    if receipt.outcome == Outcome::Pending && wait::somebody_is_there(output) {
+        return wait::wait(&host, &trial, &receipt, &args.live, output);
+    }
     if !output.json() && receipt.outcome == Outcome::Applied && !args.persist && args.live.netns.is_none() {
         let _ = output.text(next_boot(&host, args));
     }

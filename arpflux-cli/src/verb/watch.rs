@@ -1,6 +1,9 @@
 //! `arpflux watch`.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant, SystemTime};
 
 use arpflux_core::apply;
@@ -58,6 +61,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let mut watcher = Watcher::new(&host, policy, options)?;
     let stop = stop_on_interrupt()?;
     let manager = ServiceManager::from_environment();
+    let lines = Lines::start(*output);
     let started = Instant::now();
     let end = args.duration;
     let mut ready = false;
@@ -69,12 +73,16 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         let turn = manager.interval().map_or(left, |interval| left.min(interval));
         for drift in watcher.wait(Some(turn))? {
             bad = !matches!(drift.outcome, Outcome::Healed | Outcome::Possible);
-            tell(output, &drift)?;
             manager.status(&drift.to_string());
+            lines.tell(drift);
         }
         if !ready {
             ready = true;
             manager.ready(&format!("watching {}", args.policy.path().display()));
+            if let Some(other) = watcher.other().unwrap_or_default() {
+                output.note(format!("{other}: if its policy says otherwise, they undo each other's work"));
+            }
+            output.note(begins(&watcher, args));
             judgement(&watcher, output)?;
         }
         if manager.interval().is_some_and(|interval| fed.elapsed() >= interval) {
@@ -92,6 +100,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         }
     }
     manager.stopping();
+    drop(lines);
     let judgement = judgement(&watcher, output)?;
     Ok(if bad { exit::BAD } else { judgement.exit_code() })
 }
@@ -117,6 +126,68 @@ fn tell(output: &Output, drift: &Drift) -> Result<()> {
     };
     let at = time_of_day(drift.at_ms / 1000);
     output.text(format!("{} {}\n", output.paint(Style::Faint, at), output.paint(style, drift)))
+}
+
+/// What is watched, in one line.
+fn begins(watcher: &Watcher, args: &Args) -> String {
+    let policy = watcher.policy();
+    let interfaces = match &policy.host.interfaces {
+        Some(named) => named.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        None => "all that take ARP requests".into(),
+    };
+    let proxied: usize = policy.proxies.iter().map(|proxy| proxy.addresses.len()).sum();
+    format!(
+        "watching {}: interfaces {}; {proxied} proxied addresses; what drifts is {}",
+        args.policy.path().display(),
+        interfaces,
+        if args.heal { "put right" } else { "told (--heal puts it right)" },
+    )
+}
+
+/// So many lines wait for a reader at most.
+const WAITING: usize = 1_000;
+/// So long the last ones may take to be read.
+const LAST: Duration = Duration::from_secs(1);
+
+/// Prints on a thread of its own: a reader that does not read, or a full disk, keeps nobody from watching.
+struct Lines {
+    sender: Option<SyncSender<Drift>>,
+    dropped: Arc<AtomicU64>,
+    done: Receiver<()>,
+}
+
+impl Lines {
+    fn start(output: Output) -> Self {
+        let (sender, lines) = sync_channel::<Drift>(WAITING);
+        let (ended, done) = sync_channel(1);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let lost = Arc::clone(&dropped);
+        std::thread::spawn(move || {
+            for drift in lines {
+                // What cannot be written now (a full disk) is counted as well.
+                if tell(&output, &drift).is_err() {
+                    lost.fetch_add(1, Ordering::Relaxed);
+                } else if let dropped @ 1.. = lost.swap(0, Ordering::Relaxed) {
+                    output.note(format!("{dropped} lines before this could not be written"));
+                }
+            }
+            let _ = ended.send(());
+        });
+        Self { sender: Some(sender), dropped, done }
+    }
+
+    fn tell(&self, drift: Drift) {
+        if self.sender.as_ref().is_none_or(|sender| sender.try_send(drift).is_err()) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        drop(self.sender.take());
+        let _ = self.done.recv_timeout(LAST);
+    }
 }
 
 /// What tells one state of a file from another.

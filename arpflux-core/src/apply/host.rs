@@ -5,6 +5,7 @@ use std::ops::Deref;
 
 use super::receipt::{self, Outcome, Receipt};
 use super::store::Folder;
+use super::transaction::owners_after;
 use super::{Options, Recovered, Reopen, Transaction, confirm, pending, recover};
 use crate::error::Result;
 use crate::harm;
@@ -132,7 +133,7 @@ impl Host {
         let left = inject::clear(self)?;
         let mut receipt = self.with_kernel(|kernel| {
             Transaction::new(kernel, &options)
-                .reopen(Reopen::new(&reopen, &[]))
+                .reopen(Reopen::new(&reopen, &[]).announce(announce_undone))
                 .announce(&mut announcer(&options.stop))
                 .apply_with(|now| harmless(now, make_plan(now)?, &options))
         })?;
@@ -184,7 +185,7 @@ impl Host {
                 harmless(now, plan, &options)
             };
             let mut receipt = Transaction::new(kernel, &options)
-                .reopen(Reopen::new(&reopen, &[]))
+                .reopen(Reopen::new(&reopen, &[]).announce(announce_undone))
                 .announce(&mut announcer(&options.stop))
                 .persist(&mut persist)
                 .apply_with(make_plan)?;
@@ -204,7 +205,9 @@ impl Host {
     pub fn rollback(&self, id: Option<u64>, force: bool, options: &Options) -> Result<Receipt> {
         // Taking back is no change on trial.
         let options = Options { confirm: super::Confirm::Now, ..options.clone() };
-        self.with_kernel(|kernel| Transaction::new(kernel, &options).rollback(id, force))
+        self.with_kernel(|kernel| {
+            Transaction::new(kernel, &options).announce(&mut announcer(&options.stop)).rollback(id, force)
+        })
     }
 
     /// Takes back, one after the other, everything that persons made and that stands, the newest first: the
@@ -265,7 +268,18 @@ impl Host {
     /// # Errors
     /// As [`recover`](super::recover()).
     pub fn recover(&self, discard: bool, options: &Options) -> Result<Recovered> {
-        let mut recovered = self.with_kernel(|kernel| recover(kernel, options, discard))?;
+        let mut recovered = self.with_kernel(|kernel| {
+            let mut recovered = recover(kernel, options, discard)?;
+            if let Some((snapshot, owners)) =
+                recovered.undone.as_ref().and_then(|undone| owners_after(kernel, undone))
+                && let Err(error) = announcer(&options.stop)(&snapshot, &owners)
+            {
+                recovered
+                    .notes
+                    .push(format!("peers were not told, and may use a wrong MAC for a while: {error}"));
+            }
+            Ok(recovered)
+        })?;
         recovered.notes.extend(inject::clear(self)?);
         Ok(recovered)
     }
@@ -281,6 +295,11 @@ impl Host {
             folder.map_or(Ok(Vec::new()), |folder| receipt::all(&folder, &netns))
         })
     }
+}
+
+/// In the process that undoes what nobody confirmed.
+fn announce_undone(snapshot: &Snapshot, announcements: &[Announcement]) -> Result<usize> {
+    announcer(&Stop::default())(snapshot, announcements)
 }
 
 fn announcer(stop: &Stop) -> impl FnMut(&Snapshot, &[Announcement]) -> Result<usize> {

@@ -54,6 +54,9 @@ pub(crate) struct Header {
     pub(crate) interfaces: Vec<InterfaceIdentity>,
     pub(crate) pid: u32,
     pub(crate) command: String,
+    /// Whether peers are told who owns the addresses: again, when it is undone.
+    #[serde(default)]
+    pub(crate) announced: bool,
     /// Seconds since 1970, for people.
     pub(crate) started: u64,
     /// What a rollback leaves alone because somebody else changed it.

@@ -133,6 +133,9 @@ pub struct Receipt {
     pub remaining: Option<Duration>,
     #[serde(skip)]
     pub(crate) interfaces: Vec<InterfaceIdentity>,
+    /// Whether peers were told who owns the addresses.
+    #[serde(skip)]
+    pub(crate) announced: bool,
 }
 
 fn milliseconds<S: serde::Serializer>(value: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -165,6 +168,7 @@ impl Receipt {
             undo: None,
             remaining: None,
             interfaces: Vec::new(),
+            announced: false,
         }
     }
 
@@ -182,6 +186,7 @@ impl Receipt {
             started: header.started,
             command: header.command.clone(),
             interfaces: header.interfaces.clone(),
+            announced: header.announced,
             ..Self::unchanged(Vec::new())
         };
         match &log.state {

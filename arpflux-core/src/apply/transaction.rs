@@ -12,7 +12,7 @@ use super::{Confirm, Options, confirm, dead, files, keep, undo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
 use crate::persist::FileChange;
-use crate::plan::{Announcement, Change, InterfaceIdentity, Plan};
+use crate::plan::{self, Announcement, Change, InterfaceIdentity, Plan};
 use crate::snapshot::{NetnsIdentity, Snapshot};
 use crate::state::{Object, State as Objects, SysctlScope, Value};
 use crate::sysctl::{Ipv6Sysctl, Sysctl};
@@ -50,6 +50,9 @@ struct Work {
     rollback_of: Option<u64>,
     conflicts: Vec<Conflict>,
     notes: Vec<String>,
+    /// What is told before the time of a trial begins.
+    announcements: Vec<Announcement>,
+    announced: bool,
 }
 
 impl<'a> Transaction<'a> {
@@ -104,8 +107,9 @@ impl<'a> Transaction<'a> {
             return Err(busy_pending(waiting));
         }
         let mut notes = settled.notes;
-        if let Some(receipt) = settled.undone {
-            let (id, why) = (receipt.id.unwrap_or_default(), receipt.reason.unwrap_or_default());
+        let undone = settled.undone;
+        if let Some(receipt) = &undone {
+            let (id, why) = (receipt.id.unwrap_or_default(), receipt.reason.as_deref().unwrap_or_default());
             notes.insert(0, format!("transaction {id} was undone first: {why}"));
         }
         let snapshot = self.kernel.snapshot()?;
@@ -116,6 +120,7 @@ impl<'a> Transaction<'a> {
             None => Vec::new(),
         };
         files::check(&files)?;
+        let on_trial = matches!(self.options.confirm, Confirm::Within(_));
         let mut receipt = if plan.is_empty() && files.is_empty() {
             Receipt { by: self.options.by, ..Receipt::unchanged(notes) }
         } else {
@@ -127,23 +132,42 @@ impl<'a> Transaction<'a> {
                 rollback_of: None,
                 conflicts: Vec::new(),
                 notes,
+                announcements: if on_trial { plan.announcements.clone() } else { Vec::new() },
+                announced: !plan.announcements.is_empty(),
             };
             self.execute(&folder, &netns, work)?
         };
         // Telling the peers takes a second or more, in which others may write.
         drop(lock);
-        if !plan.announcements.is_empty() {
-            let told = match &mut self.announce {
-                Some(announce) => announce(&snapshot, &plan.announcements),
-                None => Err(Error::new(ErrorKind::Unsupported, "the caller sends no announcements")),
-            };
-            // Peers learn the truth by themselves a little later: no reason to undo everything.
-            receipt.notes.push(match told {
-                Ok(sent) => format!("peers were told: {sent} frames"),
-                Err(error) => format!("peers were not told, and may use a wrong MAC for a while: {error}"),
-            });
+        if !on_trial || receipt.is_unchanged() {
+            receipt.notes.extend(self.tell(&snapshot, &plan.announcements));
+        }
+        if let Some(undone) = undone {
+            receipt.notes.extend(self.tell_again(&undone));
         }
         Ok(receipt)
+    }
+
+    /// Tells the peers; what came of it, if there is anything to tell. `known` is from before or after the change.
+    fn tell(&mut self, known: &Snapshot, announcements: &[Announcement]) -> Option<String> {
+        if announcements.is_empty() {
+            return None;
+        }
+        let told = match &mut self.announce {
+            Some(announce) => announce(known, announcements),
+            None => Err(Error::new(ErrorKind::Unsupported, "the caller sends no announcements")),
+        };
+        // Peers learn the truth by themselves a little later: no reason to undo everything.
+        Some(match told {
+            Ok(sent) => format!("peers were told: {sent} frames"),
+            Err(error) => format!("peers were not told, and may use a wrong MAC for a while: {error}"),
+        })
+    }
+
+    /// Tells the peers who owns the addresses of a transaction after it was taken back, if they were told of it.
+    fn tell_again(&mut self, undone: &Receipt) -> Option<String> {
+        let (snapshot, owners) = owners_after(self.kernel, undone)?;
+        self.tell(&snapshot, &owners)
     }
 
     /// Takes a transaction back: the one of number `id`, or the last that a person made and that stands; one that
@@ -156,7 +180,7 @@ impl<'a> Transaction<'a> {
     /// [`ErrorKind::NotFound`] if there is nothing to take back, and as [`Transaction::apply`].
     pub fn rollback(mut self, id: Option<u64>, force: bool) -> Result<Receipt> {
         self.options.check()?;
-        let (netns, folder, _lock) = self.enter()?;
+        let (netns, folder, lock) = self.enter()?;
         let settled = settle(self.kernel, &folder, &netns, confirm::now())?;
         if let Some(waiting) = settled.pending {
             if id.is_some() && id != waiting.id {
@@ -167,6 +191,8 @@ impl<'a> Transaction<'a> {
                 let taken_back = take_back(self.kernel, &folder, &mut journal, reason, 0)?;
                 let mut receipt = taken_back.receipt;
                 receipt.notes.extend(taken_back.notes);
+                drop(lock);
+                receipt.notes.extend(self.tell_again(&receipt));
                 return Ok(receipt);
             }
         }
@@ -196,8 +222,13 @@ impl<'a> Transaction<'a> {
             rollback_of: target.id,
             conflicts: inverse.conflicts.into_iter().chain(of_files).collect(),
             notes,
+            announcements: Vec::new(),
+            announced: target.announced,
         };
-        self.execute(&folder, &netns, work)
+        let mut receipt = self.execute(&folder, &netns, work)?;
+        drop(lock);
+        receipt.notes.extend(self.tell_again(&receipt));
+        Ok(receipt)
     }
 
     fn enter(&mut self) -> Result<(NetnsIdentity, Folder, Lock)> {
@@ -222,6 +253,7 @@ impl<'a> Transaction<'a> {
             interfaces: work.interfaces,
             pid: std::process::id(),
             command: lock::command(),
+            announced: work.announced,
             started: lock::unix_seconds(),
             conflicts: work.conflicts,
         };
@@ -234,7 +266,7 @@ impl<'a> Transaction<'a> {
             }
         };
         let mut made = 0;
-        let carried_out = self.carry_out(folder, &mut journal, work.notes, &mut made);
+        let carried_out = self.carry_out(folder, &mut journal, work.notes, &work.announcements, &mut made);
         match carried_out {
             Ok(()) => {
                 match (&journal.log.state, &mut watcher) {
@@ -272,7 +304,8 @@ impl<'a> Transaction<'a> {
         &mut self,
         folder: &Folder,
         journal: &mut Journal,
-        notes: Vec<String>,
+        mut notes: Vec<String>,
+        announcements: &[Announcement],
         made: &mut usize,
     ) -> Result<()> {
         let count = journal.log.changes.len();
@@ -294,6 +327,12 @@ impl<'a> Transaction<'a> {
                 State::Applied(Applied { verified: verified + journal.log.files.len(), notes })
             }
             Confirm::Within(time) => {
+                // Telling takes time that is not the administrator's; after it comes a last look.
+                if let Some(told) = self.tell(&snapshot, announcements) {
+                    notes.push(told);
+                    let snapshot = self.kernel.snapshot()?;
+                    check_made(&journal.log.changes, &journal.log.header.interfaces, &snapshot)?;
+                }
                 let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
                 State::Pending(Pending { deadline: confirm::now().saturating_add(time), verified, notes })
             }
@@ -311,7 +350,11 @@ impl<'a> Transaction<'a> {
                 receipt::forget(folder, &receipt);
                 cause
             }
-            Ok(TakenBack { undone, notes, .. }) => {
+            Ok(TakenBack { undone, notes, receipt }) => {
+                // Only on trial they may have been told of it already.
+                if matches!(self.options.confirm, Confirm::Within(_)) {
+                    let _ = self.tell_again(&receipt);
+                }
                 let what = if undone == 1 { "1 change was".into() } else { format!("{undone} changes were") };
                 let error = Error::new(ErrorKind::RolledBack, format!("{cause}; {what} undone"));
                 let error = error.during("apply");
@@ -319,6 +362,19 @@ impl<'a> Transaction<'a> {
             }
         }
     }
+}
+
+/// Who owns the addresses of a transaction that was taken back, if the peers were told of it.
+pub(super) fn owners_after(
+    kernel: &mut dyn Kernel,
+    undone: &Receipt,
+) -> Option<(Snapshot, Vec<Announcement>)> {
+    if !undone.announced {
+        return None;
+    }
+    let snapshot = kernel.snapshot().ok()?;
+    let owners = plan::owners(&undone.changes, &snapshot);
+    Some((snapshot, owners))
 }
 
 /// Whether the plan was made for this namespace as it is now.

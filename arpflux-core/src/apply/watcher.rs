@@ -8,8 +8,10 @@
 //! allocation is) and locks that no other thread can have held; so it touches neither the environment
 //! nor standard output, and leaves by `_exit`.
 
-use std::io::{Read as _, Write as _};
+use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -25,9 +27,11 @@ use super::journal;
 use super::lock::Lock;
 use super::recover::settle;
 use super::store::Folder;
+use super::transaction::owners_after;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
-use crate::snapshot::NetnsIdentity;
+use crate::plan::Announcement;
+use crate::snapshot::{NetnsIdentity, Snapshot};
 use crate::stop::Stop;
 use std::os::fd::AsFd as _;
 
@@ -36,6 +40,7 @@ use std::os::fd::AsFd as _;
 pub struct Reopen<'a> {
     open: &'a dyn Fn() -> Result<Box<dyn Kernel>>,
     keep: &'a [RawFd],
+    announce: Option<fn(&Snapshot, &[Announcement]) -> Result<usize>>,
 }
 
 impl std::fmt::Debug for Reopen<'_> {
@@ -47,7 +52,14 @@ impl std::fmt::Debug for Reopen<'_> {
 impl<'a> Reopen<'a> {
     /// `open` is called in the other process; of all descriptors only those in `keep` are open there.
     pub fn new(open: &'a dyn Fn() -> Result<Box<dyn Kernel>>, keep: &'a [RawFd]) -> Self {
-        Self { open, keep }
+        Self { open, keep, announce: None }
+    }
+
+    /// Lets the other process tell the peers who owns the addresses after it has undone the change.
+    #[must_use]
+    pub fn announce(mut self, announce: fn(&Snapshot, &[Announcement]) -> Result<usize>) -> Self {
+        self.announce = Some(announce);
+        self
     }
 }
 
@@ -78,6 +90,8 @@ impl Watcher {
         let (from_parent, to_child) = pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
         let (from_child, to_parent) = pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
         let inode = folder.inode(journal::NAME).map(|(inode, _)| inode);
+        let terminal = std::io::stderr().is_terminal().then(|| std::fs::read_link("/proc/self/fd/2"));
+        let terminal = terminal.and_then(std::result::Result::ok);
         // SAFETY: the child keeps to what the module text says, and leaves by _exit.
         match fault::around(Call::Fork, || unsafe { fork() }).map_err(failed)? {
             ForkResult::Child => {
@@ -86,7 +100,7 @@ impl Watcher {
                     unsafe { fork() }
                 }) {
                     Ok(ForkResult::Child) => {
-                        let task = Task { folder: own, netns, reopen, inode };
+                        let task = Task { folder: own, netns, reopen, inode, terminal };
                         let run = || task.run(from_parent, to_parent);
                         i32::from(std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err())
                     }
@@ -131,6 +145,8 @@ struct Task<'a> {
     netns: &'a NetnsIdentity,
     reopen: &'a Reopen<'a>,
     inode: Option<u64>,
+    /// The terminal of whoever made the change.
+    terminal: Option<PathBuf>,
 }
 
 impl Task<'_> {
@@ -141,6 +157,8 @@ impl Task<'_> {
         let mut keep = self.reopen.keep.to_vec();
         keep.extend([self.folder.fd().as_raw_fd(), from_parent.as_raw_fd(), to_parent.as_raw_fd()]);
         detach(&mut keep);
+        // Where that is allowed; without memory to spare it is to be the last that is killed.
+        let _ = std::fs::write("/proc/self/oom_score_adj", "-1000");
         let mut from_parent = std::fs::File::from(from_parent);
         let mut to_parent = std::fs::File::from(to_parent);
         if to_parent.write_all(b"r").is_err() {
@@ -181,13 +199,38 @@ impl Task<'_> {
     }
 
     fn undo(&self) -> Result<()> {
-        let _lock = Lock::take(&self.folder, LOCK, &Stop::default())?;
+        let lock = Lock::take(&self.folder, LOCK, &Stop::default())?;
         if !self.needed() {
             return Ok(());
         }
         let mut kernel = (self.reopen.open)()?;
         // Whatever waits counts as too late: the deadline has passed, or this process has to go.
-        settle(&mut *kernel, &self.folder, self.netns, u64::MAX).map(drop)
+        let settled = settle(&mut *kernel, &self.folder, self.netns, u64::MAX)?;
+        drop(lock);
+        if let Some(undone) = &settled.undone {
+            let (id, why) = (undone.id.unwrap_or_default(), undone.reason.as_deref().unwrap_or_default());
+            self.say(&format!("transaction {id} is undone: {why}"));
+            if let (Some(announce), Some((snapshot, owners))) =
+                (self.reopen.announce, owners_after(&mut *kernel, undone))
+            {
+                // Peers learn the truth by themselves a little later.
+                let _ = announce(&snapshot, &owners);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the terminal of whoever made the change know, and syslog; neither has to be there.
+    fn say(&self, text: &str) {
+        if let Ok(socket) = std::os::unix::net::UnixDatagram::unbound() {
+            // A warning of a daemon (RFC 3164).
+            let _ = socket.send_to(format!("<28>arpflux: {text}").as_bytes(), "/dev/log");
+        }
+        if let Some(terminal) = &self.terminal {
+            let flags = libc::O_NOCTTY | libc::O_NONBLOCK;
+            let opened = std::fs::OpenOptions::new().write(true).custom_flags(flags).open(terminal);
+            let _ = opened.and_then(|mut file| file.write_all(format!("\r\narpflux: {text}\r\n").as_bytes()));
+        }
     }
 }
 

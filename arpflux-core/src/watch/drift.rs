@@ -92,6 +92,10 @@ pub struct Drift {
     pub outcome: Outcome,
     /// From the moment the watcher woke up to the end of the repair, in microseconds.
     pub took_us: u64,
+    /// How often it was found since it was told last: more than once where somebody changes it again and again.
+    pub times: u64,
+    /// The time in which that was, in milliseconds.
+    pub within_ms: u64,
 }
 
 impl Drift {
@@ -111,6 +115,14 @@ impl fmt::Display for Drift {
             Outcome::Reported => write!(f, "not as the policy says")?,
             Outcome::Healed => write!(f, "put right in {} us", self.took_us)?,
             Outcome::Failed { error } => write!(f, "could not be put right: {error}")?,
+        }
+        if self.times > 1 {
+            let (times, seconds) = (self.times, self.within_ms / 1000);
+            write!(
+                f,
+                "; again, {times} times in {seconds} s: something else keeps changing it (another policy, sysctl.d, a \
+                       program that manages the network)"
+            )?;
         }
         for change in &self.changes {
             write!(f, "\n  {}", change.in_words(&self.interfaces))?;

@@ -20,6 +20,7 @@
 //! ```
 
 mod drift;
+mod fight;
 mod interval;
 mod notify;
 mod sysctls;

@@ -8,6 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
 use super::drift::{Cause, Drift, Outcome};
+use super::fight::{Again, Fights};
 use super::interval::Interval;
 use super::sysctls::{Folder, SysctlEvent, SysctlWatch};
 use super::timer::Timer;
@@ -21,7 +22,7 @@ use crate::kernel::{Kernel as _, LinuxKernel};
 use crate::plan::{InterfaceIdentity, Plan};
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
-use crate::state::{Change, Object, SysctlScope, between};
+use crate::state::{Change, Object, SysctlScope, Value, between};
 use crate::sysctl::{Sysctl, SysctlValues};
 use crate::types::IfIndex;
 use crate::verify;
@@ -60,6 +61,8 @@ const FEW: usize = 64;
 const PROXY_POLL: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
 /// How long to wait before trying again what somebody else's transaction was in the way of.
 const RETRY: Duration = Duration::from_millis(200);
+/// How often events of sysctls are read that somebody writes again and again.
+const BY_THE_CLOCK: Duration = Duration::from_millis(50);
 /// Where the network changes all the time, one part in this many may go into looking at everything.
 const LOOK_SHARE: u32 = 20;
 
@@ -111,6 +114,13 @@ pub struct Watcher {
     impossible: Vec<Error>,
     /// What was found and told last, so that it is told once.
     told: Vec<Change>,
+    fights: Fights,
+    /// Sysctls whose pause is not over.
+    held: Vec<Change>,
+    /// Whether the descriptor of sysctl events is not waited for, as they come too fast.
+    by_the_clock: bool,
+    /// Held by the one watch that heals the namespace.
+    sole: Option<apply::lock::Lock>,
 }
 
 impl Watcher {
@@ -159,7 +169,33 @@ impl Watcher {
             retry: None,
             impossible: Vec::new(),
             told: Vec::new(),
+            fights: Fights::default(),
+            held: Vec::new(),
+            by_the_clock: false,
+            sole: None,
         })
+    }
+
+    /// Says who else heals this namespace, if somebody does; from then on this watch is the one that others are told of.
+    ///
+    /// # Errors
+    /// If the state folder cannot be used.
+    pub fn other(&mut self) -> Result<Option<String>> {
+        if !self.options.heal || self.sole.is_some() {
+            return Ok(None);
+        }
+        let netns = self.kernel.identity()?;
+        let folder =
+            apply::store::Folder::state(self.options.apply.state_dir.as_deref())?.namespace(&netns)?;
+        let what = "another watch heals this namespace";
+        match apply::lock::Lock::named(&folder, "watch", what, Duration::ZERO, &self.options.apply.stop) {
+            Ok(lock) => {
+                self.sole = Some(lock);
+                Ok(None)
+            }
+            Err(error) if error.kind() == ErrorKind::Busy => Ok(Some(error.message().to_owned())),
+            Err(error) => Err(error),
+        }
     }
 
     /// Watches for another policy from now on; the next step looks at everything.
@@ -233,6 +269,7 @@ impl Watcher {
         let woken = Instant::now();
         let mut drifts = Vec::new();
         self.read_sysctl_events(woken, &mut drifts)?;
+        self.wait_for_sysctls(woken)?;
         if self.events.changed() != Changed::Nothing {
             self.look_soon(Cause::Event);
         }
@@ -256,6 +293,18 @@ impl Watcher {
         Ok(drifts)
     }
 
+    /// While somebody writes as fast as he can, events are read by the clock: the kernel keeps like ones as one.
+    fn wait_for_sysctls(&mut self, woken: Instant) -> Result<()> {
+        let by_the_clock = self.fights.is_on(woken);
+        if by_the_clock != self.by_the_clock {
+            let failed = |errno: nix::Error| Error::os("watch", "descriptors", errno as i32);
+            let flags = if by_the_clock { EpollFlags::empty() } else { EpollFlags::EPOLLIN };
+            self.epoll.modify(self.sysctls.as_fd(), &mut EpollEvent::new(flags, 0)).map_err(failed)?;
+            self.by_the_clock = by_the_clock;
+        }
+        Ok(())
+    }
+
     fn look_soon(&mut self, cause: Cause) {
         // The first reason is told; one that may not wait takes its place.
         match self.pending {
@@ -270,6 +319,10 @@ impl Watcher {
         if self.pending.is_some() {
             next = next.min(self.last_look + self.look.current());
         }
+        if self.by_the_clock {
+            let now = Instant::now();
+            next = next.min(now + BY_THE_CLOCK).min(self.fights.next(now).unwrap_or(now));
+        }
         self.timer.arm(next.saturating_duration_since(Instant::now()))
     }
 
@@ -277,11 +330,23 @@ impl Watcher {
     /// at anything else. Everything else about it waits for a look.
     fn read_sysctl_events(&mut self, woken: Instant, drifts: &mut Vec<Drift>) -> Result<()> {
         let mut wrong = Vec::new();
+        // What was left to a later moment may be right by now, or wrong in another way.
+        for held in std::mem::take(&mut self.held) {
+            if let Object::Sysctl { scope, sysctl } = &held.object
+                && let Ok(now) = self.kernel.sysctl(scope, *sysctl)
+                && held.after != Value::Number(now.into())
+            {
+                wrong.push(Change { before: Value::Number(now.into()), ..held });
+            }
+        }
         for event in self.sysctls.read()? {
             match event {
                 SysctlEvent::Lost => self.look_soon(Cause::Lost),
                 SysctlEvent::Written(folder, sysctl) => match self.deviation(folder, sysctl) {
-                    Ok(Some(change)) => wrong.push(change),
+                    Ok(Some(change)) if wrong.iter().all(|known| known.object != change.object) => {
+                        wrong.push(change);
+                    }
+                    Ok(Some(_)) => {}
                     Ok(None) => {}
                     // The interface has just gone, or become another: a look finds out.
                     Err(_) => self.look_soon(Cause::Sysctl),
@@ -316,17 +381,54 @@ impl Watcher {
             self.tell(cause, changes, woken, drifts);
             return Ok(false);
         }
-        let Some(_lock) = apply::try_lock(&mut self.kernel, &self.options.apply)? else {
-            self.look_soon(cause);
+        let (changes, held) = self.fights.split(changes, woken);
+        let all = held.is_empty();
+        self.held.extend(held);
+        if changes.is_empty() {
+            return Ok(all);
+        }
+        let _lock = match apply::try_lock(&mut self.kernel, &self.options.apply) {
+            Ok(Some(lock)) => lock,
+            Ok(None) => {
+                self.look_soon(cause);
+                return Ok(false);
+            }
+            // A state folder that cannot be used is no reason to stop watching.
+            Err(error) => {
+                if self.told != changes {
+                    self.told.clone_from(&changes);
+                    drifts.push(self.drift(cause, changes, Outcome::Failed { error }, woken));
+                }
+                self.retry = Some(cause);
+                return Ok(false);
+            }
+        };
+        if let Err(failed) = self.kernel.make(&changes) {
+            drifts.push(self.drift(cause, changes, Outcome::Failed { error: failed.error }, woken));
             return Ok(false);
-        };
-        let outcome = match self.kernel.make(&changes) {
-            Ok(()) => Outcome::Healed,
-            Err(failed) => Outcome::Failed { error: failed.error },
-        };
-        let healed = outcome == Outcome::Healed;
-        drifts.push(self.drift(cause, changes, outcome, woken));
-        Ok(healed)
+        }
+        self.tell_healed(cause, changes, woken, drifts);
+        Ok(all)
+    }
+
+    /// Tells what was put right, in one line for many where it comes again and again.
+    fn tell_healed(&mut self, cause: Cause, changes: Vec<Change>, woken: Instant, drifts: &mut Vec<Drift>) {
+        let (mut once, mut repeated) = (Vec::new(), Vec::new());
+        for change in changes {
+            match self.fights.healed(&change.object, woken) {
+                Some(Again { times: 1, .. }) => once.push(change),
+                Some(again) => repeated.push((change, again)),
+                None => {}
+            }
+        }
+        if !once.is_empty() {
+            drifts.push(self.drift(cause, once, Outcome::Healed, woken));
+        }
+        for (change, Again { times, within }) in repeated {
+            let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+            let drift = self.drift(cause, vec![change], Outcome::Healed, woken);
+            drifts.push(Drift { times, within_ms, ..drift });
+        }
     }
 
     fn drift(&self, cause: Cause, changes: Vec<Change>, outcome: Outcome, woken: Instant) -> Drift {
@@ -339,6 +441,8 @@ impl Watcher {
             changes,
             outcome,
             took_us: us(woken),
+            times: 1,
+            within_ms: 0,
         }
     }
 
@@ -454,7 +558,7 @@ impl Watcher {
         self.events.changed();
         let marks = Marks::take(&mut self.kernel)?;
         let snapshot = self.kernel.snapshot()?;
-        let (plan, desired) = match self.policy.plan_and_desired(&snapshot) {
+        let (mut plan, desired) = match self.policy.plan_and_desired(&snapshot) {
             Ok(both) => both,
             // What was planned before goes on being kept where it can be looked up.
             Err(error) => {
@@ -472,7 +576,12 @@ impl Watcher {
             self.tell(cause, plan.changes, woken, drifts);
             return self.settle(snapshot, marks);
         }
-        let changes = plan.changes.clone();
+        let (changes, held) = self.fights.split(plan.changes.clone(), woken);
+        plan.changes.clone_from(&changes);
+        self.held.extend(held);
+        if changes.is_empty() {
+            return self.settle(snapshot, marks);
+        }
         let outcome = match self.heal(&snapshot, &plan) {
             Ok(()) => Outcome::Healed,
             // Somebody was faster, or is at it (or waits for a confirmation): look again a little later.
@@ -482,16 +591,23 @@ impl Watcher {
             }
             Err(error) => Outcome::Failed { error },
         };
-        let failed = matches!(outcome, Outcome::Failed { .. });
-        if !(failed && self.told == changes) {
-            self.told = if failed { changes.clone() } else { Vec::new() };
+        if outcome == Outcome::Healed {
+            self.told.clear();
+            self.tell_healed(cause, changes, woken, drifts);
+        } else if self.told != changes {
+            self.told.clone_from(&changes);
             drifts.push(self.drift(cause, changes, outcome, woken));
         }
-        // What was healed is the new state of rest; the repair's own events are of no interest.
-        let marks = Marks::take(&mut self.kernel)?;
-        let snapshot = self.kernel.snapshot()?;
+        // The repair's own events are of no interest; what drifted during it is found by planning once more.
         self.sysctls.read()?;
         self.events.changed();
+        let marks = Marks::take(&mut self.kernel)?;
+        let snapshot = self.kernel.snapshot()?;
+        if let Ok((plan, _)) = self.policy.plan_and_desired(&snapshot)
+            && plan.changes.iter().any(|change| self.fights.may_heal(&change.object, woken))
+        {
+            self.look_soon(Cause::Event);
+        }
         self.settle(snapshot, marks)
     }
 
@@ -532,6 +648,10 @@ impl Watcher {
         }
         self.marks = marks;
         self.settled = snapshot;
+        // What waits for its pause is not how it should be at rest.
+        for change in &self.held {
+            self.settled.change(change);
+        }
         Ok(())
     }
 }

@@ -16,6 +16,7 @@ fn text(records: &[(&str, &str)]) -> Vec<u8> {
         interfaces: Vec::new(),
         pid: 1,
         command: "arpflux".into(),
+        announced: false,
         started: 0,
         conflicts: Vec::new(),
     };
