@@ -293,3 +293,80 @@ fn what_waits_ends_at_once_and_leaves_nothing() {
         }
     }
 }
+
+/// Persons, a watch and containers' scripts take turns, and each is met by a signal at a random moment:
+/// `ARPFLUX_KILLS` of them, 40 by default.
+#[test]
+fn a_persons_change_can_be_undone_after_any_number_of_killed_transactions_of_all_makers() {
+    const POLICY: &str = "version = 1\n[host]\ninterfaces = [\"eth0\", \"eth3\"]\negress = \"unmanaged\"\nannounce = false\nproxy_delay = 800\n";
+    let kills: u64 = std::env::var("ARPFLUX_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(40);
+    let bench = Bench::new("mixed");
+    let container = "[[proxy]]\nowner = \"101\"\ninterface = \"eth3\"\naddresses = [\"192.168.18.101\"]\n";
+    std::fs::write(bench.folder.join("own.toml"), POLICY).unwrap();
+    std::fs::write(bench.folder.join("vz.toml"), POLICY.to_owned() + container).unwrap();
+    let routed = [
+        "ip link add venet0 type veth peer name venet1",
+        "ip link set venet0 up",
+        "ip route add 192.168.18.101 dev venet0",
+    ];
+    for command in routed {
+        let words: Vec<&str> = command.split(' ').collect();
+        assert!(
+            bench.node.run(|| Command::new(words[0]).args(&words[1..]).status().unwrap().success()).unwrap()
+        );
+    }
+    let now = || {
+        let mut now = essence(&bench.host.snapshot().unwrap());
+        // These come and go.
+        now.proxies
+            .retain(|entry| !["192.168.18.101", "192.0.2.7"].contains(&entry.address.to_string().as_str()));
+        now
+    };
+    let before = now();
+    let (code, text) = bench.run(&["apply", "own.toml", "--accept-harm"]);
+    assert_eq!(code, 0, "{text}");
+    let applied = now();
+    assert!(before != applied);
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64 ^ kills;
+    let mut next = move |below: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % below
+    };
+    let mut ends = std::collections::BTreeMap::new();
+    for round in 0..kills {
+        let arguments: &[&str] = match next(5) {
+            0 => {
+                &["vz", "net-add", "--policy", "vz.toml", "--vz-dir", "vz", "--veid", "101", "192.168.18.101"]
+            }
+            1 => &["vz", "stop", "--policy", "vz.toml", "--vz-dir", "vz", "101"],
+            2 => &["proxy", "add", "-i", "eth3", "192.0.2.7"],
+            3 => &["proxy", "del", "192.0.2.7"],
+            _ => {
+                bench.node.sysctl("net/ipv4/conf/eth0/arp_ignore", 0).unwrap();
+                &["watch", "own.toml", "--heal", "--duration", "200ms"]
+            }
+        };
+        let mut child = bench.start(arguments);
+        std::thread::sleep(Duration::from_micros(next(20_000)));
+        let name = ["-KILL", "-KILL", "-INT", "-TERM", "-HUP"][next(5) as usize];
+        signal(&child, name);
+        let code = child.wait().unwrap().code();
+        *ends.entry((name, code)).or_insert(0) += 1;
+        let (code, text) = bench.run(&["recover"]);
+        assert_eq!(code, 0, "{round} {arguments:?} {name}: {text}");
+        bench.node.sysctl("net/ipv4/conf/eth0/arp_ignore", 1).unwrap();
+        let (found, applied) = (format!("{:#?}", now()), format!("{applied:#?}"));
+        let other = found.lines().zip(applied.lines()).find(|(found, applied)| found != applied);
+        assert!(found == applied, "{round} {arguments:?} {name}: {other:?} {text}");
+    }
+    println!("{kills} signals: {ends:?}");
+    for (arguments, code) in [
+        (&["proxy", "del", "192.0.2.7"][..], 0),
+        (&["vz", "stop", "--policy", "vz.toml", "--vz-dir", "vz", "101"], 0),
+        (&["rollback", "1"], 0),
+    ] {
+        let (got, text) = bench.run(arguments);
+        assert_eq!(got, code, "{arguments:?}: {text}");
+    }
+    assert!(now() == before);
+}
