@@ -291,7 +291,7 @@ fn a_journal_of_the_version_before_is_settled() {
     std::fs::set_permissions(scratch.journal(), std::fs::Permissions::from_mode(0o600)).unwrap();
     let recovered = recover(&mut kernel, &scratch.options(), false).unwrap();
     assert!(recovered.undone.is_some(), "{recovered:?}");
-    kernel.state_mut().routing = before.routing.clone();
+    kernel.state_mut().routing = before.routing;
     assert_eq!(*kernel.state(), before);
 }
 

@@ -434,7 +434,7 @@ fn check_plan(plan: &Plan, snapshot: &Snapshot, netns: &NetnsIdentity) -> Result
                 .hint(again));
             }
         }
-        state.make(&step);
+        state.make(step);
     }
     plan.check_announcements(snapshot)
 }

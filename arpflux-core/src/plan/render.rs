@@ -87,23 +87,10 @@ impl fmt::Display for Plan {
             writeln!(f, "Nothing to change.")?;
         }
         self.settings(f)?;
-        let kinds: [(&str, fn(&Object) -> Option<bool>); 3] = [
-            ("proxy entries", |object| match object {
-                Object::Proxy { address, .. } => Some(address.is_ipv6()),
-                _ => None,
-            }),
-            ("rules", |object| match object {
-                Object::Rule(rule) => Some(rule.ipv6),
-                _ => None,
-            }),
-            ("routes", |object| match object {
-                Object::Route(route) => Some(route.destination.addr().is_ipv6()),
-                _ => None,
-            }),
-        ];
-        for (heading, kind) in kinds {
+        for (heading, kind) in [("proxy entries", "proxy"), ("rules", "rule"), ("routes", "route")] {
             for ipv6 in [false, true] {
-                let of = self.changes.iter().filter(|change| kind(&change.object) == Some(ipv6));
+                let is = |object: &Object| (object.kind(), object.is_ipv6()) == (kind, ipv6);
+                let of = self.changes.iter().filter(|change| is(&change.object));
                 let (added, removed): (Vec<_>, Vec<_>) = of.partition(|change| change.after.is_there());
                 if added.is_empty() && removed.is_empty() {
                     continue;

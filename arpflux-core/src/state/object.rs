@@ -186,7 +186,7 @@ impl Object {
         };
         let name_of =
             |index: IfIndex| names(index).map_or_else(|| format!("if{index}"), |name| name.to_string());
-        let version = |ipv6: bool| if ipv6 { "IPv6 " } else { "" };
+        let version = if self.is_ipv6() { "IPv6 " } else { "" };
         match self {
             Self::Sysctl { scope, sysctl } => format!("net.ipv4.conf.{}.{sysctl}", folder(scope)),
             Self::Ipv6Sysctl { scope, sysctl } => format!("net.ipv6.conf.{}.{sysctl}", folder(scope)),
@@ -194,10 +194,9 @@ impl Object {
             Self::Proxy { address, interface } => {
                 format!("proxy entry {}", proxy_in_words(*address, *interface, &name_of))
             }
-            Self::Rule(rule) => format!("{}rule {}", version(rule.ipv6), rule_in_words(rule)),
+            Self::Rule(rule) => format!("{version}rule {}", rule_in_words(rule)),
             Self::Route(route) => {
-                let ipv6 = route.destination.addr().is_ipv6();
-                format!("{}route {}", version(ipv6), route_in_words(route, &name_of))
+                format!("{version}route {}", route_in_words(route, &name_of))
             }
         }
     }
@@ -211,6 +210,17 @@ impl Object {
             Self::Rule(rule) => Some(rule_in_words(rule)),
             Self::Route(route) => Some(route_in_words(route, names)),
             Self::Sysctl { .. } | Self::Ipv6Sysctl { .. } | Self::ProxyDelay { .. } => None,
+        }
+    }
+
+    /// Whether it is about IPv6.
+    pub(crate) fn is_ipv6(&self) -> bool {
+        match self {
+            Self::Sysctl { .. } | Self::ProxyDelay { .. } => false,
+            Self::Ipv6Sysctl { .. } => true,
+            Self::Proxy { address, .. } => address.is_ipv6(),
+            Self::Rule(rule) => rule.ipv6,
+            Self::Route(route) => route.destination.addr().is_ipv6(),
         }
     }
 

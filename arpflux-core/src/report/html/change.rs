@@ -2,7 +2,6 @@
 
 use super::markup::Markup;
 use crate::plan::{Change, Effect, Impact, Plan};
-use crate::state::Object;
 use crate::types::IfIndex;
 
 /// How many lines of one kind are drawn before the rest is only counted.
@@ -18,13 +17,9 @@ pub(super) fn plan(html: &mut Markup, plan: &Plan) {
         html.raw("<p>Nothing to change.</p>\n");
     }
     settings(html, plan);
-    let kinds: [(&str, fn(&Object) -> bool); 3] = [
-        ("Proxy entries", |object| matches!(object, Object::Proxy { .. })),
-        ("Rules", |object| matches!(object, Object::Rule(_))),
-        ("Routes", |object| matches!(object, Object::Route(_))),
-    ];
-    for (title, of) in kinds {
-        let changes: Vec<&Change> = plan.changes.iter().filter(|change| of(&change.object)).collect();
+    for (title, kind) in [("Proxy entries", "proxy"), ("Rules", "rule"), ("Routes", "route")] {
+        let of = plan.changes.iter().filter(|change| change.object.kind() == kind);
+        let changes: Vec<&Change> = of.collect();
         if changes.is_empty() {
             continue;
         }
