@@ -64,8 +64,8 @@ fn link<'a>(record: &Record<'a>, link_type: LinkType, data: &'a [u8]) -> Read<'a
             behind(le32(0).map(|length| length as usize), LinkType(le32(8).unwrap_or(u32::MAX)))
         }
         LinkType::IPOIB => match data.split_at_checked(44) {
+            // What stands for the addresses is not always filled in.
             Some((header, payload)) => {
-                let frame = Frame { source: &header[20..40], destination: &header[..20], ..frame };
                 content(frame, EtherType(u16::from_be_bytes([header[40], header[41]])), payload)
             }
             None => Read::Cut,

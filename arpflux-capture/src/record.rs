@@ -28,7 +28,7 @@ impl LinkType {
     pub const AVS: Self = Self(163);
     /// Per-packet information, with any link type behind it.
     pub const PPI: Self = Self(192);
-    /// IP over InfiniBand, with both addresses of 20 bytes.
+    /// IP over InfiniBand, behind 40 bytes that may hold its routing header, or anything.
     pub const IPOIB: Self = Self(242);
     /// Apple's PKTAP, with any link type behind it.
     pub const PKTAP: Self = Self(258);

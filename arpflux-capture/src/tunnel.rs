@@ -9,6 +9,7 @@ const UDP: u8 = 17;
 const GRE: u8 = 47;
 /// Ethernet inside of GRE and GENEVE ("transparent Ethernet bridging").
 const BRIDGING: u16 = 0x6558;
+const ARP: u16 = EtherType::ARP.0;
 /// Frames inside of frames beyond this are not followed.
 const DEEPEST: u8 = 3;
 
@@ -26,6 +27,12 @@ impl<'r, 'a> Frame<'r, 'a> {
             None => Read::Cut,
         }
     }
+}
+
+/// ARP without an Ethernet frame around it.
+fn arp_inside<'a>(frame: Frame<'_, 'a>, kind: TunnelKind, id: u32, data: Option<&'a [u8]>) -> Read<'a> {
+    let inside = Frame { source: &[], destination: &[], ..frame.inside(kind, id) };
+    data.map_or(Read::Cut, |data| content(inside, EtherType::ARP, data))
 }
 
 fn be16(bytes: &[u8], at: usize) -> Option<u16> {
@@ -61,8 +68,13 @@ fn udp<'a>(frame: Frame<'_, 'a>, datagram: &'a [u8]) -> Option<Read<'a>> {
         6081 => {
             let (head, kind, vni) = (*payload.first()?, be16(payload, 2)?, be32(payload, 4)? >> 8);
             let length = 8 + usize::from(head & 0x3f) * 4;
-            (head >> 6 == 0 && kind == BRIDGING)
-                .then(|| frame.ethernet_inside(TunnelKind::Geneve, vni, payload.get(length..)))
+            let inside = payload.get(length..);
+            match kind {
+                _ if head >> 6 != 0 => None,
+                BRIDGING => Some(frame.ethernet_inside(TunnelKind::Geneve, vni, inside)),
+                ARP => Some(arp_inside(frame, TunnelKind::Geneve, vni, inside)),
+                _ => None,
+            }
         }
         5247 => Some(Read::Unread(Unread::Tunnel("CAPWAP"))),
         37008 => Some(Read::Unread(Unread::Tunnel("TZSP"))),
@@ -91,6 +103,7 @@ fn gre<'a>(frame: Frame<'_, 'a>, packet: &'a [u8]) -> Option<Read<'a>> {
     match kind {
         // NVGRE's key is a number of 24 bits and a flow of eight; a plain key is taken whole.
         BRIDGING => Some(frame.ethernet_inside(TunnelKind::Gre, key, packet.get(length..))),
+        ARP => Some(arp_inside(frame, TunnelKind::Gre, key, packet.get(length..))),
         // Type I has no header of its own.
         ERSPAN if !sequence => Some(frame.ethernet_inside(TunnelKind::Erspan, 0, packet.get(length..))),
         ERSPAN => {

@@ -50,20 +50,25 @@ struct Case {
     link_type: LinkType,
     frame: Vec<u8>,
     tunnel: Option<(TunnelKind, u32)>,
+    /// It has link-layer addresses.
+    addressed: bool,
     /// tshark finds the same in it.
     tshark: bool,
 }
 
 fn cases() -> Vec<Case> {
-    let plain = |name, link_type, frame| Case { name, link_type, frame, tunnel: None, tshark: true };
+    let plain =
+        |name, link_type, frame| Case { name, link_type, frame, tunnel: None, addressed: true, tshark: true };
     let alone = |name, link_type, frame| Case { tshark: false, ..plain(name, link_type, frame) };
     let inside = |name, frame, kind, id| Case {
         name,
         link_type: LinkType::ETHERNET,
         frame,
         tunnel: Some((kind, id)),
+        addressed: true,
         tshark: true,
     };
+    let alone_inside = |name, frame, kind, id| Case { addressed: false, ..inside(name, frame, kind, id) };
     let eth = ethernet();
     let mut prism = vec![0; 144];
     (prism[0], prism[4]) = (0x44, 144);
@@ -83,7 +88,10 @@ fn cases() -> Vec<Case> {
         plain("PPI with Ethernet", LinkType::PPI, join(&[&[0, 0, 8, 0, 1, 0, 0, 0], &eth])),
         plain("PPI with 802.11", LinkType::PPI, join(&[&[0, 0, 8, 0, 105, 0, 0, 0], &wireless()])),
         plain("PKTAP", LinkType::PKTAP, join(&[&pktap, &eth])),
-        plain("IP over InfiniBand", LinkType::IPOIB, join(&[&infiniband, &ib_arp])),
+        Case {
+            addressed: false,
+            ..plain("IP over InfiniBand", LinkType::IPOIB, join(&[&infiniband, &ib_arp]))
+        },
         alone("Broadcom's tag", LinkType::DSA_BRCM, behind(&[0, 0, 0, 3])),
         alone("Broadcom's tag in front", LinkType::DSA_BRCM_PREPEND, join(&[&[0, 0, 0, 3], &eth])),
         alone("Marvell's tag", LinkType::DSA, behind(&[0xc0, 0x18, 0, 1])),
@@ -96,6 +104,13 @@ fn cases() -> Vec<Case> {
             TunnelKind::Geneve,
             7,
         ),
+        alone_inside(
+            "GENEVE with ARP alone",
+            udp(6081, &join(&[&[0, 0, 8, 6, 0, 0, 7, 0], &arp()])),
+            TunnelKind::Geneve,
+            7,
+        ),
+        alone_inside("GRE with ARP alone", ipv4(47, &join(&[&[0, 0, 8, 6], &arp()])), TunnelKind::Gre, 0),
         inside("GRE", ipv4(47, &join(&[&[0, 0, 0x65, 0x58], &eth])), TunnelKind::Gre, 0),
         inside(
             "GRE with a key",
@@ -163,7 +178,7 @@ fn every_wrapping_is_read_as_tshark_reads_it() {
                 ControlFlow::Continue(())
             })
             .unwrap();
-        let source = if case.link_type == LinkType::IPOIB { vec![0; 20] } else { FROM.to_vec() };
+        let source = if case.addressed { FROM.to_vec() } else { Vec::new() };
         assert_eq!(found, [(Ipv4Addr::new(10, 0, 0, 1), source, case.tunnel)], "{name}");
 
         std::fs::write(&path, &file).unwrap();

@@ -5,11 +5,9 @@ use std::net::{IpAddr, Ipv6Addr};
 use arpflux_core::frame::{EtherType, Ndp, emit_header, solicited_node, solicited_node_mac};
 use arpflux_core::types::Mac;
 
-use super::scenes::{Scene, ip, mac};
+use super::scene::{SECOND, Scene, VRRP, ip, mac};
 use crate::{Class, Report, Side};
 
-const SECOND: u64 = 1_000_000;
-const VRRP: Mac = Mac::ethernet([0, 0, 0x5e, 0, 1, 7]);
 const TO_VRRP: Mac = Mac::ethernet([1, 0, 0x5e, 0, 0, 18]);
 
 impl Scene {
@@ -59,9 +57,7 @@ fn fe80(last: u16) -> Ipv6Addr {
 }
 
 fn scene(build: impl FnOnce(&mut Scene) -> &mut Scene) -> Report {
-    let mut scene = Scene::default();
-    build(&mut scene);
-    scene.report()
+    super::scene::scene(build).report()
 }
 
 fn class(report: &Report, address: impl Into<IpAddr>) -> Class {

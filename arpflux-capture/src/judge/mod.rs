@@ -1,11 +1,15 @@
 //! From counts to classes. Every rule names its evidence, and what speaks against it.
 
 mod advice;
+#[cfg(test)]
+mod conflict_scenes;
 mod group;
 #[cfg(test)]
 mod group_scenes;
 mod kinship;
 mod pair;
+#[cfg(test)]
+mod scene;
 #[cfg(test)]
 mod scenes;
 mod single;
@@ -99,9 +103,20 @@ impl Table {
     /// *One MAC*: [`Class::Virtual`]; [`Class::Proxy`], *likely*, if its answers to broadcasts come late, as Linux delays
     /// proxied ones by up to 0.8 s, or if its packets from the address have all passed a router while those of another
     /// address of the same MAC have not; never if it asks with the address as sender, which a proxy does not. One whose
-    /// claims came from another Ethernet source is undetermined. [`Class::Single`] otherwise.
+    /// claims came from another Ethernet source is undetermined; [`Class::Single`] otherwise. But
     ///
-    /// In a capture without a clock no rule of time is used.
+    /// one that has told its asker so unasked, and to which the asker's packets went then instead of to another, is
+    /// [`Class::Spoof`], *suspected*; one that has addresses only when somebody asks whether they are free is undetermined.
+    ///
+    /// *Neighbour discovery*: advertisements that answer a question to all and never override come from proxies and from
+    /// holders of anycast addresses; where all who answer yield so, it is undetermined.
+    ///
+    /// *Groups*: packets of VRRP, CARP, HSRP and GLBP say who is master. A move that the master made as well is
+    /// [`Class::Failover`]; two masters that go on at once are [`Class::Duplicate`], whatever ARP shows.
+    ///
+    /// *Logs*: a line that says that two have it is [`Class::Conflict`] if frames say nothing worse.
+    ///
+    /// In a capture without a clock no rule of time is used, and an address that moves more than twice is no fail-over.
     #[must_use]
     pub fn report(&self, known: &Known) -> Report {
         let context = Context::new(self, known);

@@ -3,11 +3,13 @@
 //! [`Table`] takes frames and keeps counts; it decides nothing. Its memory is bounded by [`Limits`]
 //! whatever it is fed: what does not fit is counted and told in the report.
 
+mod address;
 mod asks;
 mod claim;
 mod groups;
 mod observe;
 mod packet;
+mod take;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -16,8 +18,9 @@ use foldhash::fast::RandomState;
 
 use crate::record::Wire;
 use crate::span::{Span, doubled};
+pub(crate) use address::{Address, Relation};
 use asks::Asks;
-pub(crate) use claim::{Address, Claim, Mark, Relation, Seen};
+pub(crate) use claim::{Claim, Mark, Seen};
 use groups::Groups;
 pub(crate) use groups::{Group, GroupKey, Router};
 use packet::{Conversations, Push};
@@ -91,7 +94,7 @@ pub struct Table {
     pub(crate) groups: Groups,
     wires: Wires,
     /// The last requests on several interfaces: the same one on another shows that they are one wire.
-    requests: Vec<observe::Request>,
+    requests: Vec<take::Request>,
     next_request: usize,
     pub(crate) span: Span,
     last: u64,
