@@ -31,6 +31,17 @@ struct Stanza<'l> {
 }
 
 impl Stanza<'_> {
+    /// Whether it gives the interface an IPv4 address.
+    fn has_address(&self) -> bool {
+        let mut words = self.head.text.split_whitespace().skip(2);
+        match (words.next(), words.next()) {
+            (Some("inet"), method) => method != Some("manual"),
+            (Some(_), _) => false,
+            // ifupdown2 takes either in one stanza.
+            (None, _) => self.value(&["address"]).is_some(),
+        }
+    }
+
     fn value(&self, names: &[&str]) -> Option<(&str, &Line)> {
         let mut found = self.options.iter().filter(|(word, ..)| names.contains(word));
         found.next().map(|(_, rest, line)| (*rest, *line))
@@ -61,7 +72,9 @@ pub(super) fn effects(files: &Files<'_>, snapshot: &Snapshot) -> Effects {
             effects
         };
         effects.extend(run(&["pre-up"]));
-        effects.events.push(Event::Addressed(name.clone()));
+        if own.iter().any(|stanza| stanza.has_address()) {
+            effects.events.push(Event::Addressed(name.clone()));
+        }
         // ifupdown2 writes before the lines run, the hook of the package vlan afterwards.
         if of_two {
             effects.events.extend(own.iter().flat_map(|stanza| by_ifupdown2(stanza, &stanzas)));

@@ -141,7 +141,17 @@ impl Networkd {
                     self.effects.proxies.extend(addresses.map(|address| (address, name.clone())));
                     continue;
                 }
+                // Of the whole host up to systemd 255, of the interface since.
+                let masquerades = ["ipv4", "both"].contains(&value) || boolean(value) == Some(true);
+                if section == "Network" && name == "IPMasquerade" && masquerades && version.is_none() {
+                    let why = "it turns forwarding on, of the host or of the interface as the release of systemd has it";
+                    self.effects.unfollowed.push(Unfollowed {
+                        sysctls: vec![Sysctl::Forwarding.name().into()],
+                        ..Unfollowed::new(seen, line, &format!("{name}={value}"), why)
+                    });
+                }
                 let sysctl = match (section, name) {
+                    ("Network", "IPMasquerade") if masquerades && version.is_some() => Sysctl::Forwarding,
                     ("Network", "IPv4ProxyARP") => Sysctl::ProxyArp,
                     ("Network", "IPv4ProxyARPPrivateVLAN") => Sysctl::ProxyArpPvlan,
                     ("Network", "IPv4AcceptLocal") => Sysctl::AcceptLocal,
@@ -155,6 +165,10 @@ impl Networkd {
                     // It turns forwarding of the whole host on, and never off.
                     ("IPForward", "no" | "false" | "0" | "off" | "kernel" | "ipv6") => continue,
                     ("IPForward", "ipv4") => (Key::parse("net/ipv4/ip_forward"), Some(1)),
+                    ("IPMasquerade", _) if version < Some(256) => {
+                        (Key::parse("net/ipv4/ip_forward"), Some(1))
+                    }
+                    ("IPMasquerade", _) => (own(sysctl), Some(1)),
                     ("IPv4ReversePathFilter", "no") => (own(sysctl), Some(0)),
                     ("IPv4ReversePathFilter", "strict") => (own(sysctl), Some(1)),
                     ("IPv4ReversePathFilter", "loose") => (own(sysctl), Some(2)),
