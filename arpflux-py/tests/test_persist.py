@@ -84,7 +84,8 @@ def test_what_the_next_boot_brings(scene):
     assert after != bare and after.differences < bare.differences
     assert (value.now, value.at_boot, value.differs) == (1, 1, False)
     counts = value.effective
-    assert (counts.now, counts.at_boot, counts.source, counts.set_by) == (1, 1, arpflux.ValueSource.INTERFACE, value.set_by)
+    assert (counts.now, counts.at_boot, counts.source) == (1, 1, arpflux.ValueSource.INTERFACE)
+    assert value.by_policy == 1 and counts.set_by is None, "the policy decides"
     assert value.set_by.file == "/etc/sysctl.d/99-zz-arpflux.conf" and value.set_by.value == "1"
     assert f":{value.set_by.line} (" in str(value.set_by)
     assert after.policy.file == "/etc/arpflux/policy.toml" and after.policy.error is None
