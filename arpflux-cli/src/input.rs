@@ -1,9 +1,11 @@
 //! What a verb works on: a namespace of the running kernel, or a stored snapshot.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use arpflux_core::apply::Options;
+use arpflux_core::diagnose::FindingId;
 use arpflux_core::kernel::Netns;
 use arpflux_core::wire::stop_on_interrupt;
 use arpflux_core::{Error, ErrorKind, Host, Policy, Result, Snapshot, text};
@@ -69,12 +71,63 @@ impl Live {
     }
 }
 
+/// An IPv4 address that is asked for by ARP.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] with what to write instead.
+pub fn address(text: &str) -> Result<Ipv4Addr> {
+    let hint = match text.split_once('/') {
+        Some((address, _)) if address.parse::<IpAddr>().is_ok() => "leave the length of the prefix out",
+        _ if text.parse::<Ipv6Addr>().is_ok() => "IPv6 has no ARP: the model is of IPv4",
+        _ if text.to_ascii_uppercase().parse::<FindingId>().is_ok() => {
+            "that is a finding: `arpflux diagnose --list` lists them"
+        }
+        _ if text.starts_with(|first: char| first.is_ascii_digit()) => "it has four numbers: 192.168.18.10",
+        _ => "an interface is named with --on; a host's name has to be looked up first",
+    };
+    let none = || Error::new(ErrorKind::InvalidInput, "not an IPv4 address").hint(hint);
+    text.parse().map_err(|_| none())
+}
+
+/// The number of a transaction.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] with the verb that lists them.
+pub fn transaction(text: &str) -> Result<u64> {
+    let none = || {
+        Error::new(ErrorKind::InvalidInput, "not the number of a transaction")
+            .hint("`arpflux rollback --list` lists them")
+    };
+    text.parse().map_err(|_| none())
+}
+
+/// Refuses to write where there is no such folder: a name typed wrongly is no reason to make one.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] with the folder.
+pub fn folder_of(path: &Path) -> Result<()> {
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) if !folder.is_dir() => Err(Error::new(ErrorKind::NotFound, "there is no such folder")
+            .during("write")
+            .on(folder.display().to_string())
+            .hint("make it first, or name another file")),
+        _ => Ok(()),
+    }
+}
+
 /// A namespace by its name, or by a path where there is a slash in it.
 ///
 /// # Errors
 /// If there is no such namespace, or it may not be opened.
 pub fn netns(name: &str) -> Result<Netns> {
-    if name.contains('/') { Netns::at(Path::new(name)) } else { Netns::named(name) }
+    if name.contains('/') {
+        return Netns::at(Path::new(name));
+    }
+    let number = name.bytes().all(|byte| byte.is_ascii_digit());
+    Netns::named(name).map_err(|error| match error.kind() {
+        ErrorKind::NotFound if number => error.hint(format!("that of process {name} is /proc/{name}/ns/net")),
+        _ => error,
+    })
 }
 
 /// For verbs that change something.
@@ -200,7 +253,13 @@ impl Source {
     /// If the file cannot be read or is no snapshot; if the kernel cannot be asked.
     pub fn snapshot(&self) -> Result<Snapshot> {
         match &self.snapshot {
-            Some(path) => Snapshot::from_json(&read_text(path)?).map_err(|error| error.on_file(path)),
+            Some(path) => Snapshot::from_json(&read_text(path)?).map_err(|error| {
+                let error = error.on_file(path);
+                match error.remedy() {
+                    None => error.hint("`arpflux snapshot --json` writes snapshots"),
+                    Some(_) => error,
+                }
+            }),
             None => self.host()?.snapshot(),
         }
     }

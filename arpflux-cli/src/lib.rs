@@ -93,6 +93,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
                     .error(&Error::new(ErrorKind::InvalidInput, message).during("read the arguments"));
             } else {
                 Output::new(false, output::Colour::Never).note(error.render().to_string().trim_end());
+                if let Some(verb) = meant(&error) {
+                    Output::new(false, output::Colour::Never)
+                        .note(format!("\n  tip: that may be 'arpflux {verb}'"));
+                }
             }
             return exit::USAGE;
         }
@@ -106,6 +110,44 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
             Exit::of_error(error.kind(), changes).code()
         }
     }
+}
+
+/// What people type, and the verb that does it.
+const HABITS: &[(&str, &str)] = &[
+    ("fix", "recommend"),
+    ("cure", "recommend"),
+    ("repair", "recommend"),
+    ("init", "recommend"),
+    ("show", "snapshot"),
+    ("list", "explain"),
+    ("ls", "explain"),
+    ("why", "explain"),
+    ("who", "explain"),
+    ("test", "verify"),
+    ("prove", "verify"),
+    ("diff", "plan"),
+    ("preview", "plan"),
+    ("run", "apply"),
+    ("install", "apply --persist"),
+    ("keep", "confirm"),
+    ("revert", "rollback"),
+    ("history", "rollback --list"),
+    ("log", "rollback --list"),
+    ("monitor", "watch"),
+    ("ping", "probe"),
+    ("arping", "probe"),
+    ("garp", "announce"),
+    ("pcap", "capture"),
+];
+
+/// The verb that somebody may have meant by one that is none and looks like none.
+fn meant(error: &clap::Error) -> Option<&'static str> {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return None;
+    }
+    let ContextValue::String(typed) = error.get(ContextKind::InvalidSubcommand)? else { return None };
+    HABITS.iter().find(|(word, _)| word == typed).map(|(_, verb)| *verb)
 }
 
 #[cfg(test)]
@@ -132,6 +174,21 @@ mod tests {
                     panic!("{example}: {error}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn habits_lead_to_verbs_that_are_there() {
+        for (typed, verb) in super::HABITS {
+            let words =
+                |text: &str| format!("arpflux {text}").split(' ').map(String::from).collect::<Vec<_>>();
+            let error = super::Command::try_parse_from(words(typed));
+            assert!(matches!(&error, Err(error) if super::meant(error) == Some(*verb)), "{typed}");
+            let known = super::Command::try_parse_from(words(verb));
+            assert!(
+                known.is_ok()
+                    || known.is_err_and(|error| !error.use_stderr() || super::meant(&error).is_none())
+            );
         }
     }
 

@@ -38,6 +38,16 @@ pub fn folded(names: &[impl ToString]) -> String {
     }
 }
 
+/// The one of `words` that somebody who wrote `word` may have meant, if any is near enough.
+///
+/// ```
+/// assert_eq!(arpflux_core::words::nearest("eht0", ["eth0", "lo"]), Some("eth0"));
+/// ```
+#[must_use]
+pub fn nearest<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+    crate::policy::nearest::nearest(word, words)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

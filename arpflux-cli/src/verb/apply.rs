@@ -118,7 +118,13 @@ impl Wanted {
 /// If the policy is no good, or not everything could be made; what was made is undone then.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let wanted = match &args.what.plan {
-        Some(path) => Wanted::Plan(Plan::from_json(&read_text(path)?)?),
+        Some(path) => Wanted::Plan(Plan::from_json(&read_text(path)?).map_err(|error| {
+            let error = error.on_file(path);
+            match error.remedy() {
+                None => error.hint("`arpflux plan --json` writes plans; a policy is given without --plan"),
+                Some(_) => error,
+            }
+        })?),
         None if args.persist => Wanted::Persistence(args.boot.persistence(&args.what.policy, &args.live)?),
         None => Wanted::Policy(args.what.policy.read()?),
     };

@@ -5,7 +5,7 @@ use arpflux_core::{Host, Result};
 
 use super::apply::report;
 use crate::exit;
-use crate::input::{Live, State};
+use crate::input::{Live, State, transaction};
 use crate::output::Output;
 
 /// Keep what `arpflux apply --confirm` made on trial.
@@ -16,7 +16,7 @@ pub struct Args {
     #[command(flatten)]
     state: State,
     /// The transaction's number; default: whichever waits.
-    #[arg(value_name = "NUMBER")]
+    #[arg(value_name = "NUMBER", value_parser = transaction)]
     id: Option<u64>,
     /// Only say what waits, and how long it still does. Exit code 1 if nothing waits, 6 if it should be undone by now.
     #[arg(long, conflicts_with = "id")]

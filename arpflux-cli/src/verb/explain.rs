@@ -14,9 +14,10 @@ use std::path::PathBuf;
 
 use arpflux_core::predict::{Matrix, Model, listeners};
 use arpflux_core::types::{IfIndex, IfName, Mac};
+use arpflux_core::words::nearest;
 use arpflux_core::{Error, ErrorKind, Result, Snapshot};
 
-use crate::{Output, Source};
+use crate::{Output, Source, input};
 
 /// Who answers ARP requests for ADDRESS on each interface, with which MAC, and which rule of the kernel
 /// decides. Without ADDRESS: all addresses that this host holds or proxies, one a line, bad ones first. Nothing is sent.
@@ -26,6 +27,7 @@ use crate::{Output, Source};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The IPv4 address that is asked for.
+    #[arg(value_parser = input::address)]
     address: Option<Ipv4Addr>,
     /// Who asks; 0.0.0.0 is an RFC 5227 probe. Default: a neighbour is chosen for each interface, and how a
     /// probe fares is said as well.
@@ -128,10 +130,14 @@ fn chosen(snapshot: &Snapshot, names: &[IfName]) -> Result<Vec<IfIndex>> {
         .iter()
         .map(|name| {
             snapshot.interface_named(name).map(|interface| interface.index).ok_or_else(|| {
+                let names: Vec<String> =
+                    snapshot.interfaces.iter().map(|interface| interface.name.to_string()).collect();
+                let near = nearest(&name.to_string(), names.iter().map(String::as_str));
+                let meant = near.map_or_else(String::new, |near| format!("did you mean {near}? "));
                 Error::new(ErrorKind::NotFound, "there is no such interface")
                     .during("explain")
                     .on(name.to_string())
-                    .hint("`ip link` lists the names")
+                    .hint(format!("{meant}`ip link` lists the names"))
             })
         })
         .collect()

@@ -8,6 +8,7 @@ use arpflux_core::recommend::{Recommendation, recommend};
 use arpflux_core::{Error, ErrorKind, Result};
 
 use crate::Source;
+use crate::input::folder_of;
 use crate::output::{Output, Style};
 
 /// Write a policy that fits this host, with comments that say why, and the proof that it works here.
@@ -75,6 +76,7 @@ fn write(path: &Path, text: &str, force: bool) -> Result<()> {
     if is_file && !force && std::fs::read(path).ok().as_deref() != Some(text.as_bytes()) {
         return refused("the file is there and says something else", "compare the two, then use --force");
     }
+    folder_of(path)?;
     persist::replace(path, text, 0o644)
 }
 

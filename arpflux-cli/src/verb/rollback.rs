@@ -4,7 +4,7 @@ use arpflux_core::{Host, Result};
 
 use super::apply::{code, list, report};
 use crate::exit;
-use crate::input::{Live, State};
+use crate::input::{Live, State, transaction};
 use crate::output::Output;
 
 /// Take a transaction back: the last that a person made and that stands, or the one of that number.
@@ -19,7 +19,7 @@ pub struct Args {
     #[command(flatten)]
     state: State,
     /// The transaction's number.
-    #[arg(value_name = "NUMBER")]
+    #[arg(value_name = "NUMBER", value_parser = transaction)]
     id: Option<u64>,
     /// Take back what somebody else changed since, too.
     #[arg(long)]

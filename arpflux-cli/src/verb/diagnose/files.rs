@@ -10,7 +10,7 @@ use arpflux_core::report::{html, metrics};
 use arpflux_core::{Policy, Result, Snapshot, persist};
 
 use crate::Source;
-use crate::input::time_of_day;
+use crate::input::{folder_of, time_of_day};
 
 /// Writes the page: with the change that `policy` makes, or else the recommended one's.
 pub fn page(
@@ -47,11 +47,13 @@ pub fn page(
         diagnosis,
         change: change.as_ref().map(|(policy, plan)| (policy, plan)),
     })?;
+    folder_of(path)?;
     persist::replace(path, &page, 0o644)
 }
 
 /// Writes the metrics.
 pub fn numbers(path: &Path, snapshot: &Snapshot, diagnosis: &Diagnosis, source: &Source) -> Result<()> {
+    folder_of(path)?;
     let matrix = Matrix::of(&Model::new(snapshot)?);
     persist::replace(path, &metrics(snapshot, &matrix, diagnosis, taken(source)), 0o644)
 }
