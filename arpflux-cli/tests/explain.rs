@@ -85,7 +85,10 @@ fn one_address_on_one_interface_is_explained_step_by_step() {
 fn an_interface_that_is_not_there_is_an_error_with_a_remedy() {
     let (code, text, errors) = explain(&["192.168.18.101", "--on", "eth9"], "");
     assert_eq!((code, text.as_str()), (2, ""));
-    assert_eq!(errors, "arpflux: explain eth9: there is no such interface; did you mean eth0? `ip link` lists the names\n");
+    assert_eq!(
+        errors,
+        "arpflux: explain eth9: there is no such interface; did you mean eth0? `ip link` lists the names\n"
+    );
 }
 
 #[test]
