@@ -43,7 +43,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     match &waiting {
         _ if output.json() => output.answer(&Pending { waiting })?,
         Some(receipt) if receipt.is_overdue() => {
-            output.text(host.overdue(&options)?.unwrap_or_default() + "\n")?
+            output.text(host.overdue(&options)?.unwrap_or_default() + "\n")?;
         }
         Some(receipt) => report(receipt, &args.live, output),
         None => output.text("nothing waits for confirmation\n")?,

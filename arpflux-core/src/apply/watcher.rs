@@ -40,8 +40,11 @@ use std::os::fd::AsFd as _;
 pub struct Reopen<'a> {
     open: &'a dyn Fn() -> Result<Box<dyn Kernel>>,
     keep: &'a [RawFd],
-    announce: Option<fn(&Snapshot, &[Announcement]) -> Result<usize>>,
+    announce: Option<Tell>,
 }
+
+/// Sends announcements from the process that undoes; it can hold nothing of the caller's.
+type Tell = fn(&Snapshot, &[Announcement]) -> Result<usize>;
 
 impl std::fmt::Debug for Reopen<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

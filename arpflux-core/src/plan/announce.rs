@@ -7,7 +7,7 @@ use foldhash::{HashSet, HashSetExt as _};
 
 use super::desired::Desired;
 use super::{Announcement, Change};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Interface, Snapshot};
 use crate::state::{Object, SysctlScope};
 use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
@@ -88,7 +88,7 @@ pub(crate) fn owners(changes: &[Change], after: &Snapshot) -> Vec<Announcement> 
             _ => {}
         }
     }
-    let speaks = |index: &IfIndex| after.interface(*index).is_some_and(|one| one.speaks_arp());
+    let speaks = |index: &IfIndex| after.interface(*index).is_some_and(Interface::speaks_arp);
     let mut held: BTreeMap<IpAddr, BTreeSet<IfIndex>> = BTreeMap::new();
     for address in after.addresses.iter().filter(|held| host || touched.contains(&held.local)) {
         held.entry(address.local).or_default().insert(address.interface);
