@@ -28,8 +28,11 @@
  *   its owner.
  * - A callback runs on the calling thread, unless its text says otherwise, and never after the function that took it has
  *   returned. It must neither throw nor jump out (longjmp).
- * - No function ends the process, lets a panic out, installs a signal handler, or leaves a thread behind. Calls on a host (and
- *   steps of a watch of another namespace) do their work in a thread of their own, which has ended when they return.
+ * - No function lets a panic out, installs a signal handler, or leaves a thread behind, and none ends the process but where memory is
+ *   gone (SIGABRT). Calls on a host (and steps of a watch of another namespace) do their work in a thread of their own, which has
+ *   ended when they return.
+ * - In a signal handler arpflux_stop_raise is allowed, and nothing else. After fork(2) handles work in the child, whatever other threads
+ *   were doing; only a watch or capture that another thread was in a call on must not be used there.
  */
 
 
@@ -82,6 +85,19 @@ enum {
     ARPFLUX_OUTCOME_PENDING = 3,
     /** It was taken back. */
     ARPFLUX_OUTCOME_UNDONE = 4,
+};
+
+/** Who made a transaction. */
+typedef uint32_t arpflux_maker;
+enum {
+    /** There is no receipt. */
+    ARPFLUX_MAKER_UNKNOWN = 0,
+    /** Somebody, by a command or by a program. */
+    ARPFLUX_MAKER_PERSON = 1,
+    /** A watch that heals. */
+    ARPFLUX_MAKER_WATCH = 2,
+    /** What starts and stops containers. */
+    ARPFLUX_MAKER_CONTAINERS = 3,
 };
 
 /** What a change is about. */
@@ -239,6 +255,10 @@ enum {
     ARPFLUX_REMEDY_IMPOSSIBLE = 4,
     /** The policy can be kept again. */
     ARPFLUX_REMEDY_POSSIBLE = 5,
+    /**
+     * What was told before is as the policy says again, by somebody else's hand: an alarm can be cleared.
+     */
+    ARPFLUX_REMEDY_OVER = 6,
 };
 
 /** What is claimed. */
@@ -346,6 +366,9 @@ typedef struct arpflux_proofs arpflux_proofs;
 /** A proxy entry (`ip neigh add proxy`), borrowed from a snapshot. */
 typedef struct arpflux_proxy arpflux_proxy;
 
+/** What is published, and how it stands. It never changes; free it with `arpflux_published_free`. */
+typedef struct arpflux_published arpflux_published;
+
 /**
  * What a transaction did. Free it with `arpflux_receipt_free`, which undoes a change on trial that was neither
  * confirmed nor left.
@@ -362,8 +385,8 @@ typedef struct arpflux_report arpflux_report;
 typedef struct arpflux_snapshot arpflux_snapshot;
 
 /**
- * A flag that ends waits: for a lock, for answers, between announcements. Options name it; another thread raises it. A change
- * that is not wholly made yet is undone first. Free it with `arpflux_stop_free`.
+ * A flag that ends waits: for a lock, for answers, for news, between announcements. Options name it; another thread or a signal handler
+ * raises it. What is being changed is never cut short by it. Free it with `arpflux_stop_free`.
  */
 typedef struct arpflux_stop arpflux_stop;
 
@@ -429,6 +452,11 @@ typedef struct {
      * `ARPFLUX_CODE_REFUSED`.
      */
     uint32_t accept_harm;
+    /**
+     * Who makes the change, an `ARPFLUX_MAKER_...`; 0: a person. What a watch or the scripts of containers make is taken back by its
+     * number only.
+     */
+    uint32_t by;
 } arpflux_apply_options;
 
 /** How to listen. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults. */
@@ -439,6 +467,8 @@ typedef struct {
     uint64_t duration_ms;
     /** How many frames to take; 0: any number. */
     uint64_t frames;
+    /** Ends it when it is raised; may be NULL. What was heard until then is in the capture. */
+    const arpflux_stop *stop;
 } arpflux_listen_options;
 
 /**
@@ -446,6 +476,40 @@ typedef struct {
  * a thread of the library while the caller waits, and must neither throw nor jump out.
  */
 typedef bool (*arpflux_listen_fn)(uint64_t frames, void *context);
+
+/**
+ * How addresses are published. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
+ */
+typedef struct {
+    /** `sizeof` of this struct. */
+    size_t size;
+    /**
+     * The interface where the addresses belong; NULL: what the policy says of the owner (`[[proxy]]`), or `ARPFLUX_IF` in the
+     * container's own file.
+     */
+    const char *interface;
+    /** The policy; NULL: `/etc/arpflux/policy.toml`. It need not exist. */
+    const char *policy;
+    /** The folder with `vz.conf` and `conf/OWNER.conf`; NULL: `/etc/vz`. It need not exist. */
+    const char *vz_dir;
+    /** Not 0: these are all addresses that the owner has; its former ones are withdrawn. */
+    uint32_t all;
+    /**
+     * Not 0: peers are told even if nothing had to change, and once more after 1.1 s, as receivers may ignore what they hear within a
+     * second of what they heard before. 0: they are told once of what was added, without a wait.
+     */
+    uint32_t announce;
+    /** When booking, not 0: nobody is asked on the wire. */
+    uint32_t skip_wire;
+    /**
+     * When booking: for how long, which is until this process ends or the addresses are published; 0: the calling process.
+     */
+    uint32_t pid;
+    /**
+     * How the transaction is run; NULL: the defaults. `confirm_within_ms` and `by` have no meaning here.
+     */
+    const arpflux_apply_options *apply;
+} arpflux_publish_options;
 
 /** How to look. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults. */
 typedef struct {
@@ -561,6 +625,8 @@ typedef struct {
      * Not 0: does not find out which MACs only proxy the address, which takes a second question to each.
      */
     uint32_t any_holder;
+    /** Ends the wait for answers when it is raised; may be NULL. */
+    const arpflux_stop *stop;
 } arpflux_probe_options;
 
 /**
@@ -646,6 +712,11 @@ typedef struct {
     uint32_t look_ms;
     /** How a repair is run; NULL: the defaults. `confirm_within_ms` has no meaning here. */
     const arpflux_apply_options *apply;
+    /**
+     * The shortest time between two looks at the proxy entries, of which the kernel sends no news, in ms, up to 2000; 0: 20. It is all
+     * that a quiet host costs: with 2000 the watch wakes up less than once a second.
+     */
+    uint32_t proxy_ms;
 } arpflux_watch_options;
 
 /**
@@ -664,6 +735,8 @@ typedef struct {
     uint32_t rounds;
     /** How long to listen after each round, in ms, up to 60,000; 0: 300. */
     uint32_t wait_ms;
+    /** Ends the wait when it is raised; may be NULL. */
+    const arpflux_stop *stop;
 } arpflux_wires_options;
 
 #ifdef __cplusplus
@@ -753,6 +826,9 @@ uint64_t arpflux_receipt_id(const arpflux_receipt *receipt);
 
 /** What became of the transaction, as far as this receipt knows; `ARPFLUX_OUTCOME_UNKNOWN` for NULL. */
 arpflux_outcome arpflux_receipt_outcome(const arpflux_receipt *receipt);
+
+/** Who made the transaction; `ARPFLUX_MAKER_UNKNOWN` for NULL. */
+arpflux_maker arpflux_receipt_by(const arpflux_receipt *receipt);
 
 /** How many changes were made. */
 size_t arpflux_receipt_change_count(const arpflux_receipt *receipt);
@@ -882,6 +958,128 @@ const char *arpflux_change_text(const arpflux_change *change);
 uint32_t arpflux_change_interface(const arpflux_change *change);
 
 /**
+ * Publishes `count` addresses of `owner` (a container's id, or a name of letters, digits, `-`, `_` and `.`): the interface where they
+ * belong answers for them and no other, and their packets leave by it, whatever `rp_filter` is. A route to each must be there
+ * already. What is as it should be is not touched; nothing of other owners and of the host itself is. Whoever plans, applies, heals or
+ * rolls back on this host from now on keeps what is published. `options` may be NULL.
+ *
+ * Returns a receipt to be freed with `arpflux_receipt_free`, or NULL and sets `*err`: `ARPFLUX_CODE_REFUSED` if another owner has
+ * one of the addresses, no route leads there, or the host has it itself; `ARPFLUX_CODE_NOT_FOUND` if nothing says which interface,
+ * or it is not there; and as `arpflux_host_apply`. Nothing is changed then.
+ */
+ARPFLUX_MUST_USE arpflux_receipt *arpflux_host_publish(const arpflux_host *host,
+                                      const char *owner,
+                                      const arpflux_ip *addresses,
+                                      size_t count,
+                                      const arpflux_publish_options *options,
+                                      arpflux_error **err);
+
+/**
+ * Withdraws `count` addresses of `owner`, or all of them if `addresses` is NULL: entries, rules and what only they needed. To be called
+ * before their routes go. What is not published is no error; what another owner has is left alone, and noted in the receipt.
+ * `options` may be NULL.
+ *
+ * Returns a receipt to be freed with `arpflux_receipt_free`, or NULL and sets `*err`, as `arpflux_host_apply`.
+ */
+ARPFLUX_MUST_USE arpflux_receipt *arpflux_host_withdraw(const arpflux_host *host,
+                                       const char *owner,
+                                       const arpflux_ip *addresses,
+                                       size_t count,
+                                       const arpflux_publish_options *options,
+                                       arpflux_error **err);
+
+/**
+ * What `arpflux_host_publish` would change now. Nothing is changed or sent. `options` may be NULL.
+ *
+ * Returns a plan to be freed with `arpflux_plan_free`, or NULL and sets `*err`, as `arpflux_host_publish`.
+ */
+ARPFLUX_MUST_USE arpflux_plan *arpflux_host_plan_publish(const arpflux_host *host,
+                                        const char *owner,
+                                        const arpflux_ip *addresses,
+                                        size_t count,
+                                        const arpflux_publish_options *options,
+                                        arpflux_error **err);
+
+/**
+ * What `arpflux_host_withdraw` would change now. Nothing is changed or sent. `options` may be NULL.
+ *
+ * Returns a plan to be freed with `arpflux_plan_free`, or NULL and sets `*err`.
+ */
+ARPFLUX_MUST_USE arpflux_plan *arpflux_host_plan_withdraw(const arpflux_host *host,
+                                         const char *owner,
+                                         const arpflux_ip *addresses,
+                                         size_t count,
+                                         const arpflux_publish_options *options,
+                                         arpflux_error **err);
+
+/**
+ * Publishes again what is missing of what was published (an interface was down, or came late), withdraws what lost its route, and
+ * takes over what a container's file names and somebody else published. `options` may be NULL.
+ *
+ * Returns a receipt to be freed with `arpflux_receipt_free`, or NULL and sets `*err`, as `arpflux_host_apply`.
+ */
+ARPFLUX_MUST_USE arpflux_receipt *arpflux_host_sync(const arpflux_host *host,
+                                   const arpflux_publish_options *options,
+                                   arpflux_error **err);
+
+/**
+ * Books `count` addresses for `owner` before they are published: no other owner gets them from now on; and asks on the wire whether
+ * another host has them, which takes 1.0 s for any number of them. Answers of this host are no conflict; IPv6 addresses are not
+ * asked for. `options` may be NULL.
+ *
+ * Returns a detection to be freed with `arpflux_detection_free`, which tells whether they are free out there; or NULL and sets `*err`:
+ * `ARPFLUX_CODE_REFUSED` if another owner has one of them; `ARPFLUX_CODE_UNDETERMINED` if nobody could be asked on an interface.
+ */
+ARPFLUX_MUST_USE arpflux_detection *arpflux_host_book(const arpflux_host *host,
+                                     const char *owner,
+                                     const arpflux_ip *addresses,
+                                     size_t count,
+                                     const arpflux_publish_options *options,
+                                     arpflux_error **err);
+
+/**
+ * What is published on the host, by `arpflux_host_publish`, by `arpflux vz` or by the scripts of vzctl, and how each address stands:
+ * entry, rule, table and route. `options` may be NULL.
+ *
+ * Returns a list to be freed with `arpflux_published_free`, or NULL and sets `*err`.
+ */
+ARPFLUX_MUST_USE arpflux_published *arpflux_host_published(const arpflux_host *host,
+                                          const arpflux_publish_options *options,
+                                          arpflux_error **err);
+
+/** How many addresses there are; 0 for NULL. */
+size_t arpflux_published_count(const arpflux_published *published);
+
+/** The address at a place, from 0; of family 0 beyond the last. */
+arpflux_ip arpflux_published_address_at(const arpflux_published *published, size_t at);
+
+/** Whose the address at a place is. Borrowed; NULL beyond the last. */
+const char *arpflux_published_owner_at(const arpflux_published *published, size_t at);
+
+/** The interface where the address at a place belongs. Borrowed; NULL beyond the last. */
+const char *arpflux_published_interface_at(const arpflux_published *published, size_t at);
+
+/**
+ * How the address at a place stands, for people: `"published"`, or what is missing. Borrowed; NULL beyond the last.
+ */
+const char *arpflux_published_text_at(const arpflux_published *published,
+                                      size_t at);
+
+/** Whether all of it is as it should be; undetermined for NULL, and where nothing is published. */
+arpflux_judged arpflux_published_judged(const arpflux_published *published);
+
+/**
+ * The list as one JSON object with `"schema": 1`, as `arpflux vz status --json` prints it where there are no scripts.
+ *
+ * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
+ */
+ARPFLUX_MUST_USE char *arpflux_published_to_json(const arpflux_published *published,
+                                arpflux_error **err);
+
+/** Frees a list. NULL and lists already freed are left alone. */
+void arpflux_published_free(arpflux_published *published);
+
+/**
  * Finds out whether somebody else has addresses already, before they are used here: as RFC 5227 says, and with a sender of the
  * interface's own as well, which alone is answered for addresses that another host proxies. This host's own interfaces are
  * never blamed. `targets` is a list of `count` texts, each an address, a prefix or a range. `options` may be NULL. Takes 1.5 s with
@@ -970,7 +1168,9 @@ int arpflux_error_errno(const arpflux_error *error);
 /** What to do about it, or NULL where that is not known. Borrowed from the error. */
 const char *arpflux_error_hint(const arpflux_error *error);
 
-/** All of it as one line for people. Borrowed from the error; NULL for NULL. */
+/**
+ * All of it as one line for people, not much longer than 4096 bytes. Borrowed from the error; NULL for NULL.
+ */
 const char *arpflux_error_text(const arpflux_error *error);
 
 /**
@@ -1171,6 +1371,38 @@ ARPFLUX_MUST_USE char *arpflux_matrix_to_json(const arpflux_matrix *matrix, arpf
  * Frees a matrix, and with it all that was borrowed from it. NULL and matrices already freed are left alone.
  */
 void arpflux_matrix_free(arpflux_matrix *matrix);
+
+/**
+ * The name of an `ARPFLUX_CODE_...`, such as `"not_found"`; `"unknown"` for any other number. Static, as all names are.
+ */
+const char *arpflux_code_name(uint32_t code);
+
+/** The name of an `ARPFLUX_ANSWER_...`. */
+const char *arpflux_answer_name(uint32_t answer);
+
+/** The name of an `ARPFLUX_CAUSE_...`. */
+const char *arpflux_cause_name(uint32_t cause);
+
+/** The name of an `ARPFLUX_JUDGED_...`. */
+const char *arpflux_judged_name(uint32_t judged);
+
+/** The name of an `ARPFLUX_JUDGEMENT_...`. */
+const char *arpflux_judgement_name(uint32_t judgement);
+
+/** The name of an `ARPFLUX_MAKER_...`. */
+const char *arpflux_maker_name(uint32_t maker);
+
+/** The name of an `ARPFLUX_OUTCOME_...`. */
+const char *arpflux_outcome_name(uint32_t outcome);
+
+/** The name of an `ARPFLUX_PROOF_...`. */
+const char *arpflux_proof_name(uint32_t proof);
+
+/** The name of an `ARPFLUX_REMEDY_...`. */
+const char *arpflux_remedy_name(uint32_t remedy);
+
+/** The name of an `ARPFLUX_SUBJECT_...`. */
+const char *arpflux_subject_name(uint32_t subject);
 
 /**
  * What the host does to send a packet: by which interface it leaves and, if that needs an ARP request, which addresses the
@@ -1566,15 +1798,17 @@ uint32_t arpflux_proxy_interface(const arpflux_proxy *proxy);
 ARPFLUX_MUST_USE arpflux_stop *arpflux_stop_new(arpflux_error **err);
 
 /**
- * From now on nothing that has this flag waits any longer: it comes back within 50 ms with `ARPFLUX_CODE_INTERRUPTED`. Not to be
- * called from a signal handler.
+ * From now on nothing that has this flag waits any longer: it comes back within 250 ms with `ARPFLUX_CODE_INTERRUPTED`. May be
+ * called from a signal handler: it stores a number and writes to a descriptor, and leaves `errno` as it was.
  */
 void arpflux_stop_raise(arpflux_stop *stop);
 
 /** Whether it was raised; false for NULL. */
 bool arpflux_stop_is_raised(const arpflux_stop *stop);
 
-/** Frees a flag; what waits with it goes on waiting. NULL and flags already freed are left alone. */
+/**
+ * Frees a flag; what waits with it goes on waiting. NULL and flags already freed are left alone. Not to be called from a handler.
+ */
 void arpflux_stop_free(arpflux_stop *stop);
 
 /** Frees a text that arpflux returned as `char *`. NULL, and what is not such a text, is left alone. */
@@ -1678,12 +1912,13 @@ bool arpflux_watch_step(arpflux_watch *watch,
 
 /**
  * Waits for news up to `timeout_ms` (-1: without end) and does what is to be done; hands each drift to `each` (which may be NULL). Comes
- * back with the first drift, when the time is over, or when a signal came.
+ * back with the first drift, when the time is over, or when a handler of the calling thread ran. `stop` may be NULL.
  *
- * Returns true, or false and sets `*err`, as `arpflux_watch_step`.
+ * Returns true, or false and sets `*err`, as `arpflux_watch_step`; `ARPFLUX_CODE_INTERRUPTED` once `stop` was raised.
  */
 bool arpflux_watch_wait(arpflux_watch *watch,
                         int64_t timeout_ms,
+                        const arpflux_stop *stop,
                         arpflux_drift_fn each,
                         void *context,
                         arpflux_error **err);

@@ -53,7 +53,7 @@ impl Node {
     fn watcher(&self, heal: bool) -> Watcher {
         let policy = Policy::from_toml(POLICY, "policy.toml").unwrap();
         let apply = apply::Options::default().state_dir(&self.state);
-        let options = Options { heal, look: Duration::from_millis(500), apply };
+        let options = Options { heal, look: Duration::from_millis(500), apply, ..Options::default() };
         Watcher::new(&self.host, policy, options).unwrap()
     }
 

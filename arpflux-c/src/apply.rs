@@ -7,7 +7,7 @@ use std::ptr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use arpflux_core::apply::{Applied, Confirm, Options, Outcome, Receipt};
+use arpflux_core::apply::{Applied, Confirm, Maker, Options, Outcome, Receipt};
 use arpflux_core::{Error, ErrorKind, Result};
 
 use crate::boundary::{getter, guard};
@@ -39,10 +39,27 @@ pub struct arpflux_apply_options {
     /// Not 0: it is done even if an address loses its last answer, or a neighbour or container its way; otherwise that is
     /// `ARPFLUX_CODE_REFUSED`.
     pub accept_harm: u32,
+    /// Who makes the change, an `ARPFLUX_MAKER_...`; 0: a person. What a watch or the scripts of containers make is taken back by its
+    /// number only.
+    pub by: u32,
 }
 
 // SAFETY: `repr(C)`, begins with its size, and NULL and 0 are values of its members.
 unsafe impl Sized0 for arpflux_apply_options {}
+
+/// Who made a transaction.
+#[repr(u32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum arpflux_maker {
+    /// There is no receipt.
+    Unknown = 0,
+    /// Somebody, by a command or by a program.
+    Person = 1,
+    /// A watch that heals.
+    Watch = 2,
+    /// What starts and stops containers.
+    Containers = 3,
+}
 
 /// What became of a transaction.
 #[repr(u32)]
@@ -131,6 +148,16 @@ pub(crate) unsafe fn read(options: *const arpflux_apply_options) -> Result<Optio
     }
     read.stop = stop::read(options.stop)?;
     read.accept_harm = options.accept_harm != 0;
+    read.by = match options.by {
+        0 | 1 => Maker::Person,
+        2 => Maker::Watch,
+        3 => Maker::Vz,
+        other => {
+            return Err(Error::new(ErrorKind::InvalidInput, format!("there is no maker {other}"))
+                .during("call with argument")
+                .on("options.by"));
+        }
+    };
     if !options.state_dir.is_null() {
         // SAFETY: the caller says so.
         let path = unsafe { CStr::from_ptr(options.state_dir) };
@@ -292,6 +319,18 @@ pub unsafe extern "C" fn arpflux_receipt_id(receipt: *const arpflux_receipt) -> 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_receipt_outcome(receipt: *const arpflux_receipt) -> arpflux_outcome {
     getter(arpflux_outcome::Unknown, || Some(handle::find::<Owned>(receipt)?.state().receipt.outcome.into()))
+}
+
+/// Who made the transaction; `ARPFLUX_MAKER_UNKNOWN` for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_receipt_by(receipt: *const arpflux_receipt) -> arpflux_maker {
+    getter(arpflux_maker::Unknown, || {
+        Some(match handle::find::<Owned>(receipt)?.state().receipt.by {
+            Maker::Person => arpflux_maker::Person,
+            Maker::Watch => arpflux_maker::Watch,
+            Maker::Vz => arpflux_maker::Containers,
+        })
+    })
 }
 
 /// How many changes were made.

@@ -124,16 +124,21 @@ pub unsafe extern "C" fn arpflux_host_detect(
                 }
                 detect::run_until(&ports, &targets, options, &stop)
             })??;
-            let macs = |one: &Detected| {
-                one.conflicts.iter().map(|conflict| string::c_string(&conflict.mac.to_string())).collect()
-            };
-            Ok(handle::give(Owned {
-                interfaces: found.iter().map(|one| string::c_name(&one.interface)).collect(),
-                conflicts: found.iter().map(macs).collect(),
-                detection: Detection::new(found),
-            }))
+            Ok(give(found))
         })
     }
+}
+
+/// A detection for C to keep.
+pub(crate) fn give(found: Vec<Detected>) -> *mut arpflux_detection {
+    let macs = |one: &Detected| {
+        one.conflicts.iter().map(|conflict| string::c_string(&conflict.mac.to_string())).collect()
+    };
+    handle::give(Owned {
+        interfaces: found.iter().map(|one| string::c_name(&one.interface)).collect(),
+        conflicts: found.iter().map(macs).collect(),
+        detection: Detection::new(found),
+    })
 }
 
 /// Whether nobody else has any of the addresses; false for NULL.

@@ -36,11 +36,23 @@ pub(crate) fn give(error: Error) -> *mut arpflux_error {
     handle::give(Owned {
         code: arpflux_code::from(kind),
         hint: error.remedy().map(c_string),
-        text: c_string(&error.to_string()),
+        text: bounded(&error.to_string()),
         errno: error.errno().unwrap_or(0),
         exit_code: c_int::from(kind.exit_code()),
         transient: kind.is_transient(),
     })
+}
+
+/// Texts of errors repeat what was given: for a log, this much of it will do.
+const LONGEST: usize = 4096;
+
+fn bounded(text: &str) -> CString {
+    if text.len() <= LONGEST {
+        return c_string(text);
+    }
+    let (start, end) =
+        (text.floor_char_boundary(LONGEST / 2), text.ceil_char_boundary(text.len() - LONGEST / 2));
+    c_string(&format!("{} ... {}", &text[..start], &text[end..]))
 }
 
 /// A text inside an error, which lives as long as the error's handle does.
@@ -67,7 +79,7 @@ pub unsafe extern "C" fn arpflux_error_hint(error: *const arpflux_error) -> *con
     text(error, |error| error.hint.as_ref())
 }
 
-/// All of it as one line for people. Borrowed from the error; NULL for NULL.
+/// All of it as one line for people, not much longer than 4096 bytes. Borrowed from the error; NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_error_text(error: *const arpflux_error) -> *const c_char {
     text(error, |error| Some(&error.text))

@@ -23,7 +23,7 @@ pub(crate) trait Handle: Send + Sync {
 }
 
 /// Addresses are noted inverted, so that leak checkers do not take the table for an owner.
-static LIVE: RwLock<BTreeMap<usize, &'static str>> = RwLock::new(BTreeMap::new());
+pub(crate) static LIVE: RwLock<BTreeMap<usize, &'static str>> = RwLock::new(BTreeMap::new());
 
 fn key<C>(handle: *const C) -> usize {
     !handle.addr()
@@ -31,6 +31,7 @@ fn key<C>(handle: *const C) -> usize {
 
 /// Notes an address as live.
 pub(crate) fn note<C>(handle: *const C, name: &'static str) {
+    crate::fork::prepare();
     LIVE.write().unwrap_or_else(PoisonError::into_inner).insert(key(handle), name);
 }
 

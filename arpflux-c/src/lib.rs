@@ -12,6 +12,7 @@ compile_error!("a panic must not end the caller's process: build with panic = \"
 mod args;
 mod boundary;
 mod callback;
+mod fork;
 mod handle;
 mod options;
 
@@ -20,6 +21,7 @@ pub mod apply;
 pub mod capture;
 pub mod change;
 pub mod code;
+pub mod container;
 pub mod detect;
 pub mod diagnose;
 pub mod error;
@@ -29,6 +31,7 @@ pub mod impact;
 pub mod ip;
 pub mod judgement;
 pub mod matrix;
+pub mod names;
 pub mod outgoing;
 pub mod persist;
 pub mod plan;

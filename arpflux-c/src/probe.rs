@@ -18,6 +18,7 @@ use crate::handle::{self, Handle};
 use crate::host::{self, arpflux_host};
 use crate::ip::arpflux_ip;
 use crate::options::{self, Sized0};
+use crate::stop::{self, arpflux_stop};
 use crate::string;
 
 /// How to ask. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
@@ -36,6 +37,8 @@ pub struct arpflux_probe_options {
     pub rate: u32,
     /// Not 0: does not find out which MACs only proxy the address, which takes a second question to each.
     pub any_holder: u32,
+    /// Ends the wait for answers when it is raised; may be NULL.
+    pub stop: *const arpflux_stop,
 }
 
 // SAFETY: `repr(C)`, begins with its size, and NULL and 0 are values of its members.
@@ -122,6 +125,7 @@ pub unsafe extern "C" fn arpflux_host_probe(
                 rate: args::bounded(given.rate, 10_000, 10_000_000, "options.rate")?,
                 tell_proxies: given.any_holder == 0,
             };
+            let stop = stop::read(given.stop)?;
             let context = Context::new(context);
             let total = targets.len();
             let (port, probed) = host.0.namespace().run(|| -> Result<_> {
@@ -131,6 +135,9 @@ pub unsafe extern "C" fn arpflux_host_probe(
                 };
                 let mut asked = 0;
                 let probed = probe::run(&port, &targets, options, |progress| {
+                    if stop.is_raised() {
+                        return ControlFlow::Break(());
+                    }
                     let Some(tell) = tell else { return ControlFlow::Continue(()) };
                     let (address, mac) = match progress {
                         Progress::Asked { done, .. } => {
@@ -146,6 +153,7 @@ pub unsafe extern "C" fn arpflux_host_probe(
                         false => ControlFlow::Break(()),
                     }
                 })?;
+                stop.check()?;
                 Ok((port, probed))
             })??;
             let macs = |one: &Probed| {

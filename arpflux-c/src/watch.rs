@@ -10,6 +10,7 @@ use arpflux_core::watch::{Cause, Drift, Options, Outcome, Watcher};
 use arpflux_core::{Error, ErrorKind, Result, json};
 
 use crate::apply::{self, arpflux_apply_options};
+use crate::args;
 use crate::boundary::{getter, guard, null};
 use crate::change::{self, arpflux_change};
 use crate::error::arpflux_error;
@@ -17,6 +18,7 @@ use crate::handle::{self, Handle, Lent, of};
 use crate::host::{self, arpflux_host};
 use crate::options::{self, Sized0};
 use crate::policy::{self, arpflux_policy};
+use crate::stop::{self, arpflux_stop};
 use crate::string;
 
 /// Watches one namespace for one policy; free it with `arpflux_watch_free`. Calls on one watch wait for each other.
@@ -41,6 +43,9 @@ pub struct arpflux_watch_options {
     pub look_ms: u32,
     /// How a repair is run; NULL: the defaults. `confirm_within_ms` has no meaning here.
     pub apply: *const arpflux_apply_options,
+    /// The shortest time between two looks at the proxy entries, of which the kernel sends no news, in ms, up to 2000; 0: 20. It is all
+    /// that a quiet host costs: with 2000 the watch wakes up less than once a second.
+    pub proxy_ms: u32,
 }
 
 // SAFETY: `repr(C)`, begins with its size, and NULL and 0 are values of its members.
@@ -84,6 +89,8 @@ pub enum arpflux_remedy {
     Impossible = 4,
     /// The policy can be kept again.
     Possible = 5,
+    /// What was told before is as the policy says again, by somebody else's hand: an alarm can be cleared.
+    Over = 6,
 }
 
 /// Is handed one drift, and `context` as it was given. Returns whether to go on with the next one. Runs on the calling thread, with
@@ -129,6 +136,8 @@ pub unsafe extern "C" fn arpflux_host_watch(
                 options.look = Duration::from_millis(given.look_ms.into());
             }
             options.apply = apply::read(given.apply)?;
+            let proxy_ms = args::bounded(given.proxy_ms, 20, 2000, "options.proxy_ms")?;
+            options.proxy_poll = Duration::from_millis(proxy_ms.into());
             let watcher = Watcher::new(&host.0, policy.0.clone(), options)?;
             let fd = watcher.as_fd().as_raw_fd();
             Ok(handle::give(Owned { fd, watcher: Mutex::new(watcher) }))
@@ -159,13 +168,14 @@ pub unsafe extern "C" fn arpflux_watch_step(
 }
 
 /// Waits for news up to `timeout_ms` (-1: without end) and does what is to be done; hands each drift to `each` (which may be NULL). Comes
-/// back with the first drift, when the time is over, or when a signal came.
+/// back with the first drift, when the time is over, or when a handler of the calling thread ran. `stop` may be NULL.
 ///
-/// Returns true, or false and sets `*err`, as `arpflux_watch_step`.
+/// Returns true, or false and sets `*err`, as `arpflux_watch_step`; `ARPFLUX_CODE_INTERRUPTED` once `stop` was raised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_watch_wait(
     watch: *mut arpflux_watch,
     timeout_ms: i64,
+    stop: *const arpflux_stop,
     each: arpflux_drift_fn,
     context: *mut c_void,
     err: *mut *mut arpflux_error,
@@ -179,7 +189,12 @@ pub unsafe extern "C" fn arpflux_watch_wait(
                     .during("call with argument")
                     .on("timeout_ms"));
             }
-            watcher.wait(timeout)
+            let stop = stop::slot(stop)?;
+            let drifts = watcher.wait_unless(timeout, stop.map(|stop| stop.event().as_fd()))?;
+            if drifts.is_empty() {
+                stop.map_or(Ok(()), |stop| stop.stop().check())?;
+            }
+            Ok(drifts)
         })
     }
 }
@@ -293,6 +308,7 @@ pub unsafe extern "C" fn arpflux_drift_remedy(drift: *const arpflux_drift) -> ar
         Outcome::Failed { .. } => arpflux_remedy::Failed,
         Outcome::Impossible { .. } => arpflux_remedy::Impossible,
         Outcome::Possible => arpflux_remedy::Possible,
+        Outcome::Over => arpflux_remedy::Over,
     })
 }
 

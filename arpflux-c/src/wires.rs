@@ -13,6 +13,7 @@ use crate::error::arpflux_error;
 use crate::handle;
 use crate::host::{self, arpflux_host};
 use crate::options::{self, Sized0};
+use crate::stop::{self, arpflux_stop};
 use crate::string;
 
 /// How wires are looked for. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
@@ -25,6 +26,8 @@ pub struct arpflux_wires_options {
     pub rounds: u32,
     /// How long to listen after each round, in ms, up to 60,000; 0: 300.
     pub wait_ms: u32,
+    /// Ends the wait when it is raised; may be NULL.
+    pub stop: *const arpflux_stop,
 }
 
 // SAFETY: `repr(C)`, begins with its size, and NULL and 0 are values of its members.
@@ -51,6 +54,7 @@ pub unsafe extern "C" fn arpflux_host_wires_to_json(
             let names =
                 names.iter().map(|name| args::if_name(*name, "interfaces")).collect::<Result<Vec<_>>>()?;
             let given = options::read_or_default(options, "options")?;
+            let stop = stop::read(given.stop)?;
             let mut options = Options::default();
             if let Ok(rounds) = u8::try_from(args::bounded(given.rounds, 0, 10, "options.rounds")?)
                 && rounds != 0
@@ -61,7 +65,7 @@ pub unsafe extern "C" fn arpflux_host_wires_to_json(
                 let wait = args::bounded(given.wait_ms, 0, 60_000, "options.wait_ms")?;
                 options.wait = Duration::from_millis(wait.into());
             }
-            Ok(string::give(&json::object(&segments::find(&host.0, &names, options)?)?))
+            Ok(string::give(&json::object(&segments::find_until(&host.0, &names, options, &stop)?)?))
         })
     }
 }

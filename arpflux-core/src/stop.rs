@@ -27,6 +27,13 @@ const SLICE: Duration = Duration::from_millis(20);
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<AtomicBool>);
 
+/// A flag of the caller's own, which whoever has it may set: a signal handler, for one.
+impl From<Arc<AtomicBool>> for Stop {
+    fn from(flag: Arc<AtomicBool>) -> Self {
+        Self(flag)
+    }
+}
+
 impl Stop {
     /// From now on nothing that has this flag waits any longer.
     pub fn raise(&self) {

@@ -84,7 +84,7 @@ static int arp_addresses(list_head_t *ip_h, arpflux_ip **addresses, arpflux_erro
     *addresses = NULL;
     list_for_each(ip, ip_h) {
         char text[ARPFLUX_IP_TEXT_SIZE];
-        arpflux_ip *more = realloc(*addresses, (size_t)(count + 1) * sizeof **addresses);
+        arpflux_ip *more = (arpflux_ip *)realloc(*addresses, (size_t)(count + 1) * sizeof **addresses);
         size_t length = strcspn(ip->val, "/");
 
         if (!more)
@@ -101,51 +101,22 @@ static int arp_addresses(list_head_t *ip_h, arpflux_ip **addresses, arpflux_erro
     return count;
 }
 
-/* The interface that the administrator gave this container in the policy: the owner is the container's id. */
-static const char *arp_interface(const arpflux_policy *policy, envid_t veid)
+/* Whether somebody else on the wire holds or proxies one of the addresses, or another container has it; the node's own cards are never
+ * blamed. They are the container's from now on, until this process ends or they are published. */
+static int arp_detect(const arpflux_host *host, const char *owner, const arpflux_ip *addresses, size_t count,
+                      const arpflux_publish_options *options, arpflux_error **err)
 {
-    char owner[16];
+    arpflux_detection *detection = arpflux_host_book(host, owner, addresses, count, options, err);
     size_t i;
+    int ret = detection ? 0 : VZ_CANT_ADDIP;
 
-    snprintf(owner, sizeof owner, "%u", veid);
-    for (i = 0; i < arpflux_policy_proxy_count(policy); i++)
-        if (strcmp(arpflux_policy_owner_at(policy, i), owner) == 0)
-            return arpflux_policy_interface_at(policy, i);
-    return NULL;
-}
-
-/* Whether somebody else on that wire holds or proxies one of the addresses; the node's own cards are never blamed. */
-static int arp_detect(const arpflux_host *host, const char *interface, list_head_t *ip_h, arpflux_error **err)
-{
-    const char *on[1], *targets[64];
-    char texts[64][ARPFLUX_IP_TEXT_SIZE];
-    arpflux_detect_options options;
-    arpflux_detection *detection;
-    ip_param *ip;
-    size_t count = 0, i;
-    int ret = 0;
-
-    on[0] = interface;
-    list_for_each(ip, ip_h) {
-        if (count < 64 && !strchr(ip->val, ':')) { /* IPv4 only: for IPv6 the kernel does it itself */
-            snprintf(texts[count], sizeof texts[count], "%.*s", (int)strcspn(ip->val, "/"), ip->val);
-            targets[count] = texts[count];
-            count++;
-        }
-    }
-    if (count == 0)
-        return 0;
-    memset(&options, 0, sizeof options);
-    options.size = sizeof options;
-    options.interfaces = on;
-    options.interface_count = 1;
-    options.rounds = 1; /* 1 s in all, for any number of addresses */
-    detection = arpflux_host_detect(host, targets, count, &options, err);
-    if (!detection)
-        return VZ_CANT_ADDIP;
     for (i = 0; i < arpflux_detection_count(detection); i++)
         if (arpflux_detection_conflict_count(detection, i) > 0) {
-            logger(-1, 0, "%s is in use on %s by %s", targets[i], interface, arpflux_detection_conflict_mac(detection, i, 0));
+            char text[ARPFLUX_IP_TEXT_SIZE];
+
+            arpflux_ip_format(arpflux_detection_address_at(detection, i), text, sizeof text);
+            logger(-1, 0, "%s is in use on %s by %s", text, arpflux_detection_interface_at(detection, i),
+                   arpflux_detection_conflict_mac(detection, i, 0));
             ret = VZ_IP_INUSE;
         }
     arpflux_detection_free(detection);
@@ -154,42 +125,40 @@ static int arp_detect(const arpflux_host *host, const char *interface, list_head
 
 /*
  * Instead of run_net_script()'s vzarp, vzarpipdetect and vzarpipset: with the same arguments. Publishes the container's addresses on its
- * own interface alone and tells the peers (ADD), or withdraws them (DEL). A container that the policy does not name is left alone.
+ * own interface alone, with the rule that lets its packets leave there, and tells the peers (ADD); or withdraws them (DEL). A container
+ * for which nothing says an interface is left alone.
  */
 static int run_net_arp(envid_t veid, int op, list_head_t *ip_h, int state, int skip_arpdetect)
 {
+    ARPFLUX_OPTIONS(arpflux_publish_options, options);
     arpflux_error *err = NULL;
     arpflux_host *host = NULL;
-    arpflux_policy *policy = NULL;
     arpflux_receipt *receipt = NULL;
     arpflux_ip *addresses = NULL;
-    arpflux_proxy_options options;
-    const char *interface;
+    char owner[16];
     int count, ret = 0;
 
-    if (!(policy = arpflux_policy_from_path(arp_policy, &err)) || !(host = arpflux_host_open_current(&err)) ||
-        (count = arp_addresses(ip_h, &addresses, &err)) < 0) {
+    snprintf(owner, sizeof owner, "%u", veid);
+    options.policy = arp_policy;
+    if (!(host = arpflux_host_open_current(&err)) || (count = arp_addresses(ip_h, &addresses, &err)) < 0) {
         ret = err ? arp_failed(err, "Unable to publish addresses") : VZ_CANT_ADDIP;
         goto out;
     }
-    interface = arp_interface(policy, veid);
-    if (!interface)
+    if (count == 0)
         goto out;
-    if (op == ADD) {
-        if (!skip_arpdetect && state == STATE_STARTING && (ret = arp_detect(host, interface, ip_h, &err)) != 0) {
-            if (err)
-                ret = arp_failed(err, "Unable to look for duplicates");
-            goto out;
-        }
-        memset(&options, 0, sizeof options);
-        options.size = sizeof options;
-        options.only = 1;
-        options.announce = 1;
-        receipt = arpflux_host_add_proxies(host, interface, addresses, (size_t)count, &options, &err);
+    if (op == DEL) {
+        receipt = arpflux_host_withdraw(host, owner, addresses, (size_t)count, &options, &err);
+    } else if (!skip_arpdetect && state == STATE_STARTING &&
+               (ret = arp_detect(host, owner, addresses, (size_t)count, &options, &err)) != 0) {
+        if (err)
+            ret = arp_failed(err, "Unable to look for duplicates");
+        goto out;
     } else {
-        receipt = arpflux_host_remove_proxies(host, NULL, addresses, (size_t)count, NULL, &err);
+        receipt = arpflux_host_publish(host, owner, addresses, (size_t)count, &options, &err);
     }
-    if (!receipt)
+    if (!receipt && arpflux_error_code(err) == ARPFLUX_CODE_NOT_FOUND)
+        arpflux_error_free(err); /* nothing says where it belongs */
+    else if (!receipt)
         ret = arp_failed(err, op == ADD ? "Unable to publish addresses" : "Unable to withdraw addresses");
     else
         logger(0, 0, "%u: %zu changes", veid, arpflux_receipt_change_count(receipt));
@@ -198,7 +167,6 @@ out:
     arpflux_receipt_free(receipt); /* not on trial: this only frees it */
     free(addresses);
     arpflux_host_free(host);
-    arpflux_policy_free(policy);
     return ret;
 }
 
@@ -237,7 +205,7 @@ static int print_proxies(const char *when)
     arpflux_host *host = arpflux_host_open_current(&err);
     arpflux_snapshot *snapshot = arpflux_host_snapshot(host, &err);
     char text[ARPFLUX_IP_TEXT_SIZE];
-    size_t i, j;
+    size_t i;
 
     arpflux_host_free(host);
     if (!snapshot)
@@ -246,11 +214,8 @@ static int print_proxies(const char *when)
     for (i = 0; i < arpflux_snapshot_proxy_count(snapshot); i++) {
         const arpflux_proxy *proxy = arpflux_snapshot_proxy_at(snapshot, i);
         arpflux_ip_format(arpflux_proxy_address(proxy), text, sizeof text);
-        for (j = 0; j < arpflux_snapshot_interface_count(snapshot); j++) {
-            const arpflux_interface *interface = arpflux_snapshot_interface_at(snapshot, j);
-            if (arpflux_interface_index(interface) == arpflux_proxy_interface(proxy))
-                printf(" %s on %s;", text, arpflux_interface_name(interface));
-        }
+        printf(" %s on %s;", text,
+               arpflux_interface_name(arpflux_snapshot_interface_by_index(snapshot, arpflux_proxy_interface(proxy))));
     }
     printf("\n");
     arpflux_snapshot_free(snapshot);

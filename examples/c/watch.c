@@ -16,7 +16,7 @@ struct state {
 
 static bool tell(const arpflux_drift *drift, void *context)
 {
-    struct state *state = context;
+    struct state *state = (struct state *)context;
     arpflux_remedy remedy = arpflux_drift_remedy(drift);
 
     printf("%s\n", arpflux_drift_text(drift));
@@ -45,7 +45,7 @@ int main(int argc, char **argv)
     options.heal = 1;
     if ((policy = arpflux_policy_from_path(argv[1], &err)) && (host = arpflux_host_open_current(&err)) &&
         (watch = arpflux_host_watch(host, policy, &options, &err))) {
-        while (state.left != 0 && arpflux_watch_wait(watch, -1, tell, &state, &err))
+        while (state.left != 0 && arpflux_watch_wait(watch, -1, NULL, tell, &state, &err))
             ;
     }
     if (err) {

@@ -31,6 +31,15 @@ static void addresses_read_and_print(void)
         arpflux_error_free(err);
         err = NULL;
     }
+    { /* What is far too long is not repeated as a whole. */
+        static char huge[1 << 20];
+
+        memset(huge, 'x', sizeof huge - 1);
+        CHECK(!arpflux_ip_parse(huge, &ip, &err));
+        CHECK(strlen(arpflux_error_text(err)) < 5000 && arpflux_error_hint(err) != NULL);
+        arpflux_error_free(err);
+        err = NULL;
+    }
     /* Too small a buffer: an empty text, nothing beyond it. */
     CHECK(arpflux_ip_parse("192.168.18.101", &ip, NULL));
     memset(text, 'x', sizeof text);

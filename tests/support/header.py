@@ -60,7 +60,7 @@ def refusals():
         # Nothing to refuse: no argument but the error, or a value that is none.
         kinds = [split(argument) for argument in arguments]
         inputs = [kind for kind, _ in kinds if kind != "arpflux_error **"]
-        if not inputs:
+        if not inputs or (result == "const char *" and inputs == ["uint32_t"]):
             continue
         handles = [kind.replace("const ", "").rstrip("*").strip() for kind in inputs if kind.count("*") == 1]
         first = handles[0] if handles else ""

@@ -23,6 +23,7 @@ use crate::error::arpflux_error;
 use crate::handle::{self, Handle};
 use crate::host::{self, arpflux_host};
 use crate::options::{self, Sized0};
+use crate::stop::{self, arpflux_stop};
 
 /// Collects who claimed which address, out of files, streams and frames; free it with `arpflux_capture_free`. It grows to about
 /// 100 MiB at most, whatever the captures hold. Calls on one capture wait for each other.
@@ -133,6 +134,8 @@ pub struct arpflux_listen_options {
     pub duration_ms: u64,
     /// How many frames to take; 0: any number.
     pub frames: u64,
+    /// Ends it when it is raised; may be NULL. What was heard until then is in the capture.
+    pub stop: *const arpflux_stop,
 }
 
 // SAFETY: `repr(C)`, begins with its size, and NULL and 0 are values of its members.
@@ -164,11 +167,12 @@ pub unsafe extern "C" fn arpflux_host_listen(
             let owned = handle::get::<Owned>(capture)?;
             let interface = args::if_name(interface, "interface")?;
             let options = options::read_or_default(options, "options")?;
-            if options.duration_ms == 0 && options.frames == 0 && tell.is_none() {
+            if options.duration_ms == 0 && options.frames == 0 && tell.is_none() && options.stop.is_null() {
                 return Err(Error::new(ErrorKind::InvalidInput, "nothing would end it")
                     .during("listen")
-                    .hint("give a duration, a number of frames or a function"));
+                    .hint("give a duration, a number of frames, a function or a flag"));
             }
+            let stop = stop::read(options.stop)?;
             let until = Until::new(
                 (options.duration_ms > 0).then(|| Duration::from_millis(options.duration_ms)),
                 (options.frames > 0).then_some(options.frames),
@@ -176,10 +180,12 @@ pub unsafe extern "C" fn arpflux_host_listen(
             let context = Context::new(context);
             host.0.namespace().run(|| {
                 owned.capture().listen(&interface, until, |frames| match tell {
+                    _ if stop.is_raised() => ControlFlow::Break(()),
                     Some(tell) if !tell(frames, context.get()) => ControlFlow::Break(()),
                     Some(_) | None => ControlFlow::Continue(()),
                 })
             })??;
+            stop.check()?;
             Ok(true)
         })
     }

@@ -56,7 +56,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let policy = args.policy.read()?;
     let mut version = version(args.policy.path());
     let apply = apply::Options { accept_harm: args.accept_harm, ..args.state.options() };
-    let options = Options { heal: args.heal, look: args.look, apply };
+    let options = Options { heal: args.heal, look: args.look, apply, ..Options::default() };
     let host = Host::from(args.live.netns()?);
     let mut watcher = Watcher::new(&host, policy, options)?;
     let stop = stop_on_interrupt()?;
@@ -72,7 +72,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         let left = end.map_or(TURN, |end| end.saturating_sub(started.elapsed()).min(TURN));
         let turn = manager.interval().map_or(left, |interval| left.min(interval));
         for drift in watcher.wait(Some(turn))? {
-            bad = !matches!(drift.outcome, Outcome::Healed | Outcome::Possible);
+            bad = !matches!(drift.outcome, Outcome::Healed | Outcome::Possible | Outcome::Over);
             manager.status(&drift.to_string());
             lines.tell(drift);
         }
@@ -120,7 +120,7 @@ fn tell(output: &Output, drift: &Drift) -> Result<()> {
         return output.answer_line(drift);
     }
     let style = match drift.outcome {
-        Outcome::Healed | Outcome::Possible => Style::Good,
+        Outcome::Healed | Outcome::Possible | Outcome::Over => Style::Good,
         Outcome::Reported => Style::Caution,
         _ => Style::Bad,
     };

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::Veid;
 use crate::error::{Error, ErrorKind, Result};
+use crate::types::IfName;
 
 /// No call may name more addresses.
 pub const ADDRESSES_MAX: usize = 4096;
@@ -20,6 +21,8 @@ pub struct Call {
     pub addresses: Vec<IpAddr>,
     /// Whether these are all addresses of the container: it starts, and has no others.
     pub all: bool,
+    /// Where they belong, if the caller says so itself; else the policy and the containers' files do.
+    pub interface: Option<IfName>,
 }
 
 /// What addresses a script has in its environment.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -61,6 +61,13 @@ pub struct Done {
     pub notes: Vec<String>,
 }
 
+/// What a withdrawal left alone, and what it has to say.
+#[derive(Debug, Default)]
+struct Left {
+    taken: Vec<Taken>,
+    notes: Vec<String>,
+}
+
 /// One address of the registry, and how it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Standing {
@@ -87,6 +94,24 @@ impl Standing {
     #[must_use]
     pub fn is_right(&self) -> bool {
         self.elsewhere.is_empty() && self.published == self.idle.is_none() && self.lacks.is_empty()
+    }
+
+    /// How it stands, in words: `published`, or what is missing.
+    #[must_use]
+    pub fn state(&self) -> String {
+        let mut state = match (self.published, self.idle) {
+            (true, None) => "published".to_owned(),
+            (false, None) => "missing".to_owned(),
+            (true, Some(why)) => format!("published, though {why}"),
+            (false, Some(why)) => format!("waits: {why}"),
+        };
+        if !self.elsewhere.is_empty() {
+            state += &format!(", and also on {}", self.elsewhere.join(" "));
+        }
+        for lack in &self.lacks {
+            state += &format!(", but not as it should be: {lack}");
+        }
+        state
     }
 }
 
@@ -186,49 +211,75 @@ impl Node {
         let policy = self.places.policy()?;
         let path = self.registry_path()?;
         let mut taken = Vec::new();
-        let mut done = self.transact(|snapshot, mut registry| {
-            let mut new: BTreeMap<IpAddr, Held> = BTreeMap::new();
-            let (_, claims) = read_claims(&path.with_file_name(claim::FILE))?;
-            for address in &call.addresses {
-                let known = registry.held.get(address);
-                let owner = match (&call.veid, known) {
-                    (Some(veid), _) => veid.to_string(),
-                    (None, Some(held)) => held.owner.clone(),
-                    (None, None) => self.places.owner(&policy, *address)?,
-                };
-                if let Some(held) = known
-                    && held.owner != owner
-                {
-                    taken.push(Taken { address: *address, owner: held.owner.clone() });
-                    continue;
-                }
-                if let Some(other) = claims.other(*address, &owner) {
-                    taken.push(Taken { address: *address, owner: other.to_owned() });
-                    continue;
-                }
-                let interface = self.places.interface(&policy, &owner, Some(*address))?;
-                let held = Held { owner, interface };
-                if let Some(why) = plan::idle(snapshot, *address, &held) {
-                    return Err(unpublishable(*address, &held, why));
-                }
-                new.insert(*address, held);
-            }
-            if !taken.is_empty() {
-                return Ok((Plan::default(), registry));
-            }
-            let mut withdrawn = BTreeMap::new();
-            if let (true, Some(veid)) = (call.all, &call.veid) {
-                let former = registry.of(veid.as_str()).filter(|(address, _)| !new.contains_key(address));
-                withdrawn.extend(former.map(|(address, held)| (address, Some(held.interface))));
-            }
-            registry.held.retain(|address, _| !withdrawn.contains_key(address));
-            registry.host = policy.host.clone();
-            registry.held.extend(new);
-            let wanted = Wanted { policy: &policy, registry: &registry, withdrawn: &withdrawn };
-            Ok((plan::plan(snapshot, &wanted)?, registry))
+        let mut done = self.transact(|snapshot, registry| {
+            self.publishing(call, &policy, &path, snapshot, registry, &mut taken)
         })?;
         done.taken = taken;
         Ok(done)
+    }
+
+    /// What [`Node::publish`] would change now, and which addresses are another container's.
+    ///
+    /// # Errors
+    /// As [`Node::publish`].
+    pub fn plan_publish(&self, call: &Call) -> Result<(Plan, Vec<Taken>)> {
+        let policy = self.places.policy()?;
+        let path = self.registry_path()?;
+        let mut taken = Vec::new();
+        let (snapshot, registry) = (self.host.snapshot()?, self.registry()?);
+        let (plan, _) = self.publishing(call, &policy, &path, &snapshot, registry, &mut taken)?;
+        Ok((plan, taken))
+    }
+
+    /// The plan of a publication, and the registry afterwards; `path` is the registry's.
+    fn publishing(
+        &self,
+        call: &Call,
+        policy: &Policy,
+        path: &Path,
+        snapshot: &Snapshot,
+        mut registry: Registry,
+        taken: &mut Vec<Taken>,
+    ) -> Result<(Plan, Registry)> {
+        let mut new: BTreeMap<IpAddr, Held> = BTreeMap::new();
+        let (_, claims) = read_claims(&path.with_file_name(claim::FILE))?;
+        for address in &call.addresses {
+            let known = registry.held.get(address);
+            let owner = match (&call.veid, known) {
+                (Some(veid), _) => veid.to_string(),
+                (None, Some(held)) => held.owner.clone(),
+                (None, None) => self.places.owner(policy, *address)?,
+            };
+            if let Some(held) = known
+                && held.owner != owner
+            {
+                taken.push(Taken { address: *address, owner: held.owner.clone() });
+                continue;
+            }
+            if let Some(other) = claims.other(*address, &owner) {
+                taken.push(Taken { address: *address, owner: other.to_owned() });
+                continue;
+            }
+            let interface = self.place(call, policy, &owner, *address)?;
+            let held = Held { owner, interface };
+            if let Some(why) = plan::idle(snapshot, *address, &held) {
+                return Err(unpublishable(*address, &held, why));
+            }
+            new.insert(*address, held);
+        }
+        if !taken.is_empty() {
+            return Ok((Plan::default(), registry));
+        }
+        let mut withdrawn = BTreeMap::new();
+        if let (true, Some(veid)) = (call.all, &call.veid) {
+            let former = registry.of(veid.as_str()).filter(|(address, _)| !new.contains_key(address));
+            withdrawn.extend(former.map(|(address, held)| (address, Some(held.interface))));
+        }
+        registry.held.retain(|address, _| !withdrawn.contains_key(address));
+        registry.host = policy.host.clone();
+        registry.held.extend(new);
+        let wanted = Wanted { policy, registry: &registry, withdrawn: &withdrawn };
+        Ok((plan::plan(snapshot, &wanted)?, registry))
     }
 
     /// Withdraws addresses: proxy entries first, then the rules of their packets. To be called before the
@@ -253,58 +304,82 @@ impl Node {
         self.take_away(Some(veid), None)
     }
 
-    fn take_away(&self, veid: Option<&Veid>, addresses: Option<&BTreeSet<IpAddr>>) -> Result<Done> {
-        let mut notes = Vec::new();
-        let mut taken = Vec::new();
+    /// What [`Node::withdraw`] would change now; of a call without addresses, [`Node::stop`].
+    ///
+    /// # Errors
+    /// Those of reading the state.
+    pub fn plan_withdraw(&self, call: &Call) -> Result<Plan> {
+        let addresses: BTreeSet<IpAddr> = call.addresses.iter().copied().collect();
+        let addresses = (!addresses.is_empty()).then_some(&addresses);
+        let (snapshot, registry) = (self.host.snapshot()?, self.registry()?);
+        let mut left = Left::default();
         let policy = self.places.policy();
-        let mut done = self.transact(|snapshot, mut registry| {
-            let mut withdrawn: BTreeMap<IpAddr, Option<IfName>> = BTreeMap::new();
-            let own = |held: &Held| veid.is_none_or(|veid| veid.as_str() == held.owner);
-            match addresses {
-                None => {
-                    let all = registry.held.iter().filter(|(_, held)| own(held));
-                    withdrawn.extend(all.map(|(address, held)| (*address, Some(held.interface))));
-                }
-                Some(addresses) => {
-                    for address in addresses {
-                        match registry.held.get(address) {
-                            Some(held) if own(held) => {
-                                withdrawn.insert(*address, Some(held.interface));
-                            }
-                            Some(held) => {
-                                taken.push(Taken { address: *address, owner: held.owner.clone() });
-                            }
-                            // Not handed over by a script: published before the integration was there.
-                            None => {
-                                if let (Ok(policy), Some(veid)) = (&policy, veid)
-                                    && let Ok(interface) =
-                                        self.places.interface(policy, veid.as_str(), Some(*address))
-                                {
-                                    withdrawn.insert(*address, Some(interface));
-                                }
+        Ok(self.leaving(call.veid.as_ref(), addresses, &policy, &snapshot, registry, &mut left)?.0)
+    }
+
+    fn take_away(&self, veid: Option<&Veid>, addresses: Option<&BTreeSet<IpAddr>>) -> Result<Done> {
+        let mut left = Left::default();
+        let policy = self.places.policy();
+        let mut done = self.transact(|snapshot, registry| {
+            self.leaving(veid, addresses, &policy, snapshot, registry, &mut left)
+        })?;
+        done.taken = left.taken;
+        done.notes = left.notes;
+        Ok(done)
+    }
+
+    /// The plan of a withdrawal, and the registry afterwards.
+    fn leaving(
+        &self,
+        veid: Option<&Veid>,
+        addresses: Option<&BTreeSet<IpAddr>>,
+        policy: &Result<Policy>,
+        snapshot: &Snapshot,
+        mut registry: Registry,
+        left: &mut Left,
+    ) -> Result<(Plan, Registry)> {
+        let mut withdrawn: BTreeMap<IpAddr, Option<IfName>> = BTreeMap::new();
+        let own = |held: &Held| veid.is_none_or(|veid| veid.as_str() == held.owner);
+        match addresses {
+            None => {
+                let all = registry.held.iter().filter(|(_, held)| own(held));
+                withdrawn.extend(all.map(|(address, held)| (*address, Some(held.interface))));
+            }
+            Some(addresses) => {
+                for address in addresses {
+                    match registry.held.get(address) {
+                        Some(held) if own(held) => {
+                            withdrawn.insert(*address, Some(held.interface));
+                        }
+                        Some(held) => {
+                            left.taken.push(Taken { address: *address, owner: held.owner.clone() });
+                        }
+                        // Not handed over by a script: published before the integration was there.
+                        None => {
+                            if let (Ok(policy), Some(veid)) = (policy, veid)
+                                && let Ok(interface) =
+                                    self.places.interface(policy, veid.as_str(), Some(*address))
+                            {
+                                withdrawn.insert(*address, Some(interface));
                             }
                         }
                     }
                 }
             }
-            registry.held.retain(|address, _| !withdrawn.contains_key(address));
-            let none = Policy::default();
-            let wanted = |policy| Wanted { policy, registry: &registry, withdrawn: &withdrawn };
-            let planned = match &policy {
-                Ok(policy) => plan::plan(snapshot, &wanted(policy)),
-                Err(error) => Err(error.clone()),
-            };
-            let plan = planned.unwrap_or_else(|error| {
-                notes.push(format!(
-                    "only these addresses were looked after, as the policy is of no use: {error}"
-                ));
-                plan::withdrawal(snapshot, &wanted(&none))
-            });
-            Ok((plan, registry))
-        })?;
-        done.taken = taken;
-        done.notes = notes;
-        Ok(done)
+        }
+        registry.held.retain(|address, _| !withdrawn.contains_key(address));
+        let none = Policy::default();
+        let wanted = |policy| Wanted { policy, registry: &registry, withdrawn: &withdrawn };
+        let planned = match policy {
+            Ok(policy) => plan::plan(snapshot, &wanted(policy)),
+            Err(error) => Err(error.clone()),
+        };
+        let plan = planned.unwrap_or_else(|error| {
+            left.notes
+                .push(format!("only these addresses were looked after, as the policy is of no use: {error}"));
+            plan::withdrawal(snapshot, &wanted(&none))
+        });
+        Ok((plan, registry))
     }
 
     /// Publishes again what is missing (after an interface was down, or came late), withdraws what lost
@@ -373,10 +448,18 @@ impl Node {
                 Some(veid) => veid.to_string(),
                 None => self.places.owner(&policy, *address)?,
             };
-            let interface = self.places.interface(&policy, &owner, Some(*address))?;
+            let interface = self.place(call, &policy, &owner, *address)?;
             Ok((*address, Held { owner, interface }))
         };
         call.addresses.iter().map(of).collect()
+    }
+
+    /// Where an address belongs: as the call says, else as the policy and the containers' files do.
+    fn place(&self, call: &Call, policy: &Policy, owner: &str, address: IpAddr) -> Result<IfName> {
+        match call.interface {
+            Some(interface) => Ok(interface),
+            None => self.places.interface(policy, owner, Some(address)),
+        }
     }
 
     /// What will not work for a container, one sentence each: addresses that nothing assigns an interface to, or

@@ -68,6 +68,8 @@ pub enum Outcome {
     },
     /// The policy can be kept again.
     Possible,
+    /// What was told before is as the policy says again, by somebody else's hand.
+    Over,
 }
 
 fn as_text<S: Serializer>(error: &Error, serializer: S) -> Result<S::Ok, S::Error> {
@@ -111,6 +113,7 @@ impl fmt::Display for Drift {
         write!(f, "{}: ", self.cause)?;
         match &self.outcome {
             Outcome::Possible => return write!(f, "the policy can be kept again"),
+            Outcome::Over => return write!(f, "as the policy says again"),
             Outcome::Impossible { error } => return write!(f, "the policy cannot be kept now: {error}"),
             Outcome::Reported => write!(f, "not as the policy says")?,
             Outcome::Healed => write!(f, "put right in {} us", self.took_us)?,

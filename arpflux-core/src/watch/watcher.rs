@@ -37,13 +37,21 @@ pub struct Options {
     /// least 100 ms; longer where that would cost more than a two-thousandth of a processor. Everything is
     /// read again only if these looks find a difference, and as seldom as a four-thousandth allows.
     pub look: Duration,
+    /// The shortest time between two looks at the proxy entries, of which the kernel sends no news: what a quiet host costs. Default 20
+    /// ms; where each look is dear, they are rarer by themselves, up to 2 s.
+    pub proxy_poll: Duration,
     /// How a repair is run; the confirmation does not apply to it.
     pub apply: apply::Options,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { heal: false, look: Duration::from_secs(5), apply: apply::Options::default() }
+        Self {
+            heal: false,
+            look: Duration::from_secs(5),
+            proxy_poll: PROXY_POLL.0,
+            apply: apply::Options::default(),
+        }
     }
 }
 
@@ -152,6 +160,7 @@ impl Watcher {
             look: Interval::new(Duration::ZERO, options.look, LOOK_SHARE),
             interface_poll: Interval::new(options.look, options.look.max(INTERFACE_POLL), INTERFACE_SHARE),
             rest: Interval::new(options.look, options.look.max(REST), REST_SHARE),
+            proxy_poll: Interval::new(options.proxy_poll, options.proxy_poll.max(PROXY_POLL.1), PROXY_SHARE),
             options,
             events,
             sysctls,
@@ -160,7 +169,6 @@ impl Watcher {
             settled: Snapshot::default(),
             wanted: None,
             marks: Marks::default(),
-            proxy_poll: Interval::new(PROXY_POLL.0, PROXY_POLL.1, PROXY_SHARE),
             next_proxies: now,
             next_interfaces: now,
             next_look: now,
@@ -230,6 +238,18 @@ impl Watcher {
     /// # Errors
     /// If the kernel can no longer be asked: the namespace itself, or memory, is gone.
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Vec<Drift>> {
+        self.wait_unless(timeout, None)
+    }
+
+    /// The same; comes back empty-handed, too, when `end` is readable.
+    ///
+    /// # Errors
+    /// As [`Watcher::wait`].
+    pub fn wait_unless(
+        &mut self,
+        timeout: Option<Duration>,
+        end: Option<BorrowedFd<'_>>,
+    ) -> Result<Vec<Drift>> {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -237,9 +257,11 @@ impl Watcher {
             let left = left.map_or(PollTimeout::NONE, |left| {
                 PollTimeout::try_from(left + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX)
             });
-            let mut fds = [PollFd::new(self.epoll.0.as_fd(), PollFlags::POLLIN)];
+            let mut fds = vec![PollFd::new(self.epoll.0.as_fd(), PollFlags::POLLIN)];
+            fds.extend(end.map(|end| PollFd::new(end, PollFlags::POLLIN)));
             match poll(&mut fds, left) {
                 Ok(0) | Err(nix::Error::EINTR) => return Ok(Vec::new()),
+                Ok(_) if fds.get(1).is_some_and(|end| end.any() == Some(true)) => return Ok(Vec::new()),
                 Ok(_) => {}
                 Err(errno) => return Err(Error::os("wait for", "events", errno as i32)),
             }
@@ -347,6 +369,8 @@ impl Watcher {
                         wrong.push(change);
                     }
                     Ok(Some(_)) => {}
+                    // Perhaps what was told has come to an end.
+                    Ok(None) if !self.told.is_empty() => self.look_soon(Cause::Sysctl),
                     Ok(None) => {}
                     // The interface has just gone, or become another: a look finds out.
                     Err(_) => self.look_soon(Cause::Sysctl),
@@ -569,7 +593,9 @@ impl Watcher {
         self.cannot_be_kept(desired.unmet.clone(), cause, woken, drifts);
         self.wanted = Some(Wanted::of(&self.policy, &desired));
         if plan.is_empty() {
-            self.told.clear();
+            if !std::mem::take(&mut self.told).is_empty() {
+                drifts.push(self.drift(cause, Vec::new(), Outcome::Over, woken));
+            }
             return self.settle(snapshot, marks);
         }
         if !self.options.heal {

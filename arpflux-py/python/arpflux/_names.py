@@ -530,6 +530,8 @@ class DriftOutcome(Name):
     IMPOSSIBLE = "impossible"
     #: The policy can be kept again.
     POSSIBLE = "possible"
+    #: What was told before is as the policy says again, by somebody else's hand.
+    OVER = "over"
 
 
 class Manager(Name):

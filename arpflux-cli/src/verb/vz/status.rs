@@ -68,24 +68,11 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
 fn table(standing: &[Standing]) -> Table {
     let mut table = Table::new(["container", "address", "interface", "state"]);
     for one in standing {
-        let elsewhere = one.elsewhere.join(" ");
-        let mut state = match (one.published, one.idle) {
-            (true, None) => "published".to_owned(),
-            (false, None) => "missing".to_owned(),
-            (true, Some(why)) => format!("published, though {why}"),
-            (false, Some(why)) => format!("waits: {why}"),
-        };
-        if !elsewhere.is_empty() {
-            state += &format!(", and also on {elsewhere}");
-        }
-        for lack in &one.lacks {
-            state += &format!(", but not as it should be: {lack}");
-        }
         table.row([
             Cell::new(&one.owner),
             Cell::new(one.address),
             Cell::new(&one.interface),
-            Cell::new(state).style(if one.is_right() { Style::Good } else { Style::Bad }),
+            Cell::new(one.state()).style(if one.is_right() { Style::Good } else { Style::Bad }),
         ]);
     }
     table
