@@ -143,6 +143,8 @@ impl<T: Trace> Run<'_, '_, T> {
         let interface = IfIndex(port.index);
         let flags = model.interface(way.slot).flags;
         let target = match self.next_hop(&way) {
+            // A gateway that is an own address means that everything is on this wire (rt_set_nexthop()).
+            Some(IpAddr::V4(gateway)) if !model.addresses.holders(gateway).is_empty() => Some(destination),
             Some(IpAddr::V4(gateway)) => Some(gateway),
             Some(IpAddr::V6(_)) => None,
             None => Some(destination),
