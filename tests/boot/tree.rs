@@ -67,7 +67,7 @@ impl Tree {
             match entry {
                 Entry::Link(target) => text += &format!("--- {path} -> {target}\n"),
                 Entry::File { text: lines, .. } if path.contains("rules") => {
-                    text += &format!("--- {path} {}\n", lines.len())
+                    text += &format!("--- {path} {}\n", lines.len());
                 }
                 Entry::File { text: lines, .. } => text += &format!("--- {path}\n{lines}"),
             }

@@ -9,7 +9,6 @@
 
 mod draw;
 #[path = "../differential/rng.rs"]
-#[allow(dead_code, reason = "made for more than one test")]
 mod rng;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -189,7 +189,10 @@ impl Frame {
 
 /// What came back, by the number of the request.
 #[derive(Debug, Default)]
-pub struct Answers(HashMap<u32, Vec<([u8; 4], [u8; 6])>>);
+pub struct Answers(HashMap<u32, Vec<Claimed>>);
+
+/// The address and the MAC of a reply.
+type Claimed = ([u8; 4], [u8; 6]);
 
 impl Answers {
     pub fn add(&mut self, arp: &Arp) {
