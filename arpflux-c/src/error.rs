@@ -50,8 +50,9 @@ fn bounded(text: &str) -> CString {
     if text.len() <= LONGEST {
         return c_string(text);
     }
-    let (start, end) =
-        (text.floor_char_boundary(LONGEST / 2), text.ceil_char_boundary(text.len() - LONGEST / 2));
+    let boundary =
+        |from: usize| (from..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    let (start, end) = (boundary(LONGEST / 2 - 3), boundary(text.len() - LONGEST / 2));
     c_string(&format!("{} ... {}", &text[..start], &text[end..]))
 }
 
