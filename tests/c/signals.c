@@ -124,6 +124,7 @@ static void a_handler_may_come_at_any_time(void)
     CHECK(raised >= 200 && arpflux_stop_is_raised(stop));
 }
 
+#ifndef __SANITIZE_ADDRESS__
 static volatile bool over;
 static arpflux_snapshot *shared;
 
@@ -172,6 +173,7 @@ static void a_child_works_on(void)
         fprintf(stderr, "%d of 30 children\n", good);
     CHECK(good == 30);
 }
+#endif
 
 int main(void)
 {
@@ -184,7 +186,9 @@ int main(void)
     CHECK(host != NULL);
     RUN(every_wait_ends);
     RUN(a_handler_may_come_at_any_time);
+#ifndef __SANITIZE_ADDRESS__ /* whose own locks a child finds taken; under valgrind it runs */
     RUN(a_child_works_on);
+#endif
     arpflux_stop_free(stop);
     arpflux_host_free(host);
     return report();

@@ -10,7 +10,7 @@ use arpflux_core::{Snapshot, snapshot};
 
 use self::interface::Names;
 use crate::args;
-use crate::boundary::{getter, guard};
+use crate::boundary::{getter, guard, null};
 use crate::error::arpflux_error;
 use crate::handle::{self, Handle};
 use crate::string;
@@ -65,6 +65,9 @@ pub unsafe extern "C" fn arpflux_snapshot_from_json(
     // SAFETY: `err` and `text` are as the conventions say.
     unsafe {
         guard(err, ptr::null_mut(), || {
+            if text.is_null() {
+                return Err(null("text"));
+            }
             let bytes = args::list(text.cast::<u8>(), length, "text")?;
             Ok(give(Snapshot::from_json(string::utf8(bytes, "text")?)?))
         })
