@@ -196,7 +196,7 @@ fn broken(text: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::Colour;
+    use crate::output::{Colour, shown};
 
     fn table() -> Table {
         let mut table = Table::new(["address", "eth0", "größe"]);
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn colour_does_not_move_columns() {
-        let text = table().render_within(&Output::new(false, Colour::Always), None);
+        let text = shown(&table().render_within(&Output::new(false, Colour::Always), None), true);
         assert!(text.contains("漢字       \x1b[31;1mx\x1b[0m\n"), "{text:?}");
     }
 }

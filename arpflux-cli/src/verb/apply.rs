@@ -164,16 +164,18 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     Ok(exit::GOOD)
 }
 
-/// What the next boot takes away, and how to keep it; nothing where that is nothing, or is not known.
+/// What the next boot takes away or may take away, and how to keep it; nothing where that is nothing.
 fn next_boot(host: &Host, args: &Args) -> String {
     let known = host.snapshot().and_then(|now| at_boot(&now, &Layout::default()));
-    let otherwise = known.map_or(0, |report| report.differences());
-    if otherwise == 0 {
-        return String::new();
-    }
-    let what = counted(otherwise, "value or entry is", "values and entries are");
-    let mut text =
-        format!("After the next boot {what} otherwise (arpflux diagnose --persisted lists them).\n");
+    let what = match known.map(|report| (report.ok(), report.differences())) {
+        Ok((Some(true), _)) => return String::new(),
+        Ok((Some(false), count)) => {
+            format!("{} otherwise", counted(count, "value or entry is", "values and entries are"))
+        }
+        Ok((None, _)) => "it cannot be told whether all is as now".into(),
+        Err(error) => format!("it cannot be told whether all is as now: {error}"),
+    };
+    let mut text = format!("After the next boot {what} (arpflux diagnose --persisted tells more).\n");
     if args.what.plan.is_none() {
         let policy = quoted(&args.what.policy.path().display().to_string());
         text += &format!("Next: arpflux apply {policy} --persist\n");

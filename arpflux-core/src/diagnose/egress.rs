@@ -13,9 +13,6 @@ use crate::types::IfIndex;
 /// How many packets are shown as evidence.
 const SHOWN: usize = 3;
 
-/// A destination that stands for the rest of the world (RFC 5737, TEST-NET-3).
-const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
-
 pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
     for wire in 0..ground.wires.len() {
         findings.extend(same_wire(ground, wire));
@@ -46,7 +43,7 @@ fn same_wire(ground: &Ground<'_>, wire: usize) -> Option<Finding> {
             ground.public(interface.index).filter(|(local, _)| ground.holders(*local).len() == 1)
         {
             let neighbour = ground.sender(interface.index, local);
-            let found = [neighbour, ELSEWHERE].into_iter().find_map(|to| {
+            let found = [neighbour, ground.snapshot.elsewhere()].into_iter().find_map(|to| {
                 let (by, seen) = leaves(ground, interface, local, to)?;
                 let other = members.iter().find(|member| member.index == by && by != interface.index)?;
                 Some((*other, seen))
@@ -96,7 +93,9 @@ fn other_uplink(ground: &Ground<'_>) -> Option<Finding> {
     for index in &ground.uplinks {
         let Some(interface) = ground.snapshot.interface(*index) else { continue };
         for (local, _) in ground.public(*index).filter(|(local, _)| ground.holders(*local).len() == 1) {
-            let Some((other, seen)) = leaves(ground, interface, local, ELSEWHERE) else { continue };
+            let Some((other, seen)) = leaves(ground, interface, local, ground.snapshot.elsewhere()) else {
+                continue;
+            };
             let together = ground.wire_of(other).is_some() && ground.wire_of(other) == ground.wire_of(*index);
             if other == *index || together || !ground.uplinks.contains(&other) {
                 continue;

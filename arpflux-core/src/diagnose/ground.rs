@@ -162,7 +162,7 @@ impl<'s> Ground<'s> {
     /// Neighbours on an interface that would ask for `target`: one of its subnets, and one that a route or
     /// gateway outside of them says is there.
     pub(super) fn askers(&self, interface: IfIndex, target: Ipv4Addr) -> Vec<Ipv4Addr> {
-        let ordinary = Some(self.sender(interface, target)).filter(|sender| *sender != STRANGER);
+        let ordinary = self.neighbours.borrow_mut().known(interface, target);
         let own = |address: Ipv4Addr| {
             self.held(interface).iter().any(|held| held.subnet().contains(&IpAddr::V4(address)))
         };
@@ -344,9 +344,6 @@ impl<'s> Ground<'s> {
 pub(super) fn is_public(address: &Address) -> bool {
     address.scope < Scope::HOST && !address.local.is_loopback()
 }
-
-/// The sender that stands for nobody in particular ([`Neighbours::of`]).
-const STRANGER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
 /// An address of a prefix that a host may have: the only one, or the first after the network's.
 fn host_of(net: Ipv4Net) -> Option<Ipv4Addr> {

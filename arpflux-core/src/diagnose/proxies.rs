@@ -246,9 +246,6 @@ struct Waiting<'s> {
     addresses: usize,
 }
 
-/// Somewhere behind the default route (RFC 5737, TEST-NET-3): what a container asks for stands for it.
-const ANYWHERE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
-
 /// Answers that wait, and requests that find the queue full.
 fn late(ground: &Ground<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
     let delayed = |verdict: &Verdict| matches!(verdict, Verdict::Answers { delay: Some(delay), .. } if delay.below_ms > 0);
@@ -265,9 +262,11 @@ fn late(ground: &Ground<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
         let proxies = ground.effective(interface, Sysctl::ProxyArp).value != 0;
         let container = ground.on_link(interface.index).iter().find(|net| net.prefix_len() == 32);
         let Some(container) = container.filter(|_| proxies).map(Ipv4Net::addr) else { continue };
-        let verdict = ground.reply(&ArpRequest::broadcast(interface.index, container, ANYWHERE));
+        // Somewhere behind the default route stands for what a container asks for.
+        let anywhere = ground.snapshot.elsewhere();
+        let verdict = ground.reply(&ArpRequest::broadcast(interface.index, container, anywhere));
         if delayed(&verdict) {
-            let seen = ground.request(interface, container, ANYWHERE, verdict);
+            let seen = ground.request(interface, container, anywhere, verdict);
             by_interface.entry(interface.index).or_insert(Waiting { interface, seen, addresses: 1 });
         }
     }

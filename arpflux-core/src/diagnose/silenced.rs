@@ -180,7 +180,7 @@ fn unnumbered(ground: &Ground<'_>) -> Option<Finding> {
         let ask = |target: Ipv4Addr| ArpRequest::broadcast(interface.index, container, target);
         let refused =
             |target: &Ipv4Addr| ground.reply(&ask(*target)) == Verdict::Silent { reason: Reason::ArpIgnore };
-        let gateways = [Ipv4Addr::new(169, 254, 1, 1), Ipv4Addr::new(203, 0, 113, 1)];
+        let gateways = [Ipv4Addr::new(169, 254, 1, 1), ground.snapshot.elsewhere()];
         let proxied = gateways.iter().any(|gateway| ground.reply(&ask(*gateway)).answers() != Some(false))
             || proxying.contains(&interface.index);
         let Some(target) = targets.first().copied() else { continue };

@@ -428,6 +428,8 @@ pub struct Neighbours<'s> {
     routed: Vec<(u32, u32, u8)>,
     subnets: HashMap<IfIndex, Vec<Ipv4Net>>,
     found: HashMap<Ipv4Net, Vec<u32>>,
+    /// A host of no subnet.
+    stranger: Ipv4Addr,
 }
 
 impl<'s> Neighbours<'s> {
@@ -459,25 +461,39 @@ impl<'s> Neighbours<'s> {
             }
         }
         routed.sort();
-        Self { snapshot, taken, gateways, routed, subnets, found: HashMap::new() }
+        Self {
+            snapshot,
+            taken,
+            gateways,
+            routed,
+            subnets,
+            found: HashMap::new(),
+            stranger: snapshot.elsewhere(),
+        }
     }
 
     /// The neighbour on `interface` that would ask for `target`: of its subnet around the target, or of any
-    /// of its subnets; of the host's subnet around the target if the interface has none; else 192.0.2.1, a
-    /// stranger. A gateway is taken first.
+    /// of its subnets; of the host's subnet around the target if the interface has none; else a stranger. A gateway is
+    /// taken first.
     pub fn of(&mut self, interface: IfIndex, target: Ipv4Addr) -> Ipv4Addr {
+        let stranger = self.stranger;
+        self.known(interface, target).unwrap_or(stranger)
+    }
+
+    /// The same; `None` where only a stranger would be left.
+    pub fn known(&mut self, interface: IfIndex, target: Ipv4Addr) -> Option<Ipv4Addr> {
         let own = self.subnets.get(&interface).cloned().unwrap_or_default();
         let around = own.iter().copied().filter(|subnet| subnet.contains(&target));
         let candidates: Vec<Ipv4Net> = around.chain(own.iter().copied()).collect();
         if let Some(host) = self.host_of(candidates, target) {
-            return host;
+            return Some(host);
         }
         let of_the_host = self.snapshot.addresses.iter().filter_map(|address| match address.subnet() {
             IpNet::V4(subnet) if subnet.contains(&target) && subnet.prefix_len() < 32 => Some(subnet),
             _ => None,
         });
         let candidates: Vec<Ipv4Net> = of_the_host.collect();
-        self.host_of(candidates, target).unwrap_or(Ipv4Addr::new(192, 0, 2, 1))
+        self.host_of(candidates, target)
     }
 
     /// A host of the first of the subnets that has one other than `target`.

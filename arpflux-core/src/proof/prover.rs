@@ -412,8 +412,7 @@ impl<'s> Prover<'s> {
         let view = self.view(interface);
         let neighbours = self.neighbours(interface, &view, target.into());
         let other = neighbours.iter().map(|(_, example)| *example).find(|example| *example != target);
-        // Of a documentation range (RFC 5737): nobody's.
-        other.unwrap_or(u32::from(Ipv4Addr::new(192, 0, 2, 1)))
+        other.unwrap_or_else(|| u32::from(self.model.snapshot().elsewhere()))
     }
 
     fn leaves_by(&self, source: Ipv4Addr, interface: IfIndex, among: &[IfIndex]) -> Proof {

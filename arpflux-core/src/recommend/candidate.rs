@@ -308,8 +308,7 @@ fn strays(ground: &Ground<'_>, after: &Snapshot) -> Vec<String> {
             if ground.snapshot.holders_of(held.local).count() > 1 {
                 continue;
             }
-            // Of a documentation range (RFC 5737): nobody's.
-            let far = ground.uplinks.contains(&nic.index).then_some(Ipv4Addr::new(198, 51, 100, 1));
+            let far = ground.uplinks.contains(&nic.index).then(|| ground.snapshot.elsewhere());
             let near = (held.subnet().prefix_len() < 32).then(|| neighbours.of(nic.index, source));
             for destination in near.into_iter().chain(far) {
                 let by = match model.outgoing(destination, Some(source), None) {

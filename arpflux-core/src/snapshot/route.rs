@@ -1,11 +1,11 @@
 //! Routes.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use bitflags::bitflags;
 use serde::{Deserialize, Serialize};
 
-use super::Scope;
+use super::{Scope, Snapshot};
 use crate::types::{IfIndex, IpNet};
 
 /// Numbers of the tables that every namespace has.
@@ -60,6 +60,22 @@ const ROUTE_KINDS: [RouteKind; 9] = [
     RouteKind::Prohibit,
     RouteKind::Throw,
 ];
+
+impl Snapshot {
+    /// An address that stands for the rest of the world: of a range that nobody has (RFC 5737, RFC 2544) and no subnet
+    /// and no route of this host but a default one covers.
+    pub(crate) fn elsewhere(&self) -> Ipv4Addr {
+        let covers =
+            |net: IpNet, address: &Ipv4Addr| net.prefix_len() > 0 && net.contains(&IpAddr::V4(*address));
+        let near = |address: &Ipv4Addr| {
+            self.addresses.iter().any(|held| covers(held.subnet(), address))
+                || self.routes.iter().any(|route| covers(route.destination, address))
+        };
+        let ranges = [[203, 0, 113, 1], [198, 51, 100, 1], [192, 0, 2, 1], [198, 18, 0, 1], [198, 19, 0, 1]];
+        let mut candidates = ranges.into_iter().map(Ipv4Addr::from);
+        candidates.find(|address| !near(address)).unwrap_or(Ipv4Addr::new(203, 0, 113, 1))
+    }
+}
 
 impl RouteKind {
     /// The kernel's number (`RTN_*`).

@@ -1,6 +1,6 @@
 //! The watcher: where news comes in, and what is done on it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -103,6 +103,8 @@ pub struct Watcher {
     epoll: Epoll,
     /// The last look: what the namespace was like when nothing was to be done.
     settled: Snapshot,
+    /// The interfaces as the last look saw them: what changes are told of by name.
+    interfaces: HashMap<IfIndex, InterfaceIdentity>,
     /// What the policy wants there; `None` while it cannot be kept.
     wanted: Option<Wanted>,
     /// What the kernel said at that time, or since.
@@ -167,6 +169,7 @@ impl Watcher {
             timer,
             epoll,
             settled: Snapshot::default(),
+            interfaces: HashMap::new(),
             wanted: None,
             marks: Marks::default(),
             next_proxies: now,
@@ -457,11 +460,11 @@ impl Watcher {
 
     fn drift(&self, cause: Cause, changes: Vec<Change>, outcome: Outcome, woken: Instant) -> Drift {
         let index: BTreeSet<IfIndex> = changes.iter().filter_map(Change::interface).collect();
-        let interfaces = index.into_iter().filter_map(|index| self.settled.interface(index));
+        let interfaces = index.into_iter().filter_map(|index| self.interfaces.get(&index).copied());
         Drift {
             at_ms: Drift::now_ms(),
             cause,
-            interfaces: interfaces.map(InterfaceIdentity::from).collect(),
+            interfaces: interfaces.collect(),
             changes,
             outcome,
             took_us: us(woken),
@@ -582,6 +585,9 @@ impl Watcher {
         self.events.changed();
         let marks = Marks::take(&mut self.kernel)?;
         let snapshot = self.kernel.snapshot()?;
+        let seen =
+            snapshot.interfaces.iter().map(|interface| (interface.index, InterfaceIdentity::from(interface)));
+        self.interfaces = seen.collect();
         let (mut plan, desired) = match self.policy.plan_and_desired(&snapshot) {
             Ok(both) => both,
             // What was planned before goes on being kept where it can be looked up.
