@@ -207,6 +207,8 @@ class VerifiedAddress(Value):
     answering: Tuple[str, ...]
     #: Those of which that cannot be told.
     undetermined: Tuple[str, ...] = ()
+    #: The one that should answer has no carrier: nobody can ask it.
+    unheard: bool = False
 
 
 @dataclass(frozen=True)

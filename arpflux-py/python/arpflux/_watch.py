@@ -31,6 +31,12 @@ class Drift(Value):
     outcome: DriftOutcome
     #: From the moment the watch woke up to the end of the repair.
     took: datetime.timedelta = dataclasses.field(metadata=written("took_us", 1e-6))
+    #: How often it was found since it was told last: more than once where somebody changes it again and again.
+    times: int = 1
+    #: The time in which that was.
+    within: datetime.timedelta = dataclasses.field(
+        default=datetime.timedelta(), metadata=written("within_ms", 1e-3)
+    )
     #: Why it could not be put right, or the policy cannot be kept; None otherwise.
     error: Optional[str] = None
 
