@@ -24,6 +24,7 @@ pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
         .filter(|interface| ground.effective(interface, Sysctl::ProxyArp).value != 0)
         .collect();
     findings.extend(whole_subnet(ground, &proxying));
+    findings.extend(own_wire(ground));
     findings.extend(nothing_behind(ground, &proxying));
     findings.extend(no_route(ground, &proxying));
 }
@@ -35,9 +36,19 @@ fn answers_for_others(
     sender: Ipv4Addr,
     target: Ipv4Addr,
 ) -> Option<Evidence> {
+    answers_because(ground, Reason::ProxyArp, interface, sender, target)
+}
+
+fn answers_because(
+    ground: &Ground<'_>,
+    reason: Reason,
+    interface: &Interface,
+    sender: Ipv4Addr,
+    target: Ipv4Addr,
+) -> Option<Evidence> {
     let verdict = ground.reply(&ArpRequest::broadcast(interface.index, sender, target));
-    let by_proxy_arp = verdict.reason() == Some(Reason::ProxyArp) && verdict.mac().is_some();
-    by_proxy_arp.then(|| ground.request(interface, sender, target, verdict))
+    let answers = verdict.reason() == Some(reason) && verdict.mac().is_some();
+    answers.then(|| ground.request(interface, sender, target, verdict))
 }
 
 /// Two ordinary neighbours on an interface.
@@ -87,6 +98,52 @@ fn whole_subnet(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding>
         Objects { interfaces: names(&wrong), addresses },
         evidence,
         ground.cure_by_changes(ground.lower(Sysctl::ProxyArp, &wrong, |_| 0)),
+    ))
+}
+
+/// `proxy_arp_pvlan` answers for neighbours of the wire itself: right where a switch keeps them apart, wrong elsewhere.
+fn own_wire(ground: &Ground<'_>) -> Option<Finding> {
+    let mut wrong: Vec<&Interface> = Vec::new();
+    let mut evidence: Vec<Evidence> = Vec::new();
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for interface in ground.listeners.iter().copied() {
+        if ground.effective(interface, Sysctl::ProxyArpPvlan).value == 0 {
+            continue;
+        }
+        let Some((one, other)) = two_neighbours(ground, interface) else { continue };
+        let Some(seen) = answers_because(ground, Reason::ProxyPvlan, interface, one, other) else {
+            continue;
+        };
+        if wrong.len() < SHOWN {
+            evidence.extend([seen, ground.sysctl(interface, Sysctl::ProxyArpPvlan)]);
+        }
+        addresses.extend(ground.public(interface.index).map(|(local, _)| IpAddr::V4(local)).take(1));
+        wrong.push(interface);
+    }
+    if wrong.is_empty() {
+        return None;
+    }
+    Some(finding(
+        FindingId::ProxyArpWholeSubnet,
+        Text {
+            what: format!(
+                "{} {} ARP requests for every other host of its own wire, live ones included: who asks for one of them \
+                 hears two MACs, and traffic for addresses that nobody has comes to this host.",
+                listed(&names(&wrong)),
+                by_number(wrong.len(), "answers", "answer"),
+            ),
+            why: "proxy_arp_pvlan answers for what is routed out of the very interface that the request came in by. It is \
+                  meant for a switch that keeps its ports apart (RFC 3069), where nobody else could answer."
+                .into(),
+            remedy: format!(
+                "Unless the switch keeps its ports apart, set proxy_arp_pvlan to 0 on {}, and add proxy entries (`arpflux \
+                 proxy add`) for the addresses that do live behind this host.",
+                listed(&names(&wrong)),
+            ),
+        },
+        Objects { interfaces: names(&wrong), addresses },
+        evidence,
+        ground.cure_by_changes(ground.lower(Sysctl::ProxyArpPvlan, &wrong, |_| 0)),
     ))
 }
 
