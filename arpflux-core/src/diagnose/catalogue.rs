@@ -119,6 +119,8 @@ catalogue! {
     // Where addresses are.
     /// The subnet around an address is on the wire of another interface.
     Misplaced = 33, Warning, "An address is on another interface than its subnet";
+    /// The host answers for an address of an interface that is a backup for now.
+    BackupAnswered = 34, Warning, "An address of an interface without carrier is answered for";
 }
 
 impl FindingId {

@@ -28,6 +28,7 @@
 //! occur. [`Severity::Info`]: worth knowing, but healthy hosts have it too.
 
 mod answers;
+mod backup;
 #[cfg(feature = "kernel")]
 mod boot;
 mod brief;
@@ -217,6 +218,7 @@ fn examine(ground: &Ground<'_>) -> Vec<Finding> {
     egress::find(ground, &mut findings);
     silenced::find(ground, &mut findings);
     misplaced::find(ground, &mut findings);
+    backup::find(ground, &mut findings);
     policy::find(ground, &mut findings);
     #[cfg(feature = "kernel")]
     boot::find(ground, &mut findings);

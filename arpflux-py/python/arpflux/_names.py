@@ -457,6 +457,8 @@ class FindingId(Name):
     CONFLICTING_MANAGERS = "AF032"
     #: An address is on another interface than its subnet.
     MISPLACED = "AF033"
+    #: An address of an interface without carrier is answered for.
+    BACKUP_ANSWERED = "AF034"
 
 
 class Outcome(Name):

@@ -1,0 +1,93 @@
+//! Addresses of an interface that is a backup for now: without carrier, or down, on a parent that lives. Another host
+//! has the address meanwhile, and what the rest of this one says about it is wrong.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::answers::{Text, finding, names};
+use super::ground::{Ground, by_number, is_public, listed};
+use super::remedy::Remedy;
+use super::{Evidence, Finding, FindingId, Objects};
+use crate::predict::ArpRequest;
+use crate::snapshot::{Interface, LinkKind};
+use crate::sysctl::Sysctl;
+use crate::types::IfIndex;
+
+/// How many addresses are shown as evidence.
+const SHOWN: usize = 3;
+
+pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
+    let mut groups: BTreeMap<(IfIndex, IfIndex), (Vec<IpAddr>, Vec<Evidence>)> = BTreeMap::new();
+    for held in ground.snapshot.addresses.iter().filter(|held| is_public(held)) {
+        let IpAddr::V4(address) = held.local else { continue };
+        let Some((holder, parent)) = backup(ground, held.interface) else { continue };
+        // Somebody else here has it as well, in earnest.
+        if ground.holders(address).iter().any(|other| ground.listener(*other).is_some()) {
+            continue;
+        }
+        for front in ground.beside(parent) {
+            let sender = ground.sender(front.index, address);
+            let verdict = ground.reply(&ArpRequest::broadcast(front.index, sender, address));
+            if verdict.mac().is_none() {
+                continue;
+            }
+            let (addresses, evidence) = groups.entry((holder.index, front.index)).or_default();
+            if addresses.len() < SHOWN {
+                evidence.push(Evidence::Address { address: address.to_string(), interface: holder.name });
+                evidence.push(ground.request(front, sender, address, verdict));
+            }
+            addresses.push(held.local);
+        }
+    }
+    findings.extend(groups.into_iter().filter_map(|((holder, front), (addresses, evidence))| {
+        Some(one(ground, ground.snapshot.interface(holder)?, ground.listener(front)?, addresses, evidence))
+    }));
+}
+
+/// The interface, and the living one that it stands on, if it is a macvlan or ipvlan that nobody is heard on.
+fn backup<'s>(ground: &Ground<'s>, index: IfIndex) -> Option<(&'s Interface, &'s Interface)> {
+    let holder = ground.snapshot.interface(index)?;
+    let kind = matches!(holder.kind, Some(LinkKind::Macvlan | LinkKind::Ipvlan));
+    let parent = holder.link.filter(|_| kind && holder.link_netnsid.is_none());
+    let heard = ground.listener(index).is_some();
+    parent.filter(|_| !heard).and_then(|parent| ground.listener(parent)).map(|parent| (holder, parent))
+}
+
+fn one(
+    ground: &Ground<'_>,
+    holder: &Interface,
+    front: &Interface,
+    addresses: Vec<IpAddr>,
+    mut evidence: Vec<Evidence>,
+) -> Finding {
+    evidence.push(ground.sysctl(front, Sysctl::ArpIgnore));
+    let (whose, it) = (listed(&addresses), by_number(addresses.len(), "it", "them"));
+    let quoted: Vec<String> = addresses.iter().map(|address| format!("\"{address}\"")).collect();
+    finding(
+        FindingId::BackupAnswered,
+        Text {
+            what: format!(
+                "{} answers on the wire for {whose}, {} of {} which has no carrier or is down: if another host has {it} \
+                 now, as with VRRP, who asks gets two MACs.",
+                front.name,
+                by_number(addresses.len(), "an address", "addresses"),
+                holder.name,
+            ),
+            why: format!(
+                "An address belongs to the whole host as long as it is there, and arp_ignore lets {} answer for addresses \
+                 of other interfaces.",
+                front.name,
+            ),
+            remedy: format!(
+                "Say in the policy that only {} answers, while it has carrier: [[service]] addresses = [{}], answer = \
+                 \"holder\". By hand: arp_ignore=1 on {}.",
+                holder.name,
+                quoted.join(", "),
+                front.name,
+            ),
+        },
+        Objects { interfaces: names(&[front, holder]), addresses },
+        evidence,
+        Remedy::default(),
+    )
+}
