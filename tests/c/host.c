@@ -61,13 +61,13 @@ static void json_round_trip(void)
     CHECK(twice && strcmp(twice, json) == 0);
     arpflux_snapshot_free(again);
     CHECK(arpflux_snapshot_from_json(json, strlen(json) - 9, NULL) == NULL); /* its length counts */
-    file = fopen("/tmp/snapshot.json", "w");
+    file = fopen("/run/snapshot.json", "w");
     CHECK(file && fputs(json, file) >= 0 && fclose(file) == 0);
-    again = arpflux_snapshot_from_path("/tmp/snapshot.json", &err);
+    again = arpflux_snapshot_from_path("/run/snapshot.json", &err);
     CHECK_OK(again != NULL, err);
     CHECK(arpflux_snapshot_interface_count(again) == arpflux_snapshot_interface_count(snapshot));
     arpflux_snapshot_free(again);
-    CHECK(remove("/tmp/snapshot.json") == 0);
+    CHECK(remove("/run/snapshot.json") == 0);
     CHECK(arpflux_snapshot_from_path("/no/such.json", &err) == NULL);
     CHECK(arpflux_error_code(err) == ARPFLUX_CODE_NOT_FOUND && about(err, "/no/such.json"));
     arpflux_error_free(err);

@@ -5,26 +5,32 @@
 #include "check.h"
 
 #define THREADS 4
-#define ROUNDS 200
+#define ROUNDS 20
 
 static arpflux_snapshot *snapshot;
 static arpflux_stop *stop;
 
-/* Until the snapshot is freed under its hands: from then on every call is an error, and none of them crashes. */
-static void *use(void *result)
-{
-    int *gone = result;
-    arpflux_error *err = NULL;
-    int i;
+struct user {
+    pthread_t thread;
+    volatile int calls; /* how many were answered so far */
+    volatile int gone;  /* 1: the last one said so */
+};
 
-    for (i = 0; i < 100000 && !*gone; i++) {
+/* Until the snapshot is freed under its hands: from then on every call is an error, and none of them crashes. */
+static void *use(void *argument)
+{
+    struct user *user = argument;
+    arpflux_error *err = NULL;
+
+    while (!user->gone) {
         char *json = arpflux_snapshot_to_json(snapshot, &err);
         if (!json) {
-            *gone = arpflux_error_code(err) == ARPFLUX_CODE_INVALID_INPUT ? 1 : -1;
+            user->gone = arpflux_error_code(err) == ARPFLUX_CODE_INVALID_INPUT ? 1 : -1;
             arpflux_error_free(err);
         }
         arpflux_string_free(json);
         (void)arpflux_snapshot_interface_count(snapshot);
+        user->calls++;
     }
     return NULL;
 }
@@ -33,19 +39,21 @@ static void freed_while_others_use_it(void)
 {
     arpflux_error *err = NULL;
     arpflux_host *host = arpflux_host_open_current(&err);
-    pthread_t threads[THREADS];
-    int gone[THREADS] = {0}, i;
+    struct user users[THREADS];
+    int i;
 
+    memset(users, 0, sizeof users);
     snapshot = arpflux_host_snapshot(host, &err);
     CHECK_OK(snapshot != NULL, err);
     for (i = 0; i < THREADS; i++)
-        CHECK(pthread_create(&threads[i], NULL, use, &gone[i]) == 0);
-    for (i = 0; i < ROUNDS; i++)
-        arpflux_string_free(arpflux_snapshot_to_json(snapshot, NULL));
+        CHECK(pthread_create(&users[i].thread, NULL, use, &users[i]) == 0);
+    for (i = 0; i < THREADS; i++)
+        while (users[i].calls < ROUNDS && !users[i].gone)
+            arpflux_string_free(arpflux_snapshot_to_json(snapshot, NULL));
     arpflux_snapshot_free(snapshot);
     for (i = 0; i < THREADS; i++) {
-        pthread_join(threads[i], NULL);
-        CHECK(gone[i] == 1);
+        pthread_join(users[i].thread, NULL);
+        CHECK(users[i].gone == 1);
     }
     arpflux_host_free(host);
 }

@@ -36,7 +36,7 @@ static void a_probe_counts_the_macs(void)
 
     memset(&options, 0, sizeof options);
     options.size = sizeof options;
-    options.wait_ms = 300;
+    options.wait_ms = 2000;
     probes = arpflux_host_probe(client, targets, 3, &options, tell, &progress, &err);
     CHECK_OK(probes != NULL, err);
     CHECK(progress.answers == 6 && progress.total == 4);
@@ -92,7 +92,7 @@ static void detection_finds_holders_and_proxies(void)
     options.interfaces = on;
     options.interface_count = 1;
     options.rounds = 1;
-    options.wait_ms = 300;
+    options.wait_ms = 2000;
     detection = arpflux_host_detect(client, targets, 3, &options, &err);
     CHECK_OK(detection != NULL, err);
     CHECK(!arpflux_detection_is_free(detection) && arpflux_detection_count(detection) == 3);
@@ -204,10 +204,10 @@ static void a_capture_calls_flux_by_its_name(void)
     FILE *file;
     int rounds = 0;
 
-    file = fopen("/tmp/capture.txt", "w");
+    file = fopen("/run/capture.txt", "w");
     CHECK(file && fputs(text, file) >= 0 && fclose(file) == 0);
-    CHECK_OK(arpflux_capture_read_path(capture, "/tmp/capture.txt", &err), err);
-    CHECK(remove("/tmp/capture.txt") == 0);
+    CHECK_OK(arpflux_capture_read_path(capture, "/run/capture.txt", &err), err);
+    CHECK(remove("/run/capture.txt") == 0);
     CHECK_OK(arpflux_capture_feed(capture, 1000000000, frame, sizeof frame, &err), err);
     CHECK_OK(arpflux_capture_know_host(capture, macs, 2, &err), err);
     report = arpflux_capture_judge(capture, &err);
