@@ -163,7 +163,7 @@ fn flux_is_seen_alike_live_in_files_and_in_text() {
     assert_eq!(gist(&file_report(&nano)), seen);
     assert_eq!(gist(&live.report(&Known::default())), seen);
     // Told whose MACs they are, the live table is as sure.
-    let known = Known { hosts: vec![hn.run(own_macs).unwrap().unwrap()] };
+    let known = Known::of(vec![hn.run(own_macs).unwrap().unwrap()]);
     assert_eq!(known.hosts[0].len(), 3, "{known:?}");
     assert_eq!(live.report(&known).addresses[0].certainty, Some(Certainty::Proved));
 

@@ -20,7 +20,7 @@ fn interface(kernel: &mut LinuxKernel, name: &str) -> SysctlScope {
 
 fn proxy(address: &str, interface: u32) -> Change {
     let interface = (interface != 0).then_some(IfIndex(interface));
-    let entry = ProxyEntry { address: address.parse().unwrap(), interface, flags: 0, protocol: PROTOCOL };
+    let entry = ProxyEntry::new(address.parse().unwrap(), interface).protocol(PROTOCOL);
     Change::add(entry)
 }
 

@@ -118,11 +118,11 @@ fn waiting_for_answers_and_between_announcements_can_be_ended() {
         stop
     };
     let stop = raised();
-    let options = Options { wait: minute, ..Options::default() };
+    let options = Options::default().wait(minute);
     let error = hn.run(|| detect::run_until(&Port::all()?, &[ip("192.168.18.50")], options, &stop)).unwrap();
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Interrupted);
     let stop = raised();
-    let options = announce::Options { spacing: minute, ..announce::Options::default() };
+    let options = announce::Options::default().spacing(minute);
     let error = hn
         .run(|| {
             let port = Port::named(&"eth3".parse()?)?;

@@ -136,11 +136,9 @@ impl Built<'_> {
         let names = |nics: &Vec<String>| nics.iter().map(|nic| nic.parse::<IfName>().unwrap()).collect();
         let told = || Wires::new(self.scenario.wires.iter().map(names)).unwrap();
         let follows = self.scenario.follows.as_deref();
-        Options {
-            policy: follows.map(|text| Policy::from_toml(text, "policy.toml").unwrap()),
-            wires: self.scenario.told.then(told),
-            ..Options::default()
-        }
+        Options::default()
+            .policy(follows.map(|text| Policy::from_toml(text, "policy.toml").unwrap()))
+            .wires(self.scenario.told.then(told))
     }
 
     fn diagnose(&self, snapshot: &Snapshot) -> Diagnosis {

@@ -162,8 +162,7 @@ fn arpings_probes_are_seen_as_such_and_its_announcements_are_ours() {
         let theirs = arp_of(recorder);
         assert!(!theirs.is_empty(), "{text}");
         let recorder = Recorder::start(&[(&client, "eth0")], Filter::Arp).unwrap();
-        let options =
-            announce::Options { rounds: 1, request, reply: !request, ..announce::Options::default() };
+        let options = announce::Options::default().rounds(1).request(request).reply(!request);
         hn.run(|| announce(&[(Port::named(&"eth3".parse()?)?, vec![ip("192.168.18.11").into()])], &options))
             .unwrap()
             .unwrap();
@@ -447,10 +446,7 @@ fn captures_of_tcpdump_and_tshark_in_all_variants_are_read_as_tshark_reads_them(
     }
     hn.run(|| {
         let addresses = targets.map(|target| ip(target).into()).to_vec();
-        announce(
-            &[(Port::named(&"eth0".parse()?)?, addresses)],
-            &announce::Options { rounds: 1, ..Default::default() },
-        )
+        announce(&[(Port::named(&"eth0".parse()?)?, addresses)], &announce::Options::default().rounds(1))
     })
     .unwrap()
     .unwrap();

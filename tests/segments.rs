@@ -79,7 +79,7 @@ fn named_interfaces_ports_without_carrier_and_refusals() {
     assert_eq!(segments(&hn, &["eth4", "eth1", "eth0"]).wires.to_string(), "eth4, eth0 | eth1");
     // Over early when all share one wire.
     let start = Instant::now();
-    let long = Options { rounds: 10, wait: Duration::from_secs(5) };
+    let long = Options::default().rounds(10).wait(Duration::from_secs(5));
     let live = hn.run(Live::current).unwrap().unwrap();
     let pair: Vec<IfName> = ["eth0", "eth2"].map(|name| name.parse().unwrap()).into();
     assert_eq!(find(&live, &pair, long).unwrap().wires.to_string(), "eth0, eth2");

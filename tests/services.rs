@@ -74,7 +74,7 @@ impl Wire {
 
     /// The MACs that answer for an address.
     fn macs(&self, target: &str) -> Vec<String> {
-        let options = probe::Options { wait: Duration::from_millis(200), ..probe::Options::default() };
+        let options = probe::Options::default().wait(Duration::from_millis(200));
         let ask = || {
             let port = Port::towards(ip(target))?;
             probe::run(&port, &[ip(target)], options, |_| ControlFlow::Continue(()))

@@ -114,7 +114,7 @@ impl Site {
 
     fn apply(&self, plan: &Plan) {
         // The LAN is no longer to be answered for the address of the shim.
-        let options = apply::Options { accept_harm: true, ..Default::default() }.state_dir(&self.state);
+        let options = apply::Options::default().accept_harm(true).state_dir(&self.state);
         drop(host(&self.node).apply(plan, options).unwrap());
     }
 

@@ -53,7 +53,7 @@ impl Node {
     fn watcher(&self, heal: bool) -> Watcher {
         let policy = Policy::from_toml(POLICY, "policy.toml").unwrap();
         let apply = apply::Options::default().state_dir(&self.state);
-        let options = Options { heal, look: Duration::from_millis(500), apply, ..Options::default() };
+        let options = Options::default().heal(heal).look(Duration::from_millis(500)).apply(apply);
         Watcher::new(&self.host, policy, options).unwrap()
     }
 
@@ -218,11 +218,8 @@ fn somebody_elses_transaction_is_waited_for() {
     let mut watcher = node.at_rest();
     // A transaction that waits for its confirmation owns the namespace.
     let policy = Policy::from_toml(&POLICY.replace("eth3\"\n", "eth4\"\n"), "other.toml").unwrap();
-    let options = apply::Options {
-        confirm: apply::Confirm::Within(Duration::from_secs(60)),
-        ..apply::Options::default()
-    }
-    .state_dir(&node.state);
+    let options =
+        apply::Options::from(apply::Confirm::Within(Duration::from_secs(60))).state_dir(&node.state);
     let plan = policy.plan(&node.host.snapshot().unwrap()).unwrap();
     assert!(!plan.is_empty());
     let receipt = node.host.apply(&plan, options.clone()).unwrap().leave();

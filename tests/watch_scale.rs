@@ -85,8 +85,7 @@ fn a_large_host_at_rest_costs_little_and_is_put_right_soon() {
     let host = Host::at(format!("/proc/self/fd/{}", node.netns().as_fd().as_raw_fd()).as_ref()).unwrap();
     let state = std::env::temp_dir().join(format!("arpflux-watch-scale-{}", std::process::id()));
     std::fs::create_dir(&state).unwrap();
-    let options =
-        Options { heal: true, apply: apply::Options::default().state_dir(&state), ..Options::default() };
+    let options = Options::default().heal(true).apply(apply::Options::default().state_dir(&state));
 
     let begin = Instant::now();
     let mut watcher = Watcher::new(&host, policy(), options).unwrap();

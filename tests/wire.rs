@@ -94,12 +94,9 @@ fn example_three_late_proxies_on_every_interface_are_waited_for() {
     let probed = client
         .run(|| {
             let port = Port::named(&"eth0".parse()?)?;
-            probe::run(
-                &port,
-                &[ip("192.168.18.101")],
-                probe::Options { tries: 1, ..Default::default() },
-                |_| ControlFlow::Continue(()),
-            )
+            probe::run(&port, &[ip("192.168.18.101")], probe::Options::default().tries(1), |_| {
+                ControlFlow::Continue(())
+            })
         })
         .unwrap()
         .unwrap();
@@ -135,7 +132,7 @@ fn sixty_five_thousand_addresses_that_all_answer() {
     // A prefix on lo: every address of it is local.
     hn.address("lo", "10.7.0.1/16").unwrap();
     client.address("eth0", "10.7.0.2/16").unwrap();
-    let options = probe::Options { rate: 100_000, ..probe::Options::default() };
+    let options = probe::Options::default().rate(100_000_u32);
     let start = Instant::now();
     let probed = ask(&client, &["10.7.0.0/16"], options);
     eprintln!("65,536 addresses in {:?}", start.elapsed());
@@ -200,13 +197,10 @@ fn an_announcement_corrects_a_peer_at_once() {
         client.forget_neighbours().unwrap();
         client.ping(None, target, 1).unwrap();
         let recorder = Recorder::start(&[(&client, "eth0")], Filter::Arp).unwrap();
-        let options = announce::Options {
-            rounds: 2,
-            request,
-            reply,
-            never: vec!["192.168.18.12/32".parse().unwrap()],
-            ..announce::Options::default()
-        };
+        let options = announce::Options::default()
+            .request(request)
+            .reply(reply)
+            .never(vec!["192.168.18.12/32".parse().unwrap()]);
         let start = Instant::now();
         let sent = hn
             .run(|| {
@@ -264,7 +258,7 @@ fn neighbour_advertisements_correct_a_peer() {
         .unwrap();
     assert_eq!(learned(&client, target), Some(hn.mac("eth3").unwrap()));
     let recorder = Recorder::start(&[(&client, "eth0")], Filter::Ndp).unwrap();
-    let options = announce::Options { rounds: 1, ..announce::Options::default() };
+    let options = announce::Options::default().rounds(1);
     let items = [(port, vec![target])];
     assert_eq!(hn.run(|| announce(&items, &options)).unwrap().unwrap(), 1);
     std::thread::sleep(Duration::from_millis(50));

@@ -79,14 +79,13 @@ pub unsafe extern "C" fn arpflux_host_announce(
             let stop = stop::read(given.stop)?;
             let rounds = args::bounded(given.rounds, 2, 100, "options.rounds")?;
             let spacing = args::bounded(given.spacing_ms, 1100, 600_000, "options.spacing_ms")?;
-            let options = Options {
-                rounds: u8::try_from(rounds).unwrap_or(2),
-                spacing: Duration::from_millis(spacing.into()),
-                request: given.no_request == 0,
-                reply: given.no_reply == 0,
-                never: never.collect::<Result<_>>()?,
-                anyway: given.anyway != 0,
-            };
+            let options = Options::default()
+                .rounds(u8::try_from(rounds).unwrap_or(2))
+                .spacing(Duration::from_millis(spacing.into()))
+                .request(given.no_request == 0)
+                .reply(given.no_reply == 0)
+                .never(never.collect::<Result<Vec<_>>>()?)
+                .anyway(given.anyway != 0);
             let told = host.0.announce(&interface, &addresses, &options, &stop)?;
             if !frames.is_null() {
                 frames.write(told.frames);

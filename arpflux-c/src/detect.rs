@@ -108,11 +108,10 @@ pub unsafe extern "C" fn arpflux_host_detect(
             let ms = |value, default, name| {
                 args::bounded(value, default, 60_000, name).map(|ms| Duration::from_millis(ms.into()))
             };
-            let options = Options {
-                rounds: u8::try_from(rounds).unwrap_or(2),
-                spacing: ms(given.spacing_ms, 500, "options.spacing_ms")?,
-                wait: ms(given.wait_ms, 1000, "options.wait_ms")?,
-            };
+            let options = Options::default()
+                .rounds(u8::try_from(rounds).unwrap_or(2))
+                .spacing(ms(given.spacing_ms, 500, "options.spacing_ms")?)
+                .wait(ms(given.wait_ms, 1000, "options.wait_ms")?);
             let found = host.0.namespace().run(|| -> Result<_> {
                 let ports = match &names {
                     Some(names) => names.iter().map(Port::named).collect::<Result<Vec<_>>>()?,

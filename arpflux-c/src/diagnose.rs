@@ -67,8 +67,8 @@ pub unsafe extern "C" fn arpflux_snapshot_diagnose(
                 false => Some(handle::get::<policy::Owned>(given.policy)?.0.clone()),
             };
             let ignore = args::texts(given.ignore, given.ignore_count, "options.ignore")?;
-            let ignore = ignore.iter().map(|text| text.parse::<FindingId>()).collect::<Result<_>>()?;
-            let options = Options { policy, ignore, ..Options::default() };
+            let ignore = ignore.iter().map(|text| text.parse::<FindingId>()).collect::<Result<Vec<_>>>()?;
+            let options = Options::default().policy(policy).ignore(ignore);
             let diagnosis = diagnose(&owned.snapshot, &options)?;
             let text = diagnosis
                 .findings

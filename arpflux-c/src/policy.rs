@@ -154,7 +154,7 @@ pub unsafe extern "C" fn arpflux_policy_with_proxy(
             policy.proxies.retain(|proxy| proxy.owner != owner);
             if !addresses.is_empty() {
                 let interface = args::if_name(interface, "interface")?;
-                policy.proxies.push(ProxyPolicy { owner, addresses, interface });
+                policy.proxies.push(ProxyPolicy::new(owner, addresses, interface));
             }
             policy.check()?;
             Ok(policy)

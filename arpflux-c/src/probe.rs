@@ -117,14 +117,13 @@ pub unsafe extern "C" fn arpflux_host_probe(
             let given = options::read_or_default(options, "options")?;
             let interface = args::optional_if_name(given.interface, "options.interface")?;
             let tries = args::bounded(given.tries, 2, 10, "options.tries")?;
-            let options = Options {
-                tries: u8::try_from(tries).unwrap_or(2),
-                wait: Duration::from_millis(
+            let options = Options::default()
+                .tries(u8::try_from(tries).unwrap_or(2))
+                .wait(Duration::from_millis(
                     args::bounded(given.wait_ms, 1000, 60_000, "options.wait_ms")?.into(),
-                ),
-                rate: args::bounded(given.rate, 10_000, 10_000_000, "options.rate")?,
-                tell_proxies: given.any_holder == 0,
-            };
+                ))
+                .rate(args::bounded(given.rate, 10_000, 10_000_000, "options.rate")?)
+                .tell_proxies(given.any_holder == 0);
             let stop = stop::read(given.stop)?;
             let context = Context::new(context);
             let total = targets.len();

@@ -86,12 +86,7 @@ fn records_are_read_in_place() {
     let json = Snapshot::default().to_json().unwrap();
     let json = json.replace("\"interfaces\": []", &format!("\"interfaces\": [{ETH3}]"));
     let mut snapshot = Snapshot::from_json(&json).unwrap();
-    snapshot.proxies.push(ProxyEntry {
-        address: "192.168.18.101".parse().unwrap(),
-        interface: Some(IfIndex(3)),
-        flags: 0,
-        protocol: 175,
-    });
+    snapshot.proxies.push(ProxyEntry::new("192.168.18.101".parse().unwrap(), Some(IfIndex(3))).protocol(175));
     let snapshot = crate::snapshot::give(snapshot);
     // SAFETY: the conventions are followed.
     unsafe {

@@ -131,7 +131,7 @@ pub unsafe extern "C" fn arpflux_host_watch(
             let host = handle::get::<host::Owned>(host)?;
             let policy = handle::get::<policy::Owned>(policy)?;
             let given = options::read_or_default(options, "options")?;
-            let mut options = Options { heal: given.heal != 0, ..Options::default() };
+            let mut options = Options::default().heal(given.heal != 0);
             if given.look_ms != 0 {
                 options.look = Duration::from_millis(given.look_ms.into());
             }

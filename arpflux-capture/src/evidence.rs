@@ -65,6 +65,7 @@ pub enum EvidenceKind {
 
 /// A frame of the capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Frame {
     /// Which file of [`crate::Report::files`], from 0.
     pub file: u32,

@@ -44,6 +44,7 @@ pub enum MissingKind {
 
 /// Something that was not looked at or not understood: nothing is known about it, good or bad.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Missing {
     /// Why.
     pub reason: MissingKind,

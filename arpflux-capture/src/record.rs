@@ -263,6 +263,7 @@ pub enum Content<'a> {
 
 /// One frame, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Sighting<'a> {
     /// Which record of its file it is, from 1; 0 if that is not known.
     pub number: u64,

@@ -93,6 +93,7 @@ pub enum Certainty {
 
 /// One MAC that claimed an address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct MacReport {
     /// The MAC.
     pub mac: Mac,
@@ -140,6 +141,7 @@ pub enum Side {
 
 /// A MAC with the addresses that it claimed, on all wires.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct MacAddresses {
     /// The MAC.
     pub mac: Mac,
@@ -153,6 +155,7 @@ pub struct MacAddresses {
 
 /// A router that said it is master of a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct RouterReport {
     /// Its own address.
     pub address: IpAddr,
@@ -174,6 +177,7 @@ pub struct RouterReport {
 
 /// A group of routers that share addresses: VRRP, CARP, HSRP, GLBP.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct GroupReport {
     /// The protocol with its version.
     pub protocol: &'static str,
@@ -193,6 +197,7 @@ pub struct GroupReport {
 
 /// One address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct AddressReport {
     /// The address.
     pub address: IpAddr,

@@ -148,13 +148,15 @@ impl State {
     /// # Errors
     /// As [`stop_on_interrupt`].
     pub fn changing(&self) -> Result<Options> {
-        Ok(Options { stop: stop_on_interrupt()?, ..self.options() })
+        Ok(self.options().stop(stop_on_interrupt()?))
     }
 
     /// The options meant.
     #[must_use]
     pub fn options(&self) -> Options {
-        Options { state_dir: self.state_dir.clone(), lock_wait: self.wait, ..Options::default() }
+        let mut options = Options::default().lock_wait(self.wait);
+        options.state_dir.clone_from(&self.state_dir);
+        options
     }
 }
 

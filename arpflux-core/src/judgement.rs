@@ -136,6 +136,7 @@ pub(crate) const fn both(a: Option<bool>, b: Option<bool>) -> Option<bool> {
 /// Something that could not be read or decided.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Gap {
     /// What it is.
     pub missing: Missing,

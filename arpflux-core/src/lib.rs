@@ -14,6 +14,19 @@
 //! changes the state of the network.
 #![deny(missing_docs)]
 
+/// For each field of a record that may grow, a function that sets it and gives the record back.
+macro_rules! setters {
+    ($($(#[$attribute:meta])* $field:ident: $type:ty),+ $(,)?) => {$(
+        #[doc = concat!("With this `", stringify!($field), "`.")]
+        $(#[$attribute])*
+        #[must_use]
+        pub fn $field(mut self, $field: impl Into<$type>) -> Self {
+            self.$field = $field.into();
+            self
+        }
+    )+};
+}
+
 pub mod error;
 pub mod exit;
 pub mod json;

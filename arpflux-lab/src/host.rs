@@ -339,12 +339,9 @@ impl Host {
         let found = rtnl::neighbours(&mut self.rtnl(), false)?;
         Ok(found
             .into_iter()
-            .map(|entry| Neighbour {
-                address: entry.address,
-                interface: entry.index,
-                mac: (entry.mac != Mac::NONE).then_some(entry.mac),
-                state: NeighbourState(entry.state),
-                flags: 0,
+            .map(|entry| {
+                let mac = (entry.mac != Mac::NONE).then_some(entry.mac);
+                Neighbour::new(entry.address, entry.index, mac, NeighbourState(entry.state))
             })
             .collect())
     }

@@ -220,7 +220,7 @@ fn transaction<T: Send>(
     options: Options,
     run: impl FnOnce(&Options) -> arpflux_core::Result<T> + Send,
 ) -> Result<T> {
-    interruptible(py, |stop| run(&Options { stop: stop.clone(), ..options }))
+    interruptible(py, |stop| run(&options.stop(stop.clone())))
 }
 
 /// What was applied no longer has the flag of the wait that is over.

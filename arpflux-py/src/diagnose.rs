@@ -60,13 +60,11 @@ pub fn options<'py>(
     ignore: Given<'_, 'py>,
     impact: bool,
 ) -> Result<Options> {
-    let mut options = Options {
-        policy: policy.map(|policy| policy.0.clone()),
-        wires: wires.map(|wires| argument::wires("wires", wires)).transpose()?,
-        boot: boot.map(|boot| boot.0.clone()),
-        impact,
-        ..Options::default()
-    };
+    let mut options = Options::default()
+        .policy(policy.map(|policy| policy.0.clone()))
+        .wires(wires.map(|wires| argument::wires("wires", wires)).transpose()?)
+        .boot(boot.map(|boot| boot.0.clone()))
+        .impact(impact);
     if let Some(ignore) = ignore {
         for id in argument::texts("ignore", ignore)? {
             options.ignore.push(argument::named("ignore", id.parse::<FindingId>())?);

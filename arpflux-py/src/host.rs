@@ -6,7 +6,6 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use arpflux_core::apply::Options;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
@@ -290,7 +289,7 @@ impl Host {
         lock_wait: Given<'_, 'py>,
         state_dir: Given<'_, 'py>,
     ) -> Result<Receipt> {
-        let options = Options { accept_harm, ..apply::options(confirm, lock_wait, state_dir)? };
+        let options = apply::options(confirm, lock_wait, state_dir)?.accept_harm(accept_harm);
         apply::apply(py, self, plan, options)
     }
 
@@ -309,7 +308,7 @@ impl Host {
         lock_wait: Given<'_, 'py>,
         state_dir: Given<'_, 'py>,
     ) -> Result<Receipt> {
-        let options = Options { accept_harm, ..apply::options(confirm, lock_wait, state_dir)? };
+        let options = apply::options(confirm, lock_wait, state_dir)?.accept_harm(accept_harm);
         apply::apply_and_persist(py, self, persistence, options)
     }
 

@@ -20,7 +20,7 @@ use crate::wire::Given;
 /// See `Snapshot.at_boot`.
 pub fn at_boot(py: Python<'_>, snapshot: &Snapshot, root: Option<PathBuf>) -> Result<BootReport> {
     let snapshot = Arc::clone(&snapshot.0);
-    let layout = root.map_or_else(Layout::default, |root| Layout { root, ..Layout::default() });
+    let layout = root.map_or_else(Layout::default, |root| Layout::default().root(root));
     Ok(BootReport(py.detach(|| core::at_boot(&snapshot, &layout))?))
 }
 
@@ -163,7 +163,7 @@ impl Persistence {
         let managers = argument::texts("managers", managers)?;
         let managers: Result<Vec<Manager>> =
             managers.iter().map(|name| argument::named("managers", name.parse())).collect();
-        Ok(Self(core::Persistence { policy, managers: managers?, layout, text: None }))
+        Ok(Self(core::Persistence::new(policy, managers?, layout)))
     }
 
     /// The policy.

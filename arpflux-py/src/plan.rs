@@ -132,7 +132,7 @@ impl Change {
         match (&self.0.object, value) {
             (_, state::Value::Number(number)) => number.into_bound_py_any(py),
             (Object::Proxy { address, interface }, state::Value::Entry { flags, protocol }) => {
-                let entry = core::ProxyEntry { address: *address, interface: *interface, flags, protocol };
+                let entry = core::ProxyEntry::new(*address, *interface).flags(flags).protocol(protocol);
                 ProxyEntry(entry).into_bound_py_any(py)
             }
             (Object::Proxy { .. }, _) => Ok(py.None().into_bound(py)),

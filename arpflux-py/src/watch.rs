@@ -44,7 +44,7 @@ impl NativeWatcher {
         look: Given<'_, 'py>,
         apply: arpflux_core::apply::Options,
     ) -> Result<Self> {
-        let mut options = Options { heal, apply, ..Options::default() };
+        let mut options = Options::default().heal(heal).apply(apply);
         if let Some(look) = look {
             options.look = argument::seconds_within(
                 "look",

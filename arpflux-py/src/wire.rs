@@ -36,7 +36,7 @@ pub fn probe<'py>(
         return Err(invalid("targets", "there is no address to ask for"));
     };
     let interface = interface.map(|name| argument::interface("interface", name)).transpose()?;
-    let mut options = probe::Options { tell_proxies, ..probe::Options::default() };
+    let mut options = probe::Options::default().tell_proxies(tell_proxies);
     if let Some(tries) = tries {
         options.tries = argument::number("tries", tries, 1..=10)?;
     }
@@ -77,7 +77,7 @@ pub fn announce<'py>(
 ) -> Result<usize> {
     let addresses = argument::addresses("addresses", addresses)?;
     let interface = argument::interface("interface", interface)?;
-    let mut options = announce::Options { request, reply, anyway, ..announce::Options::default() };
+    let mut options = announce::Options::default().request(request).reply(reply).anyway(anyway);
     if let Some(rounds) = rounds {
         options.rounds = argument::number("rounds", rounds, 1..=100)?;
     }

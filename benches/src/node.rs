@@ -3,11 +3,10 @@
 use std::net::Ipv4Addr;
 
 use arpflux_core::snapshot::{
-    Address, AddressFlags, Interface, InterfaceFlags, KernelVersion, NeighParams, NextHop, NextHopFlags,
-    ProxyEntry, Route, RouteKind, RoutingMemory, Rule, Scope, Snapshot, table,
+    Address, Interface, InterfaceFlags, ProxyEntry, Route, RouteKind, Rule, Snapshot, table,
 };
 use arpflux_core::sysctl::{Sysctl, SysctlValues};
-use arpflux_core::types::{IfIndex, IfName, Ipv4Net, Mac};
+use arpflux_core::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
 
 /// How many interfaces the source-routed node has.
 pub const INTERFACES: u32 = 16;
@@ -29,38 +28,18 @@ fn net(address: Ipv4Addr, len: u8) -> Ipv4Net {
 }
 
 fn empty() -> Snapshot {
-    Snapshot {
-        kernel: KernelVersion { release: "6.18.44".into(), version: "#1 SMP".into() },
-        all: Sysctl::ALL.iter().map(|sysctl| (*sysctl, 0)).collect(),
-        rules: Rule::defaults().to_vec(),
-        routing: RoutingMemory {
-            rules_changed: Some(true),
-            local_routes_added: Some(false),
-            realms: Some(false),
-        },
-        ..Snapshot::default()
-    }
+    let mut snapshot = Snapshot::default();
+    snapshot.kernel.release = "6.18.44".into();
+    snapshot.all = Sysctl::ALL.iter().map(|sysctl| (*sysctl, 0)).collect();
+    snapshot.rules.extend(Rule::defaults());
+    snapshot.routing.rules_changed = Some(true);
+    snapshot.routing.local_routes_added = Some(false);
+    snapshot.routing.realms = Some(false);
+    snapshot
 }
 
 fn route(table: u32, kind: RouteKind, to: Ipv4Net, by: u32) -> Route {
-    Route {
-        table,
-        kind,
-        destination: to.into(),
-        source: None,
-        tos: 0,
-        metric: 0,
-        scope: Scope::LINK,
-        protocol: 2,
-        preferred_source: None,
-        next_hops: vec![NextHop {
-            interface: Some(IfIndex(by)),
-            gateway: None,
-            weight: 1,
-            flags: NextHopFlags::empty(),
-        }],
-        nexthop_id: None,
-    }
+    Route::new(to.into(), IfIndex(by)).table(table).kind(kind).protocol(2)
 }
 
 /// An interface that holds `own`/24, with its local and connected routes.
@@ -70,42 +49,11 @@ fn interface(snapshot: &mut Snapshot, index: u32, name: IfName, own: Ipv4Addr, v
         sysctls.set(*sysctl, Some(*value));
     }
     let [.., high, low] = index.to_be_bytes();
-    snapshot.interfaces.push(Interface {
-        index: IfIndex(index),
-        name,
-        kind: None,
-        link_type: 1,
-        mac: Mac::ethernet([2, 0, 0, 0, high, low]),
-        flags: InterfaceFlags::UP | InterfaceFlags::BROADCAST,
-        carrier: true,
-        master: None,
-        link: None,
-        link_netnsid: None,
-        mtu: 1500,
-        vlan_id: None,
-        macvlan_mode: None,
-        ipvlan_mode: None,
-        altnames: Vec::new(),
-        macvlan_sources: Vec::new(),
-        bridging: Default::default(),
-        vrf_table: None,
-        group: 0,
-        bond_mode: None,
-        bond_port_state: None,
-        bridge_port_state: None,
-        sysctls,
-        ipv6: Default::default(),
-        neigh: NeighParams::default(),
-    });
-    snapshot.addresses.push(Address {
-        interface: IfIndex(index),
-        local: own.into(),
-        peer: None,
-        prefix_len: 24,
-        scope: Scope::UNIVERSE,
-        flags: AddressFlags::PERMANENT,
-        broadcast: None,
-    });
+    let mut added = Interface::new(IfIndex(index), name, Mac::ethernet([2, 0, 0, 0, high, low]));
+    (added.flags, added.sysctls) = (InterfaceFlags::UP | InterfaceFlags::BROADCAST, sysctls);
+    snapshot.interfaces.push(added);
+    let held = Ipv4Net::new(own, 24).expect("a prefix length");
+    snapshot.addresses.push(Address::new(IfIndex(index), held.into()));
     snapshot.routes.push(route(table::LOCAL, RouteKind::Local, net(own, 32), index));
     snapshot.routes.push(route(table::MAIN, RouteKind::Unicast, net(own, 24), index));
 }
@@ -138,27 +86,17 @@ pub fn source_routed(routes: u32, proxies: u32) -> Snapshot {
             [(Sysctl::Forwarding, 1), (Sysctl::RpFilter, 2), (Sysctl::ArpIgnore, 1), (Sysctl::ArpFilter, 1)];
         interface(&mut snapshot, index, name(at), own, &values);
         snapshot.routes.push(route(1000 + index, RouteKind::Unicast, net(own, 24), index));
-        snapshot.rules.insert(
-            1,
-            Rule {
-                priority: 100,
-                source: Some(net(own, 32).into()),
-                table: 1000 + index,
-                ..Rule::defaults()[1].clone()
-            },
-        );
+        snapshot.rules.insert(1, Rule::lookup(100, 1000 + index).source(IpNet::from(net(own, 32))));
     }
     for at in 0..routes {
         let to = Ipv4Addr::from_bits(PROXIED | at << 8);
         snapshot.routes.push(route(table::MAIN, RouteKind::Unicast, net(to, 24), 2 + at % INTERFACES));
     }
     for at in 0..proxies {
-        snapshot.proxies.push(ProxyEntry {
-            address: Ipv4Addr::from_bits(PROXIED | at).into(),
-            interface: Some(IfIndex(2 + (at + 1) % INTERFACES)),
-            flags: 0,
-            protocol: 0,
-        });
+        snapshot.proxies.push(ProxyEntry::new(
+            Ipv4Addr::from_bits(PROXIED | at).into(),
+            Some(IfIndex(2 + (at + 1) % INTERFACES)),
+        ));
     }
     snapshot
 }
@@ -172,18 +110,11 @@ pub fn very_large(interfaces: u32) -> Snapshot {
     for at in 0..25 * interfaces {
         let address = Ipv4Addr::from_bits(PROXIED | at);
         snapshot.routes.push(route(table::MAIN, RouteKind::Unicast, net(address, 32), behind));
-        snapshot.proxies.push(ProxyEntry {
-            address: address.into(),
-            interface: Some(IfIndex(2 + (at + 1) % interfaces)),
-            flags: 0,
-            protocol: 0,
-        });
+        snapshot.proxies.push(ProxyEntry::new(address.into(), Some(IfIndex(2 + (at + 1) % interfaces))));
     }
-    let rules = (0..5 * interfaces / 2).map(|at| Rule {
-        priority: 1000 + at,
-        source: Some(net(Ipv4Addr::from_bits(0xc612_0000 | at), 32).into()),
-        table: 1000 + at,
-        ..Rule::defaults()[1].clone()
+    let rules = (0..5 * interfaces / 2).map(|at| {
+        let source = IpNet::from(net(Ipv4Addr::from_bits(0xc612_0000 | at), 32));
+        Rule::lookup(1000 + at, 1000 + at).source(source)
     });
     snapshot.rules.splice(1..1, rules);
     snapshot
@@ -220,7 +151,7 @@ pub fn node(containers: u32) -> Snapshot {
         snapshot.routes.push(route(table::MAIN, RouteKind::Unicast, net(address, 32), behind));
         for nic in 2..2 + NICS {
             let interface = Some(IfIndex(nic));
-            snapshot.proxies.push(ProxyEntry { address: address.into(), interface, flags: 0, protocol: 0 });
+            snapshot.proxies.push(ProxyEntry::new(address.into(), interface));
         }
     }
     snapshot

@@ -46,7 +46,7 @@ impl Bench {
     }
 
     fn options(&self, seconds: u64) -> Options {
-        Options { confirm: Confirm::Within(Duration::from_secs(seconds)), ..self.scratch.options() }
+        self.scratch.options().confirm(Confirm::Within(Duration::from_secs(seconds)))
     }
 
     fn plan(&self) -> Plan {
@@ -60,7 +60,7 @@ impl Bench {
             change("eth1", Sysctl::ArpIgnore, 1),
             change("eth1", Sysctl::ArpAnnounce, 2),
         ];
-        Plan { changes, ..Plan::for_any_namespace() }
+        Plan::for_any_namespace().changes(changes)
     }
 
     fn is_as_before(&self) -> bool {
@@ -293,7 +293,7 @@ fn scratch_options(bench: &Bench) -> Options {
 fn times_out_of_range_are_refused_before_anything_happens() {
     let bench = Bench::new("range");
     for time in [Duration::ZERO, Duration::from_millis(999), Duration::from_secs(86_401), Duration::MAX] {
-        let options = Options { confirm: Confirm::Within(time), ..bench.scratch.options() };
+        let options = bench.scratch.options().confirm(Confirm::Within(time));
         let error = bench.host.apply(&bench.plan(), options).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
     }

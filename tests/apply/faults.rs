@@ -16,7 +16,7 @@ use arpflux_core::apply::{Options, Outcome, Transaction, recover};
 use arpflux_core::kernel::{FakeKernel, Kernel};
 use arpflux_core::persist::{FileChange, FileState};
 use arpflux_core::plan::Plan;
-use arpflux_core::snapshot::{NetnsIdentity, Snapshot};
+use arpflux_core::snapshot::Snapshot;
 use essence::essence;
 use plans::Random;
 use scratch::Scratch;
@@ -52,11 +52,11 @@ fn host() -> Snapshot {
         }))
         .unwrap()
     };
-    Snapshot {
-        netns: NetnsIdentity { boot_id: "boot".into(), device: 4, inode: 4242, cookie: 7 },
-        interfaces: (1..=3).map(interface).collect(),
-        ..Snapshot::default()
-    }
+    let mut snapshot = Snapshot::default();
+    snapshot.netns.boot_id = "boot".into();
+    (snapshot.netns.device, snapshot.netns.inode, snapshot.netns.cookie) = (4, 4242, 7);
+    snapshot.interfaces = (1..=3).map(interface).collect();
+    snapshot
 }
 
 /// What a run does to the kernel.

@@ -10,10 +10,10 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use arpflux_core::apply::fault::{self, Call, Fault};
-use arpflux_core::apply::{Options, Outcome, Receipt, Transaction, recover};
+use arpflux_core::apply::{Outcome, Receipt, Transaction, recover};
 use arpflux_core::kernel::{Failed, Kernel, LinuxKernel};
 use arpflux_core::plan::{Announcement, InterfaceIdentity, PROTOCOL, Plan};
-use arpflux_core::snapshot::{ProxyEntry, Snapshot};
+use arpflux_core::snapshot::{NetnsIdentity, ProxyEntry, Snapshot};
 use arpflux_core::state::{Change, Object, SysctlScope};
 use arpflux_core::sysctl::Sysctl;
 use arpflux_core::types::Mac;
@@ -62,7 +62,7 @@ fn idle(snapshot: &Snapshot) -> impl Iterator<Item = Change> {
 
 fn proxy(snapshot: &Snapshot, name: &str, edit: Edit, address: [u8; 4]) -> Change {
     let interface = Some(snapshot.interface_named(&name.parse().unwrap()).unwrap().index);
-    edit(ProxyEntry { address: address.into(), interface, flags: 0, protocol: PROTOCOL })
+    edit(ProxyEntry::new(address.into(), interface).protocol(PROTOCOL))
 }
 
 fn identities(snapshot: &Snapshot) -> Vec<InterfaceIdentity> {
@@ -239,7 +239,7 @@ fn killed_at_any_moment() {
                 .collect();
             changes.push(sysctl(&before, "eth2", Sysctl::ArpIgnore, 1));
             changes.extend(idle(&before));
-            let plan = Plan { changes, ..Plan::for_any_namespace() };
+            let plan = Plan::for_any_namespace().changes(changes);
             let after = essence(&before.with(&plan.changes));
             let mut random = Random::new(5);
             let mut ends = [0, 0];
@@ -347,16 +347,12 @@ fn interfaces_that_change_between_plan_and_apply_or_during_it() {
             hn.run(|| {
                 let mut kernel = LinuxKernel::open().unwrap();
                 let start = kernel.snapshot().unwrap();
-                let plan = Plan {
-                    interfaces: identities(&start),
-                    changes: vec![
-                        sysctl(&start, "eth0", Sysctl::ArpIgnore, 1),
-                        sysctl(&start, "eth2", Sysctl::ArpIgnore, 1),
-                        proxy(&start, "eth2", Change::add, [192, 0, 2, 9]),
-                        sysctl(&start, "eth1", Sysctl::ArpAnnounce, 2),
-                    ],
-                    ..Plan::for_any_namespace()
-                };
+                let plan = Plan::for_any_namespace().interfaces(identities(&start)).changes(vec![
+                    sysctl(&start, "eth0", Sysctl::ArpIgnore, 1),
+                    sysctl(&start, "eth2", Sysctl::ArpIgnore, 1),
+                    proxy(&start, "eth2", Change::add, [192, 0, 2, 9]),
+                    sysctl(&start, "eth1", Sysctl::ArpAnnounce, 2),
+                ]);
                 // What would be there without arpflux: the interfaces as the action leaves them.
                 let result = match at {
                     None => {
@@ -409,7 +405,7 @@ fn fifty_writers_at_once() {
     let lab = Lab::new().unwrap();
     let hn = node(&lab);
     let scratch = Scratch::new("live-parallel");
-    let options = Options { lock_wait: Duration::from_secs(60), ..scratch.options() };
+    let options = scratch.options().lock_wait(Duration::from_secs(60));
     let host = hn.run(|| Host::current().unwrap()).unwrap();
     let before = host.snapshot().unwrap();
     let barrier = Barrier::new(50);
@@ -435,7 +431,7 @@ fn fifty_writers_at_once() {
                         } else {
                             Vec::new()
                         };
-                        Ok(Plan { changes, ..Plan::for_any_namespace() })
+                        Ok(Plan::for_any_namespace().changes(changes))
                     });
                     receipt.unwrap().leave()
                 };
@@ -456,7 +452,7 @@ fn fifty_writers_at_once() {
                         let found = now.interface_named(&"eth2".parse().unwrap()).unwrap();
                         let value = found.sysctls.get(Sysctl::MediumId).unwrap();
                         let change = sysctl(now, "eth2", Sysctl::MediumId, value + 1);
-                        Ok(Plan { changes: vec![change], ..Plan::for_any_namespace() })
+                        Ok(Plan::for_any_namespace().changes(vec![change]))
                     };
                     host.apply_with(options, count).unwrap().leave();
                 }
@@ -494,14 +490,11 @@ fn a_rollback_after_somebody_changed_things() {
     let options = scratch.options();
     let host = hn.run(|| Host::current().unwrap()).unwrap();
     let start = host.snapshot().unwrap();
-    let plan = Plan {
-        changes: vec![
-            sysctl(&start, "eth0", Sysctl::ArpIgnore, 1),
-            sysctl(&start, "eth1", Sysctl::ArpIgnore, 1),
-            proxy(&start, "eth1", Change::add, [192, 0, 2, 9]),
-        ],
-        ..Plan::for_any_namespace()
-    };
+    let plan = Plan::for_any_namespace().changes(vec![
+        sysctl(&start, "eth0", Sysctl::ArpIgnore, 1),
+        sysctl(&start, "eth1", Sysctl::ArpIgnore, 1),
+        proxy(&start, "eth1", Change::add, [192, 0, 2, 9]),
+    ]);
     let applied = host.apply(&plan, &options).unwrap();
     assert_eq!((applied.outcome, applied.verified), (Outcome::Applied, 3));
     drop(applied);
@@ -527,15 +520,13 @@ fn an_edited_plan_announces_nothing_that_nobody_answers_for() {
     let start = host.snapshot().unwrap();
     let eth1 = start.interface_named(&"eth1".parse().unwrap()).unwrap().index;
     let address = [192, 0, 2, 9];
-    let full = Plan {
-        netns: start.netns.clone(),
-        changes: vec![
+    let full = Plan::default()
+        .netns(start.netns.clone())
+        .changes(vec![
             sysctl(&start, "eth0", Sysctl::ArpIgnore, 1),
             proxy(&start, "eth1", Change::add, address),
-        ],
-        announcements: vec![Announcement { interface: eth1, address: address.into() }],
-        ..Plan::default()
-    };
+        ])
+        .announcements(vec![Announcement { interface: eth1, address: address.into() }]);
     let is_proxy = |change: &Change| matches!(change.object, Object::Proxy { .. });
     let mut edited = full.clone();
     edited.changes.retain(|change| !is_proxy(change));
@@ -547,7 +538,7 @@ fn an_edited_plan_announces_nothing_that_nobody_answers_for() {
     assert_eq!((applied.outcome, applied.verified), (Outcome::Applied, 1));
     drop(applied);
     // Any namespace is said, not meant.
-    let silent = Plan { netns: Default::default(), ..full };
+    let silent = full.netns(NetnsIdentity::default());
     assert_eq!(host.apply(&silent, &options).unwrap_err().kind(), ErrorKind::Changed);
 }
 
@@ -559,8 +550,7 @@ fn a_renamed_interface_is_still_undone() {
     let options = scratch.options();
     let host = hn.run(|| Host::current().unwrap()).unwrap();
     let start = host.snapshot().unwrap();
-    let plan =
-        Plan { changes: vec![sysctl(&start, "eth0", Sysctl::ArpIgnore, 1)], ..Plan::for_any_namespace() };
+    let plan = Plan::for_any_namespace().changes(vec![sysctl(&start, "eth0", Sysctl::ArpIgnore, 1)]);
     host.apply(&plan, &options).unwrap().leave();
     hn.rename("eth0", "wan.7").unwrap();
     let receipt = host.rollback(None, false, &options).unwrap();

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use arpflux_core::Snapshot;
 use arpflux_core::plan::{PROTOCOL, Plan};
-use arpflux_core::snapshot::{NextHop, NextHopFlags, ProxyEntry, Route, RouteKind, Rule, Scope};
+use arpflux_core::snapshot::{ProxyEntry, Route, Rule};
 use arpflux_core::state::{Change, Object, SysctlScope};
 use arpflux_core::sysctl::Sysctl;
 use arpflux_core::types::IpNet;
@@ -35,11 +35,7 @@ const SYSCTLS: [Sysctl; 6] = [
 ];
 
 fn rule(source: Ipv4Addr, table: u32) -> Rule {
-    Rule {
-        source: Some(IpNet::from(IpAddr::V4(source))),
-        protocol: PROTOCOL,
-        ..Rule::lookup(1000 + table, table)
-    }
+    Rule::lookup(1000 + table, table).source(IpNet::from(IpAddr::V4(source))).protocol(PROTOCOL)
 }
 
 /// `count` changes of what `snapshot` holds, on interfaces whose name begins with `prefix`.
@@ -80,15 +76,7 @@ pub fn plan(snapshot: &Snapshot, prefix: &str, count: usize, random: &mut Random
                 let held = state.proxies.iter().find(|entry| (entry.address, entry.interface) == key);
                 match held {
                     Some(entry) => Change::remove(*entry),
-                    None => {
-                        let entry = ProxyEntry {
-                            address,
-                            interface: Some(interface.index),
-                            flags: 0,
-                            protocol: PROTOCOL,
-                        };
-                        Change::add(entry)
-                    }
+                    None => Change::add(ProxyEntry::new(address, Some(interface.index)).protocol(PROTOCOL)),
                 }
             }
             8 => {
@@ -96,29 +84,16 @@ pub fn plan(snapshot: &Snapshot, prefix: &str, count: usize, random: &mut Random
                 if state.rules.contains(&rule) { Change::remove(rule) } else { Change::add(rule) }
             }
             _ => {
-                let route = Route {
-                    table: 100 + u32::from(last),
-                    kind: RouteKind::Unicast,
-                    destination: IpNet::new(IpAddr::from([203, 0, 113, 0]), 24).unwrap(),
-                    source: None,
-                    tos: 0,
-                    metric: interface.index.0,
-                    scope: Scope::LINK,
-                    protocol: PROTOCOL,
-                    preferred_source: None,
-                    next_hops: vec![NextHop {
-                        interface: Some(interface.index),
-                        gateway: None,
-                        weight: 1,
-                        flags: NextHopFlags::empty(),
-                    }],
-                    nexthop_id: None,
-                };
+                let route =
+                    Route::new(IpNet::new(IpAddr::from([203, 0, 113, 0]), 24).unwrap(), interface.index)
+                        .table(100 + u32::from(last))
+                        .metric(interface.index.0)
+                        .protocol(PROTOCOL);
                 if state.routes.contains(&route) { Change::remove(route) } else { Change::add(route) }
             }
         };
         state.change(&change);
         changes.push(change);
     }
-    Plan { netns: snapshot.netns.clone(), changes, ..Plan::default() }
+    Plan::default().netns(snapshot.netns.clone()).changes(changes)
 }

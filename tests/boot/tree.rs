@@ -108,7 +108,7 @@ impl Tree {
         for name in self.virtuals.iter().chain(&self.made) {
             host = host.with(name, |interface| interface.kind = Some(LinkKind::Veth));
         }
-        let layout = Layout { root: root.into(), ..Layout::default() };
+        let layout = Layout::default().root(root);
         at_boot(&host.build().expect("a host"), &layout).expect("the tree can be read")
     }
 }

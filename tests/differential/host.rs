@@ -87,7 +87,7 @@ impl<'w> Host<'w> {
     }
 
     fn proxy(&mut self, edit: fn(ProxyEntry) -> Change, address: Ipv4Addr) -> io::Result<()> {
-        let entry = ProxyEntry { address: address.into(), interface: None, flags: 0, protocol: 0 };
+        let entry = ProxyEntry::new(address.into(), None);
         self.kernel.make(&[edit(entry)]).map_err(|failed| io::Error::other(failed.error.to_string()))
     }
 

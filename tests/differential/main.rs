@@ -30,7 +30,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arpflux_core::predict::{ArpRequest, Model, Reason, Verdict};
-use arpflux_core::snapshot::{InterfaceFlags, LinkKind, RoutingMemory, Snapshot};
+use arpflux_core::snapshot::{InterfaceFlags, LinkKind, Snapshot};
 use arpflux_core::types::{IfIndex, Mac};
 use nix::libc;
 use nix::sched::{CloneFlags, unshare};
@@ -365,12 +365,11 @@ fn replay(case: &Case) -> String {
 
 /// The snapshot with what no dump shows but the case knows.
 fn known(case: &Case, snapshot: &Snapshot) -> Snapshot {
-    let routing = RoutingMemory {
-        rules_changed: Some(case.rules_changed),
-        local_routes_added: Some(case.local_routes_added),
-        realms: Some(false),
-    };
-    Snapshot { routing, ..snapshot.clone() }
+    let mut snapshot = snapshot.clone();
+    snapshot.routing.rules_changed = Some(case.rules_changed);
+    snapshot.routing.local_routes_added = Some(case.local_routes_added);
+    snapshot.routing.realms = Some(false);
+    snapshot
 }
 
 /// Which kinds of interfaces this kernel has: tried in a namespace of its own.

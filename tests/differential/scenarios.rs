@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use arpflux_core::predict::{Learning, Missing, Model, Outgoing, Verdict};
-use arpflux_core::snapshot::{RoutingMemory, Snapshot};
+use arpflux_core::snapshot::Snapshot;
 use arpflux_core::types::Mac;
 use serde::Deserialize;
 
@@ -176,13 +176,10 @@ impl Worker {
                     if let (Some(room), Some(limit)) = (step.neighbour_room, limit) {
                         limit.leave_room(&mut host, room)?;
                     }
-                    let seen = host.snapshot()?;
-                    let routing = RoutingMemory {
-                        rules_changed: Some(rules_changed),
-                        local_routes_added: Some(local_routes_added),
-                        realms: Some(false),
-                    };
-                    let snapshot = Snapshot { routing, ..seen };
+                    let mut snapshot = host.snapshot()?;
+                    snapshot.routing.rules_changed = Some(rules_changed);
+                    snapshot.routing.local_routes_added = Some(local_routes_added);
+                    snapshot.routing.realms = Some(false);
                     let mut found = Vec::new();
                     for question in &step.ask {
                         found.extend(self.question(&snapshot, question)?);

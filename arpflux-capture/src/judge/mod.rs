@@ -32,9 +32,18 @@ use kinship::Context;
 
 /// What the caller knows that frames do not tell.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Known {
     /// The MACs of hosts: of this one, in a live capture.
     pub hosts: Vec<Vec<Mac>>,
+}
+
+impl Known {
+    /// The MACs of each host.
+    #[must_use]
+    pub const fn of(hosts: Vec<Vec<Mac>>) -> Self {
+        Self { hosts }
+    }
 }
 
 /// What was made of an address, or of two of its MACs.

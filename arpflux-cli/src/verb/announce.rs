@@ -47,13 +47,11 @@ pub struct Args {
 /// If there is no such interface, an address is at another one, frames may not be sent, or nothing is left to
 /// announce.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
-    let options = Options {
-        rounds: args.rounds,
-        spacing: Duration::from_millis(args.spacing),
-        never: args.never.clone(),
-        anyway: args.anyway,
-        ..Options::default()
-    };
+    let options = Options::default()
+        .rounds(args.rounds)
+        .spacing(Duration::from_millis(args.spacing))
+        .never(args.never.clone())
+        .anyway(args.anyway);
     let host = Host::from(args.live.netns()?);
     let told = host.announce(&args.interface, &args.addresses, &options, &stop_on_interrupt()?)?;
     if output.json() {

@@ -75,10 +75,9 @@ impl Boot {
                 .hint("name the folder that stands for / there with --root"));
         }
         let own = || host.then(std::env::current_exe).and_then(std::result::Result::ok);
-        let layout = Layout {
-            root: self.root.clone(),
-            command: self.command.clone().or_else(own).unwrap_or_else(|| Layout::default().command),
-        };
+        let layout = Layout::default()
+            .root(self.root.clone())
+            .command(self.command.clone().or_else(own).unwrap_or_else(|| Layout::default().command));
         let mut persistence = Persistence::detect(policy, layout);
         if let Some(managers) = &self.manager {
             persistence.managers.clone_from(managers);
@@ -261,7 +260,7 @@ pub(super) fn code(receipt: &Receipt) -> u8 {
 /// Prints several transactions, the oldest first.
 pub(super) fn list(receipts: &[Receipt], output: &Output) -> Result<()> {
     if output.json() {
-        return output.answer(&Transactions { transactions: receipts });
+        return output.answer(&Transactions::new(receipts));
     }
     let mut table =
         crate::table::Table::new(["transaction", "by", "outcome", "changes", "started", "command"]);

@@ -41,7 +41,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         None => exit::BAD,
     };
     match &waiting {
-        _ if output.json() => output.answer(&Pending { waiting })?,
+        _ if output.json() => output.answer(&Pending::new(waiting))?,
         Some(receipt) if receipt.is_overdue() => {
             output.text(host.overdue(&options)?.unwrap_or_default() + "\n")?;
         }

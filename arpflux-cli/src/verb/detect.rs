@@ -42,8 +42,7 @@ pub struct Args {
 /// If an argument is malformed, there is no interface to ask on, or frames may not be sent.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let addresses = probe::targets(&args.addresses)?;
-    let options =
-        Options { rounds: args.rounds, wait: Duration::from_millis(args.wait), ..Options::default() };
+    let options = Options::default().rounds(args.rounds).wait(Duration::from_millis(args.wait));
     let found = args.live.netns()?.run(|| -> Result<_> {
         let ports = if args.interface.is_empty() {
             Port::all()?

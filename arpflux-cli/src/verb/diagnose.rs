@@ -126,7 +126,12 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     }
     let snapshot = args.source.snapshot()?;
     let boot = args.boot.then(|| at_boot(&snapshot, &args.files.layout())).transpose()?;
-    let options = Options { policy, wires, boot, ignore: args.ignore.clone(), impact: !args.no_impact };
+    let options = Options::default()
+        .policy(policy)
+        .wires(wires)
+        .boot(boot)
+        .ignore(args.ignore.clone())
+        .impact(!args.no_impact);
     let diagnosis = snapshot.diagnose(&options)?;
     if let Some(path) = &args.html {
         files::page(path, &snapshot, &diagnosis, options.policy.as_ref(), &args.source)?;

@@ -61,12 +61,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let Some(first) = targets.first().copied() else {
         return Err(Error::new(ErrorKind::InvalidInput, "there is no address to ask for").during("probe"));
     };
-    let options = Options {
-        tries: args.tries,
-        wait: Duration::from_millis(args.wait),
-        rate: args.rate,
-        tell_proxies: true,
-    };
+    let options = Options::default().tries(args.tries).wait(Duration::from_millis(args.wait)).rate(args.rate);
     let stop = stop_on_interrupt()?;
     let (port, probed) = args.live.netns()?.run(|| -> Result<_> {
         let port = match &args.interface {

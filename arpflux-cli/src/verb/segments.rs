@@ -37,7 +37,7 @@ pub struct Args {
 /// # Errors
 /// If there is no such interface, or frames may not be sent.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
-    let options = Options { rounds: args.rounds, wait: Duration::from_millis(args.wait) };
+    let options = Options::default().rounds(args.rounds).wait(Duration::from_millis(args.wait));
     let host = Host::from(args.live.netns()?);
     let found = find_until(&host, &args.interfaces, options, &stop_on_interrupt()?)?;
     if output.json() {

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant, SystemTime};
 
-use arpflux_core::apply;
 use arpflux_core::judgement::Judgement;
 use arpflux_core::watch::{Drift, Options, Outcome, ServiceManager, Watcher};
 use arpflux_core::wire::stop_on_interrupt;
@@ -55,8 +54,8 @@ const TURN: Duration = Duration::from_secs(1);
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let policy = args.policy.read()?;
     let mut version = version(args.policy.path());
-    let apply = apply::Options { accept_harm: args.accept_harm, ..args.state.options() };
-    let options = Options { heal: args.heal, look: args.look, apply, ..Options::default() };
+    let apply = args.state.options().accept_harm(args.accept_harm);
+    let options = Options::default().heal(args.heal).look(args.look).apply(apply);
     let host = Host::from(args.live.netns()?);
     let mut watcher = Watcher::new(&host, policy, options)?;
     let stop = stop_on_interrupt()?;

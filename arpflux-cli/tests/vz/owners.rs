@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use arpflux_core::apply::{Confirm, Options};
+use arpflux_core::apply::Options;
 use arpflux_core::{Host, Policy};
 use arpflux_lab::Host as Machine;
 
@@ -55,11 +55,7 @@ impl Running {
     fn program(&self, policy: &str) {
         let host: &Host = &self.bench.host;
         // Some policies of this test take an address's answer with strict rp_filter: here only containers count.
-        let options = Options {
-            state_dir: Some(self.bench.path("state")),
-            accept_harm: true,
-            ..Options::from(Confirm::Now)
-        };
+        let options = Options::default().state_dir(self.bench.path("state")).accept_harm(true);
         let policy = Policy::from_toml(&format!("version = 1\n{policy}"), "a program").unwrap();
         let plan = policy.plan(&host.snapshot().unwrap()).unwrap();
         host.apply(&plan, options).unwrap().leave();

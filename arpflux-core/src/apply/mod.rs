@@ -71,6 +71,7 @@ pub enum Confirm {
 
 /// How a transaction is run.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Options {
     /// When it counts as kept.
     pub confirm: Confirm,
@@ -117,6 +118,8 @@ impl From<&Options> for Options {
 }
 
 impl Options {
+    setters!(confirm: Confirm, lock_wait: Duration, stop: Stop, by: Maker, accept_harm: bool);
+
     /// With this folder for the state.
     #[must_use]
     pub fn state_dir(mut self, path: impl Into<PathBuf>) -> Self {

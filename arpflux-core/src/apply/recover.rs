@@ -15,6 +15,7 @@ use crate::snapshot::NetnsIdentity;
 
 /// What [`recover`] found and did.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
 pub struct Recovered {
     /// The transaction that was undone.
     pub undone: Option<Receipt>,

@@ -9,6 +9,7 @@ use crate::words::{counted, folded};
 
 /// Findings of one sort, in two or three sentences.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct BriefFinding {
     /// How bad it is.
     pub severity: Severity,
@@ -22,6 +23,7 @@ pub struct BriefFinding {
 
 /// A remedy for several findings.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct BriefRemedy<'d> {
     /// Which it cures.
     pub cures: Vec<FindingId>,

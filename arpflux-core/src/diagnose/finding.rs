@@ -15,6 +15,7 @@ use crate::types::IfName;
 /// What is wrong, why, and what to do. `Display` gives it as text for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Finding {
     /// Which finding it is.
     pub id: FindingId,
@@ -59,6 +60,7 @@ impl Finding {
 /// The interfaces and addresses that a finding is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Objects {
     /// Interfaces, those that are at fault first.
     pub interfaces: Vec<IfName>,

@@ -69,6 +69,7 @@ pub use severity::Severity;
 
 /// What to look at.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Options {
     /// The policy that the host should follow; what is not so becomes a finding.
     pub policy: Option<Policy>,
@@ -98,9 +99,21 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    setters!(
+        policy: Option<Policy>,
+        wires: Option<Wires>,
+        #[cfg(feature = "kernel")]
+        boot: Option<BootReport>,
+        ignore: Vec<FindingId>,
+        impact: bool,
+    );
+}
+
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Diagnosis {
     /// The findings, the worst first, then in the order of their numbers.
     pub findings: Vec<Finding>,

@@ -34,22 +34,41 @@ impl<'a> DryRun<'a> {
 /// Transactions that are remembered, the oldest first.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Transactions<'a> {
     /// Their receipts.
     pub transactions: &'a [Receipt],
 }
 
+impl<'a> Transactions<'a> {
+    /// Those of these receipts.
+    #[must_use]
+    pub const fn new(transactions: &'a [Receipt]) -> Self {
+        Self { transactions }
+    }
+}
+
 /// What waits for confirmation.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Pending {
     /// `None`: nothing does.
     pub waiting: Option<Receipt>,
 }
 
+impl Pending {
+    /// What waits.
+    #[must_use]
+    pub const fn new(waiting: Option<Receipt>) -> Self {
+        Self { waiting }
+    }
+}
+
 /// Proxy entries, by name.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Proxies {
     /// Sorted by address and interface.
     pub proxies: Vec<Proxy>,
@@ -58,6 +77,7 @@ pub struct Proxies {
 /// One proxy entry.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Proxy {
     /// The address answered for.
     pub address: IpAddr,
@@ -109,6 +129,7 @@ impl<'a> Boot<'a> {
 /// What sets one sysctl at boot.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct SetBy<'a> {
     /// The sysctl.
     pub key: String,
@@ -116,4 +137,12 @@ pub struct SetBy<'a> {
     pub lines: &'a [Assignment],
     /// What comes of it, if the boot report has it.
     pub value: Option<&'a BootValue>,
+}
+
+impl<'a> SetBy<'a> {
+    /// What sets `key`.
+    #[must_use]
+    pub const fn new(key: String, lines: &'a [Assignment], value: Option<&'a BootValue>) -> Self {
+        Self { key, lines, value }
+    }
 }

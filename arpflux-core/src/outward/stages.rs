@@ -77,6 +77,7 @@ impl<'a> Diagnosed<'a> {
 /// All findings there are.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Catalogue {
     /// In the order of their numbers.
     pub findings: Vec<CatalogueEntry>,
@@ -85,6 +86,7 @@ pub struct Catalogue {
 /// One kind of finding.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct CatalogueEntry {
     /// Its number.
     pub id: FindingId,

@@ -14,7 +14,7 @@ const HIDDEN: &[&str] = &["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
 /// [`ErrorKind::Refused`] if somebody else than root can change what would run as root at boot, or if the unit
 /// could not see it. A command that is not there yet (below another root) is not judged.
 pub(super) fn check(layout: &Layout, managers: &[Manager], root: &Root) -> Result<()> {
-    layout.command()?;
+    layout.checked_command()?;
     if !managers.iter().any(|manager| manager.applies()) {
         return Ok(());
     }

@@ -8,6 +8,7 @@ use crate::types::{IfIndex, IfName};
 
 /// What shall be there after a reboot, whether or not it is there now.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Desired {
     /// Sysctls below `net.ipv4.conf` of named interfaces.
     pub sysctls: Vec<(IfName, Sysctl, i32)>,

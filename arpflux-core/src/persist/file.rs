@@ -81,6 +81,7 @@ pub fn replace(path: &Path, text: &str, mode: u32) -> Result<()> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct FileChange {
     /// The path, absolute, with the root in front.
     pub path: PathBuf,

@@ -14,7 +14,7 @@ type Files = Vec<(PathBuf, FileState)>;
 
 /// A unit that applies the policy and keeps it, enabled the way `systemctl enable` does it.
 pub(super) fn unit(layout: &Layout) -> Result<Files> {
-    let command = layout.command()?;
+    let command = layout.checked_command()?;
     let text = format!(
         "# Written by `arpflux apply --persist`; `arpflux apply --persist` again writes it anew.\n\
          [Unit]\n\
@@ -84,7 +84,7 @@ pub(super) fn dispatcher(layout: &Layout) -> Result<Files> {
 }
 
 fn script(layout: &Layout, when: &str) -> Result<String> {
-    let command = layout.command()?;
+    let command = layout.checked_command()?;
     Ok(format!(
         "#!/bin/sh\n\
          # Written by `arpflux apply --persist`.\n\

@@ -40,6 +40,7 @@ pub const POLICY: &str = "/etc/arpflux/policy.toml";
 
 /// How to call the command, and where the host's files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Layout {
     /// The folder that stands for `/`; another one for images and tests. It has to exist, and links below it are
     /// followed as if it were `/`: none leads out of it.
@@ -55,6 +56,8 @@ impl Default for Layout {
 }
 
 impl Layout {
+    setters!(root: PathBuf, command: PathBuf);
+
     /// The files of this host, with the command at `command`.
     #[must_use]
     pub fn of_host(command: &Path) -> Self {
@@ -67,7 +70,7 @@ impl Layout {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    fn command(&self) -> Result<&str> {
+    fn checked_command(&self) -> Result<&str> {
         // It goes into a unit file and shell scripts: nothing that either would read as more than a word.
         let fine = |c: char| c.is_ascii_alphanumeric() || "/._+-".contains(c);
         self.command.to_str().filter(|text| text.starts_with('/') && text.chars().all(fine)).ok_or_else(

@@ -10,6 +10,7 @@ use crate::state::Object;
 
 /// A policy that shall hold after a reboot too: by which managers, and where their files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Persistence {
     /// The policy.
     pub policy: Policy,
@@ -22,6 +23,12 @@ pub struct Persistence {
 }
 
 impl Persistence {
+    /// By these managers.
+    #[must_use]
+    pub const fn new(policy: Policy, managers: Vec<Manager>, layout: Layout) -> Self {
+        Self { policy, managers, layout, text: None }
+    }
+
     /// By the managers that are in use below the layout's root.
     #[must_use]
     pub fn detect(policy: Policy, layout: Layout) -> Self {

@@ -22,6 +22,7 @@ use crate::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
 /// What a change does to answers. `Display` gives one line for each effect.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Impact {
     /// Effects on addresses that the policy does not name come first, losses before gains.
     pub effects: Vec<Effect>,
@@ -30,6 +31,7 @@ pub struct Impact {
 /// Requests that fare otherwise afterwards.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Effect {
     /// The interface that is asked.
     pub interface: IfName,

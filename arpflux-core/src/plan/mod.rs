@@ -104,6 +104,7 @@ pub struct Announcement {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Plan {
     /// The namespace it was made for.
     pub netns: NetnsIdentity,
@@ -126,6 +127,13 @@ pub struct Plan {
 }
 
 impl Plan {
+    setters!(
+        netns: NetnsIdentity,
+        interfaces: Vec<InterfaceIdentity>,
+        changes: Vec<Change>,
+        announcements: Vec<Announcement>,
+    );
+
     /// Whether there is nothing to change.
     #[must_use]
     pub fn is_empty(&self) -> bool {

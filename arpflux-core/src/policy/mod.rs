@@ -98,6 +98,7 @@ pub enum ForeignProxies {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(default, deny_unknown_fields))]
+#[non_exhaustive]
 pub struct HostPolicy {
     /// The interfaces it is about; `None`: every ARP-capable interface that holds an IPv4 address. One that is not
     /// there is reported, and the rest of the policy holds.
@@ -135,6 +136,7 @@ impl Default for HostPolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(deny_unknown_fields))]
+#[non_exhaustive]
 pub struct ProxyPolicy {
     /// A container id or any other label.
     pub owner: String,
@@ -142,6 +144,22 @@ pub struct ProxyPolicy {
     pub addresses: Vec<IpAddr>,
     /// The only interface that answers for them, and that their packets leave by.
     pub interface: IfName,
+}
+
+impl ProxyPolicy {
+    /// These addresses of `owner`, answered for by `interface` only.
+    #[must_use]
+    pub fn new(owner: impl Into<String>, addresses: Vec<IpAddr>, interface: IfName) -> Self {
+        Self { owner: owner.into(), addresses, interface }
+    }
+}
+
+impl ServicePolicy {
+    /// These addresses, answered for as `answer` says.
+    #[must_use]
+    pub const fn new(addresses: Vec<IpAddr>, answer: ServiceAnswer) -> Self {
+        Self { addresses, answer }
+    }
 }
 
 /// Who answers for an address that several hosts hold or take over.
@@ -160,6 +178,7 @@ pub enum ServiceAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(deny_unknown_fields))]
+#[non_exhaustive]
 pub struct ServicePolicy {
     /// IPv4 addresses.
     pub addresses: Vec<IpAddr>,
@@ -181,6 +200,7 @@ impl Policy {
 /// For serde it is the file form, with its `version`, read by the same reader and as strictly as
 /// [`Policy::from_json`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Policy {
     /// What it says about the host itself.
     pub host: HostPolicy,

@@ -13,6 +13,7 @@ use crate::snapshot::Interference;
 
 /// What the kernel does with a request, and why. `Display` gives one sentence a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Explanation {
     /// The request.
     pub request: ArpRequest,

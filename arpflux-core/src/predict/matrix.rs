@@ -24,6 +24,7 @@ use crate::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Matrix {
     /// Whether one MAC at most answers for each address on each wire; `None`: none is known to have several, and of
     /// some that cannot be told.
@@ -40,6 +41,7 @@ pub struct Matrix {
 /// An interface that is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Column {
     /// Its number.
     pub index: IfIndex,
@@ -56,6 +58,7 @@ pub struct Column {
 /// An address that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Row {
     /// The address.
     #[serde(rename = "address")]
@@ -76,6 +79,7 @@ pub struct Row {
 /// What one interface does with requests for one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Cell {
     /// The ordinary neighbour that stands for all.
     pub sender: Ipv4Addr,

@@ -45,6 +45,7 @@ impl Outcome {
 
 /// Who should answer for one address, and who does.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Line {
     /// The address.
     pub target: Ipv4Addr,
@@ -104,6 +105,7 @@ impl Line {
 /// All addresses of a host, one line each, the worst first. Of addresses that are good only the line is kept, so
 /// that it takes little memory for very many.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Overview {
     /// The lines, the worst first, then in the order asked.
     pub lines: Vec<Line>,

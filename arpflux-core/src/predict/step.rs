@@ -29,6 +29,7 @@ pub enum Purpose {
 /// A route look-up and what it found.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Lookup {
     /// What for.
     pub purpose: Purpose,

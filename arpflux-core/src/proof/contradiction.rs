@@ -39,6 +39,7 @@ pub enum Evidence {
 /// A concrete case against a claim.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Contradiction {
     /// What is wrong, in one sentence.
     pub sentence: String,

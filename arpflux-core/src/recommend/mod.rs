@@ -42,6 +42,7 @@ use topology::Ground;
 /// A policy that fits a host. [`Recommendation::to_toml`] gives it as a file that says why.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Recommendation {
     /// What sort of host it is; never empty.
     pub seen: Vec<Seen>,
@@ -66,6 +67,7 @@ pub struct Recommendation {
 /// Why a key of the policy is as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Reason {
     /// The key: `host.strategy`, `proxy[0].interface`.
     pub key: String,
@@ -76,6 +78,7 @@ pub struct Reason {
 /// What is not recommended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Refused {
     /// What: settings or a strategy.
     pub recipe: String,

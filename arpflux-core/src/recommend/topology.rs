@@ -39,6 +39,7 @@ pub enum Topology {
 /// A sort of host that was recognised, and by what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Seen {
     /// Which sort.
     pub topology: Topology,

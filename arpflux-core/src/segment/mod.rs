@@ -128,6 +128,7 @@ pub enum Outcome {
 /// One that answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Responder {
     /// The host.
     pub host: String,
@@ -142,6 +143,7 @@ pub struct Responder {
 /// One of whom it cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Unclear {
     /// The host.
     pub host: String,

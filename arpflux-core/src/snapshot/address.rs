@@ -60,6 +60,7 @@ impl<'de> Deserialize<'de> for AddressFlags {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Address {
     /// The interface that holds it.
     pub interface: IfIndex,

@@ -9,6 +9,7 @@ use crate::snapshot::Interface;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct Bridging {
     /// A bridge: it looks at VLANs (`vlan_filtering`).
     pub vlan_filtering: bool,
@@ -36,6 +37,7 @@ impl Bridging {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct BridgeVlan {
     /// The first, 1 to 4094.
     pub first: u16,

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use super::{
-    Address, AddressFlags, Bridging, Interface, InterfaceFlags, Interference, NeighParams, NextHop,
-    NextHopFlags, ProxyEntry, Route, RouteKind, Rule, Scope, Snapshot, table,
+    Address, AddressFlags, Bridging, Interface, InterfaceFlags, Interference, NeighParams, Neighbour,
+    NeighbourState, NextHop, NextHopFlags, ProxyEntry, Route, RouteKind, Rule, Scope, Snapshot, table,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::sysctl::{Ipv6SysctlValues, Sysctl, SysctlValues};
@@ -25,12 +25,13 @@ const ADDRCONF_METRIC: u32 = 256;
 /// ```
 /// use arpflux_core::snapshot::{Builder, Rule};
 /// use arpflux_core::sysctl::Sysctl;
+/// use arpflux_core::types::IpNet;
 ///
 /// let host = Builder::new()
 ///     .nic("eth0", &["192.168.18.10/24"])
 ///     .nic("eth1", &["192.168.18.11/24"])
 ///     .route("0.0.0.0/0", Some("192.168.18.1"), "eth0")
-///     .rule(Rule { source: Some("192.168.18.11/32".parse()?), ..Rule::lookup(1000, 101) })
+///     .rule(Rule::lookup(1000, 101).source("192.168.18.11/32".parse::<IpNet>()?))
 ///     .sysctl("eth0", Sysctl::ArpIgnore, 1)
 ///     .proxy("192.168.18.101", Some("eth1"))
 ///     .build()?;
@@ -151,11 +152,31 @@ impl Route {
     }
 }
 
+impl Route {
+    setters!(
+        table: u32,
+        kind: RouteKind,
+        metric: u32,
+        scope: Scope,
+        protocol: u8,
+        preferred_source: Option<IpAddr>,
+        next_hops: Vec<NextHop>,
+    );
+}
+
 impl NextHop {
     /// The link of an interface.
     #[must_use]
     pub const fn new(interface: IfIndex) -> Self {
         Self { interface: Some(interface), gateway: None, weight: 1, flags: NextHopFlags::empty() }
+    }
+}
+
+impl Neighbour {
+    /// An entry without flags.
+    #[must_use]
+    pub const fn new(address: IpAddr, interface: IfIndex, mac: Option<Mac>, state: NeighbourState) -> Self {
+        Self { address, interface, mac, state, flags: 0 }
     }
 }
 
@@ -165,6 +186,8 @@ impl ProxyEntry {
     pub const fn new(address: IpAddr, interface: Option<IfIndex>) -> Self {
         Self { address, interface, flags: 0, protocol: 0 }
     }
+
+    setters!(protocol: u8, flags: u8);
 }
 
 impl Builder {

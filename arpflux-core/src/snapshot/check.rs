@@ -28,7 +28,7 @@ impl Snapshot {
     ///
     /// let mut snapshot = Snapshot::default();
     /// let address = "192.168.18.101".parse()?;
-    /// snapshot.proxies.push(ProxyEntry { address, interface: Some(IfIndex(3)), flags: 0, protocol: 0 });
+    /// snapshot.proxies.push(ProxyEntry::new(address, Some(IfIndex(3))));
     /// let error = snapshot.check().unwrap_err();
     /// assert_eq!(error.object(), "proxies[0].interface");
     /// # Ok::<(), Box<dyn std::error::Error>>(())

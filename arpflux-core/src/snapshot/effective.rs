@@ -36,6 +36,7 @@ impl fmt::Display for ValueSource {
 /// A sysctl's value as the kernel uses it on one interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Effective {
     /// The value after combining `all` and the interface's.
     pub value: i32,

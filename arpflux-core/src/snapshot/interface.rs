@@ -55,6 +55,7 @@ pub(crate) const PROXY_DELAY_STEP: u64 = 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct NeighParams {
     /// A broadcast request for a proxied address waits a random time below this, in ms.
     pub proxy_delay: u64,
@@ -75,6 +76,7 @@ impl Default for NeighParams {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Interface {
     /// Its number.
     pub index: IfIndex,

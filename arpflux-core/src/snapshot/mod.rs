@@ -62,6 +62,7 @@ pub struct KernelVersion {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct NetnsIdentity {
     /// The boot that it lives in (`/proc/sys/kernel/random/boot_id`).
     pub boot_id: String,
@@ -80,6 +81,7 @@ pub struct NetnsIdentity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct RoutingMemory {
     /// Whether the policy routing rules were ever changed in this namespace. Until then the tables local
     /// and main are searched as one; afterwards local comes first, for good (`fib_unmerge()`).
@@ -147,6 +149,7 @@ pub enum Interference {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Snapshot {
     /// The kernel it was taken from.
     pub kernel: KernelVersion,

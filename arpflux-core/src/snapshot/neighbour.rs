@@ -16,6 +16,7 @@ pub struct NeighbourState(pub u16);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Neighbour {
     /// The neighbour's address.
     pub address: IpAddr,
@@ -31,6 +32,7 @@ pub struct Neighbour {
 
 /// How full the machine's table of IPv4 neighbours is: all namespaces share one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct NeighbourTable {
     /// How many entries all namespaces have together, permanent ones included.
     pub entries: u32,
@@ -55,6 +57,7 @@ impl NeighbourTable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct ProxyEntry {
     /// The address answered for.
     pub address: IpAddr,

@@ -125,6 +125,7 @@ impl<'de> Deserialize<'de> for NextHopFlags {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct NextHop {
     /// The interface it leaves by.
     pub interface: Option<IfIndex>,
@@ -140,6 +141,7 @@ pub struct NextHop {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Route {
     /// The table it is in; see [`table`].
     pub table: u32,

@@ -62,6 +62,7 @@ impl<'de> Deserialize<'de> for RuleFlags {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Rule {
     /// Whether it is an IPv6 rule.
     pub ipv6: bool,
@@ -121,12 +122,25 @@ fn unless_negative<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<
 }
 
 impl Rule {
+    setters!(
+        ipv6: bool,
+        source: Option<IpNet>,
+        destination: Option<IpNet>,
+        iif: Option<IfName>,
+        oif: Option<IfName>,
+        action: RuleAction,
+        suppress_prefix_len: Option<u32>,
+        l3mdev: bool,
+        protocol: u8,
+    );
+
     /// An IPv4 rule that matches everything and looks into `table`. Its maker is unknown (protocol 0).
     ///
     /// ```
     /// use arpflux_core::snapshot::{Rule, table};
+    /// use arpflux_core::types::IpNet;
     ///
-    /// let from_one = Rule { source: Some("192.168.18.10/32".parse()?), ..Rule::lookup(1000, table::MAIN) };
+    /// let from_one = Rule::lookup(1000, table::MAIN).source("192.168.18.10/32".parse::<IpNet>()?);
     /// assert_eq!((from_one.priority, from_one.table), (1000, 254));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -54,6 +54,7 @@ impl fmt::Display for Ipv6Sysctl {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Ipv6SysctlValues {
     /// [`Ipv6Sysctl::Forwarding`].
     #[serde(skip_serializing_if = "Option::is_none")]

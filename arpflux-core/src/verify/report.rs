@@ -51,6 +51,7 @@ impl fmt::Display for CheckKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Failure {
     /// What was looked at.
     pub check: CheckKind,
@@ -75,6 +76,7 @@ pub(super) const NOBODY: &str = "nobody";
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct AddressReport {
     /// The address.
     pub address: IpAddr,
@@ -106,6 +108,7 @@ impl Eq for AddressReport {}
 
 /// By what an address was checked. `Display`: `7 settings, model for all senders, wire: 1 reply of 1 asked`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Witnesses {
     /// How many values, entries, rules and routes for it are as they should be.
     pub settings: usize,
@@ -163,6 +166,7 @@ impl AddressReport {
 /// What verification found. See the [module](super) text.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Report {
     /// How many things were checked, those that cannot be told among them.
     pub checks: usize,

@@ -14,6 +14,7 @@ use crate::wire::detect::{self, Detected, Options};
 
 /// What was found out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Detection {
     /// Who answers for the addresses on the wire, each asked for on its own interface only.
     pub found: Vec<Detected>,
@@ -25,6 +26,7 @@ pub struct Detection {
 
 /// An interface on which nothing could be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Unasked {
     /// The interface.
     pub interface: IfName,

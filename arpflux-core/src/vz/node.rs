@@ -50,6 +50,7 @@ pub struct Taken {
 
 /// What came of a call that changes something.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Done {
     /// What was changed.
     pub receipt: Receipt,
@@ -70,6 +71,7 @@ struct Left {
 
 /// One address of the registry, and how it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Standing {
     /// The address.
     pub address: IpAddr,

@@ -79,6 +79,7 @@ fn as_text<S: Serializer>(error: &Error, serializer: S) -> Result<S::Ok, S::Erro
 /// The host was found to be otherwise than the policy says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Drift {
     /// When, in milliseconds since 1970 (UTC).
     pub at_ms: u64,

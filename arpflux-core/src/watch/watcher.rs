@@ -30,6 +30,7 @@ use crate::wire::announce;
 
 /// How a policy is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Options {
     /// Put right what drifts; otherwise it is only told.
     pub heal: bool,
@@ -53,6 +54,10 @@ impl Default for Options {
             apply: apply::Options::default(),
         }
     }
+}
+
+impl Options {
+    setters!(heal: bool, look: Duration, proxy_poll: Duration, apply: apply::Options);
 }
 
 /// One part in this many of a processor may go into polling proxy entries.

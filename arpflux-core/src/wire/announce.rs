@@ -28,6 +28,7 @@ use crate::types::{IfIndex, IfName, IpNet, Mac};
 
 /// How to announce.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Options {
     /// How often, 1 to 100.
     pub rounds: u8,
@@ -57,6 +58,8 @@ impl Default for Options {
 }
 
 impl Options {
+    setters!(rounds: u8, spacing: Duration, request: bool, reply: bool, never: Vec<IpNet>, anyway: bool);
+
     fn leaves_out(&self, address: &IpAddr) -> bool {
         self.never.iter().any(|prefix| prefix.contains(address))
     }

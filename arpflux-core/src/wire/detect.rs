@@ -24,6 +24,7 @@ use crate::types::{IfName, Ipv4Net, Mac};
 
 /// How to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Options {
     /// How often, 1 to 10.
     pub rounds: u8,
@@ -37,6 +38,10 @@ impl Default for Options {
     fn default() -> Self {
         Self { rounds: 2, spacing: Duration::from_millis(500), wait: Duration::from_secs(1) }
     }
+}
+
+impl Options {
+    setters!(rounds: u8, spacing: Duration, wait: Duration);
 }
 
 /// How somebody else came to notice.
@@ -65,6 +70,7 @@ pub struct Conflict {
 /// What was found out about one address on one interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Detected {
     /// The address.
     pub address: Ipv4Addr,

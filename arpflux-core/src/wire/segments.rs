@@ -34,6 +34,7 @@ const MOST: usize = 1024;
 
 /// How to find out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Options {
     /// How many frames each interface sends, 1 to 10. One is enough where none gets lost, and of several
     /// interfaces on a wire all frames would have to be.
@@ -48,9 +49,14 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    setters!(rounds: u8, wait: Duration);
+}
+
 /// One interface's frame, heard on another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Heard {
     /// Who sent it.
     pub from: IfName,
@@ -61,6 +67,7 @@ pub struct Heard {
 /// What was found out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Segments {
     /// Who shares a wire.
     #[serde(flatten)]

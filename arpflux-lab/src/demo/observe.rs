@@ -34,7 +34,7 @@ fn nics(macs: impl Iterator<Item = Mac>) -> Vec<String> {
 /// Asks for addresses from the client, as `arpflux probe` does. `wait` has to be beyond 0.8 s where
 /// addresses are proxied.
 pub(super) fn ask(scenario: &Scenario, targets: &[Ipv4Addr], wait: Duration) -> Result<Vec<Probed>> {
-    let options = probe::Options { tries: 1, wait, tell_proxies: false, ..probe::Options::default() };
+    let options = probe::Options::default().tries(1).wait(wait).tell_proxies(false);
     scenario.client.run(|| {
         let port = Port::named(&"eth0".parse()?)?;
         probe::run(&port, targets, options, |_| ControlFlow::Continue(()))

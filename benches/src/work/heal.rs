@@ -25,15 +25,9 @@ pub fn run(what: &str, interface: &str, rounds: usize) -> Result<()> {
         .find(|i| i.name.to_string() == interface)
         .ok_or_else(|| Error::new(ErrorKind::NotFound, "no such interface").on(interface))?;
     let state = std::env::temp_dir().join(format!("arpflux-bench-{}", std::process::id()));
-    let options =
-        Options { heal: true, apply: apply::Options::default().state_dir(&state), ..Options::default() };
+    let options = Options::default().heal(true).apply(apply::Options::default().state_dir(&state));
     let scope = SysctlScope::Interface { index: interface.index, name: interface.name };
-    let stray = ProxyEntry {
-        address: Ipv4Addr::new(10, 255, 255, 1).into(),
-        interface: Some(interface.index),
-        flags: 0,
-        protocol: 0,
-    };
+    let stray = ProxyEntry::new(Ipv4Addr::new(10, 255, 255, 1).into(), Some(interface.index));
     let policy = arpflux_core::Policy::from_toml(
         &format!(
             "version = 1\n[host]\ninterfaces = [\"{}\"]\nstrategy = \"strict\"\negress = \"unmanaged\"\n\

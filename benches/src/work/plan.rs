@@ -10,12 +10,13 @@ use crate::node::{self, untouched};
 
 /// The default policy (strict, source-routed, announced) and proxy entries, on a host that has none of it.
 pub fn policy(interfaces: u32, proxies: u32) -> Policy {
-    let proxy = |at: u32| ProxyPolicy {
-        owner: at.to_string(),
-        addresses: vec![Ipv4Addr::from_bits(node::PROXIED | at).into()],
-        interface: node::name(at % interfaces),
+    let proxy = |at: u32| {
+        let address = Ipv4Addr::from_bits(node::PROXIED | at).into();
+        ProxyPolicy::new(at.to_string(), vec![address], node::name(at % interfaces))
     };
-    Policy { proxies: (0..proxies).map(proxy).collect(), ..Policy::default() }
+    let mut policy = Policy::default();
+    policy.proxies.extend((0..proxies).map(proxy));
+    policy
 }
 
 /// Makes one.

@@ -18,7 +18,7 @@ pub fn run(interface: &str, first: &str, count: u32) -> Result<()> {
     let name: IfName = interface.parse()?;
     let port = Port::named(&name)?;
     let targets: Vec<Ipv4Addr> = (0..count).map(|at| Ipv4Addr::from_bits(first.to_bits() + at)).collect();
-    let options = Options { rate: 10_000_000, tell_proxies: false, ..Options::default() };
+    let options = Options::default().rate(10_000_000_u32).tell_proxies(false);
     let begun = Measure::begin()?;
     let probed = probe::run(&port, &targets, options, |_| ControlFlow::Continue(()))?;
     let answered = probed.iter().filter(|probed| !probed.replies.is_empty()).count();

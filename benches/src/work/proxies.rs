@@ -19,19 +19,15 @@ fn changes(edit: &str, interface: &str, count: u32) -> Result<(Plan, usize)> {
         .iter()
         .find(|i| i.name.to_string() == interface)
         .ok_or_else(|| Error::new(ErrorKind::NotFound, "no such interface").on(interface))?;
-    let entry = |at: u32| ProxyEntry {
-        address: Ipv4Addr::from_bits(0x0a00_0000 | at).into(),
-        interface: Some(interface.index),
-        flags: 0,
-        protocol: 0,
-    };
-    let (changes, left) = match edit {
+    let entry =
+        |at: u32| ProxyEntry::new(Ipv4Addr::from_bits(0x0a00_0000 | at).into(), Some(interface.index));
+    let (changes, left): (Vec<Change>, usize) = match edit {
         "add" => ((0..count).map(entry).map(Change::add).collect(), count as usize),
         "del" => ((0..count).rev().map(entry).map(Change::remove).collect(), 0),
         _ => return Err(Error::new(ErrorKind::InvalidInput, "add or del").on(edit)),
     };
-    let identity = InterfaceIdentity { index: interface.index, name: interface.name, mac: interface.mac };
-    let plan = Plan { netns: snapshot.netns.clone(), interfaces: vec![identity], changes, ..Plan::default() };
+    let identities = vec![InterfaceIdentity::from(interface)];
+    let plan = Plan::default().netns(snapshot.netns.clone()).interfaces(identities).changes(changes);
     Ok((plan, left))
 }
 

@@ -33,7 +33,7 @@ pub struct Args {
 impl Args {
     /// Where the files are.
     pub fn layout(&self) -> Layout {
-        Layout { root: self.root.clone(), ..Layout::default() }
+        Layout::default().root(self.root.clone())
     }
 }
 
@@ -66,7 +66,7 @@ pub fn run_who(args: &Args, key: &str, snapshot: &Snapshot, output: &Output) -> 
     let report = at_boot(snapshot, &args.layout())?;
     let value = report.values.into_iter().find(|value| value.key == key);
     if output.json() {
-        output.answer(&SetBy { key: key.to_string(), lines: &lines, value: value.as_ref() })?;
+        output.answer(&SetBy::new(key.to_string(), &lines, value.as_ref()))?;
         return Ok(exit::GOOD);
     }
     let mut text = format!("{key}\n");

@@ -55,6 +55,7 @@ const WATCHED: &[Sysctl] = &[
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct BootValue {
     /// Its full name, with slashes.
     pub key: Key,
@@ -84,6 +85,7 @@ pub struct BootValue {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct BootEffective {
     /// What counts now.
     pub now: i32,
@@ -107,6 +109,7 @@ impl BootValue {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct BootPolicy {
     /// Where it is.
     pub file: String,
@@ -120,6 +123,7 @@ pub struct BootPolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct BootEntry {
     /// The same in words.
     pub text: String,
@@ -131,6 +135,7 @@ pub struct BootEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct BootReport {
     /// The values that a file or the policy sets, and those that nothing brings back.
     pub values: Vec<BootValue>,

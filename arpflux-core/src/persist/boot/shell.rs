@@ -17,6 +17,7 @@ use words::{Command, Joint};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Unfollowed {
     /// The file, as the host sees it.
     pub file: PathBuf,

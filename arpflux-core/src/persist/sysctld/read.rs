@@ -35,6 +35,7 @@ const SYSCTL_CONF: &str = "/etc/sysctl.conf";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Assignment {
     /// The name or pattern on the left.
     pub key: Key,

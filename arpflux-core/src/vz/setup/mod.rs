@@ -132,6 +132,7 @@ pub const SCRIPT_FOLDERS: [&str; 6] = [
 
 /// An installation of vzctl or libvzctl.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Installation {
     /// Whose scripts they are.
     pub version: Version,

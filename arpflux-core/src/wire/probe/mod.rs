@@ -32,6 +32,7 @@ use crate::types::Mac;
 
 /// How to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Options {
     /// How often a silent address is asked, 1 to 10.
     pub tries: u8,
@@ -50,8 +51,13 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    setters!(tries: u8, wait: Duration, rate: u32, tell_proxies: bool);
+}
+
 /// One MAC that answered for an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Reply {
     /// The MAC that the reply says the address is at.
     pub mac: Mac,
@@ -66,6 +72,7 @@ pub struct Reply {
 
 /// What came of one address.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Probed {
     /// The address.
     pub target: Ipv4Addr,
