@@ -6,5 +6,6 @@ mod faults;
 mod lab;
 mod many;
 mod owners;
+mod random;
 mod setup;
 mod verbs;
