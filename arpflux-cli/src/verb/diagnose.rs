@@ -10,6 +10,8 @@ use arpflux_core::diagnose::{Diagnosis, FindingId, Options, Severity};
 use arpflux_core::outward::{Catalogue, CatalogueEntry, Diagnosed};
 use arpflux_core::persist::at_boot;
 use arpflux_core::segment::Wires;
+use arpflux_core::wire::segments::{self, find_until};
+use arpflux_core::wire::{asked, stop_on_interrupt};
 use arpflux_core::{Policy, Result, apply};
 
 use crate::Source;
@@ -29,6 +31,10 @@ pub struct Args {
     /// Which interfaces share a wire, as `arpflux segments --json` prints it. Default: what the subnets tell.
     #[arg(long, value_name = "FILE")]
     segments: Option<PathBuf>,
+    /// Ask the wire what the snapshot does not tell: which interfaces share one, as `arpflux segments` does, and whether
+    /// neighbours answer with the MAC that a permanent entry says. A few harmless frames are sent.
+    #[arg(long, conflicts_with_all = ["segments", "snapshot", "list"])]
+    ask_the_wire: bool,
     /// Exit with 1 if there is a finding of this severity or a worse one.
     #[arg(long, value_enum, default_value_t = FailOn::Warning, value_name = "SEVERITY")]
     fail_on: FailOn,
@@ -126,12 +132,19 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     }
     let snapshot = args.source.snapshot()?;
     let boot = args.boot.then(|| at_boot(&snapshot, &args.files.layout())).transpose()?;
-    let options = Options::default()
+    let mut options = Options::default()
         .policy(policy)
         .wires(wires)
         .boot(boot)
         .ignore(args.ignore.clone())
         .impact(!args.no_impact);
+    if args.ask_the_wire {
+        output.note(asked::WORDS);
+        let host = args.source.host()?;
+        let stop = stop_on_interrupt()?;
+        options.wires = Some(find_until(&host, &[], segments::Options::default(), &stop)?.wires);
+        options.heard = asked::permanent_neighbours(&host, &snapshot, &stop)?;
+    }
     let diagnosis = snapshot.diagnose(&options)?;
     if let Some(path) = &args.html {
         files::page(path, &snapshot, &diagnosis, options.policy.as_ref(), &args.source)?;

@@ -101,8 +101,8 @@ catalogue! {
     PointToPointSilent = 26, Error, "arp_ignore silences a point-to-point address";
     /// `arp_ignore=2` refuses senders of other subnets.
     OffSubnetSilent = 27, Warning, "arp_ignore=2 refuses neighbours outside the subnet";
-    /// An address of a bridge for containers is answered for on another wire.
-    BridgeExposed = 28, Info, "The address of a container bridge is answered for outside";
+    /// An address of a bridge for containers or of a tunnel is answered for on another wire.
+    BridgeExposed = 28, Info, "The address of a container bridge or tunnel is answered for outside";
 
     // A policy.
     /// The host is not as the policy says.
@@ -121,6 +121,20 @@ catalogue! {
     Misplaced = 33, Warning, "An address is on another interface than its subnet";
     /// The host answers for an address of an interface that is a backup for now.
     BackupAnswered = 34, Warning, "An address of an interface without carrier is answered for";
+
+    // Packets, not only requests.
+    /// A rule's table knows no way to a network that the host itself is on.
+    RulesHideNetwork = 35, Warning, "A rule leads packets for a local network past it";
+    /// What comes from beyond a second uplink is dropped there.
+    RpFilterUplink = 36, Warning, "Strict rp_filter drops what comes in by a second uplink";
+    /// A host behind this one is answered for, and what it sends goes nowhere.
+    NotForwardedBack = 37, Error, "Packets of a host that is answered for are not forwarded";
+    /// `proxy_arp` is set and answers for nothing.
+    ProxyArpIdle = 38, Info, "proxy_arp answers for nothing";
+    /// An address of the subnet on `lo` or a dummy is answered for; whether it shall be, nothing tells.
+    ServiceAddressOpen = 39, Info, "An address on a loopback or dummy interface is answered for: another host may have it, too";
+    /// A neighbour entry that is never asked for.
+    PermanentNeighbour = 40, Info, "A permanent neighbour entry keeps the host from asking";
 }
 
 impl FindingId {

@@ -6,8 +6,10 @@ use super::answers::{Text, cure_in_words, finding, names};
 use super::ground::{Ground, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
-use crate::predict::Outgoing;
+use crate::policy::{HostPolicy, Policy, Strategy};
+use crate::predict::{Forwarded, Model, Outgoing};
 use crate::snapshot::Interface;
+use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
 
 /// How many packets are shown as evidence.
@@ -18,6 +20,7 @@ pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
         findings.extend(same_wire(ground, wire));
     }
     findings.extend(other_uplink(ground));
+    findings.extend(dropped_on_uplink(ground));
 }
 
 /// The interface that a packet leaves by, and the packet as evidence.
@@ -97,7 +100,9 @@ fn other_uplink(ground: &Ground<'_>) -> Option<Finding> {
                 continue;
             };
             let together = ground.wire_of(other).is_some() && ground.wire_of(other) == ground.wire_of(*index);
-            if other == *index || together || !ground.uplinks.contains(&other) {
+            // What does not get in has no reply: that is the other finding.
+            let dropped = drops(ground, interface, local);
+            if other == *index || together || !ground.uplinks.contains(&other) || dropped {
                 continue;
             }
             if evidence.len() < SHOWN {
@@ -124,11 +129,102 @@ fn other_uplink(ground: &Ground<'_>) -> Option<Finding> {
             why: format!("Only the destination counts, and the default route by {by} comes first."),
             remedy: format!(
                 "If the host is to be reached on {whose} from outside, send packets from there to a table whose default \
-                 route leaves by {held_by}.",
+                 route leaves by {held_by}, and which has the route to its subnet as well.",
             ),
         },
         Objects { interfaces: names(&astray), addresses },
         evidence,
         Remedy::default(),
+    ))
+}
+
+/// Whether strict `rp_filter` drops what comes from the world for `local`, which it would not with `rp_filter=2`.
+fn drops(ground: &Ground<'_>, interface: &Interface, local: Ipv4Addr) -> bool {
+    if ground.effective(interface, Sysctl::RpFilter).value != 1 {
+        return false;
+    }
+    let far = ground.snapshot.elsewhere();
+    if ground.model.forwarded(interface.index, far, local) != Forwarded::Dropped {
+        return false;
+    }
+    let loose = ground.set(interface, Sysctl::RpFilter, 2);
+    let loose = ground.snapshot.with(&loose.into_iter().collect::<Vec<_>>());
+    Model::of(&loose).forwarded(interface.index, far, local) == Forwarded::Delivered
+}
+
+/// What comes from the world by an uplink that the way back does not lead by.
+fn dropped_on_uplink(ground: &Ground<'_>) -> Option<Finding> {
+    let mut on: Vec<&Interface> = Vec::new();
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    let mut evidence: Vec<Evidence> = Vec::new();
+    let far = ground.snapshot.elsewhere();
+    for index in &ground.uplinks {
+        let Some(interface) = ground.snapshot.interface(*index).filter(|_| ground.map.is_connected(*index))
+        else {
+            continue;
+        };
+        let dropped: Vec<Ipv4Addr> = ground
+            .public(*index)
+            .map(|(local, _)| local)
+            .filter(|local| drops(ground, interface, *local))
+            .collect();
+        let Some(first) = dropped.first() else { continue };
+        if on.len() < SHOWN {
+            evidence.push(Evidence::Fact {
+                text: format!("a packet from {far} to {first} that arrives on {} is dropped", interface.name),
+            });
+            evidence.extend(leaves(ground, interface, *first, far).map(|(_, packet)| packet));
+            evidence.push(ground.sysctl(interface, Sysctl::RpFilter));
+        }
+        addresses.extend(dropped.into_iter().map(IpAddr::V4));
+        on.push(interface);
+    }
+    if on.is_empty() {
+        return None;
+    }
+    let (names_of, whose) = (listed(&names(&on)), listed(&addresses));
+    let host = HostPolicy {
+        interfaces: Some(on.iter().map(|interface| interface.name.into()).collect()),
+        strategy: Strategy::Unmanaged,
+        ..HostPolicy::default()
+    };
+    let routed = Policy { host, ..Policy::default() };
+    let mut remedy = ground.cure_by_policy(&routed);
+    let cures = |remedy: &Remedy| {
+        remedy.plan.as_ref().is_some_and(|plan| {
+            let after = ground.snapshot.with(&plan.changes);
+            let model = Model::of(&after);
+            on.iter().all(|interface| {
+                let delivered = |(local, _): (Ipv4Addr, _)| {
+                    model.forwarded(interface.index, far, local) == Forwarded::Delivered
+                };
+                ground.public(interface.index).all(delivered)
+            })
+        })
+    };
+    if !cures(&remedy) {
+        let loose = on.iter().filter_map(|interface| ground.set(interface, Sysctl::RpFilter, 2));
+        remedy = ground.cure_by_changes(loose.collect());
+    }
+    Some(finding(
+        FindingId::RpFilterUplink,
+        Text {
+            what: format!(
+                "Whatever comes in by {names_of} from beyond {} subnet is dropped: nobody outside reaches {whose}, and \
+                 replies to packets that leave there do not arrive.",
+                by_number(on.len(), "its", "their"),
+            ),
+            why: format!(
+                "rp_filter=1 takes a packet only on the interface that the way back to its sender leaves by, and the way \
+                 back to the world leaves by another one than {names_of}.",
+            ),
+            remedy: format!(
+                "Send packets from {whose} back by {names_of} (source routing: a policy with egress = \"source-routed\"), \
+                 which strict rp_filter accepts; or set rp_filter to 2 on {names_of}.",
+            ),
+        },
+        Objects { interfaces: names(&on), addresses },
+        evidence,
+        remedy,
     ))
 }

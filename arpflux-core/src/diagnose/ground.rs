@@ -225,6 +225,14 @@ impl<'s> Ground<'s> {
         outgoing
     }
 
+    /// The interface that packets for an address leave by.
+    pub(super) fn leads_to(&self, address: Ipv4Addr) -> Option<IfIndex> {
+        match self.model.outgoing(address, None, None) {
+            Outgoing::Asks { interface, .. } | Outgoing::NoRequest { interface, .. } => Some(interface),
+            Outgoing::Unreachable | Outgoing::Undetermined { .. } => None,
+        }
+    }
+
     fn take_down(&self, index: IfIndex, missing: MissingSet) {
         let Some(interface) = self.snapshot.interface(index) else { return };
         let mut all = self.missing.borrow_mut();

@@ -36,7 +36,9 @@ mod catalogue;
 mod egress;
 mod finding;
 mod ground;
+mod hidden;
 mod misplaced;
+mod neighbours;
 mod own;
 mod policy;
 mod proxies;
@@ -46,6 +48,7 @@ mod render;
 mod settings;
 mod severity;
 mod silenced;
+mod way_back;
 
 use serde::Serialize;
 
@@ -65,6 +68,7 @@ pub use brief::{BriefFinding, BriefRemedy};
 pub use catalogue::FindingId;
 pub use finding::{Evidence, Finding, Objects};
 use ground::Ground;
+pub use neighbours::Heard;
 pub use severity::Severity;
 
 /// What to look at.
@@ -78,6 +82,8 @@ pub struct Options {
     /// What the next boot brings, as [`crate::persist::at_boot`] tells; what it takes away becomes a finding.
     #[cfg(feature = "kernel")]
     pub boot: Option<BootReport>,
+    /// What neighbours with a permanent entry answered when they were asked, where that was done.
+    pub heard: Vec<Heard>,
     /// Findings that are not wanted.
     pub ignore: Vec<FindingId>,
     /// Whether to compute what each remedy changes elsewhere. It is left out all the same on hosts so large
@@ -93,6 +99,7 @@ impl Default for Options {
             wires: None,
             #[cfg(feature = "kernel")]
             boot: None,
+            heard: Vec::new(),
             ignore: Vec::new(),
             impact: true,
         }
@@ -105,6 +112,7 @@ impl Options {
         wires: Option<Wires>,
         #[cfg(feature = "kernel")]
         boot: Option<BootReport>,
+        heard: Vec<Heard>,
         ignore: Vec<FindingId>,
         impact: bool,
     );
@@ -229,6 +237,9 @@ fn examine(ground: &Ground<'_>) -> Vec<Finding> {
     proxies::find(ground, &mut findings);
     proxy_arp::find(ground, &mut findings);
     egress::find(ground, &mut findings);
+    hidden::find(ground, &mut findings);
+    way_back::find(ground, &mut findings);
+    neighbours::find(ground, &mut findings);
     silenced::find(ground, &mut findings);
     misplaced::find(ground, &mut findings);
     backup::find(ground, &mut findings);

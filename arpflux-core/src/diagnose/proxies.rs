@@ -144,13 +144,23 @@ fn one(ground: &Ground<'_>, id: FindingId, interface: &Interface, asked: &[&Aske
     let (text, remedy) = match id {
         FindingId::ProxyForwardingOff => {
             evidence.push(ground.sysctl(interface, Sysctl::Forwarding));
-            let change = ground.set(interface, Sysctl::Forwarding, 1);
+            // What they send comes in by another one, and is passed on only if that forwards, too.
+            let mut forwards: BTreeSet<IfIndex> =
+                asked.iter().filter_map(|asked| ground.leads_to(asked.address)).collect();
+            forwards.insert(interface.index);
+            let set = |index: &IfIndex| ground.set(ground.snapshot.interface(*index)?, Sysctl::Forwarding, 1);
+            let changes: Vec<Change> = forwards.iter().filter_map(set).collect();
+            let off: Vec<String> = changes
+                .iter()
+                .filter_map(Change::interface)
+                .map(|index| ground.snapshot.name_of(index))
+                .collect();
             let why = format!(
                 "A proxy entry answers only on an interface that forwards, and net.ipv4.conf.{name}.forwarding is 0, \
                  whatever net.ipv4.ip_forward says: each interface has a value of its own.",
             );
-            let remedy = format!("Set net.ipv4.conf.{name}.forwarding to 1, or delete the entries.");
-            (Text { what, why, remedy }, ground.cure_by_changes(change.into_iter().collect()))
+            let remedy = format!("Set forwarding to 1 on {}, or delete the entries.", listed(&off));
+            (Text { what, why, remedy }, ground.cure_by_changes(changes))
         }
         FindingId::ProxyNoRoute => {
             let why = "A proxy entry answers only if a route leads to its address; for a request that comes in by this \

@@ -1,18 +1,22 @@
 //! `proxy_arp`: answering for a whole subnet, for everything, or for nothing.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::answers::{Text, finding, names};
 use super::ground::{Ground, by_number, listed};
 use super::remedy::Remedy;
-use super::{Evidence, Finding, FindingId, Objects};
-use crate::predict::{ArpRequest, Reason, Verdict};
-use crate::snapshot::Interface;
+use super::{Evidence, Finding, FindingId, Objects, Severity};
+use crate::plan::Change;
+use crate::predict::{ArpRequest, Model, Reason, Verdict};
+use crate::snapshot::{Interface, RouteKind};
 use crate::sysctl::Sysctl;
-use crate::types::Ipv4Net;
+use crate::types::{IpNet, Ipv4Net};
 
 /// How many interfaces are shown as evidence.
 const SHOWN: usize = 3;
+/// For how many addresses an interface is asked.
+const ASKED: usize = 64;
 /// The gateway that Calico gives to its containers; no interface has it.
 const CALICO_GATEWAY: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
 
@@ -27,6 +31,7 @@ pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
     findings.extend(own_wire(ground));
     findings.extend(nothing_behind(ground, &proxying));
     findings.extend(no_route(ground, &proxying));
+    findings.extend(idle(ground, &proxying));
 }
 
 /// A request for an address that is neither the host's nor proxied by an entry, answered all the same.
@@ -236,4 +241,103 @@ fn no_route(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding> {
         evidence,
         Remedy::default(),
     ))
+}
+
+/// `proxy_arp` that answers nobody, for anything that this host has a route to.
+fn idle(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding> {
+    // A value of `all` is meant for no interface in particular.
+    let meant = |one: &&Interface| one.sysctls.get(Sysctl::ProxyArp).is_some_and(|own| own != 0);
+    let numbered: Vec<&Interface> =
+        proxying.iter().copied().filter(|one| !ground.held(one.index).is_empty()).filter(meant).collect();
+    // Something in each network, something far, and the gateway that containers ask for.
+    let mut targets: BTreeSet<Ipv4Addr> = [ground.snapshot.elsewhere(), CALICO_GATEWAY].into();
+    for route in ground.snapshot.routes.iter().filter(|route| route.kind == RouteKind::Unicast) {
+        if let IpNet::V4(net) = route.destination
+            && targets.len() < ASKED
+        {
+            targets.extend(net.hosts().take(ASKED).filter(|host| ground.holders(*host).is_empty()).take(2));
+        }
+    }
+    let on: Vec<Change> = numbered.iter().filter_map(|one| ground.set(one, Sysctl::Forwarding, 1)).collect();
+    let forwarding = ground.snapshot.with(&on);
+    let forwards = Model::of(&forwarding);
+    let mut wrong: Vec<&Interface> = Vec::new();
+    let mut off: Vec<&Interface> = Vec::new();
+    let mut addresses: BTreeSet<Ipv4Addr> = BTreeSet::new();
+    let mut evidence: Vec<Evidence> = Vec::new();
+    for interface in numbered {
+        let Some((local, _)) = ground.public(interface.index).next() else { continue };
+        let sender = ground.sender(interface.index, local);
+        let request = |target: &Ipv4Addr| ArpRequest::broadcast(interface.index, sender, *target);
+        let answers = |model: &Model<'_>, target: &&Ipv4Addr| {
+            if **target == sender {
+                return false;
+            }
+            let verdict = model.reply(&request(target));
+            let proxied = matches!(verdict.reason(), Some(Reason::ProxyArp | Reason::ProxyPvlan));
+            verdict.answers().is_none() || (proxied && verdict.answers() == Some(true))
+        };
+        if targets.iter().any(|target| answers(&ground.model, &target)) {
+            continue;
+        }
+        // Answered with forwarding, and on the link of another interface: somebody waits for that.
+        let near = |target: &&Ipv4Addr| ground.around(**target).contains(&interface.index);
+        let waiting: Vec<Ipv4Addr> =
+            targets.iter().filter(|target| near(target) && answers(&forwards, target)).copied().collect();
+        if !waiting.is_empty() {
+            off.push(interface);
+        }
+        addresses.extend(waiting);
+        if wrong.len() < SHOWN {
+            evidence.extend(
+                [Sysctl::ProxyArp, Sysctl::Forwarding].map(|sysctl| ground.sysctl(interface, sysctl)),
+            );
+        }
+        wrong.push(interface);
+    }
+    if wrong.is_empty() {
+        return None;
+    }
+    let whose = listed(&names(&wrong));
+    let addresses: Vec<IpAddr> = addresses.into_iter().map(IpAddr::V4).collect();
+    let (why, remedy, cure) = if off.is_empty() {
+        (
+            "proxy_arp answers for what a route leads to by another interface, on an interface that forwards, and here \
+             there is no such route: a policy of IPsec makes none."
+                .to_owned(),
+            "Add a proxy entry for each address that lives behind this host (`arpflux proxy add`) and a route to it, or \
+             set proxy_arp to 0."
+                .to_owned(),
+            Vec::new(),
+        )
+    } else {
+        (
+            format!(
+                "proxy_arp answers on interfaces that forward only, and forwarding is 0 on {}: {} behind this host would be \
+                 answered for.",
+                listed(&names(&off)),
+                listed(&addresses),
+            ),
+            format!("Set forwarding to 1 on {}.", listed(&names(&off))),
+            off.iter().filter_map(|one| ground.set(one, Sysctl::Forwarding, 1)).collect(),
+        )
+    };
+    let mut found = finding(
+        FindingId::ProxyArpIdle,
+        Text {
+            what: format!(
+                "proxy_arp is set on {whose}, and {} for no address of others.",
+                by_number(wrong.len(), "it answers", "they answer"),
+            ),
+            why,
+            remedy,
+        },
+        Objects { interfaces: names(&wrong), addresses },
+        evidence,
+        ground.cure_by_changes(cure),
+    );
+    if !off.is_empty() {
+        found.severity = Severity::Warning;
+    }
+    Some(found)
 }

@@ -9,7 +9,7 @@ use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::plan::Change;
 use crate::predict::{ArpRequest, Model, Reason, Verdict};
-use crate::snapshot::Interface;
+use crate::snapshot::{Interface, Reach};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IpNet, Ipv4Net};
 
@@ -22,7 +22,16 @@ pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
     findings.extend(bridges(ground));
 }
 
-/// An address on an interface that no request reaches: a loopback or dummy interface.
+/// Whether requests may reach it another time: a cable may be plugged in, a backup may become the master.
+fn may_hear(ground: &Ground<'_>, holder: &Interface) -> bool {
+    match holder.reach() {
+        Reach::Outside | Reach::Peer | Reach::Lower | Reach::LowerTagged => true,
+        Reach::Ports => ground.snapshot.interfaces.iter().any(|port| port.master == Some(holder.index)),
+        Reach::Program | Reach::Tunnel | Reach::Nowhere | Reach::Unknown => false,
+    }
+}
+
+/// An address on an interface that no request reaches: a loopback or dummy interface, one that is always down.
 struct Service<'s> {
     address: Ipv4Addr,
     holder: &'s Interface,
@@ -34,7 +43,9 @@ struct Service<'s> {
 
 fn services<'s>(ground: &Ground<'s>) -> Vec<Service<'s>> {
     let mut services = Vec::new();
-    let holders = ground.snapshot.interfaces.iter().filter(|holder| !holder.speaks_arp());
+    let heard = |holder: &Interface| holder.speaks_arp() && ground.map.is_connected(holder.index);
+    let holders =
+        ground.snapshot.interfaces.iter().filter(|holder| !heard(holder) && !may_hear(ground, holder));
     for holder in holders {
         for (address, held) in ground.public(holder.index) {
             // Point-to-point links have a far end of their own.
@@ -97,6 +108,7 @@ fn service_addresses(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
         .filter(|service| service.verdict.answers() == Some(true))
         .filter(|service| own(service.holder) || ipvs(service.holder))
         .collect();
+    open_services(ground, &services, &leaking, findings);
     let Some(first) = leaking.first() else { return };
     let (objects, mut evidence) = described(ground, &leaking);
     evidence.push(ground.sysctl(first.holder, Sysctl::ArpIgnore));
@@ -136,6 +148,52 @@ fn service_addresses(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
         objects,
         evidence,
         ground.cure_by_changes(changes.collect()),
+    ));
+}
+
+/// Addresses that are answered for, and of which nothing on the host tells whether they shall be.
+fn open_services(
+    ground: &Ground<'_>,
+    services: &[Service<'_>],
+    leaking: &[&Service<'_>],
+    findings: &mut Vec<Finding>,
+) {
+    let known = |service: &&Service<'_>| leaking.iter().any(|other| other.address == service.address);
+    let named = |service: &&Service<'_>| {
+        let policy = ground.options.policy.as_ref();
+        policy.is_some_and(|policy| {
+            policy.services.iter().any(|one| one.addresses.contains(&IpAddr::V4(service.address)))
+        })
+    };
+    let open: Vec<&Service<'_>> = services
+        .iter()
+        .filter(|service| service.verdict.answers() == Some(true) && !known(service) && !named(service))
+        .collect();
+    let Some(first) = open.first() else { return };
+    let (objects, evidence) = described(ground, &open);
+    let (whose, it) = (listed(&objects.addresses), by_number(objects.addresses.len(), "it", "them"));
+    let quoted: Vec<String> = objects.addresses.iter().map(|address| format!("\"{address}\"")).collect();
+    findings.push(finding(
+        FindingId::ServiceAddressOpen,
+        Text {
+            what: format!(
+                "{} answers for {whose} on {}: right if this host alone has {it} (an egress address, a routed service), and \
+                 wrong if another host answers (the load balancer of LVS, the VRRP master, every other real server).",
+                first.front.name, first.holder.name,
+            ),
+            why: "An address belongs to the whole host, on whatever interface it is; which of the two is meant, nothing on the \
+                  host tells."
+                .into(),
+            remedy: format!(
+                "Say it in the policy: [[service]] addresses = [{}], answer = \"never\" where another host answers; where this \
+                 one does, put {it} on {} or leave everything as it is.",
+                quoted.join(", "),
+                first.front.name,
+            ),
+        },
+        objects,
+        evidence,
+        Remedy::default(),
     ));
 }
 
@@ -234,30 +292,35 @@ fn answering(ground: &Ground<'_>, changes: Vec<Change>, requests: &[ArpRequest])
     if all { changes } else { Vec::new() }
 }
 
-/// Addresses of bridges without a NIC in them, answered for on a wire that they are not on.
+/// Addresses of bridges without a NIC in them and of tunnels, answered for on a wire that they are not on.
 fn bridges(ground: &Ground<'_>) -> Option<Finding> {
-    let (inner, others): (Vec<&Interface>, Vec<&Interface>) = ground
-        .listeners
-        .iter()
-        .copied()
-        .partition(|interface| ground.snapshot.is_inner_bridge(interface) == Some(true));
-    let uplinks: Vec<&Interface> = others.into_iter().filter(|front| is_uplink(ground, front)).collect();
+    let is_inner = |interface: &Interface| {
+        (interface.speaks_arp() && ground.snapshot.is_inner_bridge(interface) == Some(true))
+            || matches!(interface.reach(), Reach::Tunnel | Reach::Program)
+    };
+    let connected = ground.snapshot.interfaces.iter().filter(|one| ground.map.is_connected(one.index));
+    let inner: Vec<&Interface> = connected.filter(|one| one.master.is_none() && is_inner(one)).collect();
+    let others = ground.listeners.iter().copied().filter(|front| !is_inner(front));
+    let uplinks: Vec<&Interface> = others.filter(|front| is_uplink(ground, front)).collect();
     let mut exposed: Vec<&Interface> = Vec::new();
     let mut fronts: Vec<&Interface> = Vec::new();
     let mut addresses: Vec<IpAddr> = Vec::new();
     let mut evidence: Vec<Evidence> = Vec::new();
     for bridge in &inner {
         for (address, _) in ground.public(bridge.index) {
-            let answers = uplinks.iter().find_map(|front| {
-                let sender = ground.sender(front.index, address);
-                let local = ground
-                    .public(front.index)
-                    .next()
-                    .map_or(sender, |(local, _)| ground.sender(front.index, local));
-                let verdict = ground.reply(&ArpRequest::broadcast(front.index, local, address));
-                (verdict.answers() == Some(true))
-                    .then(|| (*front, ground.request(front, local, address, verdict)))
-            });
+            let elsewhere = uplinks.iter().filter(|front| !ground.holders(address).contains(&front.index));
+            let answers = elsewhere
+                .filter(|front| ground.map.share(front.index, bridge.index) != Some(true))
+                .find_map(|front| {
+                    let sender = ground.sender(front.index, address);
+                    let local = ground
+                        .public(front.index)
+                        .next()
+                        .map_or(sender, |(local, _)| ground.sender(front.index, local));
+                    let verdict = ground.reply(&ArpRequest::broadcast(front.index, local, address));
+                    (verdict.answers() == Some(true))
+                        .then(|| (*front, ground.request(front, local, address, verdict)))
+                });
             let Some((front, seen)) = answers else { continue };
             if evidence.len() < SHOWN {
                 evidence.push(seen);
@@ -287,7 +350,8 @@ fn bridges(ground: &Ground<'_>) -> Option<Finding> {
             ),
             why: format!(
                 "An address belongs to the whole host: {front_names} answers ARP for it and takes packets for it, whatever \
-                 the bridge is for.",
+                 {} is for.",
+                listed(&names(&exposed)),
             ),
             remedy: format!(
                 "Set arp_ignore=1 on {front_names} if that is not wanted; a route on the other host still gets there, so \

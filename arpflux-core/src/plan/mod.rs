@@ -184,12 +184,9 @@ impl Policy {
             false => Vec::new(),
         };
         let mut touched: Vec<IfIndex> = desired.interfaces.clone();
-        // Sysctls and new entries are of interfaces that the policy is about.
+        // Entries that come are of interfaces that the policy is about; there may be very many.
         let others = changes.iter().filter(|change| {
-            !matches!(
-                (&change.object, change.after.is_there()),
-                (Object::Sysctl { .. }, _) | (Object::Proxy { .. }, true)
-            )
+            !matches!((&change.object, change.after.is_there()), (Object::Proxy { .. }, true))
         });
         touched.extend(others.filter_map(Change::interface));
         touched.sort();

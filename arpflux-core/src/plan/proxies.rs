@@ -100,7 +100,7 @@ pub(super) fn plan(
     }
     if !v4_on.is_empty() {
         decisions.push(format!(
-            "forwarding is switched on for {}: a proxy entry answers only there, and only there is it set",
+            "forwarding is switched on for {}: a proxy entry answers only where it is",
             view.names(v4_on),
         ));
     }
@@ -117,8 +117,42 @@ pub(super) fn plan(
             view.names(not_routers),
         ));
     }
+    let back = behind(view, sources);
+    for index in &back {
+        if !proxies.sysctls.iter().any(|wanted| wanted.interface == *index) {
+            proxies.sysctls.push(WantedSysctl { interface: *index, sysctl: Sysctl::Forwarding, value: 1 });
+        }
+    }
+    if !back.is_empty() {
+        decisions.push(format!(
+            "forwarding is switched on for {}: proxied addresses are behind it, and what they send is passed on only so",
+            view.names(back),
+        ));
+    }
     note_unreachable(view, sources, decisions);
     Ok(proxies)
+}
+
+/// The interfaces that proxied addresses are behind and that pass on nothing.
+fn behind(view: &View<'_>, sources: &[Source]) -> Vec<IfIndex> {
+    let addresses: HashSet<IpAddr> =
+        sources.iter().map(|source| source.address).filter(IpAddr::is_ipv4).collect();
+    if addresses.is_empty() {
+        return Vec::new();
+    }
+    let host = |route: &&Route| {
+        route.table == table::MAIN
+            && route.kind == RouteKind::Unicast
+            && route.destination.prefix_len() == route.destination.max_prefix_len()
+            && addresses.contains(&route.destination.addr())
+    };
+    let by = view.snapshot.routes.iter().filter(host).flat_map(|route| &route.next_hops);
+    let off = |index: &IfIndex| {
+        let interface = view.snapshot.interface(*index);
+        interface.is_some_and(|interface| interface.sysctls.get(Sysctl::Forwarding) == Some(0))
+    };
+    let found: BTreeSet<IfIndex> = by.filter_map(|hop| hop.interface).filter(off).collect();
+    found.into_iter().collect()
 }
 
 fn entries(policy: &Policy, view: &View<'_>, managed: &Managed<'_>, sources: &[Source]) -> Proxies {

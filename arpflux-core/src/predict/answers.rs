@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Announcement, ArpRequest, Entry, Event, Explanation, Learning, Matrix, MissingSet, Model, Outgoing,
-    Received, Row,
+    Announcement, ArpRequest, Entry, Event, Explanation, Learning, Lookup, Matrix, MissingSet, Model,
+    Outgoing, Received, Row,
 };
 use crate::judgement::{Gap, Judgement};
 use crate::snapshot::Snapshot;
@@ -190,6 +190,12 @@ pub struct Reached {
     /// By which interface it leaves, and what is asked.
     #[serde(flatten)]
     pub outgoing: Outgoing,
+    /// The rule, table and route that say so; `None` if no route is looked up.
+    pub lookup: Option<Lookup>,
+    /// The gateway that it is sent to; `None`: the destination itself.
+    pub gateway: Option<Ipv4Addr>,
+    /// The MAC that a permanent neighbour entry says, for which no request is ever sent.
+    pub permanent: Option<Mac>,
     /// Whether peers learn an address of another interface with this one's MAC.
     pub teaches_wrong_mac: bool,
 }
@@ -215,9 +221,18 @@ impl Reached {
         source: Option<Ipv4Addr>,
         by: Option<IfIndex>,
     ) -> Self {
-        let outgoing = model.outgoing(destination, source, by);
+        let mut outgoing = model.outgoing(destination, source, by);
+        let (mut gateway, mut permanent) = (None, None);
+        if let Outgoing::Asks { interface, target, packet_source, .. } = outgoing {
+            gateway = (target != destination).then_some(target);
+            permanent = model.snapshot().permanent_neighbour(interface, target);
+            if permanent.is_some() {
+                outgoing = Outgoing::NoRequest { interface, packet_source };
+            }
+        }
         let teaches_wrong_mac = outgoing.teaches_wrong_mac(model.snapshot());
-        Self { destination, source, outgoing, teaches_wrong_mac }
+        let lookup = model.own_lookup(destination, source, by);
+        Self { destination, source, outgoing, lookup, gateway, permanent, teaches_wrong_mac }
     }
 }
 

@@ -75,7 +75,12 @@ impl<T: Trace> Run<'_, '_, T> {
         let mut flow = Flow::new(port.index, 0, 0, destination.to_bits(), source.to_bits());
         let Ok(looked) = self.look_up(&mut flow, Purpose::Target) else { return Forwarded::Dropped };
         match looked.hit.alias.kind {
-            RouteKind::Local | RouteKind::Broadcast => Forwarded::Delivered,
+            RouteKind::Broadcast => Forwarded::Delivered,
+            // The host's own address does not spare a packet the check of its source.
+            RouteKind::Local => match self.validate_source(slot, source, destination, 0) {
+                Ok(()) => Forwarded::Delivered,
+                Err(_) => Forwarded::Dropped,
+            },
             RouteKind::Unicast if port.forwarding => {
                 let hop = self.select_hop(&looked, false);
                 let out = model.ports.get(hop.slot as usize).filter(|out| out.ipv4);

@@ -10,7 +10,7 @@ use super::local::{Way, strange};
 use super::missing::{Missing, MissingSet};
 use super::oracle::Oracle;
 use super::reply::Run;
-use super::step::{Purpose, Silent, Trace};
+use super::step::{Lookup, Purpose, Silent, Step, Trace};
 use crate::filter::Frame;
 use crate::snapshot::{InterfaceFlags, RouteKind, Scope, Snapshot};
 use crate::sysctl::Sysctl;
@@ -110,6 +110,30 @@ impl Model<'_> {
             }
         }
         if oracle.overflow { Outgoing::Undetermined { missing: oracle.asked() } } else { first }
+    }
+}
+
+impl Model<'_> {
+    /// The look-up that decides how a packet to `destination` leaves: rule, table and route. `None`: no route, or none
+    /// is looked up.
+    pub(crate) fn own_lookup(
+        &self,
+        destination: Ipv4Addr,
+        source: Option<Ipv4Addr>,
+        by: Option<IfIndex>,
+    ) -> Option<Lookup> {
+        let mut steps: Vec<Step> = Vec::new();
+        Run { model: self, oracle: &mut Oracle::default(), trace: &mut steps }.outgoing(
+            destination,
+            source,
+            by,
+        );
+        steps.into_iter().rev().find_map(|step| match step {
+            Step::Route(lookup) if lookup.purpose == Purpose::Own && lookup.destination.is_some() => {
+                Some(lookup)
+            }
+            _ => None,
+        })
     }
 }
 

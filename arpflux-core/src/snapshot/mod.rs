@@ -22,7 +22,7 @@ mod rule;
 mod wires;
 mod words;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +42,7 @@ pub use wires::{Certainty, WireMap};
 
 use crate::filter::Filters;
 use crate::sysctl::{Ipv6SysctlValues, SysctlValues};
-use crate::types::{IfIndex, IfName};
+use crate::types::{IfIndex, IfName, Mac};
 
 /// The version of the JSON form, its `"schema"` key.
 pub const SCHEMA: u32 = crate::json::SCHEMA;
@@ -219,6 +219,15 @@ impl Snapshot {
     /// The interfaces that hold `address`, in the kernel's order; usually one or none.
     pub fn holders_of(&self, address: IpAddr) -> impl Iterator<Item = IfIndex> {
         self.addresses.iter().filter(move |held| held.local == address).map(|held| held.interface)
+    }
+
+    /// The MAC that a permanent neighbour entry says: the host never asks for that address.
+    #[must_use]
+    pub fn permanent_neighbour(&self, interface: IfIndex, address: Ipv4Addr) -> Option<Mac> {
+        let entry = self.neighbours.iter().find(|entry| {
+            entry.interface == interface && entry.address == IpAddr::V4(address) && entry.state.is_permanent()
+        });
+        entry.and_then(|entry| entry.mac)
     }
 
     /// The name of an interface, or `if7` where there is none of that index.

@@ -12,6 +12,14 @@ use crate::types::{IfIndex, Mac};
 #[serde(transparent)]
 pub struct NeighbourState(pub u16);
 
+impl NeighbourState {
+    /// Whether somebody wrote it down for good (`NUD_PERMANENT`): the kernel never asks for it.
+    #[must_use]
+    pub const fn is_permanent(self) -> bool {
+        self.0 & 0x80 != 0
+    }
+}
+
 /// An entry of the ARP or NDP table: what this host believes about a neighbour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -16,6 +16,6 @@ mod tests;
 pub use change::Change;
 pub(crate) use change::between;
 pub use effect::State;
-pub use object::{Object, SysctlScope};
+pub use object::{Object, SysctlScope, table_name};
 pub(crate) use object::{proxy_in_words, route_in_words, rule_in_words, settled_route};
 pub use value::Value;

@@ -335,7 +335,9 @@ pub(crate) fn proxy_in_words(
     }
 }
 
-fn table_name(number: u32) -> String {
+/// What iproute2 calls a routing table: `main`, or its number.
+#[must_use]
+pub fn table_name(number: u32) -> String {
     match number {
         table::LOCAL => "local".into(),
         table::MAIN => "main".into(),

@@ -6,6 +6,7 @@
 //! no clock.
 
 pub mod announce;
+pub mod asked;
 pub mod detect;
 mod filter;
 pub mod inject;

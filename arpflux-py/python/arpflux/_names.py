@@ -445,7 +445,7 @@ class FindingId(Name):
     POINT_TO_POINT_SILENT = "AF026"
     #: arp_ignore=2 refuses neighbours outside the subnet.
     OFF_SUBNET_SILENT = "AF027"
-    #: The address of a container bridge is answered for outside.
+    #: The address of a container bridge or tunnel is answered for outside.
     BRIDGE_EXPOSED = "AF028"
     #: The host is not as its policy says.
     POLICY_NOT_KEPT = "AF029"
@@ -459,6 +459,18 @@ class FindingId(Name):
     MISPLACED = "AF033"
     #: An address of an interface without carrier is answered for.
     BACKUP_ANSWERED = "AF034"
+    #: A rule leads packets for a local network past it.
+    RULES_HIDE_NETWORK = "AF035"
+    #: Strict rp_filter drops what comes in by a second uplink.
+    RP_FILTER_UPLINK = "AF036"
+    #: Packets of a host that is answered for are not forwarded.
+    NOT_FORWARDED_BACK = "AF037"
+    #: proxy_arp answers for nothing.
+    PROXY_ARP_IDLE = "AF038"
+    #: An address on a loopback or dummy interface is answered for: another host may have it, too.
+    SERVICE_ADDRESS_OPEN = "AF039"
+    #: A permanent neighbour entry keeps the host from asking.
+    PERMANENT_NEIGHBOUR = "AF040"
 
 
 class Outcome(Name):

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use arpflux_core::judgement::{self, Gap};
 use arpflux_core::predict::{Model, Outgoing, Reached, SourceRule};
+use arpflux_core::state::table_name;
 use arpflux_core::types::IfIndex;
 use arpflux_core::{Result, Snapshot};
 
@@ -24,7 +25,7 @@ pub fn run(
         output.answer(&reached)?;
         return Ok(code);
     }
-    output.text(words(model.snapshot(), destination, &reached.outgoing))?;
+    output.text(words(model.snapshot(), &reached))?;
     if reached.teaches_wrong_mac {
         let text =
             "so peers learn an address of another interface with this MAC; arp_announce=2 prevents it\n";
@@ -33,8 +34,15 @@ pub fn run(
     Ok(code)
 }
 
-fn words(snapshot: &Snapshot, destination: Ipv4Addr, outgoing: &Outgoing) -> String {
-    match outgoing {
+fn words(snapshot: &Snapshot, reached: &Reached) -> String {
+    let destination = reached.destination;
+    let way = |interface: IfIndex, source: Ipv4Addr| {
+        let gateway =
+            reached.gateway.map_or_else(String::new, |gateway| format!(" and the gateway {gateway}"));
+        let name = snapshot.name_of(interface);
+        format!("{destination} is reached by {name}{gateway}, from {source}{}", decided(reached))
+    };
+    match &reached.outgoing {
         Outgoing::Asks { interface, target, sender, mac, packet_source, rule } => {
             let rule = match rule {
                 SourceRule::Packet => "the packet's own source, as arp_announce allows any",
@@ -44,20 +52,40 @@ fn words(snapshot: &Snapshot, destination: Ipv4Addr, outgoing: &Outgoing) -> Str
                 SourceRule::Best => "the interface's best address for the target (arp_announce)",
             };
             format!(
-                "{destination} is reached by {}, from {packet_source}\n\
+                "{}\n\
                  the request: who-has {target} tell {sender}, from {mac}\n\
                  its sender address is {rule}\n",
-                snapshot.name_of(*interface)
+                way(*interface, *packet_source),
             )
         }
-        Outgoing::NoRequest { interface, packet_source } => format!(
-            "{destination} is reached by {}, from {packet_source}; no request is sent\n",
-            snapshot.name_of(*interface)
-        ),
+        Outgoing::NoRequest { interface, packet_source } => {
+            let why = reached.permanent.map_or_else(String::new, |mac| {
+                format!(
+                    ": a permanent neighbour entry says {mac} (`arpflux probe {}` asks whether that is right)",
+                    reached.gateway.unwrap_or(destination),
+                )
+            });
+            format!("{}\nno request is sent{why}\n", way(*interface, *packet_source))
+        }
         Outgoing::Unreachable => format!("{destination} cannot be reached: no route\n"),
         Outgoing::Undetermined { missing } => {
             let missing = Gap::all(snapshot, *missing, &[], &format!("how {destination} is reached"));
             judgement::last_line(&format!("How {destination} is reached"), &missing, "") + "\n"
         }
+    }
+}
+
+/// The rule and the table that decided.
+fn decided(reached: &Reached) -> String {
+    let Some(lookup) = &reached.lookup else { return String::new() };
+    let route = lookup.destination.map_or_else(String::new, |net| match net.prefix_len() {
+        0 => "the default route".to_owned(),
+        _ => format!("the route to {net}"),
+    });
+    match (lookup.rule, lookup.table) {
+        (Some(rule), Some(table)) => {
+            format!("\nthe rule of priority {rule} leads to table {}: {route}", table_name(table))
+        }
+        _ => format!("\nby {route}"),
     }
 }

@@ -246,16 +246,17 @@ fn by_default_every_interface_that_speaks_arp_and_has_an_address() {
 }
 
 #[test]
-fn forwarding_is_set_on_the_proxying_interface_only() {
+fn forwarding_is_set_where_requests_and_where_replies_come_in() {
     let host = Host::openvz().each(Sysctl::Forwarding, 0);
     let plan = plan(&host, OPENVZ_POLICY);
     let forwarding: Vec<_> =
         sysctls(&plan.changes).into_iter().filter(|(_, sysctl, ..)| *sysctl == Sysctl::Forwarding).collect();
     assert_eq!(
         forwarding,
-        [("eth3".to_owned(), Sysctl::Forwarding, 0, 1), ("eth4".to_owned(), Sysctl::Forwarding, 0, 1)]
+        ["eth3", "eth4", "venet0"].map(|name| (name.to_owned(), Sysctl::Forwarding, 0, 1))
     );
     assert!(plan.decisions.iter().any(|why| why.contains("forwarding is switched on for eth3 and eth4")));
+    assert!(plan.decisions.iter().any(|why| why.contains("forwarding is switched on for venet0")));
     let all = |change: &Change| {
         matches!(change.object, Object::Sysctl { scope: SysctlScope::All | SysctlScope::Default, .. })
     };
