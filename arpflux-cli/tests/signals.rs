@@ -84,6 +84,12 @@ fn said(output: Output) -> (i32, String) {
     (output.status.code().unwrap_or(-1), text)
 }
 
+/// The JSON that a text begins with, or holds behind notes.
+fn json(text: &str) -> serde_json::Value {
+    let text = text.find('{').map(|at| &text[at..]).unwrap();
+    serde_json::Deserializer::from_str(text).into_iter().next().unwrap().unwrap()
+}
+
 fn essence(snapshot: &Snapshot) -> Snapshot {
     let mut essence = snapshot.clone();
     essence.neighbours.clear();
@@ -141,10 +147,7 @@ fn what_a_killed_verification_left_is_removed_before_anybody_looks() {
     std::fs::write(bench.folder.join("small.toml"), SMALL).unwrap();
     let before = essence(&bench.host.snapshot().unwrap());
     let (code, text) = bench.run(&["verify", "small.toml", "--json"]);
-    let checks = |text: &str| -> serde_json::Value {
-        let json = text.find('{').map(|at| &text[at..]).unwrap();
-        serde_json::Deserializer::from_str(json).into_iter::<serde_json::Value>().next().unwrap().unwrap()["checks"].clone()
-    };
+    let checks = |text: &str| json(text)["checks"].clone();
     let (whole, as_ever) = (checks(&text), code);
     let kill = || {
         let mut child = bench.start(&["verify", "small.toml", "--wire", "self"]);
@@ -203,6 +206,19 @@ fn a_trial_whose_guard_was_killed_is_told_as_overdue() {
         let (code, text) = bench.run(arguments);
         assert_eq!(code, 6, "{arguments:?}: {text}");
         assert!(text.contains("transaction 1 was to be undone"), "{arguments:?}: {text}");
+    }
+    // Programs read it too, and no green beside it.
+    for (arguments, green) in [
+        (&["diagnose", "--fail-on", "never"][..], "ok"),
+        (&["verify", "own.toml"], "ok"),
+        (&["vz", "status"], "right"),
+    ] {
+        let (_, text) = bench.run(&[arguments, &["--json"]].concat());
+        let json = json(&text);
+        assert!(
+            json[green].is_null() && json.to_string().contains("was to be undone"),
+            "{arguments:?}: {text}"
+        );
     }
     let (code, text) = bench.run(&["recover"]);
     assert_eq!(code, 0, "{text}");

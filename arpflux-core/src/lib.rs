@@ -14,6 +14,10 @@
 //! changes the state of the network.
 #![deny(missing_docs)]
 
+// What tests inside and outside of this crate share names it as those outside do.
+#[cfg(test)]
+extern crate self as arpflux_core;
+
 /// For each field of a record that may grow, a function that sets it and gives the record back.
 macro_rules! setters {
     ($($(#[$attribute:meta])* $field:ident: $type:ty),+ $(,)?) => {$(

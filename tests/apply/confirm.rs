@@ -1,16 +1,16 @@
 //! Changes on trial: kept when confirmed, undone otherwise, whatever happens to whoever made them.
 #![allow(missing_docs, reason = "a test")]
 
+#[path = "../../arpflux-core/src/apply/tests/essence.rs"]
 mod essence;
+#[path = "../../arpflux-core/src/apply/tests/scratch.rs"]
 mod scratch;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
 
-use arpflux_core::apply::fault::{self, Fault};
-use arpflux_core::apply::{Confirm, Options, Outcome, Reopen, Transaction};
-use arpflux_core::kernel::{Kernel, LinuxKernel};
+use arpflux_core::apply::{Confirm, Options, Outcome};
 use arpflux_core::plan::Plan;
 use arpflux_core::snapshot::Snapshot;
 use arpflux_core::state::{Change, Object, SysctlScope};
@@ -212,46 +212,6 @@ fn the_caller_is_killed_while_it_waits() {
     assert_eq!(bench.watchers().len(), 1);
     bench.undone_within(Duration::from_secs(5)).expect("not undone after the caller was killed");
     assert!(bench.no_watcher_within(Duration::from_secs(2)));
-}
-
-#[test]
-fn the_caller_is_killed_on_the_way() {
-    let bench = Bench::new("half");
-    let plan = bench.plan();
-    let (mut kills, mut undone) = (0, 0);
-    for at in 0.. {
-        bench.scratch.clear();
-        let options = bench.options(1);
-        let host = bench.node.clone();
-        let child = in_child(|| {
-            host.run(|| {
-                fault::arm(Some((at, Fault::KillAfter)));
-                let reopen = || Ok(Box::new(LinuxKernel::open()?) as Box<dyn Kernel>);
-                let mut kernel = LinuxKernel::open().unwrap();
-                Transaction::new(&mut fault::kernel(&mut kernel), &options)
-                    .reopen(Reopen::new(&reopen, &[]))
-                    .apply(&plan)
-                    .unwrap();
-            })
-            .unwrap();
-        });
-        let killed = matches!(waitpid(child, None).unwrap(), WaitStatus::Signaled(_, Signal::SIGKILL, _));
-        // Nobody calls recover: the process that waits does it. If it was not started yet, nothing was made.
-        let begin = Instant::now();
-        while !(bench.watchers().is_empty() && bench.is_as_before()) {
-            assert!(begin.elapsed() < Duration::from_secs(8), "killed after call {at}: not undone");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        let receipts = bench.host.receipts(&bench.scratch.options()).unwrap();
-        let reason = |receipt: &arpflux_core::apply::Receipt| receipt.notes.join(" ");
-        undone += receipts.iter().filter(|receipt| reason(receipt).starts_with("undone: ")).count();
-        if !killed {
-            break;
-        }
-        kills += 1;
-    }
-    println!("{kills} kills, {undone} of them undone by the process that waits");
-    assert!(kills >= 25 && undone >= 6, "{kills} kills, {undone} undone");
 }
 
 #[test]

@@ -1,15 +1,17 @@
-//! Transactions on the running kernel: faults, kills, races and many writers, the whole namespace
+//! Transactions on the running kernel: kills, races and many writers, the whole namespace
 //! compared afterwards.
 #![allow(missing_docs, reason = "a test")]
 
+#[path = "../../arpflux-core/src/apply/tests/essence.rs"]
 mod essence;
-mod plans;
+#[path = "../../arpflux-core/src/apply/tests/random.rs"]
+mod random;
+#[path = "../../arpflux-core/src/apply/tests/scratch.rs"]
 mod scratch;
 
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-use arpflux_core::apply::fault::{self, Call, Fault};
 use arpflux_core::apply::{Outcome, Receipt, Transaction, recover};
 use arpflux_core::kernel::{Failed, Kernel, LinuxKernel};
 use arpflux_core::plan::{Announcement, InterfaceIdentity, PROTOCOL, Plan};
@@ -24,7 +26,7 @@ use essence::essence;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
-use plans::Random;
+use random::Random;
 use scratch::Scratch;
 
 /// A host with three interfaces on one wire, two that are down, and a few entries of somebody else's.
@@ -75,156 +77,6 @@ fn identities(snapshot: &Snapshot) -> Vec<InterfaceIdentity> {
 }
 
 #[test]
-fn a_thousand_faults_end_in_the_state_before_or_after() {
-    const FAULTS: [Fault; 6] = [
-        Fault::Error(5),
-        Fault::ErrorAfter(28),
-        Fault::Torn(28),
-        Fault::Stop,
-        Fault::StopAfter,
-        Fault::StopTorn,
-    ];
-    let lab = Lab::new().unwrap();
-    let hn = node(&lab);
-    let scratch = Scratch::new("live-faults");
-    let options = scratch.options();
-    let (points, changes, undone) = hn
-        .run(|| {
-            let mut kernel = LinuxKernel::open().unwrap();
-            let (mut points, mut changes, mut undone) = (0, 0, 0);
-            for seed in 0..8 {
-                let start = kernel.snapshot().unwrap();
-                let mut plan = plans::plan(&start, "eth", 6, &mut Random::new(1000 + seed));
-                if seed % 2 == 0 {
-                    plan.changes.extend(idle(&start));
-                }
-                let before = essence(&start);
-                let run = |kernel: &mut LinuxKernel| {
-                    Transaction::new(&mut fault::kernel(kernel), &options).apply(&plan)
-                };
-                // Once without faults: how many calls there are, and what the state afterwards is.
-                scratch.clear();
-                fault::arm(None);
-                run(&mut kernel).unwrap();
-                let calls = fault::seen();
-                fault::disarm();
-                let after = snapshot(&mut kernel);
-                assert_ne!(before, after);
-                let back = |kernel: &mut LinuxKernel| {
-                    let inverse = plan.inverse().changes;
-                    kernel.make(&inverse).unwrap();
-                    assert!(snapshot(kernel) == before, "the inverse is not exact");
-                };
-                back(&mut kernel);
-                for (at, call) in calls.iter().enumerate() {
-                    for fault in FAULTS {
-                        if matches!(fault, Fault::Torn(_) | Fault::StopTorn) && *call != Call::Write {
-                            continue;
-                        }
-                        scratch.clear();
-                        fault::arm(Some((at, fault)));
-                        let result = run(&mut kernel);
-                        fault::disarm();
-                        let dead = matches!(fault, Fault::Stop | Fault::StopAfter | Fault::StopTorn);
-                        let point = format!("seed {seed}, call {at} ({call:?}), {fault:?}: {result:?}");
-                        if let (Err(error), false) = (&result, dead)
-                            && error.kind() != ErrorKind::PartlyApplied
-                        {
-                            assert!(snapshot(&mut kernel) == before, "{point}: not undone");
-                        }
-                        let recovered = recover(&mut kernel, &options, false);
-                        let recovered = recovered.unwrap_or_else(|error| panic!("{point}: {error}"));
-                        undone += usize::from(recovered.undone.is_some());
-                        let now = snapshot(&mut kernel);
-                        assert!(now == before || now == after, "{point}: neither before nor after");
-                        if result.is_ok() && !dead {
-                            assert!(now == after, "{point}: undone although it was reported as done");
-                        }
-                        assert!(!scratch.journal_is_there(), "{point}: a journal is left");
-                        if now == after {
-                            back(&mut kernel);
-                        }
-                        points += 1;
-                        changes += usize::from(*call == Call::Change);
-                    }
-                }
-            }
-            (points, changes, undone)
-        })
-        .unwrap();
-    println!("{points} points on the running kernel, {changes} at changes, {undone} recovered by undoing");
-    assert!(points >= 1_000 && changes >= 100 && undone >= 100, "{points}, {changes}, {undone}");
-}
-
-/// Runs `work` in a process of its own; how that ended.
-fn in_child(work: impl FnOnce()) -> WaitStatus {
-    // SAFETY: the child only runs `work`, which allocates and makes system calls, and leaves by _exit.
-    match unsafe { fork() }.unwrap() {
-        ForkResult::Child => {
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-            // SAFETY: nothing of the parent's is run.
-            unsafe { nix::libc::_exit(i32::from(result.is_err())) }
-        }
-        ForkResult::Parent { child } => waitpid(child, None).unwrap(),
-    }
-}
-
-#[test]
-fn really_killed_at_every_call() {
-    let lab = Lab::new().unwrap();
-    let hn = node(&lab);
-    let scratch = Scratch::new("live-kills");
-    let options = scratch.options();
-    let (kills, ends) = hn
-        .run(|| {
-            let mut kernel = LinuxKernel::open().unwrap();
-            let start = kernel.snapshot().unwrap();
-            let before = essence(&start);
-            let mut plan = plans::plan(&start, "eth", 8, &mut Random::new(7));
-            plan.changes.extend(idle(&start));
-            let (mut kills, mut ends) = (0, [0, 0]);
-            let mut after = None;
-            for at in 0.. {
-                for fault in [Fault::Kill, Fault::KillAfter] {
-                    scratch.clear();
-                    let status = in_child(|| {
-                        fault::arm(Some((at, fault)));
-                        let mut kernel = LinuxKernel::open().unwrap();
-                        Transaction::new(&mut fault::kernel(&mut kernel), &options).apply(&plan).unwrap();
-                    });
-                    let killed = match status {
-                        WaitStatus::Signaled(_, Signal::SIGKILL, _) => true,
-                        WaitStatus::Exited(_, 0) => false,
-                        other => panic!("{other:?}"),
-                    };
-                    if !killed {
-                        assert!(after.is_some_and(|after| after == snapshot(&mut kernel)), "the whole run");
-                        return (kills, ends);
-                    }
-                    kills += 1;
-                    recover(&mut kernel, &options, false).unwrap();
-                    let now = snapshot(&mut kernel);
-                    if now == before {
-                        ends[0] += 1;
-                    } else {
-                        // Only a run that has said so in the journal stands: the last calls of all.
-                        assert!(after.as_ref().is_none_or(|after| *after == now), "call {at}, {fault:?}");
-                        after = Some(now);
-                        ends[1] += 1;
-                        Transaction::new(&mut kernel, &options).rollback(None, false).unwrap();
-                        assert!(snapshot(&mut kernel) == before, "call {at}, {fault:?}: rollback");
-                    }
-                    assert!(!scratch.journal_is_there());
-                }
-            }
-            unreachable!("the loop ends with a run that is not killed")
-        })
-        .unwrap();
-    println!("{kills} real kills: {} ended in the state before, {} after", ends[0], ends[1]);
-    assert!(kills >= 60 && ends[0] >= 50 && ends[1] >= 3, "{kills}, {ends:?}");
-}
-
-#[test]
 fn killed_at_any_moment() {
     let lab = Lab::new().unwrap();
     let hn = node(&lab);
@@ -246,7 +98,7 @@ fn killed_at_any_moment() {
             // How long a child may live, in µs: follows what this machine gets done in that time.
             let mut life = 30_000;
             for round in 0..80 {
-                // SAFETY: as in `in_child`.
+                // SAFETY: the child allocates and makes system calls, and leaves by _exit.
                 let child = match unsafe { fork() }.unwrap() {
                     ForkResult::Child => {
                         let mut kernel = LinuxKernel::open().unwrap();

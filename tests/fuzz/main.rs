@@ -1,26 +1,16 @@
 //! Every decoder against mutated input: no panic, and no memory beyond a bound.
 //!
-//! A deterministic mutational fuzzer over the committed corpus. Each target is a plain function, so any
-//! other engine can drive it as well. `ARPFLUX_FUZZ` sets the executions of each target (default 50,000),
-//! `ARPFLUX_FUZZ_SEED` the seed; a failure prints the input in hexadecimal.
+//! Each target is a plain function, so any other engine can drive it as well. Decoders that only arpflux-core can name
+//! (netlink, journals) have their targets beside them.
 #![allow(missing_docs, reason = "a test")]
 
+#[path = "../../arpflux-core/src/kernel/testing/fuzz.rs"]
+mod fuzz;
 mod memory;
-mod mutate;
 mod targets;
 
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-
-use mutate::Mutator;
-
-fn setting(name: &str, default: u64) -> u64 {
-    match std::env::var(name) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")),
-        Err(_) => default,
-    }
-}
 
 fn corpus(name: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
@@ -29,37 +19,31 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
     paths.iter().map(|path| fs::read(path).unwrap()).collect()
 }
 
-/// Runs a target; it says how much of the input it understood, so that a target that refuses
-/// everything is noticed.
 fn run(name: &str, target: fn(&[u8]) -> u64) {
-    run_within(name, target, targets::MOST_MEMORY, 20);
+    run_within(name, target, fuzz::Inputs::Bytes, targets::MOST_MEMORY, 50_000, 20);
 }
 
-/// The same with bounds of its own: the memory in bytes, and that one input of so many is understood.
-fn run_within(name: &str, target: fn(&[u8]) -> u64, most: usize, one_of: u64) {
-    let corpus = corpus(name);
-    for (i, seed) in corpus.iter().enumerate() {
-        assert!(target(seed) > 0, "seed {i} of {name} is not understood");
-    }
-    let executions = setting("ARPFLUX_FUZZ", 50_000);
-    let mut mutator = Mutator::new(setting("ARPFLUX_FUZZ_SEED", 1), corpus);
-    let (mut understood, mut peak) = (0u64, 0);
-    for execution in 0..executions {
-        let input = mutator.next();
+/// The same for JSON and TOML.
+fn run_values(name: &str, target: fn(&[u8]) -> u64, executions: u64) {
+    run_within(name, target, fuzz::Inputs::Values, targets::MOST_MEMORY, executions, 20);
+}
+
+/// With bounds of its own: the memory in bytes, the executions, and that one input of so many is understood.
+fn run_within(
+    name: &str,
+    target: fn(&[u8]) -> u64,
+    inputs: fuzz::Inputs,
+    most: usize,
+    executions: u64,
+    one_of: u64,
+) {
+    fuzz::run(name, corpus(name), inputs, executions, one_of, |input| {
         memory::start();
-        let result = catch_unwind(AssertUnwindSafe(|| target(input)));
+        let understood = target(input);
         let used = memory::peak();
-        peak = peak.max(used);
-        let hex = || input.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        match result {
-            Ok(found) => understood += u64::from(found > 0),
-            Err(_) => panic!("{name}: execution {execution} panicked on {}", hex()),
-        }
-        assert!(used < most, "{name}: execution {execution} took {used} bytes on {}", hex());
-    }
-    println!("{name}: {executions} executions, {understood} understood, {peak} bytes at most");
-    // Mutations leave some input as it should be.
-    assert!(understood > executions / one_of, "{name}: only {understood} of {executions} understood");
+        assert!(used < most, "{name} took {used} bytes");
+        understood
+    });
 }
 
 #[test]
@@ -80,10 +64,25 @@ fn pcapng() {
 #[test]
 fn packed() {
     // Most mutations leave nothing that can be unpacked.
-    run_within("packed", targets::fuzz_packed, targets::MOST_UNPACKING, 400);
+    run_within("packed", targets::fuzz_packed, fuzz::Inputs::Bytes, targets::MOST_UNPACKING, 50_000, 400);
 }
 
 #[test]
 fn text() {
     run("text", targets::fuzz_text);
+}
+
+#[test]
+fn policy() {
+    run_values("policy", targets::fuzz_policy, 20_000);
+}
+
+#[test]
+fn plan() {
+    run_values("plan", targets::fuzz_plan, 20_000);
+}
+
+#[test]
+fn snapshot() {
+    run_values("snapshot", targets::fuzz_snapshot, 10_000);
 }

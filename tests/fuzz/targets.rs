@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use arpflux_capture::{Content, Known, Limits, LinkType, Read, Record, Source, Table, read};
 use arpflux_core::frame::{Arp, Ethernet, Ipv4, Ipv6, Printed};
+use arpflux_core::{Plan, Policy, Snapshot};
 
 /// No input may take more. Most of it is the table's fixed part and what unpacking gzip takes.
 pub const MOST_MEMORY: usize = 4 << 20;
@@ -90,4 +91,37 @@ pub fn fuzz_pcapng(bytes: &[u8]) -> u64 {
 /// What tcpdump prints.
 pub fn fuzz_text(bytes: &[u8]) -> u64 {
     capture(bytes)
+}
+
+/// A policy, TOML or JSON. What is read is written, and read again as the same.
+pub fn fuzz_policy(bytes: &[u8]) -> u64 {
+    let Ok(text) = std::str::from_utf8(bytes) else { return 0 };
+    let mut understood = 0;
+    for policy in [Policy::from_toml(text, "fuzz"), Policy::from_json(text, "fuzz")].into_iter().flatten() {
+        let written = policy.to_toml().unwrap();
+        assert_eq!(Policy::from_toml(&written, "again").unwrap(), policy, "{written}");
+        understood += 1;
+    }
+    understood
+}
+
+/// A plan. What is read is written, and read again as the same; its text, its inverse and its order can be had.
+pub fn fuzz_plan(bytes: &[u8]) -> u64 {
+    let Ok(text) = std::str::from_utf8(bytes) else { return 0 };
+    let Ok(plan) = Plan::from_json(text) else { return 0 };
+    let written = plan.to_json().unwrap();
+    assert_eq!(Plan::from_json(&written).unwrap(), plan, "{written}");
+    let _ = (plan.to_string(), plan.inverse(), plan.in_order());
+    1
+}
+
+/// A snapshot. What is read is possible, and written and read again it is the same; what comes after it in the pipeline
+/// takes it.
+pub fn fuzz_snapshot(bytes: &[u8]) -> u64 {
+    let Ok(text) = std::str::from_utf8(bytes) else { return 0 };
+    let Ok(snapshot) = Snapshot::from_json(text) else { return 0 };
+    let written = snapshot.to_json().unwrap();
+    assert_eq!(Snapshot::from_json(&written).unwrap(), snapshot, "{written}");
+    let _ = Policy::default().plan(&snapshot).map(|plan| plan.to_string());
+    1
 }

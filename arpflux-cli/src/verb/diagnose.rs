@@ -152,7 +152,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     if let Some(path) = &args.metrics {
         files::numbers(path, &snapshot, &diagnosis, &args.source)?;
     }
-    let diagnosed = Diagnosed::new(&diagnosis, args.fail_on.severity());
+    let diagnosed = Diagnosed::new(&diagnosis, args.fail_on.severity()).overdue(overdue);
     if output.json() {
         output.answer(&diagnosed)?;
     } else {
@@ -161,8 +161,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
             false => text::brief(&diagnosis, &args.next(&diagnosis), output),
         })?;
     }
-    let code = diagnosed.judgement().exit_code();
-    Ok(if overdue.is_some() && code == exit::GOOD { exit::UNDETERMINED } else { code })
+    Ok(diagnosed.judgement().exit_code())
 }
 
 fn list(output: &Output) -> Result<u8> {

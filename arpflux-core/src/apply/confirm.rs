@@ -2,9 +2,10 @@
 
 use nix::time::{ClockId, clock_gettime};
 
+use super::history;
 use super::journal::{Applied, Journal, State};
 use super::lock::Lock;
-use super::receipt::{self, Outcome, Receipt};
+use super::receipt::{Outcome, Receipt};
 use super::recover::{foreign, settle};
 use super::store::Folder;
 use super::undo::Report;
@@ -48,12 +49,12 @@ pub fn confirm(kernel: &mut dyn Kernel, options: &Options, id: Option<u64>) -> R
         State::Applied(Applied { verified: waiting.verified + waiting.files.len(), notes: waiting.notes }),
     )?;
     // From here on it is kept; if it is not filed now, the next run files it.
-    let _ = receipt::file(&folder, &journal.log.header);
+    let _ = history::file(&folder, &journal.log.header);
     Ok(Receipt::of(&journal.log))
 }
 
 fn nothing_waits(folder: &Folder, id: Option<u64>, netns: &NetnsIdentity) -> Result<Receipt> {
-    let receipts = receipt::all(folder, netns)?;
+    let receipts = history::all(folder, netns)?;
     let found = match id {
         Some(id) => receipts.into_iter().find(|receipt| receipt.id == Some(id)),
         None => receipts.into_iter().next_back(),

@@ -12,9 +12,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use super::history::{ASIDE, HISTORY, ROUTINE};
 use super::journal;
 use super::lock::{self, Lock, unix_seconds};
-use super::receipt::{ASIDE, HISTORY, ROUTINE};
 use super::store::Folder;
 use crate::error::Result;
 use crate::snapshot::NetnsIdentity;

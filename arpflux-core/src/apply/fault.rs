@@ -1,9 +1,10 @@
-//! System calls that fail on purpose: every call this module makes on files, and every change it asks
-//! the kernel for, passes through `around`. Without the feature `fault` that is nothing at all.
+//! System calls that fail on purpose, in this crate's own tests: every call that transactions make on files, and every
+//! change they ask the kernel for, passes through `around`. Elsewhere that is nothing at all.
 
 /// The class of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Call {
+#[cfg_attr(not(test), expect(dead_code, reason = "some are met in `armed` alone"))]
+pub(crate) enum Call {
     /// `openat`.
     Open,
     /// `mkdirat`.
@@ -30,10 +31,10 @@ pub enum Call {
     Change,
 }
 
-#[cfg(feature = "fault")]
-pub use armed::{Fault, arm, arm_all, around, disarm, kernel, seen, write};
+#[cfg(test)]
+pub(crate) use armed::{Fault, arm, arm_all, around, disarm, kernel, seen, write};
 
-#[cfg(feature = "fault")]
+#[cfg(test)]
 mod armed {
     use std::cell::RefCell;
 
@@ -47,7 +48,7 @@ mod armed {
 
     /// What happens at the chosen call.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-    pub enum Fault {
+    pub(crate) enum Fault {
         /// It fails with this error number and does nothing.
         Error(i32),
         /// It is carried out and fails all the same: the answer was lost.
@@ -80,23 +81,22 @@ mod armed {
     }
 
     /// From now on, this thread's call number `at` (from 0) meets `fault`; `None`: only count.
-    pub fn arm(fault: Option<(usize, Fault)>) {
+    pub(crate) fn arm(fault: Option<(usize, Fault)>) {
         arm_all(fault.as_slice());
     }
 
     /// The same with several calls that meet faults.
-    pub fn arm_all(faults: &[(usize, Fault)]) {
+    pub(crate) fn arm_all(faults: &[(usize, Fault)]) {
         STATE.with_borrow_mut(|state| *state = State { armed: faults.to_vec(), ..State::default() });
     }
 
     /// No faults from now on.
-    pub fn disarm() {
+    pub(crate) fn disarm() {
         arm(None);
     }
 
     /// The calls of this thread since [`arm`].
-    #[must_use]
-    pub fn seen() -> Vec<Call> {
+    pub(crate) fn seen() -> Vec<Call> {
         STATE.with_borrow(|state| state.seen.clone())
     }
 
@@ -133,7 +133,7 @@ mod armed {
     ///
     /// # Errors
     /// The call's own, or the one that was asked for.
-    pub fn around<T>(call: Call, work: impl FnOnce() -> nix::Result<T>) -> nix::Result<T> {
+    pub(crate) fn around<T>(call: Call, work: impl FnOnce() -> nix::Result<T>) -> nix::Result<T> {
         match next(call) {
             Now::Go | Now::Meet(Fault::Short) => work(),
             Now::Dead | Now::Meet(Fault::Stop | Fault::StopTorn) => Err(Errno::EIO),
@@ -152,7 +152,7 @@ mod armed {
     ///
     /// # Errors
     /// As [`around`].
-    pub fn write(bytes: &[u8], work: impl Fn(&[u8]) -> nix::Result<usize>) -> nix::Result<usize> {
+    pub(crate) fn write(bytes: &[u8], work: impl Fn(&[u8]) -> nix::Result<usize>) -> nix::Result<usize> {
         let half = &bytes[..bytes.len() / 2];
         let written = |result: nix::Result<usize>, errno| result.and(Err(errno));
         match next(Call::Write) {
@@ -173,7 +173,7 @@ mod armed {
     }
 
     /// A kernel whose calls can meet faults too.
-    pub fn kernel(inner: &mut dyn Kernel) -> impl Kernel {
+    pub(crate) fn kernel(inner: &mut dyn Kernel) -> impl Kernel {
         Faulty(inner)
     }
 
@@ -216,7 +216,7 @@ mod armed {
 ///
 /// # Errors
 /// The call's own.
-#[cfg(not(feature = "fault"))]
+#[cfg(not(test))]
 #[inline]
 pub(crate) fn around<T>(_call: Call, work: impl FnOnce() -> nix::Result<T>) -> nix::Result<T> {
     work()
@@ -226,7 +226,7 @@ pub(crate) fn around<T>(_call: Call, work: impl FnOnce() -> nix::Result<T>) -> n
 ///
 /// # Errors
 /// The call's own.
-#[cfg(not(feature = "fault"))]
+#[cfg(not(test))]
 #[inline]
 pub(crate) fn write(bytes: &[u8], work: impl Fn(&[u8]) -> nix::Result<usize>) -> nix::Result<usize> {
     work(bytes)

@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::ops::Deref;
 
-use super::receipt::{self, Outcome, Receipt};
+use super::history;
+use super::receipt::{Outcome, Receipt};
 use super::store::Folder;
 use super::transaction::owners_after;
 use super::{Options, Recovered, Reopen, Transaction, confirm, pending, recover};
@@ -223,7 +224,7 @@ impl Host {
         }
         let standing = self.with_kernel(|kernel| {
             let netns = kernel.identity()?;
-            receipt::standing(&Folder::state(options.state_dir.as_deref())?.namespace(&netns)?, &netns)
+            history::standing(&Folder::state(options.state_dir.as_deref())?.namespace(&netns)?, &netns)
         })?;
         for id in standing {
             receipts.push(self.rollback(Some(id), force, options)?);
@@ -292,7 +293,7 @@ impl Host {
         self.with_kernel(|kernel| {
             let netns = kernel.identity()?;
             let folder = Folder::look(options.state_dir.as_deref(), &netns)?;
-            folder.map_or(Ok(Vec::new()), |folder| receipt::all(&folder, &netns))
+            folder.map_or(Ok(Vec::new()), |folder| history::all(&folder, &netns))
         })
     }
 }

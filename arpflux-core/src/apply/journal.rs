@@ -15,15 +15,14 @@
 //! ….. applied {…}  or  undone {…}            the end
 //! ```
 
-mod crc;
 #[cfg(test)]
 mod tests;
 
 use std::fs::File;
 
+use crc32fast::Hasher as Crc;
 use serde::{Deserialize, Serialize};
 
-use self::crc::Crc;
 use super::receipt::{Conflict, Maker};
 use super::store::Folder;
 use crate::error::{Error, ErrorKind, Result};
@@ -133,9 +132,9 @@ fn record(crc: &mut Crc, text: &mut Vec<u8>, word: &str, value: &impl Serialize)
     Ok(())
 }
 
-fn raw_record(crc: &mut Crc, text: &mut Vec<u8>, line: &[u8]) {
+pub(super) fn raw_record(crc: &mut Crc, text: &mut Vec<u8>, line: &[u8]) {
     crc.update(line);
-    text.extend_from_slice(format!("{:08x} ", crc.value()).as_bytes());
+    text.extend_from_slice(format!("{:08x} ", crc.clone().finalize()).as_bytes());
     text.extend_from_slice(line);
     text.push(b'\n');
 }
@@ -213,7 +212,7 @@ impl Journal {
             folder.truncate(NAME, &self.file, self.length)?;
             self.log.torn = false;
         }
-        let mut crc = self.crc;
+        let mut crc = self.crc.clone();
         let mut text = Vec::new();
         record(&mut crc, &mut text, word, value)?;
         if let Err(error) = folder.append(NAME, &self.file, &text) {
@@ -274,7 +273,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<(Log, Crc, u64)> {
     for (number, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let number = number + 1;
         let last = good + line.len() == text.len();
-        let mut next = crc;
+        let mut next = crc.clone();
         let Some(body) = checked(line, &mut next) else {
             if last && ready {
                 torn = true;
@@ -347,7 +346,7 @@ fn checked<'a>(line: &'a [u8], crc: &mut Crc) -> Option<&'a str> {
     }
     let sum = u32::from_str_radix(std::str::from_utf8(sum).ok()?, 16).ok()?;
     crc.update(body);
-    if crc.value() != sum {
+    if crc.clone().finalize() != sum {
         return None;
     }
     std::str::from_utf8(body).ok()

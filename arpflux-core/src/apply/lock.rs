@@ -92,22 +92,47 @@ impl Drop for Lock {
 }
 
 fn busy(file: &File, what: &str, wait: Duration) -> Error {
-    let mut note = [0; 512];
-    let length = file.read_at(&mut note, 0).unwrap_or(0);
-    let text = String::from_utf8_lossy(&note[..length]);
-    let mut words = text.trim_end().splitn(3, ' ');
-    let holder = match (words.next().and_then(|pid| pid.parse::<u32>().ok()), words.next(), words.next()) {
-        (Some(pid), Some(since), command) => {
-            let ago = unix_seconds().saturating_sub(since.parse().unwrap_or(0));
-            let command = command.unwrap_or_default().escape_debug();
-            format!("process {pid} ({command}), for {ago} s")
-        }
-        _ => "another process, which did not say which it is".into(),
-    };
+    let holder = holder(file);
     Error::new(ErrorKind::Busy, format!("{what}: {holder}; waited {:.1} s", wait.as_secs_f64()))
         .during("lock")
         .on("namespace")
         .hint("try again when it has finished")
+}
+
+/// Who holds the lock: by the note in it, unless the kernel names another process. A process that was killed leaves its
+/// note, and one that has just come has not written its own yet.
+fn holder(file: &File) -> String {
+    let mut note = [0; 512];
+    let length = file.read_at(&mut note, 0).unwrap_or(0);
+    let text = String::from_utf8_lossy(&note[..length]);
+    let mut words = text.trim_end().splitn(3, ' ');
+    let noted = words.next().and_then(|pid| pid.parse::<u32>().ok());
+    match (noted, words.next(), locked_by(file)) {
+        (Some(pid), Some(since), known) if known.is_none_or(|known| known == pid) => {
+            let ago = unix_seconds().saturating_sub(since.parse().unwrap_or(0));
+            let command = words.next().unwrap_or_default().escape_debug();
+            format!("process {pid} ({command}), for {ago} s")
+        }
+        (.., Some(pid)) => {
+            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            format!("process {pid} ({})", name.trim_end().escape_debug())
+        }
+        (.., None) => "another process, which did not say which it is".into(),
+    }
+}
+
+/// The process that took the lock, where `/proc/locks` shows it: not one of another PID namespace.
+fn locked_by(file: &File) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+    let file = file.metadata().ok()?;
+    let (major, minor) = (libc::major(file.dev()), libc::minor(file.dev()));
+    let of = format!("{major:02x}:{minor:02x}:{}", file.ino());
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    // 1: FLOCK  ADVISORY  WRITE 1234 00:1a:5678 0 EOF
+    let words = locks.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+    words
+        .filter(|words| words.get(1) == Some(&"FLOCK") && words.get(5) == Some(&of.as_str()))
+        .find_map(|words| words[4].parse().ok())
 }
 
 /// This process's command line, shortened, without line ends.

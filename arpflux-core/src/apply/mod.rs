@@ -24,10 +24,12 @@
 //! `local` and `main` were ever split (`net/ipv4/fib_frontend.c`, `fib_unmerge`). Proxy entries are
 //! always put back permanent.
 
+mod check;
 mod confirm;
 mod dead;
-pub mod fault;
+pub(crate) mod fault;
 mod files;
+mod history;
 mod host;
 mod journal;
 mod keep;

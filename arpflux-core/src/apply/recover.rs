@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::history;
 use super::journal::{self, Journal, State, Undone};
 use super::lock::Lock;
-use super::receipt::{self, Receipt};
+use super::receipt::Receipt;
 use super::store::Folder;
 use super::{Options, confirm, dead, files, undo};
 use crate::error::{Error, ErrorKind, Result};
@@ -48,7 +49,7 @@ pub fn recover(kernel: &mut dyn Kernel, options: &Options, discard: bool) -> Res
     let _lock = Lock::take(&folder, options.lock_wait, &options.stop)?;
     let mut settled = match settle(kernel, &folder, &netns, confirm::now()) {
         Err(error) if discard && error.kind() == ErrorKind::PartlyApplied => {
-            let path = receipt::set_aside(&folder)?;
+            let path = history::set_aside(&folder)?;
             let note = format!("{error}; given up as asked, the journal is in {path}");
             Recovered { notes: vec![note], ..Recovered::default() }
         }
@@ -73,7 +74,7 @@ pub(crate) fn settle(
         Ok(None) => return Ok(recovered),
         Ok(Some(journal)) => journal,
         Err(error) if error.kind() == ErrorKind::InvalidData => {
-            let path = receipt::set_aside(folder)?;
+            let path = history::set_aside(folder)?;
             return Err(Error::new(
                 ErrorKind::InvalidData,
                 format!("it is damaged, so what it did was not undone ({})", error.message()),
@@ -85,13 +86,13 @@ pub(crate) fn settle(
         Err(error) => return Err(error),
     };
     if let Some(why) = foreign(&journal.log.header.netns, netns) {
-        let path = receipt::set_aside(folder)?;
+        let path = history::set_aside(folder)?;
         recovered.notes.push(format!("a journal of {why} was set aside: {path}"));
         return Ok(recovered);
     }
     let reason = match &journal.log.state {
         State::Applied(_) | State::Undone(_) => {
-            receipt::file(folder, &journal.log.header)?;
+            history::file(folder, &journal.log.header)?;
             return Ok(recovered);
         }
         State::Pending(pending) if now < pending.deadline => {
@@ -155,7 +156,7 @@ pub(crate) fn take_back(
     }
     let end = State::Undone(Undone { reason: reason.to_owned(), conflicts: report.conflicts });
     // Everything is as before, and stays so whether or not this is written: undoing once more does nothing.
-    if journal.set(folder, end.clone()).and_then(|()| receipt::file(folder, &journal.log.header)).is_err() {
+    if journal.set(folder, end.clone()).and_then(|()| history::file(folder, &journal.log.header)).is_err() {
         let _ = folder.remove(journal::NAME);
     }
     journal.log.state = end;

@@ -1,10 +1,10 @@
 //! The spine of a transaction, from the lock to the receipt.
 
-use std::collections::BTreeSet;
-
+use super::check::{check_made, check_plan, identities};
+use super::history::{self, Target};
 use super::journal::{self, Applied, Header, Journal, Pending, State};
 use super::lock::{self, Lock};
-use super::receipt::{self, Conflict, Receipt, Target};
+use super::receipt::{Conflict, Receipt};
 use super::recover::{TakenBack, busy_pending, listed, settle, take_back};
 use super::store::Folder;
 use super::watcher::{Reopen, Watcher};
@@ -14,9 +14,6 @@ use crate::kernel::Kernel;
 use crate::persist::FileChange;
 use crate::plan::{self, Announcement, Change, InterfaceIdentity, Plan};
 use crate::snapshot::{NetnsIdentity, Snapshot};
-use crate::state::{Object, State as Objects, SysctlScope, Value};
-use crate::sysctl::{Ipv6Sysctl, Sysctl};
-use crate::types::IfIndex;
 
 /// How many changes are made between two records of progress: so many a killed run is late at most.
 const BATCH: usize = 512;
@@ -196,7 +193,7 @@ impl<'a> Transaction<'a> {
                 return Ok(receipt);
             }
         }
-        let Target { receipt: target, since } = receipt::to_roll_back(&folder, id, &netns)?;
+        let Target { receipt: target, since } = history::to_roll_back(&folder, id, &netns)?;
         let snapshot = self.kernel.snapshot()?;
         let mut inverse = undo::inverse(&target.changes, &target.interfaces, &snapshot, force);
         let (files, of_files) = files::inverse(&target.files, force)?;
@@ -207,7 +204,7 @@ impl<'a> Transaction<'a> {
                 target.command
             ));
             if !since.is_empty() {
-                notes.push(format!("{}; these stay", receipt::routine(&since)));
+                notes.push(format!("{}; these stay", history::routine(&since)));
             }
         }
         let registry = keep::registry(&folder, &files)?;
@@ -237,7 +234,7 @@ impl<'a> Transaction<'a> {
         let state = Folder::state(self.options.state_dir.as_deref())?;
         let folder = state.namespace(&netns)?;
         let lock = Lock::take(&folder, self.options.lock_wait, &self.options.stop)?;
-        if folder.inode(receipt::HISTORY).is_none() {
+        if folder.inode(history::HISTORY).is_none() {
             // Where namespaces come, others go. Nothing depends on it.
             let _ = dead::tidy(&state, &netns, dead::MANY);
         }
@@ -246,7 +243,7 @@ impl<'a> Transaction<'a> {
 
     fn execute(&mut self, folder: &Folder, netns: &NetnsIdentity, work: Work) -> Result<Receipt> {
         let header = Header {
-            id: receipt::next_id(folder)?,
+            id: history::next_id(folder)?,
             rollback_of: work.rollback_of,
             by: self.options.by,
             netns: netns.clone(),
@@ -272,7 +269,7 @@ impl<'a> Transaction<'a> {
                 match (&journal.log.state, &mut watcher) {
                     (State::Pending(pending), Some(watcher)) => watcher.arm(pending.deadline),
                     // It stands; if it is not filed now, the next run files it.
-                    _ => drop(receipt::file(folder, &journal.log.header)),
+                    _ => drop(history::file(folder, &journal.log.header)),
                 }
                 Ok(Receipt::of(&journal.log))
             }
@@ -347,7 +344,7 @@ impl<'a> Transaction<'a> {
             Err(left) => left,
             // Nothing had been done: the failure speaks for itself, and is nothing to remember.
             Ok(TakenBack { undone: 0, notes, receipt }) if notes.is_empty() => {
-                receipt::forget(folder, &receipt);
+                history::forget(folder, &receipt);
                 cause
             }
             Ok(TakenBack { undone, notes, receipt }) => {
@@ -375,140 +372,4 @@ pub(super) fn owners_after(
     let snapshot = kernel.snapshot().ok()?;
     let owners = plan::owners(&undone.changes, &snapshot);
     Some((snapshot, owners))
-}
-
-/// Whether the plan was made for this namespace as it is now.
-fn check_plan(plan: &Plan, snapshot: &Snapshot, netns: &NetnsIdentity) -> Result<()> {
-    let again = "make the plan again";
-    if !plan.any_namespace && plan.netns != *netns && !plan.is_empty() {
-        let unknown = plan.netns == NetnsIdentity::default();
-        let (what, hint) = match unknown {
-            true => (
-                "it does not say which network namespace it is for",
-                "make it from a snapshot of this namespace, or say that it is for any (`any_namespace`)",
-            ),
-            false => ("it was made for another network namespace", again),
-        };
-        return Err(Error::new(ErrorKind::Changed, what).during("apply").on("plan").hint(hint));
-    }
-    check_interfaces(&plan.interfaces, snapshot)?;
-    let mut state = Objects::of(snapshot);
-    for step in &plan.changes {
-        step.check().map_err(|error| error.during("apply"))?;
-        let name = || step.object.name(&undo::names(snapshot, &plan.interfaces));
-        if copies_to_all(&step.object) {
-            return Err(Error::new(ErrorKind::Refused, "writing it rewrites every interface")
-                .during("apply")
-                .on(name())
-                .hint("set the interfaces one by one"));
-        }
-        if let Some(SysctlScope::Interface { index, name: named }) = step.object.scope()
-            && let Some(interface) = snapshot.interface(*index)
-            && interface.name != *named
-        {
-            return Err(Error::new(ErrorKind::Changed, format!("it is called {} now", interface.name))
-                .during("apply")
-                .on(format!("interface {named}"))
-                .hint(again));
-        }
-        match state.get(&step.object) {
-            now if step.object.same(now, step.before) => {}
-            Value::Gone => {
-                return Err(Error::new(ErrorKind::Changed, "its interface is gone")
-                    .during("apply")
-                    .on(name())
-                    .hint(again));
-            }
-            Value::Unknown => {
-                return Err(Error::new(ErrorKind::Unsupported, "this kernel has no such value")
-                    .during("apply")
-                    .on(name()));
-            }
-            now => {
-                return Err(Error::new(
-                    ErrorKind::Changed,
-                    format!("it is {now}, the plan was made when it was {}", step.before),
-                )
-                .during("apply")
-                .on(name())
-                .hint(again));
-            }
-        }
-        state.make(step);
-    }
-    plan.check_announcements(snapshot)
-}
-
-/// Whether the kernel copies the value to every interface (`inet_forward_change`, `addrconf_forward_change`).
-fn copies_to_all(object: &Object) -> bool {
-    matches!(
-        object,
-        Object::Sysctl { scope: SysctlScope::All, sysctl: Sysctl::Forwarding }
-            | Object::Ipv6Sysctl { scope: SysctlScope::All, sysctl: Ipv6Sysctl::Forwarding }
-    )
-}
-
-/// Whether every interface is still the one that the plan saw.
-fn check_interfaces(interfaces: &[InterfaceIdentity], snapshot: &Snapshot) -> Result<()> {
-    for known in interfaces {
-        let changed = |what: String| {
-            Err(Error::new(ErrorKind::Changed, what)
-                .during("apply")
-                .on(format!("interface {} (number {})", known.name, known.index))
-                .hint("make the plan again"))
-        };
-        match snapshot.interface(known.index) {
-            Some(now) if now.name != known.name => {
-                return changed(format!("it is called {} now", now.name));
-            }
-            Some(now) if now.mac != known.mac => {
-                return changed(format!("its MAC is {} now, it was {}", now.mac, known.mac));
-            }
-            Some(_) => {}
-            None => {
-                return changed(match snapshot.interface_named(&known.name) {
-                    Some(other) => {
-                        format!("it is gone; number {} has its name now, and is another one", other.index)
-                    }
-                    None => "it is gone, or in another namespace".into(),
-                });
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Reads what was made again: how many changes were found as they should be.
-fn check_made(changes: &[Change], interfaces: &[InterfaceIdentity], snapshot: &Snapshot) -> Result<usize> {
-    check_interfaces(interfaces, snapshot)?;
-    let mut state = Objects::of(snapshot);
-    let mut last: std::collections::HashMap<&Object, Value> = std::collections::HashMap::new();
-    for step in changes {
-        last.insert(&step.object, step.after);
-    }
-    for Change { object, .. } in changes {
-        let found = state.get(object);
-        if let Some(wanted) = last.get(object)
-            && !object.same(found, *wanted)
-        {
-            return Err(Error::new(
-                ErrorKind::Changed,
-                format!("it is {found} after it was made {wanted}; somebody else changes it too"),
-            )
-            .during("check")
-            .on(object.name(&undo::names(snapshot, interfaces))));
-        }
-    }
-    Ok(changes.len())
-}
-
-/// The interfaces that changes touch, and those that the plan relies on, as they are now.
-fn identities(
-    changes: &[Change],
-    relied_on: &[InterfaceIdentity],
-    snapshot: &Snapshot,
-) -> Vec<InterfaceIdentity> {
-    let mut wanted: BTreeSet<IfIndex> = relied_on.iter().map(|known| known.index).collect();
-    wanted.extend(changes.iter().filter_map(Change::interface));
-    wanted.into_iter().filter_map(|index| snapshot.interface(index)).map(InterfaceIdentity::from).collect()
 }

@@ -155,7 +155,7 @@ struct Task<'a> {
 impl Task<'_> {
     fn run(&self, from_parent: OwnedFd, to_parent: OwnedFd) {
         // Faults are the caller's.
-        #[cfg(feature = "fault")]
+        #[cfg(test)]
         fault::disarm();
         let mut keep = self.reopen.keep.to_vec();
         keep.extend([self.folder.fd().as_raw_fd(), from_parent.as_raw_fd(), to_parent.as_raw_fd()]);

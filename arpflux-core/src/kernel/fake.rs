@@ -4,16 +4,15 @@ use std::collections::BTreeMap;
 
 use super::{Failed, Kernel};
 use crate::error::{Error, ErrorKind, Result};
-use crate::snapshot::{InterfaceFlags, Snapshot};
-use crate::state::{Change, Object, SysctlScope};
-use crate::types::IfIndex;
+use crate::snapshot::Snapshot;
+use crate::state::{Change, Object};
 
 /// A [`Kernel`] over a [`Snapshot`] that refuses the changes it is told to refuse.
 ///
 /// Changes are counted from 0 over all calls of [`Kernel::make`], refused ones included, so that the
 /// undoing of earlier changes can be made to fail as well.
 #[derive(Debug, Clone, Default)]
-pub struct FakeKernel {
+pub(crate) struct FakeKernel {
     state: Snapshot,
     faults: BTreeMap<usize, i32>,
     unreadable: BTreeMap<usize, Error>,
@@ -25,53 +24,41 @@ pub struct FakeKernel {
 
 impl FakeKernel {
     /// A kernel in that state.
-    #[must_use]
-    pub fn new(state: Snapshot) -> Self {
+    pub(crate) fn new(state: Snapshot) -> Self {
         Self { state, ..Self::default() }
     }
 
     /// Refuses the change of number `count` with `errno`.
-    #[must_use]
-    pub fn failing_at(mut self, count: usize, errno: i32) -> Self {
+    pub(crate) fn failing_at(mut self, count: usize, errno: i32) -> Self {
         self.faults.insert(count, errno);
         self
     }
 
     /// Lets the snapshot of number `count` fail, counted from 0.
-    #[must_use]
-    pub fn unreadable_at(mut self, count: usize, error: Error) -> Self {
+    pub(crate) fn unreadable_at(mut self, count: usize, error: Error) -> Self {
         self.unreadable.insert(count, error);
         self
     }
 
-    /// Carries out the rest of a run of proxy changes after a refused one, and sysctls of interfaces that
-    /// are down in the rest of a run of sysctls of interfaces, as the real kernel does.
-    #[must_use]
-    pub fn going_on(mut self) -> Self {
+    /// Carries out the rest of a run of proxy changes after a refused one, as the real kernel does.
+    pub(crate) fn going_on(mut self) -> Self {
         self.goes_on = true;
         self
     }
 
     /// What it holds now.
-    #[must_use]
-    pub fn state(&self) -> &Snapshot {
+    pub(crate) fn state(&self) -> &Snapshot {
         &self.state
     }
 
     /// What it holds now, to be changed behind the back of whoever uses it.
-    pub fn state_mut(&mut self) -> &mut Snapshot {
+    pub(crate) fn state_mut(&mut self) -> &mut Snapshot {
         &mut self.state
     }
 
     /// Every change that was made, in order.
-    #[must_use]
-    pub fn made(&self) -> &[Change] {
+    pub(crate) fn made(&self) -> &[Change] {
         &self.made
-    }
-
-    fn is_down(&self, index: IfIndex) -> bool {
-        let interface = self.state.interface(index);
-        interface.is_some_and(|interface| !interface.flags.contains(InterfaceFlags::UP))
     }
 
     fn make_one(&mut self, change: &Change) -> Result<()> {
@@ -119,15 +106,9 @@ impl Kernel for FakeKernel {
             let mut beyond = Vec::new();
             if self.goes_on {
                 for (place, later) in changes.iter().enumerate().skip(at + 1) {
-                    match (&change.object, &later.object) {
-                        (Object::Proxy { .. }, Object::Proxy { .. })
-                            if change.after.is_there() == later.after.is_there() => {}
-                        (Object::Sysctl { .. }, Object::Sysctl { scope, .. }) => match scope {
-                            SysctlScope::Interface { index, .. } if self.is_down(*index) => {}
-                            SysctlScope::Interface { .. } => continue,
-                            SysctlScope::All | SysctlScope::Default => break,
-                        },
-                        _ => break,
+                    let proxies = [change, later].map(|one| matches!(one.object, Object::Proxy { .. }));
+                    if proxies != [true; 2] || change.after.is_there() != later.after.is_there() {
+                        break;
                     }
                     if self.make_one(later).is_ok() {
                         beyond.push(place);

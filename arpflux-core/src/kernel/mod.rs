@@ -4,16 +4,17 @@
 //! it without moving the caller's thread.
 
 mod decode;
-#[cfg(any(test, feature = "fake"))]
+#[cfg(test)]
 mod fake;
 mod linux;
 pub(crate) mod netlink;
 mod netns;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
+pub(crate) mod uapi;
 
-#[cfg(any(test, feature = "fake"))]
-pub use fake::FakeKernel;
+#[cfg(test)]
+pub(crate) use fake::FakeKernel;
 pub use linux::LinuxKernel;
 pub use netns::Netns;
 
@@ -24,8 +25,7 @@ use crate::state::Change;
 /// How far [`Kernel::make`] came when a change failed.
 ///
 /// All changes before `at` were made. Of the rest only those in `beyond` were made, or may have been:
-/// proxy entries, and sysctls of interfaces that are down, are sent to the kernel many at a time, and it
-/// goes on after one that it refuses.
+/// proxy entries are sent to the kernel many at a time, and it goes on after one that it refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failed {
     /// The place in the list of the first change that failed, or whose outcome is not known.
@@ -70,8 +70,7 @@ pub trait Kernel {
     fn snapshot(&mut self) -> Result<Snapshot>;
 
     /// Makes `changes` in order and stops at the first that fails; a run of like changes of proxy
-    /// entries may be carried out beyond it, as [`Failed::beyond`] says, and so may some sysctls of
-    /// interfaces that are down in a run of sysctls of interfaces. It never goes on to a change of another
+    /// entries may be carried out beyond it, as [`Failed::beyond`] says. It never goes on to a change of another
     /// kind, nor from adding to removing.
     ///
     /// A change whose effect is already there fails with [`crate::ErrorKind::Changed`] where the kernel

@@ -55,6 +55,9 @@ pub struct Diagnosed<'a> {
     #[serde(skip)]
     judgement: Judgement,
     worst: Option<Severity>,
+    /// A change on trial that was not undone in time, as a sentence: what was seen is to go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overdue: Option<String>,
     #[serde(flatten)]
     diagnosis: &'a Diagnosis,
 }
@@ -64,7 +67,19 @@ impl<'a> Diagnosed<'a> {
     #[must_use]
     pub fn new(diagnosis: &'a Diagnosis, fail_on: Option<Severity>) -> Self {
         let judgement = diagnosis.judgement(fail_on);
-        Self { ok: judgement.ok(), judgement, worst: diagnosis.worst(), diagnosis }
+        Self { ok: judgement.ok(), judgement, worst: diagnosis.worst(), overdue: None, diagnosis }
+    }
+
+    /// With what [`Host::overdue`](crate::Host::overdue) said: then nothing is good for certain.
+    #[must_use]
+    pub fn overdue(mut self, sentence: Option<String>) -> Self {
+        if sentence.is_some() {
+            let open = Judgement::Undetermined { missing: Vec::new(), apart: self.judgement.ok() };
+            self.judgement = self.judgement.and(open);
+            self.ok = self.judgement.ok();
+        }
+        self.overdue = sentence;
+        self
     }
 
     /// What it comes to.

@@ -25,7 +25,11 @@ pub struct Nics {
 /// What is published, and whether the scripts call arpflux.
 #[derive(Debug, Serialize)]
 pub struct Status<'a> {
-    right: bool,
+    /// `null`: it is, but a change on trial is overdue.
+    right: Option<bool>,
+    /// A change on trial that was not undone in time, as a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overdue: Option<String>,
     /// Whether the scripts call arpflux; `None`: there are none.
     pub integration: Option<Integration>,
     registry: String,
@@ -38,12 +42,20 @@ impl<'a> Status<'a> {
     pub fn new(integration: Option<Integration>, registry: String, addresses: &'a [Standing]) -> Self {
         let damaged = matches!(integration, Some(Integration::Damaged { .. }));
         let right = addresses.iter().all(Standing::is_right) && !damaged;
-        Self { right, integration, registry, addresses }
+        Self { right: Some(right), overdue: None, integration, registry, addresses }
     }
 
-    /// Whether nothing has to be put right.
+    /// With what [`Host::overdue`](crate::Host::overdue) said: then nothing is right for certain.
     #[must_use]
-    pub const fn is_right(&self) -> bool {
+    pub fn overdue(mut self, sentence: Option<String>) -> Self {
+        self.right = self.right.filter(|right| !right || sentence.is_none());
+        self.overdue = sentence;
+        self
+    }
+
+    /// Whether nothing has to be put right; `None` while a change on trial is overdue.
+    #[must_use]
+    pub const fn is_right(&self) -> Option<bool> {
         self.right
     }
 }

@@ -178,6 +178,22 @@ fn networkd_gets_rules_and_routes_beside_the_file_it_uses() {
     assert_eq!(shared(), (true, true));
 }
 
+/// All below a folder: paths, and what the files hold.
+fn tree(folder: &Path) -> Vec<(PathBuf, Option<String>)> {
+    let mut found = Vec::new();
+    let mut todo = vec![folder.to_owned()];
+    while let Some(folder) = todo.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let is_folder = path.symlink_metadata().unwrap().is_dir();
+            found.push((path.clone(), (!is_folder).then(|| std::fs::read_to_string(&path).unwrap())));
+            todo.extend(is_folder.then_some(path));
+        }
+    }
+    found.sort();
+    found
+}
+
 /// Links and folders that an image's own administrator may have planted, each leading out of the root.
 #[test]
 fn nothing_below_a_root_leads_out_of_it() {
@@ -209,8 +225,16 @@ fn nothing_below_a_root_leads_out_of_it() {
         ("run", host_path),
     ];
     for (at, target) in planted {
-        std::fs::create_dir_all(&host).unwrap();
-        std::fs::write(host.join("90-mine.conf"), "net.ipv4.conf.all.arp_ignore = 8\n").unwrap();
+        let _ = std::fs::remove_dir_all(&host);
+        // Also what has the names of our own files and folders.
+        for name in
+            ["90-mine.conf", "99-zz-arpflux.conf", "arpflux.service", "policy.toml", "system/arpflux.service"]
+        {
+            let file = host.join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, "net.ipv4.conf.all.arp_ignore = 8\n").unwrap();
+        }
+        let before = tree(&host);
         let root = TempDir::new();
         let path = root.0.join(at);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -225,9 +249,7 @@ fn nothing_below_a_root_leads_out_of_it() {
         }
         let boot = BootSysctls::load(&root.0).unwrap();
         assert_eq!(boot.winner(&Key::parse("net/ipv4/conf/all/arp_ignore")), None, "{at}");
-        let names: Vec<_> =
-            std::fs::read_dir(&host).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(names, ["90-mine.conf"], "{at}");
+        assert_eq!(tree(&host), before, "{at}");
     }
 }
 

@@ -9,7 +9,7 @@
 //! (`ip_nonlocal_bind`) is touched. Everybody on the wire believes what is sent, so it is to come from the owner
 //! only: [`Host::announce`] makes sure of that, and [`check_owner`] says whether it would.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
@@ -198,18 +198,22 @@ impl Announcer {
 /// # Errors
 /// [`ErrorKind::Refused`] with the interface that the address is at.
 pub fn check_owner(snapshot: &Snapshot, interface: IfIndex, addresses: &[IpAddr]) -> Result<()> {
+    let mut holders: HashMap<IpAddr, Vec<IfIndex>> = HashMap::new();
+    for held in &snapshot.addresses {
+        holders.entry(held.local).or_default().push(held.interface);
+    }
+    let mut proxies: HashMap<IpAddr, Vec<IfIndex>> = HashMap::new();
+    for entry in &snapshot.proxies {
+        proxies.entry(entry.address).or_default().push(entry.interface.unwrap_or(interface));
+    }
+    let listed = |map: &HashMap<IpAddr, Vec<IfIndex>>, address| map.get(address).cloned().unwrap_or_default();
     for address in addresses {
-        let holders =
-            snapshot.addresses.iter().filter(|held| held.local == *address).map(|held| held.interface);
-        let proxies = snapshot.proxies.iter().filter(|entry| entry.address == *address);
-        let proxies = proxies.filter_map(|entry| entry.interface.or(Some(interface)));
-        let mut owners: Vec<IfIndex> = holders.collect();
+        let mut owners = listed(&holders, address);
         owners.retain(|owner| *owner == interface || is_nic(snapshot, *owner));
-        let held = snapshot.addresses.iter().any(|held| held.local == *address);
         if owners.is_empty() {
-            owners = proxies.collect();
+            owners = listed(&proxies, address);
         }
-        if owners.is_empty() && !held {
+        if owners.is_empty() && !holders.contains_key(address) {
             let why = "this host neither holds nor proxies it, and all peers would be sent here";
             return Err(Error::new(ErrorKind::Refused, why).during("announce").on(address.to_string()).hint(
                 "add the address, or a proxy entry for it, first; to announce it all the same, say so (--anyway)",

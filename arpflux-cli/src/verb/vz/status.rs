@@ -39,7 +39,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         Err(_) => None,
     };
     let registry = node.registry_path()?.display().to_string();
-    let status = Status::new(integration, registry, &standing);
+    let status = Status::new(integration, registry, &standing).overdue(overdue);
     if output.json() {
         output.answer(&status)?;
     } else {
@@ -58,10 +58,10 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
             table(&standing).render(output)
         })?;
     }
-    Ok(match (status.is_right(), overdue) {
-        (false, _) => exit::BAD,
-        (true, Some(_)) => exit::UNDETERMINED,
-        (true, None) => exit::GOOD,
+    Ok(match status.is_right() {
+        Some(true) => exit::GOOD,
+        Some(false) => exit::BAD,
+        None => exit::UNDETERMINED,
     })
 }
 

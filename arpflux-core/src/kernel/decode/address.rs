@@ -2,13 +2,9 @@
 
 use super::{split, word};
 use crate::kernel::netlink::attributes;
+use crate::kernel::uapi::{IFA_ADDRESS, IFA_BROADCAST, IFA_FLAGS, IFA_LOCAL};
 use crate::snapshot::{Address, AddressFlags, Scope};
 use crate::types::IfIndex;
-
-const IFA_ADDRESS: u16 = 1;
-const IFA_LOCAL: u16 = 2;
-const IFA_BROADCAST: u16 = 4;
-const IFA_FLAGS: u16 = 8;
 
 /// Reads `struct ifaddrmsg` and its attributes.
 pub(in crate::kernel) fn address(payload: &[u8]) -> Option<Address> {

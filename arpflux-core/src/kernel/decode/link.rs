@@ -4,52 +4,19 @@ use nix::libc::{AF_INET, AF_INET6};
 
 use super::{interface, split, word};
 use crate::kernel::netlink::{Attribute, attributes};
+use crate::kernel::uapi::{
+    IFLA_ADDRESS, IFLA_AF_SPEC, IFLA_ALT_IFNAME, IFLA_BOND_MODE, IFLA_BOND_SLAVE_STATE,
+    IFLA_BR_VLAN_FILTERING, IFLA_BRIDGE_VLAN_INFO, IFLA_BRPORT_LEARNING, IFLA_BRPORT_LOCKED,
+    IFLA_BRPORT_NEIGH_SUPPRESS, IFLA_BRPORT_NEIGH_VLAN_SUPPRESS, IFLA_BRPORT_PROXYARP,
+    IFLA_BRPORT_PROXYARP_WIFI, IFLA_BRPORT_STATE, IFLA_BRPORT_UNICAST_FLOOD, IFLA_CARRIER, IFLA_GROUP,
+    IFLA_IFNAME, IFLA_INET_CONF, IFLA_INET6_CONF, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_INFO_SLAVE_DATA,
+    IFLA_INFO_SLAVE_KIND, IFLA_IPVLAN_MODE, IFLA_LINK, IFLA_LINK_NETNSID, IFLA_LINKINFO,
+    IFLA_MACVLAN_MACADDR, IFLA_MACVLAN_MACADDR_DATA, IFLA_MACVLAN_MODE, IFLA_MASTER, IFLA_MTU,
+    IFLA_PROP_LIST, IFLA_VLAN_ID, IFLA_VRF_TABLE, IFLA_XDP, IFLA_XDP_ATTACHED,
+};
 use crate::snapshot::{BridgeVlan, Bridging, Interface, InterfaceFlags, LinkKind, NeighParams};
 use crate::sysctl::{Ipv6Sysctl, Ipv6SysctlValues, Sysctl, SysctlValues};
 use crate::types::{IfIndex, IfName, Mac};
-
-const IFLA_ADDRESS: u16 = 1;
-const IFLA_IFNAME: u16 = 3;
-const IFLA_MTU: u16 = 4;
-const IFLA_LINK: u16 = 5;
-const IFLA_MASTER: u16 = 10;
-const IFLA_LINKINFO: u16 = 18;
-const IFLA_AF_SPEC: u16 = 26;
-const IFLA_GROUP: u16 = 27;
-const IFLA_CARRIER: u16 = 33;
-const IFLA_LINK_NETNSID: u16 = 37;
-const IFLA_XDP: u16 = 43;
-const IFLA_PROP_LIST: u16 = 52;
-const IFLA_ALT_IFNAME: u16 = 53;
-
-const IFLA_XDP_ATTACHED: u16 = 2;
-
-const IFLA_INFO_KIND: u16 = 1;
-const IFLA_INFO_DATA: u16 = 2;
-const IFLA_INFO_SLAVE_KIND: u16 = 4;
-const IFLA_INFO_SLAVE_DATA: u16 = 5;
-
-const IFLA_VLAN_ID: u16 = 1;
-const IFLA_MACVLAN_MODE: u16 = 1;
-const IFLA_MACVLAN_MACADDR: u16 = 4;
-const IFLA_MACVLAN_MACADDR_DATA: u16 = 5;
-const IFLA_IPVLAN_MODE: u16 = 1;
-const IFLA_VRF_TABLE: u16 = 1;
-const IFLA_BOND_MODE: u16 = 1;
-const IFLA_BOND_SLAVE_STATE: u16 = 1;
-const IFLA_BR_VLAN_FILTERING: u16 = 7;
-const IFLA_BRPORT_STATE: u16 = 1;
-const IFLA_BRPORT_LEARNING: u16 = 8;
-const IFLA_BRPORT_UNICAST_FLOOD: u16 = 9;
-const IFLA_BRPORT_PROXYARP: u16 = 10;
-const IFLA_BRPORT_PROXYARP_WIFI: u16 = 12;
-const IFLA_BRPORT_NEIGH_SUPPRESS: u16 = 32;
-const IFLA_BRPORT_LOCKED: u16 = 39;
-const IFLA_BRPORT_NEIGH_VLAN_SUPPRESS: u16 = 43;
-const IFLA_BRIDGE_VLAN_INFO: u16 = 2;
-
-const IFLA_INET_CONF: u16 = 1;
-const IFLA_INET6_CONF: u16 = 2;
 
 /// An interface, and what else its message says.
 #[derive(Debug, Clone, PartialEq, Eq)]

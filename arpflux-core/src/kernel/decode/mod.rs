@@ -8,6 +8,8 @@
 //! Every function is total: `None` is a message that is not of the kind, or too short to be.
 
 mod address;
+#[cfg(test)]
+mod fuzz;
 mod link;
 mod neighbour;
 mod nexthop;

@@ -4,23 +4,12 @@ use std::net::IpAddr;
 
 use super::{interface, split, word};
 use crate::kernel::netlink::attributes;
+use crate::kernel::uapi::{
+    NDA_DST, NDA_LLADDR, NDA_PROTOCOL, NDTA_CONFIG, NDTA_PARMS, NDTA_STATS, NDTA_THRESH3, NDTPA_IFINDEX,
+    NDTPA_LOCKTIME, NDTPA_PROXY_DELAY, NDTPA_PROXY_QLEN, NTF_PROXY,
+};
 use crate::snapshot::{NeighParams, Neighbour, NeighbourState, NeighbourTable, ProxyEntry};
 use crate::types::{IfIndex, Mac};
-
-const NDA_DST: u16 = 1;
-const NDA_LLADDR: u16 = 2;
-const NDA_PROTOCOL: u16 = 12;
-
-const NTF_PROXY: u8 = 0x08;
-
-const NDTA_THRESH3: u16 = 4;
-const NDTA_CONFIG: u16 = 5;
-const NDTA_PARMS: u16 = 6;
-const NDTA_STATS: u16 = 7;
-const NDTPA_IFINDEX: u16 = 1;
-const NDTPA_PROXY_DELAY: u16 = 13;
-const NDTPA_PROXY_QLEN: u16 = 14;
-const NDTPA_LOCKTIME: u16 = 15;
 
 /// Reads `struct ndmsg` of an ordinary neighbour. `None` for a proxy entry.
 pub(in crate::kernel) fn neighbour(payload: &[u8]) -> Option<Neighbour> {

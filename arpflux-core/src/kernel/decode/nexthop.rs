@@ -4,12 +4,8 @@ use std::collections::HashMap;
 
 use super::{interface, split, word};
 use crate::kernel::netlink::attributes;
+use crate::kernel::uapi::{NHA_GATEWAY, NHA_GROUP, NHA_ID, NHA_OIF};
 use crate::snapshot::{NextHop, NextHopFlags};
-
-const NHA_ID: u16 = 1;
-const NHA_GROUP: u16 = 2;
-const NHA_OIF: u16 = 5;
-const NHA_GATEWAY: u16 = 6;
 
 /// All nexthop objects of a namespace.
 #[derive(Debug, Default)]

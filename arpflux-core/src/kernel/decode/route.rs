@@ -6,22 +6,11 @@ use nix::libc::{AF_INET, AF_INET6};
 
 use super::{interface, prefix, split, word};
 use crate::kernel::netlink::{Attribute, attributes};
+use crate::kernel::uapi::{
+    RTA_DST, RTA_FLOW, RTA_GATEWAY, RTA_MULTIPATH, RTA_NH_ID, RTA_OIF, RTA_PREFSRC, RTA_PRIORITY, RTA_SRC,
+    RTA_TABLE, RTA_VIA, RTM_F_CLONED,
+};
 use crate::snapshot::{NextHop, NextHopFlags, Route, RouteKind, Scope};
-
-const RTA_DST: u16 = 1;
-const RTA_SRC: u16 = 2;
-const RTA_OIF: u16 = 4;
-const RTA_GATEWAY: u16 = 5;
-const RTA_PRIORITY: u16 = 6;
-const RTA_PREFSRC: u16 = 7;
-const RTA_MULTIPATH: u16 = 9;
-const RTA_FLOW: u16 = 11;
-const RTA_TABLE: u16 = 15;
-const RTA_VIA: u16 = 18;
-const RTA_NH_ID: u16 = 30;
-
-/// A cached copy of a route, not a route (`RTM_F_CLONED`).
-const RTM_F_CLONED: u32 = 0x200;
 
 /// A route, and what else its message says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -76,12 +76,17 @@ fn family(family: i32, len: usize) -> Vec<u8> {
 
 fn prepared<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     in_new_netns(|| {
-        for line in SETUP.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            let status = Command::new("ip").args(line.split(' ')).status().unwrap();
-            assert!(status.success(), "ip {line}");
-        }
+        set_up();
         work()
     })
+}
+
+/// A host that has one of each.
+pub(super) fn set_up() {
+    for line in SETUP.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let status = Command::new("ip").args(line.split(' ')).status().unwrap();
+        assert!(status.success(), "ip {line}");
+    }
 }
 
 fn theirs((kind, payload): &(u16, Vec<u8>)) -> Theirs {

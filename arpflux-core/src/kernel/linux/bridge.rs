@@ -3,14 +3,12 @@
 use nix::libc::AF_BRIDGE;
 
 use super::LinuxKernel;
-use super::read::{RTM_GETLINK, dump};
+use super::read::dump;
 use crate::error::Result;
 use crate::kernel::decode;
 use crate::kernel::netlink::Messages;
+use crate::kernel::uapi::{IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN_COMPRESSED, RTM_GETLINK};
 use crate::snapshot::Snapshot;
-
-const IFLA_EXT_MASK: u16 = 29;
-const RTEXT_FILTER_BRVLAN_COMPRESSED: u32 = 1 << 2;
 
 /// Fills in [`crate::snapshot::Bridging::vlans`] of bridges and their ports, where one of them filters.
 pub(super) fn vlans(kernel: &mut LinuxKernel, snapshot: &mut Snapshot) -> Result<()> {

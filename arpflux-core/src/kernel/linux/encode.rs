@@ -18,25 +18,14 @@ use netlink_packet_route::rule::{
 use nix::libc::{AF_INET, AF_INET6};
 
 use crate::kernel::netlink::Messages;
+use crate::kernel::uapi::{
+    FRA_IIFNAME, FRA_OIFNAME, IFLA_AF_SPEC, IFLA_INET_CONF, NDA_DST, NDA_PROTOCOL, NDTA_NAME, NDTA_PARMS,
+    NDTPA_IFINDEX, NDTPA_PROXY_DELAY, NLM_F_CREATE, NTF_PROXY, NUD_PERMANENT, RTM_DELNEIGH, RTM_DELROUTE,
+    RTM_DELRULE, RTM_NEWNEIGH, RTM_NEWROUTE, RTM_NEWRULE, RTM_SETLINK, RTM_SETNEIGHTBL,
+};
 use crate::snapshot::{NextHop, NextHopFlags, ProxyEntry, Route, Rule, RuleAction, RuleFlags, table};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IfName};
-
-const RTM_SETLINK: u16 = 19;
-const RTM_NEWROUTE: u16 = 24;
-const RTM_DELROUTE: u16 = 25;
-const RTM_NEWNEIGH: u16 = 28;
-const RTM_DELNEIGH: u16 = 29;
-const RTM_NEWRULE: u16 = 32;
-const RTM_DELRULE: u16 = 33;
-const RTM_SETNEIGHTBL: u16 = 67;
-
-const NLM_F_CREATE: u16 = 0x400;
-
-const NTF_PROXY: u8 = 0x08;
-const NUD_PERMANENT: u16 = 0x80;
-const NDA_DST: u16 = 1;
-const NDA_PROTOCOL: u16 = 12;
 
 /// A message of one kind. The crate's sum of all kinds would bring the encoders of all of them along, links'
 /// being the largest by far.
@@ -78,8 +67,6 @@ pub(super) fn proxy(messages: &mut Messages, add: bool, entry: &ProxyEntry) {
 
 /// Sets one value of an interface by `RTM_SETLINK`: nested attributes, unlike in dumps (`inet_set_link_af()`).
 pub(super) fn sysctl(messages: &mut Messages, interface: IfIndex, sysctl: Sysctl, value: i32) {
-    const IFLA_AF_SPEC: u16 = 26;
-    const IFLA_INET_CONF: u16 = 1;
     let mut body = [0u8; 16];
     body[4..8].copy_from_slice(&interface.0.to_ne_bytes());
     messages.begin(RTM_SETLINK, 0, &body);
@@ -95,10 +82,6 @@ pub(super) fn sysctl(messages: &mut Messages, interface: IfIndex, sysctl: Sysctl
 /// Sets `proxy_delay` in milliseconds, of an interface or of `default`. Unlike the file below `/proc`, which
 /// counts hundredths of a second, it takes back any value that it gave (`neightbl_set()`).
 pub(super) fn proxy_delay(messages: &mut Messages, interface: Option<IfIndex>, milliseconds: u64) {
-    const NDTA_NAME: u16 = 1;
-    const NDTA_PARMS: u16 = 6;
-    const NDTPA_IFINDEX: u16 = 1;
-    const NDTPA_PROXY_DELAY: u16 = 13;
     messages.begin(RTM_SETNEIGHTBL, 0, &[AF_INET as u8, 0, 0, 0]);
     messages.attribute(NDTA_NAME, b"arp_cache\0");
     messages.nest(NDTA_PARMS, |messages| {
@@ -111,8 +94,6 @@ pub(super) fn proxy_delay(messages: &mut Messages, interface: Option<IfIndex>, m
 
 /// A request to add or delete a rule.
 pub(super) fn rule(add: bool, rule: &Rule) -> Request<RuleMessage> {
-    const FRA_IIFNAME: u16 = 3;
-    const FRA_OIFNAME: u16 = 17;
     let mut message = RuleMessage::default();
     let header = &mut message.header;
     header.family = address_family(rule.ipv6);

@@ -6,12 +6,10 @@ use super::read::dump;
 use super::{LinuxKernel, nftables};
 use crate::error::{ErrorKind, Result};
 use crate::kernel::netlink::{Messages, NetlinkSocket, attributes};
+use crate::kernel::uapi::{RTM_GETQDISC, RTM_GETTFILTER, TCA_KIND};
 use crate::snapshot::{Interference, Snapshot};
 use crate::types::IfIndex;
 
-const RTM_GETQDISC: u16 = 38;
-const RTM_GETTFILTER: u16 = 46;
-const TCA_KIND: u16 = 1;
 /// `ffff:fff2` and `ffff:fff3`: the two hooks of clsact; ingress has the first alone.
 const INGRESS: u32 = 0xffff_fff2;
 const EGRESS: u32 = 0xffff_fff3;

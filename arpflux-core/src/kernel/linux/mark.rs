@@ -4,11 +4,10 @@
 //! their order changed; lists with equal marks are equal but for one chance in some billions.
 
 use super::LinuxKernel;
-use super::read::{
-    NTF_PROXY, RTM_GETLINK, RTM_GETNEIGH, RTM_GETNEIGHTBL, ask_for_links, dump, header, of_family,
-};
+use super::read::{ask_for_links, dump, header, of_family};
 use crate::error::Result;
 use crate::kernel::decode;
+use crate::kernel::uapi::{NTF_PROXY, RTM_GETLINK, RTM_GETNEIGH, RTM_GETNEIGHTBL};
 use nix::libc::AF_INET;
 
 /// Takes in words one after the other (the multiplier of FNV-1a's kin, `rustc-hash`).

@@ -17,7 +17,6 @@ mod write;
 use nix::errno::Errno;
 use nix::libc;
 
-use self::names::KnownNames;
 use self::sysctl::SysctlTree;
 use super::netlink::{Messages, NetlinkSocket};
 use super::{Failed, Kernel};
@@ -41,10 +40,6 @@ pub struct LinuxKernel {
     identity: NetnsIdentity,
     /// Reused for every question.
     messages: Messages,
-    /// The interfaces that [`LinuxKernel::interfaces`] read.
-    known: Option<KnownNames>,
-    /// The kernel does not let this process change interfaces by netlink.
-    setlink_refused: bool,
 }
 
 impl LinuxKernel {
@@ -61,8 +56,6 @@ impl LinuxKernel {
             identity: identity::netns(&netlink)?,
             netlink,
             messages: Messages::new(),
-            known: None,
-            setlink_refused: false,
         })
     }
 }

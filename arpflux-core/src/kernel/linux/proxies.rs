@@ -16,14 +16,13 @@ use netlink_sys::protocols::NETLINK_ROUTE;
 use nix::libc::{AF_INET, AF_INET6, ENOENT};
 
 use super::LinuxKernel;
-use super::read::{NTF_PROXY, RTM_GETNEIGH, TRIES, dump};
+use super::read::{TRIES, dump};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::decode;
 use crate::kernel::netlink::{Messages, NetlinkSocket};
+use crate::kernel::uapi::{NDA_DST, NTF_PROXY, RTM_GETNEIGH};
 use crate::snapshot::ProxyEntry;
 use crate::types::IfIndex;
-
-const NDA_DST: u16 = 1;
 
 /// What an entry is known by.
 type Key = (IpAddr, Option<IfIndex>);

@@ -4,28 +4,18 @@ use std::time::Duration;
 
 use nix::libc::{AF_INET, AF_INET6, EAFNOSUPPORT, EOPNOTSUPP};
 
-use super::names::KnownNames;
 use super::sysctl::Folder;
 use super::{LinuxKernel, bridge, interference, routing_memory, sysctl_error};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::decode;
 use crate::kernel::netlink::{Changed, Events, Messages, NetlinkSocket, attributes};
+use crate::kernel::uapi::{
+    IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS, RTM_GETADDR, RTM_GETLINK, RTM_GETNEIGH, RTM_GETNEIGHTBL,
+    RTM_GETNETCONF, RTM_GETNEXTHOP, RTM_GETROUTE, RTM_GETRULE,
+};
 use crate::snapshot::{Interface, Interference, NeighbourTable, Snapshot};
 use crate::sysctl::{Ipv6Sysctl, Ipv6SysctlValues, Sysctl, SysctlValues};
 use crate::types::IfIndex;
-
-pub(super) const RTM_GETLINK: u16 = 18;
-const RTM_GETADDR: u16 = 22;
-const RTM_GETROUTE: u16 = 26;
-pub(super) const RTM_GETNEIGH: u16 = 30;
-const RTM_GETRULE: u16 = 34;
-pub(super) const RTM_GETNEIGHTBL: u16 = 66;
-const RTM_GETNETCONF: u16 = 82;
-const RTM_GETNEXTHOP: u16 = 106;
-
-const IFLA_EXT_MASK: u16 = 29;
-const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
-pub(super) const NTF_PROXY: u8 = 0x08;
 
 /// How often a dump, and a whole snapshot, is taken again before it is given up.
 pub(super) const TRIES: u32 = 10;
@@ -259,13 +249,9 @@ impl LinuxKernel {
     /// # Errors
     /// Any failure to read.
     pub fn interfaces(&mut self) -> Result<Vec<Interface>> {
-        let (known, interfaces) = KnownNames::around(|| {
-            let mut read = Snapshot::default();
-            self.links(&mut read)?;
-            Ok(read.interfaces)
-        })?;
-        self.known = known;
-        Ok(interfaces)
+        let mut read = Snapshot::default();
+        self.links(&mut read)?;
+        Ok(read.interfaces)
     }
 
     fn neighbour_params(&mut self, snapshot: &mut Snapshot) -> Result<()> {

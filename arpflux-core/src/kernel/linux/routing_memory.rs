@@ -7,19 +7,12 @@ use nix::libc::{self, AF_INET};
 use crate::error::Result;
 use crate::kernel::decode;
 use crate::kernel::netlink::{Messages, NetlinkSocket};
+use crate::kernel::uapi::{RTA_DST, RTA_IIF, RTA_SRC, RTM_F_FIB_MATCH, RTM_F_LOOKUP_TABLE, RTM_GETROUTE};
 use crate::snapshot::{
     Interface, InterfaceFlags, Route, RouteKind, RoutingMemory, Rule, RuleAction, Snapshot, table,
 };
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IpNet};
-
-const RTM_GETROUTE: u16 = 26;
-const RTA_DST: u16 = 1;
-const RTA_SRC: u16 = 2;
-const RTA_IIF: u16 = 3;
-/// The answer is the matching entry of the table, not the route made from it.
-const RTM_F_FIB_MATCH: u32 = 0x2000;
-const RTM_F_LOOKUP_TABLE: u32 = 0x1000;
 
 const RTPROT_KERNEL: u8 = 2;
 

@@ -7,15 +7,13 @@ use super::{LinuxKernel, encode, names};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Failed;
 use crate::kernel::netlink::BatchFailure;
+use crate::kernel::uapi::{NLM_F_CREATE, NLM_F_EXCL};
 use crate::snapshot::{ProxyEntry, Route, Rule};
 use crate::state::{Change, Object, Value};
 
-const NLM_F_EXCL: u16 = 0x200;
-const NLM_F_CREATE: u16 = 0x400;
-
 /// How many messages go into one system call: a killed process is not stopped inside it, and the
 /// errors of all of them must fit the socket's queue.
-pub(super) const BATCH: usize = 256;
+const BATCH: usize = 256;
 
 impl LinuxKernel {
     pub(super) fn make_all(&mut self, changes: &[Change]) -> Result<(), Failed> {
@@ -29,12 +27,8 @@ impl LinuxKernel {
                 at += run.len();
                 continue;
             }
-            let set = self.set_sysctls(&changes[at..]).map_err(|failed| failed.from(at))?;
-            at += set;
-            if set == 0 {
-                self.make_one(change).map_err(|error| Failed { at, beyond: Vec::new(), error })?;
-                at += 1;
-            }
+            self.make_one(change).map_err(|error| Failed { at, beyond: Vec::new(), error })?;
+            at += 1;
         }
         Ok(())
     }

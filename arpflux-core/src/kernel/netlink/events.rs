@@ -7,13 +7,10 @@ use netlink_sys::{Socket, SocketAddr};
 use nix::libc;
 
 use crate::error::{Error, Result};
-
-const RTM_NEWROUTE: u16 = 24;
-const RTM_DELROUTE: u16 = 25;
+use crate::kernel::uapi::{RTM_DELROUTE, RTM_NEWROUTE};
 
 /// `RTNLGRP_LINK`, `_IPV4_IFADDR`, `_IPV4_ROUTE`, `_IPV4_RULE`, `_IPV4_NETCONF`.
-const GROUPS: [u32; 5] = [LINK, 5, 7, 8, 24];
-const LINK: u32 = 1;
+const GROUPS: [u32; 5] = [1, 5, 7, 8, 24];
 
 /// What has changed, in rising order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,20 +32,11 @@ pub(crate) struct Events {
 impl Events {
     /// Starts listening in the calling thread's namespace.
     pub fn open() -> Result<Self> {
-        Self::of(&GROUPS)
-    }
-
-    /// The same for interfaces alone.
-    pub fn of_interfaces() -> Result<Self> {
-        Self::of(&[LINK])
-    }
-
-    fn of(groups: &[u32]) -> Result<Self> {
         let failed = |error: std::io::Error| Error::io("open", "netlink socket for notices", &error);
         let mut socket = Socket::new(NETLINK_ROUTE).map_err(failed)?;
         socket.bind(&SocketAddr::new(0, 0)).map_err(failed)?;
-        for group in groups {
-            socket.add_membership(*group).map_err(failed)?;
+        for group in GROUPS {
+            socket.add_membership(group).map_err(failed)?;
         }
         Ok(Self { socket })
     }

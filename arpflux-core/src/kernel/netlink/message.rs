@@ -1,5 +1,6 @@
 //! Writing requests into one buffer that is reused.
 
+use crate::kernel::uapi::NLM_F_REQUEST;
 use std::net::IpAddr;
 
 use netlink_packet_core::NetlinkSerializable;
@@ -7,7 +8,6 @@ use netlink_packet_core::NetlinkSerializable;
 /// Length of `struct nlmsghdr`.
 pub(super) const HEADER: usize = 16;
 
-const NLM_F_REQUEST: u16 = 0x01;
 const NLA_F_NESTED: u16 = 0x8000;
 
 /// Netlink messages one after the other, as one `sendmsg` takes them.

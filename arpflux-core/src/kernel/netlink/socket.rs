@@ -1,5 +1,8 @@
 //! A blocking netlink socket: one request, one dump, or many requests in one system call.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
@@ -15,21 +18,10 @@ use nix::sys::time::TimeVal;
 use super::attributes;
 use super::message::{HEADER, Messages};
 use crate::error::{Error, ErrorKind, Result};
-
-const NLMSG_ERROR: u16 = 2;
-const NLMSG_DONE: u16 = 3;
-/// First number that is a message and not netlink's own talk.
-const NLMSG_MIN_TYPE: u16 = 0x10;
-
-const NLM_F_ACK: u16 = 0x04;
-const NLM_F_DUMP: u16 = 0x300;
-/// In a dump: what it lists changed meanwhile.
-const NLM_F_DUMP_INTR: u16 = 0x10;
-/// In an error: the request's payload is left out.
-const NLM_F_CAPPED: u16 = 0x100;
-/// In an error: attributes follow.
-const NLM_F_ACK_TLVS: u16 = 0x200;
-const NLMSGERR_ATTR_MSG: u16 = 1;
+use crate::kernel::uapi::{
+    NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLM_F_DUMP, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR,
+    NLMSG_MIN_TYPE, NLMSGERR_ATTR_MSG,
+};
 
 /// The kernel fills dump buffers of at most 32 KiB (`netlink_recvmsg()`), other answers are shorter.
 const RECEIVE: usize = 64 * 1024;
@@ -359,122 +351,4 @@ fn refusal(errno: i32, words: Option<String>) -> Error {
 
 fn silent() -> Error {
     Error::new(ErrorKind::Internal, "a netlink request failed without a reason")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::super::testing::in_new_netns;
-    use super::*;
-
-    const RTM_GETLINK: u16 = 18;
-    const RTM_NEWNEIGH: u16 = 28;
-    const RTM_GETNEIGH: u16 = 30;
-
-    fn proxy(messages: &mut Messages, interface: u32, address: [u8; 4]) {
-        let mut body = [0u8; 12];
-        body[0] = libc::AF_INET as u8;
-        body[4..8].copy_from_slice(&interface.to_ne_bytes());
-        body[8] = 0x80;
-        body[10] = 0x08;
-        messages.begin(RTM_NEWNEIGH, 0x400, &body);
-        messages.attribute(1, &address);
-    }
-
-    fn count_proxies(socket: &mut NetlinkSocket) -> usize {
-        let mut request = Messages::new();
-        request.begin(RTM_GETNEIGH, 0, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x08, 0]);
-        let mut count = 0;
-        socket
-            .dump(&mut request, |kind, _| {
-                assert_eq!(kind, RTM_NEWNEIGH);
-                count += 1;
-                Ok(())
-            })
-            .unwrap();
-        count
-    }
-
-    #[test]
-    fn a_batch_says_exactly_which_messages_were_refused_and_why() {
-        in_new_netns(|| {
-            let mut socket = NetlinkSocket::open().unwrap();
-            let mut messages = Messages::new();
-            for i in 0..=255 {
-                proxy(&mut messages, if i % 100 == 7 { 999 } else { 1 }, [10, 0, 0, i]);
-            }
-            let failure = socket.batch(&mut messages).unwrap_err();
-            assert!(failure.lost.is_none());
-            assert_eq!(failure.refused.iter().map(|(i, _)| *i).collect::<Vec<_>>(), [7, 107, 207]);
-            for (_, error) in &failure.refused {
-                assert_eq!(error.errno(), Some(libc::ENODEV), "{error}");
-            }
-            assert_eq!(count_proxies(&mut socket), 253);
-            messages.clear();
-            proxy(&mut messages, 1, [10, 0, 1, 0]);
-            socket.batch(&mut messages).unwrap();
-            assert_eq!(count_proxies(&mut socket), 254);
-        });
-    }
-
-    #[test]
-    fn every_message_refused_still_fits_the_queue() {
-        in_new_netns(|| {
-            let mut socket = NetlinkSocket::open().unwrap();
-            let mut messages = Messages::new();
-            for i in 0..=255 {
-                proxy(&mut messages, 999, [10, 0, 0, i]);
-            }
-            let failure = socket.batch(&mut messages).unwrap_err();
-            assert!(failure.lost.is_none(), "{failure:?}");
-            assert_eq!(failure.refused.len(), 256);
-        });
-    }
-
-    #[test]
-    fn lost_answers_are_said_and_do_not_disturb_the_next_question() {
-        in_new_netns(|| {
-            let mut socket = NetlinkSocket::open().unwrap();
-            // Room for a few answers only.
-            setsockopt(&socket, sockopt::RcvBuf, &1).unwrap();
-            let mut messages = Messages::new();
-            for i in 0..=255 {
-                proxy(&mut messages, if i % 2 == 0 { 1 } else { 999 }, [10, 0, 0, i]);
-            }
-            let failure = socket.batch(&mut messages).unwrap_err();
-            assert_eq!(failure.lost.and_then(|error| error.errno()), Some(libc::ENOBUFS));
-            assert!(failure.refused.len() < 128);
-            assert_eq!(count_proxies(&mut socket), 128);
-            messages.clear();
-            proxy(&mut messages, 999, [10, 0, 1, 0]);
-            let failure = socket.batch(&mut messages).unwrap_err();
-            assert!(failure.lost.is_none());
-            assert_eq!(failure.refused.len(), 1);
-        });
-    }
-
-    #[test]
-    fn refusals_carry_the_kernels_words_and_the_next_answer_is_not_mixed_up() {
-        in_new_netns(|| {
-            let mut socket = NetlinkSocket::open().unwrap();
-            let mut question = Messages::new();
-            // A neighbour without an address.
-            question.begin(RTM_NEWNEIGH, 0x400, &[2, 0, 0, 0, 1, 0, 0, 0, 0x80, 0, 0, 0]);
-            let error = socket.change(&mut question).unwrap_err();
-            assert_eq!(error.errno(), Some(libc::EINVAL));
-            assert!(error.message().contains('('), "{error}");
-            // The caller's own error in the middle of a dump.
-            question.clear();
-            question.begin(RTM_GETLINK, 0, &[0; 16]);
-            let own = Error::new(ErrorKind::InvalidData, "mine");
-            assert_eq!(socket.dump(&mut question, |_, _| Err(own.clone())).unwrap_err(), own);
-            let mut links = 0;
-            socket
-                .dump(&mut question, |_, _| {
-                    links += 1;
-                    Ok(())
-                })
-                .unwrap();
-            assert!(links >= 1);
-        });
-    }
 }

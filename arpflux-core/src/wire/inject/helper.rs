@@ -10,6 +10,7 @@ use crate::apply::store::Folder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::EtherType;
 use crate::kernel::netlink::{Messages, NetlinkSocket, attributes};
+use crate::kernel::uapi::{IFLA_INET6_ADDR_GEN_MODE, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_INFO_SLAVE_KIND};
 use crate::kernel::{Kernel as _, LinuxKernel};
 use crate::stop::Stop;
 use crate::types::{IfIndex, IfName, Mac};
@@ -19,11 +20,7 @@ pub(super) const NAMES: [&str; 2] = ["arpflux-in", "arpflux-out"];
 
 const CREATE: u16 = 0x400;
 const EXCLUSIVE: u16 = 0x200;
-const IFLA_INFO_KIND: u16 = 1;
-const IFLA_INFO_DATA: u16 = 2;
-const IFLA_INFO_SLAVE_KIND: u16 = 4;
 const VETH_INFO_PEER: u16 = 1;
-const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
 const ADDR_GEN_MODE_NONE: u8 = 1;
 const IF_OPER_UP: u8 = 6;
 /// How long the helper may take to become usable.

@@ -6,15 +6,11 @@ use nix::libc;
 
 use crate::error::Result;
 use crate::kernel::netlink::{Messages, NetlinkSocket, attributes};
+use crate::kernel::uapi::{NDA_DST, NDA_LLADDR, RTM_DELNEIGH, RTM_GETNEIGH, RTM_NEWNEIGH};
 use crate::types::{IfIndex, Mac};
 
-const RTM_NEWNEIGH: u16 = 28;
-const RTM_DELNEIGH: u16 = 29;
-const RTM_GETNEIGH: u16 = 30;
 const CREATE: u16 = 0x400;
 const REPLACE: u16 = 0x100;
-const NDA_DST: u16 = 1;
-const NDA_LLADDR: u16 = 2;
 
 /// One IPv4 neighbour entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,25 +2,14 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::netlink::{Attribute, Messages, NetlinkSocket, attributes};
+use crate::kernel::uapi::{
+    RTM_DELQDISC, RTM_DELTFILTER, RTM_GETQDISC, RTM_GETTFILTER, RTM_NEWQDISC, RTM_NEWTFILTER, TCA_ACT_KIND,
+    TCA_ACT_OPTIONS, TCA_KIND, TCA_MIRRED_PARMS, TCA_OPTIONS, TCA_U32_ACT, TCA_U32_SEL,
+};
 use crate::types::{IfIndex, Mac};
-
-const RTM_NEWQDISC: u16 = 36;
-const RTM_DELQDISC: u16 = 37;
-const RTM_GETQDISC: u16 = 38;
-const RTM_NEWTFILTER: u16 = 44;
-const RTM_DELTFILTER: u16 = 45;
-const RTM_GETTFILTER: u16 = 46;
 
 const CREATE: u16 = 0x400;
 const EXCLUSIVE: u16 = 0x200;
-
-const TCA_KIND: u16 = 1;
-const TCA_OPTIONS: u16 = 2;
-const TCA_U32_SEL: u16 = 5;
-const TCA_U32_ACT: u16 = 7;
-const TCA_ACT_KIND: u16 = 1;
-const TCA_ACT_OPTIONS: u16 = 2;
-const TCA_MIRRED_PARMS: u16 = 2;
 
 /// `TC_ACT_STOLEN`: the packet is gone for whoever comes next.
 const STOLEN: u32 = 4;

@@ -1,29 +1,25 @@
 //! Every system call that a transaction makes fails once, in every way; so does every change.
 //!
 //! The bulk runs over a kernel in memory, whose state is compared whole after each point.
-#![allow(missing_docs, reason = "a test")]
-
-mod essence;
-mod plans;
-mod scratch;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use arpflux_core::ErrorKind;
-use arpflux_core::apply::fault::{self, Call, Fault};
-use arpflux_core::apply::{Options, Outcome, Transaction, recover};
-use arpflux_core::kernel::{FakeKernel, Kernel};
-use arpflux_core::persist::{FileChange, FileState};
-use arpflux_core::plan::Plan;
-use arpflux_core::snapshot::Snapshot;
-use essence::essence;
-use plans::Random;
-use scratch::Scratch;
+use crate::ErrorKind;
+use crate::apply::fault::{self, Call, Fault};
+use crate::apply::{Options, Outcome, Transaction, recover};
+use crate::kernel::{FakeKernel, Kernel};
+use crate::persist::{FileChange, FileState};
+use crate::plan::Plan;
+use crate::snapshot::Snapshot;
+
+use super::essence::essence;
+use super::plans;
+use super::random::Random;
+use super::scratch::Scratch;
 
 const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
-const FAULTS: [Fault; 9] = [
+pub(super) const FAULTS: [Fault; 9] = [
     Fault::Error(EIO),
     Fault::Error(ENOSPC),
     Fault::ErrorAfter(EIO),
@@ -35,12 +31,12 @@ const FAULTS: [Fault; 9] = [
     Fault::StopTorn,
 ];
 
-fn dead(fault: Fault) -> bool {
+pub(super) fn dead(fault: Fault) -> bool {
     matches!(fault, Fault::Stop | Fault::StopAfter | Fault::StopTorn)
 }
 
 /// A host in memory with three interfaces, one of which already has entries.
-fn host() -> Snapshot {
+pub(super) fn host() -> Snapshot {
     let interface = |index: u32| {
         serde_json::from_value(serde_json::json!({
             "index": index, "name": format!("t{index}"), "kind": null, "link_type": 1,
@@ -60,7 +56,7 @@ fn host() -> Snapshot {
 }
 
 /// What a run does to the kernel.
-type Run<'a> = &'a dyn Fn(&mut dyn Kernel, &Options) -> arpflux_core::Result<()>;
+type Run<'a> = &'a dyn Fn(&mut dyn Kernel, &Options) -> crate::Result<()>;
 
 /// Counts of points by class of call and fault.
 type Points = BTreeMap<(Call, &'static str), usize>;
@@ -129,7 +125,7 @@ fn every_point(
     }
 }
 
-fn apply(plan: &Plan) -> impl Fn(&mut dyn Kernel, &Options) -> arpflux_core::Result<()> {
+fn apply(plan: &Plan) -> impl Fn(&mut dyn Kernel, &Options) -> crate::Result<()> {
     let plan = plan.clone();
     move |kernel, options| Transaction::new(kernel, options).apply(&plan).map(drop)
 }

@@ -1,5 +1,7 @@
 //! Namespaces for this crate's own tests.
 
+pub(crate) mod fuzz;
+
 use nix::sched::{CloneFlags, unshare};
 
 /// Runs `work` on a thread of its own in a new network namespace, which ends with it.
