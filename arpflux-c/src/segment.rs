@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::ptr;
 use std::sync::Arc;
 
-use arpflux_core::segment::{Member, Port, Segment, SharedWires, infer};
+use arpflux_core::segment::{Member, Port, Segment, SharedWires};
 use arpflux_core::{Error, ErrorKind, Result, Stop};
 
 use crate::args;
@@ -54,12 +54,14 @@ pub unsafe extern "C" fn arpflux_segments_to_json(
                 .zip(&snapshots)
                 .map(|(name, snapshot)| Member::new(name, &snapshot.snapshot))
                 .collect::<Result<_>>()?;
-            let segments = if ports.is_null() {
-                infer(&members)
+            let stop = Stop::default();
+            let shared = if ports.is_null() {
+                SharedWires::inferred(&members, None, &stop)?
             } else {
-                vec![given(args::list(ports, port_count, "ports")?, &members)?]
+                let segment = given(args::list(ports, port_count, "ports")?, &members)?;
+                SharedWires::judge(&members, &[segment], None, &stop)?
             };
-            Ok(string::give(&SharedWires::judge(&members, &segments, None, &Stop::default())?.to_json()?))
+            Ok(string::give(&shared.to_json()?))
         })
     }
 }
@@ -81,7 +83,5 @@ unsafe fn given(ports: &[arpflux_port], members: &[Member<'_>]) -> Result<Segmen
         let interface = args::interface(member.snapshot(), &name)?.index;
         found.push(Port { member: port.host, interface });
     }
-    found.sort_unstable();
-    found.dedup();
-    Ok(Segment { ports: found })
+    Ok(Segment::known(found))
 }

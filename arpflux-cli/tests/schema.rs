@@ -129,6 +129,11 @@ fn what_is_printed_of_a_stored_snapshot() {
         let text = arpflux(&[arguments, &["--json", "--snapshot", SNAPSHOT]].concat());
         fits(name, &serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")));
     }
+    let text = arpflux(&["segments", "--hosts", SNAPSHOT, "--json"]);
+    fits("shared-wires", &serde_json::from_str(&text).unwrap());
+    let here = std::env::temp_dir();
+    let text = arpflux(&["segments", "--hosts", SNAPSHOT, "--policies", here.to_str().unwrap(), "--json"]);
+    fits("order", &serde_json::from_str(&text).unwrap());
     fits("snapshot", &serde_json::from_str(&std::fs::read_to_string(SNAPSHOT).unwrap()).unwrap());
 }
 

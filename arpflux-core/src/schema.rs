@@ -20,7 +20,7 @@ use crate::predict::{
     Reason, Step, Verdict, Via,
 };
 use crate::proof::Claims;
-use crate::segment::{SharedWires, Wires};
+use crate::segment::{Order, SharedWires, Wires};
 use crate::snapshot::{AddressFlags, InterfaceFlags, LinkKind, NextHopFlags, RuleFlags, Snapshot};
 use crate::state::Change;
 use crate::sysctl::{Sysctl, SysctlValues};
@@ -232,6 +232,7 @@ pub fn all() -> Vec<(&'static str, Schema)> {
         ("question", input::<Question>()),
         ("reached", record::<Reached>()),
         ("recommendation", record::<outward::Recommended<'static>>()),
+        ("order", record::<Order>()),
         ("shared-wires", record::<SharedWires>()),
         ("snapshot", stored::<Snapshot>()),
         ("verify", record::<crate::verify::ReportRecord<'static>>()),
@@ -268,6 +269,9 @@ pub fn enums() -> Vec<(&'static str, Schema)> {
         ("CheckKind", input::<verify::CheckKind>()),
         ("WireCertainty", record::<snapshot::Certainty>()),
         ("SegmentOutcome", record::<segment::Outcome>()),
+        ("SegmentCause", record::<segment::Cause>()),
+        ("OrderAction", record::<segment::Action>()),
+        ("DoubtState", record::<segment::DoubtState>()),
         ("Redundancy", input::<types::Redundancy>()),
         ("RouteKind", input::<snapshot::RouteKind>()),
         ("RuleAction", input::<snapshot::RuleAction>()),

@@ -55,7 +55,7 @@ mod _native {
     #[pymodule_export]
     use crate::routing::{NextHop, Route, Rule};
     #[pymodule_export]
-    use crate::segment::segments;
+    use crate::segment::{order, segments};
     #[pymodule_export]
     use crate::snapshot::Snapshot;
     #[pymodule_export]

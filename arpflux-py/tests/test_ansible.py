@@ -261,6 +261,17 @@ def test_a_plan_that_would_make_a_duplicate_is_refused_before_anything_changes(f
     }
 
 
+def test_hosts_that_were_not_looked_at_are_named_and_decide(fleet):
+    code, results, output = fleet.play("--check", "--limit", fleet.names[0])
+    (look,) = of(results, "Who answers", "failed")
+    assert code != 0 and look["result"]["left_out"] == fleet.names[1:], output
+    assert f"looked at 1 of 3 hosts of segment, not at {fleet.names[1]}, {fleet.names[2]}" in look["result"]["msg"]
+    assert not of(results, "Make the policy so")
+    code, results, output = fleet.play("--check", "--limit", fleet.names[0], arpflux_require_all=False)
+    (look,) = of(results, "Who answers", "ok")
+    assert code == 0 and look["result"]["looked"].startswith("looked at 1 of 3"), output
+
+
 def test_failures_are_clear(tmp_path):
     fleet = Fleet(tmp_path, size=1)
     nothing = {"version": 1, "host": {}}
@@ -305,7 +316,7 @@ def test_modules_are_documented_with_the_arguments_they_take(tmp_path):
         "facts": {"netns", "policy", "path", "metrics"},
         "policy": {"netns", "policy", "path", "confirm", "state_dir", "lock_wait"},
         "verify": {"netns", "policy", "path", "wire", "confirm", "undo", "state_dir", "lock_wait"},
-        "segment": {"snapshots", "fail_on"},
+        "segment": {"snapshots", "group", "fact", "require_all", "fail_on"},
     }
     names = [f"arpflux.host.{name}" for name in taken]
     done = subprocess.run(

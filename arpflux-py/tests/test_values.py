@@ -153,3 +153,25 @@ def test_segments_find_what_no_host_sees_alone(node):
     assert segment.answers[0].is_bad and "answer" in str(segment.answers[0])
     with pytest.raises(TypeError):
         arpflux.segments({"a": 1})
+    with pytest.raises(TypeError, match="names of hosts"):
+        arpflux.segments({"a": snapshot}, wires={"b": [["eth0"]]})
+
+
+def test_wires_measured_on_a_host_go_before_its_subnets(node):
+    snapshot = arpflux.Host.netns(node).snapshot()
+    both = {"a": snapshot, "b": snapshot}
+    assert arpflux.segments(both).ok is False and not arpflux.segments(both)
+    shared = arpflux.segments(both, wires={"a": [["eth0"], ["eth3"], ["eth4"]]})
+    assert shared.apart and shared.apart[0].open and shared.missing and shared.ok is None and not shared
+
+
+def test_a_fleet_is_changed_in_an_order_in_which_nobody_answers_twice(node):
+    snapshot = arpflux.Host.netns(node).snapshot()
+    order = arpflux.order({"a": snapshot, "b": snapshot}, {"a": cure(snapshot)})
+    # Both hold the same addresses now and afterwards: that is said.
+    assert [str(step.action) for step in order] == ["apply"] and order.hosts == 2
+    assert order.steps[0].host == "a" and order[0] == order.steps[0] and len(order) == 1
+    assert arpflux.order({}, {}) and not arpflux.order({}, {}).doubts
+    for wrong in ({"c": cure(snapshot)}, {"a": 1}):
+        with pytest.raises(TypeError):
+            arpflux.order({"a": snapshot}, wrong)

@@ -61,7 +61,9 @@ Examples:
   arpflux schema policy                    for an editor that checks policy files";
 pub(super) const SEGMENTS: &str = "\
 Examples:
-  arpflux segments                         which interfaces hear one another";
+  arpflux segments                         which interfaces hear one another
+  arpflux segments --hosts snapshots/      who answers on the wires that hosts share
+  arpflux segments --hosts snapshots/ --policies policies/   in which order they are changed";
 pub(super) const WATCH: &str = "\
 Examples:
   arpflux watch --policy policy.toml          reports what drifts

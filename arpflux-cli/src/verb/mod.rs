@@ -72,7 +72,7 @@ pub enum Verb {
     /// Ask who has addresses, and count the MACs that answer.
     #[command(after_help = examples::PROBE)]
     Probe(probe::Args),
-    /// Find out which of this host's interfaces share a wire, by a frame from each.
+    /// Find out which of this host's interfaces share a wire, by a frame from each; or who answers among several hosts.
     #[command(after_help = examples::SEGMENTS)]
     Segments(segments::Args),
     /// Read captures and say which addresses have several MACs, and why.

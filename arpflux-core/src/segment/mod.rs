@@ -3,8 +3,8 @@
 //!
 //! Each host alone may be as it should be and the wire still be wrong: two nodes proxy one address, every
 //! node of a cluster answers for a service address, a container was moved and its old node did not
-//! notice. Give the snapshots and say who shares a wire, or let [`infer`] take that from overlapping
-//! subnets.
+//! notice. Give the snapshots and say who shares a wire, or let [`infer`] take that from what the hosts
+//! tell.
 //!
 //! ```
 //! use arpflux_core::Stop;
@@ -13,8 +13,9 @@
 //!
 //! let (a, b) = (Snapshot::default(), Snapshot::default());
 //! let members = [Member::new("node1", &a)?, Member::new("node2", &b)?];
-//! for segment in infer(&members) {
-//!     for answer in answers(&members, &segment, &Stop::default())? {
+//! let stop = Stop::default();
+//! for segment in infer(&members, &stop)?.segments {
+//!     for answer in answers(&members, &segment, &stop)? {
 //!         println!("{answer}");
 //!     }
 //! }
@@ -22,6 +23,7 @@
 //! ```
 
 mod infer;
+mod order;
 mod shared;
 mod wires;
 
@@ -34,11 +36,12 @@ use serde::Serialize;
 use crate::error::Result;
 use crate::judgement::{self, Gap, Judgement};
 use crate::predict::{ArpRequest, MissingSet, Model, Neighbours, Verdict, Via, targets};
-use crate::snapshot::{RouteKind, Snapshot};
+use crate::snapshot::{Certainty, Interface, RouteKind, Snapshot};
 use crate::stop::Stop;
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IfName, Mac};
-pub use infer::infer;
+pub use infer::{Apart, Inferred, Seen, infer};
+pub use order::{Action, Doubt, DoubtState, Order, Step, order};
 pub use shared::{NamedPort, SharedWire, SharedWires};
 pub use wires::Wires;
 
@@ -47,6 +50,7 @@ pub use wires::Wires;
 pub struct Member<'s> {
     name: &'s str,
     snapshot: &'s Snapshot,
+    wires: Option<&'s Wires>,
 }
 
 impl<'s> Member<'s> {
@@ -56,7 +60,13 @@ impl<'s> Member<'s> {
     /// As [`Snapshot::check`].
     pub fn new(name: &'s str, snapshot: &'s Snapshot) -> Result<Self> {
         snapshot.check()?;
-        Ok(Self { name, snapshot })
+        Ok(Self { name, snapshot, wires: None })
+    }
+
+    /// With what was found out about its own wires (`wire::segments`), or is told.
+    #[must_use]
+    pub const fn measured(self, wires: &'s Wires) -> Self {
+        Self { wires: Some(wires), ..self }
     }
 
     /// What it is called.
@@ -82,12 +92,31 @@ pub struct Port {
     pub interface: IfIndex,
 }
 
+impl Port {
+    /// The same by name; `None` if there is no such member.
+    fn named(self, members: &[Member<'_>]) -> Option<NamedPort> {
+        let member = members.get(self.member)?;
+        Some(NamedPort { host: member.name.to_owned(), interface: member.snapshot.name_of(self.interface) })
+    }
+}
+
 /// Interfaces that share a wire.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
     /// The interfaces, sorted.
     pub ports: Vec<Port>,
+    /// How well that is known. [`Certainty::Likely`]: by subnets.
+    pub certainty: Certainty,
+}
+
+impl Segment {
+    /// The wire of these interfaces, as somebody says.
+    #[must_use]
+    pub fn known(mut ports: Vec<Port>) -> Self {
+        ports.sort_unstable();
+        ports.dedup();
+        Self { ports, certainty: Certainty::Known }
+    }
 }
 
 /// Who answers for one address on a segment.
@@ -98,6 +127,8 @@ pub struct Answer {
     pub address: Ipv4Addr,
     /// What it comes to.
     pub outcome: Outcome,
+    /// Of a duplicate: how it comes about.
+    pub cause: Option<Cause>,
     /// Everybody who answers an ordinary neighbour.
     pub responders: Vec<Responder>,
     /// Those of whom it cannot be told, with what is missing.
@@ -123,6 +154,22 @@ pub enum Outcome {
     Single,
     /// Nobody answers.
     Nobody,
+}
+
+/// How it comes about that several hosts answer for one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Several hold it, and one of them where no request arrives (`lo`, a dummy): a service address for which only its
+    /// holder is to answer.
+    ServiceAddress,
+    /// Several hold it.
+    Held,
+    /// Several proxy it.
+    Proxied,
+    /// One holds it and others proxy it.
+    HeldAndProxied,
 }
 
 /// One that answers.
@@ -173,6 +220,7 @@ pub fn answers(members: &[Member<'_>], segment: &Segment, stop: &Stop) -> Result
         .map(|address| Answer {
             address,
             outcome: Outcome::Nobody,
+            cause: None,
             responders: Vec::new(),
             undetermined: Vec::new(),
             outcome_apart_from_missing: Outcome::Nobody,
@@ -207,6 +255,15 @@ pub fn answers(members: &[Member<'_>], segment: &Segment, stop: &Stop) -> Result
                     Verdict::Answers { mac, via, .. } => {
                         apart.heard(port.member, mac);
                         certain[*place].heard(port.member, mac);
+                        match via {
+                            Via::Local => {
+                                certain[*place].holders.insert(port.member);
+                                certain[*place].aside |= is_aside(member.snapshot, answer.address);
+                            }
+                            Via::ProxyEntry | Via::ProxyArp | Via::ProxyPvlan => {
+                                certain[*place].proxied = true;
+                            }
+                        }
                         answer.responders.push(Responder { host: host.into(), interface, mac, via });
                     }
                     Verdict::Undetermined { missing } => {
@@ -229,6 +286,7 @@ pub fn answers(members: &[Member<'_>], segment: &Segment, stop: &Stop) -> Result
     for ((answer, mut certain), apart) in found.iter_mut().zip(certain).zip(apart) {
         certain.open = !answer.undetermined.is_empty();
         answer.outcome = certain.outcome();
+        answer.cause = (answer.outcome == Outcome::Duplicate).then(|| certain.cause());
         answer.outcome_apart_from_missing = apart.outcome();
     }
     found.sort_by_key(|answer| (answer.outcome, answer.address));
@@ -253,11 +311,23 @@ fn answers_for_others(snapshot: &Snapshot) -> bool {
     proxies || wide
 }
 
+/// Whether no interface that hears requests holds an address of the host.
+fn is_aside(snapshot: &Snapshot, address: Ipv4Addr) -> bool {
+    let mut holders = snapshot.holders_of(IpAddr::V4(address));
+    !holders.any(|holder| snapshot.interface(holder).is_some_and(Interface::speaks_arp))
+}
+
 /// Who answers for one address.
 #[derive(Debug, Clone, Default)]
 struct Answering {
     macs: BTreeSet<Mac>,
     hosts: BTreeSet<usize>,
+    /// Those that hold it.
+    holders: BTreeSet<usize>,
+    /// One holds it where no request arrives.
+    aside: bool,
+    /// One proxies it.
+    proxied: bool,
     /// Of some it cannot be told.
     open: bool,
 }
@@ -275,6 +345,28 @@ impl Answering {
             _ if self.open => Outcome::Undetermined,
             (0, _) => Outcome::Nobody,
             (1, _) => Outcome::Single,
+        }
+    }
+
+    fn cause(&self) -> Cause {
+        match (self.holders.len(), self.proxied) {
+            (0, _) => Cause::Proxied,
+            (2.., _) if self.aside => Cause::ServiceAddress,
+            (_, true) => Cause::HeldAndProxied,
+            (_, false) => Cause::Held,
+        }
+    }
+}
+
+impl Cause {
+    /// In a few words.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::ServiceAddress => "a service address that several hold",
+            Self::Held => "several hold it",
+            Self::Proxied => "several proxy it",
+            Self::HeldAndProxied => "one holds it and another proxies it",
         }
     }
 }
@@ -328,7 +420,12 @@ impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.address)?;
         match self.outcome {
-            Outcome::Duplicate => f.write_str("several hosts answer")?,
+            Outcome::Duplicate => {
+                f.write_str("several hosts answer")?;
+                if let Some(cause) = self.cause {
+                    write!(f, " ({})", cause.text())?;
+                }
+            }
             Outcome::Flux => f.write_str("one host answers with several MACs")?,
             Outcome::Undetermined => f.write_str("who answers cannot be told")?,
             Outcome::Single => f.write_str("one MAC answers")?,

@@ -1,14 +1,17 @@
 //! Who answers on each wire that several hosts share, as it leaves.
 
+use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Member, Outcome, Segment, answers};
-use crate::error::Result;
+use super::{Answer, Apart, Member, Outcome, Port, Segment, answers, infer};
+use crate::error::{Error, ErrorKind, Result};
 use crate::json;
 use crate::judgement::{self, Judgement};
+use crate::snapshot::Certainty;
 use crate::stop::Stop;
+use crate::types::IfName;
 
 /// An interface of a host, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,6 +31,8 @@ pub struct NamedPort {
 pub struct SharedWire {
     /// The interfaces on it.
     pub ports: Vec<NamedPort>,
+    /// How well it is known that these share a wire.
+    pub certainty: Certainty,
     /// Who answers for each address: duplicates first, then flux.
     pub addresses: Vec<Answer>,
 }
@@ -40,36 +45,51 @@ pub struct SharedWires {
     /// Whether one MAC at most answers for each address on each wire.
     #[serde(flatten)]
     pub judgement: Judgement,
+    /// How many hosts were looked at.
+    pub hosts: usize,
     /// The wires.
     pub segments: Vec<SharedWire>,
+    /// Subnets that are in use on several wires.
+    pub apart: Vec<Apart>,
 }
 
 impl SharedWires {
+    /// Who answers on the wires that the hosts tell of ([`infer`]) for each address, or for `target` alone. An interface
+    /// that may be on several of them makes it undetermined.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Interrupted`] if `stop` was raised.
+    pub fn inferred(members: &[Member<'_>], target: Option<Ipv4Addr>, stop: &Stop) -> Result<Self> {
+        let inferred = infer(members, stop)?;
+        let mut shared = Self::judge(members, &inferred.segments, target, stop)?;
+        let missing: Vec<_> = inferred.apart.iter().filter_map(Apart::gap).collect();
+        if !missing.is_empty() {
+            let apart = shared.judgement.ok();
+            shared.judgement = shared.judgement.and(Judgement::Undetermined { missing, apart });
+        }
+        shared.apart = inferred.apart;
+        Ok(shared)
+    }
+
     /// Who answers on each of `segments` for each address, or for `target` alone.
     ///
     /// # Errors
-    /// [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted) if `stop` was raised.
+    /// [`ErrorKind::Interrupted`] if `stop` was raised.
     pub fn judge(
         members: &[Member<'_>],
         segments: &[Segment],
         target: Option<Ipv4Addr>,
         stop: &Stop,
     ) -> Result<Self> {
-        let port = |port: &super::Port| {
-            let member = members.get(port.member)?;
-            Some(NamedPort {
-                host: member.name().to_owned(),
-                interface: member.snapshot().name_of(port.interface),
-            })
-        };
         let wire = |segment: &Segment| {
             let mut addresses = answers(members, segment, stop)?;
             addresses.retain(|answer| target.is_none_or(|target| answer.address == target));
-            Ok(SharedWire { ports: segment.ports.iter().filter_map(port).collect(), addresses })
+            let ports = segment.ports.iter().filter_map(|port| port.named(members)).collect();
+            Ok(SharedWire { ports, certainty: segment.certainty, addresses })
         };
         let segments: Vec<SharedWire> = segments.iter().map(wire).collect::<Result<_>>()?;
         let judgement = segments.iter().flat_map(|wire| &wire.addresses).map(Answer::judgement).collect();
-        Ok(Self { judgement, segments })
+        Ok(Self { judgement, hosts: members.len(), segments, apart: Vec::new() })
     }
 
     /// What cannot be told, in one line; `None` unless it is what all comes to.
@@ -78,6 +98,7 @@ impl SharedWires {
         let Judgement::Undetermined { missing, apart } = &self.judgement else { return None };
         let answers = self.segments.iter().flat_map(|wire| &wire.addresses);
         let open = match answers.filter(|answer| answer.outcome == Outcome::Undetermined).count() {
+            0 => "some wires".to_owned(),
             1 => "1 address".to_owned(),
             count => format!("{count} addresses"),
         };
@@ -95,5 +116,61 @@ impl SharedWires {
     /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if it cannot be written, which would be a defect.
     pub fn to_json(&self) -> Result<String> {
         json::object(self)
+    }
+}
+
+/// Wires as a file tells them: the part of what [`SharedWires::to_json`] writes that says who shares one.
+#[derive(Deserialize)]
+struct File {
+    schema: Option<u32>,
+    segments: Vec<FileWire>,
+}
+
+#[derive(Deserialize)]
+struct FileWire {
+    ports: Vec<NamedPort>,
+}
+
+impl Segment {
+    /// Reads `{"schema":1,"segments":[{"ports":[{"host":"a","interface":"eth0"},…]},…]}`, as
+    /// [`SharedWires::to_json`] writes it; what else is in it is not looked at. Hosts that are not among `members` are
+    /// passed over.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidData`] if the text is something else, or a host has no such interface, or one stands twice.
+    pub fn all_from_json(members: &[Member<'_>], text: &str) -> Result<Vec<Self>> {
+        let invalid = |message: String| {
+            Error::new(ErrorKind::InvalidData, message)
+                .during("read who shares a wire")
+                .hint("`arpflux segments --hosts FOLDER --json` writes it")
+        };
+        let file: File =
+            serde_json::from_str(text).map_err(|error| invalid(error.to_string()).because(error))?;
+        if file.schema != Some(json::SCHEMA) {
+            return Err(invalid(format!("it has no \"schema\": {}", json::SCHEMA)));
+        }
+        let place: HashMap<&str, usize> =
+            members.iter().enumerate().map(|(place, member)| (member.name(), place)).collect();
+        let mut seen = HashSet::new();
+        let mut segments = Vec::new();
+        for wire in &file.segments {
+            let mut ports = Vec::new();
+            for port in &wire.ports {
+                let Some(member) = place.get(port.host.as_str()) else { continue };
+                let name: IfName =
+                    port.interface.parse().map_err(|error: Error| invalid(error.to_string()))?;
+                let object = format!("{} {}", port.host, port.interface);
+                let Some(found) = members[*member].snapshot().interface_named(&name) else {
+                    return Err(invalid("the host has no such interface".into()).on(object));
+                };
+                let port = Port { member: *member, interface: found.index };
+                if !seen.insert(port) {
+                    return Err(invalid("it stands twice: an interface is on one wire".into()).on(object));
+                }
+                ports.push(port);
+            }
+            segments.push(Self::known(ports));
+        }
+        Ok(segments)
     }
 }

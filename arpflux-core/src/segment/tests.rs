@@ -23,7 +23,7 @@ fn node(number: u8, container: Option<&str>) -> Host {
 fn two_nodes_that_proxy_one_address_and_a_service_address_on_all() {
     let (a, b) = (node(1, Some("10.0.0.101")), node(2, Some("10.0.0.101")));
     let members = [Member::new("node1", &a.0).unwrap(), Member::new("node2", &b.0).unwrap()];
-    let segments = infer(&members);
+    let segments = infer(&members, &Stop::default()).unwrap().segments;
     assert_eq!(segments.len(), 1);
     let names: Vec<(usize, u32)> =
         segments[0].ports.iter().map(|port| (port.member, port.interface.0)).collect();
@@ -42,8 +42,8 @@ fn two_nodes_that_proxy_one_address_and_a_service_address_on_all() {
     );
     assert_eq!(
         found[0].to_string(),
-        "10.0.0.101: several hosts answer: node1 eth0 with 02:01:00:00:00:02, there is a proxy entry for \
-         it; node2 eth0 with 02:02:00:00:00:02, there is a proxy entry for it"
+        "10.0.0.101: several hosts answer (several proxy it): node1 eth0 with 02:01:00:00:00:02, there is a \
+         proxy entry for it; node2 eth0 with 02:02:00:00:00:02, there is a proxy entry for it"
     );
     // arp_ignore=1 on the nodes hides the service address.
     let (mut a, mut b) = (a, b);
@@ -63,7 +63,7 @@ fn flux_of_one_host_is_told_from_duplicates_across_hosts() {
     client.0.interfaces[1].mac = Mac::ethernet([2, 9, 0, 0, 0, 2]);
     client.address(2, "192.168.18.129", 24, Scope::UNIVERSE);
     let members = [Member::new("hn", &node.0).unwrap(), Member::new("client", &client.0).unwrap()];
-    let segments = infer(&members);
+    let segments = infer(&members, &Stop::default()).unwrap().segments;
     assert_eq!(segments.iter().map(|segment| segment.ports.len()).collect::<Vec<_>>(), [4]);
     let found = answers(&members, &segments[0], &Stop::default()).unwrap();
     let flux: Vec<_> = found.iter().filter(|answer| answer.outcome == Outcome::Flux).collect();
@@ -80,9 +80,161 @@ fn private_bridges_of_two_hosts_are_no_wire() {
         host.address(4, "172.17.0.1", 16, Scope::UNIVERSE);
     }
     let members = [Member::new("a", &hosts[0].0).unwrap(), Member::new("b", &hosts[1].0).unwrap()];
-    let segments = infer(&members);
+    let segments = infer(&members, &Stop::default()).unwrap().segments;
     assert_eq!(segments.len(), 1);
     assert!(segments[0].ports.iter().all(|port| port.interface == IfIndex(2)));
+}
+
+/// A host with one NIC that has heard its gateway, and others.
+fn at(number: u8, gateway: &str, heard: &[(&str, u8)]) -> Snapshot {
+    let mut host = Host::new();
+    host.up(2, "eth0");
+    host.0.interfaces[1].mac = Mac::ethernet([2, number, 0, 0, 0, 2]);
+    host.address(2, &format!("192.168.1.{number}"), 24, Scope::UNIVERSE);
+    host.route(table::MAIN, RouteKind::Unicast, "0.0.0.0/0", 2, Scope::UNIVERSE);
+    host.0.routes.last_mut().unwrap().next_hops[0].gateway = Some(gateway.parse().unwrap());
+    for (address, mac) in heard {
+        host.0.neighbours.push(crate::snapshot::Neighbour {
+            address: address.parse().unwrap(),
+            interface: IfIndex(2),
+            mac: Some(Mac::ethernet([2, *mac, 0, 0, 0, 2])),
+            state: crate::snapshot::NeighbourState(2),
+            flags: 0,
+        });
+    }
+    host.0
+}
+
+fn inferred(hosts: &[(&str, &Snapshot)]) -> (Vec<Vec<usize>>, Vec<Certainty>, Vec<Apart>, SharedWires) {
+    let members: Vec<Member<'_>> =
+        hosts.iter().map(|(name, host)| Member::new(name, host).unwrap()).collect();
+    let stop = Stop::default();
+    let found = infer(&members, &stop).unwrap();
+    let hosts = |segment: &Segment| segment.ports.iter().map(|port| port.member).collect();
+    (
+        found.segments.iter().map(hosts).collect(),
+        found.segments.iter().map(|segment| segment.certainty).collect(),
+        found.apart,
+        SharedWires::inferred(&members, None, &stop).unwrap(),
+    )
+}
+
+#[test]
+fn two_sites_with_one_private_subnet_are_told_apart_by_their_gateways() {
+    // Site a: 1 and 2; site b: 3 and 4. 1 and 3 hold nothing in common but the subnet.
+    let (a1, a2) = (
+        at(1, "192.168.1.254", &[("192.168.1.254", 101)]),
+        at(2, "192.168.1.254", &[("192.168.1.254", 101)]),
+    );
+    let (b1, b2) = (
+        at(3, "192.168.1.254", &[("192.168.1.254", 102)]),
+        at(4, "192.168.1.254", &[("192.168.1.254", 102)]),
+    );
+    let all = [("a1", &a1), ("a2", &a2), ("b1", &b1), ("b2", &b2)];
+    let (wires, certainty, apart, shared) = inferred(&all);
+    assert_eq!(wires, [vec![0, 1], vec![2, 3]]);
+    assert_eq!(certainty, [Certainty::Likely; 2]);
+    assert_eq!(
+        apart[0].to_string(),
+        "the gateway 192.168.1.254 is at 02:65:00:00:00:02 for a1 eth0 and at 02:66:00:00:00:02 for b1 eth0"
+    );
+    assert_eq!((shared.judgement.ok(), shared.hosts), (Some(true), 4));
+
+    // Of a host that has heard nobody it cannot be told where it is: the question is asked.
+    let quiet = at(5, "192.168.1.254", &[]);
+    let (wires, _, apart, shared) = inferred(&[all.as_slice(), &[("quiet", &quiet)]].concat());
+    assert_eq!(wires, [vec![0, 1], vec![2, 3]]);
+    assert_eq!(apart[0].open.iter().map(|port| port.host.as_str()).collect::<Vec<_>>(), ["quiet"]);
+    assert_eq!(shared.judgement.ok(), None);
+    let line = shared.last_line().unwrap();
+    assert!(
+        line.starts_with("some wires cannot be told: it is not known on which wire quiet eth0 is: "),
+        "{line}"
+    );
+    // Unless a neighbour tells.
+    let heard = at(5, "192.168.1.254", &[("192.168.1.4", 4)]);
+    let (wires, _, _, shared) = inferred(&[all.as_slice(), &[("heard", &heard)]].concat());
+    assert_eq!((wires, shared.judgement.ok()), (vec![vec![0, 1], vec![2, 3, 4]], Some(true)));
+}
+
+#[test]
+fn a_gateway_with_two_macs_on_one_wire_divides_nobody_who_heard_each_other() {
+    let a = at(1, "192.168.1.254", &[("192.168.1.254", 101)]);
+    let b = at(2, "192.168.1.254", &[("192.168.1.254", 102), ("192.168.1.1", 1)]);
+    let (wires, _, apart, _) = inferred(&[("a", &a), ("b", &b)]);
+    assert_eq!((wires, apart), (vec![vec![0, 1]], vec![]));
+    // MACs that go with an address from router to router say nothing.
+    let mut c = at(1, "192.168.1.254", &[("192.168.1.254", 0)]);
+    let mut d = at(2, "192.168.1.254", &[("192.168.1.254", 0)]);
+    for (host, group) in [(&mut c, 1), (&mut d, 2)] {
+        host.neighbours[0].mac = Some(Mac::ethernet([0, 0, 0x5e, 0, 1, group]));
+    }
+    let (wires, _, apart, _) = inferred(&[("c", &c), ("d", &d)]);
+    assert_eq!((wires, apart), (vec![vec![0, 1]], vec![]));
+}
+
+#[test]
+fn what_one_host_measured_to_be_two_wires_is_not_made_one_by_its_neighbours() {
+    let mut san = Host::new();
+    for (index, name) in [(2, "eth0"), (3, "eth1")] {
+        san.up(index, name);
+        san.address(index, &format!("192.168.1.1{index}"), 24, Scope::UNIVERSE);
+    }
+    let (one, other) = (at(1, "192.168.1.254", &[("192.168.1.12", 0)]), at(2, "192.168.1.254", &[]));
+    let mut one = one;
+    one.neighbours[0].mac = Some(san.0.interfaces[1].mac);
+    let wires = Wires::new([vec!["eth0".parse().unwrap()], vec!["eth1".parse().unwrap()]]).unwrap();
+    let members = [
+        Member::new("san", &san.0).unwrap().measured(&wires),
+        Member::new("one", &one).unwrap(),
+        Member::new("other", &other).unwrap(),
+    ];
+    let shared = SharedWires::inferred(&members, None, &Stop::default()).unwrap();
+    let ports: Vec<Vec<String>> = shared
+        .segments
+        .iter()
+        .map(|wire| wire.ports.iter().map(|port| format!("{} {}", port.host, port.interface)).collect())
+        .collect();
+    assert_eq!(ports, [["san eth0", "one eth0"]]);
+    assert_eq!(shared.apart[0].open[0].host, "other");
+    assert_eq!(shared.judgement.ok(), None);
+    // What is said goes before all.
+    let text = r#"{"schema":1,"segments":[{"ports":[{"host":"san","interface":"eth1"},{"host":"other","interface":"eth0"},
+        {"host":"elsewhere","interface":"eth0"}]}]}"#;
+    let told = Segment::all_from_json(&members, text).unwrap();
+    assert_eq!(told[0].ports.len(), 2);
+    let twice = text.replace("elsewhere", "other");
+    assert!(Segment::all_from_json(&members, &twice).unwrap_err().to_string().contains("stands twice"));
+}
+
+#[test]
+fn how_a_duplicate_comes_about() {
+    let plain = |number: u8| {
+        let mut host = Host::new();
+        host.up(2, "eth0");
+        host.0.interfaces[1].mac = Mac::ethernet([2, number, 0, 0, 0, 2]);
+        host.address(2, &format!("10.0.0.{number}"), 24, Scope::UNIVERSE);
+        host
+    };
+    let mut hosts =
+        [node(1, Some("10.0.0.3")), node(2, Some("10.0.0.101")), node(4, Some("10.0.0.101")), plain(3)];
+    hosts[3].address(2, "10.0.0.1", 24, Scope::UNIVERSE);
+    let names = ["a", "b", "c", "d"];
+    let members: Vec<Member<'_>> =
+        names.iter().zip(&hosts).map(|(name, host)| Member::new(name, &host.0).unwrap()).collect();
+    let shared = SharedWires::inferred(&members, None, &Stop::default()).unwrap();
+    let causes: Vec<(String, Cause)> = shared.segments[0]
+        .addresses
+        .iter()
+        .filter_map(|answer| Some((answer.address.to_string(), answer.cause?)))
+        .collect();
+    let expected = [
+        ("10.0.0.1", Cause::Held),
+        ("10.0.0.3", Cause::HeldAndProxied),
+        ("10.0.0.101", Cause::Proxied),
+        ("10.0.0.200", Cause::ServiceAddress),
+    ];
+    assert_eq!(causes, expected.map(|(address, cause)| (address.to_owned(), cause)));
 }
 
 fn names(wires: &Wires) -> String {
@@ -170,7 +322,7 @@ fn a_thousand_hosts_of_one_wire_are_judged_at_once() {
     let members: Vec<Member<'_>> =
         hosts.iter().map(|(name, snapshot)| Member::new(name, snapshot).unwrap()).collect();
     let begun = std::time::Instant::now();
-    let segments = infer(&members);
+    let segments = infer(&members, &Stop::default()).unwrap().segments;
     assert_eq!(segments.len(), 1);
     let found = answers(&members, &segments[0], &Stop::default()).unwrap();
     assert_eq!(found.len(), count as usize);

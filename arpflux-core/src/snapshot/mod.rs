@@ -39,6 +39,7 @@ pub use neighbour::{Neighbour, NeighbourState, NeighbourTable, ProxyEntry};
 pub use route::{NextHop, NextHopFlags, Route, RouteKind, table};
 pub use rule::{Rule, RuleAction, RuleFlags};
 pub use wires::{Certainty, WireMap};
+pub(crate) use wires::{leads_outside, subnet_of_wire};
 
 use crate::filter::Filters;
 use crate::sysctl::{Ipv6SysctlValues, SysctlValues};

@@ -394,7 +394,7 @@ impl Snapshot {
 
 /// The subnet that an address says is on the wire of its interface: not with a peer, not if it holds a single
 /// address, and not one that every link has (169.254/16, RFC 3927).
-fn subnet_of_wire(address: &Address) -> Option<IpNet> {
+pub(crate) fn subnet_of_wire(address: &Address) -> Option<IpNet> {
     let public = address.scope < Scope::HOST && !address.local.is_loopback();
     match address.subnet() {
         IpNet::V4(net) if public && address.peer.is_none() => {
@@ -405,7 +405,7 @@ fn subnet_of_wire(address: &Address) -> Option<IpNet> {
 }
 
 /// Whether an interface may lead to a wire outside of this host.
-fn leads_outside(snapshot: &Snapshot, interface: &Interface) -> bool {
+pub(crate) fn leads_outside(snapshot: &Snapshot, interface: &Interface) -> bool {
     match interface.reach() {
         Reach::Outside | Reach::Lower | Reach::LowerTagged => true,
         Reach::Ports => snapshot.is_inner_bridge(interface) != Some(true),

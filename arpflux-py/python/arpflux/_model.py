@@ -6,10 +6,21 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import Any, Dict, Mapping, Optional, Tuple, Type, TypeVar
+from typing import Any, Dict, Iterator, Mapping, Optional, Tuple, Type, TypeVar
 
 from ._base import IpAddress, Value, written
-from ._names import CheckKind, Missing, Reason, SegmentOutcome, ValueSource, Via, WireCertainty
+from ._names import (
+    CheckKind,
+    DoubtState,
+    Missing,
+    OrderAction,
+    Reason,
+    SegmentCause,
+    SegmentOutcome,
+    ValueSource,
+    Via,
+    WireCertainty,
+)
 
 S = TypeVar("S", bound="Step")
 
@@ -255,6 +266,8 @@ class SegmentAnswer(Value):
     address: IPv4Address
     #: What it comes to.
     outcome: SegmentOutcome
+    #: Of a duplicate: how it comes about.
+    cause: Optional[SegmentCause]
     #: Everybody who answers an ordinary neighbour.
     responders: Tuple[Responder, ...]
     #: Those of whom it cannot be told.
@@ -287,5 +300,123 @@ class Segment(Value):
 
     #: The interfaces.
     ports: Tuple[SegmentPort, ...]
+    #: How well it is known that these share a wire.
+    certainty: WireCertainty
     #: By address, duplicates first, then flux.
     answers: Tuple[SegmentAnswer, ...] = dataclasses.field(metadata=written("addresses"))
+
+
+@dataclass(frozen=True)
+class SeenWire(Value):
+    """What an interface of a host tells about its wire."""
+
+    #: The host.
+    host: str
+    #: The interface.
+    interface: str
+    #: The MAC of the gateway there.
+    gateway_mac: Optional[str]
+
+
+@dataclass(frozen=True)
+class ApartWires(Value):
+    """Wires that use one subnet and are different ones all the same: two sites with the same private network, or two
+    networks of one host."""
+
+    #: The gateway that has another MAC on each; None: one host has interfaces on several of them.
+    gateway: Optional[IPv4Address]
+    #: One interface on each wire.
+    wires: Tuple[SeenWire, ...]
+    #: Interfaces of which nothing tells on which of these wires they are.
+    open: Tuple[SegmentPort, ...]
+
+
+@dataclass(frozen=True)
+class SharedWires(Value):
+    """The wires that several hosts share: `for segment in shared`. True if one MAC at most answers for each address."""
+
+    #: Whether one MAC at most answers for each address on each wire; None: that cannot be told.
+    ok: Optional[bool]
+    #: What is missing where it cannot be told.
+    missing: Tuple[Gap, ...]
+    #: How many hosts were looked at.
+    hosts: int
+    #: The wires, in the order of the hosts.
+    segments: Tuple[Segment, ...]
+    #: Subnets that are in use on several wires.
+    apart: Tuple[ApartWires, ...]
+    #: Where it cannot be told: what it comes to apart from what is missing.
+    ok_apart_from_that: Optional[bool] = None
+
+    def __iter__(self) -> Iterator[Segment]:
+        return iter(self.segments)
+
+    def __len__(self) -> int:
+        return len(self.segments)
+
+    def __getitem__(self, place: int) -> Segment:
+        return self.segments[place]
+
+    def __bool__(self) -> bool:
+        return self.ok is True
+
+
+@dataclass(frozen=True)
+class OrderStep(Value):
+    """What is done on one host."""
+
+    #: Steps of one number may be made at once; each number begins when the one before has ended.
+    batch: int
+    #: The host.
+    host: str
+    #: What is done there.
+    action: OrderAction
+    #: The addresses that are withdrawn.
+    addresses: Tuple[IpAddress, ...]
+
+
+@dataclass(frozen=True)
+class Doubt(Value):
+    """A time in which an address is not answered for by exactly one host."""
+
+    #: The address.
+    address: IpAddress
+    #: Who answers.
+    state: DoubtState
+    #: It begins in this batch; 0: it is so already.
+    from_batch: int
+    #: It ends in this batch; None: it stays so.
+    until_batch: Optional[int]
+    #: The hosts that answer in that time, or may.
+    hosts: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Order(Value):
+    """In which order several hosts are changed: `for step in order`. True if at no time two hosts answer for an address that
+    one answered for, and no address stays without an answer."""
+
+    #: The same; None: that cannot be told.
+    ok: Optional[bool]
+    #: What is missing where it cannot be told.
+    missing: Tuple[Gap, ...]
+    #: How many hosts were looked at.
+    hosts: int
+    #: What is done, in order. Hosts on which nothing changes are not in it.
+    steps: Tuple[OrderStep, ...]
+    #: The times of doubt, several hosts first.
+    doubts: Tuple[Doubt, ...]
+    #: Where it cannot be told: what it comes to apart from what is missing.
+    ok_apart_from_that: Optional[bool] = None
+
+    def __iter__(self) -> Iterator[OrderStep]:
+        return iter(self.steps)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __getitem__(self, place: int) -> OrderStep:
+        return self.steps[place]
+
+    def __bool__(self) -> bool:
+        return self.ok is True

@@ -299,6 +299,39 @@ class SegmentOutcome(Name):
     NOBODY = "nobody"
 
 
+class SegmentCause(Name):
+    """How it comes about that several hosts answer for one address."""
+
+    #: Several hold it, and one of them where no request arrives (`lo`, a dummy): a service address for which only its holder is to answer.
+    SERVICE_ADDRESS = "service_address"
+    #: Several hold it.
+    HELD = "held"
+    #: Several proxy it.
+    PROXIED = "proxied"
+    #: One holds it and others proxy it.
+    HELD_AND_PROXIED = "held_and_proxied"
+
+
+class OrderAction(Name):
+    """What is done on a host."""
+
+    #: Its proxy entries of some addresses go (`arpflux proxy del`), because a host of the next batch takes them.
+    WITHDRAW = "withdraw"
+    #: Its policy is applied.
+    APPLY = "apply"
+
+
+class DoubtState(Name):
+    """Who answers in a time of doubt."""
+
+    #: Several hosts.
+    SEVERAL = "several"
+    #: It cannot be told whether one does.
+    UNDETERMINED = "undetermined"
+    #: Nobody, or nobody before the batch ends: one host has withdrawn it, the other not yet published it.
+    NOBODY = "nobody"
+
+
 class Redundancy(Name):
     """Protocols by which several routers share an address and move its MAC along with it."""
 

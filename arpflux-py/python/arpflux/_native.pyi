@@ -15,7 +15,8 @@ from ._model import (
     Gap,
     MatrixInterface,
     MatrixRow,
-    Segment,
+    Order,
+    SharedWires,
     VerifiedAddress,
 )
 from ._names import CaptureFormat, ChangeKind, FindingId, Manager, Outcome, RouteKind, RuleAction, Severity
@@ -80,7 +81,16 @@ class _Readable(Protocol):
 _Namespace = Union[_Path, _Descriptor]
 
 def capture(source: Union[_Path, bytes, _Readable]) -> Capture: ...
-def segments(snapshots: Mapping[str, Snapshot]) -> tuple[Segment, ...]: ...
+def segments(
+    snapshots: Mapping[str, Snapshot], *, wires: Optional[Mapping[str, _Wires]] = None
+) -> SharedWires: ...
+def order(
+    snapshots: Mapping[str, Snapshot],
+    policies: Mapping[str, Policy],
+    *,
+    at_once: int = 1,
+    wires: Optional[Mapping[str, _Wires]] = None,
+) -> Order: ...
 def _in_main_interpreter() -> bool: ...
 def _command(arguments: Sequence[_Path]) -> int: ...
 

@@ -3,14 +3,15 @@
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use arpflux_core::segment::{Member, Outcome, Port, Segment, SharedWire, SharedWires, infer};
+use arpflux_core::segment::{Member, Port, Segment, SharedWires};
 use arpflux_core::types::IfName;
 use arpflux_core::wire::stop_on_interrupt;
 use arpflux_core::{Error, ErrorKind, Result, Snapshot};
 
+use crate::Output;
 use crate::input::read_text;
 use crate::output::Style;
-use crate::{Cell, Output, Table};
+use crate::verb::segments::hosts::text;
 
 /// Which hosts, which wires, and which address.
 #[derive(Debug)]
@@ -41,12 +42,14 @@ pub fn run(first: &Snapshot, question: &Question<'_>, output: &Output) -> Result
         .zip(std::iter::once(first).chain(&others))
         .map(|(n, s)| Member::new(n, s))
         .collect::<Result<_>>()?;
-    let segments = if question.wires.is_empty() {
-        infer(&members)
+    let stop = stop_on_interrupt()?;
+    let shared = if question.wires.is_empty() {
+        SharedWires::inferred(&members, question.target, &stop)?
     } else {
-        question.wires.iter().map(|wire| given(wire, &members)).collect::<Result<_>>()?
+        let segments: Vec<Segment> =
+            question.wires.iter().map(|wire| given(wire, &members)).collect::<Result<_>>()?;
+        SharedWires::judge(&members, &segments, question.target, &stop)?
     };
-    let shared = SharedWires::judge(&members, &segments, question.target, &stop_on_interrupt()?)?;
     let code = shared.judgement.exit_code();
     if output.json() {
         output.answer(&shared)?;
@@ -56,7 +59,7 @@ pub fn run(first: &Snapshot, question: &Question<'_>, output: &Output) -> Result
         output.text("These hosts share no wire as far as their subnets tell; --wire says otherwise.\n")?;
     }
     for segment in &shared.segments {
-        output.text(text(segment, output))?;
+        output.text(text(segment, true, output))?;
     }
     if let Some(line) = shared.last_line() {
         output.text(format!("{}\n", output.paint(Style::Caution, line)))?;
@@ -89,51 +92,5 @@ fn given(wire: &str, members: &[Member<'_>]) -> Result<Segment> {
         let found = found.ok_or_else(|| bad(format!("{host} has no interface {name}")))?;
         ports.push(Port { member, interface: found.index });
     }
-    ports.sort_unstable();
-    ports.dedup();
-    Ok(Segment { ports })
-}
-
-fn text(segment: &SharedWire, output: &Output) -> String {
-    let ports: Vec<String> =
-        segment.ports.iter().map(|port| format!("{} {}", port.host, port.interface)).collect();
-    let mut table = Table::new(["ADDRESS", "OUTCOME", "HOST", "INTERFACE", "MAC", "WHY"]);
-    for answer in &segment.addresses {
-        let style = match answer.outcome {
-            Outcome::Duplicate | Outcome::Flux => Style::Bad,
-            Outcome::Undetermined => Style::Caution,
-            Outcome::Single => Style::Good,
-            Outcome::Nobody => Style::Faint,
-        };
-        let mut before = vec![Cell::new(answer.address), Cell::new(answer.outcome.to_string()).style(style)];
-        for responder in &answer.responders {
-            let mut row = std::mem::replace(&mut before, vec![Cell::default(), Cell::default()]);
-            row.extend([
-                Cell::new(&responder.host),
-                Cell::new(responder.interface),
-                Cell::new(responder.mac),
-                Cell::new(responder.via.reason()),
-            ]);
-            table.row(row);
-        }
-        for unclear in &answer.undetermined {
-            let mut row = std::mem::replace(&mut before, vec![Cell::default(), Cell::default()]);
-            row.extend([
-                Cell::new(&unclear.host),
-                Cell::new(unclear.interface),
-                Cell::new("unknown").style(Style::Caution),
-                Cell::new(unclear.missing),
-            ]);
-            table.row(row);
-        }
-        if answer.responders.is_empty() && answer.undetermined.is_empty() {
-            table.row(before);
-        }
-    }
-    format!(
-        "{} {}\n{}\n",
-        output.paint(Style::Strong, "On one wire:"),
-        ports.join(", "),
-        table.render(output)
-    )
+    Ok(Segment::known(ports))
 }

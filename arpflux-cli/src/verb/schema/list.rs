@@ -15,6 +15,7 @@ pub const ALL: &[(&str, &str)] = &[
     ("learned", include_str!("../../../schema/learned.json")),
     ("malformed", include_str!("../../../schema/malformed.json")),
     ("matrix", include_str!("../../../schema/matrix.json")),
+    ("order", include_str!("../../../schema/order.json")),
     ("plan", include_str!("../../../schema/plan.json")),
     ("policy", include_str!("../../../schema/policy.json")),
     ("probes", include_str!("../../../schema/probes.json")),

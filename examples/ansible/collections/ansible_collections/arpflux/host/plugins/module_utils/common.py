@@ -17,6 +17,12 @@ except ImportError:
 
 HOST = {"netns": {"type": "str"}}
 POLICY = {"policy": {"type": "dict"}, "path": {"type": "path"}}
+SEGMENT = {
+    "group": {"type": "str"},
+    "fact": {"type": "str", "default": "arpflux_planned"},
+    "require_all": {"type": "bool", "default": True},
+    "fail_on": {"type": "list", "elements": "str", "choices": ["duplicate", "flux", "undetermined"], "default": []},
+}
 STATE = {"state_dir": {"type": "path"}, "lock_wait": {"type": "float", "default": 10.0}}
 
 
@@ -47,3 +53,19 @@ def policy(params):
 def state(params):
     """The keyword arguments that all transactions have."""
     return {"state_dir": params["state_dir"], "lock_wait": params["lock_wait"]}
+
+
+def judge(snapshots, fail_on):
+    """Who answers on the wires that hosts share, and whether that is among what is not wanted."""
+    shared = arpflux.segments(snapshots)
+    answers = [answer for segment in shared for answer in segment.answers]
+    unwanted = [str(answer) for answer in answers if answer.outcome.value in fail_on]
+    if "undetermined" in fail_on:
+        unwanted += [str(gap) for gap in shared.missing]
+    result = {
+        "changed": False,
+        "segments": [segment.to_dict() for segment in shared],
+        "bad": [str(answer) for answer in answers if answer.is_bad],
+        "undetermined": [str(gap) for gap in shared.missing],
+    }
+    return {**result, "failed": True, "msg": "; ".join(unwanted)} if unwanted else result

@@ -8,7 +8,9 @@ DOCUMENTATION = r"""
 module: segment
 short_description: Say who answers for which address on the wires that several hosts share
 description:
-  - Works on snapshots alone, so it runs anywhere, usually once on the controller.
+  - With O(group) it looks on the controller at the facts of the hosts of a group, in the Python that runs Ansible itself,
+    which needs the package arpflux too. Hosts that have none (left out by C(--limit), dead) are counted and named.
+  - With O(snapshots) it works on these, wherever it runs.
   - Changes nothing.
 author: The arpflux authors
 requirements: [arpflux]
@@ -19,22 +21,30 @@ options:
   snapshots:
     description: The snapshots, by the names of the hosts.
     type: dict
-    required: true
+  group:
+    description: The group whose hosts are looked at.
+    type: str
+  fact:
+    description: The fact that has the snapshot of each host of O(group), as M(arpflux.host.facts) sets it.
+    type: str
+    default: arpflux_planned
+  require_all:
+    description: Fail if not every host of O(group) was looked at.
+    type: bool
+    default: true
   fail_on:
     description: Fail if any address comes to this.
     type: list
     elements: str
-    choices: [duplicate, flux]
+    choices: [duplicate, flux, undetermined]
     default: []
 """
 
 EXAMPLES = r"""
 - arpflux.host.segment:
-    snapshots: "{{ dict(ansible_play_hosts | zip(ansible_play_hosts
-      | map('extract', hostvars, ['ansible_facts', 'arpflux_planned']))) }}"
+    group: segment
     fail_on: [duplicate, flux, undetermined]
   run_once: true
-  delegate_to: localhost
 """
 
 RETURN = r"""
@@ -48,6 +58,20 @@ bad:
   returned: always
   type: list
   elements: str
+undetermined:
+  description: What could not be told, one sentence each.
+  returned: always
+  type: list
+  elements: str
+looked:
+  description: How many hosts were looked at, and which were not.
+  returned: with a group
+  type: str
+left_out:
+  description: The hosts of the group that were not looked at.
+  returned: with a group
+  type: list
+  elements: str
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -57,27 +81,19 @@ from ansible_collections.arpflux.host.plugins.module_utils import common
 
 def work(module, params):
     snapshots = {
-        name: common.arpflux.Snapshot.from_dict(values) for name, values in params["snapshots"].items()
+        name: common.arpflux.Snapshot.from_dict(values) for name, values in (params["snapshots"] or {}).items()
     }
-    segments = common.arpflux.segments(snapshots)
-    answers = [answer for segment in segments for answer in segment.answers]
-    result = {
-        "changed": False,
-        "segments": [segment.to_dict() for segment in segments],
-        "bad": [str(answer) for answer in answers if answer.is_bad],
-    }
-    unwanted = [str(answer) for answer in answers if answer.outcome.value in params["fail_on"]]
-    if unwanted:
-        module.fail_json(msg="; ".join(unwanted), **result)
+    result = common.judge(snapshots, params["fail_on"])
+    if result.get("failed"):
+        module.fail_json(**result)
     return result
 
 
 def main():
     module = AnsibleModule(
-        {
-            "snapshots": {"type": "dict", "required": True},
-            "fail_on": {"type": "list", "elements": "str", "choices": ["duplicate", "flux", "undetermined"], "default": []},
-        },
+        {**common.SEGMENT, "snapshots": {"type": "dict"}},
+        required_one_of=[("snapshots", "group")],
+        mutually_exclusive=[("snapshots", "group")],
         supports_check_mode=True,
     )
     common.run(module, work)
