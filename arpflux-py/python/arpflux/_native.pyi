@@ -59,6 +59,7 @@ __all__ = [
     "_command",
     "_in_main_interpreter",
     "capture",
+    "order",
     "segments",
 ]
 
