@@ -254,6 +254,17 @@ impl LinuxKernel {
         Ok(read.interfaces)
     }
 
+    /// Interfaces and addresses, and nothing else.
+    ///
+    /// # Errors
+    /// Any failure to read.
+    pub(crate) fn interfaces_and_addresses(&mut self) -> Result<Snapshot> {
+        let mut read = Snapshot::default();
+        self.links(&mut read)?;
+        self.addresses(&mut read)?;
+        Ok(read)
+    }
+
     fn neighbour_params(&mut self, snapshot: &mut Snapshot) -> Result<()> {
         self.messages.clear();
         self.messages.begin(RTM_GETNEIGHTBL, 0, &header::<4>(AF_INET));
