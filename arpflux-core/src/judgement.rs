@@ -163,6 +163,9 @@ impl Gap {
                 interface.is_none_or(|index| interfaces.is_empty() || interfaces.contains(&index))
             };
             let name = |index: IfIndex| snapshot.name_of(index);
+            let called = |program: &Option<String>| {
+                program.as_ref().map_or_else(String::new, |name| format!(" ({name})"))
+            };
             let known = gaps.len();
             for other in &snapshot.interference {
                 let told = match (missing, other) {
@@ -171,19 +174,20 @@ impl Gap {
                     {
                         format!("the rules of {chain} see ARP frames, and what they do is not worked out")
                     }
-                    (Missing::TrafficControl, Interference::TrafficControl { interface })
+                    (Missing::TrafficControl, Interference::TrafficControl { interface, program })
                         if concerns(&Some(*interface)) =>
                     {
                         let name = name(*interface);
+                        let called = called(program);
                         format!(
-                            "the traffic control filter on {name} sees ARP frames, and what it does is not worked out"
+                            "the traffic control filter on {name}{called} sees ARP frames, and what it does is not worked out"
                         )
                     }
-                    (Missing::Xdp, Interference::Xdp { interface }) if concerns(&Some(*interface)) => {
-                        format!(
-                            "what the XDP program on {} does with ARP frames is not known",
-                            name(*interface)
-                        )
+                    (Missing::Xdp, Interference::Xdp { interface, program })
+                        if concerns(&Some(*interface)) =>
+                    {
+                        let (name, called) = (name(*interface), called(program));
+                        format!("what the XDP program on {name}{called} does with ARP frames is not known")
                     }
                     (Missing::Listener, Interference::Listener { interface }) if concerns(interface) => {
                         let on = interface.map_or_else(|| "every interface".to_owned(), name);
@@ -204,8 +208,24 @@ impl Gap {
                 };
                 add(&mut gaps, [Gap::new(missing, told, leaves_open)]);
             }
-            if missing == Missing::Netfilter && !snapshot.filters.is_empty() {
-                let chains = listed(&snapshot.filters.open());
+            if missing == Missing::LinkOption {
+                let set = snapshot.interfaces.iter().filter(|interface| !interface.open_options.is_empty());
+                let told = set.map(|interface| {
+                    let options = listed(&interface.open_options);
+                    let what =
+                        format!("what {options} of {} does with ARP frames is not modelled", interface.name);
+                    Gap::new(missing, what, leaves_open)
+                });
+                add(&mut gaps, told);
+            }
+            let open = match missing {
+                Missing::Netfilter | Missing::TrafficControl => {
+                    snapshot.filters.open_of(missing == Missing::TrafficControl)
+                }
+                _ => Vec::new(),
+            };
+            if !open.is_empty() {
+                let chains = listed(&open);
                 let told = format!("what the rules of {chains} do with every ARP frame cannot be told");
                 add(&mut gaps, [Gap::new(missing, told, leaves_open)]);
             }

@@ -35,6 +35,7 @@ fn empty() -> Snapshot {
     snapshot.routing.rules_changed = Some(true);
     snapshot.routing.local_routes_added = Some(false);
     snapshot.routing.realms = Some(false);
+    snapshot.routing.multipath_by_neighbour = Some(false);
     snapshot
 }
 

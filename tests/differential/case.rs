@@ -18,8 +18,8 @@ pub enum Command {
     WildProxy(Ipv4Addr),
     /// A line for `nft`; one that it refuses is left out.
     Nft(String),
-    /// The same for `arptables` over nftables.
-    Arptables(String),
+    /// The same for another program: `arptables-nft`, `arptables-legacy`, `tc`.
+    Filter(&'static str, String),
 }
 
 impl fmt::Display for Command {
@@ -31,7 +31,7 @@ impl fmt::Display for Command {
                 write!(f, "# the far end of eth{nic} is set {}", if *up { "up" } else { "down" })
             }
             Self::Nft(line) => write!(f, "nft '{line}'"),
-            Self::Arptables(line) => write!(f, "arptables-nft {line}"),
+            Self::Filter(program, line) => write!(f, "{program} {line}"),
             Self::WildProxy(address) => write!(f, "# a proxy entry for {address} without a device"),
         }
     }

@@ -61,8 +61,8 @@ impl<'w> Host<'w> {
                     self.wild.push(*address);
                 }
                 Command::Nft(line) => filter("nft", &[line], certain)?,
-                Command::Arptables(line) => {
-                    filter("arptables-nft", &line.split(' ').collect::<Vec<_>>(), certain)?;
+                Command::Filter(program, line) => {
+                    filter(program, &line.split(' ').collect::<Vec<_>>(), certain)?;
                 }
                 Command::Ip(_) => {}
             }

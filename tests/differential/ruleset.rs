@@ -1,4 +1,4 @@
-//! Random rules of nftables for a host.
+//! Random filters for a host: rules of nftables and of the older arptables, filters of traffic control.
 
 use std::net::Ipv4Addr;
 
@@ -9,14 +9,17 @@ struct Draw<'r> {
     rng: &'r mut Rng,
     addresses: Vec<Ipv4Addr>,
     nics: usize,
+    /// For `nft`.
     lines: Vec<String>,
+    /// For other programs.
+    others: Vec<Command>,
     /// The chains of the table that rules may jump to, the last one first.
     callable: Vec<&'static str>,
     undecided: bool,
 }
 
 impl Case {
-    /// The same host with rules of nftables for ARP.
+    /// The same host with filters for ARP.
     pub fn with_rules(mut self) -> Self {
         let mut rng = Rng::new(self.seed ^ 0xf117e4);
         let mut addresses = self.addresses.clone();
@@ -30,12 +33,16 @@ impl Case {
             addresses,
             nics: self.nics,
             lines: Vec::new(),
+            others: Vec::new(),
             callable: Vec::new(),
             undecided: false,
         };
         draw.tables();
+        draw.arptables();
+        draw.traffic_control();
         self.undecided = draw.undecided;
         self.commands.extend(draw.lines.into_iter().map(Command::Nft));
+        self.commands.extend(draw.others);
         self
     }
 }
@@ -58,6 +65,87 @@ impl Draw<'_> {
                 "add chain inet t c { type filter hook ingress device eth0 priority 0; policy drop; }".into(),
             );
         }
+    }
+
+    /// Rules of arptables as it was before nftables. Which comes first at one hook and priority is not told, so there
+    /// are none beside rules of nftables that write.
+    fn arptables(&mut self) {
+        let writes = self.lines.iter().any(|line| line.starts_with("add rule arp") && line.contains(" set "));
+        if writes || self.rng.percent(70) {
+            return;
+        }
+        let alone = !self.lines.iter().any(|line| line.starts_with("add chain arp"));
+        let mut lines = vec!["-N more".to_string()];
+        for chain in ["more", "INPUT", "OUTPUT"] {
+            for _ in 0..self.rng.below(4) {
+                let (address, prefix, nic) = (self.address(), self.prefix(), self.rng.below(self.nics));
+                let not = self.rng.pick(&["", "", "! "]);
+                let side = self.rng.pick(&["-s", "-d"]);
+                let direction = if (chain == "OUTPUT") != self.rng.percent(5) { "-o" } else { "-i" };
+                let condition = match self.rng.below(8) {
+                    0 | 1 => format!("{not}{side} {address}"),
+                    2 => format!("{not}{side} {prefix}"),
+                    3 if chain != "more" => format!("{not}{direction} eth{nic}"),
+                    4 if chain != "more" => format!("{direction} eth+ {side} {address}"),
+                    5 => format!("--opcode {}", self.rng.pick(&["1", "2"])),
+                    6 => format!("{not}--source-mac 02:00:00:00:01:0{nic}"),
+                    _ => format!("-s {prefix} {not}-d {address}"),
+                };
+                let target = match self.rng.below(10) {
+                    0..=4 => "DROP".to_string(),
+                    5 => "ACCEPT".into(),
+                    6 if chain != "more" => "more".into(),
+                    7 if alone => format!("mangle --mangle-ip-s {address}"),
+                    8 if alone => format!("mangle --mangle-ip-d {address} --mangle-target DROP"),
+                    _ => "RETURN".into(),
+                };
+                lines.push(format!("-A {chain} {condition} -j {target}"));
+            }
+        }
+        if self.rng.percent(15) {
+            lines.push(format!("-P {} DROP", self.rng.pick(&["INPUT", "OUTPUT"])));
+        }
+        self.others.extend(lines.into_iter().map(|line| Command::Filter("arptables-legacy", line)));
+    }
+
+    /// Filters by address, and what is redirected: to an ifb, which gives it back, or elsewhere, from where nothing
+    /// comes back.
+    fn traffic_control(&mut self) {
+        if self.rng.percent(65) {
+            return;
+        }
+        for line in [
+            "link add ifb8 type ifb",
+            "link add gone8 type bridge",
+            "link set gone8 up arp off",
+            self.rng.pick(&["link set ifb8 up", "link set ifb8 up", "link set ifb8 down"]),
+        ] {
+            self.others.push(Command::Ip(line.into()));
+        }
+        let nic = self.rng.below(self.nics);
+        let mut lines = vec![format!("qdisc add dev eth{nic} clsact")];
+        for number in 1..=1 + self.rng.below(3) {
+            let address = self.address();
+            let protocol = self.rng.pick(&["arp", "arp", "all", "ip"]);
+            let octets = address.octets();
+            let half = |at: usize| u16::from_be_bytes([octets[at], octets[at + 1]]);
+            let condition = match self.rng.below(4) {
+                0 => "match u32 0 0".to_string(),
+                1 => format!("match u32 {:#x} 0xffffffff at 24", address.to_bits()),
+                2 => format!("match u16 {} 0xffff at 14 match u16 {} 0xffff at 16", half(0), half(2)),
+                _ => format!("match u16 1 0xffff at 6 match u32 {:#x} 0xffffff00 at 24", address.to_bits()),
+            };
+            let action = match self.rng.below(6) {
+                0 | 1 => "flowid 1:1".to_string(),
+                2 => "action mirred egress redirect dev ifb8".into(),
+                3 => "action mirred egress mirror dev gone8".into(),
+                _ => "action mirred egress redirect dev gone8".into(),
+            };
+            lines.push(format!(
+                "filter add dev eth{nic} ingress protocol {protocol} prio {number} u32 {condition} {action}"
+            ));
+        }
+        self.others.extend(lines.into_iter().map(|line| Command::Filter("tc", line)));
     }
 
     fn table(&mut self, family: &'static str, hooks: &[&str]) {

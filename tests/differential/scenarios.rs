@@ -139,8 +139,12 @@ fn command(line: &str) -> Command {
     if let Some(line) = line.strip_prefix("nft ") {
         return Command::Nft(line.into());
     }
-    if let Some(line) = line.strip_prefix("arptables ") {
-        return Command::Arptables(line.into());
+    for (word, program) in
+        [("arptables ", "arptables-nft"), ("arptables-legacy ", "arptables-legacy"), ("tc ", "tc")]
+    {
+        if let Some(line) = line.strip_prefix(word) {
+            return Command::Filter(program, line.into());
+        }
     }
     if let Some(rest) = line.strip_prefix("far eth") {
         let (nic, state) = rest.split_once(' ').expect("far ethN up|down");

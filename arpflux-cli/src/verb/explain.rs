@@ -12,7 +12,7 @@ mod stream;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use arpflux_core::predict::{Matrix, Model, listeners};
+use arpflux_core::predict::{Matrix, Model, PacketKind, listeners};
 use arpflux_core::types::{IfIndex, IfName, Mac};
 use arpflux_core::words::nearest;
 use arpflux_core::{Error, ErrorKind, Result, Snapshot};
@@ -55,6 +55,15 @@ pub struct Args {
     /// the packet's source), and what peers learn from its request. Exit code 1 if that is a wrong MAC.
     #[arg(long, requires = "address", conflicts_with_all = ["stdin", "prove", "also"])]
     outgoing: bool,
+    /// With --outgoing: the packet's IP protocol, as rules ask for it: tcp, udp, icmp or a number.
+    #[arg(long, requires = "outgoing", value_name = "PROTOCOL", value_parser = protocol)]
+    proto: Option<u8>,
+    /// With --outgoing: the packet's destination port.
+    #[arg(long, requires = "outgoing", value_name = "PORT")]
+    dport: Option<u16>,
+    /// With --outgoing: the number of the user whose program sends it.
+    #[arg(long, requires = "outgoing", value_name = "UID")]
+    uid: Option<u32>,
     /// Instead: what this host learns when it is told that ADDRESS is at MAC, by interface.
     #[arg(long, value_name = "MAC", requires = "address", conflicts_with_all = ["from", "stdin", "prove", "also", "outgoing"])]
     learn: Option<Mac>,
@@ -110,7 +119,8 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     }
     if let (true, Some(destination)) = (args.outgoing, args.address) {
         let by = if args.on.is_empty() { None } else { interfaces.first().copied() };
-        return outgoing::run(&model, destination, args.from, by, output);
+        let kind = PacketKind { protocol: args.proto, destination_port: args.dport, user: args.uid };
+        return outgoing::run(&model, kind, destination, args.from, by, output);
     }
     if let (Some(mac), Some(address)) = (args.learn, args.address) {
         return learning::run(&model, address, mac, &interfaces, output);
@@ -119,6 +129,15 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         Some(target) => address::run(&model, target, &interfaces, args.from, output),
         None => list::run(args, &model, &interfaces, output),
     }
+}
+
+/// An IP protocol by name or number.
+fn protocol(text: &str) -> std::result::Result<u8, String> {
+    let known = [("icmp", 1), ("tcp", 6), ("udp", 17), ("sctp", 132)];
+    let named = known.iter().find(|(name, _)| *name == text).map(|(_, number)| *number);
+    named
+        .or_else(|| text.parse().ok())
+        .ok_or_else(|| "neither icmp, tcp, udp, sctp nor a number up to 255".into())
 }
 
 /// The interfaces named, or all that take ARP requests.

@@ -135,6 +135,8 @@ catalogue! {
     ServiceAddressOpen = 39, Info, "An address on a loopback or dummy interface is answered for: another host may have it, too";
     /// A neighbour entry that is never asked for.
     PermanentNeighbour = 40, Info, "A permanent neighbour entry keeps the host from asking";
+    /// Rules of a packet filter keep an address from being answered for.
+    HiddenByFilter = 41, Info, "A packet filter hides an address that arp_ignore would hide without";
 }
 
 impl FindingId {

@@ -34,6 +34,7 @@ mod boot;
 mod brief;
 mod catalogue;
 mod egress;
+mod filtered;
 mod finding;
 mod ground;
 mod hidden;
@@ -243,6 +244,7 @@ fn examine(ground: &Ground<'_>) -> Vec<Finding> {
     silenced::find(ground, &mut findings);
     misplaced::find(ground, &mut findings);
     backup::find(ground, &mut findings);
+    filtered::find(ground, &mut findings);
     policy::find(ground, &mut findings);
     #[cfg(feature = "kernel")]
     boot::find(ground, &mut findings);

@@ -32,16 +32,16 @@ fn may_hear(ground: &Ground<'_>, holder: &Interface) -> bool {
 }
 
 /// An address on an interface that no request reaches: a loopback or dummy interface, one that is always down.
-struct Service<'s> {
-    address: Ipv4Addr,
-    holder: &'s Interface,
+pub(super) struct Service<'s> {
+    pub(super) address: Ipv4Addr,
+    pub(super) holder: &'s Interface,
     /// An interface whose subnet it lies in, where it is asked for.
-    front: &'s Interface,
-    sender: Ipv4Addr,
-    verdict: Verdict,
+    pub(super) front: &'s Interface,
+    pub(super) sender: Ipv4Addr,
+    pub(super) verdict: Verdict,
 }
 
-fn services<'s>(ground: &Ground<'s>) -> Vec<Service<'s>> {
+pub(super) fn services<'s>(ground: &Ground<'s>) -> Vec<Service<'s>> {
     let mut services = Vec::new();
     let heard = |holder: &Interface| holder.speaks_arp() && ground.map.is_connected(holder.index);
     let holders =
@@ -197,7 +197,7 @@ fn open_services(
     ));
 }
 
-fn described(ground: &Ground<'_>, services: &[&Service<'_>]) -> (Objects, Vec<Evidence>) {
+pub(super) fn described(ground: &Ground<'_>, services: &[&Service<'_>]) -> (Objects, Vec<Evidence>) {
     let mut interfaces: Vec<&Interface> =
         services.iter().flat_map(|service| [service.front, service.holder]).collect();
     interfaces.sort_by_key(|interface| interface.index);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::address::Origins;
 use super::{Answer, Chain, Comparison, Expression, Family, Filters, Header, Hook, Meta, Set, Verdict};
+use crate::types::IfIndex;
 
 /// Rules ready to be run.
 #[derive(Debug, Default)]
@@ -48,6 +49,7 @@ pub(super) enum Decision {
     Return,
     Jump(usize),
     Goto(usize),
+    Redirect(IfIndex, bool),
     Unknown,
 }
 
@@ -171,7 +173,7 @@ impl<'s> Rules<'s> {
 
     pub(super) fn is_of(&self, at: usize, family: Family, hook: Hook) -> bool {
         let chain = self.chains[at].chain;
-        chain.family == family && chain.base.as_ref().is_some_and(|base| base.hook == hook)
+        chain.family.hooked() == family && chain.base.as_ref().is_some_and(|base| base.hook == hook)
     }
 
     /// The name of a chain.
@@ -190,6 +192,7 @@ fn decision(verdict: &Verdict, family: Family, table: &str, chains: &Places<'_>)
         Verdict::Return => Decision::Return,
         Verdict::Jump(name) => place(name).map_or(Decision::Unknown, Decision::Jump),
         Verdict::Goto(name) => place(name).map_or(Decision::Unknown, Decision::Goto),
+        Verdict::Redirect { to, arrives } => Decision::Redirect(*to, *arrives),
         Verdict::Unknown => Decision::Unknown,
     }
 }

@@ -1,7 +1,8 @@
-//! Packet filters of nftables as far as ARP frames pass them: the rules as data, and what they do with a frame.
+//! Packet filters as far as ARP frames pass them: the rules as data, and what they do with a frame.
 //!
-//! The families arp, netdev and bridge are read (`arptables` and `ebtables` over nftables write these). Those of the
-//! family inet never see ARP: `nft_do_chain_inet_ingress()` lets everything but IP pass.
+//! Of nftables the families arp, netdev and bridge are read (`arptables` and `ebtables` over nftables write these).
+//! Those of the family inet never see ARP: `nft_do_chain_inet_ingress()` lets everything but IP pass. The rules of the
+//! older `arptables` and `ebtables` and the filters of traffic control are told in the same words.
 //!
 //! `Rules` says what becomes of a frame. What an expression does that is not understood, or that depends on what is
 //! not known (a limit, a MAC, the time), is asked of whoever evaluates, who tries every possibility: only where these
@@ -17,6 +18,8 @@ mod set;
 mod tests;
 
 use serde::{Deserialize, Serialize};
+
+use crate::types::IfIndex;
 
 pub(crate) use address::ranges;
 pub use bytes::Bytes;
@@ -40,6 +43,12 @@ impl Filters {
     /// The chains of which it cannot be told what they do with every frame, as their tools name them.
     #[must_use]
     pub fn open(&self) -> Vec<String> {
+        [self.open_of(false), self.open_of(true)].concat()
+    }
+
+    /// Those of traffic control, or the others.
+    pub(crate) fn open_of(&self, traffic_control: bool) -> Vec<String> {
+        let asked = |chain: &&Chain| (chain.family == Family::TrafficControl) == traffic_control;
         let changes = |chain: &Chain, name: &String| {
             let of = |set: &&Set| (set.family, &set.table, &set.name) == (chain.family, &chain.table, name);
             self.sets.iter().find(of).is_none_or(|set| set.changes)
@@ -53,8 +62,11 @@ impl Filters {
                 _ => false,
             })
         };
-        let named: Vec<String> = self.chains.iter().filter(open).map(Chain::title).collect();
-        if named.is_empty() { self.chains.iter().map(Chain::title).collect() } else { named }
+        let of = |open: &dyn Fn(&&Chain) -> bool| -> Vec<String> {
+            self.chains.iter().filter(asked).filter(open).map(Chain::title).collect()
+        };
+        let named = of(&open);
+        if named.is_empty() { of(&|_| true) } else { named }
     }
 
     /// Whether there is none.
@@ -75,6 +87,35 @@ pub enum Family {
     Bridge,
     /// Frames of single devices.
     Netdev,
+    /// The tables of `arptables` as it was before nftables; called where those of [`Family::Arp`] are.
+    Arptables,
+    /// The tables of `ebtables` as it was before nftables; called where those of [`Family::Bridge`] are.
+    Ebtables,
+    /// Traffic control: each device is a table, its hook a chain, each filter a rule.
+    TrafficControl,
+}
+
+impl Family {
+    /// The family whose hooks call it.
+    const fn hooked(self) -> Self {
+        match self {
+            Self::Arptables => Self::Arp,
+            Self::Ebtables => Self::Bridge,
+            Self::Arp | Self::Bridge | Self::Netdev | Self::TrafficControl => self,
+        }
+    }
+
+    /// What its tool calls it.
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Arp => "nftables arp",
+            Self::Bridge => "nftables bridge",
+            Self::Netdev => "nftables netdev",
+            Self::Arptables => "arptables",
+            Self::Ebtables => "ebtables",
+            Self::TrafficControl => "tc",
+        }
+    }
 }
 
 /// Where a chain is called.
@@ -82,9 +123,9 @@ pub enum Family {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Hook {
-    /// Netdev: a frame came in.
+    /// Netdev and traffic control: a frame came in.
     Ingress,
-    /// Netdev: a frame goes out.
+    /// Netdev and traffic control: a frame goes out.
     Egress,
     /// Bridge: a frame came in by a port.
     Prerouting,
@@ -116,15 +157,10 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// `nftables arp filter INPUT`.
+    /// `nftables arp filter INPUT`, `arptables filter INPUT`, `tc eth0 ingress`.
     #[must_use]
     pub fn title(&self) -> String {
-        let family = match self.family {
-            Family::Arp => "arp",
-            Family::Bridge => "bridge",
-            Family::Netdev => "netdev",
-        };
-        format!("nftables {family} {} {}", self.table, self.name)
+        format!("{} {} {}", self.family.title(), self.table, self.name)
     }
 }
 
@@ -141,7 +177,7 @@ pub struct Base {
     /// The policy: whether frames that no rule decides about are dropped.
     #[serde(default)]
     pub drops: bool,
-    /// Of the family netdev: the devices by name; one that ends in `*` means all that begin so.
+    /// Of netdev and traffic control: the devices by name; one that ends in `*` means all that begin so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<String>,
 }
@@ -224,6 +260,13 @@ pub enum Verdict {
     Jump(String),
     /// Another chain takes this one's place.
     Goto(String),
+    /// Traffic control hands the frame to another interface.
+    Redirect {
+        /// That interface.
+        to: IfIndex,
+        /// As if it came in there, not to go out.
+        arrives: bool,
+    },
     /// Something else decides: a program (`queue`), or what this build does not know.
     Unknown,
 }

@@ -4,6 +4,7 @@ use super::address::REGISTERS;
 use super::compile::{Decision, Found, Op, Rules};
 use super::frame::{ARP, Device, Devices, Frame, LEN};
 use super::{Comparison, Expression, Family, Header, Hook, Meta};
+use crate::types::IfIndex;
 
 /// How deep chains may call one another (`NFT_JUMP_STACK_SIZE`).
 const DEPTH: usize = 16;
@@ -17,6 +18,8 @@ pub(crate) enum Fate {
     Passes,
     /// This chain drops it.
     Dropped(usize),
+    /// This chain hands it to another interface: as if it came in there, or to go out there.
+    Redirected(usize, IfIndex, bool),
 }
 
 /// Says which of so many possibilities is taken, from 0.
@@ -64,14 +67,23 @@ impl Rules<'_> {
             _ => devices.input,
         };
         for at in self.bases.iter().copied().filter(|at| self.is_of(*at, family, hook)) {
-            if family == Family::Netdev && !device.is_some_and(|device| self.is_on(at, device.name)) {
+            let of_devices = matches!(family, Family::Netdev | Family::TrafficControl);
+            if of_devices && !device.is_some_and(|device| self.is_on(at, device.name)) {
                 continue;
             }
-            if !self.passes(at, family, devices, frame, choose) {
-                return Fate::Dropped(at);
+            match self.chain(at, family, devices, frame, choose) {
+                Fate::Passes => {}
+                fate => return fate,
             }
         }
         Fate::Passes
+    }
+
+    /// Whether any chain is called for a device at a hook of it.
+    pub(crate) fn has_on(&self, family: Family, hook: Hook, device: Option<Device<'_>>) -> bool {
+        let of = |at: &usize| self.is_of(*at, family, hook);
+        let on = |at: usize| device.is_some_and(|device| self.is_on(at, device.name));
+        self.bases.iter().filter(|at| of(at)).any(|at| on(*at))
     }
 
     fn is_on(&self, at: usize, name: &[u8]) -> bool {
@@ -82,14 +94,16 @@ impl Rules<'_> {
         })
     }
 
-    fn passes(
+    fn chain(
         &self,
         base: usize,
         family: Family,
         devices: &Devices<'_>,
         frame: &mut Frame,
         choose: Choose<'_>,
-    ) -> bool {
+    ) -> Fate {
+        let dropped = Fate::Dropped(base);
+        let ends = |drops: bool| if drops { dropped } else { Fate::Passes };
         let drops = self.chains[base].chain.base.as_ref().is_some_and(|base| base.drops);
         let mut stack = [(0usize, 0usize); DEPTH];
         let mut depth = 0;
@@ -103,20 +117,18 @@ impl Rules<'_> {
             rule += 1;
             match decision {
                 Decision::Continue | Decision::Break => {}
-                Decision::Accept => return true,
-                Decision::Drop => return false,
-                Decision::Unknown => match choose(2) {
-                    0 => return true,
-                    _ => return false,
-                },
-                Decision::Return if depth == 0 => return !drops,
+                Decision::Accept => return Fate::Passes,
+                Decision::Drop => return dropped,
+                Decision::Redirect(to, arrives) => return Fate::Redirected(base, to, arrives),
+                Decision::Unknown => return ends(choose(2) == 1),
+                Decision::Return if depth == 0 => return ends(drops),
                 Decision::Return => {
                     depth -= 1;
                     (chain, rule) = stack[depth];
                 }
                 Decision::Jump(to) => {
                     if depth == DEPTH {
-                        return false;
+                        return dropped;
                     }
                     stack[depth] = (chain, rule);
                     depth += 1;
@@ -125,7 +137,7 @@ impl Rules<'_> {
                 Decision::Goto(to) => (chain, rule) = (to, 0),
             }
         }
-        choose(2) == 0
+        ends(choose(2) == 1)
     }
 
     fn rule(
@@ -331,12 +343,16 @@ fn load_meta(
         name
     };
     match meta {
-        Meta::Protocol => registers.store(register, &[8, 6], 0),
+        // Traffic control sees the tag's (skb_protocol()).
+        Meta::Protocol => {
+            let tag = frame.tagged && family == Family::TrafficControl;
+            registers.store(register, &[8, 6], if tag { 3 } else { 0 });
+        }
         Meta::Family => {
             let number = match family {
-                Family::Arp => 3,
-                Family::Netdev => 5,
-                Family::Bridge => 7,
+                Family::Arp | Family::Arptables => 3,
+                Family::Netdev | Family::TrafficControl => 5,
+                Family::Bridge | Family::Ebtables => 7,
             };
             registers.store(register, &[number], 0);
         }

@@ -142,8 +142,8 @@ impl Addresses {
         covered && found.is_some()
     }
 
-    /// `inet_select_addr()`: the source address for packets out of an interface towards `near` (0: no
-    /// matter) in a scope of at most `scope`. `slots` are all interfaces in the kernel's order.
+    /// `inet_select_addr()` as far as the interface has an address of its own: the source address for packets out of it
+    /// towards `near` (0: no matter) in a scope of at most `scope`.
     pub(super) fn select(&self, ports: &[Port], slot: usize, near: u32, scope: Scope) -> Option<Ipv4Addr> {
         let host = if ports[slot].route_localnet { Scope::LINK } else { Scope::HOST }.0;
         let mut first = None;
@@ -156,22 +156,12 @@ impl Addresses {
             }
             first = first.or(Some(held.local));
         }
-        if let Some(first) = first {
-            return Some(first.into());
-        }
-        // Not of the interface: of its VRF, then of any interface of the same VRF (or of none).
-        let select = |slot: usize| {
-            self.of(slot)
-                .iter()
-                .find(|held| !held.secondary && held.scope != Scope::LINK.0 && held.scope <= scope.0)
-                .map(|held| Ipv4Addr::from_bits(held.local))
-        };
-        let vrf = ports[slot].l3mdev;
-        if vrf != 0
-            && let Some(found) = super::index::slot_in(ports, IfIndex(vrf)).and_then(select)
-        {
-            return Some(found);
-        }
-        (0..ports.len()).filter(|at| ports[*at].l3mdev == vrf).find_map(select)
+        first.map(Into::into)
+    }
+
+    /// The address that is borrowed from another interface (`in_dev_select_addr()`).
+    pub(super) fn lent(&self, slot: usize, scope: Scope) -> Option<Ipv4Addr> {
+        let lent = |held: &&Held| !held.secondary && held.scope != Scope::LINK.0 && held.scope <= scope.0;
+        self.of(slot).iter().find(lent).map(|held| Ipv4Addr::from_bits(held.local))
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Announcement, ArpRequest, Entry, Event, Explanation, Learning, Lookup, Matrix, MissingSet, Model,
-    Outgoing, Received, Row,
+    Outgoing, PacketKind, PassedOver, Received, Row,
 };
 use crate::judgement::{Gap, Judgement};
 use crate::snapshot::Snapshot;
@@ -198,6 +198,9 @@ pub struct Reached {
     pub permanent: Option<Mac>,
     /// Whether peers learn an address of another interface with this one's MAC.
     pub teaches_wrong_mac: bool,
+    /// The rules on protocols, ports, users and marks that were passed over, where they would decide otherwise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<PassedOver>,
 }
 
 impl Reached {
@@ -221,7 +224,20 @@ impl Reached {
         source: Option<Ipv4Addr>,
         by: Option<IfIndex>,
     ) -> Self {
-        let mut outgoing = model.outgoing(destination, source, by);
+        Self::of(model, PacketKind::default(), destination, source, by)
+    }
+
+    /// The same for a packet of which more is known.
+    #[must_use]
+    pub fn of(
+        model: &Model<'_>,
+        kind: PacketKind,
+        destination: Ipv4Addr,
+        source: Option<Ipv4Addr>,
+        by: Option<IfIndex>,
+    ) -> Self {
+        let asked = model.outgoing_of(kind, destination, source, by);
+        let mut outgoing = asked;
         let (mut gateway, mut permanent) = (None, None);
         if let Outgoing::Asks { interface, target, packet_source, .. } = outgoing {
             gateway = (target != destination).then_some(target);
@@ -230,9 +246,10 @@ impl Reached {
                 outgoing = Outgoing::NoRequest { interface, packet_source };
             }
         }
+        let passed_over = model.passed_over(asked, kind, destination, source, by);
         let teaches_wrong_mac = outgoing.teaches_wrong_mac(model.snapshot());
-        let lookup = model.own_lookup(destination, source, by);
-        Self { destination, source, outgoing, lookup, gateway, permanent, teaches_wrong_mac }
+        let lookup = model.own_lookup(kind, destination, source, by);
+        Self { destination, source, outgoing, lookup, gateway, permanent, teaches_wrong_mac, passed_over }
     }
 }
 

@@ -50,8 +50,11 @@ impl Model<'_> {
     fn detail(&self, missing: super::Missing, request: &ArpRequest) -> String {
         use super::Missing;
         let snapshot = self.snapshot;
-        if missing == Missing::Netfilter && !snapshot.filters.is_empty() {
-            return crate::judgement::listed(&snapshot.filters.open());
+        if matches!(missing, Missing::Netfilter | Missing::TrafficControl) {
+            let open = snapshot.filters.open_of(missing == Missing::TrafficControl);
+            if !open.is_empty() {
+                return crate::judgement::listed(&open);
+            }
         }
         let named = snapshot.interference.iter().find_map(|interference| match (missing, interference) {
             (Missing::Netfilter, Interference::Netfilter { chain, .. }) => Some(chain.clone()),
@@ -59,9 +62,12 @@ impl Model<'_> {
                 Some(format!("{entries} of {limit}"))
             }
             (Missing::Unreadable, Interference::Unreadable { what, .. }) => Some(what.clone()),
-            (Missing::TrafficControl, Interference::TrafficControl { interface })
-            | (Missing::Xdp, Interference::Xdp { interface })
-            | (Missing::Listener, Interference::Listener { interface: Some(interface) }) => {
+            (Missing::TrafficControl, Interference::TrafficControl { interface, program })
+            | (Missing::Xdp, Interference::Xdp { interface, program }) => {
+                let name = snapshot.name_of(*interface);
+                Some(program.as_ref().map_or(name.clone(), |program| format!("{program} on {name}")))
+            }
+            (Missing::Listener, Interference::Listener { interface: Some(interface) }) => {
                 Some(snapshot.name_of(*interface))
             }
             _ => None,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::index::{LOOPBACK, Port, slot_in};
 use super::kernel_version::Known;
 use super::missing::Missing;
+use super::packet::Packet;
 use super::reply::Run;
 use super::rules::{Match, ReadyRule, Rules, are_default};
 use super::step::{Purpose, Trace};
@@ -23,11 +24,13 @@ pub(super) struct Flow {
     pub(super) source: u32,
     /// Routes need not lead out of `oif` (`FLOWI_FLAG_SKIP_NH_OIF`, before 5.19).
     pub(super) any_hop: bool,
+    /// What is known of a packet of the host's own beside; `None`: a look-up for ARP, in which all of it is 0.
+    pub(super) packet: Option<Packet>,
 }
 
 impl Flow {
     pub(super) fn new(iif: u32, oif: u32, l3mdev: u32, destination: u32, source: u32) -> Self {
-        Self { iif, oif, l3mdev, destination, source, any_hop: false }
+        Self { iif, oif, l3mdev, destination, source, any_hop: false, packet: None }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What nftables does with a frame on its way in, and with the answer on its way out.
+//! What filters do with a frame on its way in, and with the answer on its way out.
 
 use super::ArpRequest;
 use super::index::{Model, Port, Upper};
@@ -8,7 +8,7 @@ use super::reply::Run;
 use super::step::{Step, Trace};
 use super::verdict::Via;
 use crate::filter::{BROADCAST, Content, Device, Devices, Family, Fate, Frame, HOST, Hook, OTHERHOST};
-use crate::snapshot::{PortFrames, Reach};
+use crate::snapshot::{LinkKind, PortFrames, Reach};
 use crate::types::{IfIndex, Mac};
 
 /// The interfaces that a frame passes, from the one that it arrives on at the bottom to the one that answers.
@@ -162,6 +162,8 @@ impl<T: Trace> Run<'_, '_, T> {
             frame = frame.received(types[at]);
             frame.tagged = self.is_tagged(path, at);
             let input = Devices { input: self.model.device(slot), output: None };
+            // sch_handle_ingress() comes before nf_ingress().
+            self.pass((Family::TrafficControl, Hook::Ingress), &input, &mut frame)?;
             self.pass((Family::Netdev, Hook::Ingress), &input, &mut frame)?;
             if self.is_bridged(path, at) {
                 // br_handle_frame().
@@ -192,6 +194,7 @@ impl<T: Trace> Run<'_, '_, T> {
             frame.tagged = self.is_tagged(path, at);
             let output = Devices { input: None, output: self.model.device(slot) };
             self.pass((Family::Netdev, Hook::Egress), &output, &mut frame)?;
+            self.pass((Family::TrafficControl, Hook::Egress), &output, &mut frame)?;
             if at > 0 && self.is_bridged(path, at - 1) {
                 let output = Devices { input: None, output: self.model.device(slots[at - 1]) };
                 for hook in [Hook::Output, Hook::Postrouting] {
@@ -220,18 +223,44 @@ impl<T: Trace> Run<'_, '_, T> {
         frame: &mut Frame,
     ) -> Result<(), Reason> {
         let model = self.model;
+        let missing = match family {
+            Family::TrafficControl => Missing::TrafficControl,
+            _ => Missing::Netfilter,
+        };
         let oracle = &mut *self.oracle;
-        let mut choose = |possibilities| oracle.choose(Missing::Netfilter, possibilities);
-        match model.rules.run(family, hook, devices, frame, &mut choose) {
-            Fate::Passes => Ok(()),
-            Fate::Dropped(chain) => {
-                let answer = matches!(hook, Hook::Output | Hook::Egress | Hook::Postrouting);
-                if T::ON {
-                    self.trace.push(Step::Filter { chain: model.rules.title(chain), answer });
-                }
-                Err(if answer { Reason::FilterDropsAnswer } else { Reason::FilterDropsRequest })
-            }
+        let mut choose = |possibilities| oracle.choose(missing, possibilities);
+        let answer = matches!(hook, Hook::Output | Hook::Egress | Hook::Postrouting);
+        let chain = match model.rules.run(family, hook, devices, frame, &mut choose) {
+            Fate::Passes => return Ok(()),
+            Fate::Dropped(chain) => chain,
+            Fate::Redirected(chain, to, arrives) => match self.redirected(hook, devices, to, arrives) {
+                true => return Ok(()),
+                false => chain,
+            },
+        };
+        if T::ON {
+            self.trace.push(Step::Filter { chain: model.rules.title(chain), answer });
         }
+        Err(if answer { Reason::FilterDropsAnswer } else { Reason::FilterDropsRequest })
+    }
+
+    /// Whether a frame that traffic control hands to another interface goes on here all the same.
+    fn redirected(&mut self, hook: Hook, devices: &Devices<'_>, to: IfIndex, arrives: bool) -> bool {
+        let model = self.model;
+        let Some(slot) = model.slot(to).filter(|slot| model.ports[*slot].up) else { return false };
+        if model.interface(slot).kind == Some(LinkKind::Ifb) && !arrives {
+            // An ifb gives it back behind these hooks (ifb_ri_tasklet()), which spares it those of nftables.
+            let here = if hook == Hook::Ingress { devices.input } else { devices.output };
+            let filtered = model.rules.has_on(Family::Netdev, hook, here)
+                || [Family::Netdev, Family::TrafficControl]
+                    .into_iter()
+                    .any(|family| model.rules.has_on(family, Hook::Egress, model.device(slot)));
+            return !filtered || self.oracle.choose(Missing::TrafficControl, 2) == 1;
+        }
+        // What leaves elsewhere is not seen here any more. What arrives elsewhere may be answered there, and an answer
+        // may take another way to who asked.
+        let gone = hook == Hook::Ingress && !arrives;
+        !gone && self.oracle.choose(Missing::TrafficControl, 2) == 1
     }
 }
 

@@ -145,7 +145,7 @@ impl<'s> Model<'s> {
             .collect();
         let addresses = Addresses::new(snapshot, slot);
         let fib = Fib::new(snapshot, &ports);
-        let meddlers = Meddlers::new(interference).with_bridges(snapshot);
+        let meddlers = Meddlers::new(interference).with_options(snapshot);
         let loopback = ports.iter().position(|port| port.loopback);
         let full = |other: &Interference| matches!(other, Interference::FullNeighbourTable { .. });
         let table_full = interference.iter().any(full);
@@ -265,6 +265,20 @@ fn port(snapshot: &Snapshot, interface: &Interface, place: u32, behaviour: Behav
     }
 }
 
+/// Whether a bond takes what arrives on a port (`bond_set_slave_inactive_flags()`); `None`: it cannot be told.
+fn listens(bond: &Interface, port: &Interface) -> Option<bool> {
+    match (bond.bond_mode, port.bond_port_state) {
+        (Some(BondMode::Other(_)), _) | (_, None | Some(BondPortState::Other(_))) => None,
+        // Their ports all send, and are told as active; only one is listened to, unless the option was there first.
+        (Some(BondMode::BalanceTlb | BondMode::BalanceAlb), _) if bond.bond_all_active => None,
+        (Some(BondMode::BalanceTlb | BondMode::BalanceAlb), _) => {
+            bond.bond_active_port.map(|active| active == port.index)
+        }
+        (_, Some(BondPortState::Active)) => Some(true),
+        (_, Some(BondPortState::Backup)) => Some(bond.bond_all_active),
+    }
+}
+
 /// Fills in what depends on other interfaces: masters, VRFs, passthru macvlans.
 fn attach(snapshot: &Snapshot, ports: &mut [Port]) {
     for at in 0..ports.len() {
@@ -297,12 +311,8 @@ fn attach(snapshot: &Snapshot, ports: &mut [Port]) {
                 ) => Upper::Bridge { slot: master, forwards: false },
             },
             PortFrames::Bonded => {
-                let active = match interface.bond_port_state {
-                    Some(BondPortState::Active) => Some(true),
-                    Some(BondPortState::Backup) => Some(false),
-                    None | Some(BondPortState::Other(_)) => None,
-                };
-                Upper::Bond { slot: master, active }
+                let bond = &snapshot.interfaces[ports[master].place as usize];
+                Upper::Bond { slot: master, active: listens(bond, interface) }
             }
             PortFrames::Kept | PortFrames::None => Upper::None,
             PortFrames::Unknown => Upper::Other,

@@ -1,7 +1,7 @@
 //! What else may answer, drop or change ARP frames on an interface.
 
 use super::missing::{Missing, MissingSet};
-use crate::snapshot::{Interference, Snapshot, VlanPath};
+use crate::snapshot::{Interface, Interference, LinkKind, Reads, Snapshot, VlanPath};
 use crate::types::IfIndex;
 
 /// What meddles, by interface.
@@ -37,10 +37,10 @@ impl Meddlers {
         for interference in interference {
             let (interface, missing, answers, silence) = match interference {
                 Interference::Netfilter { interface, .. } => (*interface, Missing::Netfilter, true, false),
-                Interference::TrafficControl { interface } => {
+                Interference::TrafficControl { interface, .. } => {
                     (Some(*interface), Missing::TrafficControl, true, true)
                 }
-                Interference::Xdp { interface } => (Some(*interface), Missing::Xdp, true, true),
+                Interference::Xdp { interface, .. } => (Some(*interface), Missing::Xdp, true, true),
                 Interference::Listener { interface } => (*interface, Missing::Listener, false, true),
                 // Only somebody new is concerned: Model::no_room_for() decides.
                 Interference::FullNeighbourTable { .. } => continue,
@@ -51,14 +51,32 @@ impl Meddlers {
         meddlers
     }
 
-    /// With what options of bridge ports may do besides.
-    pub(super) fn with_bridges(mut self, snapshot: &Snapshot) -> Self {
+    /// With what options of links may do besides.
+    pub(super) fn with_options(mut self, snapshot: &Snapshot) -> Self {
         let answering: Vec<IfIndex> = snapshot
             .interfaces
             .iter()
             .filter(|port| port.bridging.answers_for_others)
             .filter_map(|port| port.master)
             .collect();
+        for interface in snapshot.interfaces.iter().filter(|interface| !interface.open_options.is_empty()) {
+            self.add(Some(interface.index), Missing::LinkOption, true, true);
+            // What a macvlan takes the interface below may not see.
+            let below = interface.link.filter(|_| interface.kind == Some(LinkKind::Macvlan));
+            let ports = snapshot.interfaces.iter().filter(|port| port.master == Some(interface.index));
+            for other in below.into_iter().chain(ports.map(|port| port.index)) {
+                self.add(Some(other), Missing::LinkOption, true, true);
+            }
+        }
+        if snapshot.reads < Reads::OPTIONS {
+            use LinkKind::{Bond, Bridge, Macvlan, Vxlan};
+            let has = |one: &Interface| matches!(one.kind, Some(Bond | Bridge | Macvlan | Vxlan));
+            for one in &snapshot.interfaces {
+                if has(one) || snapshot.master_of(one).is_some_and(has) {
+                    self.add(Some(one.index), Missing::OldSnapshot, true, true);
+                }
+            }
+        }
         for port in &snapshot.interfaces {
             let Some(bridge) = port.master.and_then(|master| snapshot.interface(master)) else { continue };
             let tagged = snapshot.vlan_path(port, bridge) == VlanPath::Tagged;

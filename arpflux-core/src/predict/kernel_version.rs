@@ -32,6 +32,8 @@ pub(super) struct Behaviour {
     /// `iif` and `oif` of a rule match the VRF of the port (since 6.15; before the VRF became a field by
     /// replacing the port).
     pub(super) rule_matches_vrf: Known,
+    /// Of several next hops that one is taken from whose address the host's own packet is (since 6.16).
+    pub(super) prefers_source: Known,
 }
 
 impl Behaviour {
@@ -44,6 +46,7 @@ impl Behaviour {
                 rejection_stands: unknown,
                 l3mdev_field: unknown,
                 rule_matches_vrf: unknown,
+                prefers_source: unknown,
             };
         };
         let at_least = |a: u32, b: u32| (major, minor) >= (a, b);
@@ -85,6 +88,11 @@ impl Behaviour {
                 Known::Yes
             } else {
                 Known::Unknown
+            },
+            prefers_source: if is_vendor(kernel) && !at_least(6, 16) {
+                Known::Unknown
+            } else {
+                Known::from(at_least(6, 16))
             },
         }
     }

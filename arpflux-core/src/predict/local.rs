@@ -1,14 +1,16 @@
 //! The host's own addresses: `arp_ignore()` and `arp_filter()`.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::fib::{Flow, Looked};
 use super::index::{LOOPBACK, Port, slot_in};
+use super::kernel_version::Known;
 use super::missing::Missing;
+use super::packet::Packet;
 use super::reason::Reason;
 use super::reply::{Run, is_loopback};
 use super::step::{Purpose, Step, Trace};
-use super::table::Hop;
+use super::table::{Hit, Hop};
 use crate::snapshot::{RouteKind, Scope};
 use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
@@ -80,6 +82,18 @@ impl<T: Trace> Run<'_, '_, T> {
         destination: Ipv4Addr,
         purpose: Purpose,
     ) -> Option<Way> {
+        self.route_output_of(None, oif, source, destination, purpose)
+    }
+
+    /// The same for a packet of which more is known.
+    pub(super) fn route_output_of(
+        &mut self,
+        packet: Option<Packet>,
+        oif: u32,
+        source: Ipv4Addr,
+        destination: Ipv4Addr,
+        purpose: Purpose,
+    ) -> Option<Way> {
         let model = self.model;
         if !source.is_unspecified() && !self.is_own(source) {
             if T::ON {
@@ -94,7 +108,8 @@ impl<T: Trace> Run<'_, '_, T> {
                 return None;
             }
         }
-        let mut flow = Flow::new(LOOPBACK, oif, 0, destination.to_bits(), source.to_bits());
+        let mut flow =
+            Flow { packet, ..Flow::new(LOOPBACK, oif, 0, destination.to_bits(), source.to_bits()) };
         let Ok(looked) = self.look_up(&mut flow, purpose) else {
             // With an interface given, the kernel takes the destination for a neighbour on it.
             if oif != 0 && flow.l3mdev == 0 {
@@ -112,7 +127,7 @@ impl<T: Trace> Run<'_, '_, T> {
             return Some(Way { slot, looked: Some(looked), hop: None, local: true });
         }
         let (looked, hop) = if flow.oif == 0 || flow.any_hop {
-            self.select_path(&looked, purpose == Purpose::Own)
+            self.select_path(&looked, purpose == Purpose::Own, source)
         } else {
             (looked, looked.hit.hop)
         };
@@ -129,15 +144,53 @@ impl<T: Trace> Run<'_, '_, T> {
     }
 
     /// `fib_select_path()`: one of several next hops, or of several default routes.
-    fn select_path(&mut self, looked: &Looked, gateways: bool) -> (Looked, Hop) {
+    fn select_path(&mut self, looked: &Looked, gateways: bool, source: Ipv4Addr) -> (Looked, Hop) {
         let table = self.model.fib.table(looked.table);
         if table.hops_of(&looked.hit.alias).len() > 1 {
-            return (*looked, self.select_hop(looked, gateways));
+            let preferred = self.preferred_hop(looked, source);
+            return (*looked, preferred.unwrap_or_else(|| self.select_hop(looked, gateways)));
         }
         if looked.hit.prefix_len == 0 && looked.hit.alias.kind == RouteKind::Unicast {
             return self.select_default(looked);
         }
         (*looked, looked.hit.hop)
+    }
+
+    /// The only next hop that packets from `source` are sent by, if that can be told: the one of which the route took
+    /// that address when it was made (`fib_select_multipath()`, `nh_saddr`).
+    fn preferred_hop(&mut self, looked: &Looked, source: Ipv4Addr) -> Option<Hop> {
+        let model = self.model;
+        let route = &model.snapshot.routes[looked.hit.alias.route as usize];
+        let told = model.snapshot.routing.multipath_by_neighbour == Some(false) && route.nexthop_id.is_none();
+        if source.is_unspecified() || !told || model.behaviour.prefers_source == Known::No {
+            return None;
+        }
+        let own = |hop: &Hop| {
+            let gateway = match route.next_hops.get(usize::from(hop.nth))?.gateway {
+                Some(IpAddr::V4(gateway)) => gateway.to_bits(),
+                Some(IpAddr::V6(_)) => return None,
+                None => 0,
+            };
+            let slot = hop.slot as usize;
+            // Of several addresses the route may have taken another one, when they were others.
+            let alone = model.addresses.of(slot).len() == 1;
+            let scope = Scope(looked.hit.alias.scope);
+            alone.then(|| model.addresses.select(&model.ports, slot, gateway, scope))?
+        };
+        let hops = model.fib.table(looked.table).hops_of(&looked.hit.alias);
+        let mut from = hops.iter().filter(|hop| own(hop) == Some(source));
+        let (hop, other) = (from.next()?, from.next());
+        let dead = hop.dead || hop.linkdown && self.ignores(hop);
+        // One of an interface with several addresses may be from there as well.
+        let unclear = hops.iter().any(|hop| model.addresses.of(hop.slot as usize).len() > 1);
+        if other.is_some() || dead || unclear {
+            return None;
+        }
+        match model.behaviour.prefers_source {
+            Known::Yes => Some(*hop),
+            Known::No => None,
+            Known::Unknown => self.oracle.ask(Missing::KernelVersion).then_some(*hop),
+        }
     }
 
     /// `fib_select_default()`: of equal default routes through gateways, the first whose gateway is alive,
@@ -172,6 +225,38 @@ impl<T: Trace> Run<'_, '_, T> {
         if count <= 1 {
             return (*looked, looked.hit.hop);
         }
+        if let Some(hit) = equal[..count].iter().find_map(|hit| self.alive(hit)) {
+            return match hit {
+                Some(hit) => (Looked { hit, table: looked.table }, hit.hop),
+                None => self.any_default(looked, &equal[..count]),
+            };
+        }
+        self.any_default(looked, &equal[..count])
+    }
+
+    /// `fib_detect_death()` as far as the state of the gateway's entry alone tells: the route if it is reachable, the
+    /// inner `None` if that depends on which route was taken before, the outer one if it failed.
+    fn alive(&self, hit: &Hit) -> Option<Option<Hit>> {
+        /// `NUD_REACHABLE` and `NUD_FAILED`.
+        const REACHABLE: u16 = 0x02;
+        const FAILED: u16 = 0x20;
+        let model = self.model;
+        let route = &model.snapshot.routes[hit.alias.route as usize];
+        let gateway = route.next_hops.get(usize::from(hit.hop.nth)).and_then(|hop| hop.gateway);
+        let entry = model
+            .snapshot
+            .neighbours
+            .iter()
+            .find(|entry| entry.interface.0 == hit.hop.oif && Some(entry.address) == gateway);
+        match entry.map(|entry| entry.state.0) {
+            Some(REACHABLE) => Some(Some(*hit)),
+            Some(FAILED) => None,
+            _ => Some(None),
+        }
+    }
+
+    fn any_default(&mut self, looked: &Looked, equal: &[Hit]) -> (Looked, Hop) {
+        let count = equal.len();
         if T::ON {
             let detail = format!("{count} default routes");
             self.trace.push(Step::Unknown { missing: Missing::DefaultRoute, detail });

@@ -59,6 +59,9 @@ missing! {
     /// one chosen for the route after addresses changed.
     KeptSource = "kept_source", "which source address the kernel keeps for the nexthop object",
         "`ip route get` asks the kernel; name the source address in the route (src)";
+    /// Which interface came first into the namespace: of that one an address is borrowed.
+    BorrowedSource = "borrowed_source", "which interface came first into the namespace: the kernel borrows its address",
+        "`ip route get` asks the kernel; name the source address in the route (src)";
     /// The kernel's version does not tell how it behaves here.
     KernelVersion = "kernel_version", "how this kernel behaves here: its version does not tell",
         "ask with frames: `arpflux probe` from another host of the wire";
@@ -71,6 +74,12 @@ missing! {
     /// An option of a bridge port decides, by what is not in the snapshot.
     BridgePort = "bridge_port", "what an option of the bridge port (locked, neigh_suppress, VLANs …) does with ARP frames",
         "`bridge -d link` and `bridge vlan` show it; ask with frames: `arpflux probe` from another host of the wire";
+    /// An option of a link that is not modelled, or that this build does not know, is set.
+    LinkOption = "link_option", "what an option of the link does with ARP frames that is not modelled",
+        "`ip -d link` shows it; ask with frames: `arpflux probe` from another host of the wire";
+    /// The snapshot is of a program that did not read all options of links ([`crate::snapshot::Reads`]).
+    OldSnapshot = "old_snapshot", "options of the link: the snapshot was taken by a version that did not read them",
+        "take the snapshot anew";
     /// nftables, arptables or ebtables rules see ARP frames.
     Netfilter = "netfilter", "what nftables, arptables or ebtables do with ARP frames",
         "`nft list ruleset` (or arptables, ebtables) shows them; ask with frames: `arpflux probe` from another host of the wire";

@@ -24,7 +24,7 @@
 //! An interface without carrier answers nobody ([`Reason::NoCarrier`]); what it would answer if a request did
 //! arrive says a model of [`Snapshot::as_if_connected`]. What the snapshot does not tell makes a verdict [`Verdict::Undetermined`], but only where it would change this very
 //! answer. So does a full neighbour table, for want of room in which the kernel drops answers for its own
-//! addresses. Rules of nftables are run ([`crate::filter`]). Not modelled is ARP suppression by bridges and VXLAN.
+//! addresses. Packet filters are run ([`crate::filter`]). Not modelled is ARP suppression by bridges and VXLAN.
 
 mod address;
 mod alike;
@@ -43,6 +43,7 @@ mod missing;
 mod oracle;
 mod outgoing;
 mod overview;
+mod packet;
 mod proxy;
 mod reason;
 mod render;
@@ -66,6 +67,7 @@ pub use matrix::{Cell, Column, Matrix, Neighbours, Row, listeners, targets};
 pub use missing::{Missing, MissingSet};
 pub use outgoing::{Outgoing, SourceRule};
 pub use overview::{Line, Outcome, Overview};
+pub use packet::{PacketKind, PassedOver};
 pub use reason::Reason;
 pub use standing::Standing;
 pub use step::{Lookup, Purpose, Step};
@@ -125,5 +127,7 @@ impl Snapshot {
     }
 }
 
+#[cfg(test)]
+mod link_tests;
 #[cfg(test)]
 mod tests;

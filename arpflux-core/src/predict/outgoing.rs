@@ -9,10 +9,11 @@ use super::index::Model;
 use super::local::{Way, strange};
 use super::missing::{Missing, MissingSet};
 use super::oracle::Oracle;
+use super::packet::{Packet, PacketKind};
 use super::reply::Run;
 use super::step::{Lookup, Purpose, Silent, Step, Trace};
 use crate::filter::Frame;
-use crate::snapshot::{InterfaceFlags, RouteKind, Scope, Snapshot};
+use crate::snapshot::{InterfaceFlags, LinkKind, RouteKind, Scope, Snapshot};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, Mac};
 
@@ -53,7 +54,8 @@ pub enum Outgoing {
         rule: SourceRule,
     },
     /// It sends without asking: to itself, to a broadcast or multicast address, through a gateway with an
-    /// IPv6 address, or by an interface that does no ARP; or a packet filter keeps the request from leaving.
+    /// IPv6 address, or by an interface that does no ARP; or a packet
+    /// filter, or a bridge without a port for broadcasts, keeps the request from leaving.
     NoRequest {
         /// The interface that the packet leaves by.
         interface: IfIndex,
@@ -99,9 +101,31 @@ impl Model<'_> {
     /// ```
     #[must_use]
     pub fn outgoing(&self, destination: Ipv4Addr, source: Option<Ipv4Addr>, by: Option<IfIndex>) -> Outgoing {
+        self.send(Packet::default(), destination, source, by)
+    }
+
+    /// The same for a packet of which more is known, that rules may ask for.
+    #[must_use]
+    pub fn outgoing_of(
+        &self,
+        kind: PacketKind,
+        destination: Ipv4Addr,
+        source: Option<Ipv4Addr>,
+        by: Option<IfIndex>,
+    ) -> Outgoing {
+        self.send(kind.packet(), destination, source, by)
+    }
+
+    pub(super) fn send(
+        &self,
+        packet: Packet,
+        destination: Ipv4Addr,
+        source: Option<Ipv4Addr>,
+        by: Option<IfIndex>,
+    ) -> Outgoing {
         let mut oracle = Oracle::default();
         let once = |oracle: &mut Oracle| {
-            Run { model: self, oracle, trace: &mut Silent }.outgoing(destination, source, by)
+            Run { model: self, oracle, trace: &mut Silent }.outgoing(packet, destination, source, by)
         };
         let first = once(&mut oracle);
         while oracle.advance() {
@@ -118,12 +142,14 @@ impl Model<'_> {
     /// is looked up.
     pub(crate) fn own_lookup(
         &self,
+        kind: PacketKind,
         destination: Ipv4Addr,
         source: Option<Ipv4Addr>,
         by: Option<IfIndex>,
     ) -> Option<Lookup> {
         let mut steps: Vec<Step> = Vec::new();
         Run { model: self, oracle: &mut Oracle::default(), trace: &mut steps }.outgoing(
+            kind.packet(),
             destination,
             source,
             by,
@@ -135,17 +161,32 @@ impl Model<'_> {
             _ => None,
         })
     }
+
+    /// Whether a request leaves a bridge by any port; what is no bridge sends it.
+    fn lets_broadcasts_out(&self, interface: IfIndex) -> bool {
+        let bridge = self.snapshot.interface(interface).filter(|it| it.kind == Some(LinkKind::Bridge));
+        let Some(bridge) = bridge else { return true };
+        let mut ports =
+            self.snapshot.interfaces.iter().filter(|port| port.master == Some(bridge.index)).peekable();
+        ports.peek().is_none() || ports.any(|port| !port.bridging.keeps_broadcasts)
+    }
 }
 
 /// How many devices hand a packet on to each other before the kernel drops it.
 const XMIT_RECURSION_LIMIT: usize = 8;
 
 impl<T: Trace> Run<'_, '_, T> {
-    fn outgoing(&mut self, destination: Ipv4Addr, source: Option<Ipv4Addr>, by: Option<IfIndex>) -> Outgoing {
+    fn outgoing(
+        &mut self,
+        packet: Packet,
+        destination: Ipv4Addr,
+        source: Option<Ipv4Addr>,
+        by: Option<IfIndex>,
+    ) -> Outgoing {
         let model = self.model;
         let given = source.unwrap_or(Ipv4Addr::UNSPECIFIED);
         let oif = by.map_or(0, |index| index.0);
-        let Some(mut way) = self.route_output(oif, given, destination, Purpose::Own) else {
+        let Some(mut way) = self.route_output_of(Some(packet), oif, given, destination, Purpose::Own) else {
             return Outgoing::Unreachable;
         };
         let packet_source = source.unwrap_or_else(|| self.packet_source(&way, destination));
@@ -158,7 +199,7 @@ impl<T: Trace> Run<'_, '_, T> {
             if way.local || vrf.l3mdev != vrf.index {
                 break;
             }
-            match self.route_output(vrf.index, packet_source, destination, Purpose::Own) {
+            match self.route_output_of(Some(packet), vrf.index, packet_source, destination, Purpose::Own) {
                 Some(within) if !within.local && within.slot != way.slot => way = within,
                 _ => return Outgoing::NoRequest { interface: IfIndex(vrf.index), packet_source },
             }
@@ -181,7 +222,11 @@ impl<T: Trace> Run<'_, '_, T> {
             && !flags.contains(InterfaceFlags::POINTOPOINT);
         match target {
             // arp_constructor(): what the table local calls broadcast needs no asking.
-            Some(target) if asks && !self.is_broadcast(target, port.l3mdev_table) => {
+            Some(target)
+                if asks
+                    && !self.is_broadcast(target, port.l3mdev_table)
+                    && model.lets_broadcasts_out(interface) =>
+            {
                 let (sender, rule) = self.request_source(way.slot, packet_source, target);
                 match self.request_sent(way.slot, sender, target) {
                     Some((sender, mac)) => {
@@ -220,10 +265,7 @@ impl<T: Trace> Run<'_, '_, T> {
     /// `fib_result_prefsrc()`.
     fn packet_source(&mut self, way: &Way, destination: Ipv4Addr) -> Ipv4Addr {
         let model = self.model;
-        let select = |near, scope| {
-            model.addresses.select(&model.ports, way.slot, near, scope).unwrap_or(Ipv4Addr::UNSPECIFIED)
-        };
-        let Some(looked) = way.looked else { return select(0, Scope::LINK) };
+        let Some(looked) = way.looked else { return self.any_source(way, 0, Scope::LINK) };
         let route = &model.snapshot.routes[looked.hit.alias.route as usize];
         if let Some(IpAddr::V4(preferred)) = route.preferred_source {
             return preferred;
@@ -235,12 +277,51 @@ impl<T: Trace> Run<'_, '_, T> {
             Some(IpAddr::V4(gateway)) => gateway.to_bits(),
             _ => 0,
         };
-        let chosen = select(near, Scope(looked.hit.alias.scope));
+        let chosen = self.any_source(way, near, Scope(looked.hit.alias.scope));
         // A nexthop object keeps an address chosen for its own scope, until some address changes
         // (nh_create_ipv4(), fib_result_prefsrc()).
-        let kept = select(near, Scope::LINK);
-        let stale = route.nexthop_id.is_some() && kept != chosen && self.oracle.ask(Missing::KeptSource);
+        let kept = match route.nexthop_id {
+            Some(_) => self.any_source(way, near, Scope::LINK),
+            None => chosen,
+        };
+        let stale = kept != chosen && self.oracle.ask(Missing::KeptSource);
         if stale { kept } else { chosen }
+    }
+
+    fn any_source(&mut self, way: &Way, near: u32, scope: Scope) -> Ipv4Addr {
+        self.source(way.slot, near, scope).unwrap_or(Ipv4Addr::UNSPECIFIED)
+    }
+
+    /// `inet_select_addr()`: an address of the interface, else of its VRF, else of the first interface of the same VRF
+    /// (or of none) that has one, in the order in which they came into the namespace.
+    pub(super) fn source(&mut self, slot: usize, near: u32, scope: Scope) -> Option<Ipv4Addr> {
+        let model = self.model;
+        if let Some(own) = model.addresses.select(&model.ports, slot, near, scope) {
+            return Some(own);
+        }
+        let vrf = model.ports[slot].l3mdev;
+        let lent = |slot: usize| model.addresses.lent(slot, scope);
+        if vrf != 0
+            && let Some(found) = model.slot(IfIndex(vrf)).and_then(lent)
+        {
+            return Some(found);
+        }
+        let came = |slot: usize| match &model.ports[slot] {
+            port if port.loopback => Some(0),
+            _ => model.interface(slot).came.map(|place| place.saturating_add(1)),
+        };
+        let lenders = || {
+            let of_vrf = (0..model.ports.len()).filter(move |at| model.ports[*at].l3mdev == vrf);
+            of_vrf.filter_map(move |at| Some((came(at), lent(at)?)))
+        };
+        if lenders().all(|(came, _)| came.is_some()) {
+            return lenders().min_by_key(|(came, _)| *came).map(|(_, address)| address);
+        }
+        // Of those whose place is known only the first may come before the others.
+        let first = lenders().filter_map(|(came, _)| came).min();
+        let may = || lenders().filter(move |(came, _)| came.is_none() || *came == first);
+        let chosen = self.oracle.choose(Missing::BorrowedSource, may().count());
+        may().nth(chosen).map(|(_, address)| address)
     }
 
     fn is_broadcast(&mut self, address: Ipv4Addr, table: u32) -> bool {
@@ -275,7 +356,7 @@ impl<T: Trace> Run<'_, '_, T> {
             _ if local => return (packet, SourceRule::Packet),
             _ => {}
         }
-        let best = model.addresses.select(&model.ports, slot, target.to_bits(), Scope::LINK);
+        let best = self.source(slot, target.to_bits(), Scope::LINK);
         (best.unwrap_or(Ipv4Addr::UNSPECIFIED), SourceRule::Best)
     }
 }

@@ -165,7 +165,12 @@ impl<T: Trace> Run<'_, '_, T> {
                 }
                 Upper::Bridge { slot, .. } => slot,
                 Upper::Bond { slot: upper, active } => {
-                    let active = active.unwrap_or_else(|| self.unknown(slot, Missing::Bond));
+                    // bond_should_deliver_exact_match(): balance-alb takes unicast frames on every port.
+                    let by_all = request.unicast && model.ports[upper].balances_answers;
+                    let active = match active {
+                        Some(active) if active || !by_all => active,
+                        _ => self.unknown(slot, Missing::Bond),
+                    };
                     if !active {
                         return Err((Some(slot), Reason::BondBackupPort, true));
                     }

@@ -4,6 +4,7 @@ use foldhash::{HashMap, HashMapExt as _};
 
 use super::fib::Flow;
 use super::index::Port;
+use super::packet::Packet;
 use crate::snapshot::{Rule, RuleAction, RuleFlags, Snapshot, table};
 use crate::types::{IfName, IpNet};
 
@@ -19,6 +20,8 @@ pub(super) struct ReadyRule {
     oif: Option<Selector>,
     /// Something that no ARP look-up ever has: a type of service, mark, tunnel, protocol, port or user.
     never: bool,
+    /// What of that it asks for.
+    wants: Wants,
     pub(super) invert: bool,
     pub(super) l3mdev: bool,
     pub(super) action: RuleAction,
@@ -108,8 +111,11 @@ impl ReadyRule {
             } else {
                 HashMap::new()
             };
-        let selector = |name: &Option<IfName>| {
+        let selector = |name: &Option<IfName>, detached: bool| {
             name.as_ref().map(|name| {
+                if detached {
+                    return Selector { index: None, vrf: false };
+                }
                 let found = by_name.get(name).copied().or_else(|| {
                     let called = |port: &&Port| snapshot.interfaces[port.place as usize].is_called(name);
                     ports.iter().find(called)
@@ -127,9 +133,10 @@ impl ReadyRule {
                 priority: rule.priority,
                 source: prefix(rule.source.as_ref()),
                 destination: prefix(rule.destination.as_ref()),
-                iif: selector(&rule.iif),
-                oif: selector(&rule.oif),
+                iif: selector(&rule.iif, rule.flags.contains(RuleFlags::IIF_DETACHED)),
+                oif: selector(&rule.oif, rule.flags.contains(RuleFlags::OIF_DETACHED)),
                 never: never(rule),
+                wants: Wants::of(rule),
                 invert: rule.flags.contains(RuleFlags::INVERT),
                 l3mdev: rule.l3mdev,
                 action: rule.action,
@@ -158,7 +165,11 @@ impl ReadyRule {
             Some(_) => Match::No,
         };
         let (iif, oif) = (interface(&self.iif, flow.iif), interface(&self.oif, flow.oif));
-        let plain = !self.never
+        let passes = match &flow.packet {
+            None => !self.never,
+            Some(packet) => self.wants.met_by(packet),
+        };
+        let plain = passes
             && (flow.source ^ self.source.0) & self.source.1 == 0
             && (flow.destination ^ self.destination.0) & self.destination.1 == 0
             && (!self.l3mdev || flow.l3mdev != 0);
@@ -211,6 +222,46 @@ fn prefix(net: Option<&IpNet>) -> (u32, u32) {
     match net {
         Some(IpNet::V4(net)) => (net.network().to_bits(), net.netmask().to_bits()),
         _ => (0, 0),
+    }
+}
+
+/// What a rule asks of a packet beside its addresses and interfaces.
+#[derive(Debug, Clone, Copy)]
+struct Wants {
+    tos: u8,
+    mark: (u32, u32),
+    tunnel: u64,
+    protocol: Option<u8>,
+    source_ports: Option<(u16, u16)>,
+    destination_ports: Option<(u16, u16)>,
+    users: Option<(u32, u32)>,
+}
+
+impl Wants {
+    fn of(rule: &Rule) -> Self {
+        Self {
+            tos: rule.tos,
+            mark: (rule.fwmark, rule.fwmask),
+            tunnel: rule.tunnel_id.unwrap_or(0),
+            protocol: rule.ip_protocol.filter(|protocol| *protocol != 0),
+            source_ports: rule.source_ports,
+            destination_ports: rule.destination_ports,
+            users: rule.uids,
+        }
+    }
+
+    /// `fib_rule_match()` and `fib4_rule_match()`.
+    fn met_by(&self, packet: &Packet) -> bool {
+        let within = |range: Option<(u16, u16)>, port: u16| {
+            range.is_none_or(|(first, last)| (first..=last).contains(&port))
+        };
+        (self.tos == 0 || self.tos == packet.tos)
+            && (packet.mark ^ self.mark.0) & self.mark.1 == 0
+            && self.tunnel == 0
+            && self.protocol.is_none_or(|protocol| protocol == packet.protocol)
+            && within(self.source_ports, packet.source_port)
+            && within(self.destination_ports, packet.destination_port)
+            && self.users.is_none_or(|(first, last)| (first..=last).contains(&packet.user))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::snapshot::{
 };
 use crate::sysctl::{Sysctl, SysctlValues};
 
-fn interface(index: u32, name: &str, sysctls: &[(Sysctl, i32)]) -> Interface {
+pub(super) fn interface(index: u32, name: &str, sysctls: &[(Sysctl, i32)]) -> Interface {
     let mut values: SysctlValues = Sysctl::ALL.iter().map(|sysctl| (*sysctl, 0)).collect();
     for (sysctl, value) in sysctls {
         values.set(*sysctl, Some(*value));
@@ -31,6 +31,10 @@ fn interface(index: u32, name: &str, sysctls: &[(Sysctl, i32)]) -> Interface {
         ipvlan_mode: None,
         altnames: Vec::new(),
         macvlan_sources: Vec::new(),
+        came: None,
+        bond_active_port: None,
+        bond_all_active: false,
+        open_options: Vec::new(),
         bridging: Default::default(),
         vrf_table: None,
         group: 0,
@@ -43,7 +47,7 @@ fn interface(index: u32, name: &str, sysctls: &[(Sysctl, i32)]) -> Interface {
     }
 }
 
-fn route(table: u32, kind: RouteKind, to: &str, by: u32) -> Route {
+pub(super) fn route(table: u32, kind: RouteKind, to: &str, by: u32) -> Route {
     Route {
         table,
         kind,
@@ -77,7 +81,7 @@ fn address(interface: u32, local: &str, prefix_len: u8) -> Address {
 }
 
 /// Two interfaces in one subnet, 10.0.0.1 on eth0 and 10.0.0.2 on eth1; 10.9.0.0/16 behind eth1.
-fn host() -> Snapshot {
+pub(super) fn host() -> Snapshot {
     Snapshot {
         kernel: KernelVersion { release: "6.18.44".into(), version: "#1 SMP".into() },
         all: Sysctl::ALL.iter().map(|sysctl| (*sysctl, 0)).collect(),
@@ -130,7 +134,7 @@ fn flux_and_proxying() {
 fn interference_counts_only_where_it_can_change_the_answer() {
     let mut host = host();
     host.interference.push(Interference::Netfilter { chain: "arp filter input".into(), interface: None });
-    host.interference.push(Interference::Xdp { interface: IfIndex(3) });
+    host.interference.push(Interference::Xdp { interface: IfIndex(3), program: None });
     let undetermined = ask(&host, 2, "10.0.0.9", "10.0.0.1");
     assert!(
         matches!(undetermined, Verdict::Undetermined { missing } if missing == MissingSet::only(Missing::Netfilter))
@@ -364,7 +368,7 @@ fn an_interface_without_carrier_answers_nobody() {
     assert_eq!(verdict(&host).answers(), Some(true));
     host.interfaces[0].carrier = false;
     // What meddles does not matter where nothing arrives.
-    host.interference.push(Interference::Xdp { interface: IfIndex(2) });
+    host.interference.push(Interference::Xdp { interface: IfIndex(2), program: None });
     assert_eq!(verdict(&host), silent);
     let matrix = Matrix::of(&Model::of(&host));
     assert_eq!((matrix.rows[0].cells[0].rule(), matrix.ok), ("no carrier".into(), Some(true)));

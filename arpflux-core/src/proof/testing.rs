@@ -46,6 +46,7 @@ impl Host {
             rules_changed: Some(false),
             local_routes_added: Some(false),
             realms: Some(false),
+            multipath_by_neighbour: Some(false),
         };
         host.0.all = Sysctl::ALL.iter().map(|sysctl| (*sysctl, 0)).collect();
         for (priority, number) in [(0, table::LOCAL), (32766, table::MAIN), (32767, table::DEFAULT)] {
@@ -76,6 +77,10 @@ impl Host {
             ipvlan_mode: None,
             altnames: Vec::new(),
             macvlan_sources: Vec::new(),
+            came: None,
+            bond_active_port: None,
+            bond_all_active: false,
+            open_options: Vec::new(),
             bridging: Default::default(),
             vrf_table: None,
             group: 0,

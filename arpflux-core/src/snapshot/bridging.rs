@@ -20,8 +20,10 @@ pub struct Bridging {
     /// A port: neither does it learn senders nor is it flooded with unicast frames (`learning off flood off`), so that
     /// answers may not find their way.
     pub unlearned: bool,
+    /// A port: broadcasts do not leave by it (`bcast_flood off`), so that the host's own requests are not heard there.
+    pub keeps_broadcasts: bool,
     /// A port: the bridge answers for others here, or keeps their requests away (`neigh_suppress`, `proxy_arp`,
-    /// `proxy_arp_wifi`).
+    /// `proxy_arp_wifi`, and `proxy` of a VXLAN).
     pub answers_for_others: bool,
 }
 

@@ -79,6 +79,13 @@ impl Snapshot {
         if let Some(id) = interface.vlan_id.filter(|id| *id > VLAN_ID_MAX) {
             return fault("vlan_id", format!("{id} is above {VLAN_ID_MAX}"));
         }
+        for (place, vlan) in interface.bridging.vlans.iter().enumerate() {
+            let (first, last) = (vlan.first, vlan.last);
+            if first == 0 || last > VLAN_ID_MAX || first > last {
+                let field = format!("bridging.vlans[{place}]");
+                return fault(field, format!("{first} to {last} is no range of 1 to {VLAN_ID_MAX}"));
+            }
+        }
         let NeighParams { proxy_delay, locktime, .. } = interface.neigh;
         for (name, milliseconds) in [("neigh.proxy_delay", proxy_delay), ("neigh.locktime", locktime)] {
             if milliseconds > u64::from(u32::MAX) {
@@ -151,7 +158,7 @@ impl Snapshot {
 
     fn meddler(&self, other: &Interference) -> Verdict {
         match other {
-            Interference::TrafficControl { interface } | Interference::Xdp { interface } => {
+            Interference::TrafficControl { interface, .. } | Interference::Xdp { interface, .. } => {
                 self.there("interface", *interface)
             }
             Interference::Netfilter { interface, .. } | Interference::Listener { interface } => {

@@ -100,6 +100,10 @@ pub struct Interface {
     pub link_netnsid: Option<i32>,
     /// Maximum transmission unit, in bytes.
     pub mtu: u32,
+    /// Its place among all in the order in which they came into the namespace, where that can be read: the kernel
+    /// borrows addresses in that order. Only the order counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub came: Option<u32>,
     /// The VLAN id, of a VLAN interface.
     pub vlan_id: Option<u16>,
     /// The mode, of a macvlan.
@@ -118,6 +122,12 @@ pub struct Interface {
     /// The state, of a port of a bond.
     #[serde(default)]
     pub bond_port_state: Option<BondPortState>,
+    /// The port that answers leave by, of a bond in a mode that has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bond_active_port: Option<IfIndex>,
+    /// Whether inactive ports of a bond are listened to all the same (`all_slaves_active`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bond_all_active: bool,
     /// The state, of a port of a bridge.
     #[serde(default)]
     pub bridge_port_state: Option<BridgePortState>,
@@ -130,6 +140,10 @@ pub struct Interface {
     /// What it does as a bridge or as a port of one.
     #[serde(default, skip_serializing_if = "Bridging::is_plain")]
     pub bridging: Bridging,
+    /// Options that are set, of it or of it as a port, of which it cannot be told what they do with ARP: those that this
+    /// build does not know or does not model, as the kernel's header names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open_options: Vec<String>,
     /// The value of `net.ipv4.conf.INTERFACE`; empty if the interface has no IPv4 (MTU below 68).
     pub sysctls: SysctlValues,
     /// The value of `net.ipv6.conf.INTERFACE`; empty if the interface has no IPv6.

@@ -11,8 +11,9 @@ mod tests {
         for interference in [
             Interference::Netfilter { chain: "a b".into(), interface: None },
             Interference::Netfilter { chain: "a b".into(), interface: Some(interface) },
-            Interference::TrafficControl { interface },
-            Interference::Xdp { interface },
+            Interference::TrafficControl { interface, program: None },
+            Interference::TrafficControl { interface, program: Some("from_wire".into()) },
+            Interference::Xdp { interface, program: None },
             Interference::Listener { interface: None },
             Interference::Listener { interface: Some(interface) },
             Interference::FullNeighbourTable { entries: 1, limit: 2 },

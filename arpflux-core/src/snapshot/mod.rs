@@ -94,6 +94,8 @@ pub struct RoutingMemory {
     /// Whether a route or rule has a realm, which also makes source validation a full lookup
     /// (`fib_num_tclassid_users`).
     pub realms: Option<bool>,
+    /// Whether next hops whose gateway does not answer are passed over (`fib_multipath_use_neigh`).
+    pub multipath_by_neighbour: Option<bool>,
 }
 
 /// Something that can answer, drop or change ARP frames, or that could not be read: a reason why a
@@ -110,15 +112,21 @@ pub enum Interference {
         /// The interface it is tied to; `None`: all.
         interface: Option<IfIndex>,
     },
-    /// A traffic control filter on the interface's ingress or egress.
+    /// A program or an action of traffic control on the interface's ingress or egress.
     TrafficControl {
         /// The interface it is attached to.
         interface: IfIndex,
+        /// What it is called, if known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        program: Option<String>,
     },
     /// An XDP program on the interface.
     Xdp {
         /// The interface it is attached to.
         interface: IfIndex,
+        /// What it is called, if known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        program: Option<String>,
     },
     /// A program in user space that listens for ARP frames and may answer them.
     Listener {
@@ -143,6 +151,30 @@ pub enum Interference {
     },
 }
 
+/// How much of a host the program reads that took a snapshot: a number that grows when more is read. What an older one
+/// did not read is not taken for absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(transparent)]
+pub struct Reads(pub u32);
+
+impl Reads {
+    /// 1: every option of bridges, bonds, macvlan, VXLAN and their ports.
+    pub const OPTIONS: Self = Self(1);
+
+    /// What a snapshot has that does not say.
+    const fn before() -> Self {
+        Self(0)
+    }
+}
+
+impl Default for Reads {
+    /// What this build reads.
+    fn default() -> Self {
+        Self::OPTIONS
+    }
+}
+
 /// One network namespace at one moment. See the [module](self) text.
 ///
 /// Lists are in the kernel's order, which matters for addresses (the first is the primary one) and
@@ -156,6 +188,9 @@ pub struct Snapshot {
     pub kernel: KernelVersion,
     /// The namespace it was taken from.
     pub netns: NetnsIdentity,
+    /// How much whoever took it reads.
+    #[serde(default = "Reads::before")]
+    pub reads: Reads,
     /// `net.ipv4.conf.all`.
     pub all: SysctlValues,
     /// `net.ipv4.conf.default`: what interfaces made later start with.

@@ -36,10 +36,16 @@ impl Interference {
         let on = |interface: &Option<IfIndex>| {
             interface.map_or_else(String::new, |index| format!(" on {}", snapshot.name_of(index)))
         };
+        let called =
+            |program: &Option<String>| program.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
         match self {
             Self::Netfilter { chain, interface } => format!("{chain} filters ARP frames{}", on(interface)),
-            Self::TrafficControl { interface } => format!("traffic control filters{}", on(&Some(*interface))),
-            Self::Xdp { interface } => format!("an XDP program runs{}", on(&Some(*interface))),
+            Self::TrafficControl { interface, program } => {
+                format!("traffic control filters{}{}", on(&Some(*interface)), called(program))
+            }
+            Self::Xdp { interface, program } => {
+                format!("an XDP program runs{}{}", on(&Some(*interface)), called(program))
+            }
             Self::Listener { interface } => {
                 format!("a program listens for ARP frames and may answer{}", on(interface))
             }

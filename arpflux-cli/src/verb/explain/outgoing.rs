@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use arpflux_core::judgement::{self, Gap};
-use arpflux_core::predict::{Model, Outgoing, Reached, SourceRule};
+use arpflux_core::predict::{Model, Outgoing, PacketKind, Reached, SourceRule};
 use arpflux_core::state::table_name;
 use arpflux_core::types::IfIndex;
 use arpflux_core::{Result, Snapshot};
@@ -11,15 +11,16 @@ use arpflux_core::{Result, Snapshot};
 use crate::Output;
 use crate::output::Style;
 
-/// Says how the host reaches `destination`, from `source` if that is given, by `by` if that is.
+/// Says how the host reaches `destination` with a packet of that kind, from `source` if that is given, by `by` if that is.
 pub fn run(
     model: &Model<'_>,
+    kind: PacketKind,
     destination: Ipv4Addr,
     source: Option<Ipv4Addr>,
     by: Option<IfIndex>,
     output: &Output,
 ) -> Result<u8> {
-    let reached = Reached::new(model, destination, source, by);
+    let reached = Reached::of(model, kind, destination, source, by);
     let code = reached.judgement(model.snapshot()).exit_code();
     if output.json() {
         output.answer(&reached)?;
@@ -30,6 +31,14 @@ pub fn run(
         let text =
             "so peers learn an address of another interface with this MAC; arp_announce=2 prevents it\n";
         output.text(output.paint(Style::Bad, text))?;
+    }
+    for passed in &reached.passed_over {
+        let otherwise = words(model.snapshot(), destination, &passed.outgoing);
+        let first = otherwise.lines().next().unwrap_or_default();
+        output.text(format!(
+            "passed over: {}; for packets that it is for, {first}; tell which with --proto, --dport, --uid\n",
+            passed.rule
+        ))?;
     }
     Ok(code)
 }

@@ -2,7 +2,7 @@
 
 use nix::libc::{AF_INET, AF_INET6};
 
-use super::{interface, split, word};
+use super::{interface, options, split, word};
 use crate::kernel::netlink::{Attribute, attributes};
 use crate::kernel::uapi::{
     IFLA_ADDRESS, IFLA_AF_SPEC, IFLA_ALT_IFNAME, IFLA_BOND_MODE, IFLA_BOND_SLAVE_STATE,
@@ -12,7 +12,8 @@ use crate::kernel::uapi::{
     IFLA_IFNAME, IFLA_INET_CONF, IFLA_INET6_CONF, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_INFO_SLAVE_DATA,
     IFLA_INFO_SLAVE_KIND, IFLA_IPVLAN_MODE, IFLA_LINK, IFLA_LINK_NETNSID, IFLA_LINKINFO,
     IFLA_MACVLAN_MACADDR, IFLA_MACVLAN_MACADDR_DATA, IFLA_MACVLAN_MODE, IFLA_MASTER, IFLA_MTU,
-    IFLA_PROP_LIST, IFLA_VLAN_ID, IFLA_VRF_TABLE, IFLA_XDP, IFLA_XDP_ATTACHED,
+    IFLA_PROP_LIST, IFLA_VLAN_ID, IFLA_VRF_TABLE, IFLA_XDP, IFLA_XDP_ATTACHED, IFLA_XDP_PROG_ID,
+    IFLA_BOND_ACTIVE_SLAVE, IFLA_BOND_ALL_SLAVES_ACTIVE, IFLA_BRPORT_BCAST_FLOOD, IFLA_VXLAN_PROXY,
 };
 use crate::snapshot::{BridgeVlan, Bridging, Interface, InterfaceFlags, LinkKind, NeighParams};
 use crate::sysctl::{Ipv6Sysctl, Ipv6SysctlValues, Sysctl, SysctlValues};
@@ -22,8 +23,8 @@ use crate::types::{IfIndex, IfName, Mac};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::kernel) struct Link {
     pub interface: Interface,
-    /// An XDP program is attached.
-    pub xdp: bool,
+    /// The number of the XDP program that is attached.
+    pub xdp: Option<u32>,
 }
 
 /// Reads `struct ifinfomsg` and its attributes.
@@ -32,7 +33,7 @@ pub(in crate::kernel) struct Link {
 pub(in crate::kernel) fn link(payload: &[u8]) -> Option<Link> {
     let (fixed, rest) = split::<16>(payload)?;
     let mut name = None;
-    let mut xdp = false;
+    let mut xdp = None;
     let mut read = Interface {
         index: IfIndex(word(fixed, 4)),
         // Replaced below, or the message is dropped.
@@ -53,9 +54,13 @@ pub(in crate::kernel) fn link(payload: &[u8]) -> Option<Link> {
         altnames: Vec::new(),
         macvlan_sources: Vec::new(),
         bridging: Bridging::default(),
+        open_options: Vec::new(),
         vrf_table: None,
         bond_mode: None,
         bond_port_state: None,
+        came: None,
+        bond_active_port: None,
+        bond_all_active: false,
         bridge_port_state: None,
         sysctls: SysctlValues::default(),
         ipv6: Ipv6SysctlValues::default(),
@@ -86,7 +91,9 @@ pub(in crate::kernel) fn link(payload: &[u8]) -> Option<Link> {
                 read.altnames = names.map(|a| String::from_utf8_lossy(a.text()).into_owned()).collect();
             }
             IFLA_XDP => {
-                xdp = attribute.nested().any(|a| a.kind == IFLA_XDP_ATTACHED && a.u8().unwrap_or(0) != 0);
+                let of = |kind| attribute.nested().find(|a| a.kind == kind);
+                let attached = of(IFLA_XDP_ATTACHED).and_then(|a| a.u8()).unwrap_or(0) != 0;
+                xdp = attached.then(|| of(IFLA_XDP_PROG_ID).and_then(|a| a.u32()).unwrap_or(0));
             }
             _ => {}
         }
@@ -126,6 +133,12 @@ fn info(linkinfo: &Attribute<'_>, read: &mut Interface) {
     for attribute in linkinfo.nested() {
         let number = |wanted| attribute.nested().find(|inner| inner.kind == wanted);
         let byte = |wanted| number(wanted).and_then(|a| a.u8()).map(u32::from);
+        let of_ports = attribute.kind == IFLA_INFO_SLAVE_DATA;
+        if of_ports || attribute.kind == IFLA_INFO_DATA {
+            let whose = if of_ports { port_of } else { kind };
+            let open = attribute.nested().filter_map(|option| options::open(whose, of_ports, &option));
+            read.open_options.extend(open);
+        }
         match attribute.kind {
             IFLA_INFO_KIND => {
                 kind = attribute.text();
@@ -146,7 +159,14 @@ fn info(linkinfo: &Attribute<'_>, read: &mut Interface) {
                 }
                 b"vrf" => read.vrf_table = number(IFLA_VRF_TABLE).and_then(|a| a.u32()),
                 b"bridge" => read.bridging.vlan_filtering = byte(IFLA_BR_VLAN_FILTERING) == Some(1),
-                b"bond" => read.bond_mode = byte(IFLA_BOND_MODE).map(Into::into),
+                b"bond" => {
+                    read.bond_mode = byte(IFLA_BOND_MODE).map(Into::into);
+                    read.bond_active_port =
+                        number(IFLA_BOND_ACTIVE_SLAVE).and_then(|a| a.u32()).and_then(interface);
+                    read.bond_all_active = byte(IFLA_BOND_ALL_SLAVES_ACTIVE) == Some(1);
+                }
+                // It answers for others whom the bridge asks through it.
+                b"vxlan" => read.bridging.answers_for_others |= byte(IFLA_VXLAN_PROXY) == Some(1),
                 _ => {}
             },
             IFLA_INFO_SLAVE_KIND => port_of = attribute.text(),
@@ -158,7 +178,8 @@ fn info(linkinfo: &Attribute<'_>, read: &mut Interface) {
                     let off = |kind| byte(kind) == Some(0);
                     read.bridging.locked = on(IFLA_BRPORT_LOCKED);
                     read.bridging.unlearned = off(IFLA_BRPORT_LEARNING) && off(IFLA_BRPORT_UNICAST_FLOOD);
-                    read.bridging.answers_for_others = [
+                    read.bridging.keeps_broadcasts = off(IFLA_BRPORT_BCAST_FLOOD);
+                    read.bridging.answers_for_others |= [
                         IFLA_BRPORT_PROXYARP,
                         IFLA_BRPORT_PROXYARP_WIFI,
                         IFLA_BRPORT_NEIGH_SUPPRESS,

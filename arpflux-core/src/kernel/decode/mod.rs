@@ -10,14 +10,17 @@
 mod address;
 #[cfg(test)]
 mod fuzz;
+pub(super) mod legacy;
 mod link;
 mod neighbour;
 mod nexthop;
 pub(super) mod nftables;
+mod options;
 mod route;
 mod rule;
 #[cfg(test)]
 mod tests;
+pub(super) mod traffic_control;
 
 pub(super) use address::address;
 pub(super) use link::{bridge_vlans, link};

@@ -4,14 +4,17 @@ mod bridge;
 mod encode;
 mod identity;
 mod interference;
+mod legacy_tables;
 mod mark;
 mod names;
 mod nftables;
+mod programs;
 mod proxies;
 mod read;
 mod routing_memory;
 mod set;
 mod sysctl;
+mod traffic_control;
 mod write;
 
 use nix::errno::Errno;

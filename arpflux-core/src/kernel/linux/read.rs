@@ -116,8 +116,8 @@ impl LinuxKernel {
         Ok(snapshot)
     }
 
-    /// Interfaces with their sysctls; gives those with an XDP program.
-    fn links(&mut self, snapshot: &mut Snapshot) -> Result<Vec<IfIndex>> {
+    /// Interfaces with their sysctls; gives the XDP programs by number.
+    fn links(&mut self, snapshot: &mut Snapshot) -> Result<Vec<(IfIndex, u32)>> {
         let mut xdp = Vec::new();
         let mut unread = 0usize;
         self.messages.clear();
@@ -130,9 +130,7 @@ impl LinuxKernel {
                 unread = 0;
             }
             Some(Some(link)) => {
-                if link.xdp {
-                    xdp.push(link.interface.index);
-                }
+                xdp.extend(link.xdp.map(|program| (link.interface.index, program)));
                 snapshot.interfaces.push(link.interface);
             }
             Some(None) => unread += 1,
@@ -143,6 +141,7 @@ impl LinuxKernel {
             snapshot.interference.push(Interference::Unreadable { what, needs: None });
         }
         snapshot.interfaces.sort_by_key(|interface| interface.index);
+        came(&mut snapshot.interfaces);
         Ok(xdp)
     }
 
@@ -377,6 +376,20 @@ impl LinuxKernel {
         .map_err(|error| error.during("list").on("netconf"))?;
         snapshot.ip_forward = snapshot.all.get(Sysctl::Forwarding).unwrap_or(0);
         Ok(())
+    }
+}
+
+/// Fills in [`Interface::came`]: the list of multicast groups goes through interfaces in that order, as borrowing does
+/// (`for_each_netdev_rcu()`), while dumps go by number. It has those that are up and have IPv4.
+fn came(interfaces: &mut [Interface]) {
+    let list = std::fs::read_to_string("/proc/thread-self/net/igmp").unwrap_or_default();
+    // Groups are indented below their interface.
+    let own = list.lines().filter(|line| line.starts_with(|first: char| first.is_ascii_digit()));
+    let numbers = own.filter_map(|line| line.split_ascii_whitespace().next()?.parse().ok());
+    for (place, number) in (0..).zip(numbers) {
+        if let Ok(at) = interfaces.binary_search_by_key(&IfIndex(number), |interface| interface.index) {
+            interfaces[at].came = Some(place);
+        }
     }
 }
 

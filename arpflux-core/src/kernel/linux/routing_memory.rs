@@ -28,6 +28,10 @@ pub(super) fn known(snapshot: &Snapshot, realms: bool) -> RoutingMemory {
         local_routes_added: snapshot.routes.iter().find(custom).map(|_| true),
         // Counted by the kernel as they come and go (`fib_num_tclassid_users`), so what is there is all.
         realms: Some(realms),
+        multipath_by_neighbour: std::fs::read_to_string("/proc/sys/net/ipv4/fib_multipath_use_neigh")
+            .ok()
+            .and_then(|text| text.trim().parse::<i32>().ok())
+            .map(|value| value != 0),
     }
 }
 

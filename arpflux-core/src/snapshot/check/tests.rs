@@ -75,7 +75,7 @@ const IMPOSSIBLE: &[(&str, Edit)] = &[
     ("neighbours[0].interface", |host| host.neighbours[0].interface = IfIndex(9)),
     ("neighbours[1]", |host| host.neighbours.push(host.neighbours[0].clone())),
     ("interference[0].interface", |host| {
-        host.interference.push(Interference::Xdp { interface: IfIndex(9) });
+        host.interference.push(Interference::Xdp { interface: IfIndex(9), program: None });
     }),
     ("interference[0].interface", |host| {
         host.interference.push(Interference::Listener { interface: Some(IfIndex(9)) });

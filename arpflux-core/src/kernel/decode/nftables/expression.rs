@@ -1,10 +1,9 @@
 //! Rules.
 
-use nix::libc;
-
+use super::super::legacy::mangled;
 use super::{be32, find, name, named, of, register, value, verdict};
-use crate::filter::{Bytes, Comparison, Expression, Family, Header, Meta, Verdict};
-use crate::kernel::netlink::{Attribute, attributes};
+use crate::filter::{Comparison, Expression, Family, Header, Meta};
+use crate::kernel::netlink::attributes;
 
 /// A rule with its table and chain.
 pub(in crate::kernel) fn rule(payload: &[u8]) -> Option<(Family, String, String, Vec<Expression>)> {
@@ -163,24 +162,8 @@ fn immediate(data: &[u8]) -> Option<Expression> {
 fn target(data: &[u8]) -> Option<Expression> {
     const NAME: u16 = 1;
     const INFO: u16 = 3;
-    const XT_CONTINUE: u32 = u32::MAX;
     if named(data, NAME) != "mangle" {
         return None;
     }
-    let info: Attribute<'_> = find(data, INFO)?;
-    let bytes = |from: usize, len: usize| Some(Bytes(info.value.get(from..from + len)?.to_vec()));
-    let verdict = match u32::from_ne_bytes(*info.value.get(44..)?.first_chunk()?) {
-        verdict if verdict == libc::NF_DROP as u32 => Verdict::Drop,
-        verdict if verdict == libc::NF_ACCEPT as u32 => Verdict::Accept,
-        XT_CONTINUE => Verdict::Continue,
-        _ => return None,
-    };
-    Some(Expression::Mangle {
-        flags: *info.value.get(40)?,
-        sender_mac: bytes(0, 6)?,
-        target_mac: bytes(16, 6)?,
-        sender: bytes(32, 4)?,
-        target: bytes(36, 4)?,
-        verdict,
-    })
+    mangled(find(data, INFO)?.value)
 }

@@ -17,16 +17,14 @@ pub(in crate::kernel) struct Table {
     pub(in crate::kernel) dormant: bool,
 }
 
+const FAMILIES: [(Family, u8); 3] = [(Family::Arp, 3), (Family::Netdev, 5), (Family::Bridge, 7)];
+
 pub(in crate::kernel) fn number(family: Family) -> u8 {
-    match family {
-        Family::Arp => 3,
-        Family::Netdev => 5,
-        Family::Bridge => 7,
-    }
+    FAMILIES.iter().find(|(one, _)| *one == family).map_or(0, |(_, number)| *number)
 }
 
 fn family(number: u8) -> Option<Family> {
-    [Family::Arp, Family::Netdev, Family::Bridge].into_iter().find(|family| self::number(*family) == number)
+    FAMILIES.iter().find(|(_, one)| *one == number).map(|(family, _)| *family)
 }
 
 /// `struct nfgenmsg`: the family, and the attributes.
