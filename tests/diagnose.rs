@@ -113,6 +113,7 @@ impl Built<'_> {
                     let (name, value) = setting.split_once('=').unwrap();
                     self.host.sysctl(&format!("net/ipv4/{name}"), value).unwrap();
                 }
+                None if command.starts_with("nft ") => drop(self.host.run(|| run(command)).unwrap()),
                 None => drop(self.host.run(|| run(&format!("ip {command}"))).unwrap()),
             }
         }

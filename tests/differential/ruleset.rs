@@ -71,7 +71,7 @@ impl Draw<'_> {
     /// are none beside rules of nftables that write.
     fn arptables(&mut self) {
         let writes = self.lines.iter().any(|line| line.starts_with("add rule arp") && line.contains(" set "));
-        if writes || self.rng.percent(70) {
+        if writes || self.rng.percent(75) {
             return;
         }
         let alone = !self.lines.iter().any(|line| line.starts_with("add chain arp"));
@@ -111,7 +111,7 @@ impl Draw<'_> {
     /// Filters by address, and what is redirected: to an ifb, which gives it back, or elsewhere, from where nothing
     /// comes back.
     fn traffic_control(&mut self) {
-        if self.rng.percent(65) {
+        if self.rng.percent(70) {
             return;
         }
         for line in [

@@ -72,6 +72,8 @@ pub(super) struct Port {
     pub(super) upper: Upper,
     /// The macvlan in mode passthru on top, which takes what is sent to the interface's MAC.
     pub(super) passthru: Option<usize>,
+    /// There are ipvlans on it.
+    pub(super) ipvlans: bool,
     /// A macvlan in mode source takes only some senders.
     pub(super) takes_sources: bool,
     /// Which, cannot be told.
@@ -240,6 +242,7 @@ fn port(snapshot: &Snapshot, interface: &Interface, place: u32, behaviour: Behav
         ipv4: interface.sysctls.iter().next().is_some(),
         upper: Upper::None,
         passthru: None,
+        ipvlans: false,
         // What a mode does that is not known cannot be told either.
         takes_sources: matches!(interface.macvlan_mode, Some(MacvlanMode::Source | MacvlanMode::Other(_))),
         sources_unknown: matches!(interface.macvlan_mode, Some(MacvlanMode::Other(_))),
@@ -288,6 +291,11 @@ fn attach(snapshot: &Snapshot, ports: &mut [Port]) {
             && let Some(lower) = interface.link.and_then(|index| slot_in(ports, index))
         {
             ports[lower].passthru = Some(at);
+        }
+        if let (Some(_), None, Some(lower)) = (interface.ipvlan_mode, interface.link_netnsid, interface.link)
+            && let Some(lower) = slot_in(ports, lower)
+        {
+            ports[lower].ipvlans = true;
         }
         let Some(master) = interface.master.and_then(|index| slot_in(ports, index)) else { continue };
         if ports[master].vrf {

@@ -3,9 +3,10 @@
 use super::tests::{host, interface, route};
 use super::*;
 use crate::snapshot::{
-    Address, BondMode, BondPortState, LinkKind, Neighbour, NeighbourState, RouteKind, Rule, Scope, Snapshot,
-    table,
+    Address, BondMode, BondPortState, IpvlanMode, LinkKind, Neighbour, NeighbourState, RouteKind, Rule,
+    Scope, Snapshot, table,
 };
+use crate::sysctl::Sysctl;
 
 /// eth0 and eth2 are ports of a bond, which takes eth0's address.
 fn bonded(mode: BondMode, states: [BondPortState; 2]) -> Snapshot {
@@ -223,4 +224,30 @@ fn an_address_is_borrowed_in_the_order_in_which_interfaces_came() {
     host.addresses.remove(1);
     host.interfaces[0].came = None;
     assert_eq!(sender(&host), Ok("10.0.0.1".into()), "there is but one");
+}
+
+#[test]
+fn an_ipvlan_takes_requests_for_its_address_by_its_mode() {
+    let mut host = host();
+    let mut ipvlan = interface(4, "ipvl0", &[]);
+    ipvlan.kind = Some(LinkKind::Ipvlan);
+    ipvlan.link = Some(IfIndex(2));
+    ipvlan.mac = host.interfaces[0].mac;
+    host.interfaces.push(ipvlan);
+    host.addresses[0].interface = IfIndex(4);
+    // The interface below answers for no address of others, the ipvlan for its own.
+    host.interfaces[0].sysctls.set(Sysctl::ArpIgnore, Some(1));
+    let both = |host: &Snapshot| [false, true].map(|unicast| reply(host, 2, unicast).answers());
+    let mode = |host: &mut Snapshot, mode| host.interfaces[2].ipvlan_mode = Some(mode);
+    mode(&mut host, IpvlanMode::L2);
+    assert_eq!(both(&host), [Some(false), Some(true)], "broadcasts come to both");
+    mode(&mut host, IpvlanMode::L3s);
+    assert_eq!(both(&host), [Some(false), Some(false)]);
+    host.interfaces[0].sysctls.set(Sysctl::ArpIgnore, Some(0));
+    assert_eq!(both(&host), [Some(true), Some(true)]);
+    mode(&mut host, IpvlanMode::L3);
+    host.interfaces[2].flags |= crate::snapshot::InterfaceFlags::NOARP;
+    assert_eq!(both(&host), [Some(false), Some(false)], "it takes them, and does no ARP");
+    host.interfaces[2].flags -= crate::snapshot::InterfaceFlags::UP;
+    assert_eq!(both(&host), [Some(true), Some(true)], "down it takes nothing");
 }

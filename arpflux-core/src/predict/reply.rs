@@ -11,7 +11,7 @@ use super::reason::Reason;
 use super::step::{Purpose, Silent, Step, Trace};
 use super::table::Hop;
 use super::verdict::{Delay, Verdict, Via};
-use crate::snapshot::RouteKind;
+use crate::snapshot::{IpvlanMode, RouteKind};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, Mac};
 
@@ -185,6 +185,10 @@ impl<T: Trace> Run<'_, '_, T> {
                 }
                 Upper::None => match port.passthru {
                     Some(upper) if request.unicast => upper,
+                    _ if port.ipvlans => match self.ipvlan(slot, request) {
+                        Some(upper) => upper,
+                        None => break,
+                    },
                     _ => break,
                 },
             };
@@ -224,6 +228,29 @@ impl<T: Trace> Run<'_, '_, T> {
             }
         }
         Ok(slot)
+    }
+
+    /// The ipvlan that takes a request that arrives below it, by its target: in mode l2 what is sent to the interface's
+    /// MAC alone, in mode l3 everything, in mode l3s nothing (`ipvlan_handle_frame()`).
+    fn ipvlan(&mut self, below: usize, request: &ArpRequest) -> Option<usize> {
+        let model = self.model;
+        let holders = model.addresses.holders(request.target);
+        for slot in holders.iter().map(|holder| *holder as usize) {
+            let interface = model.interface(slot);
+            let on_it = interface.link.map(|index| index.0) == Some(model.ports[below].index)
+                && interface.link_netnsid.is_none()
+                && model.ports[slot].up;
+            let takes = match interface.ipvlan_mode.filter(|_| on_it) {
+                Some(IpvlanMode::L2) => request.unicast,
+                Some(IpvlanMode::L3) => true,
+                Some(IpvlanMode::Other(_)) => self.unknown(slot, Missing::LinkOption),
+                Some(IpvlanMode::L3s) | None => false,
+            };
+            if takes {
+                return Some(slot);
+            }
+        }
+        None
     }
 
     /// Asks about something unknown of an interface, and says so.

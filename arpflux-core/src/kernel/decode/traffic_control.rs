@@ -92,7 +92,7 @@ fn decision(actions: Option<Attribute<'_>>) -> Result<Verdict, String> {
     const MORE: [u16; 2] = [3, 4];
     const EGRESS_REDIRECT: i32 = 1;
     const INGRESS_REDIRECT: i32 = 3;
-    for action in actions.iter().flat_map(|list| list.nested()) {
+    for action in actions.iter().flat_map(Attribute::nested) {
         let find = |kind| action.nested().find(|attribute| attribute.kind == kind);
         let kind = find(ACT_KIND).map(|kind| String::from_utf8_lossy(kind.text()).into_owned());
         let kind = kind.unwrap_or_default().escape_default().to_string();

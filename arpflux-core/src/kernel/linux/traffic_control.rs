@@ -95,7 +95,7 @@ fn chain(device: String, hook: Hook, filters: Vec<Filter>) -> Chain {
         let mut group: Vec<Vec<Expression>> = Vec::new();
         let mut add = |does: Does| {
             if let Does::Rule(rule) = does {
-                group.push(rule)
+                group.push(rule);
             }
         };
         add(first.does);
