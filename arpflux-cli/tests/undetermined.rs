@@ -145,7 +145,7 @@ fn without_capabilities_no_verb_says_good() {
     bench.nothing_is_good(NO_CAPABILITIES, &missing);
 }
 
-/// A filter that leads every request away: the configuration is as the policy says, and nobody answers.
+/// A program that leads every request away: the configuration is as the policy says, and nobody answers.
 #[test]
 fn beside_a_filter_no_verb_says_good() {
     let bench = Bench::new("filter");
@@ -153,14 +153,16 @@ fn beside_a_filter_no_verb_says_good() {
     let answers = || bench.run(&bench.client, &[], &["probe", "10.1.0.1", "--json"]).1;
     assert!(answers().contains("\"macs\": 1"), "{}", answers());
     let tc = |arguments: &str| {
-        let run = || Command::new("tc").args(arguments.split(' ')).output().unwrap();
+        let words = arguments.split(' ').map(|word| word.replace('~', " "));
+        let run = || Command::new("tc").args(words.clone()).output().unwrap();
         let output = bench.node.run(run).unwrap();
         assert!(output.status.success(), "{arguments}: {output:?}");
     };
     for interface in ["eth0", "eth1"] {
         tc(&format!("qdisc add dev {interface} clsact"));
         tc(&format!(
-            "filter add dev {interface} ingress protocol arp prio 1 u32 match u32 0 0 action mirred egress redirect dev lo"
+            "filter add dev {interface} ingress protocol arp prio 1 bpf bytecode 1,6~0~0~4294967295 action mirred egress \
+             redirect dev lo"
         ));
     }
     // On the wire: no answer.
