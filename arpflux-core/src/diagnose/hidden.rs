@@ -7,7 +7,7 @@ use super::answers::{Text, finding, names};
 use super::ground::{Ground, by_number, listed};
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::plan::Change;
-use crate::predict::{Model, Outgoing};
+use crate::predict::{Model, Outgoing, PacketKind};
 use crate::snapshot::{Interface, NextHop, NextHopFlags, Reach, Route, Rule, RuleAction, table};
 use crate::state::table_name;
 use crate::types::{IfIndex, IpNet, Ipv4Net};
@@ -53,7 +53,7 @@ pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
             {
                 continue;
             }
-            let lookup = ground.model.own_lookup(network.host, source, None);
+            let lookup = ground.model.own_lookup(PacketKind::default(), network.host, source, None);
             let by = match ground.model.outgoing(network.host, source, None) {
                 Outgoing::Asks { interface, target, .. } if target != network.host => {
                     format!("go to the gateway {target} by {}", ground.snapshot.name_of(interface))

@@ -105,24 +105,6 @@ fn rules_for_protocols_ports_and_users_are_met_or_told_as_passed_over() {
 }
 
 #[test]
-fn nobody_is_asked_for_a_mac_that_was_entered_by_hand() {
-    let mut host = host();
-    let way = |host: &Snapshot| Model::of(host).outgoing("10.0.0.9".parse().unwrap(), None, None);
-    let entry = |state: u16, mac| Neighbour {
-        address: "10.0.0.9".parse().unwrap(),
-        interface: IfIndex(2),
-        mac,
-        state: NeighbourState(state),
-        flags: 0,
-    };
-    let mac = Some(Mac::ethernet([2, 0, 0, 0, 0, 9]));
-    host.neighbours = vec![entry(0x80, mac)];
-    assert!(matches!(way(&host), Outgoing::NoRequest { interface: IfIndex(2), .. }));
-    host.neighbours = vec![entry(0x20, None)];
-    assert!(matches!(way(&host), Outgoing::Asks { .. }), "one that failed is asked for again");
-}
-
-#[test]
 fn a_bridge_whose_ports_keep_broadcasts_asks_nobody() {
     let mut host = host();
     host.interfaces[0].kind = Some(LinkKind::Bridge);

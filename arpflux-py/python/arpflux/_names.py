@@ -187,6 +187,8 @@ class Missing(Name):
     DEFAULT_ROUTE = "default_route"
     #: Which source address the kernel keeps for the nexthop object.
     KEPT_SOURCE = "kept_source"
+    #: Which interface came first into the namespace: the kernel borrows its address.
+    BORROWED_SOURCE = "borrowed_source"
     #: How this kernel behaves here: its version does not tell.
     KERNEL_VERSION = "kernel_version"
     #: Which of the bond's ports is active, or which port's MAC it answers with.
@@ -195,6 +197,10 @@ class Missing(Name):
     MACVLAN_SOURCE = "macvlan_source"
     #: What an option of the bridge port (locked, neigh_suppress, VLANs …) does with ARP frames.
     BRIDGE_PORT = "bridge_port"
+    #: What an option of the link does with ARP frames that is not modelled.
+    LINK_OPTION = "link_option"
+    #: Options of the link: the snapshot was taken by a version that did not read them.
+    OLD_SNAPSHOT = "old_snapshot"
     #: What nftables, arptables or ebtables do with ARP frames.
     NETFILTER = "netfilter"
     #: What the traffic control filter on the interface does with ARP frames.
@@ -398,7 +404,7 @@ class InterferenceKind(Name):
 
     #: An nftables, arptables or ebtables chain that sees ARP frames.
     NETFILTER = "netfilter"
-    #: A traffic control filter on the interface's ingress or egress.
+    #: A program or an action of traffic control on the interface's ingress or egress.
     TRAFFIC_CONTROL = "traffic_control"
     #: An XDP program on the interface.
     XDP = "xdp"
@@ -504,6 +510,8 @@ class FindingId(Name):
     SERVICE_ADDRESS_OPEN = "AF039"
     #: A permanent neighbour entry keeps the host from asking.
     PERMANENT_NEIGHBOUR = "AF040"
+    #: A packet filter hides an address that arp_ignore would hide without.
+    HIDDEN_BY_FILTER = "AF041"
 
 
 class Outcome(Name):

@@ -33,10 +33,15 @@ pub fn run(
         output.text(output.paint(Style::Bad, text))?;
     }
     for passed in &reached.passed_over {
-        let otherwise = words(model.snapshot(), destination, &passed.outgoing);
-        let first = otherwise.lines().next().unwrap_or_default();
+        let otherwise = match passed.outgoing {
+            Outgoing::Asks { interface, .. } | Outgoing::NoRequest { interface, .. } => {
+                format!("{destination} is reached by {}", model.snapshot().name_of(interface))
+            }
+            Outgoing::Unreachable => format!("{destination} cannot be reached"),
+            Outgoing::Undetermined { .. } => format!("how {destination} is reached cannot be told"),
+        };
         output.text(format!(
-            "passed over: {}; for packets that it is for, {first}; tell which with --proto, --dport, --uid\n",
+            "passed over: {}: for packets that it asks for {otherwise} (--proto, --dport, --uid)\n",
             passed.rule
         ))?;
     }
