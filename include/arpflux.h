@@ -516,7 +516,8 @@ typedef struct {
     /** `sizeof` of this struct. */
     size_t size;
     /**
-     * The names of the interfaces to ask on; NULL: every Ethernet interface that is up and holds an IPv4 address.
+     * The names of the interfaces to ask on; NULL: every Ethernet interface that is up and holds an IPv4 address. A list
+     * without a name is `ARPFLUX_CODE_NOT_FOUND`.
      */
     const char *const *interfaces;
     /** How many `interfaces` are named. */

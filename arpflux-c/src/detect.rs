@@ -25,7 +25,8 @@ use crate::string;
 pub struct arpflux_detect_options {
     /// `sizeof` of this struct.
     pub size: usize,
-    /// The names of the interfaces to ask on; NULL: every Ethernet interface that is up and holds an IPv4 address.
+    /// The names of the interfaces to ask on; NULL: every Ethernet interface that is up and holds an IPv4 address. A list
+    /// without a name is `ARPFLUX_CODE_NOT_FOUND`.
     pub interfaces: *const *const c_char,
     /// How many `interfaces` are named.
     pub interface_count: usize,
@@ -118,7 +119,10 @@ pub unsafe extern "C" fn arpflux_host_detect(
                     None => Port::all()?,
                 };
                 if ports.is_empty() {
-                    let what = "no Ethernet interface is up and holds an IPv4 address";
+                    let what = match &names {
+                        Some(_) => "options.interfaces names no interface",
+                        None => "no Ethernet interface is up and holds an IPv4 address",
+                    };
                     return Err(Error::new(ErrorKind::NotFound, what).during("detect duplicates"));
                 }
                 detect::run_until(&ports, &targets, options, &stop)

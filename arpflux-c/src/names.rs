@@ -5,12 +5,31 @@ use std::ffi::{CStr, CString, c_char};
 use std::sync::LazyLock;
 
 use arpflux_core::ErrorKind;
+use arpflux_core::apply::{Maker, Outcome};
+use arpflux_core::state::Object;
+use arpflux_core::watch::Cause;
+use arpflux_core::wire::probe::Judgement;
+use serde::Serialize;
 
 use crate::string;
 
 /// The name of a number; `unknown` for one that this version does not know.
 fn name(names: &[&'static CStr], value: u32) -> *const c_char {
     usize::try_from(value).ok().and_then(|at| names.get(at)).unwrap_or(&c"unknown").as_ptr()
+}
+
+/// The names that the core has for the values behind 1, 2, 3 and so on.
+type Names = LazyLock<Vec<CString>>;
+
+/// The names of values, as the core writes them in JSON.
+fn names<T: Serialize>(values: &[T]) -> Vec<CString> {
+    let name = |value| arpflux_core::json::line(value).unwrap_or_default();
+    values.iter().map(|value| string::c_string(name(value).trim_matches('"'))).collect()
+}
+
+fn core_name(names: &'static Names, value: u32) -> *const c_char {
+    let at = usize::try_from(value).ok().and_then(|value| value.checked_sub(1));
+    at.and_then(|at| names.get(at)).map_or(c"unknown", CString::as_c_str).as_ptr()
 }
 
 static CODES: LazyLock<BTreeMap<u32, CString>> = LazyLock::new(|| {
@@ -36,7 +55,18 @@ pub extern "C" fn arpflux_answer_name(answer: u32) -> *const c_char {
 /// The name of an `ARPFLUX_CAUSE_...`.
 #[unsafe(no_mangle)]
 pub extern "C" fn arpflux_cause_name(cause: u32) -> *const c_char {
-    name(&[c"unknown", c"start", c"sysctl", c"event", c"proxies", c"poll", c"policy", c"lost"], cause)
+    static CAUSES: Names = LazyLock::new(|| {
+        names(&[
+            Cause::Start,
+            Cause::Sysctl,
+            Cause::Event,
+            Cause::Proxies,
+            Cause::Poll,
+            Cause::Policy,
+            Cause::Lost,
+        ])
+    });
+    core_name(&CAUSES, cause)
 }
 
 /// The name of an `ARPFLUX_JUDGED_...`.
@@ -48,19 +78,25 @@ pub extern "C" fn arpflux_judged_name(judged: u32) -> *const c_char {
 /// The name of an `ARPFLUX_JUDGEMENT_...`.
 #[unsafe(no_mangle)]
 pub extern "C" fn arpflux_judgement_name(judgement: u32) -> *const c_char {
-    name(&[c"unknown", c"silent", c"one", c"flux", c"proxied", c"several"], judgement)
+    static JUDGEMENTS: Names = LazyLock::new(|| {
+        names(&[Judgement::Silent, Judgement::One, Judgement::Flux, Judgement::Proxied, Judgement::Several])
+    });
+    core_name(&JUDGEMENTS, judgement)
 }
 
 /// The name of an `ARPFLUX_MAKER_...`.
 #[unsafe(no_mangle)]
 pub extern "C" fn arpflux_maker_name(maker: u32) -> *const c_char {
-    name(&[c"unknown", c"person", c"watch", c"vz"], maker)
+    static MAKERS: Names = LazyLock::new(|| names(&[Maker::Person, Maker::Watch, Maker::Vz]));
+    core_name(&MAKERS, maker)
 }
 
 /// The name of an `ARPFLUX_OUTCOME_...`.
 #[unsafe(no_mangle)]
 pub extern "C" fn arpflux_outcome_name(outcome: u32) -> *const c_char {
-    name(&[c"unknown", c"unchanged", c"applied", c"pending", c"undone"], outcome)
+    static OUTCOMES: Names =
+        LazyLock::new(|| names(&[Outcome::Unchanged, Outcome::Applied, Outcome::Pending, Outcome::Undone]));
+    core_name(&OUTCOMES, outcome)
 }
 
 /// The name of an `ARPFLUX_PROOF_...`.
@@ -78,15 +114,13 @@ pub extern "C" fn arpflux_remedy_name(remedy: u32) -> *const c_char {
 /// The name of an `ARPFLUX_SUBJECT_...`.
 #[unsafe(no_mangle)]
 pub extern "C" fn arpflux_subject_name(subject: u32) -> *const c_char {
-    name(&[c"unknown", c"sysctl", c"ipv6_sysctl", c"proxy_delay", c"proxy", c"rule", c"route"], subject)
+    static SUBJECTS: Names =
+        LazyLock::new(|| Object::KINDS.iter().map(|kind| string::c_string(kind)).collect());
+    core_name(&SUBJECTS, subject)
 }
 
 #[cfg(test)]
 mod tests {
-    use arpflux_core::apply::{Maker, Outcome};
-    use arpflux_core::json;
-    use arpflux_core::watch::Cause;
-
     use super::*;
 
     fn text(name: *const c_char) -> &'static str {
@@ -94,36 +128,36 @@ mod tests {
         unsafe { CStr::from_ptr(name) }.to_str().unwrap()
     }
 
+    /// That each number has the name of the value that the library gives it for.
     #[test]
-    fn names_are_those_of_the_json() {
-        let same = |name, json: arpflux_core::Result<String>| {
-            assert_eq!(format!("\"{}\"", text(name)), json.unwrap());
-        };
-        let causes = [
-            Cause::Start,
-            Cause::Sysctl,
-            Cause::Event,
-            Cause::Proxies,
-            Cause::Poll,
-            Cause::Policy,
-            Cause::Lost,
-        ];
-        for (value, cause) in (1..).zip(causes) {
-            same(arpflux_cause_name(value), json::line(&cause));
-        }
-        for outcome in [Outcome::Unchanged, Outcome::Applied, Outcome::Pending, Outcome::Undone] {
-            let value = crate::apply::arpflux_outcome::from(outcome) as u32;
-            same(arpflux_outcome_name(value), json::line(&outcome));
-        }
-        for (value, maker) in (1..).zip([Maker::Person, Maker::Watch, Maker::Vz]) {
-            same(arpflux_maker_name(value), json::line(&maker));
+    fn each_number_has_its_name() {
+        use crate::apply::{arpflux_maker as maker, arpflux_outcome as outcome};
+        use crate::change::arpflux_subject as subject;
+        use crate::probe::arpflux_judgement as judgement;
+        use crate::watch::arpflux_cause as cause;
+        for (name, expected) in [
+            (arpflux_cause_name(cause::Start as u32), "start"),
+            (arpflux_cause_name(cause::Policy as u32), "policy"),
+            (arpflux_cause_name(cause::Lost as u32), "lost"),
+            (arpflux_outcome_name(outcome::Unchanged as u32), "unchanged"),
+            (arpflux_outcome_name(outcome::Undone as u32), "undone"),
+            (arpflux_maker_name(maker::Person as u32), "person"),
+            (arpflux_maker_name(maker::Containers as u32), "vz"),
+            (arpflux_judgement_name(judgement::Silent as u32), "silent"),
+            (arpflux_judgement_name(judgement::Several as u32), "several"),
+            (arpflux_subject_name(subject::Sysctl as u32), "sysctl"),
+            (arpflux_subject_name(subject::Route as u32), "route"),
+            (arpflux_remedy_name(crate::watch::arpflux_remedy::Over as u32), "over"),
+            (arpflux_cause_name(0), "unknown"),
+            (arpflux_cause_name(8), "unknown"),
+            (arpflux_cause_name(u32::MAX), "unknown"),
+            (arpflux_code_name(0), "ok"),
+            (arpflux_code_name(9999), "unknown"),
+        ] {
+            assert_eq!(text(name), expected);
         }
         for kind in ErrorKind::ALL {
             assert_eq!(text(arpflux_code_name(kind.code())), kind.name());
         }
-        assert_eq!((text(arpflux_code_name(0)), text(arpflux_code_name(9999))), ("ok", "unknown"));
-        assert_eq!((text(arpflux_cause_name(8)), text(arpflux_cause_name(u32::MAX))), ("unknown", "unknown"));
-        assert_eq!(text(arpflux_remedy_name(crate::watch::arpflux_remedy::Over as u32)), "over");
-        assert_eq!(text(arpflux_subject_name(crate::change::arpflux_subject::Route as u32)), "route");
     }
 }

@@ -286,6 +286,58 @@ fn without_a_policy_the_nodes_own_addresses_are_left_alone() {
     bench.good(&["setup"]);
     assert_eq!(bench.stop("101", "192.168.18.101").code, 0);
     let after = bench.snapshot();
-    assert_eq!((before.rules, before.proxies), (after.rules, after.proxies));
+    assert_eq!((&before.rules, &before.proxies), (&after.rules, &after.proxies));
+    let delays = |snapshot: &arpflux_core::snapshot::Snapshot| -> Vec<u64> {
+        snapshot.interfaces.iter().map(|interface| interface.neigh.proxy_delay).collect()
+    };
+    assert_eq!(delays(&before), delays(&after));
     assert!(after.routes.iter().all(|route| route.protocol != arpflux_core::plan::PROTOCOL));
+}
+
+#[test]
+fn settings_of_an_interface_go_back_with_its_last_address() {
+    let bench = Bench::new(Vzctl);
+    bench.hn.sysctl("net/ipv4/ip_forward", 0).unwrap();
+    let route = |address: &str| {
+        let mut command = std::process::Command::new("ip");
+        command.args(["route", "add", address, "dev", "venet0"]);
+        assert_eq!(bench.run(command).code, 0);
+    };
+    let set = |forwarding: &str, delay: u64, after: &str| {
+        let found = bench.hn.read_sysctl("net/ipv4/conf/eth3/forwarding").unwrap();
+        assert_eq!(found, forwarding, "forwarding after {after}");
+        let snapshot = bench.snapshot();
+        let eth3 = snapshot.interface_named(&"eth3".parse().unwrap()).unwrap();
+        assert_eq!(eth3.neigh.proxy_delay, delay, "proxy_delay after {after}");
+    };
+    let change = |verb: &str, veid: &str, address: &str| bench.good(&[verb, "--veid", veid, address]);
+    for address in ["192.168.18.101", "192.168.18.111"] {
+        route(address);
+    }
+    set("0", 800, "nothing");
+    change("net-add", "101", "192.168.18.101");
+    change("net-add", "101", "192.168.18.111");
+    set("1", 0, "two addresses came");
+    change("net-del", "101", "192.168.18.111");
+    set("1", 0, "one of them went");
+    bench.good(&["stop", "101"]);
+    set("0", 800, "the last one went");
+
+    // Where somebody's entry is left, where the host became a router, and where somebody else wrote the value:
+    // that stays.
+    change("net-add", "101", "192.168.18.101");
+    bench.hn.proxy("eth3", "192.168.18.150".parse().unwrap()).unwrap();
+    bench.good(&["stop", "101"]);
+    set("1", 0, "another program's entry is there");
+    let mut command = std::process::Command::new("ip");
+    command.args(["neigh", "del", "proxy", "192.168.18.150", "dev", "eth3"]);
+    assert_eq!(bench.run(command).code, 0);
+    change("net-add", "101", "192.168.18.101");
+    bench.hn.sysctl("net/ipv4/ip_forward", 1).unwrap();
+    bench.hn.sysctl("net/ipv4/neigh/eth3/proxy_delay", 40).unwrap();
+    bench.good(&["stop", "101"]);
+    let snapshot = bench.snapshot();
+    let delay = snapshot.interface_named(&"eth3".parse().unwrap()).unwrap().neigh.proxy_delay;
+    set("1", delay, "others wrote");
+    assert!(delay > 0 && delay != 800, "{delay}");
 }

@@ -136,6 +136,7 @@ fn ipv6_addresses_too() {
     assert_eq!(bench.stop("101", "192.168.18.101 fd00:18::101").code, 0);
     assert_eq!(bench.proxies(), [] as [&str; 0]);
     assert!(!bench.ruled().contains(&"fd00:18::101".to_owned()));
+    assert_eq!(bench.hn.read_sysctl("net/ipv6/conf/eth3/proxy_ndp").unwrap(), "0");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::policy::Policy;
 use crate::snapshot::{ProxyEntry, RouteKind, Snapshot, table};
 use crate::state::Object;
 use crate::sysctl::Sysctl;
-use crate::types::IfName;
+use crate::types::{IfIndex, IfName};
 
 /// Whether a packet for `address` is passed on behind the host, seen from `interface`: a route leads
 /// there that is more specific than those of the interface itself.
@@ -227,9 +227,18 @@ fn prepend(plan: &mut Plan, snapshot: &Snapshot, entries: &[ProxyEntry]) {
     // A policy that removes foreign entries may have planned the same.
     plan.changes.retain(|change| !first.contains(change));
     plan.changes.splice(0..0, first);
+    name_interfaces(plan, snapshot, entries.iter().filter_map(|entry| entry.interface));
+}
+
+/// Puts interfaces among those that a plan is about.
+pub(super) fn name_interfaces(
+    plan: &mut Plan,
+    snapshot: &Snapshot,
+    interfaces: impl Iterator<Item = IfIndex>,
+) {
     let known: BTreeSet<_> = plan.interfaces.iter().map(|interface| interface.index).collect();
-    let more = entries.iter().filter_map(|entry| snapshot.interface(entry.interface?));
-    let more: BTreeMap<_, _> = more.map(|now| (now.index, now)).collect();
+    let more: BTreeMap<_, _> =
+        interfaces.filter_map(|index| snapshot.interface(index)).map(|now| (now.index, now)).collect();
     plan.interfaces.extend(
         more.into_values().filter(|now| !known.contains(&now.index)).map(|now| InterfaceIdentity {
             index: now.index,

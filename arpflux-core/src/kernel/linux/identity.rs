@@ -36,7 +36,6 @@ pub(super) fn netns(socket: &NetlinkSocket) -> Result<NetnsIdentity> {
 
 /// `SO_NETNS_COOKIE`, which kernels before 5.14 do not have.
 fn cookie(socket: &NetlinkSocket) -> Option<u64> {
-    const SO_NETNS_COOKIE: libc::c_int = 71;
     let mut cookie = 0u64;
     let mut len = size_of::<u64>() as libc::socklen_t;
     // SAFETY: the socket is open, and the buffer is as long as `len` says.
@@ -44,7 +43,7 @@ fn cookie(socket: &NetlinkSocket) -> Option<u64> {
         libc::getsockopt(
             socket.as_fd().as_raw_fd(),
             libc::SOL_SOCKET,
-            SO_NETNS_COOKIE,
+            libc::SO_NETNS_COOKIE,
             (&raw mut cookie).cast(),
             &raw mut len,
         )

@@ -10,13 +10,17 @@
 //! - [`Way::VzConf`]: `NEIGHBOUR_DEVS` in `vz.conf`, which is shell, asks `arpflux vz nics`. vzctl's own
 //!   functions do the rest, on that interface only, in their order and without source routing.
 
+mod installation;
 mod text;
+mod way;
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+pub use installation::{Installation, SCRIPT_FOLDERS};
 pub use text::diff;
+pub use way::{Version, Way};
 
 use crate::apply::{Confirm, Options, Receipt, Transaction};
 use crate::error::{Error, ErrorKind, Result};
@@ -25,163 +29,10 @@ use crate::persist::{FileChange, FileState};
 use crate::plan::Plan;
 use crate::snapshot::Snapshot;
 
-const VZCTL: &str = include_str!("vzctl.sh");
-const LIBVZCTL: &str = include_str!("libvzctl.sh");
 const WRAPPER: &str = include_str!("wrapper.sh");
 
 /// The scripts of OpenVZ 7 that publish and withdraw.
 const WRAPPED: [&str; 3] = ["vz-netns_dev_add", "vz-netns_dev_del", "vz-stop"];
-
-/// Whose scripts they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Version {
-    /// vzctl, up to 4.11: `vps-functions`.
-    Vzctl,
-    /// libvzctl of OpenVZ 7: `vz-functions`.
-    Libvzctl,
-}
-
-impl Version {
-    /// The name of its functions file.
-    #[must_use]
-    pub const fn functions(self) -> &'static str {
-        match self {
-            Self::Vzctl => "vps-functions",
-            Self::Libvzctl => "vz-functions",
-        }
-    }
-
-    const fn hook(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Vzctl => ("vzctl.sh", VZCTL),
-            Self::Libvzctl => ("libvzctl.sh", LIBVZCTL),
-        }
-    }
-}
-
-impl std::fmt::Display for Version {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Vzctl => "vzctl",
-            Self::Libvzctl => "libvzctl (OpenVZ 7)",
-        })
-    }
-}
-
-/// How the calls come in; see the [module](self) text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Way {
-    /// One line at the end of the functions file.
-    Functions,
-    /// Wrappers in `script.d` that lock functions.
-    Locked,
-    /// One line at the end of `vz.conf`.
-    VzConf,
-}
-
-impl Way {
-    /// Every way.
-    pub const ALL: [Self; 3] = [Self::Functions, Self::Locked, Self::VzConf];
-
-    /// The way that is right from start to end for every script of both versions.
-    #[must_use]
-    pub const fn usual(_version: Version) -> Self {
-        Self::Functions
-    }
-
-    /// Its name on the command line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Functions => "functions",
-            Self::Locked => "locked",
-            Self::VzConf => "vz-conf",
-        }
-    }
-}
-
-impl std::fmt::Display for Way {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl std::str::FromStr for Way {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|way| way.name() == text).ok_or_else(|| {
-            Error::new(ErrorKind::InvalidInput, "there is no such way")
-                .on(format!("{text:?}"))
-                .hint("write functions, locked or vz-conf")
-        })
-    }
-}
-
-/// Where the packages of distributions put the scripts.
-pub const SCRIPT_FOLDERS: [&str; 6] = [
-    "/usr/libexec/libvzctl/scripts",
-    "/usr/lib64/libvzctl/scripts",
-    "/usr/libexec/vzctl/scripts",
-    "/usr/lib/vzctl/scripts",
-    "/usr/lib64/vzctl/scripts",
-    "/usr/share/vzctl/scripts",
-];
-
-/// An installation of vzctl or libvzctl.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Installation {
-    /// Whose scripts they are.
-    pub version: Version,
-    /// Their folder.
-    pub scripts: PathBuf,
-}
-
-impl Installation {
-    /// What is in `folder`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotFound`] if there is no functions file of either version, [`ErrorKind::Refused`] if
-    /// there are both.
-    pub fn at(folder: &Path) -> Result<Self> {
-        let is = |version: Version| folder.join(version.functions()).is_file();
-        let error = |kind, message: &str| {
-            Error::new(kind, message)
-                .during("look for vzctl")
-                .on(folder.display().to_string())
-                .hint("name the folder that holds vps-functions or vz-functions (--scripts)")
-        };
-        let version = match (is(Version::Vzctl), is(Version::Libvzctl)) {
-            (true, false) => Version::Vzctl,
-            (false, true) => Version::Libvzctl,
-            (true, true) => {
-                return Err(error(ErrorKind::Refused, "there are the scripts of two versions in it"));
-            }
-            (false, false) => {
-                return Err(error(ErrorKind::NotFound, "neither vps-functions nor vz-functions is there"));
-            }
-        };
-        Ok(Self { version, scripts: folder.to_owned() })
-    }
-
-    /// The one of this machine.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotFound`] if there is none in [`SCRIPT_FOLDERS`].
-    pub fn find() -> Result<Self> {
-        let found = SCRIPT_FOLDERS.iter().find_map(|folder| Self::at(Path::new(folder)).ok());
-        found.ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, "no scripts of vzctl or libvzctl were found")
-                .during("look for vzctl")
-                .on(SCRIPT_FOLDERS.join(", "))
-                .hint("name the folder that holds vps-functions or vz-functions (--scripts)")
-        })
-    }
-}
-
 /// An integration: into which scripts, how, and what they shall call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setup {

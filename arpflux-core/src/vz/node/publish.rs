@@ -1,0 +1,114 @@
+//! Addresses that come.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::Path;
+
+use super::{Done, Node, Taken, read_claims, settle};
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::Plan;
+use crate::policy::Policy;
+use crate::snapshot::Snapshot;
+use crate::vz::plan::{self, Idle, Wanted};
+use crate::vz::{Call, Held, Registry, claim};
+
+impl Node {
+    /// Publishes addresses: each on the interface where it belongs and no other, its packets leaving by
+    /// that interface too. The routes to them must be there already. With [`Call::all`] the container's
+    /// former addresses are withdrawn. What is as it should be already is not touched.
+    ///
+    /// If another container has one of them ([`Done::taken`]), nothing is changed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidPolicy`], [`ErrorKind::NotFound`] and [`ErrorKind::Refused`] if the policy or
+    /// the interface is not there or of no use, or no route leads to an address; and as
+    /// [`Transaction::apply`]. Nothing is changed then.
+    pub fn publish(&self, call: &Call) -> Result<Done> {
+        let policy = self.places.policy()?;
+        let path = self.registry_path()?;
+        let mut taken = Vec::new();
+        let mut done = self.transact(|snapshot, registry| {
+            self.publishing(call, &policy, &path, snapshot, registry, &mut taken)
+        })?;
+        done.taken = taken;
+        Ok(done)
+    }
+
+    /// What [`Node::publish`] would change now, and which addresses are another container's.
+    ///
+    /// # Errors
+    /// As [`Node::publish`].
+    pub fn plan_publish(&self, call: &Call) -> Result<(Plan, Vec<Taken>)> {
+        let policy = self.places.policy()?;
+        let path = self.registry_path()?;
+        let mut taken = Vec::new();
+        let (snapshot, registry) = (self.host.snapshot()?, self.registry()?);
+        let (mut plan, _) = self.publishing(call, &policy, &path, &snapshot, registry, &mut taken)?;
+        settle(&path, &snapshot, &mut plan)?;
+        Ok((plan, taken))
+    }
+
+    /// The plan of a publication, and the registry afterwards; `path` is the registry's.
+    fn publishing(
+        &self,
+        call: &Call,
+        policy: &Policy,
+        path: &Path,
+        snapshot: &Snapshot,
+        mut registry: Registry,
+        taken: &mut Vec<Taken>,
+    ) -> Result<(Plan, Registry)> {
+        let mut new: BTreeMap<IpAddr, Held> = BTreeMap::new();
+        let (_, claims) = read_claims(&path.with_file_name(claim::FILE))?;
+        for address in &call.addresses {
+            let known = registry.held.get(address);
+            let owner = match (&call.veid, known) {
+                (Some(veid), _) => veid.to_string(),
+                (None, Some(held)) => held.owner.clone(),
+                (None, None) => self.places.owner(policy, *address)?,
+            };
+            if let Some(held) = known
+                && held.owner != owner
+            {
+                taken.push(Taken { address: *address, owner: held.owner.clone() });
+                continue;
+            }
+            if let Some(other) = claims.other(*address, &owner) {
+                taken.push(Taken { address: *address, owner: other.to_owned() });
+                continue;
+            }
+            let interface = self.place(call, policy, &owner, *address)?;
+            let held = Held { owner, interface };
+            if let Some(why) = plan::idle(snapshot, *address, &held) {
+                return Err(unpublishable(*address, &held, why));
+            }
+            new.insert(*address, held);
+        }
+        if !taken.is_empty() {
+            return Ok((Plan::default(), registry));
+        }
+        let mut withdrawn = BTreeMap::new();
+        if let (true, Some(veid)) = (call.all, &call.veid) {
+            let former = registry.of(veid.as_str()).filter(|(address, _)| !new.contains_key(address));
+            withdrawn.extend(former.map(|(address, held)| (address, Some(held.interface))));
+        }
+        registry.held.retain(|address, _| !withdrawn.contains_key(address));
+        registry.host = policy.host.clone();
+        registry.held.extend(new);
+        let wanted = Wanted { policy, registry: &registry, withdrawn: &withdrawn };
+        Ok((plan::plan(snapshot, &wanted)?, registry))
+    }
+}
+
+#[cold]
+fn unpublishable(address: IpAddr, held: &Held, why: Idle) -> Error {
+    let (kind, hint) = match why {
+        Idle::InterfaceGone => (ErrorKind::NotFound, "bring the interface back, or assign another one"),
+        Idle::NoRoute => (ErrorKind::Refused, "set the container's route first, then publish its address"),
+        Idle::HostHasIt | Idle::NextHop => (ErrorKind::Refused, "give the container another address"),
+    };
+    Error::new(kind, format!("{why} ({})", held.interface))
+        .during("publish")
+        .on(format!("{address} of container {}", held.owner))
+        .hint(hint)
+}

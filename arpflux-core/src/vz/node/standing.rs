@@ -1,0 +1,87 @@
+//! How each address of the registry stands.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use super::Node;
+use crate::error::Result;
+use crate::vz::Held;
+use crate::vz::plan::{self, Idle};
+
+/// One address of the registry, and how it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Standing {
+    /// The address.
+    pub address: IpAddr,
+    /// Whose it is.
+    pub owner: String,
+    /// Where it belongs.
+    pub interface: String,
+    /// Whether there is a proxy entry for it there.
+    pub published: bool,
+    /// Other interfaces with an entry for it; `all` for one that is tied to none.
+    pub elsewhere: Vec<String>,
+    /// Why it cannot be published now, if it cannot.
+    pub idle: Option<Idle>,
+    /// What would have to change besides for it to be reached and to leave by its own interface: the rule for its
+    /// packets, the routes of the table that this leads to, `forwarding`.
+    pub lacks: Vec<String>,
+}
+
+impl Standing {
+    /// Whether it is as it should be: published in its place alone with all that this needs, or for a good
+    /// reason nowhere.
+    #[must_use]
+    pub fn is_right(&self) -> bool {
+        self.elsewhere.is_empty() && self.published == self.idle.is_none() && self.lacks.is_empty()
+    }
+
+    /// How it stands, in words: `published`, or what is missing.
+    #[must_use]
+    pub fn state(&self) -> String {
+        let mut state = match (self.published, self.idle) {
+            (true, None) => "published".to_owned(),
+            (false, None) => "missing".to_owned(),
+            (true, Some(why)) => format!("published, though {why}"),
+            (false, Some(why)) => format!("waits: {why}"),
+        };
+        if !self.elsewhere.is_empty() {
+            state += &format!(", and also on {}", self.elsewhere.join(" "));
+        }
+        for lack in &self.lacks {
+            state += &format!(", but not as it should be: {lack}");
+        }
+        state
+    }
+}
+
+impl Node {
+    /// How every address of the registry stands.
+    ///
+    /// # Errors
+    /// Those of reading the state.
+    pub fn standing(&self) -> Result<Vec<Standing>> {
+        let registry = self.registry()?;
+        let snapshot = self.host.snapshot()?;
+        let mut lacking = plan::lacking(&snapshot, &registry);
+        let one = |(address, held): (&IpAddr, &Held)| {
+            let there = snapshot.interface_named(&held.interface).map(|interface| interface.index);
+            let entries = || snapshot.proxies.iter().filter(|entry| entry.address == *address);
+            Standing {
+                address: *address,
+                owner: held.owner.clone(),
+                interface: held.interface.to_string(),
+                published: there.is_some() && entries().any(|entry| entry.interface == there),
+                elsewhere: entries()
+                    .filter(|entry| entry.interface != there || there.is_none())
+                    .map(|entry| entry.interface.map_or("all".into(), |index| snapshot.name_of(index)))
+                    .collect(),
+                idle: plan::idle(&snapshot, *address, held),
+                lacks: lacking.remove(address).unwrap_or_default(),
+            }
+        };
+        Ok(registry.held.iter().map(one).collect())
+    }
+}

@@ -1,0 +1,143 @@
+//! Addresses that go.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use super::{Done, Node, Taken, settle};
+use crate::error::Result;
+use crate::plan::Plan;
+use crate::policy::Policy;
+use crate::snapshot::Snapshot;
+use crate::types::IfName;
+use crate::vz::plan::{self, Wanted};
+use crate::vz::{Call, Held, Registry, Veid};
+
+/// What a withdrawal left alone, and what it has to say.
+#[derive(Debug, Default)]
+struct Left {
+    taken: Vec<Taken>,
+    notes: Vec<String>,
+}
+
+impl Node {
+    /// Withdraws addresses: proxy entries first, then the rules of their packets. To be called before the
+    /// routes go. Addresses that are not published are passed over; those of other containers stay
+    /// ([`Done::taken`]), and so should their routes.
+    ///
+    /// A policy that cannot be read, or would not work any more, is no reason to fail: then only what
+    /// stands for these addresses goes.
+    ///
+    /// # Errors
+    /// As [`Transaction::apply`].
+    pub fn withdraw(&self, call: &Call) -> Result<Done> {
+        let addresses: BTreeSet<IpAddr> = call.addresses.iter().copied().collect();
+        self.take_away(call.veid.as_ref(), Some(&addresses))
+    }
+
+    /// Withdraws every address of a container.
+    ///
+    /// # Errors
+    /// As [`Transaction::apply`].
+    pub fn stop(&self, veid: &Veid) -> Result<Done> {
+        self.take_away(Some(veid), None)
+    }
+
+    /// What [`Node::withdraw`] would change now; of a call without addresses, [`Node::stop`].
+    ///
+    /// # Errors
+    /// Those of reading the state.
+    pub fn plan_withdraw(&self, call: &Call) -> Result<Plan> {
+        let addresses: BTreeSet<IpAddr> = call.addresses.iter().copied().collect();
+        let addresses = (!addresses.is_empty()).then_some(&addresses);
+        let (snapshot, registry) = (self.host.snapshot()?, self.registry()?);
+        let mut left = Left::default();
+        let policy = self.places.policy();
+        let (mut plan, _) =
+            self.leaving(call.veid.as_ref(), addresses, &policy, &snapshot, registry, &mut left)?;
+        settle(&self.registry_path()?, &snapshot, &mut plan)?;
+        Ok(plan)
+    }
+
+    fn take_away(&self, veid: Option<&Veid>, addresses: Option<&BTreeSet<IpAddr>>) -> Result<Done> {
+        let mut left = Left::default();
+        let policy = self.places.policy();
+        let mut done = self.transact(|snapshot, registry| {
+            self.leaving(veid, addresses, &policy, snapshot, registry, &mut left)
+        })?;
+        done.taken = left.taken;
+        done.notes = left.notes;
+        Ok(done)
+    }
+
+    /// The plan of a withdrawal, and the registry afterwards.
+    fn leaving(
+        &self,
+        veid: Option<&Veid>,
+        addresses: Option<&BTreeSet<IpAddr>>,
+        policy: &Result<Policy>,
+        snapshot: &Snapshot,
+        mut registry: Registry,
+        left: &mut Left,
+    ) -> Result<(Plan, Registry)> {
+        let mut withdrawn: BTreeMap<IpAddr, Option<IfName>> = BTreeMap::new();
+        let own = |held: &Held| veid.is_none_or(|veid| veid.as_str() == held.owner);
+        match addresses {
+            None => {
+                let all = registry.held.iter().filter(|(_, held)| own(held));
+                withdrawn.extend(all.map(|(address, held)| (*address, Some(held.interface))));
+            }
+            Some(addresses) => {
+                for address in addresses {
+                    match registry.held.get(address) {
+                        Some(held) if own(held) => {
+                            withdrawn.insert(*address, Some(held.interface));
+                        }
+                        Some(held) => {
+                            left.taken.push(Taken { address: *address, owner: held.owner.clone() });
+                        }
+                        // Not handed over by a script: published before the integration was there.
+                        None => {
+                            if let (Ok(policy), Some(veid)) = (policy, veid)
+                                && let Ok(interface) =
+                                    self.places.interface(policy, veid.as_str(), Some(*address))
+                            {
+                                withdrawn.insert(*address, Some(interface));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        registry.held.retain(|address, _| !withdrawn.contains_key(address));
+        let none = Policy::default();
+        let wanted = |policy| Wanted { policy, registry: &registry, withdrawn: &withdrawn };
+        let planned = match policy {
+            Ok(policy) => plan::plan(snapshot, &wanted(policy)),
+            Err(error) => Err(error.clone()),
+        };
+        let plan = planned.unwrap_or_else(|error| {
+            left.notes
+                .push(format!("only these addresses were looked after, as the policy is of no use: {error}"));
+            plan::withdrawal(snapshot, &wanted(&none))
+        });
+        Ok((plan, registry))
+    }
+
+    /// What stays of containers when nothing calls arpflux any more, one sentence each, with what takes it away.
+    ///
+    /// # Errors
+    /// Those of reading the registry.
+    pub fn left(&self) -> Result<Vec<String>> {
+        let mut owners: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (address, held) in self.registry()?.held {
+            owners.entry(held.owner).or_default().push(format!("{address} on {}", held.interface));
+        }
+        let one = |(owner, addresses): (String, Vec<String>)| {
+            let addresses = crate::plan::listed(addresses);
+            format!(
+                "still published for container {owner}: {addresses}; `arpflux vz stop {owner}` withdraws it"
+            )
+        };
+        Ok(owners.into_iter().map(one).collect())
+    }
+}
