@@ -89,7 +89,7 @@ struct Marks {
 impl Marks {
     /// To be taken before the snapshot that they stand for: what happens in between is seen as a change.
     fn take(kernel: &mut LinuxKernel) -> Result<Self> {
-        Ok(Self { proxies: kernel.proxies_mark()?, interfaces: kernel.interfaces_mark()? })
+        Ok(Self { proxies: kernel.proxies_digest()?, interfaces: kernel.interfaces_digest()? })
     }
 }
 
@@ -507,7 +507,7 @@ impl Watcher {
 
     fn poll_proxies(&mut self, woken: Instant, drifts: &mut Vec<Drift>) -> Result<()> {
         let begun = cpu_time();
-        let mark = self.kernel.proxies_mark()?;
+        let mark = self.kernel.proxies_digest()?;
         self.proxy_poll.spent(cpu_time().saturating_sub(begun));
         self.next_proxies = Instant::now() + self.proxy_poll.current();
         if mark == self.marks.proxies {
@@ -537,7 +537,7 @@ impl Watcher {
 
     fn poll_interfaces(&mut self) -> Result<()> {
         let begun = cpu_time();
-        let mark = self.kernel.interfaces_mark();
+        let mark = self.kernel.interfaces_digest();
         self.interface_poll.spent(cpu_time().saturating_sub(begun));
         self.next_interfaces = Instant::now() + self.interface_poll.current();
         let mark = match mark {

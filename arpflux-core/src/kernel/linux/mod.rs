@@ -1,11 +1,11 @@
 //! The kernel of this machine, through netlink and `/proc/sys`.
 
 mod bridge;
+mod digest;
 mod encode;
 mod identity;
 mod interference;
 mod legacy_tables;
-mod mark;
 mod names;
 mod nftables;
 mod programs;
