@@ -39,7 +39,7 @@ use crate::predict::{ArpRequest, MissingSet, Model, Neighbours, Verdict, Via, ta
 use crate::snapshot::{Certainty, Interface, RouteKind, Snapshot};
 use crate::stop::Stop;
 use crate::sysctl::Sysctl;
-use crate::types::{IfIndex, IfName, Mac};
+use crate::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
 pub use infer::{Apart, Inferred, Seen, infer};
 pub use order::{Action, Doubt, DoubtState, Order, Step, order};
 pub use shared::{NamedPort, SharedWire, SharedWires};
@@ -204,7 +204,7 @@ pub struct Unclear {
 /// then flux, each in the order of addresses.
 ///
 /// The request is that of an ordinary neighbour of each interface. 127/8 is left out. A host that can answer for nothing
-/// but its own and its proxied addresses is asked for these only: thousands of hosts on one wire take seconds.
+/// but its own and its proxied addresses, and what its local routes cover, is asked for these only: thousands of hosts on one wire take seconds.
 ///
 /// # Errors
 /// [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted) if `stop` was raised.
@@ -233,12 +233,15 @@ pub fn answers(members: &[Member<'_>], segment: &Segment, stop: &Stop) -> Result
     for host in hosts {
         stop.check()?;
         let Some(member) = members.get(host) else { continue };
-        let asked: Vec<usize> = if answers_for_others(member.snapshot) {
+        let asked: Vec<usize> = if proxies_for_others(member.snapshot) {
             (0..found.len()).collect()
         } else {
-            let place =
-                |address: Ipv4Addr| found.binary_search_by_key(&address, |answer| answer.address).ok();
-            targets(member.snapshot).into_iter().filter_map(place).collect()
+            let place = |address: Ipv4Addr| found.partition_point(|answer| answer.address < address);
+            let own = targets(member.snapshot).into_iter().map(place);
+            let wide = wide_prefixes(member.snapshot).into_iter().flat_map(|net| {
+                place(net.network())..found.partition_point(|answer| answer.address <= net.broadcast())
+            });
+            own.chain(wide).collect::<BTreeSet<usize>>().into_iter().collect()
         };
         let model = Model::of(member.snapshot);
         let alone = std::cell::OnceCell::new();
@@ -293,22 +296,28 @@ pub fn answers(members: &[Member<'_>], segment: &Segment, stop: &Stop) -> Result
     Ok(found)
 }
 
-/// Whether a host may answer for an address that it neither holds nor has an entry for: by `proxy_arp` or
-/// `proxy_arp_pvlan`, by a local route of any table that is wider than its addresses, or by an option of a bridge's port.
+/// Whether a host may answer for an address that it neither holds nor has an entry for.
 fn answers_for_others(snapshot: &Snapshot) -> bool {
-    let held: HashSet<IpAddr> = snapshot.addresses.iter().map(|address| address.local).collect();
-    let proxies = snapshot.interfaces.iter().any(|interface| {
+    proxies_for_others(snapshot) || !wide_prefixes(snapshot).is_empty()
+}
+
+/// Whether it may do so for any address: by `proxy_arp` or `proxy_arp_pvlan`, or by an option of a bridge's port.
+fn proxies_for_others(snapshot: &Snapshot) -> bool {
+    snapshot.interfaces.iter().any(|interface| {
         let on = |sysctl| snapshot.effective(interface, sysctl).value != 0;
         on(Sysctl::ProxyArp) || on(Sysctl::ProxyArpPvlan) || interface.bridging.answers_for_others
+    })
+}
+
+/// The local routes of any table that are wider than its addresses.
+fn wide_prefixes(snapshot: &Snapshot) -> Vec<Ipv4Net> {
+    let held: HashSet<IpAddr> = snapshot.addresses.iter().map(|address| address.local).collect();
+    let local = snapshot.routes.iter().filter(|route| route.kind == RouteKind::Local);
+    let nets = local.filter_map(|route| match route.destination {
+        IpNet::V4(net) if !net.addr().is_loopback() => Some(net),
+        _ => None,
     });
-    let wide = snapshot.routes.iter().any(|route| {
-        let destination = route.destination.addr();
-        route.kind == RouteKind::Local
-            && destination.is_ipv4()
-            && !destination.is_loopback()
-            && (route.destination.prefix_len() < 32 || !held.contains(&destination))
-    });
-    proxies || wide
+    nets.filter(|net| net.prefix_len() < 32 || !held.contains(&IpAddr::V4(net.addr()))).collect()
 }
 
 /// Whether no interface that hears requests holds an address of the host.
