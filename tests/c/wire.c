@@ -107,6 +107,11 @@ static void detection_finds_holders_and_proxies(void)
     arpflux_string_free(json);
     arpflux_detection_free(detection);
 
+    options.interface_count = 0; /* a list without a name is not "all" */
+    CHECK(arpflux_host_detect(client, targets, 3, &options, &err) == NULL);
+    CHECK(arpflux_error_code(err) == ARPFLUX_CODE_NOT_FOUND && about(err, "names no interface"));
+    arpflux_error_free(err);
+
     /* The node itself is never blamed. */
     options.interfaces = NULL;
     detection = arpflux_host_detect(node, targets, 2, &options, &err);

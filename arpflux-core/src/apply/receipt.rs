@@ -206,7 +206,7 @@ impl Receipt {
     /// The receipt as one JSON object with `"schema": 1`.
     ///
     /// # Errors
-    /// [`ErrorKind::Internal`] if a value cannot be written, which would be a defect.
+    /// [`ErrorKind::Internal`](crate::error::ErrorKind::Internal) if a value cannot be written, which would be a defect.
     pub fn to_json(&self) -> Result<String> {
         json::object(self).map_err(|error| error.during("write receipt"))
     }

@@ -13,7 +13,7 @@ impl Node {
     /// no address.
     ///
     /// # Errors
-    /// As [`Places::interface`].
+    /// As [`Places::interface`](crate::vz::Places::interface).
     pub fn interfaces(&self, call: &Call) -> Result<Vec<IfName>> {
         let mut found: Vec<IfName> = Vec::new();
         for (_, held) in self.belonging(call)? {

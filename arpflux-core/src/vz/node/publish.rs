@@ -22,7 +22,7 @@ impl Node {
     /// # Errors
     /// [`ErrorKind::InvalidPolicy`], [`ErrorKind::NotFound`] and [`ErrorKind::Refused`] if the policy or
     /// the interface is not there or of no use, or no route leads to an address; and as
-    /// [`Transaction::apply`]. Nothing is changed then.
+    /// [`Transaction::apply`](crate::apply::Transaction::apply). Nothing is changed then.
     pub fn publish(&self, call: &Call) -> Result<Done> {
         let policy = self.places.policy()?;
         let path = self.registry_path()?;

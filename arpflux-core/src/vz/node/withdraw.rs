@@ -28,7 +28,7 @@ impl Node {
     /// stands for these addresses goes.
     ///
     /// # Errors
-    /// As [`Transaction::apply`].
+    /// As [`Transaction::apply`](crate::apply::Transaction::apply).
     pub fn withdraw(&self, call: &Call) -> Result<Done> {
         let addresses: BTreeSet<IpAddr> = call.addresses.iter().copied().collect();
         self.take_away(call.veid.as_ref(), Some(&addresses))
@@ -37,7 +37,7 @@ impl Node {
     /// Withdraws every address of a container.
     ///
     /// # Errors
-    /// As [`Transaction::apply`].
+    /// As [`Transaction::apply`](crate::apply::Transaction::apply).
     pub fn stop(&self, veid: &Veid) -> Result<Done> {
         self.take_away(Some(veid), None)
     }
