@@ -190,6 +190,37 @@ fn the_hosts_own_request_and_what_it_teaches() {
 }
 
 #[test]
+fn rules_for_protocols_and_ports_are_passed_over_with_a_word_or_met() {
+    let mut snapshot = json(&std::fs::read_to_string(SNAPSHOT).unwrap());
+    let mut rule =
+        snapshot["rules"].as_array().unwrap().iter().find(|rule| rule["priority"] == 0).unwrap().clone();
+    for (key, value) in [("priority", 5), ("ip_protocol", 6)] {
+        rule[key] = value.into();
+    }
+    (rule["action"], rule["destination_ports"]) = ("blackhole".into(), serde_json::json!([443, 443]));
+    snapshot["rules"].as_array_mut().unwrap().insert(1, rule);
+    let file = std::env::temp_dir().join(format!("arpflux-passed-over-{}.json", std::process::id()));
+    std::fs::write(&file, snapshot.to_string()).unwrap();
+    let explain = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_arpflux"));
+        let command =
+            command.args(["explain", "192.168.18.129", "--outgoing", "--snapshot"]).arg(&file).args(more);
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let text = explain(&[]);
+    assert!(text.starts_with("192.168.18.129 is reached by eth0"), "{text}");
+    assert!(
+        text.contains("\npassed over: rule 5: ") && text.contains("192.168.18.129 cannot be reached"),
+        "{text}"
+    );
+    let text = explain(&["--proto", "tcp", "--dport", "443"]);
+    assert!(text.starts_with("192.168.18.129 cannot be reached"), "{text}");
+    let text = explain(&["--proto", "udp"]);
+    assert!(text.contains("reached by eth0") && !text.contains("passed over"), "{text}");
+    std::fs::remove_file(file).unwrap();
+}
+
+#[test]
 fn the_first_of_several_quick_answers_is_kept() {
     let (code, text, errors) =
         explain(&["192.168.18.129", "--learn", "00:0c:29:d2:c7:aa", "--on", "eth0", "--json"], "");
