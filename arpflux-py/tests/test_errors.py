@@ -25,3 +25,9 @@ def test_classes_fit_the_standard_library():
     assert issubclass(arpflux.InvalidPolicy, ValueError)
     assert issubclass(arpflux.NotFound, LookupError)
     assert issubclass(arpflux.Io, OSError)
+
+
+def test_a_missing_file_is_told_in_full():
+    with pytest.raises(FileNotFoundError, match="^read policy /no/such.toml: ") as caught:
+        arpflux.Policy.load("/no/such.toml")
+    assert caught.value.filename == "/no/such.toml" and str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)

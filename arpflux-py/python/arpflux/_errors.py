@@ -32,6 +32,10 @@ class Error(Exception):
     #: Whether the same call may succeed if it is made again: for loops that retry.
     is_transient: bool = False
 
+    def __str__(self) -> str:
+        # OSError would tell its number and file instead.
+        return str(self.args[0]) if self.args else ""
+
     def __reduce__(self) -> Any:
         return make, (
             self.kind,
