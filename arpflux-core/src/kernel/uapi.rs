@@ -7,14 +7,15 @@ macro_rules! of_libc {
     ($kind:ty: $($name:ident),+ $(,)?) => { $(pub(crate) const $name: $kind = libc::$name as $kind;)+ };
 }
 
-/// Those that it has not.
+/// Those that it has not, or not for every C library.
 macro_rules! own {
     ($kind:ty: $($name:ident = $value:expr),+ $(,)?) => { $(pub(crate) const $name: $kind = $value;)+ };
 }
 
 // Messages of routing netlink. `RTM_F_CLONED` marks a cached copy of a route; with `RTM_F_FIB_MATCH` the answer is the
 // matching entry of the table, not the route made from it.
-of_libc!(u32: RTM_F_CLONED, RTM_F_FIB_MATCH, RTM_F_LOOKUP_TABLE);
+of_libc!(u32: RTM_F_CLONED);
+own!(u32: RTM_F_LOOKUP_TABLE = 0x1000, RTM_F_FIB_MATCH = 0x2000);
 of_libc!(u16:
     RTM_SETLINK, RTM_NEWROUTE, RTM_DELROUTE, RTM_NEWNEIGH, RTM_DELNEIGH, RTM_NEWRULE, RTM_DELRULE,
     RTM_SETNEIGHTBL, RTM_GETQDISC, RTM_GETTFILTER, RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE, RTM_GETNEIGH,
@@ -54,9 +55,9 @@ own!(u16: IFA_FLAGS = 8);
 // Attributes of routes.
 of_libc!(u16:
     RTA_DST, RTA_SRC, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_MULTIPATH, RTA_FLOW, RTA_TABLE,
-    RTA_VIA, RTA_IIF,
+    RTA_IIF,
 );
-own!(u16: RTA_NH_ID = 30);
+own!(u16: RTA_VIA = 18, RTA_NH_ID = 30);
 
 // What is left out of a dump of interfaces, or added.
 of_libc!(u32: RTEXT_FILTER_BRVLAN_COMPRESSED, RTEXT_FILTER_SKIP_STATS);
@@ -85,4 +86,5 @@ own!(u16:
 
 // Traffic control.
 of_libc!(u16: TCA_KIND, TCA_OPTIONS);
+own!(u16: TCA_CHAIN = 11);
 own!(u16: TCA_U32_SEL = 5, TCA_U32_ACT = 7, TCA_ACT_KIND = 1, TCA_ACT_OPTIONS = 2, TCA_MIRRED_PARMS = 2);

@@ -5,10 +5,9 @@ use nix::libc;
 use super::{split, word};
 use crate::filter::{Bytes, Comparison, Expression, Header, Meta, Verdict};
 use crate::kernel::netlink::{Attribute, attributes};
-use crate::kernel::uapi::{TCA_KIND, TCA_OPTIONS};
+use crate::kernel::uapi::{TCA_CHAIN, TCA_KIND, TCA_OPTIONS};
 use crate::types::IfIndex;
 
-const TCA_CHAIN: u16 = 11;
 /// `TCA_CLS_FLAGS_SKIP_SW`, `TCA_CLS_FLAGS_IN_HW`.
 const SKIP_SW_OR_IN_HW: u32 = 1 << 1 | 1 << 2;
 
