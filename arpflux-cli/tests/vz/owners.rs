@@ -306,6 +306,8 @@ fn settings_of_an_interface_go_back_with_its_last_address() {
     let set = |forwarding: &str, delay: u64, after: &str| {
         let found = bench.hn.read_sysctl("net/ipv4/conf/eth3/forwarding").unwrap();
         assert_eq!(found, forwarding, "forwarding after {after}");
+        let back = bench.hn.read_sysctl("net/ipv4/conf/venet0/forwarding").unwrap();
+        assert_eq!(back, forwarding, "forwarding of venet0 after {after}");
         let snapshot = bench.snapshot();
         let eth3 = snapshot.interface_named(&"eth3".parse().unwrap()).unwrap();
         assert_eq!(eth3.neigh.proxy_delay, delay, "proxy_delay after {after}");

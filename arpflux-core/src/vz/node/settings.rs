@@ -40,8 +40,10 @@ impl Settings {
         let mut back = Vec::new();
         self.0.retain(|made| {
             let used = |interface| {
+                // Forwarding is also set on the interface that leads to a container: it goes with the last of all.
+                let everywhere = matches!(made.object, Object::Sysctl { .. });
+                let there = |of: Option<_>| everywhere || of.is_none() || of == Some(interface);
                 let mut entries = after.proxies.iter();
-                let there = |of: Option<_>| of.is_none() || of == Some(interface);
                 entries
                     .any(|entry| entry.address.is_ipv6() == is_ipv6(&made.object) && there(entry.interface))
             };
