@@ -304,7 +304,8 @@ fn what_may_interfere_is_found() {
         assert_eq!(take().interference, [], "a filter for another protocol never sees ARP");
         run("tc filter add dev eth0 egress protocol arp u32 match u32 0 0 flowid 1:1");
         let found = take();
-        let chains: Vec<String> = found.filters.chains.iter().map(|chain| chain.title()).collect();
+        let chains: Vec<String> =
+            found.filters.chains.iter().map(arpflux_core::filter::Chain::title).collect();
         assert_eq!((found.interference, chains), (Vec::new(), vec!["tc eth0 egress".to_owned()]));
         run("tc qdisc del dev eth0 clsact");
 
