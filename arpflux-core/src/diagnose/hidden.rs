@@ -136,8 +136,14 @@ fn reaches(ground: &Ground<'_>, way: &Outgoing, network: &Network<'_>) -> bool {
 fn one(ground: &Ground<'_>, table: Option<u32>, hidden: &[Hidden]) -> Option<Finding> {
     let first = hidden.first()?;
     let mut missing: Vec<(Ipv4Net, IfIndex)> = hidden.iter().map(|one| (one.net, one.interface)).collect();
-    missing.sort_by_key(|(net, index)| (net.addr(), net.prefix_len(), *index));
-    missing.dedup();
+    // A table takes one route to a network: that of the interface which holds the source, if one does.
+    let own = |index: IfIndex| {
+        hidden.iter().any(|one| {
+            one.interface == index && one.source.is_some_and(|source| ground.holders(source).contains(&index))
+        })
+    };
+    missing.sort_by_key(|(net, index)| (net.addr(), net.prefix_len(), !own(*index), *index));
+    missing.dedup_by_key(|(net, _)| *net);
     let interfaces: Vec<&Interface> =
         missing.iter().filter_map(|(_, index)| ground.snapshot.interface(*index)).collect();
     let mut addresses: Vec<IpAddr> = hidden.iter().filter_map(|one| one.source.map(IpAddr::V4)).collect();
