@@ -170,6 +170,12 @@ fn one(ground: &Ground<'_>, table: Option<u32>, hidden: &[Hidden]) -> Option<Fin
     };
     let routes: Vec<String> =
         missing.iter().map(|(net, index)| format!("{net} dev {}", ground.snapshot.name_of(*index))).collect();
+    // A table takes one route to a network: where it has one that leads elsewhere, nothing is added beside it.
+    let elsewhere = missing.iter().any(|(net, _)| {
+        ground.snapshot.routes.iter().any(|route| {
+            Some(route.table) == table && route.destination.trunc() == IpNet::V4(*net) && route.tos == 0
+        })
+    });
     // Without a table there is none that a route could be added to.
     let add = |(net, index): &(Ipv4Net, IfIndex)| {
         let hop = NextHop { interface: Some(*index), gateway: None, weight: 1, flags: NextHopFlags::empty() };
@@ -186,7 +192,7 @@ fn one(ground: &Ground<'_>, table: Option<u32>, hidden: &[Hidden]) -> Option<Fin
         };
         Some(Change::add(route))
     };
-    let changes: Vec<Change> = missing.iter().filter_map(add).collect();
+    let changes: Vec<Change> = if elsewhere { Vec::new() } else { missing.iter().filter_map(add).collect() };
     let mut evidence: Vec<Evidence> = Vec::new();
     for one in hidden.iter().take(SHOWN) {
         let source = one.source.map_or_else(String::new, |source| format!("from {source} "));
@@ -201,21 +207,22 @@ fn one(ground: &Ground<'_>, table: Option<u32>, hidden: &[Hidden]) -> Option<Fin
                 first.by,
             ),
             why: format!(
-                "{} has no route to {}, which {} on {} (table main): what comes first in the order of the rules decides, and \
+                "{} has no route to {}{}, which {} on {} (table main): what comes first in the order of the rules decides, and \
                  its default route takes everything.",
                 upper(&table_name),
                 by_number(nets.len(), "that network", "these networks"),
+                if elsewhere { " that goes there directly" } else { "" },
                 by_number(nets.len(), "is", "are"),
                 listed(&names(&interfaces)),
             ),
             remedy: match table {
-                Some(_) => format!(
+                Some(_) if !elsewhere => format!(
                     "Add the missing {} to {table_name} ({}), or put a rule before it that looks up main with \
                      suppress_prefixlength 0, which finds networks that come later, too.",
                     by_number(routes.len(), "route", "routes"),
                     routes.join(", "),
                 ),
-                None => "Put a rule before it that looks up main with suppress_prefixlength 0.".into(),
+                _ => "Put a rule before it that looks up main with suppress_prefixlength 0.".into(),
             },
         },
         Objects { interfaces: names(&interfaces), addresses },
