@@ -117,28 +117,32 @@ pub(super) fn plan(
             view.names(not_routers),
         ));
     }
-    let back = behind(view, sources);
-    for index in &back {
-        if !proxies.sysctls.iter().any(|wanted| wanted.interface == *index) {
-            proxies.sysctls.push(WantedSysctl { interface: *index, sysctl: Sysctl::Forwarding, value: 1 });
+    let mut back_on = Vec::new();
+    for (index, own) in behind(view, sources) {
+        if own == 0 {
+            back_on.push(index);
+        }
+        if !proxies.sysctls.iter().any(|wanted| wanted.interface == index) {
+            let value = if own == 0 { 1 } else { own };
+            proxies.sysctls.push(WantedSysctl { interface: index, sysctl: Sysctl::Forwarding, value });
         }
     }
-    if !back.is_empty() {
+    if !back_on.is_empty() {
         decisions.push(format!(
             "forwarding is switched on for {}: proxied addresses are behind it, and what they send is passed on only so",
-            view.names(back),
+            view.names(back_on),
         ));
     }
     note_unreachable(view, sources, decisions);
     Ok(proxies)
 }
 
-/// The interfaces that proxied addresses are behind and that pass on nothing.
-fn behind(view: &View<'_>, sources: &[Source]) -> Vec<IfIndex> {
+/// The interfaces that proxied addresses are behind, and their values of `forwarding`.
+fn behind(view: &View<'_>, sources: &[Source]) -> BTreeMap<IfIndex, i32> {
     let addresses: HashSet<IpAddr> =
         sources.iter().map(|source| source.address).filter(IpAddr::is_ipv4).collect();
     if addresses.is_empty() {
-        return Vec::new();
+        return BTreeMap::new();
     }
     let host = |route: &&Route| {
         route.table == table::MAIN
@@ -147,12 +151,9 @@ fn behind(view: &View<'_>, sources: &[Source]) -> Vec<IfIndex> {
             && addresses.contains(&route.destination.addr())
     };
     let by = view.snapshot.routes.iter().filter(host).flat_map(|route| &route.next_hops);
-    let off = |index: &IfIndex| {
-        let interface = view.snapshot.interface(*index);
-        interface.is_some_and(|interface| interface.sysctls.get(Sysctl::Forwarding) == Some(0))
-    };
-    let found: BTreeSet<IfIndex> = by.filter_map(|hop| hop.interface).filter(off).collect();
-    found.into_iter().collect()
+    by.filter_map(|hop| hop.interface)
+        .filter_map(|index| Some((index, view.snapshot.interface(index)?.sysctls.get(Sysctl::Forwarding)?)))
+        .collect()
 }
 
 fn entries(policy: &Policy, view: &View<'_>, managed: &Managed<'_>, sources: &[Source]) -> Proxies {

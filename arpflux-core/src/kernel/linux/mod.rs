@@ -77,6 +77,7 @@ impl Kernel for LinuxKernel {
     fn may_change(&mut self) -> Result<()> {
         // An entry without an address to delete: the capability is looked at first (`rtnetlink_rcv_msg()`), then it
         // is refused (`neigh_delete()`).
+        self.messages.clear();
         self.messages.begin(libc::RTM_DELNEIGH, 0, &[0; 12]);
         match self.netlink.change(&mut self.messages) {
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
