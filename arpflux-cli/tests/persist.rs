@@ -190,8 +190,9 @@ fn every_reader_sets_the_values_whenever_interfaces_appear_and_whatever_vendors_
         .filter_map(|line| line.split_once(" = "))
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect();
-    // Three interfaces: arp_ignore and arp_announce; forwarding and proxy_delay of the two with proxies.
-    assert_eq!(wanted.len(), 10, "{wanted:?}");
+    // Three interfaces: arp_ignore and arp_announce; forwarding and proxy_delay of the two with proxies; forwarding of
+    // the one that the proxied addresses are behind.
+    assert_eq!(wanted.len(), 11, "{wanted:?}");
     assert!(wanted.iter().any(|(key, value)| key == "net/ipv4/conf/lan.7/arp_announce" && value == "2"));
 
     // The interfaces are there at boot, or udev tells of each later (99-systemd.rules of Debian's systemd).

@@ -20,9 +20,9 @@ fn the_policy() -> Policy {
 fn a_host_as_the_policy_says() {
     let report = check(&the_policy(), &applied()).unwrap();
     assert!(report.ok(), "{report}");
-    // 6 sysctls, 2 forwarding, 2 delays; 2 entries and 2 addresses without others; 20 rules; 6 routes;
+    // 6 sysctls, 3 forwarding, 2 delays; 2 entries and 2 addresses without others; 20 rules; 6 routes;
     // 5 addresses answered, 5 by nobody else, 2 leave by their own.
-    assert_eq!(report.checks, 10 + 4 + 20 + 6 + 12);
+    assert_eq!(report.checks, 11 + 4 + 20 + 6 + 12);
     assert_eq!(report.addresses.len(), 5);
     for address in &report.addresses {
         assert_eq!(address.answering, [address.expected.as_str()], "{report}");

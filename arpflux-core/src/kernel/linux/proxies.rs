@@ -7,7 +7,8 @@
 //! gathered in one pass, under a lock (since Linux 6.17: by RCU, and no entry is moved).
 //!
 //! A datagram holds about 680 entries. Where there are more, the list is taken again in datagrams of another
-//! length, which end elsewhere. An entry that one of the two lacks is asked for by itself, which is exact.
+//! length, which end elsewhere. An entry that one of the two lacks is asked for by itself, which is exact; and as both
+//! may lack the same one, a third list is compared with what came of them.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -46,6 +47,7 @@ impl LinuxKernel {
         if self.netlink.parts() <= 1 {
             return Ok(proxies);
         }
+        let mut compared = 0;
         for room in ROOMS.into_iter().cycle().take(TRIES as usize) {
             let mut other = NetlinkSocket::with_room(NETLINK_ROUTE, room)?;
             let mut again = list(&mut other, &mut self.messages).map_err(named)?;
@@ -56,9 +58,14 @@ impl LinuxKernel {
             once(&mut proxies);
             once(&mut again);
             if self.agree(&mut proxies, &again).map_err(named)? {
-                return Ok(proxies);
+                compared += 1;
+                if compared == 2 {
+                    return Ok(proxies);
+                }
+            } else {
+                compared = 0;
+                proxies = again;
             }
-            proxies = again;
         }
         Err(named(Error::new(ErrorKind::Raced, "they kept changing while they were read")))
     }
