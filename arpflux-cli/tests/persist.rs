@@ -207,8 +207,8 @@ fn every_reader_sets_the_values_whenever_interfaces_appear_and_whatever_vendors_
     let each = |run: &str| -> String {
         let add =
             |name: &str| format!("ip link add name {name} type veth peer name x{}\n", name.replace('.', ""));
-        let of = |(name, ..): (&str, _, _)| add(name) + &run.replace("$name", name) + "\n";
-        INTERFACES.map(of).concat()
+        let of = |name: &str| add(name) + &run.replace("$name", name) + "\n";
+        INTERFACES.map(|(name, ..)| of(name)).concat() + &of("venet0")
     };
     let at_boot = format!("{}{SYSTEMD_SYSCTL}\n", each(""));
     let later = format!("{SYSTEMD_SYSCTL}\n{}", each(of_udev));
