@@ -170,6 +170,9 @@ static void the_hosts_own_requests(void)
     packet.destination = ip("192.168.18.129");
     packet.source = ip("192.168.18.12");
     packet.interface = "eth0";
+    /* A permanent neighbour entry: nobody is asked. */
+    CHECK(json(arpflux_snapshot_outgoing_to_json(snapshot, &packet, &err), "\"outcome\": \"no_request\""));
+    packet.destination = ip("192.168.18.130");
     CHECK(json(arpflux_snapshot_outgoing_to_json(snapshot, &packet, &err), "\"outcome\": \"asks\""));
     packet.interface = NULL;
     packet.source.family = 0;
