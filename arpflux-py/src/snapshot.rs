@@ -194,6 +194,12 @@ impl Snapshot {
         value::typed(py, "NetnsIdentity", &self.0.netns)
     }
 
+    /// How much whoever took it reads: 0 where options of links that decide were left out.
+    #[getter]
+    fn reads(&self) -> u32 {
+        self.0.reads.0
+    }
+
     /// What the kernel remembers about routing and shows in no dump, as RoutingMemory.
     #[getter]
     fn routing<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {

@@ -77,7 +77,7 @@ def test_routes_rules_and_neighbours_are_typed(stored):
 
 def test_what_else_a_snapshot_holds_is_typed(stored):
     assert stored.kernel == arpflux.KernelVersion("6.1.0-50-amd64", "#1 SMP Debian 6.1")
-    assert stored.netns.cookie == 0 and stored.routing == arpflux.RoutingMemory(None, None, None)
+    assert stored.netns.cookie == 0 and stored.routing == arpflux.RoutingMemory()
     assert stored.all == {"arp_ignore": 1, "arp_announce": 0} and stored.default == {} == stored.all_ipv6
     assert (stored.ip_forward, stored.ip_nonlocal_bind, stored.fib_multipath_hash_policy) == (1, 0, None)
     kinds = [one.kind for one in stored.interference]

@@ -43,6 +43,8 @@ class RoutingMemory(Value):
     local_routes_added: Optional[bool] = None
     #: Whether a route or rule has a realm, which also makes the kernel check senders in full.
     realms: Optional[bool] = None
+    #: Whether next hops whose gateway does not answer are passed over (`fib_multipath_use_neigh`).
+    multipath_by_neighbour: Optional[bool] = None
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,14 @@ class Interference(Value):
     what: Optional[str] = None
     #: The capability that reading it takes, where that was missing: `CAP_NET_ADMIN`.
     needs: Optional[str] = None
+    #: The name of the program that traffic control or XDP runs there, where it has one.
+    program: Optional[str] = None
 
     def to_dict(self) -> Dict[str, Any]:
         """What the command prints with --json: of each kind what it has."""
         values = super().to_dict()
-        kept = {key: values[key] for key in ("kind", *_KEYS[self.kind])}
-        return kept if self.needs is None else {**kept, "needs": self.needs}
+        more = (key for key in ("needs", "program") if values[key] is not None)
+        return {key: values[key] for key in ("kind", *_KEYS[self.kind], *more)}
 
 
 _KEYS = {
