@@ -1,11 +1,15 @@
 //! `arpflux apply`, `rollback`, `confirm`, `recover` and `proxy` on the running kernel.
 
+#[path = "../../arpflux-core/src/apply/tests/essence.rs"]
+mod essence;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use arpflux_core::{Host, Snapshot};
 use arpflux_lab::{Host as Node, Lab};
+use essence::essence;
 
 const HN: [(&str, &str, &str); 3] = [
     ("eth0", "00:0c:29:b3:a2:54", "192.168.18.10/24"),
@@ -111,19 +115,6 @@ impl Drop for Bench {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.folder);
     }
-}
-
-/// Without what changes by itself, what cannot be taken back, and orders that mean nothing.
-fn essence(snapshot: &Snapshot) -> Snapshot {
-    let mut essence = snapshot.clone();
-    essence.neighbours.clear();
-    essence.interference.clear();
-    essence.routing = Default::default();
-    essence.proxies.sort();
-    // arpflux marks what it puts back as it was: the mark of who made an entry is part of it.
-    essence.routes.sort_by_key(|route| format!("{route:?}"));
-    essence.rules.sort_by_key(|rule| format!("{:010} {rule:?}", rule.priority));
-    essence
 }
 
 fn json(text: &str) -> serde_json::Value {

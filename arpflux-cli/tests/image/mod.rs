@@ -2,12 +2,16 @@
 //! is empty, so that the managers' own programs can be run on the files that are written there.
 #![allow(dead_code, reason = "each test program uses its part")]
 
+#[path = "../../../arpflux-core/src/apply/tests/essence.rs"]
+mod essence;
+
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use arpflux_core::{Host, Snapshot};
 use arpflux_lab::{Host as Node, Lab, Switch};
+use essence::essence;
 
 pub const POLICY: &str = r#"
 version = 1
@@ -152,14 +156,7 @@ impl Image {
 
     /// What the kernel holds, without what changes by itself and without orders that mean nothing.
     pub fn state(&self) -> Snapshot {
-        let mut state = self.host.snapshot().unwrap();
-        state.neighbours.clear();
-        state.interference.clear();
-        state.routing = Default::default();
-        state.proxies.sort();
-        state.routes.sort_by_key(|route| format!("{route:?}"));
-        state.rules.sort_by_key(|rule| format!("{:010} {rule:?}", rule.priority));
-        state
+        essence(&self.host.snapshot().unwrap())
     }
 
     /// Whether the policy holds, by configuration and by the model.
