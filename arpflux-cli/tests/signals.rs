@@ -229,7 +229,8 @@ fn a_trial_whose_guard_was_killed_is_told_as_overdue() {
 
 /// A node on a terminal of its own, by script(1); what is typed, and when.
 fn on_a_terminal(bench: &Bench, arguments: &str, keys: &[(u64, &str)]) -> (i32, String) {
-    let command = format!("{} {arguments}", env!("CARGO_BIN_EXE_arpflux"));
+    // `exec`, as some shells stay in between, and the key that ends the wait ends them.
+    let command = format!("exec {} {arguments}", env!("CARGO_BIN_EXE_arpflux"));
     let start = || {
         let mut command_line = Command::new("script");
         command_line.args(["-qec", &command, "/dev/null"]).current_dir(&bench.folder);
