@@ -177,6 +177,18 @@ fn a_plan_printed_earlier_is_refused_once_the_host_has_changed() {
     assert!(bench.is_as_before());
 }
 
+#[test]
+fn the_plan_of_a_finding_is_applied_as_it_stands() {
+    let bench = Bench::new("finding");
+    let found = || json(&bench.run(&["diagnose", "--json"]).1)["findings"].as_array().unwrap().clone();
+    let cured = found().into_iter().find(|finding| !finding["plan"].is_null()).unwrap();
+    std::fs::write(bench.path("plan.json"), cured["plan"].to_string()).unwrap();
+    bench.good(&["apply", "--plan", &bench.path("plan.json")]);
+    assert!(found().iter().all(|left| (&left["id"], &left["objects"]) != (&cured["id"], &cured["objects"])));
+    bench.good(&["rollback", "1"]);
+    assert!(bench.is_as_before());
+}
+
 /// What is taken back is what was made, whatever the policy file says by then.
 #[test]
 fn a_policy_that_changed_between_apply_and_rollback_does_not_matter() {
@@ -364,7 +376,7 @@ fn bad_input_and_bad_places_change_nothing() {
         (&["apply", "--policy", "/nonexistent"][..], 2, "/nonexistent"),
         (&["apply", "--policy", &unknown], 2, "eth9"),
         (&["apply", "--policy", &broken], 2, "broken.toml"),
-        (&["apply", "--plan", &not_a_plan], 2, "schema"),
+        (&["apply", "--plan", &not_a_plan], 2, "netns"),
         (&["apply"], 2, "--policy"),
         (&["apply", "--policy", &policy, "--confirm", "soon"], 2, "30s"),
         (&["apply", "--policy", &policy, "--confirm", "0s"], 2, "between 1 s and 24 h"),

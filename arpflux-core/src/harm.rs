@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Plan;
@@ -22,7 +22,7 @@ const CNI_GATEWAY: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(198, 18, 99, 99);
 
 /// Something that worked and would not any more.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "harm", rename_all = "snake_case")]
 #[non_exhaustive]

@@ -1,6 +1,6 @@
 //! How records are written as JSON: by what serde derives, with [`SCHEMA`] as the first key.
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -13,6 +13,25 @@ struct Versioned<'a, T: Serialize + ?Sized> {
     schema: u32,
     #[serde(flatten)]
     record: &'a T,
+}
+
+/// The `schema` key of a record that is read, by whichever reader: it may be left out, and another version than
+/// [`SCHEMA`] is refused by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Schema;
+
+impl<'de> Deserialize<'de> for Schema {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        match u32::deserialize(deserializer)? {
+            SCHEMA => Ok(Self),
+            other => Err(serde::de::Error::custom(unknown(&other))),
+        }
+    }
+}
+
+/// What is said of a version that this build does not read.
+pub(crate) fn unknown(schema: &impl std::fmt::Display) -> String {
+    format!("schema {schema} is not known, this build reads schema {SCHEMA}")
 }
 
 /// A value as JSON, in one line.

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use serde::ser::SerializeMap as _;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::predict::{Missing, MissingSet};
 use crate::snapshot::{Interference, Snapshot};
@@ -121,6 +121,26 @@ impl Serialize for Judgement {
             map.serialize_entry("ok_apart_from_that", apart)?;
         }
         map.end()
+    }
+}
+
+/// What [`Judgement`] writes, as it is read.
+#[derive(Deserialize)]
+struct Written {
+    ok: Option<bool>,
+    #[serde(default)]
+    missing: Vec<Gap>,
+    ok_apart_from_that: Option<bool>,
+}
+
+impl<'de> Deserialize<'de> for Judgement {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Written { ok, missing, ok_apart_from_that: apart } = Written::deserialize(deserializer)?;
+        Ok(match ok {
+            Some(true) => Self::Good,
+            Some(false) => Self::Bad,
+            None => Self::Undetermined { missing, apart },
+        })
     }
 }
 

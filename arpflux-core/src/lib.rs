@@ -105,6 +105,11 @@ pub use snapshot::Snapshot;
 pub use stop::Stop;
 pub use sysctl::Sysctl;
 
+/// The example of the package's own README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct PackageReadme;
+
 /// The examples of the README compile.
 #[cfg(all(doctest, feature = "kernel"))]
 #[doc = include_str!("../../README.md")]

@@ -72,7 +72,7 @@ pub enum Outcome {
 }
 
 /// What a transaction did. Its number names it in `rollback` and `confirm`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Receipt {
     /// Its number, rising from 1 in each namespace; `None` if there was nothing to do.
@@ -104,7 +104,7 @@ pub struct Receipt {
     /// How to take it back.
     pub undo: Option<String>,
     /// How long it still waits for confirmation, in ms.
-    #[serde(rename = "remaining_ms", serialize_with = "milliseconds")]
+    #[serde(rename = "remaining_ms", serialize_with = "milliseconds", deserialize_with = "of_milliseconds")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub remaining: Option<Duration>,
     #[serde(skip)]
@@ -112,6 +112,10 @@ pub struct Receipt {
     /// Whether peers were told who owns the addresses.
     #[serde(skip)]
     pub(crate) announced: bool,
+}
+
+fn of_milliseconds<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_millis))
 }
 
 fn milliseconds<S: serde::Serializer>(value: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{FindingId, Severity};
 use crate::plan::{Impact, Plan};
@@ -13,7 +13,7 @@ use crate::sysctl::Sysctl;
 use crate::types::IfName;
 
 /// What is wrong, why, and what to do. `Display` gives it as text for people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Finding {
@@ -58,7 +58,7 @@ impl Finding {
 }
 
 /// The interfaces and addresses that a finding is about.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Objects {
@@ -69,7 +69,7 @@ pub struct Objects {
 }
 
 /// A fact that decided, with where it comes from. `Display` gives one line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "evidence", rename_all = "snake_case")]
 #[non_exhaustive]

@@ -81,15 +81,12 @@ impl Ground<'_> {
             let Interface { index, name, mac, .. } = self.snapshot.interface(index)?;
             Some(InterfaceIdentity { index: *index, name: *name, mac: *mac })
         };
-        self.remedy(Plan {
-            netns: self.snapshot.netns.clone(),
-            any_namespace: false,
-            interfaces: touched.into_iter().filter_map(identity).collect(),
-            decisions: Vec::new(),
-            changes,
-            announcements: Vec::new(),
-            silence: Vec::new(),
-        })
+        self.remedy(
+            Plan::default()
+                .netns(self.snapshot.netns.clone())
+                .interfaces(touched.into_iter().filter_map(identity).collect::<Vec<_>>())
+                .changes(changes),
+        )
     }
 
     fn remedy(&self, plan: Plan) -> Remedy {

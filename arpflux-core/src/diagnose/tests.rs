@@ -2,6 +2,7 @@ use super::ground::Ground;
 use super::*;
 use crate::judgement::Judgement;
 use crate::persist::{Layout, at_boot};
+use crate::plan::Plan;
 use crate::plan::tests::Host;
 use crate::segment::Wires;
 use crate::snapshot::Interference;
@@ -200,4 +201,28 @@ fn what_a_boot_takes_away() {
         other[0].1
     );
     assert!(other[1].1.contains("10-arp.conf:5 says 2 and does not count"), "{}", other[1].1);
+}
+
+#[test]
+fn a_collector_reads_diagnoses_and_carries_out_their_plans() {
+    let host = Host::openvz().0;
+    let diagnosis = host.diagnose(&Options::default()).unwrap();
+    let text = diagnosis.to_json().unwrap();
+    assert_eq!(serde_json::from_str::<Diagnosis>(&text).unwrap(), diagnosis);
+    assert_eq!(
+        serde_json::from_str::<Diagnosis>(&crate::json::line(&diagnosis).unwrap()).unwrap(),
+        diagnosis
+    );
+    let tree: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let plans = tree["findings"].as_array().unwrap().iter().map(|finding| &finding["plan"]);
+    let read: Vec<Plan> = plans
+        .filter(|plan| !plan.is_null())
+        .map(|plan| Plan::from_json(&plan.to_string()).unwrap())
+        .collect();
+    let made: Vec<Plan> = diagnosis.findings.iter().filter_map(|finding| finding.plan.clone()).collect();
+    assert!(!made.is_empty());
+    assert_eq!(read, made);
+    let plan = made[0].to_json().unwrap();
+    assert_eq!(serde_json::from_str::<Plan>(&plan).unwrap(), made[0]);
+    assert!(serde_json::from_str::<Plan>(&plan.replacen("\"schema\": 1", "\"schema\": 2", 1)).is_err());
 }

@@ -55,6 +55,7 @@ impl Plan {
         let mut decisions = self.decisions.clone();
         decisions.push(format!("{} of {} changes were left out", left_out.len(), self.changes.len()));
         Self {
+            schema: self.schema,
             netns: self.netns.clone(),
             any_namespace: self.any_namespace,
             interfaces: self

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Plan;
 use crate::error::Result;
@@ -20,7 +20,7 @@ use crate::snapshot::{Interface, Snapshot};
 use crate::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
 
 /// What a change does to answers. `Display` gives one line for each effect.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Impact {
@@ -29,7 +29,7 @@ pub struct Impact {
 }
 
 /// Requests that fare otherwise afterwards.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Effect {
@@ -53,7 +53,7 @@ pub struct Effect {
 }
 
 /// How a verdict changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum Turn {
@@ -345,6 +345,29 @@ impl fmt::Display for Range {
 impl Serialize for Range {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl std::str::FromStr for Range {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = |_| format!("{text:?} is no address, prefix or range of addresses");
+        if let Some((first, last)) = text.split_once('-') {
+            return Ok(Self { first: first.parse().map_err(wrong)?, last: last.parse().map_err(wrong)? });
+        }
+        if text.contains('/') {
+            let net: Ipv4Net = text.parse().map_err(|_| format!("{text:?} is no prefix"))?;
+            return Ok(Self { first: net.network(), last: net.broadcast() });
+        }
+        text.parse().map(|address| Self { first: address, last: address }).map_err(wrong)
+    }
+}
+
+impl<'de> Deserialize<'de> for Range {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -54,6 +54,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::json::Schema;
 use crate::policy::Policy;
 use crate::snapshot::{Interface, NetnsIdentity, Snapshot};
 use crate::state::Object;
@@ -106,6 +107,9 @@ pub struct Announcement {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Plan {
+    #[serde(default, skip_serializing)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub(crate) schema: Schema,
     /// The namespace it was made for.
     pub netns: NetnsIdentity,
     /// Whether it may be applied in any other namespace as well: for plans made by hand, which say nothing
@@ -144,6 +148,7 @@ impl Plan {
     #[must_use]
     pub fn inverse(&self) -> Self {
         Self {
+            schema: Schema,
             netns: self.netns.clone(),
             any_namespace: self.any_namespace,
             interfaces: self.interfaces.clone(),
@@ -193,6 +198,7 @@ impl Policy {
         touched.dedup();
         let identity = |index: &IfIndex| snapshot.interface(*index).map(InterfaceIdentity::from);
         let plan = Plan {
+            schema: Schema,
             netns: snapshot.netns.clone(),
             any_namespace: false,
             interfaces: touched.iter().filter_map(identity).collect(),

@@ -143,32 +143,23 @@ impl Plan {
         json::object(self).map_err(|error| error.during("write plan"))
     }
 
-    /// Reads what [`Plan::to_json`] wrote, or what `arpflux plan --json` printed.
+    /// Reads what [`Plan::to_json`] or serde wrote, what `arpflux plan --json` printed, or the `plan` of a finding.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidData`] if the text is not a plan, or of another schema.
+    /// [`ErrorKind::InvalidData`] if the text is not a plan, of another schema, or has a field that is not known:
+    /// what is half understood is not carried out.
     pub fn from_json(text: &str) -> Result<Self> {
         let invalid = |message: String| Error::new(ErrorKind::InvalidData, message).during("read plan");
         let unreadable = |error: serde_json::Error| invalid(error.to_string()).because(error);
         let version: Version<'_> = serde_json::from_str(text).map_err(unreadable)?;
-        match version.schema.map(RawValue::get) {
-            Some(schema) if schema == SCHEMA.to_string() => {}
-            Some(other) => {
-                return Err(invalid(format!(
-                    "schema {other} is not known, this build reads schema {SCHEMA}"
-                ))
-                .hint("make the plan again with this version of arpflux"));
-            }
-            None => {
-                return Err(
-                    invalid("it has no \"schema\" key".into()).hint("`arpflux plan --json` writes plans")
-                );
-            }
+        let other = version.schema.map(RawValue::get).filter(|schema| *schema != SCHEMA.to_string());
+        if let Some(other) = other {
+            return Err(
+                invalid(json::unknown(&other)).hint("make the plan again with this version of arpflux")
+            );
         }
         // The impact and the harm are for people to read; they are not a part of the plan.
-        without(text, &["schema", "impact", "harm"])
-            .and_then(|rest| serde_json::from_str(&rest))
-            .map_err(unreadable)
+        without(text, &["impact", "harm"]).and_then(|rest| serde_json::from_str(&rest)).map_err(unreadable)
     }
 
     /// Reads a file that [`Plan::to_json`] or `arpflux plan --json` wrote, of at most 256 MiB.

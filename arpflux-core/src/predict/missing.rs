@@ -172,6 +172,13 @@ impl Serialize for MissingSet {
     }
 }
 
+impl<'de> Deserialize<'de> for MissingSet {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let missing = Vec::<Missing>::deserialize(deserializer)?;
+        Ok(missing.into_iter().fold(Self::NONE, |all, one| all.and(Self::only(one))))
+    }
+}
+
 impl<'de> Deserialize<'de> for Missing {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let code = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;

@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-use serde::Serialize;
 use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Serialize};
 
 use super::missing::MissingSet;
 use super::reason::Reason;
 use crate::types::{IfIndex, Mac};
 
 /// Why the kernel answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Via {
@@ -38,7 +38,7 @@ impl Via {
 }
 
 /// How long a proxied answer to a broadcast request waits (`pneigh_enqueue()`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Delay {
     /// The answer comes after a random time below this, in ms; at that time everything is decided again.
@@ -142,6 +142,36 @@ impl Serialize for Verdict {
             Self::Undetermined { missing } => map.serialize_entry("missing", missing)?,
         }
         map.end()
+    }
+}
+
+/// What [`Verdict`] writes, as it is read.
+#[derive(Deserialize)]
+struct Written {
+    answers: Option<bool>,
+    mac: Option<Mac>,
+    reason: Option<Reason>,
+    via: Option<Via>,
+    interface: Option<IfIndex>,
+    delay: Option<Delay>,
+    missing: Option<MissingSet>,
+}
+
+impl<'de> Deserialize<'de> for Verdict {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Written::deserialize(deserializer)? {
+            Written {
+                answers: Some(true),
+                mac: Some(mac),
+                via: Some(via),
+                interface: Some(interface),
+                delay,
+                ..
+            } => Ok(Self::Answers { mac, via, interface, delay }),
+            Written { answers: Some(false), reason: Some(reason), .. } => Ok(Self::Silent { reason }),
+            Written { answers: None, missing: Some(missing), .. } => Ok(Self::Undetermined { missing }),
+            _ => Err(serde::de::Error::custom("neither an answer, nor silence, nor undetermined")),
+        }
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::json::SCHEMA;
+use crate::json::Schema;
 use crate::snapshot::{Snapshot, WireMap};
 use crate::types::{IfIndex, IfName};
 
@@ -34,8 +34,15 @@ pub struct Wires {
 /// The JSON form. What `arpflux segments --json` has besides is not looked at.
 #[derive(Deserialize)]
 struct File {
-    schema: Option<u32>,
+    #[serde(default, rename = "schema")]
+    _schema: Schema,
     wires: Vec<Vec<IfName>>,
+}
+
+impl<'de> Deserialize<'de> for Wires {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        Self::new(File::deserialize(deserializer)?.wires).map_err(serde::de::Error::custom)
+    }
 }
 
 impl Wires {
@@ -79,13 +86,6 @@ impl Wires {
         };
         let file: File =
             serde_json::from_str(text).map_err(|error| invalid(error.to_string()).because(error))?;
-        match file.schema {
-            Some(SCHEMA) => {}
-            Some(other) => {
-                return Err(invalid(format!("schema {other} is not known, this build reads {SCHEMA}")));
-            }
-            None => return Err(invalid("it has no \"schema\" key".into())),
-        }
         Self::new(file.wires)
             .map_err(|error| invalid(error.message().to_string()).on(error.object().to_string()))
     }

@@ -59,7 +59,6 @@ impl<'de> Deserialize<'de> for AddressFlags {
 /// An address of an interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Address {
     /// The interface that holds it.

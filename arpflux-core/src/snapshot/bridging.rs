@@ -38,7 +38,6 @@ impl Bridging {
 /// Some VLANs that a bridge or a port is a member of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct BridgeVlan {
     /// The first, 1 to 4094.

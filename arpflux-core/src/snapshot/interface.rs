@@ -54,7 +54,6 @@ pub(crate) const PROXY_DELAY_STEP: u64 = 10;
 /// What `net.ipv4.neigh.INTERFACE` says about proxied answers and learning; all times in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct NeighParams {
     /// A broadcast request for a proxied address waits a random time below this, in ms.
@@ -75,7 +74,6 @@ impl Default for NeighParams {
 /// One interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Interface {
     /// Its number.

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::{SCHEMA, Snapshot};
+use super::{Interference, SCHEMA, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
 use crate::{json, text};
 
@@ -33,7 +33,8 @@ impl Snapshot {
         json::object(self).map_err(|error| error.during("write snapshot"))
     }
 
-    /// Reads what [`Snapshot::to_json`] wrote.
+    /// Reads what [`Snapshot::to_json`] or serde wrote. Fields that this version does not know, of a newer one with the
+    /// same schema, are left out and told as [`Interference::Unreadable`]: what they would decide is undetermined.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidData`] if the text is not a snapshot, or of another schema; those of [`Snapshot::check`].
@@ -41,23 +42,30 @@ impl Snapshot {
         let invalid = |message: String| Error::new(ErrorKind::InvalidData, message).during("read snapshot");
         let unreadable = |error: serde_json::Error| invalid(error.to_string()).because(error);
         let version: Version = serde_json::from_str(text).map_err(unreadable)?;
-        match version.schema {
-            Some(SCHEMA) => {}
-            Some(other) => {
-                return Err(invalid(format!(
-                    "schema {other} is not known, this build reads schema {SCHEMA}"
-                ))
-                .hint("take the snapshot again with this version of arpflux"));
-            }
-            None => {
-                return Err(invalid("it has no \"schema\" key".into())
-                    .hint("`arpflux snapshot --json` writes snapshots"));
-            }
+        if let Some(other) = version.schema.filter(|schema| *schema != SCHEMA) {
+            return Err(
+                invalid(json::unknown(&other)).hint("take the snapshot again with this version of arpflux")
+            );
         }
-        let rest = without(text, &["schema"]).map_err(unreadable)?;
-        let mut snapshot: Self = serde_json::from_str(&rest).map_err(unreadable)?;
-        snapshot.interfaces.sort_by_key(|interface| interface.index);
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let snapshot = Self::read(&mut reader).map_err(unreadable)?;
+        reader.end().map_err(unreadable)?;
         snapshot.check().map_err(|error| error.during("read snapshot"))?;
+        Ok(snapshot)
+    }
+
+    /// Reads without checking.
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut unknown = Vec::new();
+        let mut tell = |field: serde_ignored::Path<'_>| unknown.push(field.to_string());
+        let reader = serde_ignored::Deserializer::new(deserializer, &mut tell);
+        // What the derive makes for a type that is its own remote: not the trait's.
+        let mut snapshot = Self::deserialize(reader)?;
+        snapshot.interfaces.sort_by_key(|interface| interface.index);
+        snapshot.interference.extend(unknown.into_iter().map(|field| Interference::Unreadable {
+            what: format!("{field} of the snapshot, which a newer version of arpflux wrote"),
+            needs: None,
+        }));
         Ok(snapshot)
     }
 
@@ -68,5 +76,19 @@ impl Snapshot {
     pub fn from_path(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         Self::from_json(&text::read(path, text::LARGEST)?).map_err(|error| error.on_file(path))
+    }
+}
+
+impl Serialize for Snapshot {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Snapshot {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let snapshot = Self::read(deserializer)?;
+        snapshot.check().map_err(serde::de::Error::custom)?;
+        Ok(snapshot)
     }
 }

@@ -42,6 +42,7 @@ pub use wires::{Certainty, WireMap};
 pub(crate) use wires::{leads_outside, subnet_of_wire};
 
 use crate::filter::Filters;
+use crate::json::Schema;
 use crate::sysctl::{Ipv6SysctlValues, SysctlValues};
 use crate::types::{IfIndex, IfName, Mac};
 
@@ -51,7 +52,6 @@ pub const SCHEMA: u32 = crate::json::SCHEMA;
 /// Which kernel a snapshot was taken from: kernels answer differently in places.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 pub struct KernelVersion {
     /// `uname -r`, for example `6.18.44-fc`.
     pub release: String,
@@ -81,7 +81,7 @@ pub struct NetnsIdentity {
 /// rules are not the three default ones has certainly had them changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct RoutingMemory {
     /// Whether the policy routing rules were ever changed in this namespace. Until then the tables local
@@ -179,11 +179,16 @@ impl Default for Reads {
 ///
 /// Lists are in the kernel's order, which matters for addresses (the first is the primary one) and
 /// routes. Interfaces are sorted by index.
+///
+/// For serde it is the same JSON as [`Snapshot::to_json`] writes, with or without `schema`, read by the same reader.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct Snapshot {
+    #[serde(default, skip_serializing)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub(crate) schema: Schema,
     /// The kernel it was taken from.
     pub kernel: KernelVersion,
     /// The namespace it was taken from.

@@ -23,7 +23,6 @@ impl NeighbourState {
 /// An entry of the ARP or NDP table: what this host believes about a neighbour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Neighbour {
     /// The neighbour's address.
@@ -64,7 +63,6 @@ impl NeighbourTable {
 /// dump; arpflux always adds them permanent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ProxyEntry {
     /// The address answered for.

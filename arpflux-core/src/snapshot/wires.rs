@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Address, BridgePortState, Interface, InterfaceFlags, LinkKind, Reach, RouteKind, Scope, Snapshot,
@@ -11,7 +11,7 @@ use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IfName, IpNet};
 
 /// How well it is known which wire an interface is on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Certainty {

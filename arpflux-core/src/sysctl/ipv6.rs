@@ -53,7 +53,7 @@ impl fmt::Display for Ipv6Sysctl {
 /// The values of one `net.ipv6.conf` folder; `None` where the kernel or the interface has no IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Ipv6SysctlValues {
     /// [`Ipv6Sysctl::Forwarding`].

@@ -9,7 +9,7 @@ mod ipv6;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::{MapAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -219,8 +219,12 @@ impl<'de> Deserialize<'de> for SysctlValues {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SysctlValues, A::Error> {
                 let mut set = SysctlValues::default();
-                while let Some((sysctl, value)) = map.next_entry::<Sysctl, i32>()? {
-                    set.set(sysctl, Some(value));
+                while let Some(name) = map.next_key::<String>()? {
+                    match name.parse() {
+                        Ok(sysctl) => set.set(sysctl, Some(map.next_value()?)),
+                        // Of a newer version: who reads a snapshot says so.
+                        Err(_) => drop(map.next_value::<IgnoredAny>()?),
+                    }
                 }
                 Ok(set)
             }

@@ -41,3 +41,44 @@ fn the_first_fault_is_told() {
         assert_eq!(builder.build().unwrap_err().object(), object);
     }
 }
+
+#[test]
+fn every_reader_reads_what_every_writer_wrote() {
+    let host = Builder::new().nic("eth0", &["192.168.18.10/24"]).build().unwrap();
+    let (ours, serdes) = (host.to_json().unwrap(), serde_json::to_string(&host).unwrap());
+    for text in [&ours, &serdes] {
+        assert_eq!(Snapshot::from_json(text).unwrap(), host);
+        assert_eq!(serde_json::from_str::<Snapshot>(text).unwrap(), host);
+    }
+    let newer = ours.replacen("\"schema\": 1", "\"schema\": 2", 1);
+    let error = Snapshot::from_json(&newer).unwrap_err();
+    assert!(error.message().contains("schema 2 is not known"), "{error}");
+    let error = serde_json::from_str::<Snapshot>(&newer).unwrap_err();
+    assert!(error.to_string().contains("schema 2 is not known"), "{error}");
+    // What no kernel has is refused by serde, too.
+    let error = serde_json::from_str::<Snapshot>(&ours.replace("\"prefix_len\": 24", "\"prefix_len\": 33"));
+    assert!(error.unwrap_err().to_string().contains("a prefix of IPv4 has 32 bits at most"));
+}
+
+#[test]
+fn what_a_newer_version_wrote_is_told_and_leaves_answers_open() {
+    let host = Builder::new().nic("eth0", &["192.168.18.10/24"]).build().unwrap();
+    let text = host.to_json().unwrap();
+    for (known, newer, name) in [
+        ("\"ip_forward\"", "\"future\": 1, \"ip_forward\"", "future of"),
+        ("\"link_type\"", "\"future\": [1], \"link_type\"", "interfaces.0.future"),
+        ("\"arp_ignore\"", "\"future\": 1, \"arp_ignore\"", "all.future"),
+        ("\"prefix_len\"", "\"future\": null, \"prefix_len\"", "addresses.0.future"),
+    ] {
+        let newer = text.replacen(known, newer, 1);
+        let read = Snapshot::from_json(&newer).unwrap();
+        let [Interference::Unreadable { what, needs: None }] = &read.interference[..] else {
+            panic!("{name}: {:?}", read.interference)
+        };
+        assert!(what.starts_with(name), "{what}");
+        let request =
+            ArpRequest::broadcast(IfIndex(2), [192, 168, 18, 129].into(), [192, 168, 18, 10].into());
+        assert_eq!(Model::new(&read).unwrap().reply(&request).answers(), None, "{name}");
+        assert_eq!(Snapshot { interference: Vec::new(), ..read }, host);
+    }
+}
