@@ -112,11 +112,19 @@ pub fn from_dict<T: DeserializeOwned>(class: &str, values: &Bound<'_, PyDict>) -
     from_json(class, &dumps(values.as_any())?)
 }
 
-/// The same from its JSON text.
+/// The same from its JSON text. Keys that nothing reads are refused: they are typing errors, nobody else wrote them.
 pub fn from_json<T: DeserializeOwned>(class: &str, text: &str) -> Result<T> {
-    serde_json::from_str(text).map_err(|error| {
-        Error::new(ErrorKind::InvalidData, error.to_string()).during("read").on(class.to_owned()).into()
-    })
+    let invalid =
+        |message: String| Error::new(ErrorKind::InvalidData, message).during("read").on(class.to_owned());
+    let mut unknown = None;
+    let mut tell = |key: serde_ignored::Path<'_>| unknown = unknown.take().or_else(|| Some(key.to_string()));
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let value = T::deserialize(serde_ignored::Deserializer::new(&mut reader, &mut tell))
+        .map_err(|error| invalid(error.to_string()))?;
+    match unknown {
+        Some(key) => Err(invalid(format!("unknown field `{key}`")).into()),
+        None => Ok(value),
+    }
 }
 
 /// Names the file that a text came from, if the error names nothing.

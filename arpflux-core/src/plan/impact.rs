@@ -354,7 +354,12 @@ impl std::str::FromStr for Range {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = |_| format!("{text:?} is no address, prefix or range of addresses");
         if let Some((first, last)) = text.split_once('-') {
-            return Ok(Self { first: first.parse().map_err(wrong)?, last: last.parse().map_err(wrong)? });
+            let range = Self { first: first.parse().map_err(wrong)?, last: last.parse().map_err(wrong)? };
+            return if range.first <= range.last {
+                Ok(range)
+            } else {
+                Err(format!("{text:?} ends before it begins"))
+            };
         }
         if text.contains('/') {
             let net: Ipv4Net = text.parse().map_err(|_| format!("{text:?} is no prefix"))?;
