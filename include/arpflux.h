@@ -780,7 +780,8 @@ ARPFLUX_MUST_USE arpflux_receipt *arpflux_host_apply(const arpflux_host *host,
  * and named in the notes. `options` may be NULL.
  *
  * Returns the receipt of the rollback, to be freed with `arpflux_receipt_free`, or NULL and sets `*err`:
- * `ARPFLUX_CODE_NOT_FOUND` if there is nothing to take back, and as `arpflux_host_apply`.
+ * `ARPFLUX_CODE_NOT_FOUND` if there is nothing to take back, also where `id` is 0 and the last change on trial had nothing to
+ * change, and as `arpflux_host_apply`.
  */
 ARPFLUX_MUST_USE arpflux_receipt *arpflux_host_rollback(const arpflux_host *host,
                                        uint64_t id,

@@ -204,7 +204,8 @@ pub unsafe extern "C" fn arpflux_host_apply(
 /// and named in the notes. `options` may be NULL.
 ///
 /// Returns the receipt of the rollback, to be freed with `arpflux_receipt_free`, or NULL and sets `*err`:
-/// `ARPFLUX_CODE_NOT_FOUND` if there is nothing to take back, and as `arpflux_host_apply`.
+/// `ARPFLUX_CODE_NOT_FOUND` if there is nothing to take back, also where `id` is 0 and the last change on trial had nothing to
+/// change, and as `arpflux_host_apply`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_host_rollback(
     host: *const arpflux_host,

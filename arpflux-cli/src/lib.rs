@@ -103,6 +103,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     };
     let output = Output::new(command.common.json, command.common.color);
     let changes = command.verb.changes();
+    if command.verb.is_told_to_stop()
+        && let Err(error) = arpflux_core::wire::stop_on_interrupt()
+    {
+        output.error(&error);
+        return Exit::of_error(error.kind(), changes).code();
+    }
     match command.verb.run(&output) {
         Ok(code) => code,
         Err(error) => {

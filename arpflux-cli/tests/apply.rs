@@ -262,6 +262,44 @@ fn on_trial_confirmed_and_not() {
 }
 
 #[test]
+fn a_rollback_after_a_trial_of_nothing_takes_nothing_back() {
+    let bench = Bench::new("nothing");
+    let policy = bench.path("policy.toml");
+    bench.good(&["apply", &policy]);
+    let made = bench.host.snapshot().unwrap();
+    let text = bench.good(&["apply", &policy, "--confirm", "30s"]);
+    assert!(text.contains("nothing was changed, so nothing is on trial"), "{text}");
+    let (code, text, errors) = bench.run(&["rollback"]);
+    assert_eq!(code, 2, "{text}{errors}");
+    assert!(errors.contains("had nothing to change") && errors.contains("`arpflux rollback 1`"), "{errors}");
+    assert!(essence(&bench.host.snapshot().unwrap()) == essence(&made));
+    bench.good(&["rollback", "1"]);
+    assert!(bench.is_as_before());
+}
+
+#[test]
+fn everything_is_taken_back_whatever_was_taken_back_before() {
+    let bench = Bench::new("all");
+    let policy = |value: &str| {
+        let text =
+            format!("version = 1\n[host]\ninterfaces = [\"eth0\", \"eth3\"]\n{value}announce = false\n");
+        std::fs::write(bench.folder.join("other.toml"), text).unwrap();
+        bench.good(&["apply", "--accept-harm", &bench.path("other.toml")]);
+    };
+    policy("");
+    // As before, by another change: the first has nothing left to take back, and the second brings its values again.
+    policy("strategy = \"unmanaged\"\negress = \"unmanaged\"\n");
+    bench.good(&["proxy", "add", "-i", "eth3", "10.9.9.9"]);
+    for number in ["1", "2", "4"] {
+        bench.good(&["rollback", number]);
+    }
+    assert!(!bench.is_as_before());
+    bench.good(&["rollback", "--all"]);
+    assert!(bench.is_as_before());
+    assert_eq!(bench.good(&["rollback", "--all"]), "there is nothing to take back in this namespace\n");
+}
+
+#[test]
 fn fifty_processes_at_once() {
     let bench = Bench::new("parallel");
     let plan = bench.good(&["apply", "--policy", &bench.path("policy.toml"), "--dry-run", "--json"]);

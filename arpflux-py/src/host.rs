@@ -350,7 +350,7 @@ impl Host {
     /// Takes a transaction back: the one of number `id`, or the last that a person made and that stands: what a watch or
     /// the scripts of containers made is taken back by its number only. What somebody else changed since is left alone
     /// and listed in the receipt's `conflicts`, unless `force`; what published addresses of containers stand on is left,
-    /// and named in the `notes`.
+    /// and named in the `notes`. Without `id`, `NotFound` also where the last change on trial had nothing to change.
     #[pyo3(signature = (id = None, *, force = false, lock_wait = None, state_dir = None))]
     fn rollback<'py>(
         &self,

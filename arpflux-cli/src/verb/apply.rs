@@ -48,6 +48,13 @@ pub struct Args {
     dry_run: bool,
 }
 
+impl Args {
+    /// Whether it changes anything, and reads nothing from standard input.
+    pub fn changes(&self) -> bool {
+        !self.dry_run && self.what.plan.as_deref() != Some(Path::new("-"))
+    }
+}
+
 /// Where and for whom files are written.
 #[derive(Debug, clap::Args)]
 struct Boot {

@@ -126,6 +126,16 @@ impl Verb {
         }
     }
 
+    /// Whether a signal, from the first moment on, makes it say what became of the change. One that waits for somebody
+    /// to type is ended by a signal instead.
+    pub fn is_told_to_stop(&self) -> bool {
+        match self {
+            Self::Apply(args) => args.changes(),
+            Self::Rollback(_) | Self::Confirm(_) | Self::Recover(_) => true,
+            _ => false,
+        }
+    }
+
     /// Does it and gives the exit code.
     ///
     /// # Errors

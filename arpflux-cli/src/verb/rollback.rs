@@ -11,7 +11,8 @@ use crate::output::Output;
 ///
 /// Every value becomes what it was before, absence included. What somebody else changed since is left
 /// alone and listed (exit code 5), unless --force. What the watch and containers' scripts made is taken back by
-/// its number only; what containers need that are published is left, and named.
+/// its number only; what containers need that are published is left, and named. After an `apply --confirm` that had nothing
+/// to change, only a number takes anything back.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

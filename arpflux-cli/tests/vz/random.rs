@@ -164,7 +164,7 @@ impl Run {
                     self.arpflux(&["apply", "--policy", "policy.toml", "--accept-harm", "--confirm", "1m"]);
                 let end = self.rng.pick(&["confirm", "rollback"]);
                 let ended = self.arpflux(&[end]);
-                // Where there was nothing to apply, this took back the setup.
+                // Where the trial was refused, this took back what came before, the setup maybe.
                 self.bench.good(&["setup"]);
                 format!("apply on trial ({}), {end} ({})", said.code, ended.code)
             }

@@ -29,6 +29,19 @@ impl Maker {
     }
 }
 
+/// The mark of a change on trial that had nothing to change, until a person changes something.
+const NOTHING_TRIED: &str = "nothing-tried";
+
+/// Remembers that nothing is on trial though somebody asked for a trial; with `false`, that something was changed since.
+/// Nothing depends on it but what `rollback` without a number takes for the last change.
+pub(crate) fn nothing_tried(folder: &Folder, nothing: bool) {
+    if nothing {
+        let _ = folder.open_or_make(NOTHING_TRIED);
+    } else {
+        let _ = folder.remove(NOTHING_TRIED);
+    }
+}
+
 fn file_name(id: u64) -> String {
     format!("{id:010}")
 }
@@ -195,7 +208,7 @@ pub(crate) struct Target {
 /// The transaction that `rollback` takes back: the one named, or the last that a person made and that stands.
 ///
 /// # Errors
-/// [`ErrorKind::NotFound`] if there is none.
+/// [`ErrorKind::NotFound`] if there is none, or if none is named and a trial since then had nothing to change.
 pub(crate) fn to_roll_back(folder: &Folder, id: Option<u64>, netns: &NetnsIdentity) -> Result<Target> {
     let logs = Logs::open(folder)?;
     let missing = |why: &str| Error::new(ErrorKind::NotFound, why).during("roll back");
@@ -218,6 +231,12 @@ pub(crate) fn to_roll_back(folder: &Folder, id: Option<u64>, netns: &NetnsIdenti
             continue;
         }
         match receipt.by {
+            Maker::Person if folder.inode(NOTHING_TRIED).is_some() => {
+                return Err(missing(
+                    "the last change on trial had nothing to change, so there is nothing of it",
+                )
+                .hint(format!("`arpflux rollback {id}` takes back the change before: {}", receipt.command)));
+            }
             Maker::Person => return Ok(Target { receipt, since }),
             Maker::Watch | Maker::Vz => since.push(receipt),
         }

@@ -229,6 +229,10 @@ impl Host {
         for id in standing {
             receipts.push(self.rollback(Some(id), force, options)?);
         }
+        let options = Options { confirm: super::Confirm::Now, ..options.clone() };
+        receipts.extend(self.with_kernel(|kernel| {
+            Transaction::new(kernel, &options).announce(&mut announcer(&options.stop)).rollback_rest(force)
+        })?);
         Ok(receipts)
     }
 

@@ -34,6 +34,7 @@ mod host;
 mod journal;
 mod keep;
 pub(crate) mod lock;
+mod net;
 mod proxy;
 mod receipt;
 mod recover;

@@ -4,11 +4,11 @@ use super::check::{check_made, check_plan, identities};
 use super::history::{self, Target};
 use super::journal::{self, Applied, Header, Journal, Pending, State};
 use super::lock::{self, Lock};
-use super::receipt::{Conflict, Receipt};
+use super::receipt::{Conflict, Maker, Receipt};
 use super::recover::{TakenBack, busy_pending, listed, settle, take_back};
 use super::store::Folder;
 use super::watcher::{Reopen, Watcher};
-use super::{Confirm, Options, confirm, dead, files, keep, undo};
+use super::{Confirm, Options, confirm, dead, files, keep, net, undo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
 use crate::persist::FileChange;
@@ -119,6 +119,12 @@ impl<'a> Transaction<'a> {
         files::check(&files)?;
         let on_trial = matches!(self.options.confirm, Confirm::Within(_));
         let mut receipt = if plan.is_empty() && files.is_empty() {
+            if on_trial {
+                history::nothing_tried(&folder, true);
+                notes.push(
+                    "nothing was changed, so nothing is on trial, and there is nothing to take back".into(),
+                );
+            }
             Receipt { by: self.options.by, ..Receipt::unchanged(notes) }
         } else {
             let interfaces = identities(&plan.changes, &plan.interfaces, &snapshot);
@@ -174,7 +180,8 @@ impl<'a> Transaction<'a> {
     /// What somebody else changed since is left alone and listed in [`Receipt::conflicts`], unless `force`.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is nothing to take back, and as [`Transaction::apply`].
+    /// [`ErrorKind::NotFound`] if there is nothing to take back, or no number is given and the last trial
+    /// ([`Confirm::Within`]) had nothing to change: it would take back what came before. And as [`Transaction::apply`].
     pub fn rollback(mut self, id: Option<u64>, force: bool) -> Result<Receipt> {
         self.options.check()?;
         let (netns, folder, lock) = self.enter()?;
@@ -228,6 +235,43 @@ impl<'a> Transaction<'a> {
         Ok(receipt)
     }
 
+    /// After everything that stood was taken back one by one: what is left of what persons made, as the order in which
+    /// transactions were taken back before can bring back values of others. `None` if nothing is.
+    ///
+    /// # Errors
+    /// As [`Transaction::rollback`].
+    pub(crate) fn rollback_rest(mut self, force: bool) -> Result<Option<Receipt>> {
+        let (netns, folder, lock) = self.enter()?;
+        if let Some(waiting) = settle(self.kernel, &folder, &netns, confirm::now())?.pending {
+            return Err(busy_pending(&waiting));
+        }
+        let snapshot = self.kernel.snapshot()?;
+        let net = net::net(&history::all(&folder, &netns)?, &snapshot);
+        // What others changed since was told by those that stood.
+        let mut inverse = undo::inverse(&net.changes, &net.interfaces, &snapshot, force);
+        let (files, _) = files::inverse(&net.files, force)?;
+        let registry = keep::registry(&folder, &files)?;
+        let mut notes = vec!["what earlier rollbacks had brought back is taken back too".into()];
+        notes.extend(keep::keep(&mut inverse.changes, &snapshot, &registry));
+        if inverse.changes.is_empty() && files.is_empty() {
+            return Ok(None);
+        }
+        let work = Work {
+            interfaces: identities(&inverse.changes, &[], &snapshot),
+            changes: inverse.changes,
+            files,
+            rollback_of: net.first,
+            conflicts: Vec::new(),
+            notes,
+            announcements: Vec::new(),
+            announced: true,
+        };
+        let mut receipt = self.execute(&folder, &netns, work)?;
+        drop(lock);
+        receipt.notes.extend(self.tell_again(&receipt));
+        Ok(Some(receipt))
+    }
+
     fn enter(&mut self) -> Result<(NetnsIdentity, Folder, Lock)> {
         self.kernel.may_change()?;
         let netns = self.kernel.identity()?;
@@ -255,6 +299,9 @@ impl<'a> Transaction<'a> {
             conflicts: work.conflicts,
         };
         let mut journal = Journal::begin(folder, header, work.changes, work.files)?;
+        if self.options.by == Maker::Person {
+            history::nothing_tried(folder, false);
+        }
         let mut watcher = match self.watch(folder, netns) {
             Ok(watcher) => watcher,
             Err(error) => {

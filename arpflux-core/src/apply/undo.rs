@@ -120,7 +120,7 @@ pub(super) fn names(snapshot: &Snapshot, known: &[InterfaceIdentity]) -> impl Fn
 }
 
 /// The change with the name that its interface has now.
-fn renamed(mut change: Change, snapshot: &Snapshot) -> Change {
+pub(super) fn renamed(mut change: Change, snapshot: &Snapshot) -> Change {
     if let Object::Sysctl { scope, .. } | Object::Ipv6Sysctl { scope, .. } | Object::ProxyDelay { scope } =
         &mut change.object
         && let SysctlScope::Interface { index, name } = scope

@@ -70,3 +70,31 @@ fn routine_never_pushes_out_what_a_person_made() {
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.remedy().is_some_and(|remedy| remedy.contains("82 (watch)")), "{error}");
 }
+
+#[test]
+fn after_a_trial_of_nothing_only_a_number_takes_anything_back() {
+    let (scratch, mut kernel) = (Scratch::new(), host());
+    apply(&mut kernel, &scratch, &[sysctl(1, 0, 1)]).unwrap();
+    let options = scratch.options();
+    let on_trial = options.clone().confirm(Confirm::Within(std::time::Duration::from_secs(60)));
+    let nothing = Transaction::new(&mut kernel, &on_trial).apply(&plan([])).unwrap();
+    assert_eq!((nothing.id, nothing.notes.len()), (None, 1));
+    assert!(nothing.notes[0].contains("nothing is on trial"), "{:?}", nothing.notes);
+    let error = Transaction::new(&mut kernel, &options).rollback(None, false).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.remedy().is_some_and(|remedy| remedy.contains("`arpflux rollback 1`")), "{error}");
+    // What routine does in between is no change of a person.
+    let watch = Options { by: Maker::Watch, ..scratch.options() };
+    Transaction::new(&mut kernel, &watch).apply(&plan([sysctl(2, 0, 1)])).unwrap();
+    Transaction::new(&mut kernel, &options).rollback(None, false).unwrap_err();
+    // A change is the last one again.
+    apply(&mut kernel, &scratch, &[sysctl(1, 1, 2)]).unwrap();
+    let back = Transaction::new(&mut kernel, &options).rollback(None, false).unwrap();
+    assert_eq!(back.changes, [sysctl(1, 2, 1)]);
+    // And what is named is taken back at any time.
+    Transaction::new(&mut kernel, &on_trial).apply(&plan([])).unwrap();
+    assert_eq!(
+        Transaction::new(&mut kernel, &options).rollback(Some(1), false).unwrap().rollback_of,
+        Some(1)
+    );
+}

@@ -1,5 +1,6 @@
 //! The transaction over a kernel in memory.
 
+mod all;
 mod changes;
 mod essence;
 mod faults;
