@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::diagnose::{self, Finding, FindingId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Plan;
 use crate::predict::{ArpRequest, Forwarded, Model, Neighbours, Outgoing, Verdict, listeners, targets};
@@ -48,6 +49,15 @@ pub enum Harm {
         /// The interface that they leave by, or arrive at.
         interface: IfName,
     },
+    /// Something else is wrong then, which was not before: an error or a warning of [`crate::diagnose`].
+    Finding {
+        /// What it is.
+        id: FindingId,
+        /// The addresses that it is about.
+        addresses: Vec<IpAddr>,
+        /// What happens, in one sentence.
+        what: String,
+    },
 }
 
 impl Harm {
@@ -75,13 +85,18 @@ impl fmt::Display for Harm {
             Self::Way { from: None, to, interface } => {
                 write!(f, "{to} on {interface} would not be reached any more")
             }
+            Self::Finding { id, what, .. } => {
+                write!(f, "{id} would be found, which is not now: {}", what.trim_end_matches('.'))
+            }
         }
     }
 }
 
 /// What the host `after` a change no longer answers, or no longer reaches, of what it did `before`: for ordinary
 /// neighbours of each wire, for gateways, and for hosts behind interfaces of their own (containers, tunnels,
-/// point-to-point peers).
+/// point-to-point peers); and what [`crate::diagnose`] finds then and not before. The latter is not looked for on
+/// hosts so large that it would take long, nor counted where it is about what the change itself publishes: an entry
+/// for a container that is not started yet takes nothing away.
 ///
 /// ```
 /// use arpflux_core::harm::harm;
@@ -92,11 +107,52 @@ impl fmt::Display for Harm {
 /// ```
 #[must_use]
 pub fn harm(before: &Snapshot, after: &Snapshot) -> Vec<Harm> {
+    let mut harm = losses(before, after);
+    if is_small(before) {
+        harm.extend(new_findings(&diagnose::problems(before), before, after));
+    }
+    harm
+}
+
+/// The answers and ways that are lost.
+pub(crate) fn losses(before: &Snapshot, after: &Snapshot) -> Vec<Harm> {
     let hosts = Hosts::new(before);
     let (now, then) = (Model::of(before), Model::of(after));
     let mut harm = hosts.answers(&now, &then);
     harm.extend(hosts.ways(&now, &then));
     harm
+}
+
+/// Beyond this many pairs of an interface and a prefix, address, rule or entry, effects are not worked out: it would
+/// take seconds.
+const EFFECTS_MOST: usize = 20_000;
+
+/// Whether what a change does to the whole host is worked out within seconds.
+pub(crate) fn is_small(snapshot: &Snapshot) -> bool {
+    let boundaries =
+        snapshot.addresses.len() + snapshot.routes.len() + snapshot.rules.len() + snapshot.proxies.len();
+    snapshot.interfaces.len().saturating_mul(boundaries) <= EFFECTS_MOST
+}
+
+/// Errors and warnings that are found `after` and are not among those of before (`known`).
+pub(crate) fn new_findings(known: &[Finding], before: &Snapshot, after: &Snapshot) -> Vec<Harm> {
+    let published = |address: &IpAddr| {
+        let there = |host: &Snapshot| host.proxies.iter().any(|entry| entry.address == *address);
+        there(after) && !there(before)
+    };
+    let mut found = diagnose::problems(after);
+    found.retain(|finding| {
+        let addresses = &finding.objects.addresses;
+        let asked_for =
+            finding.id == FindingId::ProxyQueue || (!addresses.is_empty() && addresses.iter().all(published));
+        !asked_for && !known.iter().any(|other| other.covers(finding))
+    });
+    let harm = |finding: Finding| Harm::Finding {
+        id: finding.id,
+        addresses: finding.objects.addresses,
+        what: finding.what,
+    };
+    found.into_iter().map(harm).collect()
 }
 
 /// Refuses a plan that does harm.
@@ -128,6 +184,9 @@ pub fn of_plan(before: &Snapshot, plan: &Plan) -> Result<Vec<Harm>> {
     found.retain(|harm| match harm {
         Harm::Answer { address, .. } => !plan.silence.contains(&IpAddr::V4(*address)),
         Harm::Way { .. } => true,
+        Harm::Finding { addresses, .. } => {
+            addresses.is_empty() || !addresses.iter().all(|address| plan.silence.contains(address))
+        }
     });
     Ok(found)
 }

@@ -12,7 +12,7 @@ mod draw;
 mod rng;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,9 +21,9 @@ use std::time::{Duration, Instant};
 use arpflux_core::apply::Options;
 use arpflux_core::diagnose::{self, FindingId, Severity};
 use arpflux_core::frame::{Arp, Ethernet, Ipv4Arp, Operation};
-use arpflux_core::predict::targets;
+use arpflux_core::predict::{ArpRequest, Model, Neighbours, listeners, targets};
 use arpflux_core::recommend::recommend;
-use arpflux_core::snapshot::Snapshot;
+use arpflux_core::snapshot::{Snapshot, WireMap};
 use arpflux_core::types::Mac;
 use arpflux_core::wire::Filter;
 use arpflux_core::{ErrorKind, Host, Plan, verify};
@@ -136,11 +136,36 @@ fn state(snapshot: &Snapshot) -> BTreeSet<String> {
     of_each.chain(routes).chain(rules).chain(proxies).chain([format!("{all:?}")]).collect()
 }
 
+/// An interface of which nothing tells which wire it is on, and which answers for an address as the holder does
+/// elsewhere: whether neighbours hear two MACs, no verb may say.
+fn open(snapshot: &Snapshot) -> Option<String> {
+    let (map, model) = (WireMap::of(snapshot), Model::new(snapshot).unwrap());
+    let mut neighbours = Neighbours::new(snapshot);
+    let listeners = listeners(snapshot);
+    for index in map.unknown(snapshot) {
+        for held in snapshot.addresses.iter().filter(|held| held.interface != index) {
+            let IpAddr::V4(target) = held.local else { continue };
+            if !map.is_connected(held.interface) || !listeners.contains(&held.interface) {
+                continue;
+            }
+            let sender = neighbours.of(held.interface, target);
+            let mac = |on| model.reply(&ArpRequest::broadcast(on, sender, target)).mac().copied();
+            if let (Some(one), Some(other)) = (mac(held.interface), mac(index))
+                && one != other
+            {
+                return Some(format!("{} on an unknown wire for {target}", snapshot.name_of(index)));
+            }
+        }
+    }
+    None
+}
+
 #[derive(Debug, Default)]
 struct Count {
     hosts: u64,
     flux: u64,
     cured: u64,
+    open: u64,
     not_recommended: u64,
     remedies: u64,
 }
@@ -161,6 +186,11 @@ fn one(seed: u64, state_dir: &Path, count: &mut Count) -> (Vec<String>, Vec<Stri
     let diagnosis = before.diagnose(&diagnose::Options::default()).unwrap();
     if !flux.is_empty() && diagnosis.judgement(Some(Severity::Warning)).ok() == Some(true) {
         faults.push(format!("green diagnose over flux of {flux:?}"));
+    }
+    let unknown = open(&before);
+    count.open += u64::from(unknown.is_some());
+    if let (Some(unknown), Some(true)) = (unknown, diagnosis.judgement(Some(Severity::Warning)).ok()) {
+        faults.push(format!("green diagnose beside an unknown: {unknown}"));
     }
     let options = Options::default().state_dir(state_dir);
     let mut done: Vec<&Plan> = Vec::new();
@@ -194,6 +224,9 @@ fn one(seed: u64, state_dir: &Path, count: &mut Count) -> (Vec<String>, Vec<Stri
                 let model = report.judgement().ok();
                 report.merge(verify::wire::own(&recommended.policy, &after, &node).unwrap());
                 let ok = report.judgement().ok();
+                if let (Some(unknown), Some(true)) = (open(&after), ok) {
+                    faults.push(format!("green verify beside an unknown: {unknown}"));
+                }
                 if !left.is_empty() && ok == Some(true) {
                     faults.push(format!("green verify over flux of {left:?}"));
                 }
@@ -250,15 +283,18 @@ fn no_verb_contradicts_the_wire_and_nothing_is_lost() {
     let sum = |of: fn(&Count) -> u64| results.iter().map(|(count, _)| of(count)).sum::<u64>();
     let faulty: Vec<String> = results.iter().flat_map(|(_, faulty)| faulty.iter().cloned()).collect();
     println!(
-        "{} hosts: {} with flux, {} cured, {} without a recommendation, {} remedies tried, {} with faults",
+        "{} hosts: {} with flux, {} cured, {} with an unknown wire, {} without a recommendation, {} remedies tried, {} with \
+         faults",
         sum(|count| count.hosts),
         sum(|count| count.flux),
         sum(|count| count.cured),
+        sum(|count| count.open),
         sum(|count| count.not_recommended),
         sum(|count| count.remedies),
         faulty.len(),
     );
     assert_eq!(sum(|count| count.hosts), hosts);
     assert!(sum(|count| count.flux) * 4 > hosts, "too few hosts have anything to cure");
+    assert!(hosts < 60 || sum(|count| count.open) > 0, "no host has an unknown wire");
     assert!(faulty.is_empty(), "{}", faulty.join("\n"));
 }

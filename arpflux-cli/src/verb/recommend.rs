@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use arpflux_core::outward::Recommended;
 use arpflux_core::persist;
-use arpflux_core::recommend::{Recommendation, recommend};
+use arpflux_core::recommend::{Recommendation, recommend_with};
+use arpflux_core::segment::Wires;
 use arpflux_core::{Error, ErrorKind, Result};
 
 use crate::Source;
-use crate::input::folder_of;
+use crate::input::{folder_of, read_text};
 use crate::output::{Output, Style};
 
 /// Write a policy that fits this host, with comments that say why, and the proof that it works here.
@@ -25,6 +26,9 @@ pub struct Args {
     /// Replace the file if it is there and says something else.
     #[arg(long, requires = "out")]
     force: bool,
+    /// Which interfaces share a wire, as `arpflux segments --json` prints it. Default: what the subnets tell.
+    #[arg(long, value_name = "FILE")]
+    segments: Option<PathBuf>,
     #[command(flatten)]
     source: Source,
 }
@@ -35,7 +39,8 @@ pub struct Args {
 /// If there is no snapshot to be had, no policy would work on the host, or the file cannot be written.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let snapshot = args.source.snapshot()?;
-    let recommended = recommend(&snapshot)?;
+    let wires = args.segments.as_deref().map(|path| Wires::from_json(&read_text(path)?)).transpose()?;
+    let recommended = recommend_with(&snapshot, wires.as_ref())?;
     let file = recommended.to_toml()?;
     if let Some(path) = &args.out {
         write(path, &file, args.force)?;
@@ -90,6 +95,9 @@ fn summary(recommended: &Recommendation, path: &Path, output: &Output) -> String
     }
     for note in &recommended.notes {
         text += &format!("{}      {note}\n", output.paint(Style::Caution, "note"));
+    }
+    for left in &recommended.left {
+        text += &format!("{}      {left}\n", output.paint(Style::Bad, "left"));
     }
     for refused in &recommended.refused {
         text +=

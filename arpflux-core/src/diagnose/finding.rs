@@ -49,6 +49,14 @@ impl Finding {
         self.unless.is_empty()
     }
 
+    /// Whether it says of all that `other` is about what that one says.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        let Objects { interfaces, addresses } = &self.objects;
+        self.id == other.id
+            && other.objects.interfaces.iter().all(|name| interfaces.contains(name))
+            && other.objects.addresses.iter().all(|address| addresses.contains(address))
+    }
+
     /// What it depends on, as a sentence; `None` if it is certain.
     #[must_use]
     pub fn remark(&self) -> Option<String> {

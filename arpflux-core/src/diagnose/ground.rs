@@ -1,11 +1,11 @@
 //! What every finding stands on: the model, the wires, and who holds what.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::remedy::Remedy;
-use super::{Evidence, Options};
+use super::{Evidence, Finding, Options};
 pub(super) use crate::judgement::listed;
 use crate::judgement::{self, Gap};
 use crate::predict::{ArpRequest, Missing, MissingSet, Model, Neighbours, Outgoing, Verdict, listeners};
@@ -44,6 +44,10 @@ pub(super) struct Ground<'s> {
     /// How many questions the model was asked.
     pub questions: Cell<u64>,
     pub(super) cures: RefCell<HashMap<usize, Remedy>>,
+    /// Whether remedies are worked out.
+    pub remedies: bool,
+    /// The errors and warnings of this host, for the harm of remedies.
+    pub(super) problems: OnceCell<Vec<Finding>>,
 }
 
 /// Who answers for one address on one wire.
@@ -121,6 +125,8 @@ impl<'s> Ground<'s> {
             notes: RefCell::new(BTreeSet::new()),
             questions: Cell::new(0),
             cures: RefCell::new(HashMap::new()),
+            remedies: true,
+            problems: OnceCell::new(),
         }
     }
 

@@ -210,19 +210,21 @@ pub fn diagnose(snapshot: &Snapshot, options: &Options) -> Result<Diagnosis> {
     Ok(Diagnosis { findings, unseen: ground.unseen(&missing), missing })
 }
 
+/// Certain errors and warnings, without remedies: for [`crate::harm`], which remedies themselves ask.
+pub(crate) fn problems(snapshot: &Snapshot) -> Vec<Finding> {
+    let options = Options { impact: false, ..Options::default() };
+    let mut ground = Ground::new(snapshot, &options, Model::of(snapshot));
+    ground.remedies = false;
+    let mut findings = examine(&ground);
+    findings.retain(|finding| finding.severity >= Severity::Warning);
+    findings
+}
+
 /// What is found with all that is missing taken to be without effect, and is not found for certain.
 fn apart_from(missing: &[Gap], certain: &[Finding], ground: &Ground<'_>) -> Vec<Finding> {
     let ground = Ground::new(ground.snapshot, ground.options, ground.model.without_interference());
     let mut findings = examine(&ground);
-    findings.retain(|finding| {
-        let within = |known: &Finding| {
-            let Objects { interfaces, addresses } = &known.objects;
-            known.id == finding.id
-                && finding.objects.interfaces.iter().all(|name| interfaces.contains(name))
-                && finding.objects.addresses.iter().all(|address| addresses.contains(address))
-        };
-        !certain.iter().any(within)
-    });
+    findings.retain(|finding| !certain.iter().any(|known| known.covers(finding)));
     for finding in &mut findings {
         finding.unless = missing.iter().map(|gap| gap.what.clone()).collect();
     }

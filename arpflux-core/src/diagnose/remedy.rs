@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::ground::Ground;
 use crate::error::Error;
-use crate::harm::harm;
+use crate::harm::{is_small, losses, new_findings};
 use crate::plan::{Change, Impact, InterfaceIdentity, Plan, SysctlScope};
 use crate::policy::{HostPolicy, Policy, Strategy};
 use crate::snapshot::Interface;
@@ -22,13 +22,12 @@ pub(super) struct Remedy {
     pub refused: Option<String>,
 }
 
-/// Beyond this many pairs of an interface and a prefix, address, rule or entry, effects are not computed: it
-/// would take seconds.
-const IMPACT_MOST: usize = 20_000;
-
 impl Ground<'_> {
     /// The remedy for a wire: one interface for each address, in and out. Worked out once for each wire.
     pub(super) fn cure_of_wire(&self, wire: usize) -> Remedy {
+        if !self.remedies {
+            return Remedy::default();
+        }
         if let Some(cure) = self.cures.borrow().get(&wire) {
             return cure.clone();
         }
@@ -44,6 +43,9 @@ impl Ground<'_> {
     /// What has to change so that a policy holds. Where a value of `all` stands against it, that one goes
     /// first.
     pub(super) fn cure_by_policy(&self, policy: &Policy) -> Remedy {
+        if !self.remedies {
+            return Remedy::default();
+        }
         match policy.plan(self.snapshot) {
             Ok(plan) => self.remedy(plan),
             Err(error) => {
@@ -90,15 +92,21 @@ impl Ground<'_> {
     }
 
     fn remedy(&self, plan: Plan) -> Remedy {
-        if plan.is_empty() {
+        if plan.is_empty() || !self.remedies {
             return Remedy::default();
         }
-        if self.is_small()
-            && let Some(harm) = harm(self.snapshot, &self.snapshot.with(&plan.changes)).first()
-        {
-            return Remedy { refused: Some(format!("it would do harm: {harm}")), ..Remedy::default() };
+        if is_small(self.snapshot) {
+            let after = self.snapshot.with(&plan.changes);
+            let mut harm = losses(self.snapshot, &after);
+            if harm.is_empty() {
+                let known = self.problems.get_or_init(|| super::problems(self.snapshot));
+                harm = new_findings(known, self.snapshot, &after);
+            }
+            if let Some(harm) = harm.first() {
+                return Remedy { refused: Some(format!("it would do harm: {harm}")), ..Remedy::default() };
+            }
         }
-        let changes = (self.options.impact && self.is_small()).then(|| {
+        let changes = (self.options.impact && is_small(self.snapshot)).then(|| {
             let after = self.snapshot.with(&plan.changes);
             let touched: HashSet<IfIndex> = plan.interfaces.iter().map(|identity| identity.index).collect();
             let meant = self.snapshot.addresses.iter().filter(|held| touched.contains(&held.interface));
@@ -109,14 +117,6 @@ impl Ground<'_> {
             Impact::of(self.snapshot, &after, &meant.collect())
         });
         Remedy { plan: Some(plan), changes, refused: None }
-    }
-
-    /// Whether what a plan does elsewhere is worked out within seconds.
-    fn is_small(&self) -> bool {
-        let snapshot = self.snapshot;
-        let boundaries =
-            snapshot.addresses.len() + snapshot.routes.len() + snapshot.rules.len() + snapshot.proxies.len();
-        snapshot.interfaces.len().saturating_mul(boundaries) <= IMPACT_MOST
     }
 
     /// Changes that give a sysctl the value `good` on some interfaces and leave it as it is on all others, also

@@ -89,6 +89,7 @@ impl Recommendation {
         }
         for (title, lines) in [
             ("Not settled by it", self.notes.clone()),
+            ("Still found with it (`arpflux diagnose`)", self.left.iter().map(ToString::to_string).collect()),
             (
                 "Not recommended here",
                 self.refused.iter().map(|refused| format!("{}: {}", refused.recipe, refused.why)).collect(),

@@ -27,14 +27,18 @@ mod topology;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+
 use serde::Serialize;
 
 pub use topology::{Seen, Topology};
 
+use crate::diagnose::{self, FindingId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::judgement::{self, Judgement};
 use crate::plan::{Impact, Plan};
 use crate::policy::Policy;
+use crate::segment::Wires;
 use crate::snapshot::Snapshot;
 use crate::verify::Report;
 use topology::Ground;
@@ -62,6 +66,8 @@ pub struct Recommendation {
     pub rp_filter: Vec<i32>,
     /// What the policy does not settle, one sentence each.
     pub notes: Vec<String>,
+    /// The errors and warnings that are found on the host as it is after the plan: what the policy leaves.
+    pub left: Vec<Left>,
 }
 
 /// Why a key of the policy is as it is.
@@ -73,6 +79,22 @@ pub struct Reason {
     pub key: String,
     /// Why, as a sentence.
     pub text: String,
+}
+
+/// An error or a warning that the policy leaves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Left {
+    /// What it is.
+    pub id: FindingId,
+    /// What happens, in one sentence.
+    pub what: String,
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.id, self.what)
+    }
 }
 
 /// What is not recommended.
@@ -93,8 +115,16 @@ pub struct Refused {
 /// [`ErrorKind::VerifyFailed`] if no policy would work on this host as it is; the error says what stands in the
 /// way; [`ErrorKind::Undetermined`] if which one does good cannot be told; those of [`Snapshot::check`].
 pub fn recommend(snapshot: &Snapshot) -> Result<Recommendation> {
+    recommend_with(snapshot, None)
+}
+
+/// The same where it is known which interfaces share a wire: interfaces without an address are no riddle then.
+///
+/// # Errors
+/// As [`recommend`].
+pub fn recommend_with(snapshot: &Snapshot, wires: Option<&Wires>) -> Result<Recommendation> {
     snapshot.check()?;
-    let ground = Ground::new(snapshot);
+    let ground = Ground::new(snapshot, wires);
     let mut refused = Vec::new();
     let mut first_error: Option<Error> = None;
     for candidate in candidate::candidates(&ground) {
@@ -105,6 +135,7 @@ pub fn recommend(snapshot: &Snapshot) -> Result<Recommendation> {
                     seen: ground.seen.clone(),
                     rp_filter: candidate.rp_filter(&ground),
                     notes: candidate::notes(&ground, &candidate, &tried),
+                    left: left(&tried.after),
                     policy: candidate.policy,
                     reasons: candidate.reasons,
                     refused,
@@ -130,6 +161,13 @@ pub fn recommend(snapshot: &Snapshot) -> Result<Recommendation> {
         _ => error,
     }
     .during("recommend"))
+}
+
+/// What the whole diagnosis finds on the host after the plan.
+fn left(after: &Snapshot) -> Vec<Left> {
+    let mut found = diagnose::problems(after);
+    found.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.id));
+    found.into_iter().map(|finding| Left { id: finding.id, what: finding.what }).collect()
 }
 
 impl Recommendation {

@@ -6,6 +6,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::plan::{PROTOCOL, listed};
+use crate::segment::Wires;
 use crate::snapshot::{Address, Interface, PortFrames, Reach, RouteKind, Scope, Snapshot, WireMap, table};
 use crate::types::{IfIndex, IfName, IpNet, Mac};
 use serde::Serialize;
@@ -83,7 +84,8 @@ pub(super) struct Ground<'s> {
 }
 
 impl<'s> Ground<'s> {
-    pub(super) fn new(snapshot: &'s Snapshot) -> Self {
+    pub(super) fn new(snapshot: &'s Snapshot, told: Option<&Wires>) -> Self {
+        let wires = WireMap::with(snapshot, told.map_or(&[], Wires::wires));
         let mut held: HashMap<IfIndex, Vec<&Address>> = HashMap::new();
         for address in &snapshot.addresses {
             held.entry(address.interface).or_default().push(address);
@@ -94,8 +96,8 @@ impl<'s> Ground<'s> {
             nics: Vec::new(),
             left_out: Vec::new(),
             shared: Vec::new(),
-            unknown: WireMap::of(snapshot).unknown(snapshot),
-            wires: WireMap::of(snapshot),
+            unknown: wires.unknown(snapshot),
+            wires,
             uplinks: uplinks(snapshot),
             behind: BTreeMap::new(),
             seen: Vec::new(),

@@ -152,12 +152,8 @@ impl Detector {
         Self { options, own: own.to_vec(), frames, found, index, round: 0, cursor: 0, last: Duration::ZERO }
     }
 
-    /// What to do at the time `now`. It is over early when every address is found taken.
+    /// What to do at the time `now`. It is never over early: who answers first need not be the only one.
     pub fn transmit(&mut self, now: Duration) -> Transmit<'_> {
-        let taken = |one: &Detected| one.conflicts.iter().any(|conflict| conflict.claim != Claim::Probing);
-        if self.found.iter().all(taken) {
-            return Transmit::Done;
-        }
         if self.cursor == self.frames.len() {
             self.round += 1;
             self.cursor = 0;
@@ -211,8 +207,8 @@ impl Detector {
     }
 }
 
-/// Asks for addresses on interfaces of the calling thread's namespace, on all of them at once. Takes
-/// at most the rounds and [`Options::wait`], 1.5 s with the defaults.
+/// Asks for addresses on interfaces of the calling thread's namespace, on all of them at once. Takes the rounds and
+/// [`Options::wait`], 1.5 s with the defaults: all who answer are listed.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] if there is nothing to ask for, [`ErrorKind::Unsupported`] if an
