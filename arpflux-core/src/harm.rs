@@ -6,11 +6,11 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::diagnose::{self, Finding, FindingId};
+use crate::diagnose::{self, Finding, FindingId, Objects, Severity};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Plan;
 use crate::predict::{ArpRequest, Forwarded, Model, Neighbours, Outgoing, Verdict, listeners, targets};
-use crate::snapshot::{Interface, RouteKind, Scope, Snapshot, WireMap};
+use crate::snapshot::{Interface, ProxyEntry, RouteKind, Scope, Snapshot, WireMap};
 use crate::types::{IfIndex, IfName, IpNet, Ipv4Net};
 
 /// How many hosts behind one interface are tried.
@@ -109,7 +109,7 @@ impl fmt::Display for Harm {
 pub fn harm(before: &Snapshot, after: &Snapshot) -> Vec<Harm> {
     let mut harm = losses(before, after);
     if is_small(before) {
-        harm.extend(new_findings(&diagnose::problems(before), before, after));
+        harm.extend(new_findings(&diagnose::certain(before), before, after));
     }
     harm
 }
@@ -134,18 +134,20 @@ pub(crate) fn is_small(snapshot: &Snapshot) -> bool {
     snapshot.interfaces.len().saturating_mul(boundaries) <= EFFECTS_MOST
 }
 
-/// Errors and warnings that are found `after` and are not among those of before (`known`).
+/// Errors and warnings of the host `after` a change about something that they were not about before. `known` is all
+/// that was found before, of any severity: what was a remark and weighs more now was there.
 pub(crate) fn new_findings(known: &[Finding], before: &Snapshot, after: &Snapshot) -> Vec<Harm> {
-    let published = |address: &IpAddr| {
-        let there = |host: &Snapshot| host.proxies.iter().any(|entry| entry.address == *address);
-        there(after) && !there(before)
+    let there = |entry: &&ProxyEntry| {
+        before
+            .proxies
+            .iter()
+            .any(|other| (other.address, other.interface) == (entry.address, entry.interface))
     };
-    let mut found = diagnose::problems(after);
+    let published: Vec<&ProxyEntry> = after.proxies.iter().filter(|entry| !there(entry)).collect();
+    let mut found = diagnose::certain(after);
     found.retain(|finding| {
-        let addresses = &finding.objects.addresses;
-        let asked_for =
-            finding.id == FindingId::ProxyQueue || (!addresses.is_empty() && addresses.iter().all(published));
-        !asked_for && !known.iter().any(|other| other.covers(finding))
+        let asked_for = finding.id == FindingId::ProxyQueue && !published.is_empty();
+        finding.severity >= Severity::Warning && !asked_for && is_new(finding, known, &published)
     });
     let harm = |finding: Finding| Harm::Finding {
         id: finding.id,
@@ -153,6 +155,29 @@ pub(crate) fn new_findings(known: &[Finding], before: &Snapshot, after: &Snapsho
         what: finding.what,
     };
     found.into_iter().map(harm).collect()
+}
+
+/// Whether a finding is about an address or an interface that none of its kind was about, apart from what has just been
+/// published. Which of them stand in one finding together is for the reader, and does not count.
+fn is_new(finding: &Finding, known: &[Finding], published: &[&ProxyEntry]) -> bool {
+    let Objects { interfaces, addresses } = &finding.objects;
+    let of_kind = known.iter().filter(|other| other.id == finding.id);
+    let of_kind: Vec<&Objects> = of_kind.map(|other| &other.objects).collect();
+    if interfaces.is_empty() && addresses.is_empty() {
+        return of_kind.is_empty();
+    }
+    let address_is_new = |address: &IpAddr| {
+        !of_kind.iter().any(|known| known.addresses.contains(address))
+            && !published.iter().any(|entry| entry.address == *address)
+    };
+    let interface_is_new = |name: &IfName| {
+        let of_these = |known: &&&Objects| {
+            addresses.is_empty() || addresses.iter().any(|address| known.addresses.contains(address))
+        };
+        !of_kind.iter().filter(of_these).any(|known| known.interfaces.contains(name))
+            && !published.iter().any(|entry| addresses.contains(&entry.address))
+    };
+    addresses.iter().any(address_is_new) || interfaces.iter().any(interface_is_new)
 }
 
 /// Refuses a plan that does harm.
@@ -415,8 +440,35 @@ mod tests {
         let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.0.0.3/24"]);
         assert_eq!(changed(&host, |host| host.one(3, Sysctl::ArpIgnore, 1)), [""; 0]);
         let silent = changed(&host, |host| host.each(Sysctl::ArpIgnore, 8));
-        assert_eq!(silent.len(), 2, "{silent:?}");
-        assert!(silent[0].contains("no answer for 10.0.0.2"), "{silent:?}");
+        assert_eq!(
+            silent.iter().filter(|one| one.contains("no answer for 10.0.0.")).count(),
+            2,
+            "{silent:?}"
+        );
+        assert!(silent.iter().any(|one| one.starts_with("AF007 would be found")), "{silent:?}");
+    }
+
+    #[test]
+    fn a_finding_is_new_only_if_something_is_found_that_was_not() {
+        let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.1.0.2/24"]);
+        let host = host.route("10.0.0.0/24", None, 2, 0).route("10.1.0.0/24", None, 3, 0);
+        let host = host.one(2, Sysctl::Forwarding, 1).one(3, Sysctl::Forwarding, 1);
+        // A first entry, for which no route leads anywhere; one more beside it is what was asked for.
+        let host = host.proxy("10.2.0.77", 2);
+        assert_eq!(changed(&host, |host| host.proxy("10.2.0.78", 2)), [""; 0]);
+        assert_eq!(changed(&host, |host| host.proxy("10.2.0.77", 3)), [""; 0]);
+        // Behind the host, and forgotten: a remark while nothing is proxied, and a warning beside an entry, of the same.
+        let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.1.0.2/24"]);
+        let host = host.route("10.0.0.0/24", None, 2, 0).one(2, Sysctl::Forwarding, 1);
+        let host = host.route("10.0.0.77/32", None, 3, 0).route("10.0.0.78/32", None, 3, 0);
+        assert_eq!(changed(&host, |host| host.proxy("10.0.0.77", 2)), [""; 0]);
+        // One that had its entry is another matter.
+        let both = host.proxy("10.0.0.77", 2).proxy("10.0.0.78", 2);
+        let lost = changed(&both, |mut host| {
+            host.0.proxies.pop();
+            host
+        });
+        assert!(lost.iter().any(|one| one.starts_with("AF014 would be found")), "{lost:?}");
     }
 
     #[test]

@@ -46,8 +46,8 @@ pub(super) struct Ground<'s> {
     pub(super) cures: RefCell<HashMap<usize, Remedy>>,
     /// Whether remedies are worked out.
     pub remedies: bool,
-    /// The errors and warnings of this host, for the harm of remedies.
-    pub(super) problems: OnceCell<Vec<Finding>>,
+    /// What is certainly found on this host, for the harm of remedies.
+    pub(super) certain: OnceCell<Vec<Finding>>,
 }
 
 /// Who answers for one address on one wire.
@@ -126,7 +126,7 @@ impl<'s> Ground<'s> {
             questions: Cell::new(0),
             cures: RefCell::new(HashMap::new()),
             remedies: true,
-            problems: OnceCell::new(),
+            certain: OnceCell::new(),
         }
     }
 

@@ -210,14 +210,12 @@ pub fn diagnose(snapshot: &Snapshot, options: &Options) -> Result<Diagnosis> {
     Ok(Diagnosis { findings, unseen: ground.unseen(&missing), missing })
 }
 
-/// Certain errors and warnings, without remedies: for [`crate::harm`], which remedies themselves ask.
-pub(crate) fn problems(snapshot: &Snapshot) -> Vec<Finding> {
+/// What is certainly found, without remedies: for [`crate::harm`], which remedies themselves ask.
+pub(crate) fn certain(snapshot: &Snapshot) -> Vec<Finding> {
     let options = Options { impact: false, ..Options::default() };
     let mut ground = Ground::new(snapshot, &options, Model::of(snapshot));
     ground.remedies = false;
-    let mut findings = examine(&ground);
-    findings.retain(|finding| finding.severity >= Severity::Warning);
-    findings
+    examine(&ground)
 }
 
 /// What is found with all that is missing taken to be without effect, and is not found for certain.

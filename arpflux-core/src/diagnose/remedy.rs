@@ -99,7 +99,7 @@ impl Ground<'_> {
             let after = self.snapshot.with(&plan.changes);
             let mut harm = losses(self.snapshot, &after);
             if harm.is_empty() {
-                let known = self.problems.get_or_init(|| super::problems(self.snapshot));
+                let known = self.certain.get_or_init(|| super::certain(self.snapshot));
                 harm = new_findings(known, self.snapshot, &after);
             }
             if let Some(harm) = harm.first() {

@@ -33,7 +33,7 @@ use serde::Serialize;
 
 pub use topology::{Seen, Topology};
 
-use crate::diagnose::{self, FindingId};
+use crate::diagnose::{self, FindingId, Severity};
 use crate::error::{Error, ErrorKind, Result};
 use crate::judgement::{self, Judgement};
 use crate::plan::{Impact, Plan};
@@ -165,7 +165,8 @@ pub fn recommend_with(snapshot: &Snapshot, wires: Option<&Wires>) -> Result<Reco
 
 /// What the whole diagnosis finds on the host after the plan.
 fn left(after: &Snapshot) -> Vec<Left> {
-    let mut found = diagnose::problems(after);
+    let mut found = diagnose::certain(after);
+    found.retain(|finding| finding.severity >= Severity::Warning);
     found.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.id));
     found.into_iter().map(|finding| Left { id: finding.id, what: finding.what }).collect()
 }
