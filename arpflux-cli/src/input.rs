@@ -50,7 +50,7 @@ impl PolicyFile {
 pub struct Live {
     /// The network namespace to work in: a name of `ip netns`, or a path such as /proc/1234/ns/net.
     /// Default: the one this command runs in.
-    #[arg(long, value_name = "NAME|PATH")]
+    #[arg(long, help_heading = "Which host", value_name = "NAME|PATH")]
     pub netns: Option<String>,
 }
 
@@ -135,10 +135,10 @@ pub fn netns(name: &str) -> Result<Netns> {
 pub struct State {
     /// The folder for journals, locks and receipts. Default: the variable ARPFLUX_STATE_DIR, or
     /// /run/arpflux, or $XDG_RUNTIME_DIR/arpflux where this user may not write there.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, help_heading = "Transaction", value_name = "FOLDER")]
     state_dir: Option<PathBuf>,
     /// How long to wait for another run that is changing the namespace: 10s, 1m.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    #[arg(long, help_heading = "Transaction", value_name = "TIME", default_value = "10s", value_parser = duration)]
     wait: Duration,
 }
 
@@ -205,7 +205,7 @@ pub struct Source {
     #[command(flatten)]
     live: Live,
     /// Work on a snapshot that `arpflux snapshot --json` stored, instead of the running kernel; - reads standard input.
-    #[arg(long, value_name = "FILE", conflicts_with = "netns")]
+    #[arg(long, help_heading = "Which host", value_name = "FILE", conflicts_with = "netns")]
     snapshot: Option<PathBuf>,
 }
 

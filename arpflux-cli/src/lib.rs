@@ -65,11 +65,21 @@ struct Command {
 #[derive(Debug, Clone, clap::Args)]
 struct Common {
     /// Print JSON (one object with "schema": 1) instead of text.
-    #[arg(long, global = true)]
+    #[arg(long, help_heading = "Output", global = true)]
     json: bool,
-    /// When to use colour. The variable NO_COLOR turns it off as well.
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    /// When to use colour: auto (on a terminal, unless the variable NO_COLOR is set or TERM is dumb), always, never.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        hide_possible_values = true
+    )]
     color: output::Colour,
+    /// Print long texts at once; else a terminal shows them by the pager of ARPFLUX_PAGER or PAGER (default: less).
+    #[arg(long, help_heading = "Output", global = true)]
+    no_pager: bool,
 }
 
 /// Runs the command with the arguments `args` (the program's name first) and gives the exit code.
@@ -101,7 +111,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
             return exit::USAGE;
         }
     };
-    let output = Output::new(command.common.json, command.common.color);
+    let output = Output::new(command.common.json, command.common.color)
+        .paged(!command.common.no_pager && command.verb.pages());
     let changes = command.verb.changes();
     if command.verb.is_told_to_stop()
         && let Err(error) = arpflux_core::wire::stop_on_interrupt()
@@ -171,7 +182,7 @@ mod tests {
             let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
             let examples: Vec<&str> =
                 help.lines().filter_map(|line| line.trim().strip_prefix("arpflux ")).collect();
-            assert!(!examples.is_empty(), "{} has no example", verb.get_name());
+            assert!(examples.len() >= 2, "{}: {examples:?}", verb.get_name());
             for example in examples {
                 // What stands behind two spaces explains; what stands behind > or | is the shell's.
                 let typed = example.split("  ").next().unwrap().split(['>', '|']).next().unwrap();

@@ -1,5 +1,7 @@
 //! Where answers go: text or JSON on standard output, errors on standard error.
 
+mod pager;
+
 use std::cell::Cell;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
@@ -87,6 +89,7 @@ pub fn shown(text: &str, styles: bool) -> String {
 pub struct Output {
     json: bool,
     colour: bool,
+    pages: bool,
 }
 
 impl Output {
@@ -104,7 +107,13 @@ impl Output {
                     && named("TERM").is_none_or(|terminal| terminal != "dumb")
             }
         };
-        Self { json, colour }
+        Self { json, colour, pages: false }
+    }
+
+    /// The same, whose texts a pager shows where they are longer than the terminal.
+    #[must_use]
+    pub const fn paged(self, pages: bool) -> Self {
+        Self { pages, ..self }
     }
 
     /// Whether JSON was asked for.
@@ -127,13 +136,7 @@ impl Output {
             return None;
         }
         let named = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-        let stdout = std::io::stdout();
-        let terminal = || {
-            let (width, _) =
-                stdout.is_terminal().then(|| terminal_size::terminal_size_of(&stdout)).flatten()?;
-            Some(usize::from(width.0))
-        };
-        named.or_else(terminal).map(|width| width.max(20))
+        named.or_else(|| terminal().map(|(columns, _)| columns)).map(|width| width.max(20))
     }
 
     /// How many lines a text takes.
@@ -170,7 +173,8 @@ impl Output {
         format!("{}{text}{PLAIN}", style.mark())
     }
 
-    /// Prints text to standard output, lines that are too long broken at words. A reader that has gone away ends the output quietly.
+    /// Prints text to standard output, lines that are too long broken at words, through the pager where it is longer than the
+    /// terminal. A reader that has gone away ends the output quietly.
     ///
     /// # Errors
     /// [`arpflux_core::ErrorKind::Io`] on any other failure to write, a full disk for one.
@@ -180,6 +184,10 @@ impl Output {
             Some(width) => text.split_inclusive('\n').map(|line| wrapped(line, width)).collect(),
             None => text,
         };
+        let longer = || terminal().is_some_and(|(_, lines)| text.lines().count() >= lines);
+        if self.pages && !self.json && longer() && pager::show(&text) {
+            return Ok(());
+        }
         written(&text)
     }
 
@@ -270,6 +278,13 @@ fn shown_width(text: &str) -> usize {
     })
 }
 
+/// The columns and lines of the terminal that standard output is.
+fn terminal() -> Option<(usize, usize)> {
+    let stdout = std::io::stdout();
+    let (width, height) = stdout.is_terminal().then(|| terminal_size::terminal_size_of(&stdout)).flatten()?;
+    Some((width.0.into(), height.0.into()))
+}
+
 fn written(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -333,7 +348,7 @@ mod tests {
 
     #[test]
     fn nothing_of_a_name_commands_the_terminal() {
-        let output = Output { json: false, colour: true };
+        let output = Output { json: false, colour: true, pages: false };
         let name = "eth\x1b[31m\u{9b}0\u{202e}gpj\u{2066}\u{fddf}\r";
         let text = shown(&format!("{}\n", output.paint(Style::Good, name)), true);
         assert_eq!(text, "\x1b[32meth\\u001b[31m\\u009b0\\u202egpj\\u2066\\ufddf\\u000d\x1b[0m\n");

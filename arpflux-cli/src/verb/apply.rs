@@ -35,7 +35,7 @@ pub struct Args {
     confirm: Option<Duration>,
     /// Also write what brings it back at boot: sysctl.d, and the files of the network's managers. Written
     /// and taken back with everything else; with --confirm, when it is confirmed.
-    #[arg(long, conflicts_with = "plan")]
+    #[arg(long, help_heading = "Over a reboot", conflicts_with = "plan")]
     persist: bool,
     #[command(flatten)]
     boot: Boot,
@@ -60,14 +60,26 @@ impl Args {
 struct Boot {
     /// The managers to write for: systemd, networkd, ifupdown, network-manager; several with commas.
     /// Default: those in use on this host.
-    #[arg(long, value_name = "NAME", value_delimiter = ',', requires = "persist")]
+    #[arg(
+        long,
+        help_heading = "Over a reboot",
+        value_name = "NAME",
+        value_delimiter = ',',
+        requires = "persist"
+    )]
     manager: Option<Vec<Manager>>,
     /// The folder that stands for / of the host that boots: an image, or a container's /proc/PID/root.
-    #[arg(long, value_name = "FOLDER", default_value = "/", requires = "persist")]
+    #[arg(
+        long,
+        help_heading = "Over a reboot",
+        value_name = "FOLDER",
+        default_value = "/",
+        requires = "persist"
+    )]
     root: PathBuf,
     /// How the host calls this command at boot. Default: its path now; below another root
     /// /usr/bin/arpflux.
-    #[arg(long, value_name = "PATH", requires = "persist")]
+    #[arg(long, help_heading = "Over a reboot", value_name = "PATH", requires = "persist")]
     command: Option<PathBuf>,
 }
 

@@ -169,9 +169,8 @@ fn list(output: &Output) -> Result<u8> {
     if output.json() {
         output.answer(&catalogue)?;
     } else {
-        for CatalogueEntry { id, severity, title, .. } in catalogue.findings {
-            output.text(format!("{id}  {severity:<7}  {title}\n"))?;
-        }
+        let line = |CatalogueEntry { id, severity, title, .. }| format!("{id}  {severity:<7}  {title}\n");
+        output.text(catalogue.findings.into_iter().map(line).collect::<String>())?;
     }
     Ok(exit::GOOD)
 }

@@ -2,7 +2,7 @@
 
 pub(super) const EXPLAIN: &str = "\
 Examples:
-  arpflux explain                          every address of this host on every interface
+  arpflux explain                          who answers for each address of this host, bad ones first
   arpflux explain 192.168.18.10            who answers for it, rule by rule
   arpflux explain 192.168.18.10 --prove    decided for all senders, with a counter-example if not";
 pub(super) const DIAGNOSE: &str = "\
@@ -36,7 +36,8 @@ Examples:
   arpflux confirm --status                 how long it has left";
 pub(super) const RECOVER: &str = "\
 Examples:
-  arpflux recover                          after a crash or a power failure";
+  arpflux recover                          after a crash or a power failure
+  arpflux recover --netns hn               the same in a network namespace";
 pub(super) const PROXY: &str = "\
 Examples:
   arpflux proxy list
@@ -44,13 +45,16 @@ Examples:
   arpflux proxy del 192.168.18.101";
 pub(super) const ANNOUNCE: &str = "\
 Examples:
-  arpflux announce -i eth3 192.168.18.11   peers replace the MAC that they remember";
+  arpflux announce -i eth3 192.168.18.11   peers replace the MAC that they remember
+  arpflux announce -i eth3 192.168.18.11 192.168.18.12 --rounds 5";
 pub(super) const DEMO: &str = "\
 Examples:
-  arpflux demo                             no root needed; nothing of this host is touched";
+  arpflux demo                             no root needed; nothing of this host is touched
+  arpflux demo --out demo                  keeps the captures and all that was decided";
 pub(super) const DETECT: &str = "\
 Examples:
-  arpflux detect 192.168.18.101            before a container gets it";
+  arpflux detect 192.168.18.101            before a container gets it
+  arpflux detect -i eth3 192.168.18.101 192.168.18.102";
 pub(super) const PROBE: &str = "\
 Examples:
   arpflux probe -i eth0 192.168.18.10      more than one MAC is flux, or a duplicate
@@ -80,3 +84,15 @@ pub(super) const COMPLETIONS: &str = "\
 Examples:
   arpflux completions bash > /etc/bash_completion.d/arpflux
   arpflux completions zsh > /usr/local/share/zsh/site-functions/_arpflux";
+pub(super) const PROXY_LIST: &str = "\
+Examples:
+  arpflux proxy list -i eth3 --by arpflux
+  arpflux proxy list --prefix 192.168.18.0/24 --limit 1000";
+pub(super) const PROXY_ADD: &str = "\
+Examples:
+  arpflux proxy add -i eth3 192.168.18.101
+  arpflux proxy add -i eth3 --only --announce 192.168.18.101   and no other interface";
+pub(super) const PROXY_DEL: &str = "\
+Examples:
+  arpflux proxy del 192.168.18.101
+  arpflux proxy del -i eth3 192.168.18.101 192.168.18.102";

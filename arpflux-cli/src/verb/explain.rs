@@ -45,42 +45,42 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["from", "stdin"])]
     prove: bool,
     /// Another host's snapshot (may be repeated): who answers among all of them on the wires they share.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "on", "stdin", "prove"])]
+    #[arg(long, help_heading = "Several hosts", value_name = "FILE", conflicts_with_all = ["from", "on", "stdin", "prove"])]
     also: Vec<PathBuf>,
     /// Who shares a wire (may be repeated), as HOST:IFACE,HOST:IFACE; a host is called like its file
     /// without the ending, the running one self. Default: interfaces whose subnets overlap.
-    #[arg(long, value_name = "PORTS", requires = "also")]
+    #[arg(long, help_heading = "Several hosts", value_name = "PORTS", requires = "also")]
     wire: Vec<String>,
     /// Instead: what this host itself does to reach ADDRESS: by which interface, from which address (--from:
     /// the packet's source), and what peers learn from its request. Exit code 1 if that is a wrong MAC.
-    #[arg(long, requires = "address", conflicts_with_all = ["stdin", "prove", "also"])]
+    #[arg(long, help_heading = "What this host does", requires = "address", conflicts_with_all = ["stdin", "prove", "also"])]
     outgoing: bool,
     /// With --outgoing: the packet's IP protocol, as rules ask for it: tcp, udp, icmp or a number.
-    #[arg(long, requires = "outgoing", value_name = "PROTOCOL", value_parser = protocol)]
+    #[arg(long, help_heading = "What this host does", requires = "outgoing", value_name = "PROTOCOL", value_parser = protocol)]
     proto: Option<u8>,
     /// With --outgoing: the packet's destination port.
-    #[arg(long, requires = "outgoing", value_name = "PORT")]
+    #[arg(long, help_heading = "What this host does", requires = "outgoing", value_name = "PORT")]
     dport: Option<u16>,
     /// With --outgoing: the number of the user whose program sends it.
-    #[arg(long, requires = "outgoing", value_name = "UID")]
+    #[arg(long, help_heading = "What this host does", requires = "outgoing", value_name = "UID")]
     uid: Option<u32>,
     /// Instead: what this host learns when it is told that ADDRESS is at MAC, by interface.
-    #[arg(long, value_name = "MAC", requires = "address", conflicts_with_all = ["from", "stdin", "prove", "also", "outgoing"])]
+    #[arg(long, help_heading = "What this host does", value_name = "MAC", requires = "address", conflicts_with_all = ["from", "stdin", "prove", "also", "outgoing"])]
     learn: Option<Mac>,
     /// Asks what would be answered if a request did arrive on interfaces that have no carrier.
     #[arg(long)]
     as_if_connected: bool,
     /// Also list the addresses that are as they should be.
-    #[arg(long, conflicts_with_all = ["address", "stdin", "prove", "also"])]
+    #[arg(long, help_heading = "What is listed", conflicts_with_all = ["address", "stdin", "prove", "also"])]
     all: bool,
     /// List these addresses alone (may be repeated).
-    #[arg(long, value_enum, value_name = "VERDICT", conflicts_with_all = ["address", "all", "stdin", "prove", "also", "json"])]
+    #[arg(long, help_heading = "What is listed", value_enum, value_name = "VERDICT", conflicts_with_all = ["address", "all", "stdin", "prove", "also", "json"])]
     only: Vec<list::Only>,
     /// List at most so many addresses. Default: 100.
-    #[arg(long, value_name = "COUNT", conflicts_with_all = ["address", "stdin", "prove", "also", "json"])]
+    #[arg(long, help_heading = "What is listed", value_name = "COUNT", conflicts_with_all = ["address", "stdin", "prove", "also", "json"])]
     limit: Option<usize>,
     /// Instead of who answers: a letter for each interface.
-    #[arg(long, conflicts_with_all = ["address", "stdin", "prove", "also", "json"])]
+    #[arg(long, help_heading = "What is listed", conflicts_with_all = ["address", "stdin", "prove", "also", "json"])]
     matrix: bool,
     #[command(flatten)]
     source: Source,

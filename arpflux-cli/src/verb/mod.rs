@@ -136,6 +136,15 @@ impl Verb {
         }
     }
 
+    /// Whether what it prints may wait for a reader: not where something changes meanwhile.
+    pub const fn pages(&self) -> bool {
+        match self {
+            Self::Proxy(_) | Self::Rollback(_) => true,
+            Self::Demo(_) => false,
+            _ => !self.changes(),
+        }
+    }
+
     /// Does it and gives the exit code.
     ///
     /// # Errors

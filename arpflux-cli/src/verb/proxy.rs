@@ -9,6 +9,7 @@ use arpflux_core::words::counted;
 use arpflux_core::{Host, Plan, Result};
 
 use super::apply::report;
+use super::examples;
 use crate::exit;
 use crate::input::{Live, State};
 use crate::output::Output;
@@ -27,11 +28,13 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
     /// Print the entries.
+    #[command(after_help = examples::PROXY_LIST)]
     List(List),
     /// Let an interface answer for addresses.
+    #[command(after_help = examples::PROXY_ADD)]
     Add(Add),
     /// Let nobody here answer for addresses any more; their source routing goes with them, if arpflux made it.
-    #[command(alias = "rm")]
+    #[command(alias = "rm", after_help = examples::PROXY_DEL)]
     Del(Del),
 }
 

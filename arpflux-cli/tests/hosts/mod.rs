@@ -1,4 +1,5 @@
 //! Hosts of every sort, as files that `--snapshot` takes.
+#![allow(dead_code, reason = "each test program uses its part")]
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};

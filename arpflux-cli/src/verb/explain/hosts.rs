@@ -55,15 +55,14 @@ pub fn run(first: &Snapshot, question: &Question<'_>, output: &Output) -> Result
         output.answer(&shared)?;
         return Ok(code);
     }
-    if shared.segments.is_empty() {
-        output.text("These hosts share no wire as far as their subnets tell; --wire says otherwise.\n")?;
-    }
-    for segment in &shared.segments {
-        output.text(text(segment, true, output))?;
+    let mut lines: String = shared.segments.iter().map(|segment| text(segment, true, output)).collect();
+    if lines.is_empty() {
+        lines += "These hosts share no wire as far as their subnets tell; --wire says otherwise.\n";
     }
     if let Some(line) = shared.last_line() {
-        output.text(format!("{}\n", output.paint(Style::Caution, line)))?;
+        lines += &format!("{}\n", output.paint(Style::Caution, line));
     }
+    output.text(lines)?;
     Ok(code)
 }
 

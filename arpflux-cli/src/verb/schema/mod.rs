@@ -24,11 +24,7 @@ pub struct Args {
 /// If there is no schema of that name.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     match &args.name {
-        None => {
-            for (name, _) in list::ALL {
-                output.text(format!("{name}\n"))?;
-            }
-        }
+        None => output.text(list::ALL.iter().map(|(name, _)| format!("{name}\n")).collect::<String>())?,
         Some(wanted) => {
             let found = list::ALL.iter().find(|(name, _)| name == wanted);
             let (_, text) = found.ok_or_else(|| {

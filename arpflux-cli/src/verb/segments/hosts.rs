@@ -123,16 +123,15 @@ pub fn run(paths: &[PathBuf], wires: Option<&Path>, all: bool, output: &Output) 
         output.answer(&shared)?;
         return Ok(code);
     }
-    for wire in &shared.segments {
-        output.text(text(wire, all, output))?;
-    }
+    let mut lines: String = shared.segments.iter().map(|wire| text(wire, all, output)).collect();
     for apart in &shared.apart {
-        output.text(format!("Different wires with one subnet: {apart}\n"))?;
+        lines += &format!("Different wires with one subnet: {apart}\n");
     }
-    output.text(sum(&shared))?;
+    lines += &sum(&shared);
     if let Some(line) = shared.last_line() {
-        output.text(format!("{}\n", output.paint(Style::Caution, line)))?;
+        lines += &format!("{}\n", output.paint(Style::Caution, line));
     }
+    output.text(lines)?;
     Ok(code)
 }
 
