@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::predict::{Missing, MissingSet};
 use crate::snapshot::{Interference, Snapshot};
 use crate::types::IfIndex;
+use crate::words::listed;
 
 /// What a claim comes to. Of several claims the worst counts: bad, then undetermined, then good.
 ///
@@ -331,20 +332,6 @@ pub fn last_line(open: &str, missing: &[Gap], apart: &str) -> String {
         line += &format!(". To know: {}", how.join("; "));
     }
     line + "."
-}
-
-/// How many words of a list are written out.
-const MOST: usize = 6;
-
-/// `a`, `a and b`, `a, b and c`; long lists are cut.
-pub(crate) fn listed(words: &[impl ToString]) -> String {
-    let text = |words: &[_]| words.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    match words {
-        [] => String::new(),
-        [only] => only.to_string(),
-        words if words.len() > MOST => format!("{} and {} more", text(&words[..MOST]), words.len() - MOST),
-        [most @ .., last] => format!("{} and {}", text(most), last.to_string()),
-    }
 }
 
 #[cfg(test)]

@@ -24,8 +24,11 @@ pub fn thousands(number: usize) -> String {
     text
 }
 
-/// How many names are written out.
+/// How many names of a folded list are written out.
 const MOST: usize = 3;
+
+/// How many names of a listed one.
+const LISTED: usize = 8;
 
 /// A list that takes no more room the longer it is: `a`, `a, b, c`, `a … h (8)`.
 #[must_use]
@@ -35,6 +38,25 @@ pub fn folded(names: &[impl ToString]) -> String {
             format!("{} … {} ({})", first.to_string(), last.to_string(), thousands(names.len()))
         }
         _ => names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`; of more than eight the first ones and how many more there are.
+///
+/// ```
+/// assert_eq!(arpflux_core::words::listed(["eth0", "eth3", "eth4"]), "eth0, eth3 and eth4");
+/// ```
+#[must_use]
+pub fn listed<T: ToString>(words: impl IntoIterator<Item = T>) -> String {
+    let words: Vec<T> = words.into_iter().collect();
+    let text = |words: &[T]| words.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match words.as_slice() {
+        [] => String::new(),
+        [only] => only.to_string(),
+        words if words.len() > LISTED => {
+            format!("{} and {} more", text(&words[..LISTED]), words.len() - LISTED)
+        }
+        [most @ .., last] => format!("{} and {}", text(most), last.to_string()),
     }
 }
 

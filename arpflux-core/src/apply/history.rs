@@ -8,6 +8,7 @@ use super::recover::foreign;
 use super::store::Folder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::NetnsIdentity;
+use crate::words::listed;
 
 /// The folder of finished transactions that persons made.
 pub(super) const HISTORY: &str = "history";
@@ -268,5 +269,5 @@ pub(crate) fn standing(folder: &Folder, netns: &NetnsIdentity) -> Result<Vec<u64
 pub(crate) fn routine(since: &[Receipt]) -> String {
     let one = |receipt: &Receipt| format!("{} ({})", receipt.id.unwrap_or_default(), receipt.by);
     let list: Vec<String> = since.iter().map(one).collect();
-    format!("made by routine, the newest first: transaction {}", super::recover::listed(&list))
+    format!("made by routine, the newest first: transaction {}", listed(&list))
 }

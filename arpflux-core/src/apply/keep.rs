@@ -8,7 +8,7 @@ use std::path::Path;
 use super::store::Folder;
 use crate::error::Result;
 use crate::persist::{FileChange, FileState};
-use crate::plan::kept::source_of;
+use crate::plan::published::source_of;
 use crate::snapshot::Snapshot;
 use crate::state::{Change, Object, SysctlScope, Value};
 use crate::sysctl::{Ipv6Sysctl, Sysctl};
@@ -88,6 +88,6 @@ pub(super) fn keep(inverse: &mut Vec<Change>, snapshot: &Snapshot, registry: &Re
     Some(format!(
         "left as it is, as the addresses stand on it that are published now: {}; what they need goes with the \
          last of them",
-        crate::plan::listed(names.collect())
+        crate::words::listed(names)
     ))
 }

@@ -1,8 +1,9 @@
 //! Small plans for single proxy entries, for scripts that add and remove them one by one.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::next_hop::NextHops;
-use crate::plan::{Announcement, Change, InterfaceIdentity, PROTOCOL, Plan, kept};
+use crate::plan::next_hop;
+use crate::plan::{Announcement, Change, InterfaceIdentity, PROTOCOL, Plan, published};
+use crate::snapshot::Index;
 use crate::snapshot::{Interface, ProxyEntry, Snapshot};
 use crate::types::{IfIndex, IfName};
 use std::collections::{BTreeSet, HashSet};
@@ -56,8 +57,8 @@ pub fn add_proxies(
             .on(held.to_string())
             .hint("proxy entries are for addresses behind this host"));
     }
-    let next_hops = NextHops::of(snapshot);
-    if let Some(refused) = wanted.iter().find_map(|address| next_hops.refuse(*address)) {
+    let index = Index::new(snapshot);
+    if let Some(refused) = wanted.iter().find_map(|address| next_hop::refuse(&index, *address)) {
         return Err(refused);
     }
     let there: HashSet<(IpAddr, Option<IfIndex>)> =
@@ -109,7 +110,7 @@ pub fn remove_proxies(snapshot: &Snapshot, interface: Option<&IfName>, addresses
     let mut changes: Vec<Change> = gone.iter().copied().map(Change::remove).collect();
     if snapshot.rules.iter().any(|rule| rule.protocol == PROTOCOL) {
         let unwanted = unwanted.into_iter().collect();
-        changes.extend(kept::orphans(&kept::without(snapshot, &gone), &unwanted));
+        changes.extend(published::orphans(&published::without(snapshot, &gone), &unwanted));
     }
     Ok(Plan { silence: addresses.to_vec(), ..finished(snapshot, changes, Vec::new()) })
 }

@@ -13,6 +13,7 @@ use super::{Options, confirm, dead, files, undo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
 use crate::snapshot::NetnsIdentity;
+use crate::words::listed;
 
 /// What [`recover`] found and did.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -169,16 +170,6 @@ pub(crate) struct TakenBack {
     pub(crate) notes: Vec<String>,
     /// How many changes were in force and are not any more.
     pub(crate) undone: usize,
-}
-
-/// The first few of a list, in one line.
-pub(crate) fn listed(items: &[String]) -> String {
-    const SHOWN: usize = 8;
-    let mut text = items.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if items.len() > SHOWN {
-        text += &format!(" and {} more", items.len() - SHOWN);
-    }
-    text
 }
 
 /// The reason why nothing else may be changed while a transaction waits.

@@ -5,7 +5,7 @@ use super::history::{self, Target};
 use super::journal::{self, Applied, Header, Journal, Pending, State};
 use super::lock::{self, Lock};
 use super::receipt::{Conflict, Maker, Receipt};
-use super::recover::{TakenBack, busy_pending, listed, settle, take_back};
+use super::recover::{TakenBack, busy_pending, settle, take_back};
 use super::store::Folder;
 use super::watcher::{Reopen, Watcher};
 use super::{Confirm, Options, confirm, dead, files, keep, net, undo};
@@ -14,6 +14,7 @@ use crate::kernel::Kernel;
 use crate::persist::FileChange;
 use crate::plan::{self, Announcement, Change, InterfaceIdentity, Plan};
 use crate::snapshot::{NetnsIdentity, Snapshot};
+use crate::words::listed;
 
 /// How many changes are made between two records of progress: so many a killed run is late at most.
 const BATCH: usize = 512;

@@ -302,5 +302,5 @@ pub(super) fn names(interfaces: &[&Interface]) -> Vec<IfName> {
 pub(super) fn values(ground: &Ground<'_>, interfaces: &[&Interface], sysctl: Sysctl) -> String {
     let values: BTreeSet<i32> =
         interfaces.iter().map(|interface| ground.effective(interface, sysctl).value).collect();
-    listed(&values.into_iter().collect::<Vec<_>>())
+    listed(values)
 }

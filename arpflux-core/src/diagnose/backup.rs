@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::answers::{Text, finding, names};
-use super::ground::{Ground, by_number, is_public, listed};
+use super::ground::{Ground, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::predict::ArpRequest;
@@ -18,7 +18,7 @@ const SHOWN: usize = 3;
 
 pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
     let mut groups: BTreeMap<(IfIndex, IfIndex), (Vec<IpAddr>, Vec<Evidence>)> = BTreeMap::new();
-    for held in ground.snapshot.addresses.iter().filter(|held| is_public(held)) {
+    for held in ground.snapshot.addresses.iter().filter(|held| held.is_public()) {
         let IpAddr::V4(address) = held.local else { continue };
         let Some((holder, parent)) = backup(ground, held.interface) else { continue };
         // Somebody else here has it as well, in earnest.

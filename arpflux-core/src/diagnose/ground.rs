@@ -6,12 +6,12 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::remedy::Remedy;
 use super::{Evidence, Finding, Options};
-pub(super) use crate::judgement::listed;
 use crate::judgement::{self, Gap};
 use crate::predict::{ArpRequest, Missing, MissingSet, Model, Neighbours, Outgoing, Verdict, listeners};
-use crate::snapshot::{Address, Effective, Interface, Route, RouteKind, Scope, Snapshot, WireMap};
+use crate::snapshot::{Address, Effective, Index, Interface, RouteKind, Snapshot, WireMap};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IfName, IpNet, Ipv4Net};
+pub(super) use crate::words::listed;
 
 /// A snapshot with its model and the look-ups that findings need.
 pub(super) struct Ground<'s> {
@@ -28,8 +28,7 @@ pub(super) struct Ground<'s> {
     /// The listeners that share a wire, each wire with two of them or more.
     pub wires: Vec<Vec<&'s Interface>>,
     wire_of: HashMap<IfIndex, usize>,
-    held: HashMap<IfIndex, Vec<&'s Address>>,
-    holders: HashMap<Ipv4Addr, Vec<IfIndex>>,
+    index: Index<'s>,
     /// The subnets of interfaces, and who has them.
     subnets: HashMap<Ipv4Net, Vec<IfIndex>>,
     lengths: BTreeSet<u8>,
@@ -66,16 +65,12 @@ const ASKED: usize = 64;
 
 impl<'s> Ground<'s> {
     pub(super) fn new(snapshot: &'s Snapshot, options: &'s Options, model: Model<'s>) -> Self {
-        let mut held: HashMap<IfIndex, Vec<&Address>> = HashMap::new();
-        let mut holders: HashMap<Ipv4Addr, Vec<IfIndex>> = HashMap::new();
+        let index = Index::new(snapshot);
         let mut subnets: HashMap<Ipv4Net, Vec<IfIndex>> = HashMap::new();
         for address in &snapshot.addresses {
-            let IpAddr::V4(local) = address.local else { continue };
-            held.entry(address.interface).or_default().push(address);
-            holders.entry(local).or_default().push(address.interface);
             if let IpNet::V4(subnet) = address.subnet()
                 && subnet.prefix_len() < 32
-                && is_public(address)
+                && address.is_public()
             {
                 subnets.entry(subnet).or_default().push(address.interface);
             }
@@ -108,12 +103,11 @@ impl<'s> Ground<'s> {
             model,
             by_number: listeners.iter().map(|interface| (interface.index, *interface)).collect(),
             listeners,
-            uplinks: uplinks(snapshot),
+            uplinks: uplinks(&index),
             map,
             wires,
             wire_of,
-            held,
-            holders,
+            index,
             lengths: subnets.keys().map(Ipv4Net::prefix_len).collect(),
             subnets,
             on_link,
@@ -169,9 +163,8 @@ impl<'s> Ground<'s> {
     /// gateway outside of them says is there.
     pub(super) fn askers(&self, interface: IfIndex, target: Ipv4Addr) -> Vec<Ipv4Addr> {
         let ordinary = self.neighbours.borrow_mut().known(interface, target);
-        let own = |address: Ipv4Addr| {
-            self.held(interface).iter().any(|held| held.subnet().contains(&IpAddr::V4(address)))
-        };
+        let own =
+            |address: Ipv4Addr| self.held(interface).any(|held| held.subnet().contains(&IpAddr::V4(address)));
         let gateway = self.gateways(interface).iter().copied().find(|gateway| !own(*gateway));
         let routed = self.on_link(interface).iter().filter_map(|net| host_of(*net));
         let routed = routed.filter(|host| !own(*host) && self.holders(*host).is_empty()).take(1);
@@ -182,21 +175,21 @@ impl<'s> Ground<'s> {
     }
 
     /// The IPv4 addresses of an interface, in the kernel's order.
-    pub(super) fn held(&self, index: IfIndex) -> &[&'s Address] {
-        self.held.get(&index).map_or(&[], Vec::as_slice)
+    pub(super) fn held(&self, index: IfIndex) -> impl Iterator<Item = &'s Address> + '_ {
+        self.index.held(index).iter().copied().filter(|address| address.local.is_ipv4())
     }
 
     /// The IPv4 addresses of an interface that other hosts may ask for.
     pub(super) fn public(&self, index: IfIndex) -> impl Iterator<Item = (Ipv4Addr, &'s Address)> + '_ {
-        self.held(index).iter().filter_map(|address| match address.local {
-            IpAddr::V4(local) if is_public(address) => Some((local, *address)),
+        self.held(index).filter_map(|address| match address.local {
+            IpAddr::V4(local) if address.is_public() => Some((local, address)),
             _ => None,
         })
     }
 
     /// The interfaces that hold an address.
     pub(super) fn holders(&self, address: Ipv4Addr) -> &[IfIndex] {
-        self.holders.get(&address).map_or(&[], Vec::as_slice)
+        self.index.holders(address.into())
     }
 
     pub(super) fn effective(&self, interface: &Interface, sysctl: Sysctl) -> Effective {
@@ -295,7 +288,7 @@ impl<'s> Ground<'s> {
         };
         let reached = |holder: &IfIndex| self.map.is_connected(*holder) && self.listener(*holder).is_some();
         let mut aside: Vec<(Ipv4Addr, &'s Interface)> = Vec::new();
-        for address in self.snapshot.addresses.iter().filter(|address| is_public(address)) {
+        for address in self.snapshot.addresses.iter().filter(|address| address.is_public()) {
             let IpAddr::V4(local) = address.local else { continue };
             if !self.holders(local).iter().any(reached)
                 && let Some(member) = around(local)
@@ -354,21 +347,14 @@ impl<'s> Ground<'s> {
     }
 }
 
-/// Whether other hosts may ask for the address.
-pub(super) fn is_public(address: &Address) -> bool {
-    address.scope < Scope::HOST && !address.local.is_loopback()
-}
-
 /// An address of a prefix that a host may have: the only one, or the first after the network's.
 fn host_of(net: Ipv4Net) -> Option<Ipv4Addr> {
     net.hosts().next()
 }
 
 /// The interfaces that an IPv4 default route of any table leaves by.
-fn uplinks(snapshot: &Snapshot) -> BTreeSet<IfIndex> {
-    let default = |route: &&Route| route.kind == RouteKind::Unicast && route.destination.prefix_len() == 0;
-    let routes = snapshot.routes.iter().filter(default).filter(|route| route.destination.addr().is_ipv4());
-    routes.flat_map(|route| route.next_hops.iter().filter_map(|hop| hop.interface)).collect()
+fn uplinks(index: &Index<'_>) -> BTreeSet<IfIndex> {
+    index.default_routes().iter().flat_map(|route| &route.next_hops).filter_map(|hop| hop.interface).collect()
 }
 
 type Leading = (HashMap<IfIndex, Vec<Ipv4Net>>, HashMap<IfIndex, Vec<Ipv4Addr>>);

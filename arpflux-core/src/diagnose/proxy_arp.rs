@@ -155,7 +155,7 @@ fn own_wire(ground: &Ground<'_>) -> Option<Finding> {
 /// `proxy_arp` where no route leads: who asks there asks for what others answer for.
 fn nothing_behind(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding> {
     let unnumbered = |interface: &&Interface| {
-        ground.held(interface.index).is_empty()
+        ground.held(interface.index).next().is_none()
             && ground.on_link(interface.index).is_empty()
             && ground.gateways(interface.index).is_empty()
     };
@@ -203,7 +203,9 @@ fn no_route(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding> {
     let mut wrong: Vec<&Interface> = Vec::new();
     let mut evidence: Vec<Evidence> = Vec::new();
     let mut addresses: Vec<IpAddr> = Vec::new();
-    for interface in proxying.iter().copied().filter(|interface| ground.held(interface.index).is_empty()) {
+    for interface in
+        proxying.iter().copied().filter(|interface| ground.held(interface.index).next().is_none())
+    {
         let container = ground.on_link(interface.index).iter().find(|net| net.prefix_len() == 32);
         let Some(container) = container.map(Ipv4Net::addr) else { continue };
         let verdict = ground.reply(&ArpRequest::broadcast(interface.index, container, CALICO_GATEWAY));
@@ -247,8 +249,12 @@ fn no_route(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding> {
 fn idle(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding> {
     // A value of `all` is meant for no interface in particular.
     let meant = |one: &&Interface| one.sysctls.get(Sysctl::ProxyArp).is_some_and(|own| own != 0);
-    let numbered: Vec<&Interface> =
-        proxying.iter().copied().filter(|one| !ground.held(one.index).is_empty()).filter(meant).collect();
+    let numbered: Vec<&Interface> = proxying
+        .iter()
+        .copied()
+        .filter(|one| ground.held(one.index).next().is_some())
+        .filter(meant)
+        .collect();
     // Something in each network, something far, and the gateway that containers ask for.
     let mut targets: BTreeSet<Ipv4Addr> = [ground.snapshot.elsewhere(), CALICO_GATEWAY].into();
     for route in ground.snapshot.routes.iter().filter(|route| route.kind == RouteKind::Unicast) {

@@ -231,7 +231,7 @@ fn unnumbered(ground: &Ground<'_>) -> Option<Finding> {
     let mut evidence: Vec<Evidence> = Vec::new();
     let mut asked: Vec<ArpRequest> = Vec::new();
     for interface in
-        ground.listeners.iter().copied().filter(|interface| ground.held(interface.index).is_empty())
+        ground.listeners.iter().copied().filter(|interface| ground.held(interface.index).next().is_none())
     {
         let container = ground.on_link(interface.index).iter().find(|net| net.prefix_len() == 32);
         let Some(container) = container.map(Ipv4Net::addr) else { continue };

@@ -6,11 +6,11 @@ use std::net::IpAddr;
 use foldhash::{HashMap, HashSet};
 
 use super::PROTOCOL;
+use super::competing::Competing;
 use super::egress::{self, Egress, Source, Sources};
 use super::interfaces::{self, Managed};
-use super::kept;
 use super::proxies;
-use super::rivals::Rivals;
+use super::published;
 use super::services::{self, Service};
 use super::strategy;
 use super::view::{Family, View};
@@ -86,7 +86,7 @@ pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
             view.names(managed.host.iter().map(|interface| interface.index)),
         ));
     }
-    let v4 = Rivals::new(&view, Family::V4, &managed.named);
+    let v4 = Competing::new(&view, Family::V4, &managed.named);
     let proxied = proxies::sources(policy, &managed);
     let mut host_addresses = host_addresses(&view, &managed);
     let answer = |address: IpAddr| {
@@ -98,7 +98,7 @@ pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
     };
     // Nobody asks for what this host never answers for, so nothing goes back from there.
     host_addresses.retain(|source| answer(source.address) != Some(ServiceAnswer::Never));
-    let kept = kept::sources(policy, &view, &managed, &proxied);
+    let kept = published::sources(policy, &view, &managed, &proxied);
     // The host's own are IPv4.
     let wanted: Vec<Source> = host_addresses.iter().chain(&proxied).copied().collect();
     let sources = Sources { wanted: &wanted, kept: &kept };
@@ -106,7 +106,7 @@ pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
     let before = decisions.len();
     let egress_v4 = egress::plan(&view, Family::V4, &v4, sources, make, &mut decisions, &mut unmet)?;
     let egress_v6 = if proxied.iter().chain(&kept).any(|source| source.address.is_ipv6()) {
-        let v6 = Rivals::new(&view, Family::V6, &managed.named);
+        let v6 = Competing::new(&view, Family::V6, &managed.named);
         egress::plan(&view, Family::V6, &v6, sources, make, &mut decisions, &mut unmet)?
     } else {
         Egress::default()
@@ -118,7 +118,7 @@ pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
                 .into(),
         );
     }
-    kept::note(&kept, &mut decisions);
+    published::note(&kept, &mut decisions);
     let mut sysctls = strategy::plan(policy, &view, &managed, &v4, &egress_v4, &mut decisions)?;
     let services = services::plan(policy, &view, &managed, &mut sysctls, &mut decisions, &mut unmet);
     services::answered(&services, &sysctls, snapshot, &view)?;

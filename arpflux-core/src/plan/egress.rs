@@ -20,13 +20,14 @@ use std::net::IpAddr;
 use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use super::PROTOCOL;
+use super::competing::Competing;
 use super::foreign::{ForeignRules, Found};
-use super::rivals::Rivals;
 use super::tables::Main;
-use super::view::{Family, View, listed};
+use super::view::{Family, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::{Route, Rule, RuleAction, RuleFlags, table};
 use crate::types::{IfIndex, IpNet};
+use crate::words::listed;
 
 /// The table of an interface is this plus its number, unless somebody else uses that table.
 pub const TABLE_BASE: u32 = 175_000;
@@ -68,10 +69,10 @@ pub(super) struct Sources<'a> {
 ///
 /// # Errors
 /// [`ErrorKind::Refused`] if rules of others leave no room. A source that such a rule sends elsewhere is `unmet`.
-pub(super) fn plan(
-    view: &View<'_>,
+pub(super) fn plan<'s>(
+    view: &View<'s>,
     family: Family,
-    rivals: &Rivals<'_, '_>,
+    competing: &Competing<'_, 's>,
     sources: Sources<'_>,
     make: bool,
     decisions: &mut Vec<String>,
@@ -81,22 +82,22 @@ pub(super) fn plan(
     let foreign = ForeignRules::new(view, family);
     let mut wanting: Vec<Source> = Vec::new();
     let mut already: Vec<String> = Vec::new();
-    let main = Main::new(view, family, rivals);
+    let main = Main::new(view, family, competing);
     let mut tables = Tables::new(view, &main);
     let of_it = |source: &&Source| Family::of(source.address) == family;
-    let contested = sources.wanted.iter().filter(|source| rivals.contested(source.interface).is_some());
+    let contested = sources.wanted.iter().filter(|source| competing.contested(source.interface).is_some());
     let steps =
         contested.chain(sources.kept).filter(of_it).map(|source| tables.of(source.interface).lookups.len());
     let priorities = Priorities::choose(view, family, steps.max().unwrap_or(1));
     for source in sources.wanted.iter().filter(of_it).copied() {
         let found = foreign.look(source.address, source.interface);
-        if rivals.contested(source.interface).is_none() {
+        if competing.contested(source.interface).is_none() {
             if let Found::Astray(rule) = found {
                 egress.astray.insert(source.address, rule.priority);
             }
             continue;
         }
-        let holders = view.holders(source.address);
+        let holders = view.index.holders(source.address);
         if holders.len() > 1 {
             decisions.push(format!(
                 "{} is held by {}: no source routing for it, as it does not say which of them is meant",
@@ -164,8 +165,8 @@ pub(super) fn plan(
     }
     let tables: Vec<(IfIndex, u32)> = used.iter().map(|index| (*index, tables.of(*index).number)).collect();
     if wanted > 0 {
-        decisions.push(describe(view, family, rivals, &tables, priorities, wanting.len()));
-        decisions.extend(shared_ways(view, family, rivals));
+        decisions.push(describe(view, family, competing, &tables, priorities, wanting.len()));
+        decisions.extend(shared_ways(view, family, competing));
     }
     Ok(egress)
 }
@@ -192,18 +193,17 @@ fn astray(view: &View<'_>, source: &Source, rule: &Rule) -> Error {
 fn describe(
     view: &View<'_>,
     family: Family,
-    rivals: &Rivals<'_, '_>,
+    competing: &Competing<'_, '_>,
     tables: &[(IfIndex, u32)],
     priorities: Priorities,
     sources: usize,
 ) -> String {
     let (first, _) = tables[0];
-    let why = match rivals.contested(first) {
+    let why = match competing.contested(first) {
         Some((net, other)) => format!("{} and {} both lead to {net}", view.name(first), view.name(other)),
         None => String::new(),
     };
-    let tables =
-        listed(tables.iter().map(|(index, number)| format!("{number} for {}", view.name(*index))).collect());
+    let tables = listed(tables.iter().map(|(index, number)| format!("{number} for {}", view.name(*index))));
     let addresses = if sources == 1 { "1 address".to_owned() } else { format!("{sources} addresses") };
     let what = match family {
         Family::V4 => "source routing",
@@ -218,10 +218,10 @@ fn describe(
 }
 
 /// Says that routes of table main through gateways hold for all sources, whichever interface is theirs.
-fn shared_ways(view: &View<'_>, family: Family, rivals: &Rivals<'_, '_>) -> Option<String> {
+fn shared_ways(view: &View<'_>, family: Family, competing: &Competing<'_, '_>) -> Option<String> {
     let by = |route: &Route| {
         let hop = route.next_hops.iter().find(|hop| hop.gateway.is_some())?;
-        hop.interface.filter(|by| route.destination.prefix_len() > 0 && rivals.contested(*by).is_some())
+        hop.interface.filter(|by| route.destination.prefix_len() > 0 && competing.contested(*by).is_some())
     };
     let mut routes = view.main_routes(family).filter_map(|route| Some((route.destination, by(route)?)));
     let (first, by) = routes.next()?;

@@ -2,12 +2,13 @@
 
 use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
-use super::view::{View, listed};
+use super::view::View;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::nearest::nearest;
 use crate::policy::{InterfaceSelector, Policy};
 use crate::snapshot::{Interface, InterfaceFlags, PortFrames};
 use crate::types::{IfIndex, IfName};
+use crate::words::listed;
 
 /// The interfaces of a policy, resolved.
 #[derive(Debug)]
@@ -98,7 +99,7 @@ fn matching<'s>(view: &View<'s>, selector: &InterfaceSelector) -> Vec<&'s Interf
 }
 
 fn find<'s>(view: &View<'s>, name: &IfName) -> Result<&'s Interface> {
-    let Some(interface) = view.named(name) else {
+    let Some(interface) = view.index.named(name) else {
         let names: Vec<String> =
             view.snapshot.interfaces.iter().map(|interface| interface.name.to_string()).collect();
         let meant = nearest(&name.to_string(), names.iter().map(String::as_str))

@@ -27,20 +27,19 @@
 //! comes back behind the others, which means nothing, as no packet has two sources.
 
 mod announce;
+mod competing;
 pub(crate) mod desired;
 mod edit;
 mod egress;
-mod few;
 mod folded;
 mod foreign;
 mod impact;
 mod interfaces;
-pub(crate) mod kept;
 pub(crate) mod next_hop;
 mod order;
 mod proxies;
+pub(crate) mod published;
 pub(crate) mod render;
-mod rivals;
 pub(crate) mod services;
 mod strategy;
 mod tables;
@@ -64,7 +63,6 @@ pub(crate) use announce::owners;
 pub use egress::{RULE_PRIORITY, TABLE_BASE};
 pub use folded::{Folded, Sign, Sum};
 pub use impact::{Effect, Impact, Range, Turn};
-pub(crate) use view::listed;
 
 /// The `RTPROT_*` number that arpflux marks its own routes, rules and proxy entries with.
 ///

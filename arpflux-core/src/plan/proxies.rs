@@ -6,19 +6,19 @@ use std::net::IpAddr;
 use foldhash::{HashMap, HashMapExt as _, HashSet};
 
 use super::PROTOCOL;
+use super::competing::Competing;
 use super::desired::{WantedIpv6Sysctl, WantedSysctl};
 use super::egress::{Egress, Source};
-use super::few::{self, Few};
 use super::interfaces::Managed;
-use super::kept;
-use super::next_hop::NextHops;
-use super::rivals::Rivals;
-use super::view::{Family, View, listed_first};
+use super::next_hop;
+use super::published;
+use super::view::{Family, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{ForeignProxies, Policy};
-use crate::snapshot::{ProxyEntry, Route, RouteKind, table};
+use crate::snapshot::{ProxyEntry, RouteKind};
 use crate::sysctl::{Ipv6Sysctl, Sysctl};
 use crate::types::{IfIndex, IpNet};
+use crate::words::listed;
 
 /// What the policy wants of proxy entries.
 #[derive(Debug, Default)]
@@ -56,7 +56,7 @@ pub(super) fn plan(
     view: &View<'_>,
     managed: &Managed<'_>,
     sources: &[Source],
-    rivals: &Rivals<'_, '_>,
+    competing: &Competing<'_, '_>,
     egress: &Egress,
     decisions: &mut Vec<String>,
 ) -> Result<Proxies> {
@@ -81,7 +81,7 @@ pub(super) fn plan(
             if let Some(delay) = policy.host.proxy_delay {
                 proxies.delays.push((index, delay));
             }
-            validated(view, index, sources, rivals, egress)?;
+            validated(view, index, sources, competing, egress)?;
         }
         if v6 {
             if view.snapshot.all_ipv6.proxy_ndp.unwrap_or(0) == 0 {
@@ -144,13 +144,8 @@ fn behind(view: &View<'_>, sources: &[Source]) -> BTreeMap<IfIndex, i32> {
     if addresses.is_empty() {
         return BTreeMap::new();
     }
-    let host = |route: &&Route| {
-        route.table == table::MAIN
-            && route.kind == RouteKind::Unicast
-            && route.destination.prefix_len() == route.destination.max_prefix_len()
-            && addresses.contains(&route.destination.addr())
-    };
-    let by = view.snapshot.routes.iter().filter(host).flat_map(|route| &route.next_hops);
+    let routes = addresses.iter().flat_map(|address| view.index.host_routes(*address));
+    let by = routes.filter(|route| route.kind == RouteKind::Unicast).flat_map(|route| &route.next_hops);
     by.filter_map(|hop| hop.interface)
         .filter_map(|index| Some((index, view.snapshot.interface(index)?.sysctls.get(Sysctl::Forwarding)?)))
         .collect()
@@ -172,7 +167,7 @@ fn entries(policy: &Policy, view: &View<'_>, managed: &Managed<'_>, sources: &[S
             }
             Some(_) => true,
             // Neither a service's holder nor its silence is a proxy entry.
-            None => policy.asks_for_silence(entry.address) || kept::forbidden(policy, &all, entry),
+            None => policy.asks_for_silence(entry.address) || published::forbidden(policy, &all, entry),
         };
         if goes {
             proxies.unwanted.push(*entry);
@@ -205,7 +200,7 @@ fn note_kept(policy: &Policy, view: &View<'_>, sources: &[Source], decisions: &m
         decisions.push(format!(
             "kept: proxy entries for {}, which the policy does not name, though arpflux added them; \
              foreign_proxies = \"remove\" would take them away",
-            listed_first(&kept.into_iter().collect::<Vec<_>>()),
+            listed(kept),
         ));
     }
 }
@@ -222,9 +217,8 @@ fn possible(view: &View<'_>, sources: &[Source]) -> Result<()> {
             }
         }
     }
-    let next_hops = NextHops::of(view.snapshot);
     for source in sources {
-        if let Some(refused) = next_hops.refuse(source.address) {
+        if let Some(refused) = next_hop::refuse(&view.index, source.address) {
             return Err(refused);
         }
         let refused = |message: String, hint: &'static str| {
@@ -233,7 +227,7 @@ fn possible(view: &View<'_>, sources: &[Source]) -> Result<()> {
                 .on(source.address.to_string())
                 .hint(hint))
         };
-        if let Some(holder) = view.holders(source.address).first() {
+        if let Some(holder) = view.index.holders(source.address).first() {
             let message = format!("it is the host's own address, on {}", view.name(*holder));
             return refused(
                 message,
@@ -254,18 +248,19 @@ fn validated(
     view: &View<'_>,
     index: IfIndex,
     sources: &[Source],
-    rivals: &Rivals<'_, '_>,
+    competing: &Competing<'_, '_>,
     egress: &Egress,
 ) -> Result<()> {
     let Some(interface) = view.snapshot.interface(index) else { return Ok(()) };
-    if view.snapshot.effective(interface, Sysctl::RpFilter).value != 1 || rivals.shared_link(index).is_none()
+    if view.snapshot.effective(interface, Sysctl::RpFilter).value != 1
+        || competing.shared_link(index).is_none()
     {
         return Ok(());
     }
     let open = sources.iter().find(|source| {
         source.interface == index && source.address.is_ipv4() && !egress.routed.contains(&source.address)
     });
-    match (open, rivals.preferred_over(index)) {
+    match (open, competing.preferred_over(index)) {
         (Some(source), Some(other)) => Err(Error::new(
             ErrorKind::Refused,
             format!(
@@ -286,25 +281,14 @@ fn note_unreachable(view: &View<'_>, sources: &[Source], decisions: &mut Vec<Str
     if sources.is_empty() {
         return;
     }
-    let hosts: HashMap<IpAddr, &Route> = view
-        .snapshot
-        .routes
-        .iter()
-        .filter(|route| {
-            route.table == table::MAIN
-                && route.kind == RouteKind::Unicast
-                && route.destination.prefix_len() == route.destination.max_prefix_len()
-        })
-        .map(|route| (route.destination.addr(), route))
-        .collect();
-    let mut links: HashMap<IpNet, Few<IfIndex>> = HashMap::new();
+    let mut links: HashMap<IpNet, Vec<IfIndex>> = HashMap::new();
     let mut lengths: BTreeSet<u8> = BTreeSet::new();
     for family in [Family::V4, Family::V6] {
         for (index, routes) in view.all_routes(family) {
             for route in routes {
                 let net = route.destination.trunc();
                 lengths.insert(net.prefix_len());
-                few::add(&mut links, net, index, |_| false);
+                links.entry(net).or_default().push(index);
             }
         }
     }
@@ -313,12 +297,13 @@ fn note_unreachable(view: &View<'_>, sources: &[Source], decisions: &mut Vec<Str
         let nets = lengths.iter().rev().filter_map(|length| IpNet::new(source.address, *length).ok());
         nets.filter_map(|net| links.get(&net.trunc()))
             .next()
-            .is_none_or(|interfaces| interfaces.as_slice().contains(&source.interface))
+            .is_none_or(|interfaces| interfaces.contains(&source.interface))
     };
     let mut open = Vec::new();
     let mut back = Vec::new();
     for source in sources {
-        match hosts.get(&source.address) {
+        let routes = view.index.host_routes(source.address);
+        match routes.iter().find(|route| route.kind == RouteKind::Unicast) {
             Some(route) if route.next_hops.iter().all(|hop| hop.interface == Some(source.interface)) => {
                 back.push(source.address);
             }
@@ -331,13 +316,13 @@ fn note_unreachable(view: &View<'_>, sources: &[Source], decisions: &mut Vec<Str
         decisions.push(format!(
             "no route leads to {} behind this host yet: nothing passes until there is one (is the container \
              started?)",
-            listed_first(&open),
+            listed(&open),
         ));
     }
     if !back.is_empty() {
         decisions.push(format!(
             "the route to {} leaves by the interface that shall answer: the kernel never proxies that way",
-            listed_first(&back),
+            listed(&back),
         ));
     }
 }

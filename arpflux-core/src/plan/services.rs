@@ -8,13 +8,14 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::desired::WantedSysctl;
 use super::interfaces::{Managed, why_not};
-use super::view::{Family, View, is_connected, listed};
+use super::view::{Family, View, is_connected};
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{Policy, ServiceAnswer};
 use crate::predict::{ArpRequest, Model, Verdict};
 use crate::snapshot::{Interface, InterfaceFlags, Snapshot};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IpNet, VirtualMac};
+use crate::words::listed;
 
 /// What a policy wants of one service address.
 #[derive(Debug, Clone)]
@@ -57,7 +58,7 @@ pub(super) fn plan(
             open(view, index, sysctls);
         }
         // Also while it has no carrier: it answers for the others as soon as this host takes over.
-        let holders = view.holders(service.address.into()).iter();
+        let holders = view.index.holders(service.address.into()).iter();
         for index in holders.filter(|index| !service.silent.contains(index)) {
             restrict(view, *index, sysctls);
         }
@@ -84,9 +85,13 @@ fn one(
     answer: ServiceAnswer,
     decisions: &mut Vec<String>,
 ) -> Result<Service> {
-    let holders: Vec<&Interface> =
-        view.holders(address.into()).iter().filter_map(|index| view.snapshot.interface(*index)).collect();
-    let on = listed(holders.iter().map(|holder| in_words(holder)).collect());
+    let holders: Vec<&Interface> = view
+        .index
+        .holders(address.into())
+        .iter()
+        .filter_map(|index| view.snapshot.interface(*index))
+        .collect();
+    let on = listed(holders.iter().map(|holder| in_words(holder)));
     let living: Vec<&&Interface> = holders
         .iter()
         .filter(|holder| holder.speaks_arp() && holder.carrier && holder.master.is_none())
@@ -200,7 +205,7 @@ fn silence(
     let Some(interface) = view.snapshot.interface(index) else { return Ok(()) };
     let own = |sysctl| interface.sysctls.get(sysctl).unwrap_or(0);
     let all = view.snapshot.all.get(Sysctl::ArpIgnore).unwrap_or(0);
-    let holds = view.holders(address.into()).contains(&index);
+    let holds = view.index.holders(address.into()).contains(&index);
     let ignore = match (holds, own(Sysctl::ArpIgnore)) {
         // Every address of it is one that this host never answers for.
         (true, _) => 8,
@@ -288,7 +293,7 @@ fn neighbour(view: &View<'_>, address: Ipv4Addr) -> Option<Ipv4Addr> {
     let mut nets: Vec<IpNet> = nets.filter(|net| covers(net, address)).collect();
     nets.sort_by_key(|net| std::cmp::Reverse(net.prefix_len()));
     let IpNet::V4(net) = nets.first()? else { return None };
-    net.hosts().take(256).find(|host| *host != address && view.holders((*host).into()).is_empty())
+    net.hosts().take(256).find(|host| *host != address && view.index.holders((*host).into()).is_empty())
 }
 
 #[cold]

@@ -2,16 +2,17 @@
 
 use foldhash::HashSet;
 
+use super::competing::Competing;
 use super::desired::WantedSysctl;
 use super::egress::Egress;
 use super::interfaces::Managed;
-use super::rivals::Rivals;
-use super::view::{View, is_public, listed};
+use super::view::View;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{Policy, Strategy};
 use crate::snapshot::{Address, Interface};
 use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
+use crate::words::listed;
 
 /// Settles the strategy, and what it wants of the sysctls.
 ///
@@ -22,13 +23,13 @@ pub(super) fn plan(
     policy: &Policy,
     view: &View<'_>,
     managed: &Managed<'_>,
-    rivals: &Rivals<'_, '_>,
+    competing: &Competing<'_, '_>,
     egress: &Egress,
     decisions: &mut Vec<String>,
 ) -> Result<Vec<WantedSysctl>> {
     let host = &managed.host;
     let strategy = match policy.host.strategy {
-        Strategy::Auto => choose(view, host, rivals, egress, decisions)?,
+        Strategy::Auto => choose(view, host, competing, egress, decisions)?,
         Strategy::Unmanaged => return Ok(Vec::new()),
         _ if host.is_empty() => {
             return Err(refused("no interface that speaks ARP holds an IPv4 address".into())
@@ -42,7 +43,7 @@ pub(super) fn plan(
             Strategy::Strict
         }
         Strategy::Filter => {
-            filter_possible(view, host, rivals, egress)?;
+            filter_possible(view, host, competing, egress)?;
             Strategy::Filter
         }
     };
@@ -56,8 +57,8 @@ pub(super) fn plan(
     }
     if !wanted.is_empty() {
         for interface in host {
-            stays_answered(view, interface, rivals, egress, strategy)?;
-            note_nested(view, interface, rivals, decisions);
+            stays_answered(view, interface, competing, egress, strategy)?;
+            note_nested(view, interface, competing, decisions);
         }
         note_others(view, host, decisions);
     }
@@ -74,7 +75,7 @@ pub(super) fn plan(
 fn choose(
     view: &View<'_>,
     host: &[&Interface],
-    rivals: &Rivals<'_, '_>,
+    competing: &Competing<'_, '_>,
     egress: &Egress,
     decisions: &mut Vec<String>,
 ) -> Result<Strategy> {
@@ -97,7 +98,7 @@ fn choose(
     match strict_defeated(view) {
         None => {
             let why =
-                host.iter().find_map(|interface| Some((interface, rivals.shared_link(interface.index)?)));
+                host.iter().find_map(|interface| Some((interface, competing.shared_link(interface.index)?)));
             decisions.push(match why {
                 Some((interface, (net, other))) => format!(
                     "strategy strict: {} and {} share {net}, where arp_filter would not stop answers to \
@@ -112,7 +113,7 @@ fn choose(
             note_stricter(view, decisions);
             Ok(Strategy::Strict)
         }
-        Some(defeat) => match filter_possible(view, host, rivals, egress) {
+        Some(defeat) => match filter_possible(view, host, competing, egress) {
             Ok(()) => {
                 decisions.push(format!("strategy filter, not strict: {}", defeat.why));
                 Ok(Strategy::Filter)
@@ -189,8 +190,8 @@ fn note_silenced(policy: &Policy, view: &View<'_>, host: &[&Interface], decision
         .snapshot
         .addresses
         .iter()
-        .filter(|held| held.local.is_ipv4() && is_public(held) && !policy.asks_for_silence(held.local))
-        .filter(|held| !view.holders(held.local).iter().any(|index| answers(*index)))
+        .filter(|held| held.local.is_ipv4() && held.is_public() && !policy.asks_for_silence(held.local))
+        .filter(|held| !view.index.holders(held.local).iter().any(|index| answers(*index)))
         .map(|held| format!("{} on {}", held.local, view.name(held.interface)))
         .collect();
     if !silenced.is_empty() && !already {
@@ -203,8 +204,13 @@ fn note_silenced(policy: &Policy, view: &View<'_>, host: &[&Interface], decision
 }
 
 /// Source validation goes by the longest prefix, and so looks at a part of a subnet on another link.
-fn note_nested(view: &View<'_>, interface: &Interface, rivals: &Rivals<'_, '_>, decisions: &mut Vec<String>) {
-    let Some((net, other)) = rivals.nested(interface.index) else { return };
+fn note_nested(
+    view: &View<'_>,
+    interface: &Interface,
+    competing: &Competing<'_, '_>,
+    decisions: &mut Vec<String>,
+) {
+    let Some((net, other)) = competing.nested(interface.index) else { return };
     let validates = view.snapshot.effective(interface, Sysctl::RpFilter).value == 1;
     if validates || view.snapshot.effective(interface, Sysctl::ArpFilter).value != 0 {
         decisions.push(format!(
@@ -238,7 +244,7 @@ fn note_others(view: &View<'_>, host: &[&Interface], decisions: &mut Vec<String>
 fn filter_possible(
     view: &View<'_>,
     host: &[&Interface],
-    rivals: &Rivals<'_, '_>,
+    competing: &Competing<'_, '_>,
     egress: &Egress,
 ) -> Result<()> {
     for interface in host {
@@ -250,7 +256,7 @@ fn filter_possible(
             .on(interface.name.to_string())
             .hint(format!("set arp_ignore to 0 (the 8 comes from: {})", ignore.source)));
         }
-        if let Some((net, other)) = rivals.nested(interface.index) {
+        if let Some((net, other)) = competing.nested(interface.index) {
             return Err(refused(format!(
                 "strategy filter: {net}, a part of the subnet of {}, is on {}: {} would not answer for its own \
                  addresses there",
@@ -261,7 +267,7 @@ fn filter_possible(
             .on(interface.name.to_string())
             .hint("name both in [host] interfaces if they share a wire, or write strategy = \"strict\""));
         }
-        let Some((net, other)) = rivals.shared_link(interface.index) else { continue };
+        let Some((net, other)) = competing.shared_link(interface.index) else { continue };
         if let Some(open) =
             view.addresses(interface.index).find(|address| !egress.routed.contains(&address.local))
         {
@@ -284,7 +290,7 @@ fn filter_possible(
 fn stays_answered(
     view: &View<'_>,
     interface: &Interface,
-    rivals: &Rivals<'_, '_>,
+    competing: &Competing<'_, '_>,
     egress: &Egress,
     strategy: Strategy,
 ) -> Result<()> {
@@ -306,14 +312,14 @@ fn stays_answered(
         .on(interface.name.to_string())
         .hint(format!("remove that rule, or {remedy}")));
     }
-    if rivals.shared_link(interface.index).is_none() {
+    if competing.shared_link(interface.index).is_none() {
         return Ok(());
     }
     let Some(open) = view.addresses(interface.index).find(|address| !egress.routed.contains(&address.local))
     else {
         return Ok(());
     };
-    let Some(other) = rivals.preferred_over(interface.index) else { return Ok(()) };
+    let Some(other) = competing.preferred_over(interface.index) else { return Ok(()) };
     Err(refused(format!(
         "with {sysctl} it would not answer for its own {}, whose packets leave by {}, and {} would not either \
          any more",

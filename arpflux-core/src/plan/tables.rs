@@ -4,7 +4,7 @@
 use foldhash::{HashSet, HashSetExt as _};
 
 use super::PROTOCOL;
-use super::rivals::Rivals;
+use super::competing::Competing;
 use super::view::{Family, View, hop, is_connected};
 use crate::snapshot::{NextHop, NextHopFlags, Route};
 use crate::types::{IfIndex, IpNet};
@@ -15,7 +15,7 @@ use crate::types::{IfIndex, IpNet};
 pub(super) struct Main<'v, 's> {
     view: &'v View<'s>,
     family: Family,
-    rivals: &'v Rivals<'v, 's>,
+    competing: &'v Competing<'v, 's>,
     /// Subnets on the links of interfaces, by network address and prefix length.
     connected: Vec<(IpNet, IfIndex, &'s Route)>,
     /// Default routes through gateways, in the kernel's order.
@@ -23,7 +23,7 @@ pub(super) struct Main<'v, 's> {
 }
 
 impl<'v, 's> Main<'v, 's> {
-    pub(super) fn new(view: &'v View<'s>, family: Family, rivals: &'v Rivals<'v, 's>) -> Self {
+    pub(super) fn new(view: &'v View<'s>, family: Family, competing: &'v Competing<'v, 's>) -> Self {
         let mut connected = Vec::new();
         for (index, routes) in view.all_routes(family) {
             let on_link = routes.iter().filter(|route| is_connected(route, index));
@@ -34,12 +34,12 @@ impl<'v, 's> Main<'v, 's> {
         };
         connected.sort_by_key(place);
         let defaults = view.main_routes(family).filter(|route| route.destination.prefix_len() == 0);
-        Self { view, family, rivals, connected, defaults: defaults.collect() }
+        Self { view, family, competing, connected, defaults: defaults.collect() }
     }
 
     /// Adds the routes of an interface's own table: the subnets on its link; parts of them that are on the links
     /// of interfaces it competes with, which are the same wire; and the ways to everywhere, its own or, where it
-    /// has none, those through gateways on its link that only its rivals have.
+    /// has none, those through gateways on its link that only competing interfaces have.
     pub(super) fn routes_of(&self, interface: IfIndex, number: u32, routes: &mut Vec<Route>) {
         let own = self.view.routes(self.family, interface);
         let mut seen = HashSet::new();
@@ -62,7 +62,7 @@ impl<'v, 's> Main<'v, 's> {
         for net in nets.iter().filter(|net| net.prefix_len() > 0) {
             for (_, other, route) in self.within(net) {
                 if *other != interface
-                    && self.rivals.compete(interface, *other)
+                    && self.competing.compete(interface, *other)
                     && let Some(theirs) = hop(route, *other)
                 {
                     add(mine(route, theirs));
@@ -81,7 +81,7 @@ impl<'v, 's> Main<'v, 's> {
                 hop.gateway.is_some_and(|gateway| nets.iter().any(|net| net.contains(&gateway)))
                     && hop
                         .interface
-                        .is_some_and(|other| other != interface && self.rivals.compete(interface, other))
+                        .is_some_and(|other| other != interface && self.competing.compete(interface, other))
             });
             if let Some(shared) = shared {
                 add(mine(route, shared));

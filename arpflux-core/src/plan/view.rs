@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use foldhash::{HashMap, HashMapExt as _};
 
-use super::few::{self, Few};
-use crate::snapshot::{Address, Interface, NextHop, Route, RouteKind, Scope, Snapshot, table};
-use crate::types::{IfIndex, IfName, IpNet};
+use crate::snapshot::{Address, Index, NextHop, Route, RouteKind, Snapshot, table};
+use crate::types::{IfIndex, IpNet};
+use crate::words::listed;
 
 /// Which of the two families something is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,49 +21,32 @@ impl Family {
     }
 }
 
-/// A snapshot with maps over it.
+/// A snapshot with its index, and the routes that source routing is about.
 #[derive(Debug)]
 pub(super) struct View<'s> {
     pub snapshot: &'s Snapshot,
-    by_name: HashMap<IfName, &'s Interface>,
-    addresses: HashMap<IfIndex, Few<&'s Address>>,
-    holders: HashMap<IpAddr, Few<IfIndex>>,
-    v4: HashMap<IfIndex, Few<&'s Route>>,
-    v6: HashMap<IfIndex, Few<&'s Route>>,
+    pub index: Index<'s>,
+    v4: HashMap<IfIndex, Vec<&'s Route>>,
+    v6: HashMap<IfIndex, Vec<&'s Route>>,
 }
 
 impl<'s> View<'s> {
     pub(super) fn new(snapshot: &'s Snapshot) -> Self {
-        let mut view = Self {
-            snapshot,
-            by_name: snapshot.interfaces.iter().map(|interface| (interface.name, interface)).collect(),
-            addresses: HashMap::with_capacity(snapshot.interfaces.len()),
-            holders: HashMap::with_capacity(snapshot.addresses.len()),
-            v4: HashMap::with_capacity(snapshot.interfaces.len()),
-            v6: HashMap::new(),
-        };
-        for address in &snapshot.addresses {
-            few::add(&mut view.holders, address.local, address.interface, |_| false);
-            if address.local.is_ipv4() {
-                few::add(&mut view.addresses, address.interface, address, |_| false);
-            }
-        }
+        let v4 = HashMap::with_capacity(snapshot.interfaces.len());
+        let mut view = Self { snapshot, index: Index::new(snapshot), v4, v6: HashMap::new() };
         for route in snapshot.routes.iter().filter(|route| leads_somewhere(route)) {
             let family = Family::of(route.destination.addr());
-            let mut seen: Option<IfIndex> = None;
-            for hop in &route.next_hops {
-                if let Some(index) = hop.interface
-                    && seen != Some(index)
-                {
-                    seen = Some(index);
-                    few::add(view.routes_mut(family), index, route, |last| std::ptr::eq(*last, route));
+            for index in route.next_hops.iter().filter_map(|hop| hop.interface) {
+                let known = view.routes_mut(family).entry(index).or_default();
+                if !known.last().is_some_and(|last| std::ptr::eq(*last, route)) {
+                    known.push(route);
                 }
             }
         }
         view
     }
 
-    fn routes_mut(&mut self, family: Family) -> &mut HashMap<IfIndex, Few<&'s Route>> {
+    fn routes_mut(&mut self, family: Family) -> &mut HashMap<IfIndex, Vec<&'s Route>> {
         match family {
             Family::V4 => &mut self.v4,
             Family::V6 => &mut self.v6,
@@ -75,7 +58,7 @@ impl<'s> View<'s> {
         self.routes_by_interface(family).iter().map(|(index, routes)| (*index, routes.as_slice()))
     }
 
-    fn routes_by_interface(&self, family: Family) -> &HashMap<IfIndex, Few<&'s Route>> {
+    fn routes_by_interface(&self, family: Family) -> &HashMap<IfIndex, Vec<&'s Route>> {
         match family {
             Family::V4 => &self.v4,
             Family::V6 => &self.v6,
@@ -84,7 +67,7 @@ impl<'s> View<'s> {
 
     /// The routes of table main that lead to more than one host through `index`.
     pub(super) fn routes(&self, family: Family, index: IfIndex) -> &[&'s Route] {
-        self.routes_by_interface(family).get(&index).map_or(&[], Few::as_slice)
+        self.routes_by_interface(family).get(&index).map_or(&[], Vec::as_slice)
     }
 
     /// The routes of table main that lead to more than one host, in the kernel's order.
@@ -95,23 +78,14 @@ impl<'s> View<'s> {
             .filter(move |route| leads_somewhere(route) && Family::of(route.destination.addr()) == family)
     }
 
-    pub(super) fn named(&self, name: &IfName) -> Option<&'s Interface> {
-        self.by_name.get(name).copied()
-    }
-
     /// The IPv4 addresses of an interface that other hosts may ask for.
     pub(super) fn addresses(&self, index: IfIndex) -> impl Iterator<Item = &'s Address> + '_ {
-        self.all_addresses(index).filter(|address| is_public(address))
+        self.all_addresses(index).filter(|address| address.is_public())
     }
 
     /// All IPv4 addresses of an interface.
     pub(super) fn all_addresses(&self, index: IfIndex) -> impl Iterator<Item = &'s Address> + '_ {
-        self.addresses.get(&index).map_or(&[][..], Few::as_slice).iter().copied()
-    }
-
-    /// The interfaces that hold an address of either family.
-    pub(super) fn holders(&self, address: IpAddr) -> &[IfIndex] {
-        self.holders.get(&address).map_or(&[], Few::as_slice)
+        self.index.held(index).iter().copied().filter(|address| address.local.is_ipv4())
     }
 
     pub(super) fn name(&self, index: IfIndex) -> String {
@@ -120,14 +94,8 @@ impl<'s> View<'s> {
 
     /// `eth0`, `eth0 and eth3`, `eth0, eth3 and eth4`.
     pub(super) fn names(&self, indexes: impl IntoIterator<Item = IfIndex>) -> String {
-        let indexes: Vec<IfIndex> = indexes.into_iter().collect();
-        first_listed(&indexes, |index| self.name(*index))
+        listed(indexes.into_iter().map(|index| self.name(index)))
     }
-}
-
-/// Whether other hosts may ask for the address: not of scope host, not 127/8.
-pub(super) fn is_public(address: &Address) -> bool {
-    address.scope < Scope::HOST && !address.local.is_loopback()
 }
 
 /// Whether a route of table main leads to more than one host: what source routing is about.
@@ -156,35 +124,4 @@ pub(super) fn is_connected(route: &Route, index: IfIndex) -> bool {
 /// Whether two prefixes have an address in common.
 pub(super) fn overlap(a: &IpNet, b: &IpNet) -> bool {
     a.contains(b) || b.contains(a)
-}
-
-/// How many words of a list are written out.
-const MOST: usize = 8;
-
-/// [`listed`] of addresses, of which only those that are written out become text.
-pub(super) fn listed_first(addresses: &[IpAddr]) -> String {
-    first_listed(addresses, IpAddr::to_string)
-}
-
-/// [`listed`] of what `word` makes of those that are written out.
-fn first_listed<T>(all: &[T], word: impl Fn(&T) -> String) -> String {
-    let words: Vec<String> = all.iter().take(MOST).map(word).collect();
-    match all.len().saturating_sub(MOST) {
-        0 => listed(words),
-        more => format!("{} and {more} more", words.join(", ")),
-    }
-}
-
-/// `a`, `a and b`, `a, b and c`; long lists are cut.
-pub(crate) fn listed(mut words: Vec<String>) -> String {
-    if words.len() > MOST {
-        let more = words.len() - MOST;
-        words.truncate(MOST);
-        return format!("{} and {more} more", words.join(", "));
-    }
-    match words.pop() {
-        None => String::new(),
-        Some(last) if words.is_empty() => last,
-        Some(last) => format!("{} and {last}", words.join(", ")),
-    }
 }

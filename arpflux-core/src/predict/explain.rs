@@ -53,7 +53,7 @@ impl Model<'_> {
         if matches!(missing, Missing::Netfilter | Missing::TrafficControl) {
             let open = snapshot.filters.open_of(missing == Missing::TrafficControl);
             if !open.is_empty() {
-                return crate::judgement::listed(&open);
+                return crate::words::listed(&open);
             }
         }
         let named = snapshot.interference.iter().find_map(|interference| match (missing, interference) {

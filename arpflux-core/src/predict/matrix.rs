@@ -7,8 +7,10 @@ use serde::Serialize;
 
 use super::{ArpRequest, Explanation, Missing, MissingSet, Model, Reason, Step, Verdict};
 use crate::judgement::{self, Gap, Judgement};
+use crate::snapshot::Index;
 use crate::snapshot::{Certainty, Interface, Snapshot, WireMap};
 use crate::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
+use crate::words;
 
 /// Who answers for which address, for an ordinary neighbour and for an RFC 5227 probe.
 ///
@@ -120,13 +122,8 @@ impl Matrix {
             })
             .collect();
         let mut neighbours = Neighbours::new(snapshot);
-        let mut holders: HashMap<IpAddr, Vec<IfName>> = HashMap::new();
-        for address in &snapshot.addresses {
-            if let Some(interface) = snapshot.interface(address.interface) {
-                holders.entry(address.local).or_default().push(interface.name);
-            }
-        }
-        let proxied: HashSet<IpAddr> = snapshot.proxies.iter().map(|proxy| proxy.address).collect();
+        let lookup = Index::new(snapshot);
+        let name = |index: &IfIndex| snapshot.interface(*index).map(|interface| interface.name);
         let mut rows: Vec<Row> = targets
             .iter()
             .map(|target| {
@@ -141,8 +138,8 @@ impl Matrix {
                 let flux = flux(&columns, &cells, true);
                 Row {
                     target: *target,
-                    held_by: holders.get(&address).cloned().unwrap_or_default(),
-                    proxied: proxied.contains(&address),
+                    held_by: lookup.holders(address).iter().filter_map(name).collect(),
+                    proxied: !lookup.proxied(address).is_empty(),
                     flux,
                     flux_apart_from_missing: flux,
                     cells,
@@ -371,7 +368,7 @@ fn missing(snapshot: &Snapshot, columns: &[Column], rows: &[Row]) -> Vec<Gap> {
     for (missing, (interfaces, addresses)) in of {
         let interfaces: Vec<IfIndex> = interfaces.into_iter().collect();
         let addresses: Vec<Ipv4Addr> = addresses.into_iter().collect();
-        let open = format!("who answers for {}", judgement::listed(&addresses));
+        let open = format!("who answers for {}", words::listed(&addresses));
         judgement::add(&mut gaps, Gap::all(snapshot, MissingSet::only(missing), &interfaces, &open));
     }
     let mut open: BTreeMap<IfIndex, BTreeSet<Ipv4Addr>> = BTreeMap::new();
@@ -387,7 +384,7 @@ fn missing(snapshot: &Snapshot, columns: &[Column], rows: &[Row]) -> Vec<Gap> {
     }
     for (addresses, interfaces) in together {
         let addresses: Vec<Ipv4Addr> = addresses.into_iter().collect();
-        let leaves_open = format!("whether one MAC answers for {}", judgement::listed(&addresses));
+        let leaves_open = format!("whether one MAC answers for {}", words::listed(&addresses));
         judgement::add(&mut gaps, [Gap::wires(snapshot, &interfaces, &leaves_open)]);
     }
     gaps
@@ -425,12 +422,11 @@ pub fn targets(snapshot: &Snapshot) -> Vec<Ipv4Addr> {
 /// itself nor something it proxies or routes elsewhere.
 #[derive(Debug)]
 pub struct Neighbours<'s> {
-    snapshot: &'s Snapshot,
     taken: HashSet<u32>,
     gateways: Vec<u32>,
     /// First and last address of prefixes that are routed, sorted, with their length.
     routed: Vec<(u32, u32, u8)>,
-    subnets: HashMap<IfIndex, Vec<Ipv4Net>>,
+    index: Index<'s>,
     found: HashMap<Ipv4Net, Vec<u32>>,
     /// A host of no subnet.
     stranger: Ipv4Addr,
@@ -441,11 +437,9 @@ impl<'s> Neighbours<'s> {
     #[must_use]
     pub fn new(snapshot: &'s Snapshot) -> Self {
         let mut taken = HashSet::new();
-        let mut subnets: HashMap<IfIndex, Vec<Ipv4Net>> = HashMap::new();
         for address in &snapshot.addresses {
-            if let (IpAddr::V4(local), IpNet::V4(subnet)) = (address.local, address.subnet()) {
+            if let IpAddr::V4(local) = address.local {
                 taken.insert(local.to_bits());
-                subnets.entry(address.interface).or_default().push(subnet);
             }
         }
         for proxy in &snapshot.proxies {
@@ -466,11 +460,10 @@ impl<'s> Neighbours<'s> {
         }
         routed.sort();
         Self {
-            snapshot,
             taken,
             gateways,
             routed,
-            subnets,
+            index: Index::new(snapshot),
             found: HashMap::new(),
             stranger: snapshot.elsewhere(),
         }
@@ -486,13 +479,13 @@ impl<'s> Neighbours<'s> {
 
     /// The same; `None` where only a stranger would be left.
     pub fn known(&mut self, interface: IfIndex, target: Ipv4Addr) -> Option<Ipv4Addr> {
-        let own = self.subnets.get(&interface).cloned().unwrap_or_default();
+        let own = self.index.subnets(interface).to_vec();
         let around = own.iter().copied().filter(|subnet| subnet.contains(&target));
         let candidates: Vec<Ipv4Net> = around.chain(own.iter().copied()).collect();
         if let Some(host) = self.host_of(candidates, target) {
             return Some(host);
         }
-        let of_the_host = self.snapshot.addresses.iter().filter_map(|address| match address.subnet() {
+        let of_the_host = self.index.snapshot.addresses.iter().filter_map(|address| match address.subnet() {
             IpNet::V4(subnet) if subnet.contains(&target) && subnet.prefix_len() < 32 => Some(subnet),
             _ => None,
         });

@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 use super::matrix::{Cell, Matrix, Row, listeners};
 use super::{Model, Reason, Verdict};
 use crate::judgement;
+use crate::snapshot::Index;
 use crate::snapshot::Snapshot;
 use crate::types::{IfIndex, IfName, Mac};
 use crate::words::{counted, folded};
@@ -159,26 +160,27 @@ impl fmt::Display for Overview {
 }
 
 /// Where proxy entries are, and who takes requests.
-struct Entries {
+struct Entries<'s> {
     listening: HashSet<IfName>,
-    on: HashMap<IpAddr, Vec<IfName>>,
+    index: Index<'s>,
 }
 
-impl Entries {
-    fn of(snapshot: &Snapshot) -> Self {
+impl<'s> Entries<'s> {
+    fn of(snapshot: &'s Snapshot) -> Self {
         let name = |index: IfIndex| snapshot.interface(index).map(|interface| interface.name);
-        let mut on: HashMap<IpAddr, Vec<IfName>> = HashMap::new();
-        let mut proxies: Vec<_> = snapshot.proxies.iter().collect();
-        proxies.sort_by_key(|proxy| proxy.interface);
-        for proxy in proxies {
-            on.entry(proxy.address).or_default().extend(proxy.interface.and_then(name));
+        Self {
+            listening: listeners(snapshot).into_iter().filter_map(name).collect(),
+            index: Index::new(snapshot),
         }
-        Self { listening: listeners(snapshot).into_iter().filter_map(name).collect(), on }
     }
 
     fn line(&self, matrix: &Matrix, row: &Row) -> Line {
         let answering: Vec<IfName> = row.answering().map(|at| matrix.interfaces[at].name).collect();
-        let proxied_on = self.on.get(&row.target.into()).cloned().unwrap_or_default();
+        let mut proxied_on: Vec<IfIndex> =
+            self.index.proxied(row.target.into()).iter().copied().flatten().collect();
+        proxied_on.sort();
+        let name = |index| Some(self.index.snapshot.interface(index)?.name);
+        let proxied_on: Vec<IfName> = proxied_on.into_iter().filter_map(name).collect();
         let expected = if row.held_by.is_empty() { &proxied_on } else { &row.held_by };
         let mut expected = expected.iter().filter(|name| self.listening.contains(name)).peekable();
         let outcome = match row.flux {

@@ -14,8 +14,9 @@ use super::{Space, View};
 use crate::error::Result;
 use crate::judgement::{Gap, Judgement};
 use crate::predict::{ArpRequest, Forwarded, MissingSet, Model, Outgoing, Verdict, listeners};
+use crate::snapshot::Index;
 use crate::snapshot::Snapshot;
-use crate::types::{IfIndex, IpNet, Ipv4Net};
+use crate::types::{IfIndex, Ipv4Net};
 
 /// What became of a claim.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -60,8 +61,7 @@ pub struct Prover<'s> {
     views: HashMap<IfIndex, Rc<View>>,
     rows: HashMap<(IfIndex, u32), Rc<Row>>,
     listeners: Vec<IfIndex>,
-    /// The IPv4 subnets of interfaces.
-    subnets: HashMap<IfIndex, Vec<Ipv4Net>>,
+    index: Index<'s>,
     /// The classes of hosts in some subnets of an interface, each with an example.
     hosts: HashMap<(IfIndex, Vec<Ipv4Net>), Rc<Hosts>>,
     own: HashSet<IpAddr>,
@@ -122,19 +122,13 @@ impl<'s> Prover<'s> {
 
     fn with(model: Model<'s>) -> Self {
         let snapshot = model.snapshot();
-        let mut subnets: HashMap<IfIndex, Vec<Ipv4Net>> = HashMap::new();
-        for address in &snapshot.addresses {
-            if let IpNet::V4(subnet) = address.subnet() {
-                subnets.entry(address.interface).or_default().push(subnet);
-            }
-        }
         Self {
             model,
             space: Space::new(&[snapshot]),
             views: HashMap::new(),
             rows: HashMap::new(),
             listeners: listeners(snapshot),
-            subnets,
+            index: Index::new(snapshot),
             hosts: HashMap::new(),
             own: snapshot.addresses.iter().map(|address| address.local).collect(),
             apart: None,
@@ -387,7 +381,7 @@ impl<'s> Prover<'s> {
     /// The classes of senders that would ask an interface for `target`, each with an example: its
     /// neighbours in the subnets around the target or, where none is, in any. No class comes twice.
     pub(super) fn neighbours(&mut self, interface: IfIndex, view: &View, target: Ipv4Addr) -> Rc<Hosts> {
-        let all = self.subnets.get(&interface).map_or(&[][..], Vec::as_slice);
+        let all = self.index.subnets(interface);
         let around = all.iter().any(|subnet| subnet.contains(&target));
         let subnets: Vec<Ipv4Net> =
             all.iter().copied().filter(|subnet| !around || subnet.contains(&target)).collect();

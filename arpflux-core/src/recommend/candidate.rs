@@ -8,12 +8,13 @@ use super::proxies::{Proxies, proxies};
 use super::topology::{Ground, Topology};
 use crate::error::{Error, ErrorKind, Result};
 use crate::harm::{Harm, harm};
-use crate::plan::{Plan, listed};
+use crate::plan::Plan;
 use crate::policy::{Egress, HostPolicy, InterfaceSelector, Policy, Strategy};
 use crate::predict::{Model, Neighbours, Outgoing};
 use crate::snapshot::Snapshot;
 use crate::sysctl::Sysctl;
 use crate::verify::{self, Report};
+use crate::words::listed;
 
 /// A policy that may fit.
 #[derive(Debug)]
@@ -290,7 +291,7 @@ fn services_hint(harm: &[Harm]) -> String {
             Harm::Answer { .. } | Harm::Way { .. } | Harm::Finding { .. } => None,
         })
         .collect();
-    let addresses = listed(addresses.iter().map(|address| format!("\"{address}\"")).collect());
+    let addresses = listed(addresses.iter().map(|address| format!("\"{address}\"")));
     format!(
         "nothing is changed: write a policy with [[service]] addresses = [{addresses}] and answer = \"never\" (another \
          host answers) or put the address on the interface that shall answer, and plan that"

@@ -5,10 +5,10 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::Reason;
 use super::topology::{Ground, count, routed_to};
-use crate::plan::listed;
 use crate::policy::ProxyPolicy;
 use crate::snapshot::{Interface, Snapshot};
 use crate::types::{IfIndex, IpNet};
+use crate::words::listed;
 
 /// What is to be said about proxied addresses.
 #[derive(Debug, Default)]

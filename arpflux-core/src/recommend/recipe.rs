@@ -3,11 +3,12 @@
 use super::Refused;
 use super::topology::Ground;
 use crate::harm::harm;
-use crate::plan::{Change, SysctlScope, listed};
+use crate::plan::{Change, SysctlScope};
 use crate::predict::{Matrix, Model};
 use crate::snapshot::Snapshot;
 use crate::state::Object;
 use crate::sysctl::Sysctl;
+use crate::words::listed;
 
 /// The recipes that break something here, or do not cure what is wrong.
 pub(super) fn refused(ground: &Ground<'_>) -> Vec<Refused> {

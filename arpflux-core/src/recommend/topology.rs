@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::plan::{PROTOCOL, listed};
+use crate::plan::PROTOCOL;
 use crate::segment::Wires;
-use crate::snapshot::{Address, Interface, PortFrames, Reach, RouteKind, Scope, Snapshot, WireMap, table};
+use crate::snapshot::{Address, Index, Interface, PortFrames, Reach, RouteKind, Snapshot, WireMap, table};
 use crate::types::{IfIndex, IfName, IpNet, Mac};
+use crate::words::listed;
 use serde::Serialize;
 
 /// A sort of host. One host may be several.
@@ -79,26 +80,22 @@ pub(super) struct Ground<'s> {
     /// Single addresses that are routed elsewhere than to a NIC, by the interface they are behind.
     pub behind: BTreeMap<IfIndex, Vec<Ipv4Addr>>,
     pub seen: Vec<Seen>,
-    /// The addresses of each interface, in the kernel's order.
-    held: HashMap<IfIndex, Vec<&'s Address>>,
+    index: Index<'s>,
 }
 
 impl<'s> Ground<'s> {
     pub(super) fn new(snapshot: &'s Snapshot, told: Option<&Wires>) -> Self {
         let wires = WireMap::with(snapshot, told.map_or(&[], Wires::wires));
-        let mut held: HashMap<IfIndex, Vec<&Address>> = HashMap::new();
-        for address in &snapshot.addresses {
-            held.entry(address.interface).or_default().push(address);
-        }
+        let index = Index::new(snapshot);
         let mut ground = Self {
             snapshot,
-            held,
             nics: Vec::new(),
             left_out: Vec::new(),
             shared: Vec::new(),
             unknown: wires.unknown(snapshot),
             wires,
-            uplinks: uplinks(snapshot),
+            uplinks: uplinks(&index),
+            index,
             behind: BTreeMap::new(),
             seen: Vec::new(),
         };
@@ -119,16 +116,13 @@ impl<'s> Ground<'s> {
     }
 
     pub(super) fn names<'a>(&self, interfaces: impl IntoIterator<Item = &'a Interface>) -> String {
-        listed(interfaces.into_iter().map(|interface| interface.name.to_string()).collect())
+        listed(interfaces.into_iter().map(|interface| interface.name.to_string()))
     }
 
     /// The IPv4 addresses of an interface that other hosts may ask for.
     pub(super) fn public(&self, index: IfIndex) -> impl Iterator<Item = (&'s Address, Ipv4Addr)> + '_ {
-        let held = self.held.get(&index).map_or(&[][..], Vec::as_slice);
-        held.iter().filter_map(|address| match address.local {
-            IpAddr::V4(local) if address.scope < Scope::HOST && !local.is_loopback() => {
-                Some((*address, local))
-            }
+        self.index.held(index).iter().filter_map(|address| match address.local {
+            IpAddr::V4(local) if address.is_public() => Some((*address, local)),
             _ => None,
         })
     }
@@ -286,7 +280,7 @@ impl<'s> Ground<'s> {
             .map(|(address, _)| address.subnet())
             .filter(|subnet| subnet.prefix_len() < 32)
             .collect();
-        listed(subnets.iter().map(ToString::to_string).collect())
+        listed(subnets.iter().map(ToString::to_string))
     }
 
     /// Clouds whose fabric answers ARP for everybody: told by their kernels, and by Google's MACs, which
@@ -350,7 +344,7 @@ impl<'s> Ground<'s> {
             words.push(format!("{} of others are proxied", count(proxied.len(), "address", "addresses")));
         }
         if routed > 0 {
-            let by = self.behind.keys().map(|index| self.snapshot.name_of(*index)).collect();
+            let by = self.behind.keys().map(|index| self.snapshot.name_of(*index));
             words.push(format!(
                 "{} behind {}",
                 count(routed, "single address is", "single addresses are"),
@@ -399,21 +393,11 @@ impl<'s> Ground<'s> {
     }
 }
 
-/// The interfaces of default routes of table main, by metric.
-fn uplinks(snapshot: &Snapshot) -> Vec<IfIndex> {
-    let mut routes: Vec<_> = snapshot
-        .routes
-        .iter()
-        .filter(|route| {
-            route.table == table::MAIN
-                && route.kind == RouteKind::Unicast
-                && route.destination.prefix_len() == 0
-                && route.destination.addr().is_ipv4()
-        })
-        .collect();
-    routes.sort_by_key(|route| route.metric);
+/// The interfaces of default routes of table main, the preferred one first.
+fn uplinks(index: &Index<'_>) -> Vec<IfIndex> {
     let mut found: Vec<IfIndex> = Vec::new();
-    for index in routes.iter().flat_map(|route| &route.next_hops).filter_map(|hop| hop.interface) {
+    let main = index.default_routes().iter().filter(|route| route.table == table::MAIN);
+    for index in main.flat_map(|route| &route.next_hops).filter_map(|hop| hop.interface) {
         if !found.contains(&index) {
             found.push(index);
         }

@@ -78,6 +78,12 @@ pub struct Address {
 }
 
 impl Address {
+    /// Whether other hosts may ask for it: not of scope host, not 127.0.0.0/8 or ::1.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.scope < Scope::HOST && !self.local.is_loopback()
+    }
+
     /// The subnet on the link: of the peer if there is one.
     #[must_use]
     pub fn subnet(&self) -> IpNet {

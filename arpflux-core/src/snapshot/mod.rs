@@ -10,6 +10,7 @@ mod bridging;
 mod builder;
 mod check;
 mod effective;
+mod index;
 mod interface;
 #[cfg(test)]
 mod interference;
@@ -31,6 +32,7 @@ pub(crate) use bridging::VlanPath;
 pub use bridging::{BridgeVlan, Bridging};
 pub use builder::Builder;
 pub use effective::{Effective, ValueSource};
+pub(crate) use index::Index;
 pub(crate) use interface::PROXY_DELAY_STEP;
 pub use interface::{Interface, InterfaceFlags, NeighParams};
 pub use link::{LinkKind, PortFrames, Reach};

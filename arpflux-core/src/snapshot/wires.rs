@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Address, BridgePortState, Interface, InterfaceFlags, LinkKind, Reach, RouteKind, Scope, Snapshot,
-};
+use super::{Address, BridgePortState, Interface, InterfaceFlags, LinkKind, Reach, RouteKind, Snapshot};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IfName, IpNet};
 
@@ -395,9 +393,8 @@ impl Snapshot {
 /// The subnet that an address says is on the wire of its interface: not with a peer, not if it holds a single
 /// address, and not one that every link has (169.254/16, RFC 3927).
 pub(crate) fn subnet_of_wire(address: &Address) -> Option<IpNet> {
-    let public = address.scope < Scope::HOST && !address.local.is_loopback();
     match address.subnet() {
-        IpNet::V4(net) if public && address.peer.is_none() => {
+        IpNet::V4(net) if address.is_public() && address.peer.is_none() => {
             (net.prefix_len() < 32 && !net.network().is_link_local()).then_some(IpNet::V4(net.trunc()))
         }
         _ => None,

@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::json;
 use crate::judgement::{self, Gap, Judgement, both};
 use crate::types::Mac;
+use crate::words;
 use crate::words::{counted, folded};
 
 /// What was looked at.
@@ -333,7 +334,7 @@ impl fmt::Display for Report {
                 [] => NOBODY.into(),
                 names => names.join(", "),
             };
-            let open = judgement::listed(&report.undetermined);
+            let open = words::listed(&report.undetermined);
             match report.ok() {
                 Some(true) if report.expected == NOBODY => {
                     write!(f, "ok  {:address$} by nobody: {}", report.address, report.by)?;

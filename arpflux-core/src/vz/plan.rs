@@ -6,10 +6,11 @@ use std::net::IpAddr;
 
 use super::registry::{self, Held, Registry};
 use crate::error::Result;
-use crate::plan::kept::{orphans, source_of, without};
-use crate::plan::next_hop::NextHops;
+use crate::plan::next_hop;
+use crate::plan::published::{orphans, source_of, without};
 use crate::plan::{Announcement, Change, InterfaceIdentity, PROTOCOL, Plan, SysctlScope};
 use crate::policy::Policy;
+use crate::snapshot::Index;
 use crate::snapshot::{ProxyEntry, RouteKind, Snapshot, table};
 use crate::state::Object;
 use crate::sysctl::Sysctl;
@@ -92,8 +93,7 @@ pub(super) fn idle(snapshot: &Snapshot, address: IpAddr, held: &Held) -> Option<
 }
 
 fn is_next_hop(snapshot: &Snapshot, address: IpAddr) -> bool {
-    let mut hops = snapshot.routes.iter().flat_map(|route| &route.next_hops);
-    hops.any(|hop| hop.gateway == Some(address)) && NextHops::of(snapshot).through(address).is_some()
+    next_hop::through(&Index::new(snapshot), address).is_some()
 }
 
 /// The plan: withdrawn addresses first, then what the policy engine wants for those that stay.

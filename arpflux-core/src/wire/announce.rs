@@ -9,7 +9,7 @@
 //! (`ip_nonlocal_bind`) is touched. Everybody on the wire believes what is sent, so it is to come from the owner
 //! only: [`Host::announce`] makes sure of that, and [`check_owner`] says whether it would.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,7 @@ use crate::frame::{Ipv4Arp, Ndp};
 use crate::host::Host;
 use crate::kernel::Netns;
 use crate::plan::Announcement;
+use crate::snapshot::Index;
 use crate::snapshot::{Reach, Snapshot};
 use crate::stop::Stop;
 use crate::types::{IfIndex, IfName, IpNet, Mac};
@@ -198,22 +199,14 @@ impl Announcer {
 /// # Errors
 /// [`ErrorKind::Refused`] with the interface that the address is at.
 pub fn check_owner(snapshot: &Snapshot, interface: IfIndex, addresses: &[IpAddr]) -> Result<()> {
-    let mut holders: HashMap<IpAddr, Vec<IfIndex>> = HashMap::new();
-    for held in &snapshot.addresses {
-        holders.entry(held.local).or_default().push(held.interface);
-    }
-    let mut proxies: HashMap<IpAddr, Vec<IfIndex>> = HashMap::new();
-    for entry in &snapshot.proxies {
-        proxies.entry(entry.address).or_default().push(entry.interface.unwrap_or(interface));
-    }
-    let listed = |map: &HashMap<IpAddr, Vec<IfIndex>>, address| map.get(address).cloned().unwrap_or_default();
+    let index = Index::new(snapshot);
     for address in addresses {
-        let mut owners = listed(&holders, address);
+        let mut owners = index.holders(*address).to_vec();
         owners.retain(|owner| *owner == interface || is_nic(snapshot, *owner));
         if owners.is_empty() {
-            owners = listed(&proxies, address);
+            owners = index.proxied(*address).iter().map(|on| on.unwrap_or(interface)).collect();
         }
-        if owners.is_empty() && !holders.contains_key(address) {
+        if owners.is_empty() && index.holders(*address).is_empty() {
             let why = "this host neither holds nor proxies it, and all peers would be sent here";
             return Err(Error::new(ErrorKind::Refused, why).during("announce").on(address.to_string()).hint(
                 "add the address, or a proxy entry for it, first; to announce it all the same, say so (--anyway)",

@@ -3,8 +3,8 @@
 use foldhash::HashMap;
 
 use super::random::{Dice, random_policy, used_host};
+use crate::plan::competing::Competing;
 use crate::plan::interfaces;
-use crate::plan::rivals::Rivals;
 use crate::plan::tables::{Main, in_table};
 use crate::plan::view::{Family, View, hop, is_connected, overlap};
 use crate::snapshot::{NextHop, ProxyEntry, Route, RouteKind, Rule, Snapshot, table};
@@ -47,7 +47,12 @@ fn pairs(view: &View<'_>, family: Family, named: impl Fn(IfIndex) -> bool) -> [C
 }
 
 /// The routes of an interface's table, each of main looked at for each.
-fn routes_of(view: &View<'_>, family: Family, rivals: &Rivals<'_, '_>, interface: IfIndex) -> Vec<Route> {
+fn routes_of(
+    view: &View<'_>,
+    family: Family,
+    competing: &Competing<'_, '_>,
+    interface: IfIndex,
+) -> Vec<Route> {
     let key = |route: &Route| (route.destination.trunc(), route.tos, route.metric);
     let mut routes: Vec<Route> = Vec::new();
     let add = |routes: &mut Vec<Route>, route: Route| {
@@ -63,7 +68,7 @@ fn routes_of(view: &View<'_>, family: Family, rivals: &Rivals<'_, '_>, interface
         let hop = NextHop { interface: Some(interface), ..theirs.clone() };
         Route { preferred_source: None, ..in_table(route, 7, Some(hop)) }
     };
-    let rival = |other: &IfIndex| *other != interface && rivals.compete(interface, *other);
+    let rival = |other: &IfIndex| *other != interface && competing.compete(interface, *other);
     let on_link = || own.iter().filter(|route| is_connected(route, interface));
     for net in on_link().map(|route| route.destination.trunc()).filter(|net| net.prefix_len() > 0) {
         let mut parts: Vec<(IfIndex, &Route)> = view
@@ -147,18 +152,22 @@ fn who_competes_and_what_tables_hold_is_what_all_pairs_say() {
         let view = View::new(&host);
         let Ok(managed) = interfaces::resolve(&policy, &view, &mut Vec::new()) else { continue };
         for family in [Family::V4, Family::V6] {
-            let rivals = Rivals::new(&view, family, &managed.named);
+            let competing = Competing::new(&view, family, &managed.named);
             let [mut contested, shared, left] = pairs(&view, family, |index| managed.named.contains(&index));
             contested.extend(shared.iter().map(|(index, contest)| (*index, *contest)));
-            let main = Main::new(&view, family, &rivals);
+            let main = Main::new(&view, family, &competing);
             for interface in &host.interfaces {
                 let index = interface.index;
-                assert_eq!(rivals.contested(index), contested.get(&index).copied(), "seed {seed}, {index}");
-                assert_eq!(rivals.shared_link(index), shared.get(&index).copied(), "seed {seed}, {index}");
-                assert_eq!(rivals.nested(index), left.get(&index).copied(), "seed {seed}, {index}");
+                assert_eq!(
+                    competing.contested(index),
+                    contested.get(&index).copied(),
+                    "seed {seed}, {index}"
+                );
+                assert_eq!(competing.shared_link(index), shared.get(&index).copied(), "seed {seed}, {index}");
+                assert_eq!(competing.nested(index), left.get(&index).copied(), "seed {seed}, {index}");
                 let mut made = Vec::new();
                 main.routes_of(index, 7, &mut made);
-                assert_eq!(made, routes_of(&view, family, &rivals, index), "seed {seed}, {index}");
+                assert_eq!(made, routes_of(&view, family, &competing, index), "seed {seed}, {index}");
                 routes += made.len();
             }
             contests += contested.len();

@@ -78,7 +78,7 @@ impl Node {
             warnings.push(format!(
                 "nothing says which interface containers {} belong on, and their starts will fail: write \
                  {}=\"eth3\" in {} for all that have none of their own, or in a container's own file",
-                crate::plan::listed(unassigned),
+                crate::words::listed(unassigned),
                 CONF_INTERFACE,
                 self.places.global.display(),
             ));

@@ -133,7 +133,7 @@ impl Node {
             owners.entry(held.owner).or_default().push(format!("{address} on {}", held.interface));
         }
         let one = |(owner, addresses): (String, Vec<String>)| {
-            let addresses = crate::plan::listed(addresses);
+            let addresses = crate::words::listed(addresses);
             format!(
                 "still published for container {owner}: {addresses}; `arpflux vz stop {owner}` withdraws it"
             )

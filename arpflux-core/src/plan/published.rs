@@ -8,11 +8,12 @@ use foldhash::{HashMap, HashMapExt as _, HashSet};
 
 use super::egress::{Source, TABLE_BASE, TABLE_STEP};
 use super::interfaces::Managed;
-use super::view::{View, listed_first};
+use super::view::View;
 use super::{Change, PROTOCOL};
 use crate::policy::{ForeignProxies, Policy};
 use crate::snapshot::{ProxyEntry, Rule, Snapshot, table};
 use crate::types::IfIndex;
+use crate::words::listed;
 
 /// Whether the policy takes away an entry of an address that it does not name.
 pub(super) fn forbidden(policy: &Policy, all: &HashSet<IfIndex>, entry: &ProxyEntry) -> bool {
@@ -43,7 +44,7 @@ pub(super) fn sources(
     let all: HashSet<IfIndex> = managed.all().map(|interface| interface.index).collect();
     let mut candidates: HashMap<IpAddr, Vec<&ProxyEntry>> = HashMap::new();
     for (address, _) in &ruled {
-        if view.holders(*address).is_empty() {
+        if view.index.holders(*address).is_empty() {
             candidates.entry(*address).or_default();
         }
     }
@@ -76,7 +77,7 @@ pub(super) fn note(kept: &[Source], decisions: &mut Vec<String>) {
         decisions.push(format!(
             "kept: the rules for packets from {}, which the policy does not name but arpflux published: they \
              stay as long as the proxy entries do",
-            listed_first(&addresses.into_iter().collect::<Vec<_>>()),
+            listed(addresses),
         ));
     }
 }

@@ -4,19 +4,18 @@ use std::collections::BTreeSet;
 
 use foldhash::{HashMap, HashMapExt as _, HashSet};
 
-use super::few::{self, Few};
 use super::view::{Family, View, is_connected, overlap};
 use crate::snapshot::{Route, table};
 use crate::types::{IfIndex, IpNet};
 
-/// The routes of table main by which interfaces compete.
+/// Which interfaces compete, by the routes of table main.
 ///
 /// Two interfaces compete if both have the same subnet on their link, or one a part of the other's and
 /// the policy names both, or both have gateways to overlapping destinations. A subnet behind an
 /// interface that the policy does not name, inside a wider one, is left alone: often it is a bridge of
 /// containers, reachable there only.
 #[derive(Debug)]
-pub(super) struct Rivals<'v, 's> {
+pub(super) struct Competing<'v, 's> {
     view: &'v View<'s>,
     family: Family,
     named: &'v HashSet<IfIndex>,
@@ -53,9 +52,9 @@ impl Wider {
     }
 }
 
-impl<'v, 's> Rivals<'v, 's> {
+impl<'v, 's> Competing<'v, 's> {
     pub(super) fn new(view: &'v View<'s>, family: Family, named: &'v HashSet<IfIndex>) -> Self {
-        let mut rivals = Self {
+        let mut competing = Self {
             view,
             family,
             named,
@@ -64,35 +63,38 @@ impl<'v, 's> Rivals<'v, 's> {
             nested: HashMap::new(),
             preferred: HashMap::new(),
         };
-        rivals.find(true);
-        rivals.find(false);
-        if !rivals.shared_links.is_empty() {
+        competing.find(true);
+        competing.find(false);
+        if !competing.shared_links.is_empty() {
             for route in view.snapshot.routes.iter().filter(|route| route.table == table::MAIN) {
-                let best = rivals.preferred.entry(route.destination.trunc()).or_insert(route);
+                let best = competing.preferred.entry(route.destination.trunc()).or_insert(route);
                 if route.metric < best.metric {
                     *best = route;
                 }
             }
         }
-        rivals
+        competing
     }
 
     /// Looks each prefix up among those that contain it, by their few different lengths, so that a
     /// thousand interfaces need not be compared pair by pair.
     fn find(&mut self, connected: bool) {
-        let mut prefixes: HashMap<IpNet, Few<IfIndex>> = HashMap::new();
+        let mut prefixes: HashMap<IpNet, Vec<IfIndex>> = HashMap::new();
         let mut lengths = BTreeSet::new();
         for (index, routes) in self.view.all_routes(self.family) {
             for route in routes {
                 if is_connected(route, index) == connected {
                     let net = route.destination.trunc();
                     lengths.insert(net.prefix_len());
-                    few::add(&mut prefixes, net, index, |last| *last == index);
+                    let holders = prefixes.entry(net).or_default();
+                    if holders.last() != Some(&index) {
+                        holders.push(index);
+                    }
                 }
             }
         }
         for holders in prefixes.values_mut() {
-            holders.as_mut_slice().sort();
+            holders.sort();
         }
         let mut found: Vec<(IfIndex, IpNet, IfIndex)> = Vec::new();
         let mut nested = Vec::new();
@@ -108,7 +110,7 @@ impl<'v, 's> Rivals<'v, 's> {
             for length in lengths.range(..net.prefix_len()) {
                 let Ok(outer) = IpNet::new(net.addr(), *length) else { continue };
                 let outer = outer.trunc();
-                let Some(outer_holders) = prefixes.get(&outer).map(Few::as_slice) else { continue };
+                let Some(outer_holders) = prefixes.get(&outer).map(Vec::as_slice) else { continue };
                 let wider = wider.entry(outer).or_insert_with(|| Wider {
                     first: outer_holders.iter().copied().filter(competes).take(2).collect(),
                     least: [Vec::new(), Vec::new()],
@@ -123,7 +125,7 @@ impl<'v, 's> Rivals<'v, 's> {
             }
         }
         for (net, wider) in &wider {
-            for outer in prefixes.get(net).map_or(&[][..], Few::as_slice) {
+            for outer in prefixes.get(net).map_or(&[][..], Vec::as_slice) {
                 for (at, least) in wider.least.iter().enumerate() {
                     if let Some((net, inner)) = least.iter().find(|(_, inner)| inner != outer) {
                         let compete = at == 0 && competes(outer);
