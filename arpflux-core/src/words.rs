@@ -28,7 +28,7 @@ pub fn thousands(number: usize) -> String {
 const MOST: usize = 3;
 
 /// How many names of a listed one.
-const LISTED: usize = 8;
+const LISTED: usize = 6;
 
 /// A list that takes no more room the longer it is: `a`, `a, b, c`, `a … h (8)`.
 #[must_use]
@@ -41,7 +41,7 @@ pub fn folded(names: &[impl ToString]) -> String {
     }
 }
 
-/// `a`, `a and b`, `a, b and c`; of more than eight the first ones and how many more there are.
+/// `a`, `a and b`, `a, b and c`; of more than six the first ones and how many more there are.
 ///
 /// ```
 /// assert_eq!(arpflux_core::words::listed(["eth0", "eth3", "eth4"]), "eth0, eth3 and eth4");

@@ -86,13 +86,13 @@ fn several_answer(ground: &Ground<'_>, wire: usize, answers: &[Answers<'_>]) -> 
             what: format!(
                 "{} on this wire answer for {}: who asks gets up to {replies} replies with different MACs, \
                  and its traffic goes to the one that it happens to keep.",
-                listed(&names(&answering)),
+                listed(names(&answering)),
                 listed(&addresses),
             ),
             why: format!(
                 "An address belongs to the whole host, not to one interface, and {} may answer for addresses of \
                  other interfaces: arp_ignore is {} there.",
-                listed(&names(&wrong)),
+                listed(names(&wrong)),
                 values(ground, &wrong, Sysctl::ArpIgnore),
             ),
             remedy: cure_in_words(ground, wire),
@@ -143,7 +143,7 @@ fn self_conflict(ground: &Ground<'_>, wire: usize, answers: &[Answers<'_>]) -> O
                  {}: NetworkManager, systemd-networkd and dhcpcd report a conflict with one of the host's own MACs, and \
                  may give the address up.",
                 listed(&addresses),
-                listed(&names(&wrong)),
+                listed(names(&wrong)),
                 by_number(wrong.len(), "answers", "answer"),
             ),
             why: "A duplicate address probe (RFC 5227, sender 0.0.0.0) is stopped by arp_ignore alone; arp_filter \
@@ -199,14 +199,14 @@ fn teaches_wrong_mac(ground: &Ground<'_>, wire: usize, answers: &[Answers<'_>]) 
                 "When the host itself asks for a neighbour's MAC on behalf of {}, the request leaves by {} with that \
                  address and {}'s MAC, and whoever hears it learns the wrong MAC.",
                 listed(&addresses),
-                listed(&names(&wrong)),
+                listed(names(&wrong)),
                 wrong[0].name,
             ),
             why: format!(
                 "arp_ignore decides about answers only; which address a request carries is up to arp_announce, \
                  which is {} on {}: only 2 keeps addresses of other interfaces out.",
                 values(ground, &wrong, Sysctl::ArpAnnounce),
-                listed(&names(&wrong)),
+                listed(names(&wrong)),
             ),
             remedy: cure_in_words(ground, wire),
         },
@@ -267,7 +267,7 @@ pub(super) fn cure_in_words(ground: &Ground<'_>, wire: usize) -> String {
     format!(
         "{first} arp_ignore=1 and arp_announce=2 on {} (never on all), send packets from each address by its own \
          interface, and announce the addresses once so that neighbours forget the wrong MAC.",
-        listed(&names(&ground.wires[wire])),
+        listed(names(&ground.wires[wire])),
     )
 }
 

@@ -66,14 +66,14 @@ fn same_wire(ground: &Ground<'_>, wire: usize) -> Option<Finding> {
         return None;
     }
     astray.dedup_by_key(|interface| interface.index);
-    let (whose, other) = (listed(&addresses), listed(&names(&by)));
+    let (whose, other) = (listed(&addresses), listed(names(&by)));
     Some(finding(
         FindingId::EgressSameWire,
         Text {
             what: format!(
                 "Packets from {whose} leave by {other} although {} {} the address: traffic comes in by one interface \
                  and goes out by another, one link carries it all, and clouds and switches that check MACs drop it.",
-                listed(&names(&astray)),
+                listed(names(&astray)),
                 by_number(astray.len(), "holds", "hold"),
             ),
             why: "Without source routing only the destination counts, and of several routes to one subnet one wins for \
@@ -117,7 +117,7 @@ fn other_uplink(ground: &Ground<'_>) -> Option<Finding> {
         return None;
     }
     astray.dedup_by_key(|interface| interface.index);
-    let (whose, held_by) = (listed(&addresses), listed(&names(&astray)));
+    let (whose, held_by) = (listed(&addresses), listed(names(&astray)));
     Some(finding(
         FindingId::EgressOtherUplink,
         Text {
@@ -182,7 +182,7 @@ fn dropped_on_uplink(ground: &Ground<'_>) -> Option<Finding> {
     if on.is_empty() {
         return None;
     }
-    let (names_of, whose) = (listed(&names(&on)), listed(&addresses));
+    let (names_of, whose) = (listed(names(&on)), listed(&addresses));
     let host = HostPolicy {
         interfaces: Some(on.iter().map(|interface| interface.name.into()).collect()),
         strategy: Strategy::Unmanaged,

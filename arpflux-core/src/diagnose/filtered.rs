@@ -45,7 +45,7 @@ pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
     let mut fronts: Vec<&Interface> = hidden.iter().map(|service| service.front).collect();
     fronts.sort_by_key(|front| front.index);
     fronts.dedup_by_key(|front| front.index);
-    let front_names = listed(&names(&fronts));
+    let front_names = listed(names(&fronts));
     let changes = [(Sysctl::ArpAnnounce, 2), (Sysctl::ArpIgnore, 1)]
         .into_iter()
         .flat_map(|(sysctl, value)| fronts.iter().filter_map(move |front| ground.set(front, sysctl, value)));

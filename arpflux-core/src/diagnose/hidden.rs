@@ -213,7 +213,7 @@ fn one(ground: &Ground<'_>, table: Option<u32>, hidden: &[Hidden]) -> Option<Fin
                 by_number(nets.len(), "that network", "these networks"),
                 if elsewhere { " that goes there directly" } else { "" },
                 by_number(nets.len(), "is", "are"),
-                listed(&names(&interfaces)),
+                listed(names(&interfaces)),
             ),
             remedy: match table {
                 Some(_) if !elsewhere => format!(

@@ -85,7 +85,7 @@ fn classify(ground: &Ground<'_>, silence: &Silence<'_>) -> Option<FindingId> {
 fn one(ground: &Ground<'_>, id: FindingId, wire: Option<usize>, silences: &[Silence<'_>]) -> Finding {
     let mut silent: Vec<&Interface> = silences.iter().map(|silence| silence.interface).collect();
     silent.dedup_by_key(|interface| interface.index);
-    let silent_names = listed(&names(&silent));
+    let silent_names = listed(names(&silent));
     let mut addresses: Vec<IpAddr> = silences.iter().map(|silence| IpAddr::V4(silence.target)).collect();
     addresses.dedup();
     let whose = listed(&addresses);
@@ -93,7 +93,7 @@ fn one(ground: &Ground<'_>, id: FindingId, wire: Option<usize>, silences: &[Sile
         silences.iter().flat_map(|silence| silence.instead.iter().map(|(other, _)| *other)).collect();
     instead.sort_by_key(|interface| interface.index);
     instead.dedup_by_key(|interface| interface.index);
-    let instead = listed(&names(&instead));
+    let instead = listed(names(&instead));
     let sender = silences[0].sender;
     let does = by_number(silent.len(), "does", "do");
     let holds = by_number(silent.len(), "it holds", "they hold");

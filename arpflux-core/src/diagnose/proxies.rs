@@ -230,7 +230,7 @@ fn several_on(ground: &Ground<'_>, wire: usize, found: &[(Ipv4Addr, Vec<&Asked<'
             what: format!(
                 "{} all answer for {}, which {} behind this host: who asks gets several replies with different MACs, \
                  and traffic comes in by any of them.",
-                listed(&names(&interfaces)),
+                listed(names(&interfaces)),
                 listed(&addresses),
                 by_number(addresses.len(), "lives", "live"),
             ),
@@ -288,7 +288,7 @@ fn late(ground: &Ground<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
     ] {
         let Some(first) = waiting.first() else { continue };
         let interfaces: Vec<&Interface> = waiting.iter().map(|waiting| waiting.interface).collect();
-        let whose = listed(&names(&interfaces));
+        let whose = listed(names(&interfaces));
         let slowest = interfaces.iter().map(|interface| interface.neigh.proxy_delay).max().unwrap_or(0);
         let (most, queue) = waiting
             .iter()
@@ -401,7 +401,7 @@ fn missing(ground: &Ground<'_>) -> Option<Finding> {
                 "{whose} {} in a subnet of {} and behind this host, but nobody answers for {} on that wire, and neighbours \
                  cannot get there.",
                 by_number(lost.len(), "lies", "lie"),
-                listed(&names(&fronts)),
+                listed(names(&fronts)),
                 by_number(lost.len(), "it", "them"),
             ),
             why: "No proxy entry says so; entries vanish silently when their interface is set down and, unless they \

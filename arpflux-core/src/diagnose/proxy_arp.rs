@@ -86,7 +86,7 @@ fn whole_subnet(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding>
             what: format!(
                 "{} {} ARP requests for every other host of the subnet, live ones included, which draws their traffic to \
                  this host.",
-                listed(&names(&wrong)),
+                listed(names(&wrong)),
                 by_number(wrong.len(), "answers", "answer"),
             ),
             why: format!(
@@ -97,7 +97,7 @@ fn whole_subnet(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding>
             remedy: format!(
                 "Set proxy_arp to 0 on {}, and add proxy entries (`arpflux proxy add`) for the addresses that do live \
                  behind this host.",
-                listed(&names(&wrong)),
+                listed(names(&wrong)),
             ),
         },
         Objects { interfaces: names(&wrong), addresses },
@@ -134,7 +134,7 @@ fn own_wire(ground: &Ground<'_>) -> Option<Finding> {
             what: format!(
                 "{} {} ARP requests for every other host of its own wire, live ones included: who asks for one of them \
                  hears two MACs, and traffic for addresses that nobody has comes to this host.",
-                listed(&names(&wrong)),
+                listed(names(&wrong)),
                 by_number(wrong.len(), "answers", "answer"),
             ),
             why: "proxy_arp_pvlan answers for what is routed out of the very interface that the request came in by. It is \
@@ -143,7 +143,7 @@ fn own_wire(ground: &Ground<'_>) -> Option<Finding> {
             remedy: format!(
                 "Unless the switch keeps its ports apart, set proxy_arp_pvlan to 0 on {}, and add proxy entries (`arpflux \
                  proxy add`) for the addresses that do live behind this host.",
-                listed(&names(&wrong)),
+                listed(names(&wrong)),
             ),
         },
         Objects { interfaces: names(&wrong), addresses },
@@ -177,7 +177,7 @@ fn nothing_behind(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Findin
     if wrong.is_empty() {
         return None;
     }
-    let whose = listed(&names(&wrong));
+    let whose = listed(names(&wrong));
     Some(finding(
         FindingId::ProxyArpNothingBehind,
         Text {
@@ -228,7 +228,7 @@ fn no_route(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding> {
                 "{} {} no answer on {} for the gateway {CALICO_GATEWAY} and can reach nobody.",
                 listed(&addresses),
                 by_number(addresses.len(), "gets", "get"),
-                listed(&names(&wrong)),
+                listed(names(&wrong)),
             ),
             why: format!(
                 "proxy_arp answers only for addresses that a route leads to, and no route leads to {CALICO_GATEWAY}, not \
@@ -304,7 +304,7 @@ fn idle(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding> {
     if wrong.is_empty() {
         return None;
     }
-    let whose = listed(&names(&wrong));
+    let whose = listed(names(&wrong));
     let addresses: Vec<IpAddr> = addresses.into_iter().map(IpAddr::V4).collect();
     let (why, remedy, cure) = if off.is_empty() {
         (
@@ -321,10 +321,10 @@ fn idle(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding> {
             format!(
                 "proxy_arp answers on interfaces that forward only, and forwarding is 0 on {}: {} behind this host would be \
                  answered for.",
-                listed(&names(&off)),
+                listed(names(&off)),
                 listed(&addresses),
             ),
-            format!("Set forwarding to 1 on {}.", listed(&names(&off))),
+            format!("Set forwarding to 1 on {}.", listed(names(&off))),
             off.iter().filter_map(|one| ground.set(one, Sysctl::Forwarding, 1)).collect(),
         )
     };

@@ -64,7 +64,7 @@ fn all_weakens(ground: &Ground<'_>, sysctl: Sysctl) -> Option<Finding> {
     if weakened.is_empty() {
         return None;
     }
-    let whose = listed(&names(&weakened));
+    let whose = listed(names(&weakened));
     let one = weakened.len();
     let does = match sysctl {
         Sysctl::ArpIgnore => {
@@ -148,7 +148,7 @@ fn no_such_mode(ground: &Ground<'_>, sysctl: Sysctl) -> Vec<Finding> {
     by_value
         .into_iter()
         .map(|(value, interfaces)| {
-            let whose = listed(&names(&interfaces));
+            let whose = listed(names(&interfaces));
             let modes = if sysctl == Sysctl::ArpIgnore { "0, 1, 2, 3 and 8" } else { "0, 1 and 2" };
             let mut changes: Vec<Change> = interfaces
                 .iter()
@@ -192,7 +192,7 @@ fn later_interfaces(ground: &Ground<'_>) -> Option<Finding> {
         Text {
             what: format!(
                 "An interface that is added later (a VLAN, a macvlan, a new card) will answer for the addresses of {}.",
-                listed(&names(&members)),
+                listed(names(&members)),
             ),
             why: "New interfaces start with net.ipv4.conf.default, where arp_ignore is 0; only the interfaces that are \
                   there now have it set."

@@ -116,7 +116,7 @@ fn service_addresses(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
     fronts.sort_by_key(|interface| interface.index);
     fronts.dedup_by_key(|interface| interface.index);
     evidence.extend(fronts.iter().take(SHOWN).map(|front| ground.sysctl(front, Sysctl::ArpIgnore)));
-    let front_names = listed(&names(&fronts));
+    let front_names = listed(names(&fronts));
     let changes = [(Sysctl::ArpAnnounce, 2), (Sysctl::ArpIgnore, 1)]
         .into_iter()
         .flat_map(|(sysctl, value)| fronts.iter().filter_map(move |front| ground.set(front, sysctl, value)));
@@ -258,7 +258,7 @@ fn unnumbered(ground: &Ground<'_>) -> Option<Finding> {
         return None;
     }
     let changes = ground.lower(Sysctl::ArpIgnore, &silent, |_| 0);
-    let whose = listed(&names(&silent));
+    let whose = listed(names(&silent));
     Some(finding(
         FindingId::UnnumberedSilent,
         Text {
@@ -337,7 +337,7 @@ fn bridges(ground: &Ground<'_>) -> Option<Finding> {
     }
     exposed.dedup_by_key(|interface| interface.index);
     evidence.extend(fronts.iter().take(SHOWN).map(|front| ground.sysctl(front, Sysctl::ArpIgnore)));
-    let front_names = listed(&names(&fronts));
+    let front_names = listed(names(&fronts));
     let changes = fronts.iter().filter_map(|front| ground.set(front, Sysctl::ArpIgnore, 1));
     let remedy = ground.cure_by_changes(changes.collect());
     Some(finding(
@@ -346,12 +346,12 @@ fn bridges(ground: &Ground<'_>) -> Option<Finding> {
             what: format!(
                 "Whoever is on the wire of {front_names} can reach {} on {} directly.",
                 listed(&addresses),
-                listed(&names(&exposed)),
+                listed(names(&exposed)),
             ),
             why: format!(
                 "An address belongs to the whole host: {front_names} answers ARP for it and takes packets for it, whatever \
                  {} is for.",
-                listed(&names(&exposed)),
+                listed(names(&exposed)),
             ),
             remedy: format!(
                 "Set arp_ignore=1 on {front_names} if that is not wanted; a route on the other host still gets there, so \

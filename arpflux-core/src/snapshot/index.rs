@@ -129,3 +129,45 @@ impl<'s> Index<'s> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::Builder;
+
+    #[test]
+    fn interfaces_are_found_by_name_before_alternative_name() {
+        let mut host = Builder::new().nic("eth0", &["192.168.1.10/24"]).nic("eth1", &[]).build().unwrap();
+        for (interface, name) in
+            host.interfaces.iter_mut().filter(|one| one.speaks_arp()).zip(["lan0", "eth0"])
+        {
+            interface.altnames.push(name.into());
+        }
+        let index = Index::new(&host);
+        for (name, expected) in
+            [("lan0", Some("eth0")), ("eth0", Some("eth0")), ("eth1", Some("eth1")), ("lan1", None)]
+        {
+            let found = index.named(&name.parse().unwrap()).map(|interface| interface.name.to_string());
+            assert_eq!(found.as_deref(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn default_routes_of_main_come_first_and_the_preferred_one_before_the_rest() {
+        let mut host = Builder::new()
+            .nic("eth0", &["192.168.1.10/24"])
+            .nic("eth1", &["192.168.2.10/24"])
+            .route("0.0.0.0/0", Some("192.168.1.1"), "eth0")
+            .route("0.0.0.0/0", Some("192.168.2.1"), "eth1")
+            .route("0.0.0.0/0", Some("192.168.2.2"), "eth1")
+            .build()
+            .unwrap();
+        let mut defaults: Vec<&mut Route> =
+            host.routes.iter_mut().filter(|route| route.destination.prefix_len() == 0).collect();
+        (defaults[0].table, defaults[1].metric, defaults[2].metric) = (100, 200, 100);
+        let index = Index::new(&host);
+        let routes = index.default_routes().iter();
+        let found: Vec<(u32, u32)> = routes.map(|route| (route.table, route.metric)).collect();
+        assert_eq!(found, [(table::MAIN, 100), (table::MAIN, 200), (100, 0)]);
+    }
+}
