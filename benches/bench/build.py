@@ -50,7 +50,8 @@ def c_abi() -> None:
     """Our C programs against the shared library, which is looked for by its soname."""
     folder = OUT / "lib"
     folder.mkdir(parents=True, exist_ok=True)
-    library = RELEASE / "libarpflux.so"
+    library = RELEASE / "shared" / "libarpflux.so"
+    quietly([str(ROOT / "arpflux-c" / "link-shared"), str(RELEASE)], "the shared library")
     told = subprocess.run(["readelf", "-d", str(library)], check=True, capture_output=True, text=True).stdout
     soname = re.search(r"\(SONAME\).*\[(.+)\]", told)
     for name in ("libarpflux.so", *([soname[1]] if soname else [])):

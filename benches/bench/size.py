@@ -8,7 +8,7 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
-from .build import OUT, RELEASE, VENV
+from .build import OUT, RELEASE, ROOT, VENV
 
 KEY = "size"
 WORK = "Size of what is installed"
@@ -22,7 +22,8 @@ OURS = ("arpflux_core", "arpflux")
 
 def run() -> tuple[str, list[tuple[str, str, bool | None]]]:
     """The text, and what was to be reached: work, how much, whether it was."""
-    library = RELEASE / "libarpflux.so"
+    library = RELEASE / "shared" / "libarpflux.so"
+    subprocess.run([str(ROOT / "arpflux-c" / "link-shared"), str(RELEASE)], check=True)
     with tempfile.TemporaryDirectory() as folder:
         stripped = Path(folder, "stripped.so")
         subprocess.run(["strip", "-o", str(stripped), str(library)], check=True)

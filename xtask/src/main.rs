@@ -7,6 +7,7 @@ mod findings;
 mod header;
 mod names;
 mod schemas;
+mod versions;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -51,7 +52,8 @@ fn generate(check: bool) -> Result<(), String> {
     put(&findings::generate(&root())?, check)?;
     let (header, symbols) = header::generate(&root())?;
     put(&header, check)?;
-    put(&symbols, check)
+    put(&symbols, check)?;
+    put(&versions::generate(&root(), &symbols.text), check)
 }
 
 fn put(file: &Generated, check: bool) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! `arpflux vz` in the page's lab, driven by scripts with the calling convention of vzctl and libvzctl.
 #![allow(missing_docs, reason = "a test")]
 
+mod administrator;
 mod bench;
 mod faults;
 mod lab;

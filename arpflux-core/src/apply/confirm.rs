@@ -7,7 +7,7 @@ use super::journal::{Applied, Journal, State};
 use super::lock::Lock;
 use super::receipt::{Outcome, Receipt};
 use super::recover::{foreign, settle};
-use super::store::Folder;
+use super::store::{Folder, wide};
 use super::undo::Report;
 use super::{Options, files};
 use crate::error::{Error, ErrorKind, Result};
@@ -17,7 +17,8 @@ use crate::snapshot::NetnsIdentity;
 /// Milliseconds since boot, time asleep included: unlike the time of day nobody can set it.
 pub(crate) fn now() -> u64 {
     clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(0, |time| {
-        time.tv_sec().unsigned_abs().saturating_mul(1000) + time.tv_nsec().unsigned_abs() / 1_000_000
+        wide(time.tv_sec().unsigned_abs()).saturating_mul(1000)
+            + wide(time.tv_nsec().unsigned_abs()) / 1_000_000
     })
 }
 

@@ -38,6 +38,11 @@ const FILE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
 /// Says what to do about a folder that cannot be used.
 const HINT: &str = "run as root, or name a folder of your own for arpflux's state (ARPFLUX_STATE_DIR)";
 
+/// A number of the C library that has 32 bits on some machines.
+pub(super) fn wide(number: impl Into<u64>) -> u64 {
+    number.into()
+}
+
 /// A folder, held open; all names in it are looked up relative to it.
 #[derive(Debug)]
 pub(crate) struct Folder {
@@ -176,7 +181,7 @@ impl Folder {
     /// When a file in this folder was last written, in seconds since 1970.
     pub(crate) fn written(&self, name: &str) -> Option<u64> {
         let stat = fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;
-        Some(stat.st_mtime.unsigned_abs())
+        Some(wide(stat.st_mtime.unsigned_abs()))
     }
 
     /// A folder in this one, of our own, made if it is missing.

@@ -69,17 +69,24 @@ impl Node {
         if !detection.taken.is_empty() {
             return Ok(detection);
         }
-        let mut places: BTreeMap<IfName, Vec<Ipv4Addr>> = BTreeMap::new();
+        let mut places: BTreeMap<IfName, (String, Vec<Ipv4Addr>)> = BTreeMap::new();
         for (address, held) in wanted {
-            let list = places.entry(held.interface).or_default();
+            let (_, list) = places.entry(held.interface).or_insert_with(|| (held.owner, Vec::new()));
             if let IpAddr::V4(address) = address {
                 list.push(address);
             }
         }
         self.host().namespace().run(|| -> Result<()> {
             let mut items = Vec::new();
-            for (name, addresses) in places {
-                let port = Port::named(&name).map_err(|error| error.during("detect duplicates"))?;
+            for (name, (owner, addresses)) in places {
+                let port = Port::named(&name).map_err(|error| match error.kind() {
+                    ErrorKind::NotFound => error.during("detect duplicates").hint(format!(
+                        "container {owner} belongs there by ARPFLUX_IF in {}, or in vz.conf, or by the policy: was that \
+                         written on another host?",
+                        self.places().containers.join(format!("{owner}.conf")).display()
+                    )),
+                    _ => error.during("detect duplicates"),
+                })?;
                 if asking.skip_wire || addresses.is_empty() {
                     continue;
                 }

@@ -380,8 +380,8 @@ pub(crate) fn wait(sockets: &[BorrowedFd<'_>], deadline: Instant) -> Result<bool
         .map(|fd| libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 })
         .collect();
     let time = libc::timespec {
-        tv_sec: left.as_secs().min(i64::MAX as u64) as _,
-        tv_nsec: left.subsec_nanos().into(),
+        tv_sec: left.as_secs().min(i32::MAX as u64) as _,
+        tv_nsec: left.subsec_nanos() as _,
     };
     // SAFETY: the entries and the time live through the call; the count is theirs.
     let ready = unsafe {

@@ -9,7 +9,7 @@ use nix::libc;
 use nix::sys::stat::{Mode, SFlag, fstatat};
 use nix::unistd::{UnlinkatFlags, fsync, ftruncate, unlinkat};
 
-use super::{FILE, Folder};
+use super::{FILE, Folder, wide};
 use crate::apply::fault::{self, Call};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -73,7 +73,8 @@ impl Folder {
     pub(crate) fn read(&self, name: &str, file: &File, largest: u64) -> Result<Vec<u8>> {
         use std::os::unix::fs::FileExt as _;
         let failed = |error: &std::io::Error| Error::io("read", self.path_of(name), error);
-        let size = self.stat_of(file.as_fd(), &self.path.join(name))?.st_size.unsigned_abs();
+        let size = self.stat_of(file.as_fd(), &self.path.join(name))?.st_size;
+        let size = wide(size.unsigned_abs());
         if size > largest {
             return Err(Error::new(
                 ErrorKind::InvalidData,
@@ -122,7 +123,7 @@ impl Folder {
     /// # Errors
     /// Any failure to.
     pub(crate) fn truncate(&self, name: &str, file: &File, length: u64) -> Result<()> {
-        let length = i64::try_from(length).unwrap_or(i64::MAX);
+        let length = libc::off_t::try_from(length).unwrap_or(libc::off_t::MAX);
         fault::around(Call::Truncate, || ftruncate(file, length))
             .map_err(|errno| self.os("truncate", name, errno))
     }
@@ -181,6 +182,6 @@ impl Folder {
     /// The size of a file, and which file it is: tells whether it has been replaced.
     pub(crate) fn inode(&self, name: &str) -> Option<(u64, u64)> {
         let stat = fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok()?;
-        Some((stat.st_ino, stat.st_size.unsigned_abs()))
+        Some((wide(stat.st_ino), wide(stat.st_size.unsigned_abs())))
     }
 }

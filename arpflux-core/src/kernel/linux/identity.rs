@@ -1,6 +1,7 @@
 //! Which kernel and which namespace this is.
 
 use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::unix::fs::MetadataExt as _;
 
 use nix::libc;
 
@@ -21,15 +22,14 @@ pub(super) fn version() -> Result<KernelVersion> {
 /// The namespace that the thread is in and `socket` was opened in.
 pub(super) fn netns(socket: &NetlinkSocket) -> Result<NetnsIdentity> {
     const OWN: &str = "/proc/thread-self/ns/net";
-    let file = nix::sys::stat::stat(OWN).map_err(|errno| {
-        Error::os("look at", OWN, errno as i32).hint("mount /proc: `mount -t proc proc /proc`")
-    })?;
+    let file = std::fs::metadata(OWN)
+        .map_err(|error| Error::io("look at", OWN, &error).hint("mount /proc: `mount -t proc proc /proc`"))?;
     // A sandbox may hide it; then the identity is weaker but still good within a boot.
     let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     Ok(NetnsIdentity {
         boot_id: boot_id.trim().to_owned(),
-        device: file.st_dev,
-        inode: file.st_ino,
+        device: file.dev(),
+        inode: file.ino(),
         cookie: cookie(socket).unwrap_or(0),
     })
 }
