@@ -89,6 +89,20 @@ pub fn address(text: &str) -> Result<Ipv4Addr> {
     text.parse().map_err(|_| none())
 }
 
+/// An IPv4 or IPv6 address.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] with what to write instead.
+pub fn either_address(text: &str) -> Result<IpAddr> {
+    let hint = match text.split_once('/') {
+        Some((address, _)) if address.parse::<IpAddr>().is_ok() => "leave the length of the prefix out",
+        _ if text.starts_with(|first: char| first.is_ascii_digit()) => "write it as 192.168.18.10 or fe80::1",
+        _ => "a host's name has to be looked up first",
+    };
+    let none = || Error::new(ErrorKind::InvalidInput, "neither an IPv4 nor an IPv6 address").hint(hint);
+    text.parse().map_err(|_| none())
+}
+
 /// The number of a transaction.
 ///
 /// # Errors
@@ -255,16 +269,24 @@ impl Source {
     /// If the file cannot be read or is no snapshot; if the kernel cannot be asked.
     pub fn snapshot(&self) -> Result<Snapshot> {
         match &self.snapshot {
-            Some(path) => Snapshot::from_json(&read_text(path)?).map_err(|error| {
-                let error = error.on_file(path);
-                match error.remedy() {
-                    None => error.hint("`arpflux snapshot --json` writes snapshots"),
-                    Some(_) => error,
-                }
-            }),
+            Some(path) => stored(path),
             None => self.host()?.snapshot(),
         }
     }
+}
+
+/// The snapshot in a file.
+///
+/// # Errors
+/// If the file cannot be read or is no snapshot.
+pub fn stored(path: &Path) -> Result<Snapshot> {
+    Snapshot::from_json(&read_text(path)?).map_err(|error| {
+        let error = error.on_file(path);
+        match error.remedy() {
+            None => error.hint("`arpflux snapshot --json` writes snapshots"),
+            Some(_) => error,
+        }
+    })
 }
 
 /// A word as a shell takes it.

@@ -70,6 +70,7 @@ struct Common {
     /// When to use colour: auto (on a terminal, unless the variable NO_COLOR is set or TERM is dumb), always, never.
     #[arg(
         long,
+        help_heading = "Output",
         global = true,
         value_enum,
         default_value_t,
@@ -90,24 +91,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     let asked_for_json = args.iter().any(|argument| argument == "--json");
     let command = match Command::try_parse_from(args) {
         Ok(command) => command,
-        Err(error) => {
+        Err(mut error) => {
             // --help and --version are "errors" too; a closed pipe is no reason to fail.
             if !error.use_stderr() {
                 let _ = error.print();
                 return exit::GOOD;
             }
-            if asked_for_json {
-                let words = error.render().to_string();
-                let message = words.lines().next().unwrap_or_default().trim_start_matches("error: ");
-                Output::new(true, output::Colour::Never)
-                    .error(&Error::new(ErrorKind::InvalidInput, message).during("read the arguments"));
-            } else {
-                Output::new(false, output::Colour::Never).note(error.render().to_string().trim_end());
-                if let Some(verb) = meant(&error) {
-                    Output::new(false, output::Colour::Never)
-                        .note(format!("\n  tip: that may be 'arpflux {verb}'"));
-                }
-            }
+            usage(&mut error, asked_for_json);
             return exit::USAGE;
         }
     };
@@ -157,6 +147,35 @@ const HABITS: &[(&str, &str)] = &[
     ("pcap", "capture"),
 ];
 
+/// Says what is wrong with the arguments, and what was meant, if that can be guessed.
+fn usage(error: &mut clap::Error, json: bool) {
+    let tip = meant(error).map(str::to_owned).or_else(|| elsewhere(error));
+    // That an option may be passed as a value helps nobody here: no verb takes such values.
+    let suggestion = error.get(clap::error::ContextKind::Suggested).map(ToString::to_string);
+    if suggestion.is_some_and(|words| words.contains("as a value")) {
+        error.remove(clap::error::ContextKind::Suggested);
+    }
+    let words = error.render().to_string();
+    let output = Output::new(json, output::Colour::Never);
+    if !json {
+        output.note(words.trim_end());
+        if let Some(tip) = tip {
+            output.note(format!("\n  tip: that may be 'arpflux {tip}'"));
+        }
+        return;
+    }
+    let mut paragraphs =
+        words.split("\n\n").map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let message = paragraphs.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let found = Error::new(ErrorKind::InvalidInput, message).during("read the arguments");
+    let tips = paragraphs.find_map(|text| text.strip_prefix("tip: ").map(str::to_owned));
+    let tip = tip.map(|tip| format!("that may be 'arpflux {tip}'")).or(tips);
+    output.error(&match tip {
+        Some(tip) => found.hint(tip),
+        None => found,
+    });
+}
+
 /// The verb that somebody may have meant by one that is none and looks like none.
 fn meant(error: &clap::Error) -> Option<&'static str> {
     use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -165,6 +184,27 @@ fn meant(error: &clap::Error) -> Option<&'static str> {
     }
     let ContextValue::String(typed) = error.get(ContextKind::InvalidSubcommand)? else { return None };
     HABITS.iter().find(|(word, _)| word == typed).map(|(_, verb)| *verb)
+}
+
+/// The verb that takes what this one does not.
+fn elsewhere(error: &clap::Error) -> Option<String> {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let ContextValue::String(typed) = error.get(ContextKind::InvalidArg)? else { return None };
+    match typed.as_str() {
+        "--snapshot" => Some("plan --snapshot FILE: this verb is for the running kernel".into()),
+        "--confirm" => Some("apply --confirm TIME".into()),
+        "--force" => Some("apply --accept-harm".into()),
+        finding if finding.to_ascii_uppercase().parse::<arpflux_core::diagnose::FindingId>().is_ok() => {
+            Some("diagnose --list".into())
+        }
+        address if address.parse::<std::net::Ipv4Addr>().is_ok() => Some(format!("explain {address}")),
+        file if file.ends_with(".toml") => Some(format!("plan {file}")),
+        file if file.ends_with(".json") => Some(format!("diagnose --snapshot {file}")),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

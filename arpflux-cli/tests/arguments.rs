@@ -71,6 +71,88 @@ const MISTAKES: &[(&str, &str)] = &[
     ("proxy add 192.0.2.1", "--interface"),
     ("probe -i lo", "required"),
     ("capture /nonexistent.pcap", "/nonexistent.pcap"),
+    ("explain ::1", "IPv6 has no ARP"),
+    ("explain 192.168.18.300", "it has four numbers"),
+    ("explain 192.168.18.10 192.168.18.11", "tip: that may be 'arpflux explain 192.168.18.11'"),
+    ("explain --from 300.1.1.1 --snapshot HOST", "it has four numbers"),
+    ("explain --from fe80::1 --snapshot HOST", "IPv6 has no ARP"),
+    ("explain --only flx --snapshot HOST", "a similar value exists: 'flux'"),
+    ("explain 192.168.18.10 --learn zz --snapshot HOST", "write it as 00:0c:29:b3:a2:54"),
+    ("explain --outgoing --snapshot HOST", "<ADDRESS>"),
+    ("explain 192.168.18.10 --outgoing --proto tpc --snapshot HOST", "neither icmp, tcp, udp, sctp"),
+    ("explain --also /nonexistent.json --snapshot HOST", "/nonexistent.json"),
+    ("explain --also TYPO --snapshot HOST", "`arpflux snapshot --json` writes snapshots"),
+    ("explain --wire a:b --snapshot HOST", "--also"),
+    ("explain --snapshot HOST --netns hn", "cannot be used with"),
+    ("explain --snapshot TYPO", "`arpflux snapshot --json` writes snapshots"),
+    ("explain -i eht0 --snapshot HOST", "did you mean eth0?"),
+    ("explain --interface eht0 --snapshot HOST", "did you mean eth0?"),
+    ("explain --colour always --snapshot HOST", "--color"),
+    ("explain --color sometimes --snapshot HOST", "[possible values: auto, always, never]"),
+    ("explain --netns /etc/passwd", "/proc/PID/ns/net"),
+    ("diagnose AF001", "tip: that may be 'arpflux diagnose --list'"),
+    ("diagnose 192.168.18.10", "tip: that may be 'arpflux explain 192.168.18.10'"),
+    ("diagnose host.json", "tip: that may be 'arpflux diagnose --snapshot host.json'"),
+    ("diagnose --ignore flux --snapshot HOST", "`arpflux diagnose --list`"),
+    ("diagnose --fail-on bad --snapshot HOST", "[possible values: info, warning, error, never]"),
+    ("diagnose --policy HOST --snapshot HOST", "or a snapshot (--snapshot FILE)"),
+    ("diagnose --segments TYPO --snapshot HOST", "`arpflux segments --json` writes it"),
+    ("diagnose --html /tmp --snapshot HOST", "name a file"),
+    ("diagnose --list --snapshot HOST", "cannot be used with"),
+    ("recommend -o TYPO --snapshot HOST", "compare the two, then use --force"),
+    ("recommend -o /tmp --snapshot HOST", ".toml"),
+    ("recommend --force --snapshot HOST", "--out"),
+    ("plan --snapshot HOST", "`arpflux recommend -o FILE` makes one"),
+    ("plan HOST --snapshot HOST", "or a snapshot (--snapshot FILE)"),
+    ("plan /tmp --snapshot HOST", "neither a .toml nor a .json file"),
+    ("plan TYPO more.toml --snapshot HOST", "unexpected argument 'more.toml'"),
+    ("plan TYPO --confirm 30s --snapshot HOST", "tip: that may be 'arpflux apply --confirm TIME'"),
+    ("apply TYPO --snapshot HOST", "tip: that may be 'arpflux plan --snapshot FILE"),
+    ("apply TYPO --confirm", "a value is required"),
+    ("apply GOOD --confirm 0s", "0 s is not between 1 s and 24 h"),
+    ("apply GOOD --confirm 48h", "172800 s is not between 1 s and 24 h"),
+    ("apply GOOD --confirm forever", "write it as 30s, 5m or 1h"),
+    ("apply GOOD --manager upstart --persist", "known: systemd, networkd, ifupdown, network-manager"),
+    ("apply GOOD --root /", "--persist"),
+    ("apply GOOD --dryrun", "--dry-run"),
+    ("apply GOOD --force", "tip: that may be 'arpflux apply --accept-harm'"),
+    ("apply --plan HOST", "`arpflux plan --json` writes plans; a policy is given without --plan"),
+    ("apply --plan /nonexistent.json", "/nonexistent.json"),
+    ("apply --plan HOST GOOD", "cannot be used with"),
+    ("verify GOOD --wire slef", "a similar value exists: 'self'"),
+    ("verify GOOD --wire self --snapshot HOST", "cannot be used with"),
+    ("verify GOOD --wire peer", "--peer"),
+    ("rollback 99999", "`arpflux rollback --list`"),
+    ("rollback 1 2", "unexpected argument '2'"),
+    ("confirm 99999", "`arpflux rollback --list`"),
+    ("confirm --status 1", "cannot be used with"),
+    ("watch GOOD --look 1ms", "below 100 ms"),
+    ("watch GOOD --look never", "write it as 30s, 5m or 1h"),
+    ("watch --accept-harm GOOD", "--heal"),
+    ("proxy add -i eth0 300.1.1.1", "write it as 192.168.18.10 or fe80::1"),
+    ("proxy add -i eth0 192.168.18.1/32", "leave the length of the prefix out"),
+    ("proxy add -i eth0 server1", "has to be looked up first"),
+    ("proxy add -i eth0/1 192.0.2.1", "`ip link` lists the names"),
+    ("proxy add -i no-such-if 192.0.2.1", "`ip link` lists the interfaces"),
+    ("proxy delete 192.0.2.1", "'del'"),
+    ("proxy list --limit many", "many"),
+    ("announce 192.168.18.10", "--interface"),
+    ("announce -i l0 192.168.18.10", "did you mean lo?"),
+    ("announce -i lo 192.168.18.10/24", "leave the length of the prefix out"),
+    ("detect server1", "write it as 192.168.18.10"),
+    ("detect -i no-such-if 192.0.2.1", "`ip link` lists the names"),
+    ("probe 192.0.2.1", "give --interface NAME"),
+    ("probe -i lo fe80::1", "write it as 192.168.18.10"),
+    ("probe -i lo 192.0.2.1", "it is not an Ethernet interface"),
+    ("capture /tmp", "it is a folder, not a capture"),
+    ("capture TYPO", "neither pcap, pcapng nor tcpdump's text"),
+    ("capture trace.pcap -i eth0", "cannot be used with"),
+    ("segments --hosts TYPO", "`arpflux snapshot --json` writes snapshots"),
+    ("schema polcy", "`arpflux schema` lists the names"),
+    ("completions tcsh", "[possible values: bash, elvish, fish, powershell, zsh]"),
+    ("vz net-add 192.0.2.1", "--veid"),
+    ("snapshot HOST", "tip: that may be 'arpflux diagnose --snapshot"),
+    ("--jason explain", "--json"),
 ];
 
 #[test]
@@ -78,19 +160,40 @@ fn mistakes_are_answered_with_what_to_write_instead() {
     let host = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hardware-node.json");
     let typo = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("mistakes.toml");
     std::fs::write(&typo, "version = 1\n[host]\ninterface = [\"eth0\"]\n").unwrap();
+    let good = typo.with_file_name("good.toml");
+    std::fs::write(&good, "version = 1\n[host]\ninterfaces = [\"lo\"]\n").unwrap();
     let mut wrong = Vec::new();
     for (typed, said) in MISTAKES {
-        let words = typed.split(' ').map(|word| match word {
-            "HOST" => host,
-            "TYPO" => typo.to_str().unwrap(),
-            word => word,
-        });
-        let output = arpflux(&words.collect::<Vec<_>>());
+        let words: Vec<&str> = typed
+            .split(' ')
+            .map(|word| match word {
+                "HOST" => host,
+                "GOOD" => good.to_str().unwrap(),
+                "TYPO" => typo.to_str().unwrap(),
+                word => word,
+            })
+            .collect();
+        let output = arpflux(&words);
         let errors = String::from_utf8(output.stderr).unwrap();
-        if output.status.code() != Some(2) || !errors.contains(said) || !output.stdout.is_empty() {
-            wrong.push(format!("arpflux {typed}: {:?}, {said:?} in: {errors}", output.status.code()));
+        // One object with --json, as every answer; the words may be broken differently.
+        let json = arpflux(&[&words[..], &["--json"]].concat());
+        let told: Result<serde_json::Value, _> = serde_json::from_slice(&json.stdout);
+        // A capture that cannot be read is one of several.
+        let told = told.is_ok_and(|told| {
+            told["schema"] == 1
+                && (told["error"]["message"].is_string() || told["files"][0]["error"].is_string())
+        });
+        if output.status.code() != Some(2)
+            || json.status.code() != Some(2)
+            || !told
+            || !errors.contains(said)
+            || !output.stdout.is_empty()
+        {
+            let json = String::from_utf8_lossy(&json.stdout);
+            wrong.push(format!("arpflux {typed}: {:?}, {said:?} in: {errors}{json}", output.status.code()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(!std::path::Path::new("/nonexistent").exists());
+    assert!(MISTAKES.len() > 110);
 }

@@ -9,7 +9,7 @@ use arpflux_core::wire::stop_on_interrupt;
 use arpflux_core::{Host, Result};
 
 use crate::exit;
-use crate::input::Live;
+use crate::input::{Live, either_address};
 use crate::output::Output;
 
 /// Tell everybody on the wire that addresses are at one interface: gratuitous ARP in request and
@@ -25,7 +25,7 @@ pub struct Args {
     #[arg(long, short, value_name = "NAME")]
     interface: IfName,
     /// The addresses.
-    #[arg(value_name = "ADDRESS", required = true)]
+    #[arg(value_name = "ADDRESS", required = true, value_parser = either_address)]
     addresses: Vec<IpAddr>,
     /// How often each is announced.
     #[arg(long, value_name = "COUNT", default_value_t = Options::default().rounds, value_parser = clap::value_parser!(u8).range(1..=100))]

@@ -176,14 +176,27 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     if receipt.outcome == Outcome::Pending && wait::somebody_is_there(output) {
         return wait::wait(&host, &trial, &receipt, &args.live, output);
     }
-    if !output.json() && receipt.outcome == Outcome::Applied && !args.persist && args.live.netns.is_none() {
-        let _ = output.text(next_boot(&host, args));
-    }
+    let policy = args.what.plan.is_none().then(|| args.what.policy.path());
+    report_next_boot(&host, &receipt, &args.live, policy, output);
     Ok(exit::GOOD)
 }
 
+/// Says what the next boot does to what was made, where nothing was written for it.
+pub(super) fn report_next_boot(
+    host: &Host,
+    receipt: &Receipt,
+    live: &Live,
+    policy: Option<&Path>,
+    output: &Output,
+) {
+    let kept = receipt.outcome == Outcome::Applied && receipt.files.is_empty();
+    if kept && !output.json() && live.netns.is_none() {
+        let _ = output.text(next_boot(host, policy));
+    }
+}
+
 /// What the next boot takes away or may take away, and how to keep it; nothing where that is nothing.
-fn next_boot(host: &Host, args: &Args) -> String {
+fn next_boot(host: &Host, policy: Option<&Path>) -> String {
     let known = host.snapshot().and_then(|now| at_boot(&now, &Layout::default()));
     let what = match known.map(|report| (report.ok(), report.differences())) {
         Ok((Some(true), _)) => return String::new(),
@@ -194,8 +207,8 @@ fn next_boot(host: &Host, args: &Args) -> String {
         Err(error) => format!("it cannot be told whether all is as now: {error}"),
     };
     let mut text = format!("After the next boot {what} (arpflux diagnose --persisted tells more).\n");
-    if args.what.plan.is_none() {
-        let policy = quoted(&args.what.policy.path().display().to_string());
+    if let Some(policy) = policy {
+        let policy = quoted(&policy.display().to_string());
         text += &format!("Next: arpflux apply {policy} --persist\n");
     }
     text

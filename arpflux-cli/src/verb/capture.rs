@@ -11,10 +11,10 @@ use std::time::Duration;
 use arpflux_capture::{Capture, MissingKind, Report, Until};
 use arpflux_core::types::{IfName, Mac};
 use arpflux_core::wire::stop_on_interrupt;
-use arpflux_core::{Error, Result, Snapshot};
+use arpflux_core::{Error, ErrorKind, Result};
 
 use crate::Output;
-use crate::input::{Live, read_text};
+use crate::input::{Live, stored};
 
 /// Read captures and say which addresses have several MACs, and why: flux, proxy, virtual MAC
 /// (VRRP, CARP, HSRP), fail-over, duplicate, suspected spoofing, a host in conflict with itself.
@@ -75,11 +75,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         capture.know_host(list.split(',').map(str::parse).collect::<Result<Vec<Mac>>>()?);
     }
     if let Some(path) = &args.snapshot {
-        let place = |error: Error| {
-            if error.object().is_empty() { error.on(path.display().to_string()) } else { error }
-        };
-        let snapshot = Snapshot::from_json(&read_text(path)?).map_err(place)?;
-        capture.know_snapshot(snapshot).map_err(place)?;
+        capture.know_snapshot(stored(path)?).map_err(|error| error.on_file(path))?;
     }
     if let Some(interface) = &args.interface {
         let until = Until::new(args.seconds.map(Duration::from_secs), args.count);
@@ -114,6 +110,11 @@ fn open(path: &Path) -> (String, Result<Box<dyn Read>>) {
         return ("standard input".into(), Ok(Box::new(std::io::stdin().lock())));
     }
     let name = path.display().to_string();
+    if path.is_dir() {
+        let error =
+            Error::new(ErrorKind::InvalidInput, "it is a folder, not a capture").during("read").on(&*name);
+        return (name, Err(error));
+    }
     let file = File::open(path)
         .map(|file| Box::new(file) as Box<dyn Read>)
         .map_err(|error| Error::file("open", path, &error));

@@ -3,7 +3,7 @@
 use arpflux_core::outward::Pending;
 use arpflux_core::{Host, Result};
 
-use super::apply::report;
+use super::apply::{report, report_next_boot};
 use crate::exit;
 use crate::input::{Live, State, transaction};
 use crate::output::Output;
@@ -31,7 +31,9 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let host = Host::from(args.live.netns()?);
     let options = args.state.changing()?;
     if !args.status {
-        report(&host.confirm(args.id, &options)?, &args.live, output);
+        let receipt = host.confirm(args.id, &options)?;
+        report(&receipt, &args.live, output);
+        report_next_boot(&host, &receipt, &args.live, None, output);
         return Ok(exit::GOOD);
     }
     let waiting = host.pending(&options)?;

@@ -31,10 +31,10 @@ pub struct Args {
     address: Option<Ipv4Addr>,
     /// Who asks; 0.0.0.0 is an RFC 5227 probe. Default: a neighbour is chosen for each interface, and how a
     /// probe fares is said as well.
-    #[arg(long, value_name = "IP")]
+    #[arg(long, value_name = "IP", value_parser = input::address)]
     from: Option<Ipv4Addr>,
     /// Only on this interface (may be repeated). Default: all that take ARP requests.
-    #[arg(long, value_name = "IFACE")]
+    #[arg(long, short = 'i', alias = "interface", value_name = "IFACE")]
     on: Vec<IfName>,
     /// Answer questions from standard input: one JSON object a line in, one out, in order. In:
     /// {"iface":"eth1","sender_ip":"10.0.0.9","target_ip":"10.0.0.1"}, optional "sender_mac", "unicast".

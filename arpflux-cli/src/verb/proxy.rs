@@ -11,7 +11,7 @@ use arpflux_core::{Host, Plan, Result};
 use super::apply::report;
 use super::examples;
 use crate::exit;
-use crate::input::{Live, State};
+use crate::input::{Live, State, either_address};
 use crate::output::Output;
 use crate::table::{Cell, Table};
 
@@ -99,7 +99,7 @@ struct Add {
     #[arg(long)]
     plan: bool,
     /// The addresses, IPv4 (ARP) or IPv6 (NDP).
-    #[arg(value_name = "ADDRESS", required = true)]
+    #[arg(value_name = "ADDRESS", required = true, value_parser = either_address)]
     addresses: Vec<IpAddr>,
 }
 
@@ -116,7 +116,7 @@ struct Del {
     #[arg(long)]
     plan: bool,
     /// The addresses.
-    #[arg(value_name = "ADDRESS", required = true)]
+    #[arg(value_name = "ADDRESS", required = true, value_parser = either_address)]
     addresses: Vec<IpAddr>,
 }
 

@@ -9,7 +9,7 @@ use arpflux_core::segment::Wires;
 use arpflux_core::{Error, ErrorKind, Result};
 
 use crate::Source;
-use crate::input::{folder_of, read_text};
+use crate::input::{folder_of, quoted, read_text};
 use crate::output::{Output, Style};
 
 /// Write a policy that fits this host, with comments that say why, and the proof that it works here.
@@ -103,8 +103,6 @@ fn summary(recommended: &Recommendation, path: &Path, output: &Output) -> String
         text +=
             &format!("{}   {}: {}\n", output.paint(Style::Caution, "refused"), refused.recipe, refused.why);
     }
-    let file = path.display();
-    text + &format!(
-        "\nWritten to {file}. Next: arpflux plan --policy {file}, then arpflux apply --policy {file} --confirm 30s\n"
-    )
+    let file = quoted(&path.display().to_string());
+    text + &format!("\nWritten to {file}; `arpflux apply` makes it so.\nNext: arpflux plan {file}\n")
 }

@@ -60,7 +60,9 @@ fn nothing_waits(folder: &Folder, id: Option<u64>, netns: &NetnsIdentity) -> Res
         Some(id) => receipts.into_iter().find(|receipt| receipt.id == Some(id)),
         None => receipts.into_iter().next_back(),
     };
-    let error = Error::new(ErrorKind::NotFound, "no transaction waits for confirmation").during("confirm");
+    let error = Error::new(ErrorKind::NotFound, "no transaction waits for confirmation")
+        .during("confirm")
+        .hint("`arpflux rollback --list` lists what became of each");
     match found {
         Some(receipt) if id.is_some() && receipt.outcome == Outcome::Applied => Ok(receipt),
         Some(receipt) => {

@@ -132,12 +132,13 @@ impl Options {
 
     fn check(&self) -> Result<()> {
         match self.confirm {
-            Confirm::Within(time) if !(1..=86_400).contains(&time.as_secs()) => {
-                Err(Error::new(ErrorKind::InvalidInput, format!("{time:?} is not between 1 s and 24 h"))
-                    .during("apply")
-                    .on("time for confirmation")
-                    .hint("30 s is usual"))
-            }
+            Confirm::Within(time) if !(1..=86_400).contains(&time.as_secs()) => Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!("{} s is not between 1 s and 24 h", time.as_secs_f64()),
+            )
+            .during("apply")
+            .on("time for confirmation")
+            .hint("30 s is usual")),
             _ => Ok(()),
         }
     }

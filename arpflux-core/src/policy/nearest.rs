@@ -16,7 +16,6 @@ const ALIASES: &[(&str, &str)] = &[
     ("container", "owner"),
     ("ctid", "owner"),
     ("name", "owner"),
-    ("schema", "version"),
     ("none", "unmanaged"),
     ("off", "unmanaged"),
     ("delete", "remove"),

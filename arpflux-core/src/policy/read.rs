@@ -135,6 +135,9 @@ impl<'t> Reader<'t> {
             }
         }
         match near {
+            _ if entry.key == "schema" => error.hint(
+                "a policy has version = 1 instead; what has a schema is a plan (`arpflux apply --plan FILE`) or a snapshot (--snapshot FILE)",
+            ),
             Some(word) => error.hint(format!("did you mean {word}? The keys are {}", known.join(", "))),
             None => error.hint(format!("the keys are {}", known.join(", "))),
         }

@@ -33,9 +33,12 @@ impl Port {
     pub fn named(name: &IfName) -> Result<Self> {
         let found = read()?;
         found.interface_named(name).map(|interface| Self::of(&found, interface)).ok_or_else(|| {
+            let names: Vec<String> = found.interfaces.iter().map(|there| there.name.to_string()).collect();
+            let near = crate::words::nearest(&name.to_string(), names.iter().map(String::as_str));
+            let meant = near.map_or_else(String::new, |near| format!("did you mean {near}? "));
             Error::new(ErrorKind::NotFound, "there is no interface of that name")
                 .on(name.to_string())
-                .hint("`ip link` lists the names")
+                .hint(format!("{meant}`ip link` lists the names"))
         })
     }
 

@@ -8,7 +8,7 @@ use arpflux_core::{Error, Host, Result};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 
-use super::report;
+use super::{report, report_next_boot};
 use crate::exit;
 use crate::input::Live;
 use crate::output::Output;
@@ -80,7 +80,9 @@ pub(super) fn wait(
         match key[0] {
             b'k' | b'K' => {
                 output.progress("");
-                report(&host.confirm(trial.id, options)?, live, output);
+                let receipt = host.confirm(trial.id, options)?;
+                report(&receipt, live, output);
+                report_next_boot(host, &receipt, live, None, output);
                 break exit::GOOD;
             }
             b'u' | b'U' => {

@@ -9,7 +9,7 @@ use arpflux_core::wire::stop_on_interrupt;
 use arpflux_core::{Error, ErrorKind, Result, Snapshot};
 
 use crate::Output;
-use crate::input::read_text;
+use crate::input::stored;
 use crate::output::Style;
 use crate::verb::segments::hosts::text;
 
@@ -32,10 +32,7 @@ pub fn run(first: &Snapshot, question: &Question<'_>, output: &Output) -> Result
     let mut others = Vec::new();
     for path in question.also {
         names.push(stem(path));
-        let snapshot = Snapshot::from_json(&read_text(path)?).map_err(|error| {
-            if error.object().is_empty() { error.on(path.display().to_string()) } else { error }
-        })?;
-        others.push(snapshot);
+        others.push(stored(path)?);
     }
     let members: Vec<Member<'_>> = names
         .iter()

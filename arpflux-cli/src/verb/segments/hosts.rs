@@ -8,7 +8,7 @@ use arpflux_core::wire::stop_on_interrupt;
 use arpflux_core::words::counted;
 use arpflux_core::{Error, ErrorKind, Result, Snapshot};
 
-use crate::input::read_text;
+use crate::input::{read_text, stored};
 use crate::output::Style;
 use crate::{Cell, Output, Table};
 
@@ -53,13 +53,10 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Host>> {
 }
 
 fn host(name: String, path: &Path) -> Result<Host> {
-    let on = |error: Error, path: &Path| {
-        if error.object().is_empty() { error.on(path.display().to_string()) } else { error }
-    };
-    let snapshot = Snapshot::from_json(&read_text(path)?).map_err(|error| on(error, path))?;
+    let snapshot = stored(path)?;
     let wires = path.with_file_name(format!("{name}{WIRES}"));
     let wires = match wires.exists() {
-        true => Some(Wires::from_json(&read_text(&wires)?).map_err(|error| on(error, &wires))?),
+        true => Some(Wires::from_json(&read_text(&wires)?).map_err(|error| error.on_file(&wires))?),
         false => None,
     };
     Ok(Host { name, snapshot, wires })
