@@ -197,6 +197,7 @@ impl Capture {
     }
 
     /// Tells of a live interface that was listened to, and of frames that were lost there.
+    #[cfg(feature = "live")]
     pub(crate) fn listened(&mut self, interface: &str, frames: u64, lost: u64) {
         self.lost += lost;
         if lost > 0 {

@@ -1,7 +1,8 @@
-//! Which interface of a multi-homed Linux host answers ARP for which address, why, and how to make
-//! it exactly one.
+#![doc = include_str!("../README.md")]
 //!
-//! The modules stand in the order of the pipeline:
+//! # Modules
+//!
+//! They stand in the order of the pipeline:
 //!
 //! ```text
 //! snapshot ──> predict ──> diagnose ──> plan ──> apply ──> verify
@@ -13,6 +14,14 @@
 //! run on a snapshot of another machine, and build without the feature `kernel`. Only `kernel` reads and
 //! changes the state of the network.
 #![deny(missing_docs)]
+// The documentation pages say of each item which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(all(feature = "kernel", not(target_os = "linux")))]
+compile_error!(
+    "the feature `kernel` of arpflux-core needs Linux; on other systems use `default-features = false`: \
+     snapshots of Linux hosts are explained, diagnosed and planned for there"
+);
 
 // What tests inside and outside of this crate share names it as those outside do.
 #[cfg(test)]
@@ -104,11 +113,6 @@ pub use predict::{ArpRequest, Explanation, Model, Verdict};
 pub use snapshot::Snapshot;
 pub use stop::Stop;
 pub use sysctl::Sysctl;
-
-/// The example of the package's own README compiles.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct PackageReadme;
 
 /// The examples of the README compile.
 #[cfg(all(doctest, feature = "kernel"))]

@@ -259,7 +259,7 @@ pub fn all() -> Vec<(&'static str, Schema)> {
 pub fn enums() -> Vec<(&'static str, Schema)> {
     use crate::error::ErrorKind;
     use crate::{diagnose, segment, snapshot, state, types, verify};
-    let mut enums = vec![
+    let pure = [
         ("ErrorKind", input::<ErrorKind>()),
         ("Reason", input::<Reason>()),
         ("Missing", input::<Missing>()),
@@ -279,8 +279,10 @@ pub fn enums() -> Vec<(&'static str, Schema)> {
         ("Severity", input::<diagnose::Severity>()),
         ("FindingId", input::<FindingId>()),
     ];
+    #[cfg(not(feature = "kernel"))]
+    let live = [];
     #[cfg(feature = "kernel")]
-    enums.extend([
+    let live = [
         ("Outcome", input::<crate::apply::Outcome>()),
         ("Judgement", input::<crate::wire::probe::Judgement>()),
         ("Claim", record::<crate::wire::detect::Claim>()),
@@ -288,6 +290,6 @@ pub fn enums() -> Vec<(&'static str, Schema)> {
         ("DriftOutcome", record::<crate::watch::Outcome>()),
         ("Manager", input::<crate::persist::Manager>()),
         ("FileKind", input::<crate::persist::FileState>()),
-    ]);
-    enums
+    ];
+    pure.into_iter().chain(live).collect()
 }

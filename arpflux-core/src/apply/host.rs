@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::ops::Deref;
 
 use super::history;
+use super::owners::owners_after;
 use super::receipt::{Outcome, Receipt};
 use super::store::Folder;
-use super::transaction::owners_after;
 use super::{Options, Recovered, Reopen, Transaction, confirm, pending, recover};
 use crate::error::Result;
 use crate::harm;

@@ -35,6 +35,7 @@ mod journal;
 mod keep;
 pub(crate) mod lock;
 mod net;
+mod owners;
 mod proxy;
 mod receipt;
 mod recover;

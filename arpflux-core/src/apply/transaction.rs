@@ -4,6 +4,7 @@ use super::check::{check_made, check_plan, identities};
 use super::history::{self, Target};
 use super::journal::{self, Applied, Header, Journal, Pending, State};
 use super::lock::{self, Lock};
+use super::owners::owners_after;
 use super::receipt::{Conflict, Maker, Receipt};
 use super::recover::{TakenBack, busy_pending, settle, take_back};
 use super::store::Folder;
@@ -12,7 +13,7 @@ use super::{Confirm, Options, confirm, dead, files, keep, net, undo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
 use crate::persist::FileChange;
-use crate::plan::{self, Announcement, Change, InterfaceIdentity, Plan};
+use crate::plan::{Announcement, Change, InterfaceIdentity, Plan};
 use crate::snapshot::{NetnsIdentity, Snapshot};
 use crate::words::listed;
 
@@ -407,17 +408,4 @@ impl<'a> Transaction<'a> {
             }
         }
     }
-}
-
-/// Who owns the addresses of a transaction that was taken back, if the peers were told of it.
-pub(super) fn owners_after(
-    kernel: &mut dyn Kernel,
-    undone: &Receipt,
-) -> Option<(Snapshot, Vec<Announcement>)> {
-    if !undone.announced {
-        return None;
-    }
-    let snapshot = kernel.snapshot().ok()?;
-    let owners = plan::owners(&undone.changes, &snapshot);
-    Some((snapshot, owners))
 }

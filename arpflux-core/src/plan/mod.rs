@@ -59,7 +59,6 @@ use crate::snapshot::{Interface, NetnsIdentity, Snapshot};
 use crate::state::Object;
 pub use crate::state::{Change, SysctlScope};
 use crate::types::{IfIndex, IfName, Mac};
-pub(crate) use announce::owners;
 pub use egress::{RULE_PRIORITY, TABLE_BASE};
 pub use folded::{Folded, Sign, Sum};
 pub use impact::{Effect, Impact, Range, Turn};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -427,6 +428,8 @@ pub struct Neighbours<'s> {
     /// First and last address of prefixes that are routed, sorted, with their length.
     routed: Vec<(u32, u32, u8)>,
     index: Index<'s>,
+    /// The subnets of all interfaces that have room for a neighbour, each once.
+    of_the_host: Arc<[Ipv4Net]>,
     found: HashMap<Ipv4Net, Vec<u32>>,
     /// A host of no subnet.
     stranger: Ipv4Addr,
@@ -437,7 +440,14 @@ impl<'s> Neighbours<'s> {
     #[must_use]
     pub fn new(snapshot: &'s Snapshot) -> Self {
         let mut taken = HashSet::new();
+        let (mut of_the_host, mut known) = (Vec::new(), HashSet::new());
         for address in &snapshot.addresses {
+            if let IpNet::V4(subnet) = address.subnet()
+                && subnet.prefix_len() < 32
+                && known.insert(subnet)
+            {
+                of_the_host.push(subnet);
+            }
             if let IpAddr::V4(local) = address.local {
                 taken.insert(local.to_bits());
             }
@@ -464,6 +474,7 @@ impl<'s> Neighbours<'s> {
             gateways,
             routed,
             index: Index::new(snapshot),
+            of_the_host: of_the_host.into(),
             found: HashMap::new(),
             stranger: snapshot.elsewhere(),
         }
@@ -480,23 +491,22 @@ impl<'s> Neighbours<'s> {
     /// The same; `None` where only a stranger would be left.
     pub fn known(&mut self, interface: IfIndex, target: Ipv4Addr) -> Option<Ipv4Addr> {
         let own = self.index.subnets(interface).to_vec();
-        let around = own.iter().copied().filter(|subnet| subnet.contains(&target));
-        let candidates: Vec<Ipv4Net> = around.chain(own.iter().copied()).collect();
-        if let Some(host) = self.host_of(candidates, target) {
+        let around = own.iter().filter(|subnet| subnet.contains(&target));
+        if let Some(host) = self.host_of(around.chain(&own), target) {
             return Some(host);
         }
-        let of_the_host = self.index.snapshot.addresses.iter().filter_map(|address| match address.subnet() {
-            IpNet::V4(subnet) if subnet.contains(&target) && subnet.prefix_len() < 32 => Some(subnet),
-            _ => None,
-        });
-        let candidates: Vec<Ipv4Net> = of_the_host.collect();
-        self.host_of(candidates, target)
+        let of_the_host = Arc::clone(&self.of_the_host);
+        self.host_of(of_the_host.iter().filter(|subnet| subnet.contains(&target)), target)
     }
 
     /// A host of the first of the subnets that has one other than `target`.
-    fn host_of(&mut self, subnets: Vec<Ipv4Net>, target: Ipv4Addr) -> Option<Ipv4Addr> {
-        subnets.into_iter().find_map(|subnet| {
-            let host = self.hosts(subnet).iter().copied().find(|host| *host != target.to_bits());
+    fn host_of<'a>(
+        &mut self,
+        mut subnets: impl Iterator<Item = &'a Ipv4Net>,
+        target: Ipv4Addr,
+    ) -> Option<Ipv4Addr> {
+        subnets.find_map(|subnet| {
+            let host = self.hosts(*subnet).iter().copied().find(|host| *host != target.to_bits());
             host.map(Ipv4Addr::from)
         })
     }

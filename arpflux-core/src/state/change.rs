@@ -1,6 +1,5 @@
 //! One step of one object.
 
-use foldhash::HashSet;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value as Json};
 
@@ -105,9 +104,11 @@ impl Change {
 
 /// What leads from the entries, rules or routes that are there to others: those that come before those that go, as
 /// silence is worse than a wrong answer for a moment longer.
+#[cfg(feature = "kernel")]
 pub(crate) fn between<T: Clone + Into<(Object, Value)>>(before: &[T], after: &[T]) -> Vec<Change> {
-    let objects = |list: &[T]| -> HashSet<Object> { list.iter().map(|one| one.clone().into().0).collect() };
-    let missing_in = |there: HashSet<Object>| {
+    let objects =
+        |list: &[T]| -> foldhash::HashSet<Object> { list.iter().map(|one| one.clone().into().0).collect() };
+    let missing_in = |there: foldhash::HashSet<Object>| {
         move |one: &&T| {
             let (object, _) = (*one).clone().into();
             !there.contains(&object)

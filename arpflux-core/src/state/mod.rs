@@ -14,6 +14,7 @@ mod value;
 mod tests;
 
 pub use change::Change;
+#[cfg(feature = "kernel")]
 pub(crate) use change::between;
 pub use effect::State;
 pub use object::{Object, SysctlScope, table_name};
