@@ -71,6 +71,13 @@ fn diagnose_begins_with_the_sum_and_ends_with_the_next_command() {
     }
 }
 
+#[test]
+fn snapshot_leaves_out_what_is_too_much() {
+    for host in hosts::ALL {
+        check(host, &["snapshot"]);
+    }
+}
+
 /// A policy for a host, made by `recommend`.
 fn recommended(name: &str) -> PathBuf {
     let host = hosts::file(name);

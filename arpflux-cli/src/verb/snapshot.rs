@@ -17,7 +17,7 @@ use crate::{Source, exit};
 pub struct Args {
     #[command(flatten)]
     source: Source,
-    /// Print at most this many proxy entries, routes and rules each.
+    /// Print at most this many interfaces, proxy entries, routes and rules each.
     #[arg(long, value_name = "COUNT", default_value_t = 40)]
     limit: usize,
 }
@@ -38,14 +38,19 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
 
 fn text(snapshot: &Snapshot, limit: usize, output: &Output) -> String {
     let mut text = String::new();
-    text += &interfaces(snapshot).render(output);
+    let more = |total: usize| match total.saturating_sub(limit) {
+        0 => String::new(),
+        more => format!(
+            "{}\n",
+            output.paint(Style::Faint, format!("… and {more} more; --limit or --json prints them"))
+        ),
+    };
+    text += &interfaces(snapshot, limit).render(output);
+    text += &more(snapshot.interfaces.len());
     let mut section = |title: &str, total: usize, table: &Table| {
         if total > 0 {
             text += &format!("\n{}\n{}", output.paint(Style::Strong, title), table.render(output));
-            if total > limit {
-                let more = format!("… and {} more; --limit or --json prints them", total - limit);
-                text += &format!("{}\n", output.paint(Style::Faint, more));
-            }
+            text += &more(total);
         }
     };
 
@@ -81,7 +86,7 @@ fn text(snapshot: &Snapshot, limit: usize, output: &Output) -> String {
 /// `RTPROT_KERNEL`.
 const KERNEL: u8 = 2;
 
-fn interfaces(snapshot: &Snapshot) -> Table {
+fn interfaces(snapshot: &Snapshot, limit: usize) -> Table {
     let mut held: BTreeMap<IfIndex, Vec<String>> = BTreeMap::new();
     for address in &snapshot.addresses {
         if address.local.is_ipv4() || address.scope != Scope::LINK {
@@ -89,7 +94,7 @@ fn interfaces(snapshot: &Snapshot) -> Table {
         }
     }
     let mut table = Table::new(["INTERFACE", "MAC", "STATE", "ADDRESSES", "SYSCTLS NOT AT DEFAULT"]);
-    for interface in &snapshot.interfaces {
+    for interface in snapshot.interfaces.iter().take(limit) {
         let addresses = held.remove(&interface.index).unwrap_or_default().join("\n");
         let style = match interface.state() {
             "down" => Style::Faint,
