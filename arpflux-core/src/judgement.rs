@@ -277,6 +277,16 @@ impl Gap {
         Self::new(Missing::Wire, what, leaves_open)
     }
 
+    /// Wires that only subnets tell apart.
+    pub(crate) fn apart(snapshot: &Snapshot, one: IfIndex, other: IfIndex, leaves_open: &str) -> Self {
+        let (one, other) = (snapshot.name_of(one.min(other)), snapshot.name_of(one.max(other)));
+        let what = format!(
+            "whether {one} and {other} share a wire is not known: their subnets differ, and a neighbour with the same MAC \
+             is on both"
+        );
+        Self::new(Missing::Wire, what, leaves_open)
+    }
+
     fn new(missing: Missing, what: String, leaves_open: &str) -> Self {
         Self { missing, what, leaves_open: leaves_open.to_owned(), how: missing.how().to_owned() }
     }

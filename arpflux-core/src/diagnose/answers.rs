@@ -27,6 +27,34 @@ pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
         findings.extend(teaches_wrong_mac(ground, wire, &answers));
     }
     unknown_wires(ground);
+    doubted_wires(ground);
+}
+
+/// Wires that only subnets tell apart and that may be one: whether a neighbour hears both cannot be told.
+fn doubted_wires(ground: &Ground<'_>) {
+    for holder in &ground.listeners {
+        for other in ground.map.doubted(holder.index) {
+            let open = both_answer(ground, holder, other);
+            if ground.listener(other).is_some() && !open.is_empty() {
+                let open: Vec<Ipv4Addr> = open.into_iter().collect();
+                let leaves_open = format!("whether one MAC answers for {}", listed(&open));
+                let gap = Gap::apart(ground.snapshot, holder.index, other, &leaves_open);
+                judgement::add(&mut ground.other_gaps.borrow_mut(), [gap]);
+            }
+        }
+    }
+}
+
+/// The addresses of an interface for which another one answers, too, with another MAC.
+fn both_answer(ground: &Ground<'_>, holder: &Interface, other: IfIndex) -> BTreeSet<Ipv4Addr> {
+    let own = ground.public(holder.index).map(|(local, _)| local);
+    own.filter(|local| {
+        let sender = ground.sender(holder.index, *local);
+        let mac = |on| ground.reply(&ArpRequest::broadcast(on, sender, *local)).mac().copied();
+        let answered = mac(other);
+        answered.is_some() && mac(holder.index).is_some_and(|own| Some(own) != answered)
+    })
+    .collect()
 }
 
 /// An interface on a wire that is not known, which answers for an address as another interface does: whether a
@@ -37,12 +65,7 @@ fn unknown_wires(ground: &Ground<'_>) {
         let mut open: BTreeSet<Ipv4Addr> = BTreeSet::new();
         for holder in ground.listeners.iter().filter(|holder| ground.map.share(holder.index, index).is_none())
         {
-            open.extend(ground.public(holder.index).map(|(local, _)| local).filter(|local| {
-                let sender = ground.sender(holder.index, *local);
-                let mac = |on| ground.reply(&ArpRequest::broadcast(on, sender, *local)).mac().copied();
-                let other = mac(index);
-                other.is_some() && mac(holder.index).is_some_and(|own| Some(own) != other)
-            }));
+            open.extend(both_answer(ground, holder, index));
         }
         if !open.is_empty() {
             // Interfaces that leave the same open are named together.

@@ -20,6 +20,7 @@ mod link_mode;
 mod neighbour;
 mod route;
 mod rule;
+mod same_neighbour;
 mod wires;
 mod words;
 

@@ -1,10 +1,12 @@
 //! Which interfaces of a host hear one another: the one place that decides it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Address, BridgePortState, Interface, InterfaceFlags, LinkKind, Reach, RouteKind, Snapshot};
+use super::{
+    Address, BridgePortState, Interface, InterfaceFlags, LinkKind, Reach, RouteKind, Snapshot, same_neighbour,
+};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IfName, IpNet};
 
@@ -31,6 +33,7 @@ pub enum Certainty {
 ///   tunnel and a program's interface only an equal subnet says that: a subnet inside a wider one is often a
 ///   network of its own. So it is of NICs that forward and proxy (`proxy_arp`, RFC 1027). Two VRFs may use the same subnets.
 /// - What is down or has no carrier hears nobody.
+/// - Wires that only subnets tell apart, and on both of which a neighbour with the same MAC was heard, may be one.
 ///
 /// What was found with frames, or is told, goes before what subnets say ([`WireMap::with`]).
 ///
@@ -45,6 +48,8 @@ pub struct WireMap {
     wires: Vec<Vec<IfIndex>>,
     members: HashMap<IfIndex, (usize, Certainty)>,
     deaf: HashSet<IfIndex>,
+    /// Wires that subnets tell apart and that may be one, the smaller number first.
+    doubted: BTreeSet<(usize, usize)>,
 }
 
 impl WireMap {
@@ -100,11 +105,25 @@ impl WireMap {
     /// Whether two interfaces hear each other; `None`: that is not known.
     #[must_use]
     pub fn share(&self, one: IfIndex, other: IfIndex) -> Option<bool> {
-        if self.number(one)? == self.number(other)? {
+        let (first, second) = (self.number(one)?, self.number(other)?);
+        if first == second {
             return Some(true);
         }
         let unknown = |interface| self.certainty(interface) == Certainty::Unknown;
-        if unknown(one) || unknown(other) { None } else { Some(false) }
+        if unknown(one) || unknown(other) || self.is_doubted(first, second) { None } else { Some(false) }
+    }
+
+    fn is_doubted(&self, one: usize, other: usize) -> bool {
+        self.doubted.contains(&(one.min(other), one.max(other)))
+    }
+
+    /// The interfaces of other wires that may be the wire of `interface`, although subnets tell them apart: a neighbour
+    /// with the same MAC was heard on both.
+    #[must_use]
+    pub fn doubted(&self, interface: IfIndex) -> Vec<IfIndex> {
+        let Some(wire) = self.number(interface) else { return Vec::new() };
+        let others = self.wires.iter().enumerate().filter(|(other, _)| self.is_doubted(wire, *other));
+        others.flat_map(|(_, members)| members.iter().copied()).collect()
     }
 
     /// The other interfaces that take what a neighbour on the wire of `interface` asks. The ends of a veth that are
@@ -314,6 +333,16 @@ impl<'s> Links<'s> {
                 }
             }
             map.wires.push(interfaces.iter().map(|interface| interface.index).collect());
+        }
+        for (one, other) in same_neighbour::pairs(self.snapshot) {
+            let likely = |index| map.certainty(index) == Certainty::Likely && map.is_connected(index);
+            if let (Some(first), Some(second)) = (map.number(one), map.number(other))
+                && first != second
+                && likely(one)
+                && likely(other)
+            {
+                map.doubted.insert((first.min(second), first.max(second)));
+            }
         }
         map
     }

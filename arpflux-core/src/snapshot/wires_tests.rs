@@ -1,5 +1,7 @@
 use super::*;
 use crate::plan::tests::host::Host;
+use crate::snapshot::{Neighbour, NeighbourState};
+use crate::types::Mac;
 
 fn host() -> Host {
     Host::new().nic(2, "eth0", &["10.0.0.1/24"]).nic(3, "eth1", &["10.0.0.2/24"]).nic(4, "x", &[])
@@ -33,6 +35,34 @@ fn an_interface_without_an_address_is_on_an_unknown_wire() {
     // A route to a neighbour there tells as much as a subnet.
     let routed = host().route("10.9.0.1/32", None, 4, 0);
     assert_eq!(WireMap::of(&routed.0).share(ETH0, X), Some(false));
+}
+
+#[test]
+fn a_neighbour_heard_on_two_wires_makes_it_doubtful_that_they_are_two() {
+    let heard = |mac: [u8; 6], state: u16| {
+        let mut host = host().address(4, "10.5.0.1/24").0;
+        host.neighbours.extend([("10.0.0.9", ETH1), ("10.5.0.9", X)].map(|(address, interface)| Neighbour {
+            address: address.parse().unwrap(),
+            interface,
+            mac: Some(Mac::ethernet(mac)),
+            state: NeighbourState(state),
+            flags: 0,
+        }));
+        host
+    };
+    let router = [0x52, 0x54, 0, 0, 0, 9];
+    let host = heard(router, 0x04);
+    let map = WireMap::of(&host);
+    assert_eq!((map.share(ETH0, X), map.doubted(X)), (None, vec![ETH0, ETH1]));
+    // Told, permanent, a MAC that several machines have, or a VLAN's: no reason.
+    let told = [vec!["eth0".parse().unwrap(), "eth1".parse().unwrap()], vec!["x".parse().unwrap()]];
+    assert_eq!(WireMap::with(&host, &told).share(ETH0, X), Some(false));
+    let mut vlan = host.clone();
+    kind("vlan", 2)(&mut vlan.interfaces[3]);
+    vlan.interfaces[3].vlan_id = Some(7);
+    for other in [heard(router, 0x80), heard([0, 0, 0x5e, 0, 1, 7], 0x04), vlan] {
+        assert_eq!(WireMap::of(&other).share(ETH0, X), Some(false));
+    }
 }
 
 #[test]

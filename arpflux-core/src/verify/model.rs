@@ -10,6 +10,7 @@ use crate::judgement::{Gap, Judgement};
 use crate::plan::PROTOCOL;
 use crate::plan::desired::Desired;
 use crate::policy::Policy;
+use crate::predict::listeners;
 use crate::proof::{Expectation, Proof, Prover};
 use crate::snapshot::{ProxyEntry, Snapshot, WireMap, table};
 use crate::sysctl::Sysctl;
@@ -80,13 +81,24 @@ fn prove(desired: &Desired, snapshot: &Snapshot, report: &mut Report) {
                 sort(*other, prover.prove(&never).holds().map(|never| !never));
             }
         }
+        let doubted: Vec<IfIndex> = map.doubted(*owner);
+        let listeners = listeners(snapshot);
         let open = map.unknown(snapshot).into_iter().filter(|other| !among.contains(other) && other != owner);
+        let heard = doubted
+            .iter()
+            .copied()
+            .filter(|other| listeners.binary_search(other).is_ok() && !among.contains(other));
+        let open = open.chain(heard);
         for other in open.filter(|other| map.share(*other, *owner).is_none()) {
             let never = Expectation::Never { interface: other, target };
             if prover.prove(&never).holds() != Some(true) {
                 undetermined.push(snapshot.name_of(other));
                 let leaves_open = format!("whether another MAC answers for {address}");
-                let gap = Gap::wires(snapshot, &[other], &leaves_open);
+                let gap = if doubted.contains(&other) {
+                    Gap::apart(snapshot, *owner, other, &leaves_open)
+                } else {
+                    Gap::wires(snapshot, &[other], &leaves_open)
+                };
                 report.leave_open(format!("{address}: {gap}"), vec![gap], Some(true));
             }
         }
