@@ -258,7 +258,19 @@ enum {
     /**
      * What was told before is as the policy says again, by somebody else's hand: an alarm can be cleared.
      */
-    ARPFLUX_REMEDY_OVER = 6,
+    ARPFLUX_REMEDY_RECOVERED = 6,
+    /** Somebody else changes it again and again: it is put right with pauses, and told once a minute. */
+    ARPFLUX_REMEDY_CONTESTED = 7,
+    /** Somebody else's transaction is in the way; it is put right afterwards. */
+    ARPFLUX_REMEDY_WAITING = 8,
+    /** Repairs are made, and cannot be written down in the state folder: nothing can take them back. */
+    ARPFLUX_REMEDY_UNRECORDED = 9,
+    /**
+     * Addresses are not answered for as the policy says, and nothing that the policy may change puts that right.
+     */
+    ARPFLUX_REMEDY_MISANSWERED = 10,
+    /** Whether addresses are answered for as the policy says cannot be told. */
+    ARPFLUX_REMEDY_UNDETERMINED = 11,
 };
 
 /** What is claimed. */

@@ -108,7 +108,21 @@ pub extern "C" fn arpflux_proof_name(proof: u32) -> *const c_char {
 /// The name of an `ARPFLUX_REMEDY_...`.
 #[unsafe(no_mangle)]
 pub extern "C" fn arpflux_remedy_name(remedy: u32) -> *const c_char {
-    name(&[c"unknown", c"reported", c"healed", c"failed", c"impossible", c"possible", c"over"], remedy)
+    let names = &[
+        c"unknown",
+        c"reported",
+        c"healed",
+        c"failed",
+        c"impossible",
+        c"possible",
+        c"recovered",
+        c"contested",
+        c"waiting",
+        c"unrecorded",
+        c"misanswered",
+        c"undetermined",
+    ];
+    name(names, remedy)
 }
 
 /// The name of an `ARPFLUX_SUBJECT_...`.
@@ -147,7 +161,7 @@ mod tests {
             (arpflux_judgement_name(judgement::Several as u32), "several"),
             (arpflux_subject_name(subject::Sysctl as u32), "sysctl"),
             (arpflux_subject_name(subject::Route as u32), "route"),
-            (arpflux_remedy_name(crate::watch::arpflux_remedy::Over as u32), "over"),
+            (arpflux_remedy_name(crate::watch::arpflux_remedy::Recovered as u32), "recovered"),
             (arpflux_cause_name(0), "unknown"),
             (arpflux_cause_name(8), "unknown"),
             (arpflux_cause_name(u32::MAX), "unknown"),

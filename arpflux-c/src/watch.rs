@@ -90,7 +90,17 @@ pub enum arpflux_remedy {
     /// The policy can be kept again.
     Possible = 5,
     /// What was told before is as the policy says again, by somebody else's hand: an alarm can be cleared.
-    Over = 6,
+    Recovered = 6,
+    /// Somebody else changes it again and again: it is put right with pauses, and told once a minute.
+    Contested = 7,
+    /// Somebody else's transaction is in the way; it is put right afterwards.
+    Waiting = 8,
+    /// Repairs are made, and cannot be written down in the state folder: nothing can take them back.
+    Unrecorded = 9,
+    /// Addresses are not answered for as the policy says, and nothing that the policy may change puts that right.
+    Misanswered = 10,
+    /// Whether addresses are answered for as the policy says cannot be told.
+    Undetermined = 11,
 }
 
 /// Is handed one drift, and `context` as it was given. Returns whether to go on with the next one. Runs on the calling thread, with
@@ -273,12 +283,7 @@ impl Record {
     fn new(drift: Drift) -> Self {
         Self {
             text: string::c_string(&drift.to_string()),
-            error: match &drift.outcome {
-                Outcome::Failed { error } | Outcome::Impossible { error } => {
-                    Some(string::c_string(&error.to_string()))
-                }
-                _ => None,
-            },
+            error: drift.outcome.error().map(|error| string::c_string(&error.to_string())),
             changes: change::records(&drift.changes, &drift.interfaces),
             drift,
         }
@@ -296,6 +301,8 @@ pub unsafe extern "C" fn arpflux_drift_cause(drift: *const arpflux_drift) -> arp
         Cause::Poll => arpflux_cause::Poll,
         Cause::Policy => arpflux_cause::Policy,
         Cause::Lost => arpflux_cause::Lost,
+        // Nothing asks from here.
+        Cause::Asked => arpflux_cause::Unknown,
     })
 }
 
@@ -308,7 +315,13 @@ pub unsafe extern "C" fn arpflux_drift_remedy(drift: *const arpflux_drift) -> ar
         Outcome::Failed { .. } => arpflux_remedy::Failed,
         Outcome::Impossible { .. } => arpflux_remedy::Impossible,
         Outcome::Possible => arpflux_remedy::Possible,
-        Outcome::Over => arpflux_remedy::Over,
+        Outcome::Recovered => arpflux_remedy::Recovered,
+        Outcome::Contested { .. } => arpflux_remedy::Contested,
+        Outcome::Waiting { .. } => arpflux_remedy::Waiting,
+        Outcome::Unrecorded { .. } => arpflux_remedy::Unrecorded,
+        Outcome::Misanswered { .. } => arpflux_remedy::Misanswered,
+        Outcome::Undetermined { .. } => arpflux_remedy::Undetermined,
+        Outcome::Asked { .. } => arpflux_remedy::Unknown,
     })
 }
 

@@ -8,6 +8,7 @@ use arpflux_core::apply::Options;
 use arpflux_core::diagnose::FindingId;
 use arpflux_core::kernel::Netns;
 use arpflux_core::wire::stop_on_interrupt;
+pub use arpflux_core::words::time_of_day;
 use arpflux_core::{Error, ErrorKind, Host, Policy, Result, Snapshot, text};
 
 /// The policy of every verb that is given none.
@@ -196,23 +197,6 @@ pub fn duration(text: &str) -> Result<Duration> {
     })
 }
 
-/// A time of day, in UTC, as ISO 8601 writes it.
-#[must_use]
-pub fn time_of_day(unix_seconds: u64) -> String {
-    let (days, seconds) = (unix_seconds / 86_400, unix_seconds % 86_400);
-    // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days; days are never negative.
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
 /// For pure verbs: a namespace, or a snapshot stored earlier, perhaps on another machine.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Source {
@@ -314,7 +298,7 @@ pub fn read_text(path: &Path) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{duration, time_of_day};
+    use super::duration;
 
     #[test]
     fn times_with_and_without_units() {
@@ -326,14 +310,5 @@ mod tests {
         for text in ["", "s", "-1", "1.5s", "1d", "1 s", "99999999999999999999", "18446744073709551615h"] {
             assert!(duration(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn days_of_the_calendar() {
-        assert_eq!(time_of_day(0), "1970-01-01T00:00:00Z");
-        assert_eq!(time_of_day(951_782_399), "2000-02-28T23:59:59Z");
-        assert_eq!(time_of_day(951_782_400), "2000-02-29T00:00:00Z");
-        assert_eq!(time_of_day(1_704_067_199), "2023-12-31T23:59:59Z");
-        assert_eq!(time_of_day(4_102_444_800), "2100-01-01T00:00:00Z");
     }
 }

@@ -32,6 +32,8 @@ pub mod exit {
     pub const RESTORED: u8 = Exit::Restored.code();
     /// Cannot be told.
     pub const UNDETERMINED: u8 = Exit::Undetermined.code();
+    /// The network namespace that was watched is gone.
+    pub const GONE: u8 = Exit::Gone.code();
 }
 
 /// Which interface answers ARP for which address, why, and how to make it exactly one.
@@ -49,7 +51,7 @@ pub mod exit {
 Exit codes: 0 good; 1 the answer is bad (findings, flux, verification failed); 2 usage or a bad file;
 3 not permitted; 4 failed and restored; 5 failed and NOT fully restored; 6 cannot be told (the last line
 says what could not be read, and how to); 7 busy (another writer or a change on trial is in the way, and
-nothing was tried).
+nothing was tried); 8 the network namespace that was watched is gone.
 
 Start with:  arpflux demo            see the problem and the cure in throw-away namespaces
              arpflux explain         who answers for which address on this host, and why"

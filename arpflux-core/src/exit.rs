@@ -23,6 +23,8 @@ pub enum Exit {
     Undetermined = 6,
     /// Another writer, or a change on trial, is in the way: nothing was tried.
     Busy = 7,
+    /// The network namespace that was watched is gone.
+    Gone = 8,
 }
 
 impl Exit {
@@ -36,6 +38,7 @@ impl Exit {
         Self::NotRestored,
         Self::Undetermined,
         Self::Busy,
+        Self::Gone,
     ];
 
     /// The exit code.
@@ -55,6 +58,7 @@ impl Exit {
             Self::Restored => "failed and restored",
             Self::NotRestored => "failed and NOT fully restored",
             Self::Undetermined => "cannot be told (the last line says what could not be read, and how to)",
+            Self::Gone => "the network namespace that was watched is gone",
             Self::Busy => "busy: another writer or a change on trial is in the way, nothing was tried",
         }
     }

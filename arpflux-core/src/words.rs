@@ -70,6 +70,23 @@ pub fn nearest<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Opti
     crate::policy::nearest::nearest(word, words)
 }
 
+/// A time of day, in UTC, as ISO 8601 writes it.
+#[must_use]
+pub fn time_of_day(unix_seconds: u64) -> String {
+    let (days, seconds) = (unix_seconds / 86_400, unix_seconds % 86_400);
+    // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days; days are never negative.
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,5 +104,14 @@ mod tests {
         assert_eq!(texts, ["0", "1", "999", "1,000", "1,234,567"]);
         assert_eq!(counted(1, "address", "addresses"), "1 address");
         assert_eq!(counted(0, "address", "addresses"), "0 addresses");
+    }
+
+    #[test]
+    fn days_of_the_calendar() {
+        assert_eq!(time_of_day(0), "1970-01-01T00:00:00Z");
+        assert_eq!(time_of_day(951_782_399), "2000-02-28T23:59:59Z");
+        assert_eq!(time_of_day(951_782_400), "2000-02-29T00:00:00Z");
+        assert_eq!(time_of_day(1_704_067_199), "2023-12-31T23:59:59Z");
+        assert_eq!(time_of_day(4_102_444_800), "2100-01-01T00:00:00Z");
     }
 }

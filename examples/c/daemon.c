@@ -39,7 +39,7 @@ static int tell(arpflux_error *err)
 static bool each(const arpflux_drift *drift, void *context)
 {
     arpflux_remedy remedy = arpflux_drift_remedy(drift);
-    bool good = remedy == ARPFLUX_REMEDY_HEALED || remedy == ARPFLUX_REMEDY_POSSIBLE || remedy == ARPFLUX_REMEDY_OVER;
+    bool good = remedy == ARPFLUX_REMEDY_HEALED || remedy == ARPFLUX_REMEDY_POSSIBLE || remedy == ARPFLUX_REMEDY_RECOVERED;
     unsigned long *drifts = (unsigned long *)context;
     size_t i;
 

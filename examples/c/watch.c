@@ -21,7 +21,8 @@ static bool tell(const arpflux_drift *drift, void *context)
 
     printf("%s\n", arpflux_drift_text(drift));
     fflush(stdout);
-    state->bad = remedy != ARPFLUX_REMEDY_HEALED && remedy != ARPFLUX_REMEDY_POSSIBLE;
+    state->bad = remedy != ARPFLUX_REMEDY_HEALED && remedy != ARPFLUX_REMEDY_POSSIBLE &&
+                 remedy != ARPFLUX_REMEDY_RECOVERED;
     return --state->left != 0;
 }
 

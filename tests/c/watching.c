@@ -169,9 +169,9 @@ static void drift_is_only_told_without_heal(void)
     /* Put right by hand: told, so that an alarm can be cleared. */
     receipt = arpflux_host_apply_policy(host, policy, NULL, &err);
     CHECK_OK(receipt != NULL, err);
-    for (round = 0; round < 50 && seen.remedy != ARPFLUX_REMEDY_OVER; round++)
+    for (round = 0; round < 50 && seen.remedy != ARPFLUX_REMEDY_RECOVERED; round++)
         CHECK_OK(arpflux_watch_wait(watch, 200, NULL, see, &seen, &err), err);
-    CHECK(seen.remedy == ARPFLUX_REMEDY_OVER && seen.changes == 0 && strcmp(arpflux_remedy_name(seen.remedy), "over") == 0);
+    CHECK(seen.remedy == ARPFLUX_REMEDY_RECOVERED && seen.changes == 0 && strcmp(arpflux_remedy_name(seen.remedy), "recovered") == 0);
     CHECK_OK(arpflux_receipt_undo(receipt, &err), err);
     arpflux_receipt_free(receipt);
     CHECK(!arpflux_watch_wait(watch, -2, NULL, see, &seen, &err));

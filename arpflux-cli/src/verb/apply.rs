@@ -5,7 +5,7 @@ mod wait;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use arpflux_core::apply::{Confirm, Outcome, Receipt};
+use arpflux_core::apply::{self, Confirm, Outcome, Receipt};
 use arpflux_core::harm::{self, Harm};
 use arpflux_core::outward::{DryRun, Transactions};
 use arpflux_core::persist::{FileChange, Layout, Manager, Persistence, at_boot};
@@ -130,6 +130,16 @@ impl Wanted {
     }
 }
 
+/// Says that a watch heals the namespace, and what that means for the change that was just made.
+pub(super) fn beside_a_watch(host: &Host, options: &apply::Options, output: &Output) {
+    // Who may not look into the state folder has been told so by now.
+    if let Ok(Some(watch)) = host.healed_by(options) {
+        output.note(format!(
+            "{watch}. It puts back at once what its policy wants otherwise: give it the same policy, or end it first"
+        ));
+    }
+}
+
 /// Runs the verb.
 ///
 /// # Errors
@@ -173,6 +183,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     // Another process waits for the confirmation; this one ends.
     let receipt = applied.leave();
     report(&receipt, &args.live, output);
+    beside_a_watch(&host, &trial, output);
     if receipt.outcome == Outcome::Pending && wait::somebody_is_there(output) {
         return wait::wait(&host, &trial, &receipt, &args.live, output);
     }

@@ -2,7 +2,7 @@
 
 use arpflux_core::{Host, Result};
 
-use super::apply::{code, list, report};
+use super::apply::{beside_a_watch, code, list, report};
 use crate::exit;
 use crate::input::{Live, State, transaction};
 use crate::output::Output;
@@ -53,9 +53,11 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         } else {
             receipts.iter().for_each(|receipt| report(receipt, &args.live, output));
         }
+        beside_a_watch(&host, &options, output);
         return Ok(receipts.iter().map(code).max().unwrap_or(exit::GOOD));
     }
     let receipt = host.rollback(args.id, args.force, &options)?;
     report(&receipt, &args.live, output);
+    beside_a_watch(&host, &options, output);
     Ok(code(&receipt))
 }

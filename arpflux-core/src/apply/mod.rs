@@ -158,3 +158,14 @@ pub(crate) fn try_lock(kernel: &mut dyn Kernel, options: &Options) -> Result<Opt
     // A journal that is there belongs to a transaction that waits, or that a crash cut off.
     Ok(folder.inode(journal::NAME).is_none().then_some(lock))
 }
+
+/// Says, as long as the lock is held, that a watch heals this namespace.
+///
+/// # Errors
+/// [`ErrorKind::Busy`] names the one that does already.
+pub(crate) fn claim_watch(kernel: &mut dyn Kernel, options: &Options) -> Result<lock::Lock> {
+    let netns = kernel.identity()?;
+    let folder = store::Folder::state(options.state_dir.as_deref())?.namespace(&netns)?;
+    let what = "a watch heals this namespace";
+    lock::Lock::named(&folder, "watch", what, Duration::ZERO, &options.stop)
+}

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::libc;
 use nix::sched::{CloneFlags, setns};
@@ -17,6 +17,8 @@ const NAMES: &str = "/run/netns";
 pub struct Netns {
     file: File,
     label: String,
+    /// Where it was opened, unless that means another one for each who looks.
+    path: Option<PathBuf>,
 }
 
 impl Netns {
@@ -115,7 +117,9 @@ impl Netns {
 
     fn open(path: &Path, label: String) -> Result<Self> {
         let file = File::open(path).map_err(|error| Error::file("open network namespace", path, &error))?;
-        Self::checked(file, &path.display().to_string(), label)
+        let netns = Self::checked(file, &path.display().to_string(), label)?;
+        let path = (!path.starts_with("/proc")).then(|| path.to_owned());
+        Ok(Self { path, ..netns })
     }
 
     /// The handle, if the file is one of a network namespace.
@@ -139,7 +143,7 @@ impl Netns {
                 .on(name.to_owned())
                 .hint("give /proc/PID/ns/net or a name that `ip netns list` shows"));
         }
-        Ok(Self { file, label })
+        Ok(Self { file, label, path: None })
     }
 
     /// Another handle on the same namespace.
@@ -148,7 +152,18 @@ impl Netns {
     /// If no more files can be opened.
     pub fn try_clone(&self) -> Result<Self> {
         let file = self.file.try_clone().map_err(|error| Error::io("open", self.label.clone(), &error))?;
-        Ok(Self { file, label: self.label.clone() })
+        Ok(Self { file, label: self.label.clone(), path: self.path.clone() })
+    }
+
+    /// Whether the name under which it was opened is gone, or means another one by now: who deleted it wants it to end,
+    /// which it does when the last handle is closed. Never of one that was opened below `/proc`.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        let Some(path) = &self.path else { return false };
+        let (Ok(own), Ok(named)) = (nix::sys::stat::fstat(&self.file), nix::sys::stat::stat(path)) else {
+            return true;
+        };
+        (own.st_dev, own.st_ino) != (named.st_dev, named.st_ino)
     }
 
     /// What to call it in messages.

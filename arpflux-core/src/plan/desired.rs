@@ -15,9 +15,13 @@ use super::services::{self, Service};
 use super::strategy;
 use super::view::{Family, View};
 use crate::error::{Error, Result};
+#[cfg(feature = "kernel")]
+use crate::policy::ForeignProxies;
 use crate::policy::{self, Policy, ServiceAnswer};
 use crate::snapshot::{ProxyEntry, Route, Rule, Snapshot};
 use crate::state::settled_route;
+#[cfg(feature = "kernel")]
+use crate::state::{Change, Object};
 use crate::sysctl::{Ipv6Sysctl, Sysctl};
 use crate::types::{IfIndex, IpNet};
 
@@ -67,6 +71,26 @@ pub(crate) struct Desired {
     pub decisions: Vec<String>,
     /// What the policy wants and cannot have now; the rest does not depend on it.
     pub unmet: Vec<Error>,
+}
+
+impl Desired {
+    /// The value that a sysctl of `net.ipv4.conf` shall have, if the policy says.
+    #[cfg(feature = "kernel")]
+    pub(crate) fn value(&self, interface: IfIndex, sysctl: Sysctl) -> Option<i32> {
+        let wanted =
+            self.sysctls.iter().find(|wanted| (wanted.interface, wanted.sysctl) == (interface, sysctl));
+        wanted.map(|wanted| wanted.value)
+    }
+
+    /// Whether this is what the policy itself does with a proxy entry. The entries of others are theirs.
+    #[cfg(feature = "kernel")]
+    pub(crate) fn wants_entry(&self, policy: &Policy, change: &Change) -> bool {
+        let Object::Proxy { address, interface } = change.object else { return false };
+        let wanted = self.proxies.iter().any(|one| (one.address, one.interface) == (address, interface));
+        let forbidden = policy.host.foreign_proxies == ForeignProxies::Remove
+            || self.proxied.iter().any(|(named, _)| *named == address);
+        wanted == change.after.is_there() && (wanted || forbidden)
+    }
 }
 
 /// What `policy` wants of the host that `snapshot` shows.

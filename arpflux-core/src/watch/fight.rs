@@ -1,36 +1,50 @@
-//! What drifts again and again: put right with growing pauses, and told in one line for many.
+//! What somebody else changes again and again: put right with pauses, and told in one line for many.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::state::{Change, Object};
 
-/// So often something is put right at once before pauses grow.
+/// So often something is put right at once before there are pauses.
 const AT_ONCE: u32 = 20;
-const FIRST: Duration = Duration::from_millis(10);
-/// The longest pause; repeated drift is told this often.
-pub(super) const LONGEST: Duration = Duration::from_secs(5);
+/// A repair may take one part in this many of a processor.
+const SHARE: u32 = 100;
+const SHORTEST: Duration = Duration::from_millis(10);
+/// The longest pause: when the other one stops, the last word is the policy's within this time.
+const LONGEST: Duration = Duration::from_secs(1);
+/// After a repair that failed: pauses from this on, doubled each time.
+const FAILED: Duration = Duration::from_secs(5);
+/// The longest of these.
+const FAILED_LONGEST: Duration = Duration::from_secs(60);
+/// How often a fight is told.
+const TELL: Duration = Duration::from_secs(60);
 /// What was left alone for this long begins anew.
 const CALM: Duration = Duration::from_secs(60);
 
-/// One object that somebody else changes again and again.
+/// One object that drifted lately.
 #[derive(Debug)]
 struct Fight {
     /// How often it was put right.
     healed: u32,
+    /// How often in a row that failed.
+    failed: u32,
     pause: Duration,
     next: Instant,
     last: Instant,
-    /// How often it was found since it was told last, and since when.
+    /// How often it was put right since that was told last, and since when.
     untold: u64,
     since: Instant,
 }
 
-/// How often something drifted that is told now.
+/// What is to be told of a repair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Again {
-    pub(super) times: u64,
-    pub(super) within: Duration,
+pub(super) enum Word {
+    /// That it was made.
+    Healed,
+    /// That somebody changes this again and again: so many repairs in this time.
+    Contested { times: u64, within: Duration },
+    /// Nothing now.
+    Nothing,
 }
 
 /// All that drifted lately.
@@ -38,50 +52,75 @@ pub(super) struct Again {
 pub(super) struct Fights(HashMap<Object, Fight>);
 
 impl Fights {
-    /// Whether this drift may be put right now; if not, it is counted, and due at [`Fights::next`].
-    pub(super) fn may_heal(&mut self, object: &Object, now: Instant) -> bool {
-        match self.0.get_mut(object) {
-            Some(fight) if now < fight.next => {
-                fight.untold += 1;
-                false
-            }
-            _ => true,
-        }
+    /// Whether it may be put right now; if not, [`Fights::next`] says when.
+    pub(super) fn may_heal(&self, object: &Object, now: Instant) -> bool {
+        self.0.get(object).is_none_or(|fight| now >= fight.next)
     }
 
-    /// It was put right. How often since it was told last, if that is to be told now.
-    pub(super) fn healed(&mut self, object: &Object, now: Instant) -> Option<Again> {
+    fn entry(&mut self, object: &Object, now: Instant) -> &mut Fight {
         self.0.retain(|_, fight| now < fight.last + CALM);
-        let begin = Fight { healed: 0, pause: FIRST, next: now, last: now, untold: 0, since: now };
-        let fight = self.0.entry(object.clone()).or_insert(begin);
-        fight.healed = fight.healed.saturating_add(1);
+        let begin =
+            Fight { healed: 0, failed: 0, pause: SHORTEST, next: now, last: now, untold: 0, since: now };
+        self.0.entry(object.clone()).or_insert(begin)
+    }
+
+    /// It was put right, which took this much processor time.
+    pub(super) fn healed(&mut self, object: &Object, cost: Duration, now: Instant) -> Word {
+        let fight = self.entry(object, now);
+        let waited = now.saturating_duration_since(fight.last);
+        (fight.healed, fight.failed) = (fight.healed.saturating_add(1), 0);
         fight.untold += 1;
         fight.last = now;
-        if fight.healed > AT_ONCE {
-            fight.next = now + fight.pause;
-            fight.pause = (fight.pause * 2).min(LONGEST);
+        if fight.healed <= AT_ONCE {
+            fight.untold = 0;
+            fight.since = now;
+            return Word::Healed;
         }
-        let within = now - fight.since;
-        if fight.healed > AT_ONCE && within < LONGEST {
-            return None;
+        // Longer where it drifts again before the pause is over, shorter where it does not.
+        fight.pause = if waited <= fight.pause * 2 { fight.pause * 2 } else { fight.pause / 2 };
+        let shortest = (cost * SHARE).clamp(SHORTEST, LONGEST);
+        fight.pause = fight.pause.clamp(shortest, LONGEST);
+        fight.next = now + fight.pause;
+        let within = now.saturating_duration_since(fight.since);
+        if fight.healed > AT_ONCE + 1 && within < TELL {
+            return Word::Nothing;
         }
         let times = std::mem::take(&mut fight.untold);
         fight.since = now;
-        Some(Again { times, within })
+        // The first word says what has been told one by one before.
+        let times = if fight.healed == AT_ONCE + 1 { u64::from(fight.healed) } else { times };
+        Word::Contested { times, within }
     }
 
-    /// What of `changes` waits for its pause to end.
+    /// It could not be put right.
+    pub(super) fn failed(&mut self, object: &Object, now: Instant) {
+        let fight = self.entry(object, now);
+        let pause = (FAILED * 2_u32.saturating_pow(fight.failed)).min(FAILED_LONGEST);
+        fight.failed = fight.failed.saturating_add(1);
+        fight.next = now + pause;
+        fight.last = now + pause;
+    }
+
+    /// When the next pause ends.
     pub(super) fn next(&self, now: Instant) -> Option<Instant> {
         self.0.values().map(|fight| fight.next).filter(|next| *next > now).min()
     }
 
-    /// Whether anything is fought about just now: events of it are then read by the clock.
-    pub(super) fn is_on(&self, now: Instant) -> bool {
-        self.0.values().any(|fight| fight.next > now)
+    /// Whether a sysctl is fought about just now: events of sysctls are then read by the clock.
+    pub(super) fn is_about_sysctls(&self, now: Instant) -> bool {
+        let is_on = |(object, fight): (&Object, &Fight)| {
+            fight.next > now && fight.failed == 0 && matches!(object, Object::Sysctl { .. })
+        };
+        self.0.iter().any(is_on)
     }
 
-    /// Those of `changes` whose pause is over.
-    pub(super) fn split(&mut self, changes: Vec<Change>, now: Instant) -> (Vec<Change>, Vec<Change>) {
+    /// How many things somebody else changes again and again.
+    pub(super) fn count(&self, now: Instant) -> usize {
+        self.0.values().filter(|fight| fight.healed > AT_ONCE && now < fight.last + CALM).count()
+    }
+
+    /// Those of `changes` that may be made now, and the others.
+    pub(super) fn split(&self, changes: Vec<Change>, now: Instant) -> (Vec<Change>, Vec<Change>) {
         changes.into_iter().partition(|change| self.may_heal(&change.object, now))
     }
 }
@@ -92,29 +131,70 @@ mod tests {
     use crate::state::SysctlScope;
     use crate::sysctl::Sysctl;
 
-    #[test]
-    fn pauses_grow_to_a_bound_and_lines_are_few() {
-        let object = Object::Sysctl { scope: SysctlScope::All, sysctl: Sysctl::ArpIgnore };
+    fn object() -> Object {
+        Object::Sysctl { scope: SysctlScope::All, sysctl: Sysctl::ArpIgnore }
+    }
+
+    /// What a minute of somebody who writes every so often comes to: repairs, lines, the number they tell.
+    fn minute(every: Duration, cost: Duration) -> (u32, u32, u64, Fights, Instant) {
         let (mut fights, start) = (Fights::default(), Instant::now());
-        let (mut healed, mut told, mut counted) = (0, 0, 0);
-        // A minute of somebody who writes each millisecond.
-        for ms in 0..60_000 {
-            let now = start + Duration::from_millis(ms);
-            if fights.may_heal(&object, now) {
+        let (mut healed, mut lines, mut counted) = (0, 0, 0);
+        let mut now = start;
+        while now < start + Duration::from_secs(61) {
+            if fights.may_heal(&object(), now) {
                 healed += 1;
-                if let Some(again) = fights.healed(&object, now) {
-                    told += 1;
-                    counted += again.times;
+                match fights.healed(&object(), cost, now) {
+                    Word::Healed => lines += 1,
+                    Word::Contested { times, .. } => {
+                        lines += 1;
+                        counted += times;
+                    }
+                    Word::Nothing => {}
                 }
             }
+            now += every;
         }
-        assert!(healed < 50 && told < 40, "{healed} heals, {told} lines");
-        assert!(counted > 50_000 && counted <= 60_000, "{counted}");
-        assert!(fights.is_on(start + Duration::from_secs(60)));
+        (healed, lines, counted, fights, start)
+    }
+
+    #[test]
+    fn pauses_grow_to_a_bound_and_lines_are_few() {
+        let (healed, lines, counted, fights, start) =
+            minute(Duration::from_millis(1), Duration::from_micros(50));
+        assert!((60..120).contains(&healed), "{healed}");
+        assert!(lines <= 22 && counted >= u64::from(healed) - 2, "{lines} {counted} {healed}");
+        let end = start + Duration::from_secs(61);
+        assert_eq!(fights.count(end), 1);
+        // The last word is the policy's within a second.
+        assert!(fights.may_heal(&object(), end + LONGEST));
         // After a calm minute it is put right at once again.
-        let later = start + Duration::from_secs(130);
-        assert!(fights.may_heal(&object, later));
-        assert_eq!(fights.healed(&object, later), Some(Again { times: 1, within: Duration::ZERO }));
-        assert!(fights.may_heal(&object, later));
+        let (mut fights, later) = (fights, end + Duration::from_secs(62));
+        assert_eq!(fights.count(later), 0);
+        assert_eq!(fights.healed(&object(), Duration::ZERO, later), Word::Healed);
+        assert!(fights.may_heal(&object(), later));
+    }
+
+    #[test]
+    fn who_comes_seldom_finds_it_put_right_at_once_and_dear_repairs_are_rare() {
+        let (healed, ..) = minute(Duration::from_millis(500), Duration::from_micros(50));
+        assert_eq!(healed, 122);
+        // 8 ms each: one part in a hundred, and those of the beginning.
+        let (healed, ..) = minute(Duration::from_millis(5), Duration::from_millis(8));
+        assert!(healed <= 20 + 61 * 10 / 8, "{healed}");
+    }
+
+    #[test]
+    fn what_fails_is_tried_again_ever_more_seldom() {
+        let (mut fights, now) = (Fights::default(), Instant::now());
+        fights.failed(&object(), now);
+        assert!(!fights.may_heal(&object(), now + Duration::from_secs(4)));
+        let now = now + FAILED;
+        assert!(fights.may_heal(&object(), now));
+        fights.failed(&object(), now);
+        assert_eq!(fights.next(now), Some(now + FAILED * 2));
+        for _ in 0..9 {
+            fights.failed(&object(), now);
+        }
+        assert_eq!(fights.next(now), Some(now + FAILED_LONGEST));
     }
 }

@@ -64,12 +64,6 @@ impl SysctlWatch {
         Ok(Self { inotify, folders: HashMap::new(), watched: HashMap::new() })
     }
 
-    /// Whether it watches other folders than `wanted`.
-    #[must_use]
-    pub fn is_stale(&self, wanted: &[Folder]) -> bool {
-        self.watched.len() != wanted.len() || wanted.iter().any(|folder| !self.watched.contains_key(folder))
-    }
-
     /// Watches exactly the folders `wanted`: adds what is missing, drops what is not named. A folder that
     /// is gone is left out.
     ///
@@ -89,12 +83,8 @@ impl SysctlWatch {
                 let _ = self.inotify.rm_watch(descriptor);
             }
         }
-        for folder in wanted {
-            if !self.watched.contains_key(folder) {
-                self.add(*folder)?;
-            }
-        }
-        Ok(())
+        // Also where there is a watch: an interface that was renamed and back has another folder of the same name.
+        wanted.iter().try_for_each(|folder| self.add(*folder))
     }
 
     fn add(&mut self, folder: Folder) -> Result<()> {
@@ -107,8 +97,12 @@ impl SysctlWatch {
         let flags = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_ONLYDIR | AddWatchFlags::IN_DONT_FOLLOW;
         match self.inotify.add_watch(&path, flags) {
             Ok(descriptor) => {
-                self.watched.insert(folder, descriptor);
                 self.folders.insert(descriptor, folder);
+                let former = self.watched.insert(folder, descriptor);
+                if let Some(former) = former.filter(|former| *former != descriptor) {
+                    self.folders.remove(&former);
+                    let _ = self.inotify.rm_watch(former);
+                }
                 Ok(())
             }
             Err(nix::Error::ENOENT | nix::Error::ENOTDIR) => Ok(()),

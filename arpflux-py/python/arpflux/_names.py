@@ -570,6 +570,8 @@ class Cause(Name):
     POLICY = "policy"
     #: The kernel lost events, so everything was looked at.
     LOST = "lost"
+    #: Somebody asked.
+    ASKED = "asked"
 
 
 class DriftOutcome(Name):
@@ -586,7 +588,19 @@ class DriftOutcome(Name):
     #: The policy can be kept again.
     POSSIBLE = "possible"
     #: What was told before is as the policy says again, by somebody else's hand.
-    OVER = "over"
+    RECOVERED = "recovered"
+    #: Somebody else changes it again and again: it is put right with pauses, and told once a minute.
+    CONTESTED = "contested"
+    #: Somebody else's transaction is in the way; it is put right afterwards.
+    WAITING = "waiting"
+    #: Repairs are made, and cannot be written down in the state folder: nothing can take them back.
+    UNRECORDED = "unrecorded"
+    #: Addresses are not answered for as the policy says, and nothing that the policy may change puts that right.
+    MISANSWERED = "misanswered"
+    #: Whether addresses are answered for as the policy says cannot be told.
+    UNDETERMINED = "undetermined"
+    #: What is so now, because it was asked for.
+    ASKED = "asked"
 
 
 class Manager(Name):

@@ -7,10 +7,10 @@ import dataclasses
 import datetime
 import types
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Deque, Optional, Tuple, Type, Union
+from typing import TYPE_CHECKING, Any, Deque, Optional, Tuple, Type, Union
 
 from ._base import Value, written
-from ._names import Cause, DriftOutcome
+from ._names import Cause, DriftOutcome, Severity
 from ._native import Change, Policy, _Watcher  # pyright: ignore[reportPrivateUsage]
 
 if TYPE_CHECKING:
@@ -37,8 +37,22 @@ class Drift(Value):
     within: datetime.timedelta = dataclasses.field(
         default=datetime.timedelta(), metadata=written("within_ms", 1e-3)
     )
-    #: Why it could not be put right, or the policy cannot be kept; None otherwise.
+    #: Why it could not be put right, or the policy cannot be kept, or what is wrong with the answers; None otherwise.
     error: Optional[str] = None
+    #: What is known of the other one where something is contested.
+    by: Optional[str] = None
+    #: The number of this drift of this watch, from 1.
+    number: int = 0
+    #: The name of the host.
+    host: str = ""
+    #: What tells this policy from another.
+    policy: str = ""
+    #: How bad it is.
+    severity: Severity = Severity.INFO
+    #: How many changes there are.
+    count: int = 0
+    #: The interfaces that the changes are about: index, name and mac of each.
+    interfaces: Tuple[Any, ...] = ()
 
 
 class Watch:

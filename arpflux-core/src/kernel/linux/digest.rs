@@ -13,6 +13,8 @@ use super::read::{ask_for_links, dump, header, of_family};
 use crate::error::Result;
 use crate::kernel::decode;
 use crate::kernel::uapi::{NTF_PROXY, RTM_GETLINK, RTM_GETNEIGH, RTM_GETNEIGHTBL};
+use crate::state::SysctlScope;
+use crate::sysctl::Sysctl;
 
 /// Equal input gives equal digests within a process, which is all that is compared.
 fn digest() -> FoldHasher<'static> {
@@ -38,7 +40,7 @@ impl LinuxKernel {
         Ok(digested.finish())
     }
 
-    /// The digest of interfaces with their sysctls, and of `proxy_delay` and its kin.
+    /// The digest of interfaces with their sysctls, of those of `all`, and of `proxy_delay` and its kin.
     ///
     /// # Errors
     /// Any failure to read.
@@ -67,6 +69,10 @@ impl LinuxKernel {
             }
         })
         .map_err(|error| error.during("list").on("neighbour parameters"))?;
+        // No answer about interfaces has those of `all`.
+        for sysctl in Sysctl::ALL {
+            self.sysctl(&SysctlScope::All, *sysctl).ok().hash(&mut params);
+        }
         Ok(params.finish())
     }
 }

@@ -74,7 +74,7 @@ impl LinuxKernel {
                     });
                     return Ok(snapshot);
                 }
-                Changed::Routes | Changed::More => raced = None,
+                Changed::Routes | Changed::More | Changed::Links => raced = None,
             }
         }
         Err(raced.unwrap_or_else(|| {

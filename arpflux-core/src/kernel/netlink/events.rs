@@ -7,20 +7,26 @@ use netlink_sys::{Socket, SocketAddr};
 use nix::libc;
 
 use crate::error::{Error, Result};
-use crate::kernel::uapi::{RTM_DELROUTE, RTM_NEWROUTE};
+use crate::kernel::decode;
+use crate::kernel::uapi::{RTM_DELLINK, RTM_DELROUTE, RTM_NEWLINK, RTM_NEWROUTE};
+use crate::snapshot::Route;
 
 /// `RTNLGRP_LINK`, `_IPV4_IFADDR`, `_IPV4_ROUTE`, `_IPV4_RULE`, `_IPV4_NETCONF`.
 const GROUPS: [u32; 5] = [1, 5, 7, 8, 24];
+/// `RTNLGRP_IPV6_IFADDR`, `_IPV6_ROUTE`, `_IPV6_RULE`, `_IPV6_NETCONF`.
+const IPV6: [u32; 4] = [9, 11, 19, 25];
 
 /// What has changed, in rising order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Changed {
     /// Nothing.
     Nothing,
-    /// IPv4 routes alone.
+    /// Routes alone.
     Routes,
-    /// Interfaces, IPv4 addresses or rules, or too much to be told.
+    /// Addresses, rules or some sysctls, or too much to be told.
     More,
+    /// Interfaces, and perhaps the rest.
+    Links,
 }
 
 /// Hears of changes of interfaces, IPv4 addresses, routes, rules and some sysctls.
@@ -41,6 +47,16 @@ impl Events {
         Ok(Self { socket })
     }
 
+    /// The same with those of IPv6.
+    pub fn of_both_families() -> Result<Self> {
+        let events = Self::open()?;
+        for group in IPV6 {
+            // A kernel without IPv6 has none of them.
+            let _ = events.socket.add_membership(group);
+        }
+        Ok(events)
+    }
+
     /// Readable when there is news.
     pub fn as_fd(&self) -> BorrowedFd<'_> {
         // SAFETY: the descriptor belongs to the socket, which outlives the borrow of `self`.
@@ -49,24 +65,36 @@ impl Events {
 
     /// What has changed since the last call. Does not wait.
     pub fn changed(&self) -> Changed {
+        self.changed_but_for(|_| true)
+    }
+
+    /// The same; of routes only those that matter count.
+    pub fn changed_but_for(&self, matters: impl Fn(&Route) -> bool) -> Changed {
         let mut changed = Changed::Nothing;
-        // The type is all that is looked at: the rest may be cut off.
-        let mut start = [0u8; 16];
+        // Of other messages the type is all that is looked at: the rest may be cut off.
+        let mut message = [0u8; 4096];
         loop {
-            match self.socket.recv(&mut &mut start[..], libc::MSG_DONTWAIT) {
-                Ok(_) => {
-                    let kind = u16::from_ne_bytes([start[4], start[5]]);
+            match self.socket.recv(&mut &mut message[..], libc::MSG_DONTWAIT) {
+                Ok(length) => {
+                    let kind = u16::from_ne_bytes([message[4], message[5]]);
                     let this = match kind {
-                        RTM_NEWROUTE | RTM_DELROUTE => Changed::Routes,
+                        RTM_NEWROUTE | RTM_DELROUTE => {
+                            let route = message.get(16..length).and_then(decode::route);
+                            match route.is_none_or(|decoded| matters(&decoded.route)) {
+                                true => Changed::Routes,
+                                false => Changed::Nothing,
+                            }
+                        }
+                        RTM_NEWLINK | RTM_DELLINK => Changed::Links,
                         _ => Changed::More,
                     };
                     changed = changed.max(this);
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return changed,
-                // Lost some (ENOBUFS): that is a change too. The queue may hold more.
-                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => changed = Changed::More,
+                // Lost some (ENOBUFS): anything may have changed. The queue may hold more.
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => changed = Changed::Links,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(_) => return Changed::More,
+                Err(_) => return Changed::Links,
             }
         }
     }

@@ -1,0 +1,50 @@
+//! Who may be the other one where something is changed again and again.
+
+use std::fs;
+
+use crate::state::{Change, Object};
+
+/// Programs that write such things by themselves, as `/proc/PID/comm` has their names: at most 15 bytes.
+const SYSCTLS: &[&str] = &[
+    "keepalived",
+    "kube-proxy",
+    "calico-node",
+    "cilium-agent",
+    "flanneld",
+    "tuned",
+    "dockerd",
+    "systemd-sysctl",
+];
+const ROUTES: &[&str] = &[
+    "NetworkManager",
+    "systemd-network",
+    "keepalived",
+    "bird",
+    "zebra",
+    "dhclient",
+    "dhcpcd",
+    "calico-node",
+    "cilium-agent",
+    "tailscaled",
+    "charon",
+];
+const ENTRIES: &[&str] = &["ndppd", "parprouted", "calico-node", "vzctl"];
+
+/// Those programs that run and may be the one that undoes this change.
+pub(super) fn programs(change: &Change) -> Option<String> {
+    let known = match change.object {
+        Object::Sysctl { .. } | Object::Ipv6Sysctl { .. } | Object::ProxyDelay { .. } => SYSCTLS,
+        Object::Rule(_) | Object::Route(_) => ROUTES,
+        Object::Proxy { .. } => ENTRIES,
+    };
+    let mut found = Vec::new();
+    for process in fs::read_dir("/proc").ok()?.flatten() {
+        let name = process.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let comm = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+        if let Some(program) = known.iter().find(|known| **known == comm.trim_end()) {
+            found.push(format!("{program}, process {pid}"));
+        }
+    }
+    (!found.is_empty()).then(|| format!("perhaps {}", found.join(", or ")))
+}

@@ -1,0 +1,298 @@
+//! The look at everything, and repairs as transactions.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use super::contender;
+use super::drift::{Cause, Drift, Outcome};
+use super::fight::Word;
+use super::seen::{Marks, Seen};
+use super::trouble::Kind;
+use super::watcher::{Watcher, cpu_time};
+use crate::apply::{self, Transaction};
+use crate::error::{Error, ErrorKind, Result};
+use crate::harm;
+use crate::kernel::Kernel as _;
+use crate::plan::{Announcement, Plan};
+use crate::snapshot::Snapshot;
+use crate::state::{Change, Object};
+use crate::types::IfIndex;
+use crate::wire::announce;
+
+/// How long to wait before trying again what somebody else's transaction was in the way of.
+const RETRY: Duration = Duration::from_millis(200);
+/// So often in a row the host may have changed before a repair counts as failed.
+const TRIES: u32 = 3;
+
+impl Watcher {
+    /// Plans on a new snapshot, and makes the plan. What counts as rest is an empty plan: after a repair there is
+    /// another look, so that nothing is lost that drifted meanwhile.
+    pub(super) fn look(&mut self, cause: Cause, woken: Instant, drifts: &mut Vec<Drift>) -> Result<()> {
+        // What these tell of is in the snapshot.
+        self.sysctls.read()?;
+        self.news();
+        self.marks = Marks::take(&mut self.kernel)?;
+        let snapshot = self.kernel.snapshot()?;
+        let before = std::mem::replace(&mut self.seen, Seen::of(&snapshot));
+        self.follow_sysctls()?;
+        let (plan, desired) = match self.policy.plan_and_desired(&snapshot) {
+            Ok(both) => both,
+            // What was wanted before goes on being kept where it can be looked up.
+            Err(error) => {
+                let all = vec![(Outcome::Impossible { error }, Vec::new())];
+                self.trouble(Kind::Unmet, cause, all, woken, drifts);
+                return Ok(());
+            }
+        };
+        let unmet =
+            desired.unmet.iter().map(|error| (Outcome::Impossible { error: error.clone() }, Vec::new()));
+        self.trouble(Kind::Unmet, cause, unmet.collect(), woken, drifts);
+        self.seen.wanted(&desired);
+        self.desired = Some(desired);
+        self.tell_peers(self.owners_on(&self.seen.with_another_mac(&before)));
+        if self.options.heal {
+            if self.heal(cause, &snapshot, &plan, woken, drifts)? {
+                // What it has come to is for the look that follows.
+                self.judge.owe();
+                return Ok(());
+            }
+        } else {
+            let all = match plan.is_empty() {
+                true => Vec::new(),
+                false => vec![(Outcome::Reported, plan.changes.clone())],
+            };
+            self.trouble(Kind::Reported, cause, all, woken, drifts);
+        }
+        // What is left to put right is told by itself: what is judged are the answers after that.
+        let after = if plan.is_empty() { snapshot } else { snapshot.with(&plan.changes) };
+        self.judge.begin(&self.policy, after, woken);
+        Ok(())
+    }
+
+    /// Makes as much of the plan as can be made now, and tells what became of it; whether anything was made.
+    fn heal(
+        &mut self,
+        cause: Cause,
+        now: &Snapshot,
+        plan: &Plan,
+        woken: Instant,
+        drifts: &mut Vec<Drift>,
+    ) -> Result<bool> {
+        if plan.is_empty() {
+            self.tries = 0;
+            for kind in [Kind::Failed, Kind::Waiting] {
+                self.trouble(kind, cause, Vec::new(), woken, drifts);
+            }
+            return Ok(false);
+        }
+        let (ready, held) = self.fights.split(plan.changes.clone(), woken);
+        self.hold(held);
+        if ready.is_empty() {
+            return Ok(false);
+        }
+        let ready: HashSet<&Change> = ready.iter().collect();
+        let plan = plan.filter(|change| ready.contains(change));
+        let begun = cpu_time();
+        let mut made = Made::default();
+        match self.make(now, &plan, &mut made) {
+            Ok(()) => {}
+            // Somebody is at it, or waits for a confirmation.
+            Err(error) if error.kind() == ErrorKind::Busy => {
+                if !self.troubles.any(Kind::Waiting) {
+                    self.status.waits += 1;
+                }
+                let all = vec![(Outcome::Waiting { error }, Vec::new())];
+                self.trouble(Kind::Waiting, cause, all, woken, drifts);
+                self.retry = Some((cause, woken + RETRY.min(self.options.look)));
+                return Ok(false);
+            }
+            // Somebody was faster.
+            Err(error) if error.kind() == ErrorKind::Changed && self.tries < TRIES => {
+                self.tries += 1;
+                self.look_soon(cause);
+                return Ok(false);
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(false),
+            Err(error) => self.make_parts(now, &plan, error, &mut made),
+        }
+        self.tries = 0;
+        self.trouble(Kind::Waiting, cause, Vec::new(), woken, drifts);
+        let cost = cpu_time().saturating_sub(begun);
+        let any = !made.healed.is_empty();
+        if any {
+            self.tell_healed(cause, made.healed, cost, woken, drifts);
+            self.look_soon(Cause::Event);
+        }
+        let unrecorded = made.unrecorded.map(|error| (Outcome::Unrecorded { error }, Vec::new()));
+        self.trouble(Kind::Unrecorded, cause, unrecorded.into_iter().collect(), woken, drifts);
+        for (_, changes) in &made.failed {
+            changes.iter().for_each(|change| self.fights.failed(&change.object, woken));
+            self.hold(changes.clone());
+        }
+        self.status.failed += made.failed.len() as u64;
+        let failed = made.failed.into_iter().map(|(error, changes)| (Outcome::Failed { error }, changes));
+        self.trouble(Kind::Failed, cause, failed.collect(), woken, drifts);
+        Ok(any)
+    }
+
+    /// Makes a plan that could not be made as one, as much of it as can be: by halves, down to what fails by itself.
+    fn make_parts(&mut self, now: &Snapshot, plan: &Plan, error: Error, made: &mut Made) {
+        let units = units(&plan.changes);
+        if units.len() <= 1 {
+            made.failed.push((error, plan.changes.clone()));
+            return;
+        }
+        let middle = units[units.len() / 2];
+        for half in [0..middle, middle..plan.changes.len()] {
+            let mut place = 0;
+            let part = plan.filter(|_| {
+                place += 1;
+                half.contains(&(place - 1))
+            });
+            if let Err(error) = self.make(now, &part, made) {
+                self.make_parts(now, &part, error, made);
+            }
+        }
+    }
+
+    /// Makes a plan as one transaction.
+    fn make(&mut self, now: &Snapshot, plan: &Plan, made: &mut Made) -> Result<()> {
+        if !self.options.apply.accept_harm {
+            harm::refuse(now, plan)?;
+        }
+        // Only whether the folder can be used: the transaction takes the lock itself.
+        let usable = apply::try_lock(&mut self.kernel, &self.options.apply).map(drop);
+        let recorded = match usable {
+            Ok(()) => self.transaction(plan),
+            Err(error) => Err(error.with_kind(ErrorKind::Io)),
+        };
+        match recorded {
+            // Before anything was changed: the state folder cannot be used, is full or gone. Each change is one step,
+            // and the next look goes on where this one was cut off.
+            Err(error) if error.kind() == ErrorKind::Io => {
+                self.kernel.make(&plan.changes).map_err(|failed| failed.error)?;
+                self.tell_peers(plan.announcements.clone());
+                made.unrecorded = Some(error);
+            }
+            other => other?,
+        }
+        made.healed.extend(plan.changes.iter().cloned());
+        Ok(())
+    }
+
+    fn transaction(&mut self, plan: &Plan) -> Result<()> {
+        let options = apply::Options {
+            confirm: apply::Confirm::Now,
+            by: apply::Maker::Watch,
+            ..self.options.apply.clone()
+        };
+        let once = once();
+        let mut announce = announce::announcer(self.host.namespace(), &once, &options.stop);
+        Transaction::new(&mut self.kernel, &options).announce(&mut announce).apply(plan).map(drop)
+    }
+
+    /// Tells what was put right, in one line for many where it comes again and again.
+    pub(super) fn tell_healed(
+        &mut self,
+        cause: Cause,
+        changes: Vec<Change>,
+        cost: Duration,
+        woken: Instant,
+        drifts: &mut Vec<Drift>,
+    ) {
+        let now = Instant::now();
+        let each = cost / u32::try_from(changes.len()).unwrap_or(u32::MAX).max(1);
+        let (mut once, mut contested) = (Vec::new(), Vec::new());
+        for change in changes {
+            *self.status.healed.entry(change.object.kind().to_owned()).or_default() += 1;
+            // What one repair costs, be it of one thing or of many.
+            let cost = if matches!(change.object, Object::Sysctl { .. } | Object::Proxy { .. }) {
+                each
+            } else {
+                cost
+            };
+            match self.fights.healed(&change.object, cost, now) {
+                Word::Healed => once.push(change),
+                Word::Contested { times, within } => contested.push((change, times, within)),
+                Word::Nothing => {}
+            }
+        }
+        if !once.is_empty() {
+            drifts.push(self.drift(cause, once, Outcome::Healed, woken));
+        }
+        for (change, times, within) in contested {
+            let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+            let by = self.contender(&change);
+            let drift = self.drift(cause, vec![change], Outcome::Contested { by }, woken);
+            drifts.push(Drift { times, within_ms, ..drift });
+        }
+    }
+
+    /// Who may be the other one in a fight.
+    fn contender(&mut self, change: &Change) -> Option<String> {
+        self.other().ok().flatten().or_else(|| contender::programs(change))
+    }
+
+    /// Who answers for the addresses of proxy entries that came or went.
+    pub(super) fn owners_of_entries(&self, changes: &[Change]) -> Vec<Announcement> {
+        let named: HashSet<IpAddr> = changes
+            .iter()
+            .filter_map(|change| match &change.object {
+                Object::Proxy { address, .. } => Some(*address),
+                _ => None,
+            })
+            .collect();
+        self.owners(|address, _| named.contains(&address))
+    }
+
+    /// Who answers on these interfaces.
+    fn owners_on(&self, interfaces: &HashSet<IfIndex>) -> Vec<Announcement> {
+        self.owners(|_, interface| interfaces.contains(&interface))
+    }
+
+    fn owners(&self, which: impl Fn(IpAddr, IfIndex) -> bool) -> Vec<Announcement> {
+        let Some(desired) = self.desired.as_ref().filter(|_| self.policy.host.announce && self.options.heal)
+        else {
+            return Vec::new();
+        };
+        let all = desired.host_addresses.iter().chain(&desired.proxied).copied();
+        all.filter(|(address, interface)| which(*address, *interface))
+            .map(|(address, interface)| Announcement { interface, address })
+            .collect()
+    }
+
+    /// Tells everybody on the wire which MAC answers; who does not hear it learns by himself, a little later.
+    pub(super) fn tell_peers(&self, announcements: Vec<Announcement>) {
+        if !announcements.is_empty() {
+            let stop = &self.options.apply.stop;
+            let _ = announce::announce_planned(&Snapshot::default(), &announcements, &once(), stop);
+        }
+    }
+}
+
+/// One round: a second would keep the watch from its work for more than a second.
+fn once() -> announce::Options {
+    announce::Options { rounds: 1, ..announce::Options::default() }
+}
+
+/// What became of a plan.
+#[derive(Default)]
+struct Made {
+    healed: Vec<Change>,
+    failed: Vec<(Error, Vec<Change>)>,
+    unrecorded: Option<Error>,
+}
+
+/// The places at which a list of changes can be divided: what goes to make room for another stays with it.
+fn units(changes: &[Change]) -> Vec<usize> {
+    let belongs = |change: &Change, next: &Change| match (&change.object, &next.object) {
+        (Object::Route(old), Object::Route(new)) => {
+            !change.after.is_there()
+                && (old.table, old.destination, old.tos, old.metric)
+                    == (new.table, new.destination, new.tos, new.metric)
+        }
+        _ => false,
+    };
+    (0..changes.len()).filter(|at| *at == 0 || !belongs(&changes[at - 1], &changes[*at])).collect()
+}

@@ -1,0 +1,155 @@
+//! What is so now, for people and for monitoring.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+
+use serde::Serialize;
+
+/// What is so now with a watch.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Status {
+    /// The name of the host.
+    pub host: String,
+    /// What tells this policy from another.
+    pub policy: String,
+    /// Whether drift is put right.
+    pub heal: bool,
+    /// When the watch began, in milliseconds since 1970 (UTC).
+    pub since_ms: u64,
+    /// Since when all is as the policy says; `None` while something is not, or cannot be told.
+    pub ok_since_ms: Option<u64>,
+    /// When everything was looked at last; `None` before the first time.
+    pub last_look_ms: Option<u64>,
+    /// `good`, `bad` or `undetermined`: what the answers come to; `None` before the first judgement.
+    pub judgement: Option<String>,
+    /// What is not as it should be now, one sentence each.
+    pub open: Vec<String>,
+    /// How many things somebody else changes again and again.
+    pub contested: usize,
+    /// How many repairs were made, by kind of the object.
+    pub healed: BTreeMap<String, u64>,
+    /// How many repairs failed.
+    pub failed: u64,
+    /// How many repairs had to wait for somebody else's transaction.
+    pub waits: u64,
+    /// How often everything was looked at.
+    pub looks: u64,
+}
+
+impl Status {
+    /// The same in the text format of OpenMetrics 1.0, which Prometheus and node_exporter's textfile collector read.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        let mut text = String::new();
+        let seconds = |ms: u64| ms as f64 / 1000.0;
+        let mut family = |name: &str, kind: &str, help: &str, samples: &[(String, f64)]| {
+            // Writing to a String does not fail.
+            let _ = writeln!(text, "# TYPE arpflux_watch_{name} {kind}\n# HELP arpflux_watch_{name} {help}");
+            for (suffix, value) in samples {
+                let _ = writeln!(text, "arpflux_watch_{name}{suffix} {value}");
+            }
+        };
+        let one = |value: f64| [(String::new(), value)];
+        let total = |value: u64| [("_total".to_owned(), value as f64)];
+        let judgement = self.judgement.as_deref().unwrap_or("undetermined");
+        let judgements = ["good", "bad", "undetermined"]
+            .map(|name| (format!("{{judgement=\"{name}\"}}"), f64::from(u8::from(name == judgement))));
+        family(
+            "ok",
+            "gauge",
+            "1 while all is as the policy says.",
+            &one(f64::from(u8::from(self.ok_since_ms.is_some()))),
+        );
+        family(
+            "judgement",
+            "gauge",
+            "What the answers come to: 1 for one of good, bad and undetermined.",
+            &judgements,
+        );
+        family("open", "gauge", "What is not as it should be now.", &one(self.open.len() as f64));
+        family(
+            "contested",
+            "gauge",
+            "What somebody else changes again and again.",
+            &one(self.contested as f64),
+        );
+        let healed: Vec<_> = self
+            .healed
+            .iter()
+            .map(|(kind, count)| (format!("_total{{kind=\"{kind}\"}}"), *count as f64))
+            .collect();
+        family("healed", "counter", "Repairs that were made, by kind of the object.", &healed);
+        family("failed", "counter", "Repairs that failed.", &total(self.failed));
+        family(
+            "waits",
+            "counter",
+            "Repairs that had to wait for somebody else's transaction.",
+            &total(self.waits),
+        );
+        family("looks", "counter", "How often everything was looked at.", &total(self.looks));
+        let last = self.last_look_ms.map_or(0.0, seconds);
+        family(
+            "last_look_timestamp_seconds",
+            "gauge",
+            "When everything was looked at last, since 1970.",
+            &one(last),
+        );
+        family(
+            "start_timestamp_seconds",
+            "gauge",
+            "When the watch began, since 1970.",
+            &one(seconds(self.since_ms)),
+        );
+        text + "# EOF\n"
+    }
+}
+
+impl fmt::Display for Status {
+    /// In one line, for `systemctl status`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.ok_since_ms, self.open.first()) {
+            (Some(since), _) => {
+                write!(f, "as the policy says since {}", crate::words::time_of_day(since / 1000))?;
+            }
+            (None, Some(first)) => {
+                write!(f, "{} open: {first}", self.open.len())?;
+            }
+            (None, None) => f.write_str("not judged yet")?,
+        }
+        let healed: u64 = self.healed.values().sum();
+        write!(f, "; {healed} put right")?;
+        if self.contested > 0 {
+            write!(f, "; {} contested", self.contested)?;
+        }
+        if self.failed > 0 {
+            write!(f, "; {} failed", self.failed)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_are_open_metrics() {
+        let mut status = Status { ok_since_ms: Some(1_000), last_look_ms: Some(1_500), ..Status::default() };
+        status.healed.insert("rule".into(), 3);
+        status.judgement = Some("good".into());
+        let text = status.metrics();
+        assert!(text.ends_with("# EOF\n"), "{text}");
+        for line in [
+            "# TYPE arpflux_watch_healed counter",
+            "arpflux_watch_healed_total{kind=\"rule\"} 3",
+            "arpflux_watch_ok 1",
+            "arpflux_watch_judgement{judgement=\"good\"} 1",
+            "arpflux_watch_last_look_timestamp_seconds 1.5",
+        ] {
+            assert!(text.lines().any(|have| have == line), "{line}: {text}");
+        }
+        assert_eq!(status.to_string(), "as the policy says since 1970-01-01T00:00:01Z; 3 put right");
+    }
+}
