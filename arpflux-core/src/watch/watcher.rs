@@ -312,7 +312,9 @@ impl Watcher {
         let retry = self.retry.map(|(_, at)| at);
         let held = if self.held.is_empty() { None } else { self.fights.next(now).or(Some(now)) };
         let by_the_clock = self.by_the_clock.then(|| now + BY_THE_CLOCK);
-        for moment in [pending, retry, held, by_the_clock, self.judge.due()].into_iter().flatten() {
+        // The look that is due already serves what is owed: else it would wake up again and again until then.
+        let owed = self.judge.due().filter(|_| self.pending.is_none());
+        for moment in [pending, retry, held, by_the_clock, owed].into_iter().flatten() {
             next = next.min(moment);
         }
         self.timer.arm(next.saturating_duration_since(now))
