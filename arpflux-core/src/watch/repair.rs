@@ -55,6 +55,8 @@ impl Watcher {
             if self.heal(cause, &snapshot, &plan, woken, drifts)? {
                 // What it has come to is for the look that follows.
                 self.judge.owe();
+                // Until the next look nothing is known of the state: it comes at once. Fights bound how often.
+                self.repaired = true;
                 return Ok(());
             }
         } else {

@@ -65,6 +65,8 @@ pub struct Watcher {
     interface_poll: Interval,
     next_interfaces: Instant,
     budget: Budget,
+    /// The look that is under way has put something right.
+    pub(super) repaired: bool,
     rest: Interval,
     next_look: Instant,
     /// A look is due as soon as the budget allows, for this reason.
@@ -128,6 +130,7 @@ impl Watcher {
             host: host.clone(),
             policy,
             budget: Budget::new(LOOK_SHARE, LOOK_SAVED, now),
+            repaired: false,
             interface_poll: Interval::new(options.look, options.look.max(INTERFACE_POLL), INTERFACE_SHARE),
             rest: Interval::new(options.look, options.look.max(REST), REST_SHARE),
             proxy_poll: Interval::new(options.proxy_poll, options.proxy_poll.max(PROXY_POLL.1), PROXY_SHARE),
@@ -342,7 +345,11 @@ impl Watcher {
         let begun = cpu_time();
         let result = self.look(cause, woken, drifts);
         let (cost, now) = (cpu_time().saturating_sub(begun), Instant::now());
-        self.budget.spent(cost, now);
+        if std::mem::take(&mut self.repaired) {
+            self.budget = Budget::new(LOOK_SHARE, LOOK_SAVED, now);
+        } else {
+            self.budget.spent(cost, now);
+        }
         self.rest.spent(cost);
         self.next_look = now + self.rest.current();
         match result {
