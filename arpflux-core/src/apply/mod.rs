@@ -159,6 +159,15 @@ pub(crate) fn try_lock(kernel: &mut dyn Kernel, options: &Options) -> Result<Opt
     Ok(folder.inode(journal::NAME).is_none().then_some(lock))
 }
 
+/// The folder in which transactions of this namespace are written down; made if it is missing.
+///
+/// # Errors
+/// If it cannot be used.
+pub(crate) fn state_folder(kernel: &mut dyn Kernel, options: &Options) -> Result<std::path::PathBuf> {
+    let netns = kernel.identity()?;
+    Ok(store::Folder::state(options.state_dir.as_deref())?.namespace(&netns)?.path_of("").into())
+}
+
 /// Says, as long as the lock is held, that a watch heals this namespace.
 ///
 /// # Errors

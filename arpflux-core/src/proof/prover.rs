@@ -16,6 +16,7 @@ use crate::judgement::{Gap, Judgement};
 use crate::predict::{ArpRequest, Forwarded, MissingSet, Model, Outgoing, Verdict, listeners};
 use crate::snapshot::Index;
 use crate::snapshot::Snapshot;
+use crate::stop::Stop;
 use crate::types::{IfIndex, Ipv4Net};
 
 /// What became of a claim.
@@ -59,12 +60,16 @@ pub struct Prover<'s> {
     model: Model<'s>,
     space: Space,
     views: HashMap<IfIndex, Rc<View>>,
+    /// What answers for each interface that was asked for.
+    tops: HashMap<IfIndex, IfIndex>,
     rows: HashMap<(IfIndex, u32), Rc<Row>>,
     listeners: Vec<IfIndex>,
     index: Index<'s>,
     /// The classes of hosts in some subnets of an interface, each with an example.
     hosts: HashMap<(IfIndex, Vec<Ipv4Net>), Rc<Hosts>>,
     own: HashSet<IpAddr>,
+    /// Once raised, nothing is worked out any more.
+    stop: Stop,
     /// The same without what is missing, built where something is.
     apart: Option<Box<Prover<'s>>>,
 }
@@ -126,13 +131,21 @@ impl<'s> Prover<'s> {
             model,
             space: Space::new(&[snapshot]),
             views: HashMap::new(),
+            tops: HashMap::new(),
             rows: HashMap::new(),
             listeners: listeners(snapshot),
             index: Index::new(snapshot),
             hosts: HashMap::new(),
             own: snapshot.addresses.iter().map(|address| address.local).collect(),
+            stop: Stop::default(),
             apart: None,
         }
+    }
+
+    /// Works nothing out any more once `stop` is raised. What comes of claims then means nothing: who gives it asks
+    /// it afterwards.
+    pub(crate) fn until(self, stop: &Stop) -> Self {
+        Self { stop: stop.clone(), ..self }
     }
 
     /// What a claim comes to: that of its proof, and what is missing where it cannot be told.
@@ -142,7 +155,9 @@ impl<'s> Prover<'s> {
             return Judgement::of(proof.holds() == Some(true));
         };
         let model = &self.model;
-        let apart = self.apart.get_or_insert_with(|| Box::new(Prover::with(model.without_interference())));
+        let stop = &self.stop;
+        let without = || Box::new(Prover::with(model.without_interference()).until(stop));
+        let apart = self.apart.get_or_insert_with(without);
         let apart = apart.prove(claim).holds();
         let interfaces = [request.interface];
         let missing =
@@ -210,19 +225,17 @@ impl<'s> Prover<'s> {
     }
 
     /// The bridge or bond on top, where the interface is a port; VRFs leave their ports alone.
-    fn answers_as(&self, interface: IfIndex) -> IfIndex {
+    fn answers_as(&mut self, interface: IfIndex) -> IfIndex {
+        let snapshot = self.model.snapshot();
         let takes_over = |index: &IfIndex| {
-            self.model
-                .snapshot()
+            snapshot
                 .interface(*index)
                 .and_then(|master| master.kind.as_ref())
                 .is_some_and(|kind| kind.ports().taken() == Some(true))
         };
-        masters(self.model.snapshot(), interface)
-            .into_iter()
-            .take_while(takes_over)
-            .last()
-            .unwrap_or(interface)
+        let on_top = || masters(snapshot, interface).into_iter().take_while(takes_over).last();
+        // Finding them goes through all interfaces: once for each, not for each of each address.
+        *self.tops.entry(interface).or_insert_with(|| on_top().unwrap_or(interface))
     }
 
     fn view(&mut self, interface: IfIndex) -> Rc<View> {
@@ -242,7 +255,7 @@ impl<'s> Prover<'s> {
         let target = view.targets.members[class as usize];
         let mut row = Row { fates: Vec::with_capacity(view.senders.classes()), ..Row::default() };
         for (sender_class, sender) in (0..).zip(&view.senders.members) {
-            let fates = match sender.apart(target) {
+            let fates = match sender.apart(target).filter(|_| !self.stop.is_raised()) {
                 Some((sender, target)) => {
                     row.ask(&self.model, Some(sender_class), both_ways(interface, sender, target))
                 }

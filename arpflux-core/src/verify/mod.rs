@@ -27,6 +27,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::desired::{Desired, desired};
 use crate::policy::Policy;
 use crate::snapshot::{Snapshot, table};
+use crate::stop::Stop;
 
 /// Checks `snapshot` against `policy` by configuration and by the model.
 ///
@@ -34,9 +35,14 @@ use crate::snapshot::{Snapshot, table};
 /// [`ErrorKind::InvalidPolicy`] if the policy itself makes no sense. A policy that cannot hold on this
 /// host (an interface is gone, `all` defeats it) is a failure in the report, not an error.
 pub fn check(policy: &Policy, snapshot: &Snapshot) -> Result<Report> {
+    check_until(policy, snapshot, &Stop::default())
+}
+
+/// The same; [`ErrorKind::Interrupted`] soon after `stop` is raised.
+pub(crate) fn check_until(policy: &Policy, snapshot: &Snapshot, stop: &Stop) -> Result<Report> {
     let mut report = configuration(policy, snapshot)?;
     let as_wanted = report.failures.is_empty();
-    report.merge(model(policy, snapshot)?);
+    report.merge(model::model_until(policy, snapshot, stop)?);
     if as_wanted && let Ok(desired) = wanted(policy, snapshot)? {
         count_settings(&desired, snapshot, &mut report);
     }

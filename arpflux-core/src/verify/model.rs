@@ -13,6 +13,7 @@ use crate::policy::Policy;
 use crate::predict::listeners;
 use crate::proof::{Expectation, Proof, Prover};
 use crate::snapshot::{ProxyEntry, Snapshot, WireMap, table};
+use crate::stop::Stop;
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IpNet, Ipv4Net};
 
@@ -27,16 +28,21 @@ use crate::types::{IfIndex, IpNet, Ipv4Net};
 /// # Errors
 /// As [`super::check`].
 pub fn model(policy: &Policy, snapshot: &Snapshot) -> Result<Report> {
+    model_until(policy, snapshot, &Stop::default())
+}
+
+/// The same, see [`super::check_until`].
+pub(super) fn model_until(policy: &Policy, snapshot: &Snapshot, stop: &Stop) -> Result<Report> {
     let mut report = Report::default();
     match wanted(policy, snapshot)? {
-        Ok(desired) => prove(&desired, snapshot, &mut report),
+        Ok(desired) => prove(&desired, snapshot, stop, &mut report)?,
         Err(failure) => report.count(Some(failure)),
     }
     Ok(report)
 }
 
-fn prove(desired: &Desired, snapshot: &Snapshot, report: &mut Report) {
-    let mut prover = Prover::of(snapshot);
+fn prove(desired: &Desired, snapshot: &Snapshot, stop: &Stop, report: &mut Report) -> Result<()> {
+    let mut prover = Prover::of(snapshot).until(stop);
     let looked_after: HashSet<IfIndex> = desired
         .sysctls
         .iter()
@@ -46,13 +52,16 @@ fn prove(desired: &Desired, snapshot: &Snapshot, report: &mut Report) {
     let among: Vec<IfIndex> =
         desired.interfaces.iter().copied().filter(|index| looked_after.contains(index)).collect();
     let map = WireMap::of(snapshot);
+    let (unknown, listeners) = (map.unknown(snapshot), listeners(snapshot));
+    let mut heard_too: HashMap<IfIndex, Vec<IfIndex>> = HashMap::new();
     let own = desired.host_addresses.iter().filter(|(_, owner)| looked_after.contains(owner));
     let each =
         own.map(|pair| (pair, &among)).chain(desired.proxied.iter().map(|pair| (pair, &desired.interfaces)));
     for ((address, owner), policys) in each {
+        stop.check()?;
         // Whoever hears what the owner hears counts, whether or not the policy names it.
         let mut among: Vec<IfIndex> = policys.clone();
-        among.extend(map.hear_too(snapshot, *owner));
+        among.extend(heard_too.entry(*owner).or_insert_with(|| map.hear_too(snapshot, *owner)).iter());
         among.sort();
         among.dedup();
         let IpAddr::V4(target) = *address else { continue };
@@ -82,8 +91,7 @@ fn prove(desired: &Desired, snapshot: &Snapshot, report: &mut Report) {
             }
         }
         let doubted: Vec<IfIndex> = map.doubted(*owner);
-        let listeners = listeners(snapshot);
-        let open = map.unknown(snapshot).into_iter().filter(|other| !among.contains(other) && other != owner);
+        let open = unknown.iter().copied().filter(|other| !among.contains(other) && other != owner);
         let heard = doubted
             .iter()
             .copied()
@@ -114,6 +122,7 @@ fn prove(desired: &Desired, snapshot: &Snapshot, report: &mut Report) {
     services(desired, snapshot, &mut prover, report);
     published(desired, snapshot, &mut prover, report);
     egress(desired, snapshot, &mut prover, report);
+    stop.check()
 }
 
 /// Whether anybody can ask on an interface: where it has no carrier, nothing is claimed of its answers.

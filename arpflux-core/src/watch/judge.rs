@@ -1,9 +1,11 @@
 //! Whether the answers are as the policy says, decided beside the watch: it takes long where there is much, and
 //! repairs do not wait for it.
 
+use std::hash::{BuildHasher as _, Hasher};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -14,6 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::judgement::Judgement;
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
+use crate::stop::Stop;
 use crate::verify::{self, CheckKind, Report};
 
 /// One part in this many of a processor may go into judging.
@@ -22,8 +25,10 @@ const SHARE: u32 = 20;
 const SAVED: Duration = Duration::from_millis(200);
 /// So many wrong answers are told one by one.
 const NAMED: usize = 5;
-/// How long the end of the watch waits for a judgement that is under way.
-const END: Duration = Duration::from_millis(300);
+/// A judgement that takes longer is given up: that is not known then.
+const LONGEST: Duration = Duration::from_secs(10);
+/// How long somebody who asks waits for a judgement that is under way.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// What a state comes to.
 #[derive(Debug)]
@@ -35,11 +40,26 @@ pub(super) struct Judged {
     pub unknown: Option<Error>,
 }
 
+/// What a thread comes back with: the mark of what it was to judge, what that comes to unless it is what was judged
+/// before, and the processor time.
+type Done = (u64, Option<Judged>, Duration);
+
+#[derive(Debug)]
+struct UnderWay {
+    done: Receiver<Done>,
+    thread: JoinHandle<()>,
+    stop: Stop,
+    /// When it is given up.
+    end: Instant,
+}
+
 /// See the module text.
 #[derive(Debug)]
 pub(super) struct Judge {
-    under_way: Option<Receiver<(Judged, Duration)>>,
+    under_way: Option<UnderWay>,
     wake: Arc<EventFd>,
+    /// The mark of what was judged last.
+    judged: Option<u64>,
     budget: Budget,
     /// A state was passed over, as there was no time for it.
     owed: bool,
@@ -53,7 +73,8 @@ impl Judge {
         let wake = EventFd::from_flags(flags)
             .map_err(|errno| Error::os("make", "event descriptor", errno as i32))?;
         let budget = Budget::new(SHARE, SAVED, now);
-        Ok(Self { under_way: None, wake: Arc::new(wake), budget, owed: false, last: None })
+        let wake = Arc::new(wake);
+        Ok(Self { under_way: None, wake, judged: None, budget, owed: false, last: None })
     }
 
     /// Begins to judge a state, or remembers that one is owed.
@@ -63,19 +84,23 @@ impl Judge {
             return;
         }
         self.owed = false;
-        let (policy, wake) = (policy.clone(), Arc::clone(&self.wake));
-        let (sender, receiver) = channel();
+        let (policy, wake, stop) = (policy.clone(), Arc::clone(&self.wake), Stop::default());
+        let ends = stop.clone();
+        let (known, (sender, receiver)) = (self.judged, channel());
         let work = move || {
-            let judged = judged(verify::check(&policy, &state));
+            let mark = mark(&policy, &state);
+            let judged = (known != Some(mark)).then(|| judged(verify::check_until(&policy, &state, &ends)));
             drop((policy, state));
-            if sender.send((judged, cpu_time())).is_ok() {
+            if sender.send((mark, judged, cpu_time())).is_ok() {
                 // Full only after 2^64 of them.
                 let _ = wake.write(1);
             }
         };
         // Without a thread it is owed: memory may come back.
         match std::thread::Builder::new().name("arpflux-judge".into()).spawn(work) {
-            Ok(_) => self.under_way = Some(receiver),
+            Ok(thread) => {
+                self.under_way = Some(UnderWay { done: receiver, thread, stop, end: now + LONGEST });
+            }
             Err(_) => self.owed = true,
         }
     }
@@ -95,27 +120,41 @@ impl Judge {
         (self.owed && self.under_way.is_none()).then(|| self.budget.ready())
     }
 
-    /// What it has come to, if it is ready.
+    /// The moment at which what is under way is given up, if that is still to come.
+    pub fn end(&self) -> Option<Instant> {
+        self.under_way.as_ref().filter(|known| !known.stop.is_raised()).map(|known| known.end)
+    }
+
+    /// What it has come to, if that is ready and news.
     pub fn take(&mut self, now: Instant) -> Option<Judged> {
         let _ = self.wake.read();
-        let ready = self.under_way.as_ref()?.try_recv();
+        let known = self.under_way.as_ref()?;
+        if now >= known.end {
+            known.stop.raise();
+        }
+        let ready = known.done.try_recv();
         self.done(ready.ok(), now)
     }
 
     /// The same; waits a little for what is under way.
     pub fn finish(&mut self, now: Instant) -> Option<Judged> {
-        match self.under_way.as_ref()?.recv_timeout(END) {
+        match self.under_way.as_ref()?.done.recv_timeout(PATIENCE) {
             Ok(ready) => self.done(Some(ready), now),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
         }
     }
 
-    fn done(&mut self, ready: Option<(Judged, Duration)>, now: Instant) -> Option<Judged> {
-        let (judged, cost) = ready?;
-        self.under_way = None;
+    fn done(&mut self, ready: Option<Done>, now: Instant) -> Option<Judged> {
+        let (mark, judged, cost) = ready?;
+        if let Some(known) = self.under_way.take() {
+            let _ = known.thread.join();
+        }
+        self.judged = Some(mark);
         self.budget.spent(cost, now);
-        self.last = Some(judged.judgement.clone());
-        Some(judged)
+        if let Some(judged) = &judged {
+            self.last = Some(judged.judgement.clone());
+        }
+        judged
     }
 }
 
@@ -127,16 +166,45 @@ impl AsFd for Judge {
 }
 
 impl Drop for Judge {
+    /// No thread outlives the watch.
     fn drop(&mut self) {
-        // A short one is waited for, so that nothing is left when the caller ends.
-        self.finish(Instant::now());
+        if let Some(known) = self.under_way.take() {
+            known.stop.raise();
+            let _ = known.thread.join();
+        }
     }
+}
+
+/// Equal for equal states and policies. To compare the states themselves, one would have to be kept.
+fn mark(policy: &Policy, state: &Snapshot) -> u64 {
+    struct Into<H>(H);
+    impl<H: Hasher> std::io::Write for Into<H> {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.write(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut hashed = Into(foldhash::quality::FixedState::default().build_hasher());
+    // Nothing is refused: both are written as JSON elsewhere, and the hasher takes all.
+    let _ = serde_json::to_writer(&mut hashed, policy);
+    let _ = serde_json::to_writer(&mut hashed, state);
+    hashed.0.finish()
 }
 
 fn judged(report: Result<Report>) -> Judged {
     let report = match report {
         Ok(report) => report,
         Err(error) => {
+            let error = match error.kind() {
+                ErrorKind::Interrupted => {
+                    let text = format!("judging all answers here takes longer than {} s", LONGEST.as_secs());
+                    Error::new(ErrorKind::Undetermined, text).hint("`arpflux verify` takes the time")
+                }
+                _ => error,
+            };
             let judgement = Judgement::Undetermined { missing: Vec::new(), apart: None };
             return Judged { judgement, wrong: None, unknown: Some(error) };
         }

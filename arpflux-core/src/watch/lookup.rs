@@ -70,7 +70,8 @@ impl Watcher {
             Folder::Interface { index, name } => SysctlScope::Interface { index, name },
         };
         let now = self.kernel.sysctl(&scope, sysctl).ok();
-        now != self.seen.value(folder, sysctl) || self.troubles.all().next().is_some()
+        let may_be_over = [Kind::Reported, Kind::Failed, Kind::Waiting];
+        now != self.seen.value(folder, sysctl) || may_be_over.iter().any(|kind| self.troubles.any(*kind))
     }
 
     /// Makes a few changes that the policy wants at once, or tells of them; whether all are made.

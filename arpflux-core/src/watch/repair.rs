@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::contender;
@@ -163,21 +164,24 @@ impl Watcher {
         if !self.options.apply.accept_harm {
             harm::refuse(now, plan)?;
         }
-        // Only whether the folder can be used: the transaction takes the lock itself.
-        let usable = apply::try_lock(&mut self.kernel, &self.options.apply).map(drop);
-        let recorded = match usable {
-            Ok(()) => self.transaction(plan),
-            Err(error) => Err(error.with_kind(ErrorKind::Io)),
+        let recorded = match apply::state_folder(&mut self.kernel, &self.options.apply) {
+            Ok(folder) => self.transaction(plan).map_err(|error| {
+                let unusable =
+                    error.kind() != ErrorKind::PartlyApplied && Path::new(error.object()).starts_with(folder);
+                (unusable, error)
+            }),
+            Err(error) => Err((true, error)),
         };
         match recorded {
+            Ok(()) => {}
             // Before anything was changed: the state folder cannot be used, is full or gone. Each change is one step,
             // and the next look goes on where this one was cut off.
-            Err(error) if error.kind() == ErrorKind::Io => {
+            Err((true, error)) => {
                 self.kernel.make(&plan.changes).map_err(|failed| failed.error)?;
                 self.tell_peers(plan.announcements.clone());
                 made.unrecorded = Some(error);
             }
-            other => other?,
+            Err((false, error)) => return Err(error),
         }
         made.healed.extend(plan.changes.iter().cloned());
         Ok(())

@@ -317,7 +317,7 @@ impl Watcher {
         let by_the_clock = self.by_the_clock.then(|| now + BY_THE_CLOCK);
         // The look that is due already serves what is owed: else it would wake up again and again until then.
         let owed = self.judge.due().filter(|_| self.pending.is_none());
-        for moment in [pending, retry, held, by_the_clock, owed].into_iter().flatten() {
+        for moment in [pending, retry, held, by_the_clock, owed, self.judge.end()].into_iter().flatten() {
             next = next.min(moment);
         }
         self.timer.arm(next.saturating_duration_since(now))

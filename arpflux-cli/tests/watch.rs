@@ -1,0 +1,201 @@
+//! What the command `watch` says to others than the reader of its lines, and how it ends.
+#![allow(missing_docs, reason = "a test")]
+
+use std::io::Read as _;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+const POLICY: &str = "version = 1\n[host]\ninterfaces = [\"eth0\", \"eth1\"]\nannounce = false\n";
+
+/// A namespace with a name, two interfaces of one subnet in it, and a watch.
+struct Bench {
+    name: String,
+    folder: PathBuf,
+    watch: Option<Child>,
+}
+
+impl Bench {
+    fn new(name: &str) -> Self {
+        let folder = PathBuf::from(format!("/run/arpflux-watch-{}-{name}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("policy.toml"), POLICY).unwrap();
+        let bench = Self { name: format!("w{name}{}", std::process::id()), folder, watch: None };
+        bench.make();
+        bench
+    }
+
+    /// The namespace; the far ends of its interfaces are ports of one bridge in it.
+    fn make(&self) {
+        ip(&["netns", "add", &self.name]);
+        let lines = "link add br0 type bridge\nlink set br0 arp off up\n\
+            link add eth0 type veth peer name p0\nlink add eth1 type veth peer name p1\n\
+            link set p0 master br0\nlink set p1 master br0\nlink set p0 up\nlink set p1 up\n\
+            link set eth0 up\nlink set eth1 up\n\
+            addr add 10.1.0.1/24 dev eth0\naddr add 10.1.0.2/24 dev eth1\n";
+        for line in lines.lines() {
+            let mut words = vec!["-n", &self.name];
+            words.extend(line.split_ascii_whitespace());
+            ip(&words);
+        }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.join(name).to_str().unwrap().to_owned()
+    }
+
+    fn start(&mut self, more: &[&str]) {
+        let output = std::fs::File::create(self.path("lines")).unwrap();
+        let mut command = Command::new("env");
+        command.args(["--default-signal=HUP,USR1,TERM", env!("CARGO_BIN_EXE_arpflux")]);
+        command.args(["watch", "--heal", "--json", "--look", "500ms", "--netns", &self.name]);
+        command.args(["--policy", &self.path("policy.toml")]).args(more);
+        command.env("ARPFLUX_STATE_DIR", self.path("state"));
+        let errors = std::fs::File::create(self.path("errors")).unwrap();
+        self.watch = Some(command.stdin(Stdio::null()).stdout(output).stderr(errors).spawn().unwrap());
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.watch.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    /// The exit code, and how long the end took.
+    fn end(&mut self) -> (i32, Duration) {
+        let begun = Instant::now();
+        let code = self.watch.take().unwrap().wait().unwrap().code().unwrap();
+        (code, begun.elapsed())
+    }
+
+    /// The lines so far; one that is being written is left out.
+    fn lines(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.path("lines")).unwrap();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    #[track_caller]
+    fn until(&self, what: &str, is_so: impl Fn() -> bool) {
+        let end = Instant::now() + Duration::from_secs(30);
+        while !is_so() {
+            let errors = std::fs::read_to_string(self.path("errors")).unwrap();
+            assert!(Instant::now() < end, "{what}: {:#?}\n{errors}", self.lines());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn sysctl(&self, interface: &str) -> String {
+        let file = format!("/proc/sys/net/ipv4/conf/{interface}/arp_ignore");
+        let output = Command::new("ip").args(["netns", "exec", &self.name, "cat", &file]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if let Some(watch) = &mut self.watch {
+            let _ = watch.kill();
+            let _ = watch.wait();
+        }
+        let _ = Command::new("ip").args(["netns", "del", &self.name]).stderr(Stdio::null()).status();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+#[track_caller]
+fn ip(arguments: &[&str]) {
+    assert!(Command::new("ip").args(arguments).status().expect("ip, of iproute2").success(), "{arguments:?}");
+}
+
+/// The value of a metric.
+fn metric(text: &str, name: &str) -> Option<f64> {
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+}
+
+fn outcome(line: &Value) -> &str {
+    line["outcome"].as_str().unwrap_or_default()
+}
+
+#[test]
+fn a_file_a_socket_and_a_signal_say_what_is_so_now() {
+    let mut bench = Bench::new("told");
+    let (file, socket) = (bench.path("arpflux.prom"), bench.path("socket"));
+    // The socket of a watch that was killed is in the way.
+    drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+    bench.start(&["--metrics", &file, "--socket", &socket]);
+    let in_file = || std::fs::read_to_string(&file).unwrap_or_default();
+    bench.until("the file says that all is well", || metric(&in_file(), "arpflux_watch_ok") == Some(1.0));
+    assert!(in_file().ends_with("# EOF\n"), "{}", in_file());
+    assert_eq!(bench.sysctl("eth1"), "1");
+
+    let asked = || {
+        let mut text = String::new();
+        UnixStream::connect(&socket).unwrap().read_to_string(&mut text).unwrap();
+        text
+    };
+    let healed = "arpflux_watch_healed_total{kind=\"sysctl\"}";
+    let before = metric(&asked(), healed).unwrap();
+    ip(&["netns", "exec", &bench.name, "sh", "-c", "echo 0 >/proc/sys/net/ipv4/conf/eth1/arp_ignore"]);
+    bench.until("one more was put right", || metric(&asked(), healed) == Some(before + 1.0));
+    bench.until("the file says the same", || metric(&in_file(), healed) == Some(before + 1.0));
+
+    bench.signal("-USR1");
+    let has_asked = || bench.lines().into_iter().find(|line| outcome(line) == "asked");
+    bench.until("the answer to the signal", || has_asked().is_some());
+    let status = has_asked().unwrap()["status"].clone();
+    assert_eq!(status["judgement"], "good", "{status}");
+    assert!(status["ok_since_ms"].is_u64(), "{status}");
+
+    // What the policy wants and cannot have is open until the policy no longer wants it.
+    std::fs::write(bench.path("policy.toml"), POLICY.replace("\"eth1\"", "\"eth1\", \"eth7\"")).unwrap();
+    bench.signal("-HUP");
+    bench.until("one thing is open", || metric(&asked(), "arpflux_watch_open") == Some(1.0));
+    assert_eq!(metric(&asked(), "arpflux_watch_ok"), Some(0.0));
+    // A file that cannot be read leaves the policy in force, and is open as well.
+    std::fs::write(bench.path("policy.toml"), "version = 7").unwrap();
+    bench.until("both are open", || metric(&asked(), "arpflux_watch_open") == Some(2.0));
+    std::fs::write(bench.path("policy.toml"), POLICY).unwrap();
+    bench.until("all is well again", || metric(&asked(), "arpflux_watch_ok") == Some(1.0));
+
+    let numbers: Vec<u64> = bench.lines().iter().map(|line| line["number"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
+    bench.signal("-TERM");
+    let (code, took) = bench.end();
+    assert_eq!(code, 0);
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(!PathBuf::from(&socket).exists(), "the socket is removed at the end");
+}
+
+#[test]
+fn what_is_not_kept_at_the_end_is_the_exit_code() {
+    let mut bench = Bench::new("bad");
+    std::fs::write(bench.path("policy.toml"), POLICY.replace("\"eth1\"", "\"eth1\", \"eth7\"")).unwrap();
+    bench.start(&[]);
+    let impossible = || bench.lines().iter().any(|line| outcome(line) == "impossible");
+    bench.until("it is told", impossible);
+    bench.until("the rest is kept", || bench.sysctl("eth1") == "1");
+    bench.signal("-TERM");
+    assert_eq!(bench.end().0, 1);
+}
+
+#[test]
+fn a_namespace_that_goes_ends_the_watch_or_is_followed() {
+    let mut bench = Bench::new("gone");
+    bench.start(&[]);
+    bench.until("it is kept", || bench.sysctl("eth1") == "1");
+    ip(&["netns", "del", &bench.name]);
+    let (code, took) = bench.end();
+    assert_eq!(code, 8);
+    assert!(took < Duration::from_secs(5), "{took:?}");
+
+    bench.make();
+    bench.start(&["--follow"]);
+    bench.until("it is kept", || bench.sysctl("eth1") == "1");
+    ip(&["netns", "del", &bench.name]);
+    bench.make();
+    bench.until("the new one is kept as well", || bench.sysctl("eth1") == "1");
+    bench.signal("-TERM");
+    assert_eq!(bench.end().0, 0);
+}
