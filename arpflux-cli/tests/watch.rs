@@ -196,6 +196,12 @@ fn a_namespace_that_goes_ends_the_watch_or_is_followed() {
     ip(&["netns", "del", &bench.name]);
     bench.make();
     bench.until("the new one is kept as well", || bench.sysctl("eth1") == "1");
+    // The end would come between a repair and the judgement of it.
+    let is_well = || {
+        bench.signal("-USR1");
+        bench.lines().iter().any(|line| line["status"]["ok_since_ms"].is_u64())
+    };
+    bench.until("all is well", is_well);
     bench.signal("-TERM");
     assert_eq!(bench.end().0, 0);
 }
