@@ -161,7 +161,7 @@ pub(crate) fn new_findings(known: &[Finding], before: &Snapshot, after: &Snapsho
 /// published. Which of them stand in one finding together is for the reader, and does not count.
 fn is_new(finding: &Finding, known: &[Finding], published: &[&ProxyEntry]) -> bool {
     let Objects { interfaces, addresses } = &finding.objects;
-    let of_kind = known.iter().filter(|other| other.id == finding.id);
+    let of_kind = known.iter().filter(|other| other.id == finding.id || hides(other.id, finding.id));
     let of_kind: Vec<&Objects> = of_kind.map(|other| &other.objects).collect();
     if interfaces.is_empty() && addresses.is_empty() {
         return of_kind.is_empty();
@@ -178,6 +178,12 @@ fn is_new(finding: &Finding, known: &[Finding], published: &[&ProxyEntry]) -> bo
             && !published.iter().any(|entry| addresses.contains(&entry.address))
     };
     addresses.iter().any(address_is_new) || interfaces.iter().any(interface_is_new)
+}
+
+/// Whether one finding keeps another from being told of the same address: which address a request carries matters
+/// only where an interface does not answer for all of them anyway.
+fn hides(one: FindingId, other: FindingId) -> bool {
+    (one, other) == (FindingId::SeveralAnswer, FindingId::TeachesWrongMac)
 }
 
 /// Refuses a plan that does harm.
@@ -446,6 +452,22 @@ mod tests {
             "{silent:?}"
         );
         assert!(silent.iter().any(|one| one.starts_with("AF007 would be found")), "{silent:?}");
+    }
+
+    #[test]
+    fn what_one_finding_kept_from_being_told_is_not_new() {
+        let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.0.0.3/24"]);
+        let host = host.route("10.0.0.0/24", None, 2, 0).route("10.0.0.0/24", None, 3, 1);
+        // Half a cure: eth0 asks for neighbours in the name of eth1's address, as it did while it answered for it.
+        assert_eq!(changed(&host, |host| host.one(2, Sysctl::ArpIgnore, 1)), [""; 0]);
+        // Beside a whole one it is new.
+        let cured = |host: Host| {
+            [2, 3]
+                .into_iter()
+                .fold(host, |host, on| host.one(on, Sysctl::ArpIgnore, 1).one(on, Sysctl::ArpAnnounce, 2))
+        };
+        let worse = changed(&cured(host), |host| host.one(2, Sysctl::ArpAnnounce, 0));
+        assert!(worse.iter().any(|one| one.starts_with("AF003 would be found")), "{worse:?}");
     }
 
     #[test]
