@@ -3,8 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::next_hop;
 use crate::plan::{Announcement, Change, InterfaceIdentity, PROTOCOL, Plan, published};
-use crate::snapshot::Index;
-use crate::snapshot::{Interface, ProxyEntry, Snapshot};
+use crate::snapshot::{Index, Interface, ProxyEntry, Snapshot};
 use crate::types::{IfIndex, IfName};
 use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;

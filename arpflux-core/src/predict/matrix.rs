@@ -8,8 +8,7 @@ use serde::Serialize;
 
 use super::{ArpRequest, Explanation, Missing, MissingSet, Model, Reason, Step, Verdict};
 use crate::judgement::{self, Gap, Judgement};
-use crate::snapshot::Index;
-use crate::snapshot::{Certainty, Interface, Snapshot, WireMap};
+use crate::snapshot::{Certainty, Index, Interface, Snapshot, WireMap};
 use crate::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
 use crate::words;
 

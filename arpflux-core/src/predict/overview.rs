@@ -7,8 +7,7 @@ use std::net::Ipv4Addr;
 use super::matrix::{Cell, Matrix, Row, listeners};
 use super::{Model, Reason, Verdict};
 use crate::judgement;
-use crate::snapshot::Index;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Index, Snapshot};
 use crate::types::{IfIndex, IfName, Mac};
 use crate::words::{counted, folded};
 

@@ -14,8 +14,7 @@ use super::{Space, View};
 use crate::error::Result;
 use crate::judgement::{Gap, Judgement};
 use crate::predict::{ArpRequest, Forwarded, MissingSet, Model, Outgoing, Verdict, listeners};
-use crate::snapshot::Index;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Index, Snapshot};
 use crate::stop::Stop;
 use crate::types::{IfIndex, Ipv4Net};
 

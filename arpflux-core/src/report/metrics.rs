@@ -4,7 +4,9 @@ use crate::diagnose::{Diagnosis, Finding, FindingId, Severity};
 use crate::predict::{Matrix, Row};
 use crate::snapshot::Snapshot;
 use std::collections::BTreeMap;
-use std::fmt::{self, Display, Write as _};
+use std::fmt::Display;
+
+use super::exposition::Exposition;
 
 /// For how many addresses there are series of their own: each series costs the monitoring memory.
 const ADDRESSES_MAX: usize = 1_000;
@@ -16,13 +18,21 @@ const ADDRESSES_MAX: usize = 1_000;
 pub fn metrics(snapshot: &Snapshot, matrix: &Matrix, diagnosis: &Diagnosis, taken: f64) -> String {
     let mut text = String::new();
     let mut out = Exposition(&mut text);
-    out.head("arpflux_build_info", "The version of arpflux that looked, as a label; always 1.");
+    out.head("arpflux_build_info", "gauge", "The version of arpflux that looked, as a label; always 1.");
     out.sample("arpflux_build_info", &[("version", &env!("CARGO_PKG_VERSION"))], 1);
-    out.head("arpflux_snapshot_timestamp_seconds", "When the host was looked at, in seconds since 1970.");
+    out.head(
+        "arpflux_snapshot_timestamp_seconds",
+        "gauge",
+        "When the host was looked at, in seconds since 1970.",
+    );
     out.sample("arpflux_snapshot_timestamp_seconds", &[], taken);
 
     let judgement = diagnosis.judgement(Some(Severity::Warning));
-    out.head("arpflux_judgement", "What arpflux diagnose comes to: 1 for one of good, bad and undetermined.");
+    out.head(
+        "arpflux_judgement",
+        "gauge",
+        "What arpflux diagnose comes to: 1 for one of good, bad and undetermined.",
+    );
     for name in ["good", "bad", "undetermined"] {
         out.sample("arpflux_judgement", &[("judgement", &name)], u8::from(judgement.name() == name));
     }
@@ -30,11 +40,15 @@ pub fn metrics(snapshot: &Snapshot, matrix: &Matrix, diagnosis: &Diagnosis, take
         let counts = |finding: &&Finding| finding.severity == severity && finding.is_certain() == certain;
         diagnosis.findings.iter().filter(counts).count()
     };
-    out.head("arpflux_findings", "Findings of arpflux diagnose that are certain, by severity.");
+    out.head("arpflux_findings", "gauge", "Findings of arpflux diagnose that are certain, by severity.");
     for severity in Severity::ALL {
         out.sample("arpflux_findings", &[("severity", &severity)], count(severity, true));
     }
-    out.head("arpflux_findings_uncertain", "Findings that hold unless something unknown makes it otherwise.");
+    out.head(
+        "arpflux_findings_uncertain",
+        "gauge",
+        "Findings that hold unless something unknown makes it otherwise.",
+    );
     for severity in Severity::ALL {
         out.sample("arpflux_findings_uncertain", &[("severity", &severity)], count(severity, false));
     }
@@ -42,11 +56,11 @@ pub fn metrics(snapshot: &Snapshot, matrix: &Matrix, diagnosis: &Diagnosis, take
     for finding in &diagnosis.findings {
         *by_id.entry((finding.id, finding.severity)).or_default() += 1;
     }
-    out.head("arpflux_findings_by_id", "Findings of arpflux diagnose, by id and severity.");
+    out.head("arpflux_findings_by_id", "gauge", "Findings of arpflux diagnose, by id and severity.");
     for ((id, severity), count) in by_id {
         out.sample("arpflux_findings_by_id", &[("id", &id), ("severity", &severity)], count);
     }
-    out.head("arpflux_unseen", "What could not be told from the host, so is neither good nor bad.");
+    out.head("arpflux_unseen", "gauge", "What could not be told from the host, so is neither good nor bad.");
     out.sample("arpflux_unseen", &[], diagnosis.unseen.len());
 
     let (flux, undetermined) = matrix.counts();
@@ -62,7 +76,7 @@ pub fn metrics(snapshot: &Snapshot, matrix: &Matrix, diagnosis: &Diagnosis, take
             matrix.rows.len().saturating_sub(ADDRESSES_MAX),
         ),
     ] {
-        out.head(name, help);
+        out.head(name, "gauge", help);
         out.sample(name, &[], value);
     }
     let mut rows: Vec<&Row> = matrix.rows.iter().collect();
@@ -72,6 +86,7 @@ pub fn metrics(snapshot: &Snapshot, matrix: &Matrix, diagnosis: &Diagnosis, take
     }
     out.head(
         "arpflux_address_answering_interfaces",
+        "gauge",
         "Interfaces that answer an ordinary neighbour's ARP request for the address.",
     );
     for row in &rows {
@@ -80,6 +95,7 @@ pub fn metrics(snapshot: &Snapshot, matrix: &Matrix, diagnosis: &Diagnosis, take
     }
     out.head(
         "arpflux_address_flux",
+        "gauge",
         "Whether several MACs answer for the address on one wire; NaN: cannot be told.",
     );
     for row in &rows {
@@ -87,43 +103,6 @@ pub fn metrics(snapshot: &Snapshot, matrix: &Matrix, diagnosis: &Diagnosis, take
         out.sample("arpflux_address_flux", &[("address", &row.target)], value);
     }
     text
-}
-
-struct Exposition<'a>(&'a mut String);
-
-impl Exposition<'_> {
-    fn head(&mut self, name: &str, help: &str) {
-        // Writing to a String does not fail.
-        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} gauge");
-    }
-
-    fn sample(&mut self, name: &str, labels: &[(&str, &dyn Display)], value: impl Display) {
-        self.0.push_str(name);
-        for (place, (label, text)) in labels.iter().enumerate() {
-            let _ = write!(self.0, "{}{label}=\"", if place == 0 { '{' } else { ',' });
-            let _ = write!(Label(self.0), "{text}");
-            self.0.push('"');
-        }
-        let close = if labels.is_empty() { "" } else { "}" };
-        let _ = writeln!(self.0, "{close} {value}");
-    }
-}
-
-/// A label's value: backslash, quote and line feed are escaped.
-struct Label<'a>(&'a mut String);
-
-impl fmt::Write for Label<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for character in text.chars() {
-            match character {
-                '\\' => self.0.push_str("\\\\"),
-                '"' => self.0.push_str("\\\""),
-                '\n' => self.0.push_str("\\n"),
-                other => self.0.push(other),
-            }
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

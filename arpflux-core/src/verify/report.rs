@@ -9,8 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::json;
 use crate::judgement::{self, Gap, Judgement, both};
 use crate::types::Mac;
-use crate::words;
-use crate::words::{counted, folded};
+use crate::words::{counted, folded, listed};
 
 /// What was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -334,7 +333,7 @@ impl fmt::Display for Report {
                 [] => NOBODY.into(),
                 names => names.join(", "),
             };
-            let open = words::listed(&report.undetermined);
+            let open = listed(&report.undetermined);
             match report.ok() {
                 Some(true) if report.expected == NOBODY => {
                     write!(f, "ok  {:address$} by nobody: {}", report.address, report.by)?;

@@ -1,7 +1,6 @@
 //! Whether the answers are as the policy says, decided beside the watch: it takes long where there is much, and
 //! repairs do not wait for it.
 
-use std::hash::{BuildHasher as _, Hasher};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -11,6 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use super::budget::Budget;
+use super::digest::digest;
 use super::watcher::cpu_time;
 use crate::error::{Error, ErrorKind, Result};
 use crate::judgement::Judgement;
@@ -40,7 +40,7 @@ pub(super) struct Judged {
     pub unknown: Option<Error>,
 }
 
-/// What a thread comes back with: the mark of what it was to judge, what that comes to unless it is what was judged
+/// What a thread comes back with: the digest of what it was to judge, what that comes to unless it is what was judged
 /// before, and the processor time.
 type Done = (u64, Option<Judged>, Duration);
 
@@ -58,7 +58,7 @@ struct UnderWay {
 pub(super) struct Judge {
     under_way: Option<UnderWay>,
     wake: Arc<EventFd>,
-    /// The mark of what was judged last.
+    /// The digest of what was judged last.
     judged: Option<u64>,
     budget: Budget,
     /// A state was passed over, as there was no time for it.
@@ -88,10 +88,10 @@ impl Judge {
         let ends = stop.clone();
         let (known, (sender, receiver)) = (self.judged, channel());
         let work = move || {
-            let mark = mark(&policy, &state);
-            let judged = (known != Some(mark)).then(|| judged(verify::check_until(&policy, &state, &ends)));
+            let digest = digest(&(&policy, &state));
+            let judged = (known != Some(digest)).then(|| judged(verify::check_until(&policy, &state, &ends)));
             drop((policy, state));
-            if sender.send((mark, judged, cpu_time())).is_ok() {
+            if sender.send((digest, judged, cpu_time())).is_ok() {
                 // Full only after 2^64 of them.
                 let _ = wake.write(1);
             }
@@ -145,11 +145,11 @@ impl Judge {
     }
 
     fn done(&mut self, ready: Option<Done>, now: Instant) -> Option<Judged> {
-        let (mark, judged, cost) = ready?;
+        let (digest, judged, cost) = ready?;
         if let Some(known) = self.under_way.take() {
             let _ = known.thread.join();
         }
-        self.judged = Some(mark);
+        self.judged = Some(digest);
         self.budget.spent(cost, now);
         if let Some(judged) = &judged {
             self.last = Some(judged.judgement.clone());
@@ -173,25 +173,6 @@ impl Drop for Judge {
             let _ = known.thread.join();
         }
     }
-}
-
-/// Equal for equal states and policies. To compare the states themselves, one would have to be kept.
-fn mark(policy: &Policy, state: &Snapshot) -> u64 {
-    struct Into<H>(H);
-    impl<H: Hasher> std::io::Write for Into<H> {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.write(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut hashed = Into(foldhash::quality::FixedState::default().build_hasher());
-    // Nothing is refused: both are written as JSON elsewhere, and the hasher takes all.
-    let _ = serde_json::to_writer(&mut hashed, policy);
-    let _ = serde_json::to_writer(&mut hashed, state);
-    hashed.0.finish()
 }
 
 fn judged(report: Result<Report>) -> Judged {

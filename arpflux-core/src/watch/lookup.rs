@@ -125,13 +125,13 @@ impl Watcher {
 
     pub(super) fn poll_proxies(&mut self, woken: Instant, drifts: &mut Vec<Drift>) -> Result<()> {
         let begun = cpu_time();
-        let mark = self.kernel.proxies_digest()?;
+        let digest = self.kernel.proxies_digest()?;
         self.proxy_poll.spent(cpu_time().saturating_sub(begun));
         self.next_proxies = Instant::now() + self.proxy_poll.current();
-        if mark == self.marks.proxies {
+        if digest == self.digests.proxies {
             return Ok(());
         }
-        let at_rest = std::mem::replace(&mut self.marks.proxies, mark);
+        let at_rest = std::mem::replace(&mut self.digests.proxies, digest);
         let found = self.kernel.proxies()?;
         let changes = between(&found, &self.seen.proxies);
         let Some(desired) = self.desired.as_ref().filter(|_| changes.len() <= FEW) else {
@@ -146,7 +146,7 @@ impl Watcher {
         }
         if self.put_right(Cause::Proxies, managed.clone(), woken, drifts)? {
             // Put right, the list looks as before: the same entry coming again is news again.
-            self.marks.proxies = at_rest;
+            self.digests.proxies = at_rest;
             let found = Snapshot { proxies: found, ..Snapshot::default() };
             self.seen.proxies = State::from(found).with(&managed).into_snapshot().proxies;
         }

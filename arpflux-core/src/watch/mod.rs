@@ -2,10 +2,10 @@
 //!
 //! The kernel tells of interfaces, addresses, routes and rules (netlink) and of writes to sysctls
 //! (inotify). It tells nothing of proxy entries, of sysctls set through netlink and of those written below another
-//! mount of `/proc`: those are polled,
-//! as often as the cost allows: first only whether the kernel's answer is another one than before. What the
-//! policy's own plan cannot see is found by [verification](crate::verify) of each state that was looked at. A [`Watcher`] is one descriptor that is readable when there is
-//! something to do and one function that does it, so that it fits any event loop:
+//! mount of `/proc`: those are polled, as often as the cost allows: first only whether the kernel's answer is another
+//! one than before. What the policy's own plan cannot see is found by [verification](crate::verify) of each state that
+//! was looked at. A [`Watcher`] is one descriptor that is readable when there is something to do and one function that
+//! does it, so that it fits any event loop:
 //!
 //! ```no_run
 //! use arpflux_core::{Host, Policy, watch::{Options, Watcher}};
@@ -23,6 +23,7 @@
 
 mod budget;
 mod contender;
+mod digest;
 mod drift;
 mod fight;
 mod interval;

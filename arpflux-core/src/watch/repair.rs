@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::contender;
 use super::drift::{Cause, Drift, Outcome};
 use super::fight::Word;
-use super::seen::{Marks, Seen};
+use super::seen::{Digests, Seen};
 use super::trouble::Kind;
 use super::watcher::{Watcher, cpu_time};
 use crate::apply::{self, Transaction};
@@ -33,7 +33,7 @@ impl Watcher {
         // What these tell of is in the snapshot.
         self.sysctls.read()?;
         self.news();
-        self.marks = Marks::take(&mut self.kernel)?;
+        self.digests = Digests::take(&mut self.kernel)?;
         let snapshot = self.kernel.snapshot()?;
         let before = std::mem::replace(&mut self.seen, Seen::of(&snapshot));
         self.follow_sysctls()?;

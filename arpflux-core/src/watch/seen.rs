@@ -13,14 +13,14 @@ use crate::types::{IfIndex, IpNet};
 
 use super::sysctls::Folder;
 
-/// Marks of the lists that no event tells of.
+/// Digests of the lists that no event tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Marks {
+pub(super) struct Digests {
     pub proxies: u64,
     pub interfaces: u64,
 }
 
-impl Marks {
+impl Digests {
     /// To be taken before the snapshot that they stand for: what happens in between is seen as a change.
     pub fn take(kernel: &mut LinuxKernel) -> Result<Self> {
         Ok(Self { proxies: kernel.proxies_digest()?, interfaces: kernel.interfaces_digest()? })

@@ -1,9 +1,11 @@
 //! What is so now, for people and for monitoring.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use serde::Serialize;
+
+use crate::report::Exposition;
 
 /// What is so now with a watch.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -43,65 +45,39 @@ impl Status {
     #[must_use]
     pub fn metrics(&self) -> String {
         let mut text = String::new();
+        let mut out = Exposition(&mut text);
         let seconds = |ms: u64| ms as f64 / 1000.0;
-        let mut family = |name: &str, kind: &str, help: &str, samples: &[(String, f64)]| {
-            // Writing to a String does not fail.
-            let _ = writeln!(text, "# TYPE arpflux_watch_{name} {kind}\n# HELP arpflux_watch_{name} {help}");
-            for (suffix, value) in samples {
-                let _ = writeln!(text, "arpflux_watch_{name}{suffix} {value}");
-            }
-        };
-        let one = |value: f64| [(String::new(), value)];
-        let total = |value: u64| [("_total".to_owned(), value as f64)];
         let judgement = self.judgement.as_deref().unwrap_or("undetermined");
-        let judgements = ["good", "bad", "undetermined"]
-            .map(|name| (format!("{{judgement=\"{name}\"}}"), f64::from(u8::from(name == judgement))));
-        family(
-            "ok",
-            "gauge",
-            "1 while all is as the policy says.",
-            &one(f64::from(u8::from(self.ok_since_ms.is_some()))),
-        );
-        family(
-            "judgement",
-            "gauge",
-            "What the answers come to: 1 for one of good, bad and undetermined.",
-            &judgements,
-        );
-        family("open", "gauge", "What is not as it should be now.", &one(self.open.len() as f64));
-        family(
-            "contested",
-            "gauge",
-            "What somebody else changes again and again.",
-            &one(self.contested as f64),
-        );
-        let healed: Vec<_> = self
-            .healed
-            .iter()
-            .map(|(kind, count)| (format!("_total{{kind=\"{kind}\"}}"), *count as f64))
-            .collect();
-        family("healed", "counter", "Repairs that were made, by kind of the object.", &healed);
-        family("failed", "counter", "Repairs that failed.", &total(self.failed));
-        family(
-            "waits",
-            "counter",
-            "Repairs that had to wait for somebody else's transaction.",
-            &total(self.waits),
-        );
-        family("looks", "counter", "How often everything was looked at.", &total(self.looks));
-        let last = self.last_look_ms.map_or(0.0, seconds);
-        family(
-            "last_look_timestamp_seconds",
-            "gauge",
-            "When everything was looked at last, since 1970.",
-            &one(last),
-        );
-        family(
-            "start_timestamp_seconds",
-            "gauge",
-            "When the watch began, since 1970.",
-            &one(seconds(self.since_ms)),
-        );
+        let help = "What the answers come to: 1 for one of good, bad and undetermined.";
+        out.head("arpflux_watch_judgement", "gauge", help);
+        for name in ["good", "bad", "undetermined"] {
+            out.sample("arpflux_watch_judgement", &[("judgement", &name)], u8::from(name == judgement));
+        }
+        let help = "Repairs that were made, by kind of the object.";
+        out.head("arpflux_watch_healed", "counter", help);
+        for (kind, count) in &self.healed {
+            out.sample("arpflux_watch_healed_total", &[("kind", kind)], count);
+        }
+        for (name, help, value) in [
+            ("failed", "Repairs that failed.", self.failed),
+            ("waits", "Repairs that had to wait for somebody else's transaction.", self.waits),
+            ("looks", "How often everything was looked at.", self.looks),
+        ] {
+            out.head(&format!("arpflux_watch_{name}"), "counter", help);
+            out.sample(&format!("arpflux_watch_{name}_total"), &[], value);
+        }
+        let last_look = self.last_look_ms.map_or(0.0, seconds);
+        for (name, help, value) in [
+            ("ok", "1 while all is as the policy says.", f64::from(u8::from(self.ok_since_ms.is_some()))),
+            ("open", "What is not as it should be now.", self.open.len() as f64),
+            ("contested", "What somebody else changes again and again.", self.contested as f64),
+            ("last_look_timestamp_seconds", "When everything was looked at last, since 1970.", last_look),
+            ("start_timestamp_seconds", "When the watch began, since 1970.", seconds(self.since_ms)),
+        ] {
+            let name = format!("arpflux_watch_{name}");
+            out.head(&name, "gauge", help);
+            out.sample(&name, &[], value);
+        }
         text + "# EOF\n"
     }
 }

@@ -12,7 +12,6 @@ use crate::apply;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::judgement::Judgement;
-use crate::policy::Policy;
 use crate::state::Change;
 use crate::types::IfIndex;
 
@@ -184,12 +183,4 @@ impl Watcher {
         self.number += 1;
         Drift { number: self.number, ..drift }
     }
-}
-
-/// What tells one policy from another.
-pub(super) fn digest(policy: &Policy) -> String {
-    use std::hash::{BuildHasher as _, Hasher as _};
-    let mut hasher = foldhash::quality::FixedState::default().build_hasher();
-    hasher.write(serde_json::to_string(policy).unwrap_or_default().as_bytes());
-    format!("{:016x}", hasher.finish())
 }

@@ -7,15 +7,15 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
 use super::budget::Budget;
+use super::digest::digest;
 use super::drift::{Cause, Drift};
 use super::fight::Fights;
 use super::interval::Interval;
 use super::judge::Judge;
 use super::options::{Options, PROXY_POLL};
-use super::seen::{Marks, Seen};
+use super::seen::{Digests, Seen};
 use super::status::Status;
 use super::sysctls::SysctlWatch;
-use super::tell::digest;
 use super::timer::Timer;
 use super::trouble::Troubles;
 use crate::apply;
@@ -59,7 +59,7 @@ pub struct Watcher {
     /// What the policy wants, at the last look at which that could be told.
     pub(super) desired: Option<Desired>,
     /// What the kernel said at that time, or since.
-    pub(super) marks: Marks,
+    pub(super) digests: Digests,
     pub(super) proxy_poll: Interval,
     pub(super) next_proxies: Instant,
     interface_poll: Interval,
@@ -120,7 +120,7 @@ impl Watcher {
         let status = Status {
             host: nix::unistd::gethostname()
                 .map_or_else(|_| String::new(), |name| name.to_string_lossy().into()),
-            policy: digest(&policy),
+            policy: format!("{:016x}", digest(&policy)),
             heal: options.heal,
             since_ms: Drift::now_ms(),
             ..Status::default()
@@ -141,7 +141,7 @@ impl Watcher {
             epoll,
             seen: Seen::default(),
             desired: None,
-            marks: Marks::default(),
+            digests: Digests::default(),
             next_proxies: now,
             next_interfaces: now,
             next_look: now,
@@ -165,7 +165,7 @@ impl Watcher {
     /// # Errors
     /// If the timer cannot be set.
     pub fn set_policy(&mut self, policy: Policy) -> Result<()> {
-        self.status.policy = digest(&policy);
+        self.status.policy = format!("{:016x}", digest(&policy));
         self.policy = policy;
         self.desired = None;
         self.pending = Some(Cause::Policy);
@@ -325,17 +325,17 @@ impl Watcher {
 
     fn poll_interfaces(&mut self) -> Result<()> {
         let begun = cpu_time();
-        let mark = self.kernel.interfaces_digest();
+        let digest = self.kernel.interfaces_digest();
         self.interface_poll.spent(cpu_time().saturating_sub(begun));
         self.next_interfaces = Instant::now() + self.interface_poll.current();
-        let mark = match mark {
-            Ok(mark) => mark,
+        let digest = match digest {
+            Ok(digest) => digest,
             // They are changing just now: events tell, and the next poll.
             Err(error) if error.kind().is_transient() => return Ok(()),
             Err(error) => return Err(error),
         };
-        if mark != self.marks.interfaces {
-            self.marks.interfaces = mark;
+        if digest != self.digests.interfaces {
+            self.digests.interfaces = digest;
             self.look_soon(Cause::Poll);
         }
         Ok(())

@@ -22,8 +22,7 @@ use crate::frame::{Ipv4Arp, Ndp};
 use crate::host::Host;
 use crate::kernel::Netns;
 use crate::plan::Announcement;
-use crate::snapshot::Index;
-use crate::snapshot::{Reach, Snapshot};
+use crate::snapshot::{Index, Reach, Snapshot};
 use crate::stop::Stop;
 use crate::types::{IfIndex, IfName, IpNet, Mac};
 
