@@ -558,15 +558,15 @@ typedef struct {
     size_t ignore_count;
 } arpflux_diagnose_options;
 
-/** An ARP request as it arrives on an interface. */
+/** An ARP request or a neighbour solicitation as it arrives on an interface. */
 typedef struct {
     /** `sizeof` of this struct. */
     size_t size;
     /** The name of the interface it arrives on. */
     const char *interface;
-    /** The IPv4 address asked for. */
+    /** The address asked for: IPv4 by an ARP request, IPv6 by a neighbour solicitation. */
     arpflux_ip target;
-    /** Who asks, an IPv4 address; 0.0.0.0 in an RFC 5227 probe. */
+    /** Who asks, an address of the same family; 0.0.0.0 or `::` in a probe (RFC 5227, RFC 4862). */
     arpflux_ip sender;
     /** The bytes of the sender's MAC, where it matters; NULL: an ordinary neighbour's. */
     const uint8_t *sender_mac;

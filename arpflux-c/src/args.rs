@@ -51,6 +51,13 @@ pub(crate) unsafe fn addresses(
     unsafe { list(addresses, count, name)?.iter().map(|address| address.address()).collect() }
 }
 
+/// An address of either family.
+pub(crate) fn ip(address: arpflux_ip, name: &'static str) -> Result<IpAddr> {
+    address.address().map_err(|_| {
+        Error::new(ErrorKind::InvalidInput, "it is not an address").during("call with argument").on(name)
+    })
+}
+
 /// An IPv4 address.
 pub(crate) fn ipv4(address: arpflux_ip, name: &'static str) -> Result<Ipv4Addr> {
     match address.address() {

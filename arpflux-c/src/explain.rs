@@ -3,8 +3,8 @@
 use std::ffi::{CString, c_char};
 use std::ptr;
 
-use arpflux_core::predict::{Explanation, Verdict};
-use arpflux_core::{ArpRequest, json};
+use arpflux_core::predict::{Explanation, Request, Verdict};
+use arpflux_core::{Error, ErrorKind, json};
 
 use crate::args;
 use crate::boundary::{getter, guard};
@@ -15,7 +15,7 @@ use crate::options::{self, Sized0};
 use crate::snapshot::{self, arpflux_snapshot};
 use crate::string;
 
-/// An ARP request as it arrives on an interface.
+/// An ARP request or a neighbour solicitation as it arrives on an interface.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct arpflux_request {
@@ -23,9 +23,9 @@ pub struct arpflux_request {
     pub size: usize,
     /// The name of the interface it arrives on.
     pub interface: *const c_char,
-    /// The IPv4 address asked for.
+    /// The address asked for: IPv4 by an ARP request, IPv6 by a neighbour solicitation.
     pub target: arpflux_ip,
-    /// Who asks, an IPv4 address; 0.0.0.0 in an RFC 5227 probe.
+    /// Who asks, an address of the same family; 0.0.0.0 or `::` in a probe (RFC 5227, RFC 4862).
     pub sender: arpflux_ip,
     /// The bytes of the sender's MAC, where it matters; NULL: an ordinary neighbour's.
     pub sender_mac: *const u8,
@@ -90,13 +90,16 @@ pub unsafe extern "C" fn arpflux_snapshot_explain(
             let owned = handle::get::<snapshot::Owned>(snapshot)?;
             let request = options::read(request, "request")?;
             let name = args::if_name(request.interface, "request.interface")?;
-            let request = ArpRequest {
-                interface: args::interface(&owned.snapshot, &name)?.index,
-                sender: args::ipv4(request.sender, "request.sender")?,
-                sender_mac: args::mac(request.sender_mac, request.sender_mac_length)?,
-                target: args::ipv4(request.target, "request.target")?,
-                unicast: request.unicast != 0,
-            };
+            let interface = args::interface(&owned.snapshot, &name)?.index;
+            let sender = args::ip(request.sender, "request.sender")?;
+            let mac = args::mac(request.sender_mac, request.sender_mac_length)?;
+            let target = args::ip(request.target, "request.target")?;
+            let request = Request::new(interface, (sender, mac), target, request.unicast != 0);
+            let request = request.ok_or_else(|| {
+                Error::new(ErrorKind::InvalidInput, "sender and target are of different families")
+                    .during("call with argument")
+                    .on("request.sender")
+            })?;
             let explanation = owned.snapshot.explain(&request)?;
             Ok(handle::give(Owned { text: string::c_string(&explanation.to_string()), explanation }))
         })

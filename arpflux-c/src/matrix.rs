@@ -1,6 +1,7 @@
 //! Every address against every interface.
 
 use std::ffi::{CString, c_char};
+use std::net::IpAddr;
 use std::ptr;
 
 use arpflux_core::json;
@@ -104,16 +105,16 @@ pub unsafe extern "C" fn arpflux_snapshot_matrix(
                 });
                 named.collect::<arpflux_core::Result<_>>()?
             };
-            let targets = if options.targets.is_null() {
-                targets(snapshot)
+            let targets: Vec<IpAddr> = if options.targets.is_null() {
+                targets(snapshot).into_iter().map(IpAddr::V4).collect()
             } else {
                 let given = args::list(options.targets, options.target_count, "options.targets")?;
                 given
                     .iter()
-                    .map(|target| args::ipv4(*target, "options.targets"))
+                    .map(|target| args::ipv4(*target, "options.targets").map(IpAddr::V4))
                     .collect::<arpflux_core::Result<_>>()?
             };
-            let matrix = Matrix::with(&Model::new(snapshot)?, &targets, &interfaces, sender);
+            let matrix = Matrix::with(&Model::new(snapshot)?, &targets, &interfaces, sender.map(IpAddr::V4));
             let names = matrix.interfaces.iter().map(|column| string::c_name(&column.name)).collect();
             let cells = matrix.rows.iter().flat_map(|row| &row.cells).map(Cell::new).collect();
             Ok(handle::give(Owned { matrix, names, cells }))
@@ -154,7 +155,7 @@ pub unsafe extern "C" fn arpflux_matrix_address_count(matrix: *const arpflux_mat
 pub unsafe extern "C" fn arpflux_matrix_address_at(matrix: *const arpflux_matrix, at: usize) -> arpflux_ip {
     getter(arpflux_ip::NONE, || {
         let owned = handle::find::<Owned>(matrix)?;
-        Some(std::net::IpAddr::V4(owned.matrix.rows.get(at)?.target).into())
+        Some(owned.matrix.rows.get(at)?.target.into())
     })
 }
 

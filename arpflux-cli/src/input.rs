@@ -1,6 +1,6 @@
 //! What a verb works on: a namespace of the running kernel, or a stored snapshot.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -72,21 +72,21 @@ impl Live {
     }
 }
 
-/// An IPv4 address that is asked for by ARP.
+/// An address that is asked for by ARP or neighbour discovery.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] with what to write instead.
-pub fn address(text: &str) -> Result<Ipv4Addr> {
+pub fn address(text: &str) -> Result<IpAddr> {
     let hint = match text.split_once('/') {
         Some((address, _)) if address.parse::<IpAddr>().is_ok() => "leave the length of the prefix out",
-        _ if text.parse::<Ipv6Addr>().is_ok() => "IPv6 has no ARP: the model is of IPv4",
         _ if text.to_ascii_uppercase().parse::<FindingId>().is_ok() => {
             "that is a finding: `arpflux diagnose --list` lists them"
         }
+        _ if text.contains("::") || text.contains('%') => "an interface is named with --on",
         _ if text.starts_with(|first: char| first.is_ascii_digit()) => "it has four numbers: 192.168.18.10",
         _ => "an interface is named with --on; a host's name has to be looked up first",
     };
-    let none = || Error::new(ErrorKind::InvalidInput, "not an IPv4 address").hint(hint);
+    let none = || Error::new(ErrorKind::InvalidInput, "not an IP address").hint(hint);
     text.parse().map_err(|_| none())
 }
 

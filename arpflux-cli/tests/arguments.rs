@@ -30,7 +30,9 @@ fn words_of_habit_are_understood() {
 
 /// What was typed, and what the answer must say; the exit code is 2 each time.
 const MISTAKES: &[(&str, &str)] = &[
-    ("explain fe80::1", "IPv6 has no ARP"),
+    ("explain fe80::1%eth0", "an interface is named with --on"),
+    ("explain fe80::1 --prove", "--prove is of IPv4 alone"),
+    ("explain 2001:db8::1 --from 10.0.0.1", "of different families"),
     ("explain 192.168.1.10/24", "leave the length of the prefix out"),
     ("explain 192.168.1", "it has four numbers"),
     ("explain enp1s0", "an interface is named with --on"),
@@ -71,11 +73,11 @@ const MISTAKES: &[(&str, &str)] = &[
     ("proxy add 192.0.2.1", "--interface"),
     ("probe -i lo", "required"),
     ("capture /nonexistent.pcap", "/nonexistent.pcap"),
-    ("explain ::1", "IPv6 has no ARP"),
+    ("explain ::1%lo", "an interface is named with --on"),
     ("explain 192.168.18.300", "it has four numbers"),
     ("explain 192.168.18.10 192.168.18.11", "tip: that may be 'arpflux explain 192.168.18.11'"),
     ("explain --from 300.1.1.1 --snapshot HOST", "it has four numbers"),
-    ("explain --from fe80::1 --snapshot HOST", "IPv6 has no ARP"),
+    ("explain 192.168.18.10 --from fe80::1 --snapshot HOST", "of different families"),
     ("explain --only flx --snapshot HOST", "a similar value exists: 'flux'"),
     ("explain 192.168.18.10 --learn zz --snapshot HOST", "write it as 00:0c:29:b3:a2:54"),
     ("explain --outgoing --snapshot HOST", "<ADDRESS>"),

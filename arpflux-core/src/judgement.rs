@@ -170,7 +170,7 @@ pub struct Gap {
 }
 
 impl Gap {
-    /// All of `missing`, as it concerns frames on `interfaces`.
+    /// All of `missing`, as it concerns ARP frames on `interfaces`.
     #[must_use]
     pub fn all(
         snapshot: &Snapshot,
@@ -178,6 +178,19 @@ impl Gap {
         interfaces: &[IfIndex],
         leaves_open: &str,
     ) -> Vec<Gap> {
+        Self::of(snapshot, false, missing, interfaces, leaves_open)
+    }
+
+    /// The same of frames of neighbour discovery with `ipv6`.
+    #[must_use]
+    pub fn of(
+        snapshot: &Snapshot,
+        ipv6: bool,
+        missing: MissingSet,
+        interfaces: &[IfIndex],
+        leaves_open: &str,
+    ) -> Vec<Gap> {
+        let frames = if ipv6 { "neighbour discovery" } else { "ARP frames" };
         let mut gaps = Vec::new();
         for missing in missing.iter() {
             let concerns = |interface: &Option<IfIndex>| {
@@ -188,12 +201,12 @@ impl Gap {
                 program.as_ref().map_or_else(String::new, |name| format!(" ({name})"))
             };
             let known = gaps.len();
-            for other in &snapshot.interference {
+            for other in snapshot.interference_of(ipv6) {
                 let told = match (missing, other) {
                     (Missing::Netfilter, Interference::Netfilter { chain, interface })
                         if concerns(interface) =>
                     {
-                        format!("the rules of {chain} see ARP frames, and what they do is not worked out")
+                        format!("the rules of {chain} see {frames}, and what they do is not worked out")
                     }
                     (Missing::TrafficControl, Interference::TrafficControl { interface, program })
                         if concerns(&Some(*interface)) =>
@@ -201,18 +214,19 @@ impl Gap {
                         let name = name(*interface);
                         let called = called(program);
                         format!(
-                            "the traffic control filter on {name}{called} sees ARP frames, and what it does is not worked out"
+                            "the traffic control filter on {name}{called} sees {frames}, and what it does is not worked out"
                         )
                     }
                     (Missing::Xdp, Interference::Xdp { interface, program })
                         if concerns(&Some(*interface)) =>
                     {
                         let (name, called) = (name(*interface), called(program));
-                        format!("what the XDP program on {name}{called} does with ARP frames is not known")
+                        format!("what the XDP program on {name}{called} does with {frames} is not known")
                     }
                     (Missing::Listener, Interference::Listener { interface }) if concerns(interface) => {
                         let on = interface.map_or_else(|| "every interface".to_owned(), name);
-                        format!("a program listens for ARP on {on} and may answer")
+                        let what = if ipv6 { "IPv6 frames" } else { "ARP" };
+                        format!("a program listens for {what} on {on} and may answer")
                     }
                     (Missing::NeighbourTable, Interference::FullNeighbourTable { entries, limit }) => {
                         format!(
@@ -234,13 +248,13 @@ impl Gap {
                 let told = set.map(|interface| {
                     let options = listed(&interface.open_options);
                     let what =
-                        format!("what {options} of {} does with ARP frames is not modelled", interface.name);
+                        format!("what {options} of {} does with {frames} is not modelled", interface.name);
                     Gap::new(missing, what, leaves_open)
                 });
                 add(&mut gaps, told);
             }
             let open = match missing {
-                Missing::Netfilter | Missing::TrafficControl => {
+                Missing::Netfilter | Missing::TrafficControl if !ipv6 => {
                     snapshot.filters.open_of(missing == Missing::TrafficControl)
                 }
                 _ => Vec::new(),

@@ -16,8 +16,8 @@ use crate::outward;
 use crate::plan::Range;
 use crate::policy::{HostPolicy, InterfaceSelector, Policy, ProxyPolicy, ServicePolicy, VERSION};
 use crate::predict::{
-    AddressAnswers, Delay, Explanation, Learned, Malformed, Matrix, Missing, MissingSet, Question, Reached,
-    Reason, Step, Verdict, Via,
+    AddressAnswers, Advertised, Delay, Explanation, Learned, Malformed, Matrix, Missing, MissingSet,
+    Question, Reached, Reason, Step, Verdict, Via,
 };
 use crate::proof::Claims;
 use crate::segment::{Order, SharedWires, Wires};
@@ -171,6 +171,7 @@ fn verdict(generator: &mut SchemaGenerator, steps: bool) -> Schema {
             "via": generator.subschema_for::<Via>(),
             "interface": generator.subschema_for::<IfIndex>(),
             "delay": generator.subschema_for::<Option<Delay>>(),
+            "advertised": generator.subschema_for::<Advertised>(),
             "missing": generator.subschema_for::<MissingSet>(),
         },
         "required": ["answers", "mac"],

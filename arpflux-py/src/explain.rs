@@ -1,12 +1,12 @@
 //! Who answers, and why: of one request, and of every address on every interface.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use arpflux_core::predict::{self, Model, listeners, targets};
+use arpflux_core::predict::{self, Model, Request, listeners, targets};
 use arpflux_core::report::html;
 use arpflux_core::types::IfName;
-use arpflux_core::{ArpRequest, Error, ErrorKind};
+use arpflux_core::{Error, ErrorKind};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyTuple};
 
@@ -18,9 +18,9 @@ use crate::wire::Given;
 
 /// A question, with everything that Python may leave out.
 pub struct Question {
-    target: Ipv4Addr,
+    target: IpAddr,
     interface: IfName,
-    sender: Ipv4Addr,
+    sender: IpAddr,
     sender_mac: Option<arpflux_core::types::Mac>,
     unicast: bool,
 }
@@ -34,11 +34,12 @@ impl Question {
         sender_mac: Given<'_, 'py>,
         unicast: bool,
     ) -> Result<Self> {
-        let sender = sender.map(|sender| argument::ipv4("sender", sender)).transpose()?;
+        let sender = sender.map(|sender| argument::address("sender", sender)).transpose()?;
+        let target = argument::address("target", target)?;
         Ok(Self {
-            target: argument::ipv4("target", target)?,
+            target,
             interface: argument::interface("interface", interface)?,
-            sender: sender.unwrap_or(Ipv4Addr::UNSPECIFIED),
+            sender: sender.unwrap_or(Request::nobody(target)),
             sender_mac: sender_mac.map(|mac| argument::mac("sender_mac", mac)).transpose()?,
             unicast,
         })
@@ -49,7 +50,12 @@ impl Question {
         let explanation = py.detach(|| -> arpflux_core::Result<_> {
             let interface = snapshot.find(&self.interface)?.index;
             let &Self { sender, sender_mac, target, unicast, .. } = self;
-            let request = ArpRequest { interface, sender, sender_mac, target, unicast };
+            let request = Request::new(interface, (sender, sender_mac), target, unicast);
+            let request = request.ok_or_else(|| {
+                Error::new(ErrorKind::InvalidInput, "sender and target are of different families")
+                    .during("explain")
+                    .on(sender.to_string())
+            })?;
             snapshot.0.explain(&request)
         })?;
         value::typed(py, "Explanation", &explanation)
@@ -88,8 +94,9 @@ impl Scope {
             None => listeners(&snapshot.0),
         };
         let wanted = self.targets.clone().unwrap_or_else(|| targets(&snapshot.0));
+        let wanted: Vec<IpAddr> = wanted.into_iter().map(IpAddr::V4).collect();
         let model = Model::new(&snapshot.0)?;
-        let matrix = predict::Matrix::with(&model, &wanted, &asked, self.sender);
+        let matrix = predict::Matrix::with(&model, &wanted, &asked, self.sender.map(IpAddr::V4));
         Ok(Matrix { snapshot: Arc::clone(&snapshot.0), scope: self, matrix })
     }
 }

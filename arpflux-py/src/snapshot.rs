@@ -70,9 +70,10 @@ impl Snapshot {
         Ok(Self(Arc::new(snapshot)))
     }
 
-    /// Who answers a request for `target` that arrives on `interface`, and why, as an Explanation.
+    /// Who answers a request for `target` that arrives on `interface`, and why, as an Explanation: an ARP request for an
+    /// IPv4 address, a neighbour solicitation for an IPv6 address.
     ///
-    /// `sender` is who asks; without, it is an RFC 5227 probe (0.0.0.0). `sender_mac` where it matters. `unicast`:
+    /// `sender` is who asks; without, it is a probe (0.0.0.0 or ::). `sender_mac` where it matters. `unicast`:
     /// the frame was sent to this interface's MAC instead of to all.
     #[pyo3(signature = (target, *, interface, sender = None, sender_mac = None, unicast = false))]
     fn explain<'py>(
@@ -210,6 +211,12 @@ impl Snapshot {
     #[getter]
     fn interference<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
         value::typed_all(py, "Interference", &self.0.interference)
+    }
+
+    /// What decides about neighbour discovery, as Discovery; None: it was not read.
+    #[getter]
+    fn discovery<'py>(&self, py: Python<'py>) -> Result<Option<Bound<'py, PyAny>>> {
+        self.0.discovery.as_ref().map(|known| value::typed(py, "Discovery", known)).transpose()
     }
 
     /// `net.ipv4.conf.all` as a new dict; what the kernel does not have is absent.

@@ -89,6 +89,23 @@ def test_what_else_a_snapshot_holds_is_typed(stored):
         assert arpflux.Interference.from_dict(one.to_dict()) == pickle.loads(pickle.dumps(one)) == one
 
 
+def test_who_answers_for_an_ipv6_address(stored):
+    assert stored.discovery is None, "it is older than that"
+    unread = stored.explain("fd00::1", interface="eth3", sender="fd00::9")
+    assert unread.answers is None and unread.missing == (arpflux.Missing.DISCOVERY,)
+    with pytest.raises(arpflux.InvalidInput, match="different families"):
+        stored.explain("fd00::1", interface="eth3", sender="192.168.18.129")
+
+    values = stored.to_dict()
+    group = "ff02::1:ff00:1"
+    on = {"interface": 3, "proxy_delay": 800, "proxy_qlen": 64, "groups": [group], "anycast": ["fd00::"]}
+    values["discovery"] = {"interfaces": [on]}
+    newer = arpflux.Snapshot.from_dict(values)
+    assert newer.discovery.interfaces[0].groups == (ipaddress.ip_address(group),)
+    assert newer.discovery == arpflux.Discovery.from_dict(newer.to_dict()["discovery"])
+    assert newer.explain("fd00::2", interface="eth3", sender="fd00::9").reason == arpflux.Reason.GROUP_NOT_JOINED
+
+
 def test_whatever_a_dict_has_there_is_an_attribute_for(stored):
     route = stored.routes[0]
     for one in (

@@ -9,7 +9,7 @@ mod outgoing;
 mod proofs;
 mod stream;
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use arpflux_core::predict::{Matrix, Model, PacketKind, listeners};
@@ -19,20 +19,21 @@ use arpflux_core::{Error, ErrorKind, Result, Snapshot};
 
 use crate::{Output, Source, input};
 
-/// Who answers ARP requests for ADDRESS on each interface, with which MAC, and which rule of the kernel
-/// decides. Without ADDRESS: all addresses that this host holds or proxies, one a line, bad ones first. Nothing is sent.
+/// Who answers ARP requests or neighbour solicitations for ADDRESS on each interface, with which MAC, and which rule of
+/// the kernel decides. Without ADDRESS: all IPv4 addresses that this host holds or proxies, one a line, bad ones first.
+/// Nothing is sent.
 ///
 /// The exit code is 1 if several MACs answer for an address on one wire, 6 if that cannot be told. Interfaces whose subnets
 /// overlap are taken to share a wire.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The IPv4 address that is asked for.
+    /// The IPv4 or IPv6 address that is asked for.
     #[arg(value_parser = input::address)]
-    address: Option<Ipv4Addr>,
-    /// Who asks; 0.0.0.0 is an RFC 5227 probe. Default: a neighbour is chosen for each interface, and how a
-    /// probe fares is said as well.
+    address: Option<IpAddr>,
+    /// Who asks; 0.0.0.0 is an RFC 5227 probe, :: one of duplicate address detection. Default: a neighbour is chosen for
+    /// each interface, and how a probe fares is said as well.
     #[arg(long, value_name = "IP", value_parser = input::address)]
-    from: Option<Ipv4Addr>,
+    from: Option<IpAddr>,
     /// Only on this interface (may be repeated). Default: all that take ARP requests.
     #[arg(long, short = 'i', alias = "interface", value_name = "IFACE")]
     on: Vec<IfName>,
@@ -73,6 +74,9 @@ pub struct Args {
     /// Also list the addresses that are as they should be.
     #[arg(long, help_heading = "What is listed", conflicts_with_all = ["address", "stdin", "prove", "also"])]
     all: bool,
+    /// List IPv6 addresses instead of IPv4 ones; link-local ones, which every interface has for itself, are left out.
+    #[arg(short = '6', long, help_heading = "What is listed", conflicts_with_all = ["address", "stdin", "prove", "also"])]
+    ipv6: bool,
     /// List these addresses alone (may be repeated).
     #[arg(long, help_heading = "What is listed", value_enum, value_name = "VERDICT", conflicts_with_all = ["address", "all", "stdin", "prove", "also", "json"])]
     only: Vec<list::Only>,
@@ -105,7 +109,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
             first: args.source.file(),
             also: &args.also,
             wires: &args.wire,
-            target: args.address,
+            target: args.address.map(|address| ipv4(address, "--also")).transpose()?,
         };
         return hosts::run(&snapshot, &question, output);
     }
@@ -114,16 +118,27 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         return stream::run(&model, output);
     }
     let interfaces = chosen(&snapshot, &args.on)?;
+    let ipv6 = args.address.map(|address| address.is_ipv6()).or(args.ipv6.then_some(true));
+    if let (Some(ipv6), Some(from)) = (ipv6, args.from)
+        && ipv6 != from.is_ipv6()
+    {
+        let error =
+            Error::new(ErrorKind::InvalidInput, "what is asked for and --from are of different families");
+        return Err(error.during("explain").on(from.to_string()));
+    }
     if args.prove {
-        return proofs::run(&model, args.address, &interfaces, output);
+        let target = args.address.map(|address| ipv4(address, "--prove")).transpose()?;
+        return proofs::run(&model, target, &interfaces, output);
     }
     if let (true, Some(destination)) = (args.outgoing, args.address) {
+        let destination = ipv4(destination, "--outgoing")?;
+        let from = args.from.map(|from| ipv4(from, "--outgoing")).transpose()?;
         let by = if args.on.is_empty() { None } else { interfaces.first().copied() };
         let kind = PacketKind { protocol: args.proto, destination_port: args.dport, user: args.uid };
-        return outgoing::run(&model, kind, destination, args.from, by, output);
+        return outgoing::run(&model, kind, destination, from, by, output);
     }
     if let (Some(mac), Some(address)) = (args.learn, args.address) {
-        return learning::run(&model, address, mac, &interfaces, output);
+        return learning::run(&model, ipv4(address, "--learn")?, mac, &interfaces, output);
     }
     match args.address {
         Some(target) => address::run(&model, target, &interfaces, args.from, output),
@@ -138,6 +153,17 @@ fn protocol(text: &str) -> std::result::Result<u8, String> {
     named
         .or_else(|| text.parse().ok())
         .ok_or_else(|| "neither icmp, tcp, udp, sctp nor a number up to 255".into())
+}
+
+/// The address, for what is worked out of IPv4 alone.
+fn ipv4(address: IpAddr, option: &str) -> Result<Ipv4Addr> {
+    match address {
+        IpAddr::V4(address) => Ok(address),
+        IpAddr::V6(_) => Err(Error::new(ErrorKind::InvalidInput, format!("{option} is of IPv4 alone"))
+            .during("explain")
+            .on(address.to_string())
+            .hint("without it, who answers neighbour solicitations for the address is said")),
+    }
 }
 
 /// The interfaces named, or all that take ARP requests.

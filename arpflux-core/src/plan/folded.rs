@@ -1,6 +1,7 @@
 //! A plan in few lines: what is alike is told once, and what it comes to in one line.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use super::{Change, Impact, Plan, Turn};
 use crate::harm::Harm;
@@ -102,7 +103,8 @@ impl Plan {
     /// long.
     fn stop_floating(&self, before: &Snapshot) -> Option<usize> {
         const MOST: usize = 20_000;
-        let (targets, interfaces) = (targets(before), listeners(before));
+        let targets: Vec<IpAddr> = targets(before).into_iter().map(IpAddr::V4).collect();
+        let interfaces = listeners(before);
         if targets.len().saturating_mul(interfaces.len()) > MOST {
             return None;
         }

@@ -42,7 +42,11 @@ fn as_if(step: &Step, on: &AnswerOn, other: &AnswerOn) -> Step {
         }
         Step::Interface { interface, .. } => *interface = other.interface.to_string(),
         Step::Handed { from, .. } if *from == on.interface => *from = other.interface,
-        Step::Sysctl { interface, .. } | Step::Delayed { interface, .. } if *interface == on.interface => {
+        Step::Sysctl { interface, .. }
+        | Step::Ipv6Sysctl { interface, .. }
+        | Step::Delayed { interface, .. }
+            if *interface == on.interface =>
+        {
             *interface = other.interface;
         }
         Step::Route(lookup) => {

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Announcement, ArpRequest, Entry, Event, Explanation, Learning, Lookup, Matrix, MissingSet, Model,
-    Outgoing, PacketKind, PassedOver, Received, Row,
+    Announcement, Cell, Column, Entry, Event, Explanation, Learning, Lookup, Matrix, MissingSet, Model,
+    Outgoing, PacketKind, PassedOver, Received, Request, Row,
 };
 use crate::judgement::{Gap, Judgement};
 use crate::snapshot::Snapshot;
@@ -18,7 +18,7 @@ use crate::types::{IfIndex, IfName, Mac};
 #[non_exhaustive]
 pub struct AddressAnswers {
     /// The address.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// Whether several MACs answer on one wire; `None`: that cannot be told.
     pub flux: Option<bool>,
     /// What that comes to, and what is missing.
@@ -42,7 +42,7 @@ pub struct AnswerOn {
     /// The number of its wire.
     pub wire: usize,
     /// Who asks.
-    pub sender_ip: Ipv4Addr,
+    pub sender_ip: IpAddr,
     /// How the request of `sender_ip` fares.
     pub reply: Explanation,
     /// How a probe fares; absent where the question was about one sender.
@@ -53,15 +53,24 @@ pub struct AnswerOn {
 impl AddressAnswers {
     /// The steps behind a row of a matrix; with those of a probe unless one sender was asked about (`from`).
     #[must_use]
-    pub fn new(model: &Model<'_>, matrix: &Matrix, row: &Row, from: Option<Ipv4Addr>) -> Self {
-        let interfaces = matrix.interfaces.iter().zip(&row.cells).map(|(column, cell)| AnswerOn {
-            interface: column.name,
-            mac: column.mac,
-            wire: column.wire,
-            sender_ip: cell.sender,
-            reply: model.explain(&ArpRequest::broadcast(column.index, cell.sender, row.target)),
-            probe: from.is_none().then(|| model.explain(&ArpRequest::probe(column.index, row.target))),
-        });
+    pub fn new(model: &Model<'_>, matrix: &Matrix, row: &Row, from: Option<IpAddr>) -> Self {
+        let explained = |column: &Column, cell: &Cell| {
+            let probe = Request::probe(column.index, row.target);
+            let reply = Request::ordinary(column.index, cell.sender, row.target).unwrap_or(probe);
+            (model.explain(&reply), from.is_none().then(|| model.explain(&probe)))
+        };
+        let on = |(column, cell): (&Column, &Cell)| {
+            let (reply, probe) = explained(column, cell);
+            AnswerOn {
+                interface: column.name,
+                mac: column.mac,
+                wire: column.wire,
+                sender_ip: cell.sender,
+                reply,
+                probe,
+            }
+        };
+        let interfaces = matrix.interfaces.iter().zip(&row.cells).map(on);
         Self {
             address: row.target,
             flux: row.flux,
@@ -270,9 +279,9 @@ pub struct Question {
     /// The interface that the request arrives on.
     pub iface: String,
     /// Who asks.
-    pub sender_ip: Ipv4Addr,
+    pub sender_ip: IpAddr,
     /// For which address.
-    pub target_ip: Ipv4Addr,
+    pub target_ip: IpAddr,
     /// The asker's MAC.
     pub sender_mac: Option<Mac>,
     /// Whether the frame is sent to the interface's MAC alone.
@@ -290,15 +299,13 @@ impl Question {
     }
 
     /// The request, on the interface of that number.
-    #[must_use]
-    pub const fn request(&self, interface: IfIndex) -> ArpRequest {
-        ArpRequest {
-            interface,
-            sender: self.sender_ip,
-            sender_mac: self.sender_mac,
-            target: self.target_ip,
-            unicast: self.unicast,
-        }
+    ///
+    /// # Errors
+    /// Sender and target are of different families.
+    pub fn request(&self, interface: IfIndex) -> Result<Request, String> {
+        let (sender, target) = (self.sender_ip, self.target_ip);
+        Request::new(interface, (sender, self.sender_mac), target, self.unicast)
+            .ok_or_else(|| format!("{sender} and {target} are addresses of different families"))
     }
 }
 

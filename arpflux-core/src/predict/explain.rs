@@ -5,8 +5,8 @@ use std::fmt;
 use serde::Serialize;
 use serde::ser::SerializeMap as _;
 
-use super::ArpRequest;
 use super::index::Model;
+use super::request::Request;
 use super::step::{Step, Written};
 use super::verdict::Verdict;
 use crate::snapshot::Interference;
@@ -16,7 +16,7 @@ use crate::snapshot::Interference;
 #[non_exhaustive]
 pub struct Explanation {
     /// The request.
-    pub request: ArpRequest,
+    pub request: Request,
     /// What the kernel does.
     pub verdict: Verdict,
     /// How it comes to that. Where the verdict is undetermined: how it would come to one of the possible
@@ -25,11 +25,15 @@ pub struct Explanation {
 }
 
 impl Model<'_> {
-    /// What the kernel does with a request, and why. The verdict is that of [`Model::reply`].
+    /// What the kernel does with a request of either family, and why. The verdict is that of [`Model::answer`].
     #[must_use]
-    pub fn explain(&self, request: &ArpRequest) -> Explanation {
+    pub fn explain<R: Copy + Into<Request>>(&self, request: &R) -> Explanation {
+        let request: Request = (*request).into();
         let mut steps = Vec::new();
-        let verdict = self.decide(request, &mut steps);
+        let verdict = match &request {
+            Request::Arp(request) => self.decide(request, &mut steps),
+            Request::Solicitation(solicitation) => self.decide(solicitation, &mut steps),
+        };
         if let Verdict::Undetermined { missing } = verdict {
             let known: Vec<_> = steps
                 .iter()
@@ -39,42 +43,44 @@ impl Model<'_> {
                 })
                 .collect();
             for missing in missing.iter().filter(|missing| !known.contains(missing)) {
-                let detail = self.detail(missing, request);
+                let detail = self.detail(missing, &request);
                 steps.push(Step::Unknown { missing, detail });
             }
         }
-        Explanation { request: *request, verdict, steps }
+        Explanation { request, verdict, steps }
     }
 
     /// Which chain, interface or file it is about.
-    fn detail(&self, missing: super::Missing, request: &ArpRequest) -> String {
+    fn detail(&self, missing: super::Missing, request: &Request) -> String {
         use super::Missing;
         let snapshot = self.snapshot;
-        if matches!(missing, Missing::Netfilter | Missing::TrafficControl) {
+        let arp = matches!(request, Request::Arp(_));
+        if arp && matches!(missing, Missing::Netfilter | Missing::TrafficControl) {
             let open = snapshot.filters.open_of(missing == Missing::TrafficControl);
             if !open.is_empty() {
                 return crate::words::listed(&open);
             }
         }
-        let named = snapshot.interference.iter().find_map(|interference| match (missing, interference) {
-            (Missing::Netfilter, Interference::Netfilter { chain, .. }) => Some(chain.clone()),
-            (Missing::NeighbourTable, Interference::FullNeighbourTable { entries, limit }) => {
-                Some(format!("{entries} of {limit}"))
-            }
-            (Missing::Unreadable, Interference::Unreadable { what, .. }) => Some(what.clone()),
-            (Missing::TrafficControl, Interference::TrafficControl { interface, program })
-            | (Missing::Xdp, Interference::Xdp { interface, program }) => {
-                let name = snapshot.name_of(*interface);
-                Some(program.as_ref().map_or(name.clone(), |program| format!("{program} on {name}")))
-            }
-            (Missing::Listener, Interference::Listener { interface: Some(interface) }) => {
-                Some(snapshot.name_of(*interface))
-            }
-            _ => None,
-        });
+        let named =
+            snapshot.interference_of(!arp).iter().find_map(|interference| match (missing, interference) {
+                (Missing::Netfilter, Interference::Netfilter { chain, .. }) => Some(chain.clone()),
+                (Missing::NeighbourTable, Interference::FullNeighbourTable { entries, limit }) => {
+                    Some(format!("{entries} of {limit}"))
+                }
+                (Missing::Unreadable, Interference::Unreadable { what, .. }) => Some(what.clone()),
+                (Missing::TrafficControl, Interference::TrafficControl { interface, program })
+                | (Missing::Xdp, Interference::Xdp { interface, program }) => {
+                    let name = snapshot.name_of(*interface);
+                    Some(program.as_ref().map_or(name.clone(), |program| format!("{program} on {name}")))
+                }
+                (Missing::Listener, Interference::Listener { interface: Some(interface) }) => {
+                    Some(snapshot.name_of(*interface))
+                }
+                _ => None,
+            });
         named.unwrap_or_else(|| match missing {
             Missing::KernelVersion => snapshot.kernel.release.clone(),
-            _ => snapshot.name_of(request.interface),
+            _ => snapshot.name_of(request.interface()),
         })
     }
 }

@@ -1,10 +1,12 @@
 //! The index that makes a prediction fast: built once from a snapshot, asked often.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::OnceLock;
 
 use foldhash::HashSet;
 
 use super::address::Addresses;
+use super::discovery::Discovering;
 use super::fib::Fib;
 use super::interference::Meddlers;
 use super::kernel_version::{Behaviour, Known};
@@ -40,6 +42,10 @@ pub struct Model<'s> {
     pub(super) loopback: Option<usize>,
     /// There may be no room for new neighbours.
     table_full: bool,
+    /// Whether programs and filters are looked at.
+    meddling: bool,
+    /// What questions for IPv6 addresses look up.
+    discovering: OnceLock<Discovering<'s>>,
 }
 
 /// What becomes of a frame that arrives on a port of something.
@@ -115,7 +121,7 @@ impl<'s> Model<'s> {
 
     /// The same of a snapshot that was checked, or made of such a one by changes.
     pub(crate) fn of(snapshot: &'s Snapshot) -> Self {
-        Self::beside(snapshot, &snapshot.interference, Rules::new(&snapshot.filters))
+        Self::beside(snapshot, true, Rules::new(&snapshot.filters))
     }
 
     /// The same host as if nothing of [`Snapshot::interference`] were there and no rule of a filter matched that is
@@ -123,10 +129,11 @@ impl<'s> Model<'s> {
     /// what an answer is apart from that.
     #[must_use]
     pub fn without_interference(&self) -> Self {
-        Self::beside(self.snapshot, &[], Rules::new(&self.snapshot.filters).without_unknown())
+        Self::beside(self.snapshot, false, Rules::new(&self.snapshot.filters).without_unknown())
     }
 
-    fn beside(snapshot: &'s Snapshot, interference: &[Interference], rules: Rules<'s>) -> Self {
+    fn beside(snapshot: &'s Snapshot, meddling: bool, rules: Rules<'s>) -> Self {
+        let interference: &[Interference] = if meddling { &snapshot.interference } else { &[] };
         let behaviour = Behaviour::of(&snapshot.kernel);
         let mut ports: Vec<Port> = snapshot
             .interfaces
@@ -151,7 +158,25 @@ impl<'s> Model<'s> {
         let loopback = ports.iter().position(|port| port.loopback);
         let full = |other: &Interference| matches!(other, Interference::FullNeighbourTable { .. });
         let table_full = interference.iter().any(full);
-        Self { snapshot, addresses, proxies, fib, meddlers, rules, behaviour, loopback, table_full, ports }
+        Self {
+            snapshot,
+            addresses,
+            proxies,
+            fib,
+            meddlers,
+            rules,
+            behaviour,
+            loopback,
+            table_full,
+            ports,
+            meddling,
+            discovering: OnceLock::new(),
+        }
+    }
+
+    /// What questions for IPv6 addresses look up.
+    pub(super) fn discovering(&self) -> &Discovering<'s> {
+        self.discovering.get_or_init(|| Discovering::new(self, self.meddling))
     }
 
     /// The snapshot it was built from.

@@ -98,7 +98,7 @@ impl<T: Trace> Run<'_, '_, T> {
         if !source.is_unspecified() && !self.is_own(source) {
             if T::ON {
                 let interfaces = Vec::new();
-                self.trace.push(Step::LocalAddress { address: source, local: false, interfaces });
+                self.trace.push(Step::LocalAddress { address: source.into(), local: false, interfaces });
             }
             return None;
         }

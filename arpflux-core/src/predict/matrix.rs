@@ -1,12 +1,13 @@
 //! Every address against every interface: who answers for what.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{ArpRequest, Explanation, Missing, MissingSet, Model, Reason, Step, Verdict};
+use super::discovery::is_link_local;
+use super::{Explanation, Missing, MissingSet, Model, Reason, Request, Step, Verdict};
 use crate::judgement::{self, Gap, Judgement};
 use crate::snapshot::{Certainty, Index, Interface, Snapshot, WireMap};
 use crate::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
@@ -64,7 +65,7 @@ pub struct Column {
 pub struct Row {
     /// The address.
     #[serde(rename = "address")]
-    pub target: Ipv4Addr,
+    pub target: IpAddr,
     /// The interfaces that hold it.
     pub held_by: Vec<IfName>,
     /// Whether there is a proxy entry for it.
@@ -84,32 +85,32 @@ pub struct Row {
 #[non_exhaustive]
 pub struct Cell {
     /// The ordinary neighbour that stands for all.
-    pub sender: Ipv4Addr,
+    pub sender: IpAddr,
     /// What becomes of its request, sent to all.
     pub verdict: Verdict,
-    /// What becomes of a probe (sender 0.0.0.0).
+    /// What becomes of a probe (sender 0.0.0.0 or `::`).
     pub probe: Verdict,
     /// The value of the sysctl that decided for the neighbour, where one did.
     pub value: Option<i32>,
 }
 
 impl Matrix {
-    /// All addresses of the host and all that it proxies (127/8 left out), on all interfaces that take ARP
+    /// All IPv4 addresses of the host and all that it proxies (127/8 left out), on all interfaces that take ARP
     /// requests for themselves (not on ports of bridges and bonds).
     #[must_use]
     pub fn of(model: &Model<'_>) -> Self {
-        let targets = targets(model.snapshot());
+        let targets: Vec<IpAddr> = targets(model.snapshot()).into_iter().map(IpAddr::V4).collect();
         Self::with(model, &targets, &listeners(model.snapshot()), None)
     }
 
     /// The same for chosen addresses and interfaces; `sender` asks instead of a neighbour that is chosen for
-    /// each interface.
+    /// each interface, for addresses of its family.
     #[must_use]
     pub fn with(
         model: &Model<'_>,
-        targets: &[Ipv4Addr],
+        targets: &[IpAddr],
         interfaces: &[IfIndex],
-        sender: Option<Ipv4Addr>,
+        sender: Option<IpAddr>,
     ) -> Self {
         let snapshot = model.snapshot();
         let wires = WireMap::of(snapshot);
@@ -130,16 +131,16 @@ impl Matrix {
                 let cells: Vec<Cell> = columns
                     .iter()
                     .map(|column| {
-                        let sender = sender.unwrap_or_else(|| neighbours.of(column.index, *target));
+                        let asks = sender.filter(|sender| sender.is_ipv4() == target.is_ipv4());
+                        let sender = asks.unwrap_or_else(|| neighbours.of_family(column.index, *target));
                         cell(model, column.index, sender, *target)
                     })
                     .collect();
-                let address = IpAddr::V4(*target);
                 let flux = flux(&columns, &cells, true);
                 Row {
                     target: *target,
-                    held_by: lookup.holders(address).iter().filter_map(name).collect(),
-                    proxied: !lookup.proxied(address).is_empty(),
+                    held_by: lookup.holders(*target).iter().filter_map(name).collect(),
+                    proxied: !lookup.proxied(*target).is_empty(),
                     flux,
                     flux_apart_from_missing: flux,
                     cells,
@@ -276,6 +277,7 @@ fn sysctl_of(reason: Reason) -> Option<&'static str> {
         Reason::ArpFilter => Some("arp_filter"),
         Reason::RpFilterStrict | Reason::RpFilterNoRoute => Some("rp_filter"),
         Reason::ForwardingOff => Some("forwarding"),
+        Reason::ProxyNdpOff => Some("proxy_ndp"),
         Reason::MediumId => Some("medium_id"),
         Reason::GratuitousDropped => Some("drop_gratuitous_arp"),
         Reason::LoopbackTarget | Reason::LoopbackSender => Some("route_localnet"),
@@ -299,20 +301,23 @@ fn short(verdict: &Verdict) -> String {
     }
 }
 
-fn cell(model: &Model<'_>, interface: IfIndex, sender: Ipv4Addr, target: Ipv4Addr) -> Cell {
-    let request = ArpRequest::broadcast(interface, sender, target);
-    let verdict = model.reply(&request);
+fn cell(model: &Model<'_>, interface: IfIndex, sender: IpAddr, target: IpAddr) -> Cell {
+    let probe = Request::probe(interface, target);
+    let request = Request::ordinary(interface, sender, target).unwrap_or(probe);
+    let verdict = model.answer(&request);
     let value = match verdict {
         Verdict::Silent { reason } if sysctl_of(reason).is_some() => deciding(&model.explain(&request)),
         _ => None,
     };
-    Cell { sender, verdict, probe: model.reply(&ArpRequest::probe(interface, target)), value }
+    Cell { sender, verdict, probe: model.answer(&probe), value }
 }
 
 /// The value of the last sysctl that stopped a request.
 fn deciding(explanation: &Explanation) -> Option<i32> {
     explanation.steps.iter().rev().find_map(|step| match step {
-        Step::Sysctl { value, passes: false, .. } => Some(*value),
+        Step::Sysctl { value, passes: false, .. } | Step::Ipv6Sysctl { value, passes: false, .. } => {
+            Some(*value)
+        }
         _ => None,
     })
 }
@@ -354,36 +359,36 @@ fn on_open_wires<'a>(columns: &'a [Column], cells: &'a [Cell]) -> impl Iterator<
 
 /// What leaves rows open.
 fn missing(snapshot: &Snapshot, columns: &[Column], rows: &[Row]) -> Vec<Gap> {
-    let mut of: BTreeMap<Missing, (BTreeSet<IfIndex>, BTreeSet<Ipv4Addr>)> = BTreeMap::new();
+    let mut of: BTreeMap<(bool, Missing), (BTreeSet<IfIndex>, BTreeSet<IpAddr>)> = BTreeMap::new();
     for row in rows {
         for (column, cell) in columns.iter().zip(&row.cells) {
             for missing in cell.verdict.missing().and(cell.probe.missing()).iter() {
-                let (interfaces, addresses) = of.entry(missing).or_default();
+                let (interfaces, addresses) = of.entry((row.target.is_ipv6(), missing)).or_default();
                 interfaces.insert(column.index);
                 addresses.insert(row.target);
             }
         }
     }
     let mut gaps = Vec::new();
-    for (missing, (interfaces, addresses)) in of {
+    for ((ipv6, missing), (interfaces, addresses)) in of {
         let interfaces: Vec<IfIndex> = interfaces.into_iter().collect();
-        let addresses: Vec<Ipv4Addr> = addresses.into_iter().collect();
+        let addresses: Vec<IpAddr> = addresses.into_iter().collect();
         let open = format!("who answers for {}", words::listed(&addresses));
-        judgement::add(&mut gaps, Gap::all(snapshot, MissingSet::only(missing), &interfaces, &open));
+        judgement::add(&mut gaps, Gap::of(snapshot, ipv6, MissingSet::only(missing), &interfaces, &open));
     }
-    let mut open: BTreeMap<IfIndex, BTreeSet<Ipv4Addr>> = BTreeMap::new();
+    let mut open: BTreeMap<IfIndex, BTreeSet<IpAddr>> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.flux.is_none()) {
         for column in on_open_wires(columns, &row.cells) {
             open.entry(column.index).or_default().insert(row.target);
         }
     }
     // Interfaces that leave the same open are named together.
-    let mut together: BTreeMap<BTreeSet<Ipv4Addr>, Vec<IfIndex>> = BTreeMap::new();
+    let mut together: BTreeMap<BTreeSet<IpAddr>, Vec<IfIndex>> = BTreeMap::new();
     for (interface, addresses) in open {
         together.entry(addresses).or_default().push(interface);
     }
     for (addresses, interfaces) in together {
-        let addresses: Vec<Ipv4Addr> = addresses.into_iter().collect();
+        let addresses: Vec<IpAddr> = addresses.into_iter().collect();
         let leaves_open = format!("whether one MAC answers for {}", words::listed(&addresses));
         judgement::add(&mut gaps, [Gap::wires(snapshot, &interfaces, &leaves_open)]);
     }
@@ -416,6 +421,19 @@ pub fn targets(snapshot: &Snapshot) -> Vec<Ipv4Addr> {
         proxied.into_iter().filter(|address| own.binary_search(address).is_err()).collect();
     own.extend(proxied);
     own
+}
+
+/// The IPv6 addresses that a host may be asked for: its own, then those it proxies. Left out are `::1` and link-local
+/// ones (fe80::/10), which every interface has for itself.
+#[must_use]
+pub fn ipv6_targets(snapshot: &Snapshot) -> Vec<Ipv6Addr> {
+    let v6 = |address: IpAddr| match address {
+        IpAddr::V6(address) if !address.is_loopback() && !is_link_local(address) => Some(address),
+        _ => None,
+    };
+    let own: BTreeSet<Ipv6Addr> = snapshot.addresses.iter().filter_map(|held| v6(held.local)).collect();
+    let proxied: BTreeSet<Ipv6Addr> = snapshot.proxies.iter().filter_map(|proxy| v6(proxy.address)).collect();
+    own.iter().chain(proxied.difference(&own)).copied().collect()
 }
 
 /// Chooses an ordinary neighbour for each interface: a host of one of its subnets that is neither the host
@@ -485,6 +503,27 @@ impl<'s> Neighbours<'s> {
     pub fn of(&mut self, interface: IfIndex, target: Ipv4Addr) -> Ipv4Addr {
         let stranger = self.stranger;
         self.known(interface, target).unwrap_or(stranger)
+    }
+
+    /// The same for an address of either family. Who asks for an IPv6 address decides only by neighbour entries, rules
+    /// and routes with a source: a host of the target's own /64 that has none of these.
+    pub fn of_family(&mut self, interface: IfIndex, target: IpAddr) -> IpAddr {
+        let target = match target {
+            IpAddr::V4(target) => return self.of(interface, target).into(),
+            IpAddr::V6(target) => target.to_bits(),
+        };
+        let held = |address: &Ipv6Addr| {
+            let address = IpAddr::V6(*address);
+            let is = |other: IpAddr| other == address;
+            self.index.snapshot.addresses.iter().any(|held| is(held.local))
+                || self.index.snapshot.proxies.iter().any(|proxy| is(proxy.address))
+                || self.index.snapshot.neighbours.iter().any(|entry| is(entry.address))
+        };
+        let network = target & !u128::from(u64::MAX);
+        let hosts =
+            (0..=u128::from(u16::MAX)).map(|host| Ipv6Addr::from_bits(network | (0xffff_ffff - host)));
+        let free = hosts.into_iter().find(|host| !held(host) && host.to_bits() != target);
+        IpAddr::V6(free.unwrap_or(Ipv6Addr::from_bits(network | 1)))
     }
 
     /// The same; `None` where only a stranger would be left.

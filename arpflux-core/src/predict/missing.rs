@@ -99,6 +99,18 @@ missing! {
     /// Part of the host's state could not be read.
     Unreadable = "unreadable", "state that could not be read",
         "run it, or take the snapshot, as root";
+    /// The snapshot has no [`crate::snapshot::Discovery`].
+    Discovery = "discovery", "what decides about neighbour discovery, of which the snapshot has nothing",
+        "take the snapshot again with this version";
+    /// How an interface of this kind treats solicitations: not compared with a kernel yet.
+    Kind = "kind", "how an interface of this kind (VRF, ipvlan) treats neighbour solicitations",
+        "ask with frames: `ndisc6` from another host of the wire";
+    /// Which IPv6 rule or route is taken.
+    Ipv6Route = "ipv6_route", "which IPv6 rule or route the kernel takes",
+        "`ip -6 route get` asks the kernel";
+    /// Whose MAC a permanent neighbour entry has.
+    NeighbourEntry = "neighbour_entry", "whether the permanent neighbour entry of the sender has its MAC",
+        "`ip -6 neigh show nud permanent` lists such entries";
     /// Which wire an interface without an address is on.
     Wire = "wire", "which wire an interface without an address is on",
         "`arpflux segments` finds it out with frames";

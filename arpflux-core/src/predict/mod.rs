@@ -1,4 +1,4 @@
-//! What the kernel will answer, and why: `net/ipv4/arp.c` as a pure function.
+//! What the kernel will answer, and why: `net/ipv4/arp.c` and the answering half of `net/ipv6/ndisc.c` as pure functions.
 //!
 //! Build a [`Model`] from a [`Snapshot`] once, then ask it as often as needed:
 //!
@@ -15,6 +15,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! [`Model::advertise`] is the same for a neighbour [`Solicitation`] of IPv6.
+//!
 //! [`Model::reply`] allocates nothing. [`Model::explain`] gives the same verdict with the typed
 //! [`Step`]s that led to it. [`Model::outgoing`] says which interface and source address the host's own
 //! requests use, [`Model::learns`] what it learns from frames, [`Model::announcements`] what it announces
@@ -29,8 +31,11 @@
 mod address;
 mod alike;
 mod answers;
+mod arrive;
+mod discovery;
 mod explain;
 mod fib;
+mod fib6;
 mod filtered;
 mod forwarded;
 mod index;
@@ -48,6 +53,7 @@ mod proxy;
 mod reason;
 mod render;
 mod reply;
+mod request;
 mod rules;
 mod standing;
 mod step;
@@ -63,12 +69,13 @@ pub use explain::Explanation;
 pub use forwarded::Forwarded;
 pub use index::Model;
 pub use learn::{Announcement, Entry, Event, Learning, Received};
-pub use matrix::{Cell, Column, Matrix, Neighbours, Row, listeners, targets};
+pub use matrix::{Cell, Column, Matrix, Neighbours, Row, ipv6_targets, listeners, targets};
 pub use missing::{Missing, MissingSet};
 pub use outgoing::{Outgoing, SourceRule};
 pub use overview::{Line, Outcome, Overview};
 pub use packet::{PacketKind, PassedOver};
 pub use reason::Reason;
+pub use request::{Advertised, Request, Solicitation};
 pub use standing::Standing;
 pub use step::{Lookup, Purpose, Step};
 pub use verdict::{Delay, Verdict, Via};
@@ -122,7 +129,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// As [`Snapshot::check`].
-    pub fn explain(&self, request: &ArpRequest) -> Result<Explanation> {
+    pub fn explain<R: Copy + Into<Request>>(&self, request: &R) -> Result<Explanation> {
         Ok(Model::new(self)?.explain(request))
     }
 }

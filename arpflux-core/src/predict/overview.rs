@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use super::matrix::{Cell, Matrix, Row, listeners};
 use super::{Model, Reason, Verdict};
@@ -48,7 +48,7 @@ impl Outcome {
 #[non_exhaustive]
 pub struct Line {
     /// The address.
-    pub target: Ipv4Addr,
+    pub target: IpAddr,
     /// The interfaces that hold it; none: it is proxied.
     pub held_by: Vec<IfName>,
     /// The interfaces that no request reaches, as they have no carrier.
@@ -121,9 +121,9 @@ impl Overview {
     /// interface. `progress` hears how many addresses are done.
     pub fn of(
         model: &Model<'_>,
-        targets: &[Ipv4Addr],
+        targets: &[IpAddr],
         interfaces: &[IfIndex],
-        sender: Option<Ipv4Addr>,
+        sender: Option<IpAddr>,
         mut progress: impl FnMut(usize),
     ) -> Self {
         let entries = Entries::of(model.snapshot());
@@ -175,8 +175,7 @@ impl<'s> Entries<'s> {
 
     fn line(&self, matrix: &Matrix, row: &Row) -> Line {
         let answering: Vec<IfName> = row.answering().map(|at| matrix.interfaces[at].name).collect();
-        let mut proxied_on: Vec<IfIndex> =
-            self.index.proxied(row.target.into()).iter().copied().flatten().collect();
+        let mut proxied_on: Vec<IfIndex> = self.index.proxied(row.target).iter().copied().flatten().collect();
         proxied_on.sort();
         let name = |index| Some(self.index.snapshot.interface(index)?.name);
         let proxied_on: Vec<IfName> = proxied_on.into_iter().filter_map(name).collect();

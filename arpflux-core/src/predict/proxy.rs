@@ -34,7 +34,7 @@ impl<T: Trace> Run<'_, '_, T> {
                 return Ok(Via::ProxyPvlan);
             }
             if T::ON {
-                self.trace.push(Step::Refused { address: target, reason: Reason::PvlanAnnouncement });
+                self.trace.push(Step::Refused { address: target.into(), reason: Reason::PvlanAnnouncement });
             }
             return Err(Reason::PvlanAnnouncement);
         }
@@ -52,7 +52,7 @@ impl<T: Trace> Run<'_, '_, T> {
         if T::ON {
             let here = model.proxies.contains(&proxy_key(target, port.index));
             let interface = here.then(|| model.interface(slot).name);
-            self.trace.push(Step::ProxyEntry { address: target, interface, found });
+            self.trace.push(Step::ProxyEntry { address: target.into(), interface, found });
         }
         if found { Ok(Via::ProxyEntry) } else { Err(refusal) }
     }

@@ -40,6 +40,8 @@ reasons! {
     ProxyArp = "proxy_arp", "proxy_arp is on and the route leaves by another interface";
     /// `proxy_arp_pvlan` (`arp_fwd_pvlan()`).
     ProxyPvlan = "proxy_arp_pvlan", "proxy_arp_pvlan is on and the route leaves by the arrival interface";
+    /// An anycast address (`ipv6_chk_acast_addr()`).
+    Anycast = "anycast", "it is an anycast address of this interface";
 
     // Dropped before anything is decided.
     /// There is no such interface.
@@ -54,6 +56,8 @@ reasons! {
     LoopbackInterface = "loopback_interface", "it is the loopback interface";
     /// The interface has no IPv4 (an MTU below 68).
     Ipv4Disabled = "ipv4_disabled", "the interface has no IPv4";
+    /// The interface has no IPv6 (`disable_ipv6`, or an MTU below 1280).
+    Ipv6Disabled = "ipv6_disabled", "the interface has no IPv6";
     /// The bridge does not take frames from this port now (STP).
     BridgePortBlocked = "bridge_port_blocked", "the bridge takes no frames from this port now";
     /// A bond drops what its backup ports receive.
@@ -109,6 +113,20 @@ reasons! {
     /// `arp_filter` refuses (`arp_filter()`).
     ArpFilter = "arp_filter", "arp_filter refuses: the answer would leave by another interface";
 
+    // IPv6.
+    /// The interface is not in the target's solicited-node group (`ip6_mc_input()`).
+    GroupNotJoined = "group_not_joined", "the interface does not listen to the target's solicited-node group";
+    /// A probe is sent to the group; one sent to a single host is dropped.
+    UnicastProbe = "unicast_probe", "a probe that is sent to one host is dropped";
+    /// Duplicate address detection has not ended, or failed.
+    Tentative = "tentative", "duplicate address detection has not ended, or has failed";
+    /// Another interface holds the address: of IPv6 only that one answers.
+    OtherInterface = "other_interface", "it is an address of another interface, which alone answers for it";
+    /// The host has no address that the answer could be sent from (`ndisc_send_na()`).
+    NoSourceAddress = "no_source_address", "there is no address here that the answer could be sent from";
+    /// A permanent neighbour entry of the sender has another MAC, to which the answer goes.
+    FixedNeighbour = "fixed_neighbour", "a permanent neighbour entry sends the answer to another MAC";
+
     // Others' addresses.
     /// The route to the target leaves by the arrival interface, and `proxy_arp_pvlan` is off.
     SameInterface = "same_interface", "the route to the target leaves by the arrival interface";
@@ -116,6 +134,8 @@ reasons! {
     PvlanAnnouncement = "pvlan_announcement", "proxy_arp_pvlan does not answer announcements";
     /// `proxy_arp` is on, but both interfaces share a medium (`medium_id`).
     MediumId = "medium_id", "medium_id forbids proxy_arp between the two interfaces";
+    /// `proxy_ndp` is off, so the entry does not answer (`ndisc_recv_ns()`).
+    ProxyNdpOff = "proxy_ndp_off", "there is a proxy entry for it, and proxy_ndp is off";
     /// Neither `proxy_arp` nor a proxy entry.
     NotProxied = "not_proxied", "it is neither an address of this host nor proxied here";
 }
@@ -124,7 +144,7 @@ impl Reason {
     /// Whether this is a reason to answer.
     #[must_use]
     pub const fn answers(self) -> bool {
-        matches!(self, Self::Local | Self::ProxyEntry | Self::ProxyArp | Self::ProxyPvlan)
+        matches!(self, Self::Local | Self::ProxyEntry | Self::ProxyArp | Self::ProxyPvlan | Self::Anycast)
     }
 }
 

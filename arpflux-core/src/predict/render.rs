@@ -10,7 +10,11 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Request { interface, sender, target, unicast } => {
-                let to = if *unicast { "sent to its MAC" } else { "broadcast" };
+                let to = match unicast {
+                    true => "sent to its MAC",
+                    false if target.is_ipv6() => "multicast",
+                    false => "broadcast",
+                };
                 if sender.is_unspecified() {
                     write!(f, "A probe for {target} arrives on {interface}, {to}.")
                 } else {
@@ -26,6 +30,11 @@ impl fmt::Display for Step {
                 let verb = if *passes { "lets it pass" } else { "stops it" };
                 let from = origin(*source, interface);
                 write!(f, "{sysctl} is {value} on {interface}{from} and {verb}: {meaning}.")
+            }
+            Self::Ipv6Sysctl { interface, sysctl, value, source, passes, meaning } => {
+                let verb = if *passes { "lets it pass" } else { "stops it" };
+                let from = origin(*source, interface);
+                write!(f, "{sysctl} of IPv6 is {value} on {interface}{from} and {verb}: {meaning}.")
             }
             Self::Route(lookup) => lookup.fmt(f),
             Self::LocalAddress { address, local: true, interfaces } => {

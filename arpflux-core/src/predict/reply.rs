@@ -4,14 +4,15 @@ use std::net::Ipv4Addr;
 
 use super::ArpRequest;
 use super::fib::{Flow, Looked, NoRoute};
-use super::index::{Model, Port, Upper};
+use super::index::{Model, Port};
 use super::missing::{Missing, MissingSet};
 use super::oracle::Oracle;
 use super::reason::Reason;
+use super::request::{Request, Solicitation};
 use super::step::{Purpose, Silent, Step, Trace};
 use super::table::Hop;
 use super::verdict::{Delay, Verdict, Via};
-use crate::snapshot::{IpvlanMode, RouteKind};
+use crate::snapshot::RouteKind;
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, Mac};
 
@@ -20,6 +21,25 @@ pub(super) struct Run<'r, 's, T> {
     pub(super) model: &'r Model<'s>,
     pub(super) oracle: &'r mut Oracle,
     pub(super) trace: &'r mut T,
+}
+
+/// A question that is decided in runs.
+pub(super) trait Asked {
+    /// One run, with what else may meddle.
+    fn run<T: Trace>(&self, run: &mut Run<'_, '_, T>) -> Verdict;
+}
+
+impl Asked for ArpRequest {
+    fn run<T: Trace>(&self, run: &mut Run<'_, '_, T>) -> Verdict {
+        let outcome = run.outcome(self);
+        run.model.judge(self, &outcome)
+    }
+}
+
+impl Asked for Solicitation {
+    fn run<T: Trace>(&self, run: &mut Run<'_, '_, T>) -> Verdict {
+        run.solicited(self)
+    }
 }
 
 /// How one run ended.
@@ -43,11 +63,19 @@ impl Model<'_> {
         self.decide(request, &mut Silent)
     }
 
+    /// What the kernel does with a question of either family.
+    #[must_use]
+    pub fn answer(&self, request: &Request) -> Verdict {
+        match request {
+            Request::Arp(request) => self.reply(request),
+            Request::Solicitation(solicitation) => self.advertise(solicitation),
+        }
+    }
+
     /// The verdict, with the steps of the first run in `trace`.
-    pub(super) fn decide<T: Trace>(&self, request: &ArpRequest, trace: &mut T) -> Verdict {
+    pub(super) fn decide<Q: Asked, T: Trace>(&self, request: &Q, trace: &mut T) -> Verdict {
         let mut oracle = Oracle::default();
-        let first = Run { model: self, oracle: &mut oracle, trace }.outcome(request);
-        let verdict = self.judge(request, &first);
+        let verdict = request.run(&mut Run { model: self, oracle: &mut oracle, trace });
         let Verdict::Undetermined { missing } = verdict else {
             return self.try_others(request, &mut oracle, verdict);
         };
@@ -55,11 +83,10 @@ impl Model<'_> {
     }
 
     /// Runs the decision for everything else that the unknowns may be.
-    fn try_others(&self, request: &ArpRequest, oracle: &mut Oracle, first: Verdict) -> Verdict {
+    fn try_others<Q: Asked>(&self, request: &Q, oracle: &mut Oracle, first: Verdict) -> Verdict {
         let mut runs = 1;
         while oracle.advance() {
-            let outcome = Run { model: self, oracle, trace: &mut Silent }.outcome(request);
-            let other = self.judge(request, &outcome);
+            let other = request.run(&mut Run { model: self, oracle, trace: &mut Silent });
             runs += 1;
             if runs > RUNS || !first.same_answer(&other) {
                 return Verdict::Undetermined { missing: oracle.asked() };
@@ -78,6 +105,7 @@ impl Model<'_> {
                     via,
                     interface: IfIndex(port.index),
                     delay: delay(port, via, request.unicast),
+                    advertised: None,
                 }
             }
             (Ok((via, _)), None) => Verdict::Silent { reason: via.reason() },
@@ -126,8 +154,8 @@ impl<T: Trace> Run<'_, '_, T> {
             let interface = self.model.snapshot.name_of(request.interface);
             self.trace.push(Step::Request {
                 interface,
-                sender: request.sender,
-                target: request.target,
+                sender: request.sender.into(),
+                target: request.target.into(),
                 unicast: request.unicast,
             });
         }
@@ -142,124 +170,6 @@ impl<T: Trace> Run<'_, '_, T> {
             self.trace_verdict(slot, decision, request.unicast);
         }
         Outcome { slot, received, decision }
-    }
-
-    /// Which interface handles the frame. On failure: which one drops it, why, and whether filters saw it.
-    pub(super) fn receive(&mut self, request: &ArpRequest) -> Result<usize, (Option<usize>, Reason, bool)> {
-        let model = self.model;
-        let Some(mut slot) = model.slot(request.interface) else {
-            return Err((None, Reason::NoInterface, false));
-        };
-        // A port of a bond that is a port of a bridge, and so on; more levels than the kernel allows.
-        for _ in 0..8 {
-            let port = &model.ports[slot];
-            if !port.up {
-                return Err((Some(slot), Reason::InterfaceDown, false));
-            }
-            if !port.carrier {
-                return Err((Some(slot), Reason::NoCarrier, false));
-            }
-            let upper = match port.upper {
-                Upper::Bridge { forwards: false, .. } => {
-                    return Err((Some(slot), Reason::BridgePortBlocked, true));
-                }
-                Upper::Bridge { slot, .. } => slot,
-                Upper::Bond { slot: upper, active } => {
-                    // bond_should_deliver_exact_match(): balance-alb takes unicast frames on every port.
-                    let by_all = request.unicast && model.ports[upper].balances_answers;
-                    let active = match active {
-                        Some(active) if active || !by_all => active,
-                        _ => self.unknown(slot, Missing::Bond),
-                    };
-                    if !active {
-                        return Err((Some(slot), Reason::BondBackupPort, true));
-                    }
-                    upper
-                }
-                Upper::Other => {
-                    // Whatever took the frame may or may not give it to an interface that answers.
-                    if self.unknown(slot, Missing::Bond) {
-                        break;
-                    }
-                    return Err((Some(slot), Reason::NotProxied, true));
-                }
-                Upper::None => match port.passthru {
-                    Some(upper) if request.unicast => upper,
-                    _ if port.ipvlans => match self.ipvlan(slot, request) {
-                        Some(upper) => upper,
-                        None => break,
-                    },
-                    _ => break,
-                },
-            };
-            if T::ON {
-                let to = model.interface(upper);
-                self.trace.push(Step::Handed {
-                    from: model.interface(slot).name,
-                    to: to.name,
-                    kind: to.kind.clone().unwrap_or_else(|| "".into()),
-                });
-            }
-            slot = upper;
-        }
-        let port = &model.ports[slot];
-        let refused = if port.noarp {
-            Some(Reason::NoArp)
-        } else if port.loopback {
-            Some(Reason::LoopbackInterface)
-        } else if !port.ipv4 {
-            Some(Reason::Ipv4Disabled)
-        } else {
-            None
-        };
-        if let Some(reason) = refused {
-            return Err((Some(slot), reason, true));
-        }
-        if port.takes_sources {
-            // `macvlan_hash_lookup_source()`: by the frame's sender.
-            let sources = &model.interface(slot).macvlan_sources;
-            let takes = match request.sender_mac {
-                _ if port.sources_unknown => self.unknown(slot, Missing::MacvlanSource),
-                Some(mac) => sources.contains(&mac),
-                None => !sources.is_empty() && self.unknown(slot, Missing::MacvlanSource),
-            };
-            if !takes {
-                return Err((Some(slot), Reason::NotProxied, true));
-            }
-        }
-        Ok(slot)
-    }
-
-    /// The ipvlan that takes a request that arrives below it, by its target: in mode l2 what is sent to the interface's
-    /// MAC alone, in mode l3 everything, in mode l3s nothing (`ipvlan_handle_frame()`).
-    fn ipvlan(&mut self, below: usize, request: &ArpRequest) -> Option<usize> {
-        let model = self.model;
-        let holders = model.addresses.holders(request.target);
-        for slot in holders.iter().map(|holder| *holder as usize) {
-            let interface = model.interface(slot);
-            let on_it = interface.link.map(|index| index.0) == Some(model.ports[below].index)
-                && interface.link_netnsid.is_none()
-                && model.ports[slot].up;
-            let takes = match interface.ipvlan_mode.filter(|_| on_it) {
-                Some(IpvlanMode::L2) => request.unicast,
-                Some(IpvlanMode::L3) => true,
-                Some(IpvlanMode::Other(_)) => self.unknown(slot, Missing::LinkOption),
-                Some(IpvlanMode::L3s) | None => false,
-            };
-            if takes {
-                return Some(slot);
-            }
-        }
-        None
-    }
-
-    /// Asks about something unknown of an interface, and says so.
-    fn unknown(&mut self, slot: usize, missing: Missing) -> bool {
-        if T::ON {
-            let detail = self.model.interface(slot).name.to_string();
-            self.trace.push(Step::Unknown { missing, detail });
-        }
-        self.oracle.ask(missing)
     }
 
     /// `arp_process()`.
@@ -296,7 +206,7 @@ impl<T: Trace> Run<'_, '_, T> {
         let local = !special && self.is_local(target.to_bits(), table);
         if T::ON {
             let interfaces = self.names(self.model.addresses.holders(target));
-            self.trace.push(Step::LocalAddress { address: target, local, interfaces });
+            self.trace.push(Step::LocalAddress { address: target.into(), local, interfaces });
         }
         if !local {
             return Err(Reason::ProbeNotLocal);
@@ -425,7 +335,7 @@ impl<T: Trace> Run<'_, '_, T> {
 
     fn refuse<R>(&mut self, address: Ipv4Addr, reason: Reason) -> Result<R, Reason> {
         if T::ON {
-            self.trace.push(Step::Refused { address, reason });
+            self.trace.push(Step::Refused { address: address.into(), reason });
         }
         Err(reason)
     }

@@ -1,6 +1,6 @@
 //! The steps that led to a verdict.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use serde::Serialize;
 use serde::ser::SerializeMap as _;
@@ -8,8 +8,8 @@ use serde::ser::SerializeMap as _;
 use super::missing::Missing;
 use super::reason::Reason;
 use crate::snapshot::{LinkKind, RouteKind, ValueSource};
-use crate::sysctl::Sysctl;
-use crate::types::{IfName, Ipv4Net, Mac};
+use crate::sysctl::{Ipv6Sysctl, Sysctl};
+use crate::types::{IfName, IpNet, Mac};
 
 /// What a route was looked up for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -34,16 +34,16 @@ pub struct Lookup {
     /// What for.
     pub purpose: Purpose,
     /// The address looked up.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// The source address of the look-up.
-    pub from: Ipv4Addr,
+    pub from: IpAddr,
     /// The priority of the rule that led to the table; `None`: local and main are one, no rules are used.
     pub rule: Option<u32>,
     /// The table; `None`: a rule itself rejects, or nothing was found.
     pub table: Option<u32>,
     /// The route's destination; `None`: none found.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
-    pub destination: Option<Ipv4Net>,
+    pub destination: Option<IpNet>,
     /// What the route does; `None`: none found.
     pub kind: Option<RouteKind>,
     /// The interface it leaves by.
@@ -64,9 +64,9 @@ pub enum Step {
         /// The interface it arrives on.
         interface: String,
         /// Who asks.
-        sender: Ipv4Addr,
+        sender: IpAddr,
         /// The address asked for.
-        target: Ipv4Addr,
+        target: IpAddr,
         /// Whether it was sent to the interface's MAC alone.
         unicast: bool,
     },
@@ -89,7 +89,7 @@ pub enum Step {
     /// An address of the request cannot be answered.
     Refused {
         /// The address.
-        address: Ipv4Addr,
+        address: IpAddr,
         /// Why.
         reason: Reason,
     },
@@ -108,12 +108,27 @@ pub enum Step {
         /// What the value means here.
         meaning: &'static str,
     },
+    /// A sysctl of IPv6 decides.
+    Ipv6Sysctl {
+        /// The interface.
+        interface: IfName,
+        /// The sysctl.
+        sysctl: Ipv6Sysctl,
+        /// The value that counts.
+        value: i32,
+        /// Where the value comes from.
+        source: ValueSource,
+        /// Whether it lets the solicitation pass.
+        passes: bool,
+        /// What the value means here.
+        meaning: &'static str,
+    },
     /// A route look-up.
     Route(Lookup),
     /// Whether the target is one of the host's own addresses, which is all that counts for a probe.
     LocalAddress {
         /// The address.
-        address: Ipv4Addr,
+        address: IpAddr,
         /// Whether it is.
         local: bool,
         /// The interfaces that hold it.
@@ -122,14 +137,14 @@ pub enum Step {
     /// Whether the sender is one of the host's own addresses.
     SenderAddress {
         /// The address.
-        address: Ipv4Addr,
+        address: IpAddr,
         /// The interfaces that hold it.
         interfaces: Vec<IfName>,
     },
     /// Proxy entries were looked for.
     ProxyEntry {
         /// The address.
-        address: Ipv4Addr,
+        address: IpAddr,
         /// The interface of the entry; `None`: it counts on all, or there is none.
         interface: Option<IfName>,
         /// Whether there is one.
@@ -174,15 +189,26 @@ impl Step {
     #[must_use]
     pub const fn function(&self) -> &'static str {
         match self {
+            Self::Request { target, .. } if target.is_ipv6() => "ndisc_recv_ns",
             Self::Request { .. } => "arp_rcv",
             Self::Handed { .. } => "__netif_receive_skb_core",
             Self::Interface { reason, .. } => match reason {
                 Reason::NoArp => "arp_rcv",
+                Reason::Ipv6Disabled => "ip6_rcv_core",
                 Reason::Ipv4Disabled | Reason::LoopbackInterface => "arp_process",
                 Reason::Ipv4DisabledBehind => "__mkroute_input",
                 _ => "__netif_receive_skb_core",
             },
-            Self::Refused { reason, .. } => match reason {
+            Self::Refused { address, reason } => match reason {
+                Reason::GroupNotJoined => "ip6_mc_input",
+                Reason::NoSourceAddress => "ndisc_send_na",
+                Reason::FixedNeighbour => "ndisc_update",
+                Reason::LoopbackSender | Reason::LoopbackTarget | Reason::MartianSender
+                    if address.is_ipv6() =>
+                {
+                    "ip6_rcv_core"
+                }
+                _ if address.is_ipv6() => "ndisc_recv_ns",
                 Reason::MulticastTarget | Reason::LoopbackTarget | Reason::GratuitousDropped => "arp_process",
                 Reason::PvlanAnnouncement => "arp_fwd_pvlan",
                 _ => "ip_route_input_slow",
@@ -196,12 +222,15 @@ impl Step {
                 Sysctl::ProxyArpPvlan => "arp_fwd_pvlan",
                 _ => "arp_process",
             },
+            Self::Ipv6Sysctl { .. } => "ndisc_recv_ns",
             Self::Route(lookup) => match lookup.purpose {
+                Purpose::Target if lookup.address.is_ipv6() => "ip6_route_input",
                 Purpose::Target => "ip_route_input_slow",
                 Purpose::Sender => "__fib_validate_source",
                 Purpose::Answer => "arp_filter",
                 Purpose::Own => "ip_route_output_key_hash_rcu",
             },
+            Self::LocalAddress { address, .. } if address.is_ipv6() => "ipv6_get_ifaddr",
             Self::LocalAddress { .. } => "inet_addr_type_dev_table",
             Self::SenderAddress { .. } => "fib_validate_source",
             Self::ProxyEntry { .. } => "pneigh_lookup",

@@ -9,7 +9,7 @@ use super::rules::ReadyRule;
 use super::step::{Lookup, Purpose, Step, Trace};
 use super::verdict::Via;
 use crate::sysctl::Sysctl;
-use crate::types::{IfIndex, IfName, IpNet, Mac};
+use crate::types::{IfIndex, IfName, Mac};
 
 impl<T: Trace> Run<'_, '_, T> {
     pub(super) fn trace_sysctl(&mut self, slot: usize, sysctl: Sysctl, passes: bool, meaning: &'static str) {
@@ -109,14 +109,11 @@ impl<T: Trace> Run<'_, '_, T> {
         let first = route.and_then(|route| route.next_hops.first());
         self.trace.push(Step::Route(Lookup {
             purpose,
-            address: Ipv4Addr::from_bits(flow.destination),
-            from: Ipv4Addr::from_bits(flow.source),
+            address: Ipv4Addr::from_bits(flow.destination).into(),
+            from: Ipv4Addr::from_bits(flow.source).into(),
             rule: rule.map(|rule| rule.priority),
             table: route.map(|route| route.table),
-            destination: route.and_then(|route| match route.destination {
-                IpNet::V4(net) => Some(net),
-                IpNet::V6(_) => None,
-            }),
+            destination: route.map(|route| route.destination),
             kind: route.map(|route| route.kind),
             interface: first
                 .and_then(|hop| hop.interface)

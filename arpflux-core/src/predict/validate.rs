@@ -57,7 +57,7 @@ impl<T: Trace> Run<'_, '_, T> {
         let holders = self.model.addresses.holders(sender);
         if T::ON {
             let interfaces = self.names(holders);
-            self.trace.push(Step::SenderAddress { address: sender, interfaces });
+            self.trace.push(Step::SenderAddress { address: sender.into(), interfaces });
         }
         if holders.is_empty() { Ok(()) } else { Err(Reason::SenderLocal) }
     }

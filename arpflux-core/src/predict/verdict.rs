@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::missing::MissingSet;
 use super::reason::Reason;
+use super::request::Advertised;
 use crate::types::{IfIndex, Mac};
 
 /// Why the kernel answers.
@@ -22,6 +23,8 @@ pub enum Via {
     ProxyArp,
     /// `proxy_arp_pvlan`.
     ProxyPvlan,
+    /// An IPv6 anycast address of the interface.
+    Anycast,
 }
 
 impl Via {
@@ -33,6 +36,7 @@ impl Via {
             Self::ProxyEntry => Reason::ProxyEntry,
             Self::ProxyArp => Reason::ProxyArp,
             Self::ProxyPvlan => Reason::ProxyPvlan,
+            Self::Anycast => Reason::Anycast,
         }
     }
 }
@@ -60,6 +64,8 @@ pub enum Verdict {
         interface: IfIndex,
         /// How long a proxied answer waits; `None`: it is sent at once.
         delay: Option<Delay>,
+        /// The flags of the advertisement; `None` in answers to ARP.
+        advertised: Option<Advertised>,
     },
     /// It does not answer.
     Silent {
@@ -112,12 +118,15 @@ impl Verdict {
         }
     }
 
-    /// Whether both would put the same on the wire: the same MAC, or nothing. Never so if either is
+    /// Whether both would put the same on the wire: the same MAC and flags, or nothing. Never so if either is
     /// undetermined.
     #[must_use]
     pub fn same_answer(&self, other: &Verdict) -> bool {
         match (self, other) {
-            (Self::Answers { mac: a, .. }, Self::Answers { mac: b, .. }) => a == b,
+            (
+                Self::Answers { mac: a, advertised: flags, .. },
+                Self::Answers { mac: b, advertised: others, .. },
+            ) => a == b && flags == others,
             (Self::Silent { .. }, Self::Silent { .. }) => true,
             _ => false,
         }
@@ -132,11 +141,14 @@ impl Serialize for Verdict {
         map.serialize_entry("answers", &self.answers())?;
         map.serialize_entry("mac", &self.mac())?;
         match self {
-            Self::Answers { via, interface, delay, .. } => {
+            Self::Answers { via, interface, delay, advertised, .. } => {
                 map.serialize_entry("reason", &via.reason())?;
                 map.serialize_entry("via", via)?;
                 map.serialize_entry("interface", interface)?;
                 map.serialize_entry("delay", delay)?;
+                if let Some(advertised) = advertised {
+                    map.serialize_entry("advertised", advertised)?;
+                }
             }
             Self::Silent { reason } => map.serialize_entry("reason", reason)?,
             Self::Undetermined { missing } => map.serialize_entry("missing", missing)?,
@@ -154,6 +166,7 @@ struct Written {
     via: Option<Via>,
     interface: Option<IfIndex>,
     delay: Option<Delay>,
+    advertised: Option<Advertised>,
     missing: Option<MissingSet>,
 }
 
@@ -166,8 +179,9 @@ impl<'de> Deserialize<'de> for Verdict {
                 via: Some(via),
                 interface: Some(interface),
                 delay,
+                advertised,
                 ..
-            } => Ok(Self::Answers { mac, via, interface, delay }),
+            } => Ok(Self::Answers { mac, via, interface, delay, advertised }),
             Written { answers: Some(false), reason: Some(reason), .. } => Ok(Self::Silent { reason }),
             Written { answers: None, missing: Some(missing), .. } => Ok(Self::Undetermined { missing }),
             _ => Err(serde::de::Error::custom("neither an answer, nor silence, nor undetermined")),

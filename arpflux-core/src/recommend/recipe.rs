@@ -1,5 +1,7 @@
 //! The recipes often told, and what they do on this host.
 
+use std::net::IpAddr;
+
 use super::Refused;
 use super::topology::Ground;
 use crate::harm::harm;
@@ -50,8 +52,12 @@ fn still_floats(ground: &Ground<'_>, after: &Snapshot) -> Option<String> {
         return None;
     }
     let nics: Vec<_> = ground.nics.iter().map(|nic| nic.index).collect();
-    let own: Vec<_> =
-        ground.nics.iter().flat_map(|nic| ground.public(nic.index)).map(|(_, local)| local).collect();
+    let own: Vec<_> = ground
+        .nics
+        .iter()
+        .flat_map(|nic| ground.public(nic.index))
+        .map(|(_, local)| IpAddr::V4(local))
+        .collect();
     let matrix = Matrix::with(&Model::of(after), &own, &nics, None);
     let floating: Vec<String> =
         matrix.rows.iter().filter(|row| row.flux == Some(true)).map(|row| row.target.to_string()).collect();

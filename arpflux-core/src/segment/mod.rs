@@ -263,7 +263,7 @@ pub fn answers(members: &[Member<'_>], segment: &Segment, stop: &Stop) -> Result
                                 certain[*place].holders.insert(port.member);
                                 certain[*place].aside |= is_aside(member.snapshot, answer.address);
                             }
-                            Via::ProxyEntry | Via::ProxyArp | Via::ProxyPvlan => {
+                            Via::ProxyEntry | Via::ProxyArp | Via::ProxyPvlan | Via::Anycast => {
                                 certain[*place].proxied = true;
                             }
                         }

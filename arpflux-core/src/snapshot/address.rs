@@ -32,8 +32,12 @@ bitflags! {
     pub struct AddressFlags: u32 {
         /// Not the first address of its subnet on the interface.
         const SECONDARY = 0x01;
+        /// May be used before duplicate address detection has ended (IPv6).
+        const OPTIMISTIC = 0x04;
         /// Duplicate address detection found another owner (IPv6).
         const DADFAILED = 0x08;
+        /// No longer chosen as a source (IPv6).
+        const DEPRECATED = 0x20;
         /// Still under duplicate address detection (IPv6).
         const TENTATIVE = 0x40;
         /// Has no expiry.

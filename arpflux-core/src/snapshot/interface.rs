@@ -29,6 +29,8 @@ bitflags! {
         const MASTER = 0x400;
         /// A port of a bond.
         const SLAVE = 0x800;
+        /// Takes multicast.
+        const MULTICAST = 0x1000;
         /// The driver has carrier.
         const LOWER_UP = 0x1_0000;
         const _ = !0;

@@ -62,10 +62,17 @@ impl Snapshot {
         // What the derive makes for a type that is its own remote: not the trait's.
         let mut snapshot = Self::deserialize(reader)?;
         snapshot.interfaces.sort_by_key(|interface| interface.index);
-        snapshot.interference.extend(unknown.into_iter().map(|field| Interference::Unreadable {
-            what: format!("{field} of the snapshot, which a newer version of arpflux wrote"),
-            needs: None,
-        }));
+        for field in unknown {
+            let of_ipv6_alone = field.starts_with("discovery.");
+            let what = format!("{field} of the snapshot, which a newer version of arpflux wrote");
+            let unread = Interference::Unreadable { what, needs: None };
+            if let Some(discovery) = &mut snapshot.discovery {
+                discovery.interference.push(unread.clone());
+            }
+            if !of_ipv6_alone {
+                snapshot.interference.push(unread);
+            }
+        }
         Ok(snapshot)
     }
 

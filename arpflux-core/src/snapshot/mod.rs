@@ -9,6 +9,7 @@ mod address;
 mod bridging;
 mod builder;
 mod check;
+mod discovery;
 mod effective;
 mod index;
 mod interface;
@@ -32,6 +33,7 @@ pub use address::{Address, AddressFlags, Scope};
 pub(crate) use bridging::VlanPath;
 pub use bridging::{BridgeVlan, Bridging};
 pub use builder::Builder;
+pub use discovery::{Discovery, DiscoveryOn};
 pub use effective::{Effective, ValueSource};
 pub(crate) use index::Index;
 pub(crate) use interface::PROXY_DELAY_STEP;
@@ -232,6 +234,10 @@ pub struct Snapshot {
     pub filters: Filters,
     /// What else may meddle with ARP here, or could not be read.
     pub interference: Vec<Interference>,
+    /// What decides about neighbour discovery besides; `None`: it was not read, and who answers for an IPv6 address
+    /// cannot be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discovery: Option<Discovery>,
 }
 
 impl Snapshot {

@@ -9,6 +9,7 @@ use foldhash::HashMap;
 use super::lists::{Entries, Routes};
 use super::object::settled_rule;
 use super::{Change, Object, SysctlScope, Value};
+use crate::frame::solicited_node;
 use crate::snapshot::{
     Interface, InterfaceFlags, NextHopFlags, ProxyEntry, Route, RouteKind, Rule, Snapshot,
 };
@@ -171,9 +172,11 @@ impl<'s> State<'s> {
             (Object::Proxy { address, interface }, Value::Entry { flags, protocol }) => {
                 let (address, interface) = (*address, *interface);
                 self.proxies().put(ProxyEntry { address, interface, flags, protocol });
+                self.proxied_group_changed(address, interface, true);
             }
             (Object::Proxy { address, interface }, Value::Absent) => {
                 self.proxies().remove((*address, *interface));
+                self.proxied_group_changed(*address, *interface, false);
             }
             (Object::Rule(rule), Value::Present | Value::Absent) => self.edit_rule(there, rule),
             (Object::Route(route), Value::Present | Value::Absent) => self.edit_route(there, route),
@@ -266,20 +269,32 @@ impl<'s> State<'s> {
                 snapshot.all_ipv6.set(sysctl, Some(value));
                 // addrconf_fixup_forwarding() and addrconf_sysctl_proxy_ndp(): only the first is copied.
                 if sysctl == Ipv6Sysctl::Forwarding {
-                    for interface in &mut snapshot.interfaces {
-                        if interface.ipv6.get(sysctl).is_some() {
-                            interface.ipv6.set(sysctl, Some(value));
-                        }
+                    let has_it = |interface: &&Interface| interface.ipv6.get(sysctl).is_some();
+                    let all: Vec<IfIndex> =
+                        snapshot.interfaces.iter().filter(has_it).map(|interface| interface.index).collect();
+                    for index in all {
+                        set_ipv6_sysctl_on(snapshot, index, sysctl, value);
                     }
                 }
             }
             SysctlScope::Default => {}
-            SysctlScope::Interface { index, .. } => {
-                if let Some(interface) = interface_mut(snapshot, index) {
-                    interface.ipv6.set(sysctl, Some(value));
-                }
-            }
+            SysctlScope::Interface { index, .. } => set_ipv6_sysctl_on(snapshot, index, sysctl, value),
         }
+    }
+
+    /// `pndisc_constructor()` and `pndisc_destructor()`: an interface listens to the groups of what it proxies.
+    fn proxied_group_changed(&mut self, address: IpAddr, interface: Option<IfIndex>, added: bool) {
+        let (IpAddr::V6(address), Some(index), Some(_)) = (address, interface, &self.snapshot.discovery)
+        else {
+            return;
+        };
+        let group = solicited_node(address);
+        let listens = added
+            || self.proxies().iter().any(|entry| {
+                entry.interface == interface
+                    && matches!(entry.address, IpAddr::V6(other) if solicited_node(other) == group)
+            });
+        self.snapshot.to_mut().proxied_group(index, group, listens);
     }
 
     fn edit_rule(&mut self, there: bool, rule: &Rule) {
@@ -322,6 +337,15 @@ impl Snapshot {
     /// Makes one change. See [`Snapshot::with`].
     pub fn change(&mut self, change: &Change) {
         self.change_all(std::slice::from_ref(change));
+    }
+}
+
+fn set_ipv6_sysctl_on(snapshot: &mut Snapshot, index: IfIndex, sysctl: Ipv6Sysctl, value: i32) {
+    let Some(interface) = interface_mut(snapshot, index) else { return };
+    let before = interface.ipv6.get(sysctl);
+    interface.ipv6.set(sysctl, Some(value));
+    if sysctl == Ipv6Sysctl::Forwarding && before.is_some_and(|before| (before != 0) != (value != 0)) {
+        snapshot.ipv6_forwarding_changed(index, value != 0);
     }
 }
 

@@ -55,6 +55,10 @@ impl<K: Hash + Eq, T> Entries<K, T> {
         }
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.list.iter().flatten()
+    }
+
     pub(super) fn into_list(self) -> Vec<T> {
         self.list.into_iter().flatten().collect()
     }

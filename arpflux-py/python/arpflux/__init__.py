@@ -38,6 +38,7 @@ from ._errors import (
     VerifyFailed,
 )
 from ._model import (
+    Advertised,
     ApartWires,
     Delay,
     Doubt,
@@ -124,7 +125,7 @@ from ._native import (
 from ._pandas import from_pandas, to_pandas
 from ._persist import Assignment, BootEffective, BootEntry, BootPolicy, BootValue, FileState, Lint, Unfollowed
 from ._policy import ProxyPolicy, ServicePolicy
-from ._snapshot import Interference, KernelVersion, NetnsIdentity, RoutingMemory
+from ._snapshot import Discovery, DiscoveryOn, Interference, KernelVersion, NetnsIdentity, RoutingMemory
 from ._watch import Drift, Watch
 from ._wire import (
     CaptureCounts,
@@ -152,6 +153,7 @@ from ._wire import (
 __all__ = [
     "Address",
     "AddressClass",
+    "Advertised",
     "ApartWires",
     "Assignment",
     "BootEffective",
@@ -186,6 +188,8 @@ __all__ = [
     "Delay",
     "Detected",
     "Diagnosis",
+    "Discovery",
+    "DiscoveryOn",
     "Doubt",
     "DoubtState",
     "Drift",

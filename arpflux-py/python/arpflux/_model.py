@@ -46,6 +46,18 @@ class Delay(Value):
 
 
 @dataclass(frozen=True)
+class Advertised(Value):
+    """The flags of a neighbour advertisement (RFC 4861)."""
+
+    #: The sender is a router.
+    router: bool
+    #: It answers a solicitation, not a probe.
+    solicited: bool
+    #: Who hears it shall overwrite what it holds.
+    override: bool
+
+
+@dataclass(frozen=True)
 class Verdict(Value):
     """What the kernel does with a request."""
 
@@ -61,17 +73,19 @@ class Verdict(Value):
     interface: Optional[int] = None
     #: How long a proxied answer waits; None: it is sent at once.
     delay: Optional[Delay] = None
+    #: The flags of a neighbour advertisement; None in answers to ARP.
+    advertised: Optional[Advertised] = None
     #: What is missing to tell; empty unless `answers` is None.
     missing: Tuple[Missing, ...] = ()
 
     def to_dict(self) -> Dict[str, Any]:
         """What the command prints with --json."""
         values = super().to_dict()
-        absent: Tuple[str, ...] = ("via", "interface", "delay", "missing")
+        absent: Tuple[str, ...] = ("via", "interface", "delay", "advertised", "missing")
         if self.answers is None:
-            absent = ("reason", "via", "interface", "delay")
+            absent = ("reason", "via", "interface", "delay", "advertised")
         elif self.answers:
-            absent = ("missing",)
+            absent = ("missing",) if self.advertised else ("advertised", "missing")
         return {key: value for key, value in values.items() if key not in absent}
 
 

@@ -102,6 +102,8 @@ class Reason(Name):
     PROXY_ARP = "proxy_arp"
     #: proxy_arp_pvlan is on and the route leaves by the arrival interface.
     PROXY_ARP_PVLAN = "proxy_arp_pvlan"
+    #: It is an anycast address of this interface.
+    ANYCAST = "anycast"
     #: There is no such interface.
     NO_INTERFACE = "no_interface"
     #: The interface is down.
@@ -114,6 +116,8 @@ class Reason(Name):
     LOOPBACK_INTERFACE = "loopback_interface"
     #: The interface has no IPv4.
     IPV4_DISABLED = "ipv4_disabled"
+    #: The interface has no IPv6.
+    IPV6_DISABLED = "ipv6_disabled"
     #: The bridge takes no frames from this port now.
     BRIDGE_PORT_BLOCKED = "bridge_port_blocked"
     #: The bond drops what its backup port receives.
@@ -162,12 +166,26 @@ class Reason(Name):
     ARP_IGNORE = "arp_ignore"
     #: arp_filter refuses: the answer would leave by another interface.
     ARP_FILTER = "arp_filter"
+    #: The interface does not listen to the target's solicited-node group.
+    GROUP_NOT_JOINED = "group_not_joined"
+    #: A probe that is sent to one host is dropped.
+    UNICAST_PROBE = "unicast_probe"
+    #: Duplicate address detection has not ended, or has failed.
+    TENTATIVE = "tentative"
+    #: It is an address of another interface, which alone answers for it.
+    OTHER_INTERFACE = "other_interface"
+    #: There is no address here that the answer could be sent from.
+    NO_SOURCE_ADDRESS = "no_source_address"
+    #: A permanent neighbour entry sends the answer to another MAC.
+    FIXED_NEIGHBOUR = "fixed_neighbour"
     #: The route to the target leaves by the arrival interface.
     SAME_INTERFACE = "same_interface"
     #: proxy_arp_pvlan does not answer announcements.
     PVLAN_ANNOUNCEMENT = "pvlan_announcement"
     #: medium_id forbids proxy_arp between the two interfaces.
     MEDIUM_ID = "medium_id"
+    #: There is a proxy entry for it, and proxy_ndp is off.
+    PROXY_NDP_OFF = "proxy_ndp_off"
     #: It is neither an address of this host nor proxied here.
     NOT_PROXIED = "not_proxied"
 
@@ -213,6 +231,14 @@ class Missing(Name):
     NEIGHBOUR_TABLE = "neighbour_table"
     #: State that could not be read.
     UNREADABLE = "unreadable"
+    #: What decides about neighbour discovery, of which the snapshot has nothing.
+    DISCOVERY = "discovery"
+    #: How an interface of this kind (VRF, ipvlan) treats neighbour solicitations.
+    KIND = "kind"
+    #: Which IPv6 rule or route the kernel takes.
+    IPV6_ROUTE = "ipv6_route"
+    #: Whether the permanent neighbour entry of the sender has its MAC.
+    NEIGHBOUR_ENTRY = "neighbour_entry"
     #: Which wire an interface without an address is on.
     WIRE = "wire"
 
@@ -228,6 +254,8 @@ class Via(Name):
     PROXY_ARP = "proxy_arp"
     #: `proxy_arp_pvlan`.
     PROXY_PVLAN = "proxy_pvlan"
+    #: An IPv6 anycast address of the interface.
+    ANYCAST = "anycast"
 
 
 class ValueSource(Name):

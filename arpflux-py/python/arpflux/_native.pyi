@@ -23,7 +23,7 @@ from ._names import CaptureFormat, ChangeKind, FindingId, Manager, Outcome, Rout
 from ._names import Protocol as FrameProtocol
 from ._policy import ProxyPolicy, ServicePolicy
 from ._persist import BootEntry, BootPolicy, BootValue, FileState, Lint, Unfollowed
-from ._snapshot import Interference, KernelVersion, NetnsIdentity, RoutingMemory
+from ._snapshot import Discovery, Interference, KernelVersion, NetnsIdentity, RoutingMemory
 from ._watch import Drift, Watch
 from ._wire import CaptureCounts, CaptureReport, Detected, Probed, Segments
 
@@ -640,6 +640,8 @@ class Snapshot:
     @property
     def interference(self) -> tuple[Interference, ...]: ...
     @property
+    def discovery(self) -> Discovery | None: ...
+    @property
     def all(self) -> dict[str, int]: ...
     @property
     def default(self) -> dict[str, int]: ...
@@ -658,10 +660,10 @@ class Snapshot:
     def explain(
         self,
         /,
-        target: _Ipv4,
+        target: _AddressArgument,
         *,
         interface: str,
-        sender: Optional[_Ipv4] = None,
+        sender: Optional[_AddressArgument] = None,
         sender_mac: Optional[str] = None,
         unicast: bool = False,
     ) -> Explanation: ...
@@ -866,10 +868,10 @@ class Host:
     def explain(
         self,
         /,
-        target: _Ipv4,
+        target: _AddressArgument,
         *,
         interface: str,
-        sender: Optional[_Ipv4] = None,
+        sender: Optional[_AddressArgument] = None,
         sender_mac: Optional[str] = None,
         unicast: bool = False,
     ) -> Explanation: ...

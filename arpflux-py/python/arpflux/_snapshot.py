@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 from ._base import Value
 from ._names import InterferenceKind
@@ -88,3 +89,39 @@ _KEYS = {
     InterferenceKind.FULL_NEIGHBOUR_TABLE: ("entries", "limit"),
     InterferenceKind.UNREADABLE: ("what",),
 }
+
+
+@dataclass(frozen=True)
+class DiscoveryOn(Value):
+    """What decides about neighbour discovery on one interface, besides what plans set."""
+
+    #: The number of the interface.
+    interface: int
+    #: How long below a multicast solicitation for a proxied or anycast address waits, in ms.
+    proxy_delay: int
+    #: How many such solicitations may wait; more are dropped.
+    proxy_qlen: int
+    #: The multicast groups that it takes for itself.
+    groups: Tuple[ipaddress.IPv6Address, ...]
+    #: The anycast addresses that it has.
+    anycast: Tuple[ipaddress.IPv6Address, ...]
+    #: The sysctl `disable_ipv6`.
+    disable_ipv6: bool = False
+    #: It forwards even while `all` does not (6.17 and later).
+    force_forwarding: bool = False
+    #: An answer for somebody else's address needs an address of this interface as its source.
+    use_oif_addrs_only: bool = False
+    #: The sysctl `ignore_routes_with_linkdown`.
+    ignore_routes_with_linkdown: bool = False
+    #: Of a bridge: it looks into MLD reports and a querier may be there, so that groups go to some ports only.
+    snoops: bool = False
+
+
+@dataclass(frozen=True)
+class Discovery(Value):
+    """What decides about neighbour discovery (IPv6) and nothing else."""
+
+    #: The interfaces that have IPv6.
+    interfaces: Tuple[DiscoveryOn, ...]
+    #: What may meddle with solicitations and advertisements, or could not be read.
+    interference: Tuple[Interference, ...] = ()

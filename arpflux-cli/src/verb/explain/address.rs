@@ -1,6 +1,6 @@
 //! `explain ADDRESS`: each interface with the steps that decide.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use arpflux_core::Result;
 use arpflux_core::predict::{AddressAnswers, AnswerOn, Explanation, Matrix, Model, Row, Step, Verdict};
@@ -13,9 +13,9 @@ use crate::{Output, exit};
 /// Explains one address on each of `interfaces`.
 pub fn run(
     model: &Model<'_>,
-    target: Ipv4Addr,
+    target: IpAddr,
     interfaces: &[IfIndex],
-    from: Option<Ipv4Addr>,
+    from: Option<IpAddr>,
     output: &Output,
 ) -> Result<u8> {
     let matrix = Matrix::with(model, &[target], interfaces, from);

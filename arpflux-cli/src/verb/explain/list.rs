@@ -1,8 +1,10 @@
 //! `explain` without an address: one line an address, bad first.
 
+use std::net::IpAddr;
+
 use arpflux_core::Result;
 use arpflux_core::judgement::Judgement;
-use arpflux_core::predict::{Line, Matrix, Model, Outcome, Overview, targets};
+use arpflux_core::predict::{Line, Matrix, Model, Outcome, Overview, ipv6_targets, targets};
 use arpflux_core::types::IfIndex;
 use arpflux_core::words::{counted, thousands};
 
@@ -42,7 +44,11 @@ impl Only {
 
 /// Prints the list, or with --matrix a letter for each interface.
 pub fn run(args: &Args, model: &Model<'_>, interfaces: &[IfIndex], output: &Output) -> Result<u8> {
-    let targets = targets(model.snapshot());
+    let targets: Vec<IpAddr> = if args.ipv6 || args.from.is_some_and(|from| from.is_ipv6()) {
+        ipv6_targets(model.snapshot()).into_iter().map(IpAddr::V6).collect()
+    } else {
+        targets(model.snapshot()).into_iter().map(IpAddr::V4).collect()
+    };
     if output.json() {
         let matrix = Matrix::with(model, &targets, interfaces, args.from);
         output.answer(&matrix)?;
@@ -55,7 +61,7 @@ pub fn run(args: &Args, model: &Model<'_>, interfaces: &[IfIndex], output: &Outp
     progress.end();
     let judgement = overview.matrix.judgement();
     if overview.lines.is_empty() || interfaces.is_empty() {
-        output.text("No address of this host is asked for by ARP: it holds and proxies none.\n")?;
+        output.text("No address of this host is asked for: it holds and proxies none.\n")?;
         return Ok(judgement.exit_code());
     }
     let wanted = |line: &&Line| match args.only.as_slice() {

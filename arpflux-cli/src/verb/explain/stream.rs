@@ -94,5 +94,5 @@ fn answer(model: &Model<'_>, names: &HashMap<String, IfIndex>, line: &[u8]) -> R
     let Some(interface) = names.get(&question.iface) else {
         return Err(format!("there is no interface {:?}", question.iface));
     };
-    Ok(model.explain(&question.request(*interface)))
+    Ok(model.explain(&question.request(*interface)?))
 }

@@ -1,8 +1,10 @@
-//! `RTM_NEWADDR`.
+//! `RTM_NEWADDR`, and what an interface has joined.
+
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::{split, word};
 use crate::kernel::netlink::attributes;
-use crate::kernel::uapi::{IFA_ADDRESS, IFA_BROADCAST, IFA_FLAGS, IFA_LOCAL};
+use crate::kernel::uapi::{IFA_ADDRESS, IFA_ANYCAST, IFA_BROADCAST, IFA_FLAGS, IFA_LOCAL, IFA_MULTICAST};
 use crate::snapshot::{Address, AddressFlags, Scope};
 use crate::types::IfIndex;
 
@@ -32,4 +34,14 @@ pub(in crate::kernel) fn address(payload: &[u8]) -> Option<Address> {
         flags: AddressFlags::from_bits_retain(flags),
         broadcast,
     })
+}
+
+/// A multicast group or anycast address of an interface, from an answer to `RTM_GETMULTICAST` or `RTM_GETANYCAST`.
+pub(in crate::kernel) fn joined(payload: &[u8]) -> Option<(IfIndex, Ipv6Addr)> {
+    let (fixed, rest) = split::<8>(payload)?;
+    let named = |kind: u16| matches!(kind, IFA_ANYCAST | IFA_MULTICAST);
+    match attributes(rest).find(|attribute| named(attribute.kind))?.ip()? {
+        IpAddr::V6(address) => Some((IfIndex(word(fixed, 4)), address)),
+        IpAddr::V4(_) => None,
+    }
 }

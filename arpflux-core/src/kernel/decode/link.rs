@@ -5,8 +5,9 @@ use nix::libc::{AF_INET, AF_INET6};
 use super::{interface, options, split, word};
 use crate::kernel::netlink::{Attribute, attributes};
 use crate::kernel::uapi::{
-    IFLA_ADDRESS, IFLA_AF_SPEC, IFLA_ALT_IFNAME, IFLA_BOND_ACTIVE_SLAVE, IFLA_BOND_ALL_SLAVES_ACTIVE,
-    IFLA_BOND_MODE, IFLA_BOND_SLAVE_STATE, IFLA_BR_VLAN_FILTERING, IFLA_BRIDGE_VLAN_INFO,
+    BRIDGE_QUERIER_IPV6_ADDRESS, IFLA_ADDRESS, IFLA_AF_SPEC, IFLA_ALT_IFNAME, IFLA_BOND_ACTIVE_SLAVE,
+    IFLA_BOND_ALL_SLAVES_ACTIVE, IFLA_BOND_MODE, IFLA_BOND_SLAVE_STATE, IFLA_BR_MCAST_QUERIER,
+    IFLA_BR_MCAST_QUERIER_STATE, IFLA_BR_MCAST_SNOOPING, IFLA_BR_VLAN_FILTERING, IFLA_BRIDGE_VLAN_INFO,
     IFLA_BRPORT_BCAST_FLOOD, IFLA_BRPORT_LEARNING, IFLA_BRPORT_LOCKED, IFLA_BRPORT_NEIGH_SUPPRESS,
     IFLA_BRPORT_NEIGH_VLAN_SUPPRESS, IFLA_BRPORT_PROXYARP, IFLA_BRPORT_PROXYARP_WIFI, IFLA_BRPORT_STATE,
     IFLA_BRPORT_UNICAST_FLOOD, IFLA_CARRIER, IFLA_GROUP, IFLA_IFNAME, IFLA_INET_CONF, IFLA_INET6_CONF,
@@ -15,7 +16,7 @@ use crate::kernel::uapi::{
     IFLA_MASTER, IFLA_MTU, IFLA_PROP_LIST, IFLA_VLAN_ID, IFLA_VRF_TABLE, IFLA_VXLAN_PROXY, IFLA_XDP,
     IFLA_XDP_ATTACHED, IFLA_XDP_PROG_ID,
 };
-use crate::snapshot::{BridgeVlan, Bridging, Interface, InterfaceFlags, LinkKind, NeighParams};
+use crate::snapshot::{BridgeVlan, Bridging, DiscoveryOn, Interface, InterfaceFlags, LinkKind, NeighParams};
 use crate::sysctl::{Ipv6Sysctl, Ipv6SysctlValues, Sysctl, SysctlValues};
 use crate::types::{IfIndex, IfName, Mac};
 
@@ -25,6 +26,8 @@ pub(in crate::kernel) struct Link {
     pub interface: Interface,
     /// The number of the XDP program that is attached.
     pub xdp: Option<u32>,
+    /// What decides about neighbour discovery, as far as it is told here; `None`: it has no IPv6.
+    pub discovery: Option<DiscoveryOn>,
 }
 
 /// Reads `struct ifinfomsg` and its attributes.
@@ -34,6 +37,7 @@ pub(in crate::kernel) fn link(payload: &[u8]) -> Option<Link> {
     let (fixed, rest) = split::<16>(payload)?;
     let mut name = None;
     let mut xdp = None;
+    let (mut discovery, mut snoops) = (None, false);
     let mut read = Interface {
         index: IfIndex(word(fixed, 4)),
         // Replaced below, or the message is dropped.
@@ -76,12 +80,18 @@ pub(in crate::kernel) fn link(payload: &[u8]) -> Option<Link> {
             IFLA_GROUP => read.group = attribute.u32().unwrap_or(0),
             IFLA_CARRIER => read.carrier = attribute.u8() == Some(1),
             IFLA_LINK_NETNSID => read.link_netnsid = attribute.i32(),
-            IFLA_LINKINFO => info(&attribute, &mut read),
+            IFLA_LINKINFO => {
+                info(&attribute, &mut read);
+                snoops = snoops_groups(&attribute);
+            }
             IFLA_AF_SPEC => {
                 for family in attribute.nested() {
                     match i32::from(family.kind) {
                         AF_INET => read.sysctls = inet(&family),
-                        AF_INET6 => read.ipv6 = inet6(&family),
+                        AF_INET6 => {
+                            read.ipv6 = inet6(&family);
+                            discovery = discovery_of(&family, read.index);
+                        }
                         _ => {}
                     }
                 }
@@ -99,7 +109,10 @@ pub(in crate::kernel) fn link(payload: &[u8]) -> Option<Link> {
         }
     }
     read.name = name?;
-    Some(Link { interface: read, xdp })
+    if let Some(discovery) = &mut discovery {
+        discovery.snoops = snoops;
+    }
+    Some(Link { interface: read, xdp, discovery })
 }
 
 /// The VLANs of a bridge or a port, from an answer of the family `AF_BRIDGE`.
@@ -218,6 +231,37 @@ fn inet6(family: &Attribute<'_>) -> Ipv6SysctlValues {
         values.set(*sysctl, number(conf.value, usize::from(sysctl.devconf())));
     }
     values
+}
+
+/// What of the same array decides about neighbour discovery alone. The places are `DEVCONF_*` of `linux/ipv6.h`.
+fn discovery_of(family: &Attribute<'_>, interface: IfIndex) -> Option<DiscoveryOn> {
+    const DISABLE_IPV6: usize = 26;
+    const USE_OIF_ADDRS_ONLY: usize = 37;
+    const IGNORE_ROUTES_WITH_LINKDOWN: usize = 39;
+    const FORCE_FORWARDING: usize = 59;
+    let conf = family.nested().find(|attribute| attribute.kind == IFLA_INET6_CONF)?;
+    let on = |place| number(conf.value, place).is_some_and(|value| value != 0);
+    Some(DiscoveryOn {
+        disable_ipv6: on(DISABLE_IPV6),
+        force_forwarding: on(FORCE_FORWARDING),
+        use_oif_addrs_only: on(USE_OIF_ADDRS_ONLY),
+        ignore_routes_with_linkdown: on(IGNORE_ROUTES_WITH_LINKDOWN),
+        ..DiscoveryOn::new(interface)
+    })
+}
+
+/// Whether a bridge looks into MLD reports while it, or somebody behind it, may ask for them: without a querier
+/// groups go to all ports (`br_multicast_querier_exists()`). Kernels before 5.16 do not tell of queriers behind the bridge.
+fn snoops_groups(linkinfo: &Attribute<'_>) -> bool {
+    let Some(data) = linkinfo.nested().find(|attribute| attribute.kind == IFLA_INFO_DATA) else {
+        return false;
+    };
+    let is_bridge =
+        linkinfo.nested().any(|attribute| attribute.kind == IFLA_INFO_KIND && attribute.text() == b"bridge");
+    let on = |kind| data.nested().any(|a| a.kind == kind && a.u8() == Some(1));
+    let state = data.nested().find(|a| a.kind == IFLA_BR_MCAST_QUERIER_STATE);
+    let queried = state.is_some_and(|state| state.nested().any(|a| a.kind == BRIDGE_QUERIER_IPV6_ADDRESS));
+    is_bridge && on(IFLA_BR_MCAST_SNOOPING) && (on(IFLA_BR_MCAST_QUERIER) || queried)
 }
 
 fn number(array: &[u8], place: usize) -> Option<i32> {

@@ -22,7 +22,7 @@ mod rule;
 mod tests;
 pub(super) mod traffic_control;
 
-pub(super) use address::address;
+pub(super) use address::{address, joined};
 pub(super) use link::{bridge_vlans, link};
 pub(super) use neighbour::{neighbour, neighbour_params, neighbour_table, proxy};
 pub(super) use nexthop::NextHops;

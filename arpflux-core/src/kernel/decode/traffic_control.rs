@@ -82,6 +82,15 @@ pub(in crate::kernel) fn filter(payload: &[u8]) -> Option<Filter> {
     Some(Filter { priority, kind, does })
 }
 
+/// Whether frames of IPv6 meet a filter of `RTM_NEWTFILTER`.
+pub(in crate::kernel) fn sees_ipv6(payload: &[u8]) -> bool {
+    // What cannot be read may be for anything. What has a tag has the protocol of the tag.
+    split::<20>(payload).is_none_or(|(fixed, _)| {
+        let protocol = i32::from(u16::from_be(word(fixed, 16) as u16));
+        [0, libc::ETH_P_ALL, libc::ETH_P_IPV6, libc::ETH_P_8021Q, libc::ETH_P_8021AD].contains(&protocol)
+    })
+}
+
 /// What a list of actions comes to (`tcf_action_exec()`); of one that is not understood the name.
 fn decision(actions: Option<Attribute<'_>>) -> Result<Verdict, String> {
     const ACT_KIND: u16 = 1;

@@ -2,6 +2,7 @@
 
 mod bridge;
 mod digest;
+mod discovery;
 mod encode;
 mod identity;
 mod interference;

@@ -17,12 +17,13 @@ const GET_SET: u16 = NFTABLES | 10;
 const GET_ELEMENTS: u16 = NFTABLES | 13;
 const GET_GENERATION: u16 = NFTABLES | 16;
 
-/// All chains that ARP frames may pass, with what they jump to and look into; again where they changed meanwhile.
-pub(super) fn read(messages: &mut Messages) -> Result<Filters> {
+/// All chains that ARP frames may pass, with what they jump to and look into, and the names of those that do something
+/// with neighbour discovery; again where they changed meanwhile.
+pub(super) fn read(messages: &mut Messages) -> Result<(Filters, Vec<String>)> {
     let mut netlink = match NetlinkSocket::open_protocol(netlink_sys::protocols::NETLINK_NETFILTER) {
         Ok(socket) => socket,
         // A kernel without netfilter.
-        Err(error) if error.errno() == Some(libc::EPROTONOSUPPORT) => return Ok(Filters::default()),
+        Err(error) if error.errno() == Some(libc::EPROTONOSUPPORT) => return Ok(Default::default()),
         Err(error) => return Err(error),
     };
     for _ in 0..TRIES {
@@ -30,11 +31,12 @@ pub(super) fn read(messages: &mut Messages) -> Result<Filters> {
             Ok(generation) => generation,
             // A kernel without nftables.
             Err(error) if matches!(error.errno(), Some(libc::EINVAL | libc::EOPNOTSUPP)) => {
-                return Ok(Filters::default());
+                return Ok(Default::default());
             }
             Err(error) => return Err(error),
         };
-        let filters = once(&mut netlink, messages);
+        let filters = once(&mut netlink, messages)
+            .and_then(|filters| Ok((filters, of_discovery(&mut netlink, messages)?)));
         if generation(&mut netlink, messages)? == before {
             return filters;
         }
@@ -122,6 +124,33 @@ fn once(netlink: &mut NetlinkSocket, messages: &mut Messages) -> Result<Filters>
         return Ok(Filters::default());
     }
     Ok(Filters { chains, sets })
+}
+
+/// The chains that solicitations and advertisements pass and that have rules, or drop what no rule is for.
+fn of_discovery(netlink: &mut NetlinkSocket, messages: &mut Messages) -> Result<Vec<String>> {
+    let mut chains: Vec<decode::DiscoveryChain> = Vec::new();
+    list(netlink, messages, GET_CHAIN, 0, &[], |payload| match payload {
+        None => chains.clear(),
+        Some(payload) => chains.extend(decode::discovery_chain(payload)),
+    })?;
+    let mut families: Vec<u8> = chains.iter().map(|chain| chain.family).collect();
+    families.sort_unstable();
+    families.dedup();
+    let mut used = Vec::new();
+    for family in families {
+        let start = used.len();
+        list(netlink, messages, GET_RULE, family, &[], |payload| match payload {
+            None => used.truncate(start),
+            Some(payload) => used.extend(decode::rule_of(payload)),
+        })?;
+    }
+    let does = |chain: &&decode::DiscoveryChain| {
+        let of = |(family, table, name): &(u8, String, String)| {
+            (*family, table, name) == (chain.family, &chain.table, &chain.name)
+        };
+        chain.drops || used.iter().any(of)
+    };
+    Ok(chains.iter().filter(does).map(decode::DiscoveryChain::title).collect())
 }
 
 /// One dump of `struct nfgenmsg` of a family.

@@ -13,7 +13,7 @@ use crate::kernel::uapi::{
     IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS, RTM_GETADDR, RTM_GETLINK, RTM_GETNEIGH, RTM_GETNEIGHTBL,
     RTM_GETNETCONF, RTM_GETNEXTHOP, RTM_GETROUTE, RTM_GETRULE,
 };
-use crate::snapshot::{Interface, Interference, NeighbourTable, Snapshot};
+use crate::snapshot::{DiscoveryOn, Interface, Interference, NeighbourTable, Snapshot};
 use crate::sysctl::{Ipv6Sysctl, Ipv6SysctlValues, Sysctl, SysctlValues};
 use crate::types::IfIndex;
 
@@ -44,6 +44,9 @@ pub(super) fn dump(
 pub(super) fn ask_for_links(messages: &mut Messages) {
     messages.attribute(IFLA_EXT_MASK, &RTEXT_FILTER_SKIP_STATS.to_ne_bytes());
 }
+
+/// Interfaces with the numbers of their XDP programs.
+type Programs = Vec<(IfIndex, u32)>;
 
 impl LinuxKernel {
     /// Reads everything; again, as long as interfaces, IPv4 addresses, routes or rules changed meanwhile.
@@ -89,7 +92,7 @@ impl LinuxKernel {
     fn read_once(&mut self) -> Result<Snapshot> {
         let mut snapshot =
             Snapshot { kernel: self.version.clone(), netns: self.identity.clone(), ..Snapshot::default() };
-        let xdp = self.links(&mut snapshot)?;
+        let (xdp, discovery) = self.links(&mut snapshot)?;
         bridge::vlans(self, &mut snapshot)?;
         self.addresses(&mut snapshot)?;
         let mut realms = self.rules(&mut snapshot)?;
@@ -97,6 +100,7 @@ impl LinuxKernel {
         self.neighbours(&mut snapshot)?;
         self.neighbour_params(&mut snapshot)?;
         self.sysctls(&mut snapshot)?;
+        self.discovery(&mut snapshot, discovery)?;
         snapshot.routing = routing_memory::known(&snapshot, realms);
         if snapshot.routing.rules_changed.is_none() {
             snapshot.routing.rules_changed =
@@ -116,9 +120,10 @@ impl LinuxKernel {
         Ok(snapshot)
     }
 
-    /// Interfaces with their sysctls; gives the XDP programs by number.
-    fn links(&mut self, snapshot: &mut Snapshot) -> Result<Vec<(IfIndex, u32)>> {
-        let mut xdp = Vec::new();
+    /// Interfaces with their sysctls; gives the XDP programs by number, and what decides about neighbour discovery on
+    /// those with IPv6.
+    fn links(&mut self, snapshot: &mut Snapshot) -> Result<(Programs, Vec<DiscoveryOn>)> {
+        let (mut xdp, mut discovery) = (Vec::new(), Vec::new());
         let mut unread = 0usize;
         self.messages.clear();
         self.messages.begin(RTM_GETLINK, 0, &[0; 16]);
@@ -127,10 +132,12 @@ impl LinuxKernel {
             None => {
                 snapshot.interfaces.clear();
                 xdp.clear();
+                discovery.clear();
                 unread = 0;
             }
             Some(Some(link)) => {
                 xdp.extend(link.xdp.map(|program| (link.interface.index, program)));
+                discovery.extend(link.discovery);
                 snapshot.interfaces.push(link.interface);
             }
             Some(None) => unread += 1,
@@ -142,7 +149,7 @@ impl LinuxKernel {
         }
         snapshot.interfaces.sort_by_key(|interface| interface.index);
         came(&mut snapshot.interfaces);
-        Ok(xdp)
+        Ok((xdp, discovery))
     }
 
     fn addresses(&mut self, snapshot: &mut Snapshot) -> Result<()> {
@@ -406,7 +413,7 @@ pub(super) fn of_family(payload: &[u8], family: i32) -> Option<&[u8]> {
 }
 
 /// A kernel without IPv6 has none of its objects.
-fn unless_unsupported(result: Result<()>) -> Result<()> {
+pub(super) fn unless_unsupported(result: Result<()>) -> Result<()> {
     match result {
         Err(error) if matches!(error.errno(), Some(EAFNOSUPPORT | EOPNOTSUPP)) => Ok(()),
         result => result,

@@ -6,7 +6,7 @@ use super::programs::{self, Hook as Attached};
 use super::read::dump;
 use crate::error::Result;
 use crate::filter::{Base, Chain, Expression, Family, Filters, Hook};
-use crate::kernel::decode::traffic_control::{Does, Filter, filter};
+use crate::kernel::decode::traffic_control::{Does, Filter, filter, sees_ipv6};
 use crate::kernel::netlink::{Messages, NetlinkSocket, attributes};
 use crate::kernel::uapi::{RTM_GETQDISC, RTM_GETTFILTER, TCA_KIND};
 use crate::snapshot::{Interference, Snapshot};
@@ -16,13 +16,14 @@ use crate::types::IfIndex;
 const INGRESS: u32 = 0xffff_fff2;
 const EGRESS: u32 = 0xffff_fff3;
 
-/// Adds the filters of `clsact` and `ingress`. Filters of ordinary queueing disciplines only sort frames into classes.
+/// Adds the filters of `clsact` and `ingress` that ARP frames meet; `of_ipv6` gets the hooks where frames of IPv6 meet any. Filters of ordinary queueing disciplines only sort frames into classes.
 pub(super) fn read(
     netlink: &mut NetlinkSocket,
     messages: &mut Messages,
     snapshot: &Snapshot,
     filters: &mut Filters,
     found: &mut Vec<Interference>,
+    of_ipv6: &mut Vec<Interference>,
 ) -> Result<()> {
     let mut hooks = Vec::new();
     messages.clear();
@@ -47,12 +48,18 @@ pub(super) fn read(
         let mut body = [0u8; 20];
         body[4..8].copy_from_slice(&index.0.to_ne_bytes());
         body[12..16].copy_from_slice(&parent.to_ne_bytes());
-        let mut all = Vec::new();
+        let (mut all, mut ipv6) = (Vec::new(), false);
         messages.clear();
         messages.begin(RTM_GETTFILTER, 0, &body);
         let listed = dump(netlink, messages, |payload| match payload {
-            None => all.clear(),
-            Some(payload) => all.extend(filter(payload)),
+            None => {
+                all.clear();
+                ipv6 = false;
+            }
+            Some(payload) => {
+                all.extend(filter(payload));
+                ipv6 |= sees_ipv6(payload);
+            }
         });
         match listed {
             Ok(()) => {
@@ -61,6 +68,9 @@ pub(super) fn read(
                     Does::Program(name) => Some(name.clone()),
                     Does::Rule(_) => None,
                 });
+                if ipv6 {
+                    of_ipv6.push(Interference::TrafficControl { interface: index, program: program.clone() });
+                }
                 if let Some(name) = program {
                     found.push(Interference::TrafficControl { interface: index, program: Some(name) });
                 } else if !all.is_empty() {
@@ -74,10 +84,15 @@ pub(super) fn read(
     }
     for interface in &snapshot.interfaces {
         match programs::attached(interface.index, &[Attached::Ingress, Attached::Egress]) {
-            Ok(names) => found.extend(names.into_iter().map(|name| Interference::TrafficControl {
-                interface: interface.index,
-                program: Some(name),
-            })),
+            Ok(names) => {
+                let attached = names.into_iter().map(|name| Interference::TrafficControl {
+                    interface: interface.index,
+                    program: Some(name),
+                });
+                let before = of_ipv6.len();
+                of_ipv6.extend(attached);
+                found.extend_from_slice(&of_ipv6[before..]);
+            }
             // A kernel before 6.6, or one that does not let us ask: only root of the machine attaches programs, and
             // only root of the machine sees them.
             Err(_) => break,

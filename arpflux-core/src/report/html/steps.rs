@@ -2,7 +2,7 @@
 
 use super::markup::Markup;
 use super::matrix::{COLUMNS_MAX, drawn_rows, holders};
-use crate::predict::{ArpRequest, Column, Explanation, Matrix, Model, Row, Step, Verdict};
+use crate::predict::{Column, Explanation, Matrix, Model, Request, Row, Step, Verdict};
 
 /// How many cells are explained before the rest is left out: each may take a few kilobytes.
 const CELLS_MAX: usize = 2_000;
@@ -54,9 +54,10 @@ pub(super) fn by_cell(
 /// How an ordinary neighbour's request fares and, if otherwise, a probe.
 fn cell(html: &mut Markup, model: &Model<'_>, row: &Row, column: &Column, at: usize) {
     let sender = row.cells[at].sender;
-    let reply = model.explain(&ArpRequest::broadcast(column.index, sender, row.target));
+    let probe = Request::probe(column.index, row.target);
+    let reply = model.explain(&Request::ordinary(column.index, sender, row.target).unwrap_or(probe));
     list(html, &reply);
-    let probe = model.explain(&ArpRequest::probe(column.index, row.target));
+    let probe = model.explain(&probe);
     if probe.verdict != reply.verdict {
         list(html, &probe);
     }

@@ -1,8 +1,10 @@
 //! nftables: tables, chains, rules and sets (`linux/netfilter/nf_tables.h`).
 
+mod discovery;
 mod expression;
 mod set;
 
+pub(in crate::kernel) use discovery::{DiscoveryChain, discovery_chain, rule_of};
 pub(in crate::kernel) use expression::rule;
 pub(in crate::kernel) use set::{Bound, elements, set};
 
