@@ -1,7 +1,7 @@
 //! `arpflux apply`, `rollback`, `confirm`, `recover` and `proxy` on the running kernel.
 
-#[path = "../../arpflux-core/src/apply/tests/essence.rs"]
-mod essence;
+#[path = "../../arpflux-core/src/apply/tests/comparable.rs"]
+mod comparable;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use arpflux_core::{Host, Snapshot};
 use arpflux_lab::{Host as Node, Lab};
-use essence::essence;
+use comparable::comparable;
 
 const HN: [(&str, &str, &str); 3] = [
     ("eth0", "00:0c:29:b3:a2:54", "192.168.18.10/24"),
@@ -102,7 +102,7 @@ impl Bench {
     }
 
     fn is_as_before(&self) -> bool {
-        essence(&self.host.snapshot().unwrap()) == essence(&self.start)
+        comparable(&self.host.snapshot().unwrap()) == comparable(&self.start)
     }
 
     fn journal_is_there(&self) -> bool {
@@ -195,7 +195,7 @@ fn a_policy_that_changed_between_apply_and_rollback_does_not_matter() {
     let bench = Bench::new("changed");
     let policy = bench.path("policy.toml");
     bench.good(&["apply", "--policy", &policy]);
-    let first = essence(&bench.host.snapshot().unwrap());
+    let first = comparable(&bench.host.snapshot().unwrap());
     for text in [POLICY.replace("\"eth3\"\n", "\"eth4\"\n"), "version = 9".into(), String::new()] {
         std::fs::write(&policy, text).unwrap();
         bench.good(&["rollback"]);
@@ -206,10 +206,10 @@ fn a_policy_that_changed_between_apply_and_rollback_does_not_matter() {
     // Two policies one after the other go back one after the other.
     std::fs::write(&policy, POLICY.replace("interface = \"eth3\"", "interface = \"eth4\"")).unwrap();
     bench.good(&["apply", "--policy", &policy]);
-    assert!(essence(&bench.host.snapshot().unwrap()) != first);
+    assert!(comparable(&bench.host.snapshot().unwrap()) != first);
     std::fs::remove_file(&policy).unwrap();
     bench.good(&["rollback"]);
-    assert!(essence(&bench.host.snapshot().unwrap()) == first);
+    assert!(comparable(&bench.host.snapshot().unwrap()) == first);
     bench.good(&["rollback"]);
     assert!(bench.is_as_before());
 }
@@ -272,7 +272,7 @@ fn a_rollback_after_a_trial_of_nothing_takes_nothing_back() {
     let (code, text, errors) = bench.run(&["rollback"]);
     assert_eq!(code, 2, "{text}{errors}");
     assert!(errors.contains("had nothing to change") && errors.contains("`arpflux rollback 1`"), "{errors}");
-    assert!(essence(&bench.host.snapshot().unwrap()) == essence(&made));
+    assert!(comparable(&bench.host.snapshot().unwrap()) == comparable(&made));
     bench.good(&["rollback", "1"]);
     assert!(bench.is_as_before());
 }

@@ -90,20 +90,20 @@ fn json(text: &str) -> serde_json::Value {
     serde_json::Deserializer::from_str(text).into_iter().next().unwrap().unwrap()
 }
 
-fn essence(snapshot: &Snapshot) -> Snapshot {
-    let mut essence = snapshot.clone();
-    essence.neighbours.clear();
-    essence.interference.clear();
+fn comparable(snapshot: &Snapshot) -> Snapshot {
+    let mut comparable = snapshot.clone();
+    comparable.neighbours.clear();
+    comparable.interference.clear();
     // Sticky in the kernel: nothing can take it back.
-    essence.routing = Default::default();
-    essence.proxies.sort();
-    essence
+    comparable.routing = Default::default();
+    comparable.proxies.sort();
+    comparable
 }
 
 #[test]
 fn a_signal_during_a_change_undoes_it_or_finds_it_finished() {
     let bench = Bench::new("apply");
-    let before = essence(&bench.host.snapshot().unwrap());
+    let before = comparable(&bench.host.snapshot().unwrap());
     let (mut undone, mut finished) = (0, 0);
     for round in 0..9_u64 {
         let name = ["-INT", "-TERM", "-HUP"][round as usize % 3];
@@ -131,7 +131,7 @@ fn a_signal_during_a_change_undoes_it_or_finds_it_finished() {
             }
             _ => panic!("{name}: {code}: {text}"),
         }
-        assert!(essence(&bench.host.snapshot().unwrap()) == before, "{name}: {text}");
+        assert!(comparable(&bench.host.snapshot().unwrap()) == before, "{name}: {text}");
         assert_eq!(bench.run(&["recover"]), (0, "nothing was left half done\n".into()));
     }
     assert!(undone >= 4, "{undone} were undone, {finished} were finished");
@@ -145,7 +145,7 @@ const SMALL: &str = "version = 1\n[host]\ninterfaces = [\"eth0\", \"eth3\"]\n[[p
 fn what_a_killed_verification_left_is_removed_before_anybody_looks() {
     let bench = Bench::new("killed");
     std::fs::write(bench.folder.join("small.toml"), SMALL).unwrap();
-    let before = essence(&bench.host.snapshot().unwrap());
+    let before = comparable(&bench.host.snapshot().unwrap());
     let (code, text) = bench.run(&["verify", "small.toml", "--json"]);
     let checks = |text: &str| json(text)["checks"].clone();
     let (whole, as_ever) = (checks(&text), code);
@@ -166,7 +166,7 @@ fn what_a_killed_verification_left_is_removed_before_anybody_looks() {
     let (code, text) = bench.run(&["recover"]);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("that was killed were left, and are removed"), "{text}");
-    assert!(essence(&bench.host.snapshot().unwrap()) == before);
+    assert!(comparable(&bench.host.snapshot().unwrap()) == before);
     assert_eq!(bench.run(&["recover"]), (0, "nothing was left half done\n".into()));
     kill();
     let (code, text) = bench.run(&["verify", "small.toml", "--json"]);
@@ -177,14 +177,14 @@ fn what_a_killed_verification_left_is_removed_before_anybody_looks() {
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("are removed") && !text.contains("arpflux-in"), "{text}");
     assert_eq!(bench.run(&["rollback"]).0, 0);
-    assert!(essence(&bench.host.snapshot().unwrap()) == before);
+    assert!(comparable(&bench.host.snapshot().unwrap()) == before);
 }
 
 #[test]
 fn a_trial_whose_guard_was_killed_is_told_as_overdue() {
     let bench = Bench::new("overdue");
     std::fs::write(bench.folder.join("own.toml"), OWN).unwrap();
-    let before = essence(&bench.host.snapshot().unwrap());
+    let before = comparable(&bench.host.snapshot().unwrap());
     let (code, text) = bench.run(&["apply", "own.toml", "--accept-harm", "--confirm", "2s"]);
     assert_eq!(code, 0, "{text}");
     let own = bench.node.run(|| std::fs::read_link("/proc/thread-self/ns/net").unwrap()).unwrap();
@@ -223,7 +223,7 @@ fn a_trial_whose_guard_was_killed_is_told_as_overdue() {
     let (code, text) = bench.run(&["recover"]);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("transaction 1 is undone"), "{text}");
-    assert!(essence(&bench.host.snapshot().unwrap()) == before);
+    assert!(comparable(&bench.host.snapshot().unwrap()) == before);
     assert_eq!(bench.run(&["confirm", "--status"]).0, 1);
 }
 
@@ -252,8 +252,8 @@ fn on_a_terminal(bench: &Bench, arguments: &str, keys: &[(u64, &str)]) -> (i32, 
 fn on_a_terminal_a_key_keeps_or_undoes_and_the_end_of_the_time_is_told() {
     let bench = Bench::new("terminal");
     std::fs::write(bench.folder.join("own.toml"), OWN).unwrap();
-    let before = essence(&bench.host.snapshot().unwrap());
-    let as_before = || essence(&bench.host.snapshot().unwrap()) == before;
+    let before = comparable(&bench.host.snapshot().unwrap());
+    let as_before = || comparable(&bench.host.snapshot().unwrap()) == before;
     let (code, text) = on_a_terminal(&bench, "apply own.toml --confirm 60s", &[(3_000, "x"), (500, "u")]);
     assert!(code == 0 && text.contains("k keeps it, u undoes it now"), "{code}: {text}");
     assert!(as_before(), "{text}");
@@ -293,7 +293,7 @@ fn without_the_right_to_change_nothing_is_printed_written_or_remembered() {
 #[test]
 fn what_waits_ends_at_once_and_leaves_nothing() {
     let bench = Bench::new("waits");
-    let before = essence(&bench.host.snapshot().unwrap());
+    let before = comparable(&bench.host.snapshot().unwrap());
     std::fs::write(bench.folder.join("small.toml"), SMALL).unwrap();
     for (arguments, word) in [
         (&["verify", "small.toml", "--wire", "self"][..], "ended by a signal"),
@@ -310,7 +310,7 @@ fn what_waits_ends_at_once_and_leaves_nothing() {
             assert_eq!(code, 4, "{arguments:?} {name}: {text}");
             assert!(text.contains(word), "{arguments:?} {name}: {text}");
             assert!(begun.elapsed() < Duration::from_secs(10), "{arguments:?} {name}: {:?}", begun.elapsed());
-            assert!(essence(&bench.host.snapshot().unwrap()) == before, "{arguments:?} {name}: {text}");
+            assert!(comparable(&bench.host.snapshot().unwrap()) == before, "{arguments:?} {name}: {text}");
         }
     }
 }
@@ -337,7 +337,7 @@ fn a_persons_change_can_be_undone_after_any_number_of_killed_transactions_of_all
         );
     }
     let now = || {
-        let mut now = essence(&bench.host.snapshot().unwrap());
+        let mut now = comparable(&bench.host.snapshot().unwrap());
         // These come and go.
         now.proxies
             .retain(|entry| !["192.168.18.101", "192.0.2.7"].contains(&entry.address.to_string().as_str()));

@@ -1,8 +1,8 @@
 //! Changes on trial: kept when confirmed, undone otherwise, whatever happens to whoever made them.
 #![allow(missing_docs, reason = "a test")]
 
-#[path = "../../arpflux-core/src/apply/tests/essence.rs"]
-mod essence;
+#[path = "../../arpflux-core/src/apply/tests/comparable.rs"]
+mod comparable;
 #[path = "../../arpflux-core/src/apply/tests/scratch.rs"]
 mod scratch;
 
@@ -18,7 +18,7 @@ use arpflux_core::sysctl::Sysctl;
 use arpflux_core::types::Mac;
 use arpflux_core::{ErrorKind, Host};
 use arpflux_lab::{Host as Node, Lab};
-use essence::essence;
+use comparable::comparable;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
@@ -64,7 +64,7 @@ impl Bench {
     }
 
     fn is_as_before(&self) -> bool {
-        essence(&self.host.snapshot().unwrap()) == essence(&self.start)
+        comparable(&self.host.snapshot().unwrap()) == comparable(&self.start)
     }
 
     /// Waits until everything is as before; how long that took.

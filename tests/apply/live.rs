@@ -2,8 +2,8 @@
 //! compared afterwards.
 #![allow(missing_docs, reason = "a test")]
 
-#[path = "../../arpflux-core/src/apply/tests/essence.rs"]
-mod essence;
+#[path = "../../arpflux-core/src/apply/tests/comparable.rs"]
+mod comparable;
 #[path = "../../arpflux-core/src/apply/tests/random.rs"]
 mod random;
 #[path = "../../arpflux-core/src/apply/tests/scratch.rs"]
@@ -22,7 +22,7 @@ use arpflux_core::types::Mac;
 use arpflux_core::{ErrorKind, Host};
 use arpflux_lab::{Host as Node, Lab};
 use arpflux_tests::iproute::ip;
-use essence::essence;
+use comparable::comparable;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
@@ -45,7 +45,7 @@ fn node(lab: &Lab) -> Node {
 }
 
 fn snapshot(kernel: &mut LinuxKernel) -> Snapshot {
-    essence(&kernel.snapshot().unwrap())
+    comparable(&kernel.snapshot().unwrap())
 }
 
 fn sysctl(snapshot: &Snapshot, name: &str, sysctl: Sysctl, after: i32) -> Change {
@@ -92,7 +92,7 @@ fn killed_at_any_moment() {
             changes.push(sysctl(&before, "eth2", Sysctl::ArpIgnore, 1));
             changes.extend(idle(&before));
             let plan = Plan::for_any_namespace().changes(changes);
-            let after = essence(&before.with(&plan.changes));
+            let after = comparable(&before.with(&plan.changes));
             let mut random = Random::new(5);
             let mut ends = [0, 0];
             // How long a child may live, in µs: follows what this machine gets done in that time.
@@ -359,7 +359,7 @@ fn a_rollback_after_somebody_changed_things() {
     assert_eq!(hn.read_sysctl("net/ipv4/conf/eth0/arp_ignore").unwrap().trim(), "0");
     let forced = host.rollback(None, true, &options).unwrap();
     assert!(forced.conflicts.is_empty());
-    assert!(essence(&host.snapshot().unwrap()) == essence(&start));
+    assert!(comparable(&host.snapshot().unwrap()) == comparable(&start));
 }
 
 #[test]
@@ -384,7 +384,7 @@ fn an_edited_plan_announces_nothing_that_nobody_answers_for() {
     edited.changes.retain(|change| !is_proxy(change));
     let error = host.apply(&edited, &options).unwrap_err();
     assert_eq!((error.kind(), error.object()), (ErrorKind::Refused, "192.0.2.9"), "{error}");
-    assert!(essence(&host.snapshot().unwrap()) == essence(&start), "nothing was changed");
+    assert!(comparable(&host.snapshot().unwrap()) == comparable(&start), "nothing was changed");
 
     let applied = host.apply(&full.without(is_proxy), &options).unwrap();
     assert_eq!((applied.outcome, applied.verified), (Outcome::Applied, 1));

@@ -2,8 +2,8 @@
 //! is empty, so that the managers' own programs can be run on the files that are written there.
 #![allow(dead_code, reason = "each test program uses its part")]
 
-#[path = "../../../arpflux-core/src/apply/tests/essence.rs"]
-mod essence;
+#[path = "../../../arpflux-core/src/apply/tests/comparable.rs"]
+mod comparable;
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 
 use arpflux_core::{Host, Snapshot};
 use arpflux_lab::{Host as Node, Lab, Switch};
-use essence::essence;
+use comparable::comparable;
 
 pub const POLICY: &str = r#"
 version = 1
@@ -156,7 +156,7 @@ impl Image {
 
     /// What the kernel holds, without what changes by itself and without orders that mean nothing.
     pub fn state(&self) -> Snapshot {
-        essence(&self.host.snapshot().unwrap())
+        comparable(&self.host.snapshot().unwrap())
     }
 
     /// Whether the policy holds, by configuration and by the model.

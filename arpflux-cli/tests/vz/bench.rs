@@ -308,7 +308,7 @@ impl Drop for Bench {
 
 /// What a snapshot says about containers: entries, rules, routes, without the order and what changes by
 /// itself.
-pub fn essence(snapshot: &Snapshot) -> Vec<String> {
+pub fn comparable(snapshot: &Snapshot) -> Vec<String> {
     let mut lines: Vec<String> = snapshot.proxies.iter().map(|entry| format!("{entry:?}")).collect();
     lines.extend(snapshot.rules.iter().map(|rule| format!("{rule:?}")));
     lines.extend(snapshot.routes.iter().map(|route| format!("{route:?}")));

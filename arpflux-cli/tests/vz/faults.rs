@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use arpflux_lab::{Host as Node, NewRoute};
 
-use crate::bench::{A101, A102, Bench, Libvzctl, Version, Vzctl, essence};
+use crate::bench::{A101, A102, Bench, Libvzctl, Version, Vzctl, comparable};
 
 /// A second node on the wire that has one container's address and proxies the other's.
 fn second_node(bench: &Bench) -> Node {
@@ -37,7 +37,7 @@ fn a_second_node_with_the_address_is_found_whether_it_has_or_proxies_it() {
         assert_eq!(bench.stop("101", "192.168.18.101").code, 0);
         // An error: nothing is left of the start.
         bench.write("etc/vz/vz.conf", "ERROR_ON_ARPFAIL=\"yes\"\n");
-        let before = essence(&bench.snapshot());
+        let before = comparable(&bench.snapshot());
         for (veid, address, how) in
             [("101", "192.168.18.101", "has it"), ("102", "192.168.18.102", "answers for it")]
         {
@@ -47,7 +47,7 @@ fn a_second_node_with_the_address_is_found_whether_it_has_or_proxies_it() {
                 said.stderr.contains(&format!("{address} is in use")) && said.stderr.contains(how),
                 "{said:?}"
             );
-            assert_eq!(essence(&bench.snapshot()), before);
+            assert_eq!(comparable(&bench.snapshot()), before);
         }
     }
 }
@@ -76,12 +76,12 @@ fn a_shared_address_is_refused_and_stopping_one_container_leaves_the_other_alone
         let _container = bench.container(A101);
         bench.write("etc/vz/conf/103.conf", "ARPFLUX_IF=\"eth4\"\n");
         assert_eq!(bench.start_quick("101", "192.168.18.101").code, 0);
-        let first = essence(&bench.snapshot());
+        let first = comparable(&bench.snapshot());
         let said = bench.start_quick("103", "192.168.18.101");
         assert_eq!(said.code, 78, "{version:?} {said:?}");
-        assert_eq!(essence(&bench.snapshot()), first);
+        assert_eq!(comparable(&bench.snapshot()), first);
         assert_eq!(bench.stop("103", "192.168.18.101").code, 0);
-        assert_eq!(essence(&bench.snapshot()), first, "{version:?}: the first container's is left alone");
+        assert_eq!(comparable(&bench.snapshot()), first, "{version:?}: the first container's is left alone");
         assert_eq!(bench.stop("101", "192.168.18.101").code, 0);
         assert_eq!(bench.start_quick("103", "192.168.18.101").code, 0, "free again");
         assert_eq!(bench.proxies(), ["192.168.18.101 eth4"]);
@@ -123,7 +123,7 @@ fn bad_input_and_broken_configuration_fail_clearly_and_change_nothing() {
         let long = "192.168.18.101 ".repeat(if version == Vzctl { 8000 } else { 50 });
         let bench = Bench::new(version);
         let _container = bench.container(A101);
-        let before = essence(&bench.snapshot());
+        let before = comparable(&bench.snapshot());
         let owned = bench.path("owned");
         let substitution = format!("$(touch {})", owned.display());
         let backticks = format!("`touch {}`", owned.display());
@@ -135,7 +135,7 @@ fn bad_input_and_broken_configuration_fail_clearly_and_change_nothing() {
                 said.stderr.len() < 2000 && said.stderr.contains("ERROR: arpflux could not publish"),
                 "{said:?}"
             );
-            assert_eq!(essence(&bench.snapshot()), before, "{version:?} {addresses:.60?}");
+            assert_eq!(comparable(&bench.snapshot()), before, "{version:?} {addresses:.60?}");
             assert!(!owned.exists());
         };
         for hostile in [
@@ -167,7 +167,7 @@ fn bad_input_and_broken_configuration_fail_clearly_and_change_nothing() {
         let huge = "192.168.18.101 ".repeat(70_000);
         let error = bench.hn.run(|| bench.start_command("101", &huge, &[]).output()).unwrap();
         assert_eq!(error.unwrap_err().raw_os_error(), Some(7), "E2BIG");
-        assert_eq!(essence(&bench.snapshot()), before);
+        assert_eq!(comparable(&bench.snapshot()), before);
         assert_eq!(bench.start_quick("101", "192.168.18.101").code, 0, "and all is well again");
     }
 }
@@ -218,11 +218,11 @@ fn killed(version: Version, rounds: u64) {
     // The host's part is in force: what is left afterwards is the container's.
     assert_eq!(bench.start_quick("101", "192.168.18.101").code, 0);
     assert_eq!(bench.stop("101", "192.168.18.101").code, 0);
-    let before = essence(&bench.snapshot());
+    let before = comparable(&bench.snapshot());
     let begun = Instant::now();
     assert_eq!(bench.start_quick("101", "192.168.18.101").code, 0);
     let whole = begun.elapsed();
-    let running = essence(&bench.snapshot());
+    let running = comparable(&bench.snapshot());
     assert_eq!(bench.stop("101", "192.168.18.101").code, 0);
     let (mut random, mut cut) = (0x9e37_79b9_u64, 0);
     for round in 0..rounds {
@@ -244,7 +244,7 @@ fn killed(version: Version, rounds: u64) {
             0 => {
                 let said = bench.start_quick("101", "192.168.18.101");
                 assert_eq!(said.code, 0, "round {round}: {said:?}");
-                assert_eq!(essence(&bench.snapshot()), running, "round {round}");
+                assert_eq!(comparable(&bench.snapshot()), running, "round {round}");
             }
             // `recover`, and then what is published is what is written down.
             1 => {
@@ -263,7 +263,7 @@ fn killed(version: Version, rounds: u64) {
             // libvzctl knows of an address only once it is published; its device takes the route along.
             bench.unroute(A101);
         }
-        assert_eq!(essence(&bench.snapshot()), before, "round {round}, killed after {after:?}");
+        assert_eq!(comparable(&bench.snapshot()), before, "round {round}, killed after {after:?}");
     }
     println!("{cut} of {rounds} starts were cut off, each within {whole:?}");
     assert!(cut as u64 * 3 > rounds, "{cut} of {rounds}");
@@ -284,7 +284,7 @@ fn a_killed_start_with_other_addresses_is_cleaned_up_by_the_next() {
     let bench = Bench::new(Vzctl);
     let _container = bench.container(A101);
     assert_eq!(bench.start_quick("101", "192.168.18.101").code, 0);
-    let running = essence(&bench.snapshot());
+    let running = comparable(&bench.snapshot());
     for wait in [5, 15, 25, 40, 60] {
         let all = "192.168.18.101 192.168.18.111 192.168.18.121";
         let mut command = bench.start_command("101", all, &[("SKIP_ARPDETECT", "yes")]);
@@ -299,6 +299,6 @@ fn a_killed_start_with_other_addresses_is_cleaned_up_by_the_next() {
         child.wait().unwrap();
         let said = bench.start_quick("101", "192.168.18.101");
         assert_eq!(said.code, 0, "{said:?}");
-        assert_eq!(essence(&bench.snapshot()), running, "killed after {wait} ms");
+        assert_eq!(comparable(&bench.snapshot()), running, "killed after {wait} ms");
     }
 }

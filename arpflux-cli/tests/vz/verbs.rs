@@ -2,7 +2,7 @@
 
 use arpflux_lab::NewRoute;
 
-use crate::bench::{A101, A102, Bench, Libvzctl, Vzctl, essence};
+use crate::bench::{A101, A102, Bench, Libvzctl, Vzctl, comparable};
 
 fn route(bench: &Bench, address: &str) {
     bench.hn.route(&NewRoute::to(address).unwrap().device("venet0").unwrap()).unwrap();
@@ -26,10 +26,10 @@ fn idempotent_and_found_by_address_without_a_container() {
     route(&bench, "192.168.18.101");
     route(&bench, "192.168.18.102");
     bench.good(&["net-add", "--veid", "101", "192.168.18.101/24"]);
-    let once = essence(&bench.snapshot());
+    let once = comparable(&bench.snapshot());
     bench.good(&["net-add", "--veid", "101", "192.168.18.101"]);
     bench.good(&["net-add", "192.168.18.101"]);
-    assert_eq!(essence(&bench.snapshot()), once);
+    assert_eq!(comparable(&bench.snapshot()), once);
     // No VEID: the container's own file names the address.
     bench.good(&["net-add", "192.168.18.102"]);
     assert_eq!(bench.proxies(), ["192.168.18.101 eth3", "192.168.18.102 eth4"]);

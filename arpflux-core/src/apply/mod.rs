@@ -26,7 +26,6 @@
 
 mod check;
 mod confirm;
-mod dead;
 pub(crate) mod fault;
 mod files;
 mod history;
@@ -39,6 +38,7 @@ mod owners;
 mod proxy;
 mod receipt;
 mod recover;
+mod stale;
 pub(crate) mod store;
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use super::journal::{self, Journal, State, Undone};
 use super::lock::Lock;
 use super::receipt::Receipt;
 use super::store::Folder;
-use super::{Options, confirm, dead, files, undo};
+use super::{Options, confirm, files, stale, undo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
 use crate::snapshot::NetnsIdentity;
@@ -56,7 +56,7 @@ pub fn recover(kernel: &mut dyn Kernel, options: &Options, discard: bool) -> Res
         }
         other => other?,
     };
-    settled.gone = dead::tidy(&state, &netns, 0)?;
+    settled.gone = stale::tidy(&state, &netns, 0)?;
     Ok(settled)
 }
 

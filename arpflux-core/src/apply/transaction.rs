@@ -9,7 +9,7 @@ use super::receipt::{Conflict, Maker, Receipt};
 use super::recover::{TakenBack, busy_pending, settle, take_back};
 use super::store::Folder;
 use super::watcher::{Reopen, Watcher};
-use super::{Confirm, Options, confirm, dead, files, keep, net, undo};
+use super::{Confirm, Options, confirm, files, keep, net, stale, undo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
 use crate::persist::FileChange;
@@ -282,7 +282,7 @@ impl<'a> Transaction<'a> {
         let lock = Lock::take(&folder, self.options.lock_wait, &self.options.stop)?;
         if folder.inode(history::HISTORY).is_none() {
             // Where namespaces come, others go. Nothing depends on it.
-            let _ = dead::tidy(&state, &netns, dead::MANY);
+            let _ = stale::tidy(&state, &netns, stale::MANY);
         }
         Ok((netns, folder, lock))
     }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::ground::{Answers, Ground, by_number, listed};
+use super::context::{Answers, Context, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::judgement::{self, Gap};
@@ -19,38 +19,38 @@ const SHOWN: usize = 3;
 /// How many interfaces on unknown wires are asked: one that answers is enough to leave the whole open.
 const UNKNOWN_MAX: usize = 16;
 
-pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
-    for wire in 0..ground.wires.len() {
-        let answers = ground.answers_on(wire);
-        findings.extend(several_answer(ground, wire, &answers));
-        findings.extend(self_conflict(ground, wire, &answers));
-        findings.extend(teaches_wrong_mac(ground, wire, &answers));
+pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    for wire in 0..context.wires.len() {
+        let answers = context.answers_on(wire);
+        findings.extend(several_answer(context, wire, &answers));
+        findings.extend(self_conflict(context, wire, &answers));
+        findings.extend(teaches_wrong_mac(context, wire, &answers));
     }
-    unknown_wires(ground);
-    doubted_wires(ground);
+    unknown_wires(context);
+    doubted_wires(context);
 }
 
 /// Wires that only subnets tell apart and that may be one: whether a neighbour hears both cannot be told.
-fn doubted_wires(ground: &Ground<'_>) {
-    for holder in &ground.listeners {
-        for other in ground.map.doubted(holder.index) {
-            let open = both_answer(ground, holder, other);
-            if ground.listener(other).is_some() && !open.is_empty() {
+fn doubted_wires(context: &Context<'_>) {
+    for holder in &context.listeners {
+        for other in context.map.doubted(holder.index) {
+            let open = both_answer(context, holder, other);
+            if context.listener(other).is_some() && !open.is_empty() {
                 let open: Vec<Ipv4Addr> = open.into_iter().collect();
                 let leaves_open = format!("whether one MAC answers for {}", listed(&open));
-                let gap = Gap::apart(ground.snapshot, holder.index, other, &leaves_open);
-                judgement::add(&mut ground.other_gaps.borrow_mut(), [gap]);
+                let gap = Gap::apart(context.snapshot, holder.index, other, &leaves_open);
+                judgement::add(&mut context.other_gaps.borrow_mut(), [gap]);
             }
         }
     }
 }
 
 /// The addresses of an interface for which another one answers, too, with another MAC.
-fn both_answer(ground: &Ground<'_>, holder: &Interface, other: IfIndex) -> BTreeSet<Ipv4Addr> {
-    let own = ground.public(holder.index).map(|(local, _)| local);
+fn both_answer(context: &Context<'_>, holder: &Interface, other: IfIndex) -> BTreeSet<Ipv4Addr> {
+    let own = context.public(holder.index).map(|(local, _)| local);
     own.filter(|local| {
-        let sender = ground.sender(holder.index, *local);
-        let mac = |on| ground.reply(&ArpRequest::broadcast(on, sender, *local)).mac().copied();
+        let sender = context.sender(holder.index, *local);
+        let mac = |on| context.reply(&ArpRequest::broadcast(on, sender, *local)).mac().copied();
         let answered = mac(other);
         answered.is_some() && mac(holder.index).is_some_and(|own| Some(own) != answered)
     })
@@ -59,13 +59,14 @@ fn both_answer(ground: &Ground<'_>, holder: &Interface, other: IfIndex) -> BTree
 
 /// An interface on a wire that is not known, which answers for an address as another interface does: whether a
 /// neighbour hears both cannot be told.
-fn unknown_wires(ground: &Ground<'_>) {
+fn unknown_wires(context: &Context<'_>) {
     let mut together: BTreeMap<BTreeSet<Ipv4Addr>, Vec<IfIndex>> = BTreeMap::new();
-    for index in ground.map.unknown(ground.snapshot).into_iter().take(UNKNOWN_MAX) {
+    for index in context.map.unknown(context.snapshot).into_iter().take(UNKNOWN_MAX) {
         let mut open: BTreeSet<Ipv4Addr> = BTreeSet::new();
-        for holder in ground.listeners.iter().filter(|holder| ground.map.share(holder.index, index).is_none())
+        for holder in
+            context.listeners.iter().filter(|holder| context.map.share(holder.index, index).is_none())
         {
-            open.extend(both_answer(ground, holder, index));
+            open.extend(both_answer(context, holder, index));
         }
         if !open.is_empty() {
             // Interfaces that leave the same open are named together.
@@ -75,13 +76,13 @@ fn unknown_wires(ground: &Ground<'_>) {
     for (open, interfaces) in together {
         let open: Vec<Ipv4Addr> = open.into_iter().collect();
         let leaves_open = format!("whether one MAC answers for {}", listed(&open));
-        let gap = Gap::wires(ground.snapshot, &interfaces, &leaves_open);
-        judgement::add(&mut ground.other_gaps.borrow_mut(), [gap]);
+        let gap = Gap::wires(context.snapshot, &interfaces, &leaves_open);
+        judgement::add(&mut context.other_gaps.borrow_mut(), [gap]);
     }
 }
 
 /// Several MACs for one address.
-fn several_answer(ground: &Ground<'_>, wire: usize, answers: &[Answers<'_>]) -> Option<Finding> {
+fn several_answer(context: &Context<'_>, wire: usize, answers: &[Answers<'_>]) -> Option<Finding> {
     let several: Vec<&Answers<'_>> = answers
         .iter()
         .filter(|answers| {
@@ -96,13 +97,11 @@ fn several_answer(ground: &Ground<'_>, wire: usize, answers: &[Answers<'_>]) -> 
     let mut evidence: Vec<Evidence> = Vec::new();
     for answers in several.iter().take(SHOWN) {
         let replies = answers.verdicts.iter().filter(|(_, verdict)| verdict.mac().is_some());
-        evidence.extend(
-            replies.take(SHOWN).map(|(interface, verdict)| {
-                ground.request(interface, answers.sender, answers.target, *verdict)
-            }),
-        );
+        evidence.extend(replies.take(SHOWN).map(|(interface, verdict)| {
+            context.request(interface, answers.sender, answers.target, *verdict)
+        }));
     }
-    evidence.extend(wrong.iter().take(SHOWN).map(|interface| ground.sysctl(interface, Sysctl::ArpIgnore)));
+    evidence.extend(wrong.iter().take(SHOWN).map(|interface| context.sysctl(interface, Sysctl::ArpIgnore)));
     Some(finding(
         FindingId::SeveralAnswer,
         Text {
@@ -116,18 +115,18 @@ fn several_answer(ground: &Ground<'_>, wire: usize, answers: &[Answers<'_>]) -> 
                 "An address belongs to the whole host, not to one interface, and {} may answer for addresses of \
                  other interfaces: arp_ignore is {} there.",
                 listed(names(&wrong)),
-                values(ground, &wrong, Sysctl::ArpIgnore),
+                values(context, &wrong, Sysctl::ArpIgnore),
             ),
-            remedy: cure_in_words(ground, wire),
+            remedy: cure_in_words(context, wire),
         },
         Objects { interfaces: names(&wrong), addresses },
         evidence,
-        ground.cure_of_wire(wire),
+        context.cure_of_wire(wire),
     ))
 }
 
 /// The probe that a network manager sends before it uses an address comes back in by another interface.
-fn self_conflict(ground: &Ground<'_>, wire: usize, answers: &[Answers<'_>]) -> Option<Finding> {
+fn self_conflict(context: &Context<'_>, wire: usize, answers: &[Answers<'_>]) -> Option<Finding> {
     let mut addresses: Vec<IpAddr> = Vec::new();
     let mut wrong: BTreeMap<IfIndex, &Interface> = BTreeMap::new();
     let mut evidence: Vec<Evidence> = Vec::new();
@@ -138,13 +137,13 @@ fn self_conflict(ground: &Ground<'_>, wire: usize, answers: &[Answers<'_>]) -> O
             asked().filter(|interface| holds(interface)).map(|owner| &owner.mac).collect();
         let mut conflicts = false;
         for interface in asked().filter(|interface| !holds(interface)) {
-            let verdict = ground.reply(&ArpRequest::probe(interface.index, answers.target));
+            let verdict = context.reply(&ArpRequest::probe(interface.index, answers.target));
             let Some(mac) = verdict.mac() else { continue };
             if owners.contains(&mac) {
                 continue;
             }
             if addresses.len() < SHOWN {
-                evidence.push(ground.request(interface, Ipv4Addr::UNSPECIFIED, answers.target, verdict));
+                evidence.push(context.request(interface, Ipv4Addr::UNSPECIFIED, answers.target, verdict));
             }
             conflicts = true;
             wrong.insert(interface.index, interface);
@@ -157,7 +156,7 @@ fn self_conflict(ground: &Ground<'_>, wire: usize, answers: &[Answers<'_>]) -> O
         return None;
     }
     let wrong: Vec<&Interface> = wrong.into_values().collect();
-    evidence.extend(wrong.iter().take(SHOWN).map(|interface| ground.sysctl(interface, Sysctl::ArpIgnore)));
+    evidence.extend(wrong.iter().take(SHOWN).map(|interface| context.sysctl(interface, Sysctl::ArpIgnore)));
     Some(finding(
         FindingId::SelfConflict,
         Text {
@@ -172,28 +171,28 @@ fn self_conflict(ground: &Ground<'_>, wire: usize, answers: &[Answers<'_>]) -> O
             why: "A duplicate address probe (RFC 5227, sender 0.0.0.0) is stopped by arp_ignore alone; arp_filter \
                   and rp_filter do not look at it."
                 .into(),
-            remedy: cure_in_words(ground, wire),
+            remedy: cure_in_words(context, wire),
         },
         Objects { interfaces: names(&wrong), addresses },
         evidence,
-        ground.cure_of_wire(wire),
+        context.cure_of_wire(wire),
     ))
 }
 
 /// `arp_ignore` keeps an interface from answering for others; only `arp_announce` keeps it from asking in
 /// their name.
-fn teaches_wrong_mac(ground: &Ground<'_>, wire: usize, answers: &[Answers<'_>]) -> Option<Finding> {
-    let members = &ground.wires[wire];
+fn teaches_wrong_mac(context: &Context<'_>, wire: usize, answers: &[Answers<'_>]) -> Option<Finding> {
+    let members = &context.wires[wire];
     let mut addresses: Vec<IpAddr> = Vec::new();
     let mut wrong: Vec<&Interface> = Vec::new();
     let mut evidence: Vec<Evidence> = Vec::new();
     for answers in answers {
         let Some(holder) = answers.holders.first() else { continue };
-        let outgoing = ground.outgoing(*holder, answers.sender, answers.target);
+        let outgoing = context.outgoing(*holder, answers.sender, answers.target);
         let Outgoing::Asks { interface: by, sender, packet_source, .. } = outgoing else { continue };
         let Some(asking) = members.iter().find(|interface| interface.index == by) else { continue };
-        let restricted = matches!(ground.effective(asking, Sysctl::ArpIgnore).value, 1 | 2 | 8);
-        if !restricted || !outgoing.teaches_wrong_mac(ground.snapshot) {
+        let restricted = matches!(context.effective(asking, Sysctl::ArpIgnore).value, 1 | 2 | 8);
+        if !restricted || !outgoing.teaches_wrong_mac(context.snapshot) {
             continue;
         }
         if addresses.len() < SHOWN {
@@ -213,7 +212,7 @@ fn teaches_wrong_mac(ground: &Ground<'_>, wire: usize, answers: &[Answers<'_>]) 
         return None;
     }
     evidence.extend(wrong.iter().take(SHOWN).flat_map(|interface| {
-        [Sysctl::ArpAnnounce, Sysctl::ArpIgnore].map(|sysctl| ground.sysctl(interface, sysctl))
+        [Sysctl::ArpAnnounce, Sysctl::ArpIgnore].map(|sysctl| context.sysctl(interface, sysctl))
     }));
     Some(finding(
         FindingId::TeachesWrongMac,
@@ -228,14 +227,14 @@ fn teaches_wrong_mac(ground: &Ground<'_>, wire: usize, answers: &[Answers<'_>]) 
             why: format!(
                 "arp_ignore decides about answers only; which address a request carries is up to arp_announce, \
                  which is {} on {}: only 2 keeps addresses of other interfaces out.",
-                values(ground, &wrong, Sysctl::ArpAnnounce),
+                values(context, &wrong, Sysctl::ArpAnnounce),
                 listed(names(&wrong)),
             ),
-            remedy: cure_in_words(ground, wire),
+            remedy: cure_in_words(context, wire),
         },
         Objects { interfaces: names(&wrong), addresses },
         evidence,
-        ground.cure_of_wire(wire),
+        context.cure_of_wire(wire),
     ))
 }
 
@@ -274,8 +273,8 @@ pub(super) fn finding(
 }
 
 /// What cures a wire, as a sentence.
-pub(super) fn cure_in_words(ground: &Ground<'_>, wire: usize) -> String {
-    let first: Vec<String> = ground
+pub(super) fn cure_in_words(context: &Context<'_>, wire: usize) -> String {
+    let first: Vec<String> = context
         .relax_all()
         .iter()
         .filter_map(|change| match change.object {
@@ -290,7 +289,7 @@ pub(super) fn cure_in_words(ground: &Ground<'_>, wire: usize) -> String {
     format!(
         "{first} arp_ignore=1 and arp_announce=2 on {} (never on all), send packets from each address by its own \
          interface, and announce the addresses once so that neighbours forget the wrong MAC.",
-        listed(names(&ground.wires[wire])),
+        listed(names(&context.wires[wire])),
     )
 }
 
@@ -322,8 +321,8 @@ pub(super) fn names(interfaces: &[&Interface]) -> Vec<IfName> {
 }
 
 /// The values of a sysctl that count on the interfaces: `0`, `0 and 3`.
-pub(super) fn values(ground: &Ground<'_>, interfaces: &[&Interface], sysctl: Sysctl) -> String {
+pub(super) fn values(context: &Context<'_>, interfaces: &[&Interface], sysctl: Sysctl) -> String {
     let values: BTreeSet<i32> =
-        interfaces.iter().map(|interface| ground.effective(interface, sysctl).value).collect();
+        interfaces.iter().map(|interface| context.effective(interface, sysctl).value).collect();
     listed(values)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::answers::{Text, finding, names};
-use super::ground::{Ground, by_number, listed};
+use super::context::{Context, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::predict::ArpRequest;
@@ -16,51 +16,51 @@ use crate::types::IfIndex;
 /// How many addresses are shown as evidence.
 const SHOWN: usize = 3;
 
-pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let mut groups: BTreeMap<(IfIndex, IfIndex), (Vec<IpAddr>, Vec<Evidence>)> = BTreeMap::new();
-    for held in ground.snapshot.addresses.iter().filter(|held| held.is_public()) {
+    for held in context.snapshot.addresses.iter().filter(|held| held.is_public()) {
         let IpAddr::V4(address) = held.local else { continue };
-        let Some((holder, parent)) = backup(ground, held.interface) else { continue };
+        let Some((holder, parent)) = backup(context, held.interface) else { continue };
         // Somebody else here has it as well, in earnest.
-        if ground.holders(address).iter().any(|other| ground.listener(*other).is_some()) {
+        if context.holders(address).iter().any(|other| context.listener(*other).is_some()) {
             continue;
         }
-        for front in ground.beside(parent) {
-            let sender = ground.sender(front.index, address);
-            let verdict = ground.reply(&ArpRequest::broadcast(front.index, sender, address));
+        for front in context.beside(parent) {
+            let sender = context.sender(front.index, address);
+            let verdict = context.reply(&ArpRequest::broadcast(front.index, sender, address));
             if verdict.mac().is_none() {
                 continue;
             }
             let (addresses, evidence) = groups.entry((holder.index, front.index)).or_default();
             if addresses.len() < SHOWN {
                 evidence.push(Evidence::Address { address: address.to_string(), interface: holder.name });
-                evidence.push(ground.request(front, sender, address, verdict));
+                evidence.push(context.request(front, sender, address, verdict));
             }
             addresses.push(held.local);
         }
     }
     findings.extend(groups.into_iter().filter_map(|((holder, front), (addresses, evidence))| {
-        Some(one(ground, ground.snapshot.interface(holder)?, ground.listener(front)?, addresses, evidence))
+        Some(one(context, context.snapshot.interface(holder)?, context.listener(front)?, addresses, evidence))
     }));
 }
 
 /// The interface, and the living one that it stands on, if it is a macvlan or ipvlan that nobody is heard on.
-fn backup<'s>(ground: &Ground<'s>, index: IfIndex) -> Option<(&'s Interface, &'s Interface)> {
-    let holder = ground.snapshot.interface(index)?;
+fn backup<'s>(context: &Context<'s>, index: IfIndex) -> Option<(&'s Interface, &'s Interface)> {
+    let holder = context.snapshot.interface(index)?;
     let kind = matches!(holder.kind, Some(LinkKind::Macvlan | LinkKind::Ipvlan));
     let parent = holder.link.filter(|_| kind && holder.link_netnsid.is_none());
-    let heard = ground.listener(index).is_some();
-    parent.filter(|_| !heard).and_then(|parent| ground.listener(parent)).map(|parent| (holder, parent))
+    let heard = context.listener(index).is_some();
+    parent.filter(|_| !heard).and_then(|parent| context.listener(parent)).map(|parent| (holder, parent))
 }
 
 fn one(
-    ground: &Ground<'_>,
+    context: &Context<'_>,
     holder: &Interface,
     front: &Interface,
     addresses: Vec<IpAddr>,
     mut evidence: Vec<Evidence>,
 ) -> Finding {
-    evidence.push(ground.sysctl(front, Sysctl::ArpIgnore));
+    evidence.push(context.sysctl(front, Sysctl::ArpIgnore));
     let (whose, it) = (listed(&addresses), by_number(addresses.len(), "it", "them"));
     let quoted: Vec<String> = addresses.iter().map(|address| format!("\"{address}\"")).collect();
     finding(

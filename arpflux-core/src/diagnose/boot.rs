@@ -1,7 +1,7 @@
 //! What the next boot takes away or sets otherwise, and what is set twice.
 
 use super::answers::{Text, finding};
-use super::ground::{Ground, by_number};
+use super::context::{Context, by_number};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::persist::{BootReport, BootValue};
@@ -12,8 +12,8 @@ use crate::sysctl::Sysctl;
 /// How many values are shown as evidence.
 const SHOWN: usize = 12;
 
-pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
-    let Some(report) = &ground.options.boot else { return };
+pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    let Some(report) = &context.options.boot else { return };
     findings.extend(not_persisted(report));
     findings.extend(overwritten(report));
     findings.extend(conflicting(report));

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::answers::{Text, cure_in_words, finding, names};
-use super::ground::{Ground, by_number, listed};
+use super::context::{Context, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::policy::{HostPolicy, Policy, Strategy};
@@ -15,39 +15,44 @@ use crate::types::IfIndex;
 /// How many packets are shown as evidence.
 const SHOWN: usize = 3;
 
-pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
-    for wire in 0..ground.wires.len() {
-        findings.extend(same_wire(ground, wire));
+pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    for wire in 0..context.wires.len() {
+        findings.extend(same_wire(context, wire));
     }
-    findings.extend(other_uplink(ground));
-    findings.extend(dropped_on_uplink(ground));
+    findings.extend(other_uplink(context));
+    findings.extend(dropped_on_uplink(context));
 }
 
 /// The interface that a packet leaves by, and the packet as evidence.
-fn leaves(ground: &Ground<'_>, of: &Interface, from: Ipv4Addr, to: Ipv4Addr) -> Option<(IfIndex, Evidence)> {
-    let (by, request_from) = match ground.outgoing(of.index, to, from) {
+fn leaves(
+    context: &Context<'_>,
+    of: &Interface,
+    from: Ipv4Addr,
+    to: Ipv4Addr,
+) -> Option<(IfIndex, Evidence)> {
+    let (by, request_from) = match context.outgoing(of.index, to, from) {
         Outgoing::Asks { interface, sender, .. } => (interface, Some(sender)),
         Outgoing::NoRequest { interface, .. } => (interface, None),
         Outgoing::Unreachable | Outgoing::Undetermined { .. } => return None,
     };
-    let interface = ground.snapshot.interface(by)?.name;
+    let interface = context.snapshot.interface(by)?.name;
     Some((by, Evidence::Packet { source: from, destination: to, interface, request_from }))
 }
 
 /// To a neighbour on the wire, or to the world through a gateway on it, by another interface of the wire.
-fn same_wire(ground: &Ground<'_>, wire: usize) -> Option<Finding> {
-    let members = &ground.wires[wire];
+fn same_wire(context: &Context<'_>, wire: usize) -> Option<Finding> {
+    let members = &context.wires[wire];
     let mut astray: Vec<&Interface> = Vec::new();
     let mut by: Vec<&Interface> = Vec::new();
     let mut addresses: Vec<IpAddr> = Vec::new();
     let mut evidence: Vec<Evidence> = Vec::new();
     for interface in members.iter().copied() {
         for (local, _) in
-            ground.public(interface.index).filter(|(local, _)| ground.holders(*local).len() == 1)
+            context.public(interface.index).filter(|(local, _)| context.holders(*local).len() == 1)
         {
-            let neighbour = ground.sender(interface.index, local);
-            let found = [neighbour, ground.snapshot.elsewhere()].into_iter().find_map(|to| {
-                let (by, seen) = leaves(ground, interface, local, to)?;
+            let neighbour = context.sender(interface.index, local);
+            let found = [neighbour, context.snapshot.elsewhere()].into_iter().find_map(|to| {
+                let (by, seen) = leaves(context, interface, local, to)?;
                 let other = members.iter().find(|member| member.index == by && by != interface.index)?;
                 Some((*other, seen))
             });
@@ -79,36 +84,37 @@ fn same_wire(ground: &Ground<'_>, wire: usize) -> Option<Finding> {
             why: "Without source routing only the destination counts, and of several routes to one subnet one wins for \
                   every source address."
                 .into(),
-            remedy: cure_in_words(ground, wire),
+            remedy: cure_in_words(context, wire),
         },
         Objects { interfaces: names(&astray), addresses },
         evidence,
-        ground.cure_of_wire(wire),
+        context.cure_of_wire(wire),
     ))
 }
 
 /// To the world by another uplink than the one whose address the packet carries.
-fn other_uplink(ground: &Ground<'_>) -> Option<Finding> {
+fn other_uplink(context: &Context<'_>) -> Option<Finding> {
     let mut astray: Vec<&Interface> = Vec::new();
     let mut addresses: Vec<IpAddr> = Vec::new();
     let mut evidence: Vec<Evidence> = Vec::new();
     let mut by = String::new();
-    for index in &ground.uplinks {
-        let Some(interface) = ground.snapshot.interface(*index) else { continue };
-        for (local, _) in ground.public(*index).filter(|(local, _)| ground.holders(*local).len() == 1) {
-            let Some((other, seen)) = leaves(ground, interface, local, ground.snapshot.elsewhere()) else {
+    for index in &context.uplinks {
+        let Some(interface) = context.snapshot.interface(*index) else { continue };
+        for (local, _) in context.public(*index).filter(|(local, _)| context.holders(*local).len() == 1) {
+            let Some((other, seen)) = leaves(context, interface, local, context.snapshot.elsewhere()) else {
                 continue;
             };
-            let together = ground.wire_of(other).is_some() && ground.wire_of(other) == ground.wire_of(*index);
+            let together =
+                context.wire_of(other).is_some() && context.wire_of(other) == context.wire_of(*index);
             // What does not get in has no reply: that is the other finding.
-            let dropped = drops(ground, interface, local);
-            if other == *index || together || !ground.uplinks.contains(&other) || dropped {
+            let dropped = drops(context, interface, local);
+            if other == *index || together || !context.uplinks.contains(&other) || dropped {
                 continue;
             }
             if evidence.len() < SHOWN {
                 evidence.push(seen);
             }
-            by = ground.snapshot.name_of(other);
+            by = context.snapshot.name_of(other);
             addresses.push(IpAddr::V4(local));
             astray.push(interface);
         }
@@ -139,42 +145,42 @@ fn other_uplink(ground: &Ground<'_>) -> Option<Finding> {
 }
 
 /// Whether strict `rp_filter` drops what comes from the world for `local`, which it would not with `rp_filter=2`.
-fn drops(ground: &Ground<'_>, interface: &Interface, local: Ipv4Addr) -> bool {
-    if ground.effective(interface, Sysctl::RpFilter).value != 1 {
+fn drops(context: &Context<'_>, interface: &Interface, local: Ipv4Addr) -> bool {
+    if context.effective(interface, Sysctl::RpFilter).value != 1 {
         return false;
     }
-    let far = ground.snapshot.elsewhere();
-    if ground.model.forwarded(interface.index, far, local) != Forwarded::Dropped {
+    let far = context.snapshot.elsewhere();
+    if context.model.forwarded(interface.index, far, local) != Forwarded::Dropped {
         return false;
     }
-    let loose = ground.set(interface, Sysctl::RpFilter, 2);
-    let loose = ground.snapshot.with(&loose.into_iter().collect::<Vec<_>>());
+    let loose = context.set(interface, Sysctl::RpFilter, 2);
+    let loose = context.snapshot.with(&loose.into_iter().collect::<Vec<_>>());
     Model::of(&loose).forwarded(interface.index, far, local) == Forwarded::Delivered
 }
 
 /// What comes from the world by an uplink that the way back does not lead by.
-fn dropped_on_uplink(ground: &Ground<'_>) -> Option<Finding> {
+fn dropped_on_uplink(context: &Context<'_>) -> Option<Finding> {
     let mut on: Vec<&Interface> = Vec::new();
     let mut addresses: Vec<IpAddr> = Vec::new();
     let mut evidence: Vec<Evidence> = Vec::new();
-    let far = ground.snapshot.elsewhere();
-    for index in &ground.uplinks {
-        let Some(interface) = ground.snapshot.interface(*index).filter(|_| ground.map.is_connected(*index))
+    let far = context.snapshot.elsewhere();
+    for index in &context.uplinks {
+        let Some(interface) = context.snapshot.interface(*index).filter(|_| context.map.is_connected(*index))
         else {
             continue;
         };
-        let dropped: Vec<Ipv4Addr> = ground
+        let dropped: Vec<Ipv4Addr> = context
             .public(*index)
             .map(|(local, _)| local)
-            .filter(|local| drops(ground, interface, *local))
+            .filter(|local| drops(context, interface, *local))
             .collect();
         let Some(first) = dropped.first() else { continue };
         if on.len() < SHOWN {
             evidence.push(Evidence::Fact {
                 text: format!("a packet from {far} to {first} that arrives on {} is dropped", interface.name),
             });
-            evidence.extend(leaves(ground, interface, *first, far).map(|(_, packet)| packet));
-            evidence.push(ground.sysctl(interface, Sysctl::RpFilter));
+            evidence.extend(leaves(context, interface, *first, far).map(|(_, packet)| packet));
+            evidence.push(context.sysctl(interface, Sysctl::RpFilter));
         }
         addresses.extend(dropped.into_iter().map(IpAddr::V4));
         on.push(interface);
@@ -189,22 +195,22 @@ fn dropped_on_uplink(ground: &Ground<'_>) -> Option<Finding> {
         ..HostPolicy::default()
     };
     let routed = Policy { host, ..Policy::default() };
-    let mut remedy = ground.cure_by_policy(&routed);
+    let mut remedy = context.cure_by_policy(&routed);
     let cures = |remedy: &Remedy| {
         remedy.plan.as_ref().is_some_and(|plan| {
-            let after = ground.snapshot.with(&plan.changes);
+            let after = context.snapshot.with(&plan.changes);
             let model = Model::of(&after);
             on.iter().all(|interface| {
                 let delivered = |(local, _): (Ipv4Addr, _)| {
                     model.forwarded(interface.index, far, local) == Forwarded::Delivered
                 };
-                ground.public(interface.index).all(delivered)
+                context.public(interface.index).all(delivered)
             })
         })
     };
     if !cures(&remedy) {
-        let loose = on.iter().filter_map(|interface| ground.set(interface, Sysctl::RpFilter, 2));
-        remedy = ground.cure_by_changes(loose.collect());
+        let loose = on.iter().filter_map(|interface| context.set(interface, Sysctl::RpFilter, 2));
+        remedy = context.cure_by_changes(loose.collect());
     }
     Some(finding(
         FindingId::RpFilterUplink,

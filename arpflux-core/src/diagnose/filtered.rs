@@ -3,22 +3,22 @@
 use std::collections::BTreeSet;
 
 use super::answers::{Text, finding, names};
-use super::ground::{Ground, listed};
+use super::context::{Context, listed};
 use super::silenced::{Service, described, services};
 use super::{Finding, FindingId};
 use crate::predict::{ArpRequest, Model, Reason, Step};
 use crate::snapshot::{Interface, Snapshot};
 use crate::sysctl::Sysctl;
 
-pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
-    if ground.snapshot.filters.is_empty() {
+pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    if context.snapshot.filters.is_empty() {
         return;
     }
-    let bare = Snapshot { filters: Default::default(), ..ground.snapshot.clone() };
+    let bare = Snapshot { filters: Default::default(), ..context.snapshot.clone() };
     let without = Model::of(&bare);
     let request =
         |service: &Service<'_>| ArpRequest::broadcast(service.front.index, service.sender, service.address);
-    let services = services(ground);
+    let services = services(context);
     let hidden: Vec<&Service<'_>> = services
         .iter()
         .filter(|service| {
@@ -30,11 +30,11 @@ pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
         })
         .collect();
     let Some(first) = hidden.first() else { return };
-    let (objects, mut evidence) = described(ground, &hidden);
-    evidence.push(ground.sysctl(first.front, Sysctl::ArpIgnore));
+    let (objects, mut evidence) = described(context, &hidden);
+    evidence.push(context.sysctl(first.front, Sysctl::ArpIgnore));
     let mut chains = BTreeSet::new();
     for service in &hidden {
-        let steps = ground.model.explain(&request(service)).steps;
+        let steps = context.model.explain(&request(service)).steps;
         chains.extend(steps.into_iter().filter_map(|step| match step {
             Step::Filter { chain, .. } => Some(chain),
             _ => None,
@@ -48,7 +48,7 @@ pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
     let front_names = listed(names(&fronts));
     let changes = [(Sysctl::ArpAnnounce, 2), (Sysctl::ArpIgnore, 1)]
         .into_iter()
-        .flat_map(|(sysctl, value)| fronts.iter().filter_map(move |front| ground.set(front, sysctl, value)));
+        .flat_map(|(sysctl, value)| fronts.iter().filter_map(move |front| context.set(front, sysctl, value)));
     findings.push(finding(
         FindingId::HiddenByFilter,
         Text {
@@ -64,6 +64,6 @@ pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
         },
         objects,
         evidence,
-        ground.cure_by_changes(changes.collect()),
+        context.cure_by_changes(changes.collect()),
     ));
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::answers::{Text, finding, names};
-use super::ground::{Ground, by_number, listed};
+use super::context::{Context, by_number, listed};
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::plan::Change;
 use crate::predict::{Model, Outgoing, PacketKind};
@@ -37,29 +37,29 @@ struct Hidden {
     interface: IfIndex,
 }
 
-pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let chooses = |rule: &&Rule| !rule.ipv6 && !is_usual(rule);
-    if !ground.snapshot.rules.iter().any(|rule| chooses(&rule)) {
+    if !context.snapshot.rules.iter().any(|rule| chooses(&rule)) {
         return;
     }
-    let mut without = ground.snapshot.clone();
+    let mut without = context.snapshot.clone();
     without.rules.retain(|rule| !chooses(&rule));
     let plain = Model::of(&without);
     let mut groups: BTreeMap<Option<u32>, Vec<Hidden>> = BTreeMap::new();
-    for network in networks(ground) {
-        for source in sources(ground, &network) {
-            if !reaches(ground, &plain.outgoing(network.host, source, None), &network)
-                || reaches(ground, &ground.model.outgoing(network.host, source, None), &network)
+    for network in networks(context) {
+        for source in sources(context, &network) {
+            if !reaches(context, &plain.outgoing(network.host, source, None), &network)
+                || reaches(context, &context.model.outgoing(network.host, source, None), &network)
             {
                 continue;
             }
-            let lookup = ground.model.own_lookup(PacketKind::default(), network.host, source, None);
-            let by = match ground.model.outgoing(network.host, source, None) {
+            let lookup = context.model.own_lookup(PacketKind::default(), network.host, source, None);
+            let by = match context.model.outgoing(network.host, source, None) {
                 Outgoing::Asks { interface, target, .. } if target != network.host => {
-                    format!("go to the gateway {target} by {}", ground.snapshot.name_of(interface))
+                    format!("go to the gateway {target} by {}", context.snapshot.name_of(interface))
                 }
                 Outgoing::Asks { interface, .. } | Outgoing::NoRequest { interface, .. } => {
-                    format!("leave by {}", ground.snapshot.name_of(interface))
+                    format!("leave by {}", context.snapshot.name_of(interface))
                 }
                 Outgoing::Unreachable => "go nowhere".to_owned(),
                 Outgoing::Undetermined { .. } => continue,
@@ -74,7 +74,7 @@ pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
             });
         }
     }
-    findings.extend(groups.iter().filter_map(|(table, hidden)| one(ground, *table, hidden)));
+    findings.extend(groups.iter().filter_map(|(table, hidden)| one(context, *table, hidden)));
 }
 
 /// The rules that every namespace has, and that of VRFs.
@@ -89,16 +89,16 @@ fn is_usual(rule: &Rule) -> bool {
 }
 
 /// Networks that routes of main lead to directly.
-fn networks<'s>(ground: &Ground<'s>) -> Vec<Network<'s>> {
+fn networks<'s>(context: &Context<'s>) -> Vec<Network<'s>> {
     let mut found = Vec::new();
-    for route in ground.snapshot.routes.iter().filter(|route| route.table == table::MAIN) {
+    for route in context.snapshot.routes.iter().filter(|route| route.table == table::MAIN) {
         let (IpNet::V4(net), [hop]) = (route.destination, route.next_hops.as_slice()) else { continue };
         let (Some(index), None) = (hop.interface, hop.gateway) else { continue };
-        let interface = ground.snapshot.interface(index).filter(|_| ground.map.is_connected(index));
+        let interface = context.snapshot.interface(index).filter(|_| context.map.is_connected(index));
         let Some(interface) = interface.filter(|_| net.prefix_len() > 0) else { continue };
         // A gateway is reached by whatever leads there.
         let ordinary =
-            |host: &Ipv4Addr| ground.holders(*host).is_empty() && !ground.gateways(index).contains(host);
+            |host: &Ipv4Addr| context.holders(*host).is_empty() && !context.gateways(index).contains(host);
         let Some(host) = net.hosts().take(TRIED).find(ordinary) else { continue };
         if found.len() < TRIED {
             found.push(Network { net: net.trunc(), interface, host });
@@ -109,22 +109,22 @@ fn networks<'s>(ground: &Ground<'s>) -> Vec<Network<'s>> {
 
 /// The sources of packets for a network that no router brings there: for networks of containers and tunnels all, for
 /// one on a wire those of that wire, as between wires the router of either may do.
-fn sources(ground: &Ground<'_>, network: &Network<'_>) -> Vec<Option<Ipv4Addr>> {
+fn sources(context: &Context<'_>, network: &Network<'_>) -> Vec<Option<Ipv4Addr>> {
     let inner = match network.interface.reach() {
         Reach::Program | Reach::Tunnel => true,
         // A container; with a subnet its other end may be a wire.
         Reach::Peer => network.net.prefix_len() == 32,
-        _ => ground.snapshot.is_inner_bridge(network.interface) == Some(true),
+        _ => context.snapshot.is_inner_bridge(network.interface) == Some(true),
     };
-    let near = |holder: IfIndex| inner || ground.map.share(holder, network.interface.index) == Some(true);
-    let holders = ground.snapshot.interfaces.iter().filter(|holder| near(holder.index));
-    let own = holders.flat_map(|holder| ground.public(holder.index).map(|(local, _)| Some(local)));
+    let near = |holder: IfIndex| inner || context.map.share(holder, network.interface.index) == Some(true);
+    let holders = context.snapshot.interfaces.iter().filter(|holder| near(holder.index));
+    let own = holders.flat_map(|holder| context.public(holder.index).map(|(local, _)| Some(local)));
     std::iter::once(None).chain(own).take(TRIED).collect()
 }
 
 /// Whether a packet gets to the network directly, as far as it can be told.
-fn reaches(ground: &Ground<'_>, way: &Outgoing, network: &Network<'_>) -> bool {
-    let there = |by: IfIndex| ground.map.share(by, network.interface.index) != Some(false);
+fn reaches(context: &Context<'_>, way: &Outgoing, network: &Network<'_>) -> bool {
+    let there = |by: IfIndex| context.map.share(by, network.interface.index) != Some(false);
     match way {
         Outgoing::Asks { interface, target, .. } => *target == network.host && there(*interface),
         Outgoing::NoRequest { interface, .. } => there(*interface),
@@ -133,19 +133,20 @@ fn reaches(ground: &Ground<'_>, way: &Outgoing, network: &Network<'_>) -> bool {
     }
 }
 
-fn one(ground: &Ground<'_>, table: Option<u32>, hidden: &[Hidden]) -> Option<Finding> {
+fn one(context: &Context<'_>, table: Option<u32>, hidden: &[Hidden]) -> Option<Finding> {
     let first = hidden.first()?;
     let mut missing: Vec<(Ipv4Net, IfIndex)> = hidden.iter().map(|one| (one.net, one.interface)).collect();
     // A table takes one route to a network: that of the interface which holds the source, if one does.
     let own = |index: IfIndex| {
         hidden.iter().any(|one| {
-            one.interface == index && one.source.is_some_and(|source| ground.holders(source).contains(&index))
+            one.interface == index
+                && one.source.is_some_and(|source| context.holders(source).contains(&index))
         })
     };
     missing.sort_by_key(|(net, index)| (net.addr(), net.prefix_len(), !own(*index), *index));
     missing.dedup_by_key(|(net, _)| *net);
     let interfaces: Vec<&Interface> =
-        missing.iter().filter_map(|(_, index)| ground.snapshot.interface(*index)).collect();
+        missing.iter().filter_map(|(_, index)| context.snapshot.interface(*index)).collect();
     let mut addresses: Vec<IpAddr> = hidden.iter().filter_map(|one| one.source.map(IpAddr::V4)).collect();
     addresses.sort();
     addresses.dedup();
@@ -168,18 +169,20 @@ fn one(ground: &Ground<'_>, table: Option<u32>, hidden: &[Hidden]) -> Option<Fin
         }
         None => ("A rule that rejects leads".to_owned(), String::new(), "the rule".to_owned()),
     };
-    let routes: Vec<String> =
-        missing.iter().map(|(net, index)| format!("{net} dev {}", ground.snapshot.name_of(*index))).collect();
+    let routes: Vec<String> = missing
+        .iter()
+        .map(|(net, index)| format!("{net} dev {}", context.snapshot.name_of(*index)))
+        .collect();
     // A table takes one route to a network: where it has one that leads elsewhere, nothing is added beside it.
     let elsewhere = missing.iter().any(|(net, _)| {
-        ground.snapshot.routes.iter().any(|route| {
+        context.snapshot.routes.iter().any(|route| {
             Some(route.table) == table && route.destination.trunc() == IpNet::V4(*net) && route.tos == 0
         })
     });
     // Without a table there is none that a route could be added to.
     let add = |(net, index): &(Ipv4Net, IfIndex)| {
         let hop = NextHop { interface: Some(*index), gateway: None, weight: 1, flags: NextHopFlags::empty() };
-        let known = ground.snapshot.routes.iter().find(|route| {
+        let known = context.snapshot.routes.iter().find(|route| {
             route.table == table::MAIN && route.destination.trunc() == IpNet::V4(*net) && route.tos == 0
         })?;
         let route = Route {
@@ -227,7 +230,7 @@ fn one(ground: &Ground<'_>, table: Option<u32>, hidden: &[Hidden]) -> Option<Fin
         },
         Objects { interfaces: names(&interfaces), addresses },
         evidence,
-        ground.cure_by_changes(changes),
+        context.cure_by_changes(changes),
     ))
 }
 

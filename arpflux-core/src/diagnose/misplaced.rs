@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::answers::{Text, finding, names};
-use super::ground::{Ground, by_number, listed};
+use super::context::{Context, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects, Severity};
 use crate::predict::{ArpRequest, Verdict};
@@ -25,61 +25,61 @@ struct Misplaced<'s> {
     verdict: Verdict,
 }
 
-pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
     // What is silent is worse than what is answered by chance, so they are told apart.
     let mut groups: BTreeMap<(IfIndex, IfIndex, bool), Vec<Misplaced<'_>>> = BTreeMap::new();
-    for holder in ground.listeners.iter().copied() {
-        for address in stray(ground, holder) {
-            for index in ground.around(address) {
-                let Some(front) = ground.listener(index) else { continue };
-                if related(ground, holder, front) {
+    for holder in context.listeners.iter().copied() {
+        for address in stray(context, holder) {
+            for index in context.around(address) {
+                let Some(front) = context.listener(index) else { continue };
+                if related(context, holder, front) {
                     continue;
                 }
-                let sender = ground.sender(index, address);
-                let verdict = ground.reply(&ArpRequest::broadcast(index, sender, address));
+                let sender = context.sender(index, address);
+                let verdict = context.reply(&ArpRequest::broadcast(index, sender, address));
                 let Some(answers) = verdict.answers() else { continue };
                 let group = groups.entry((holder.index, index, answers)).or_default();
                 group.push(Misplaced { address, holder, front, sender, verdict });
             }
         }
     }
-    findings.extend(groups.into_iter().map(|((_, _, answered), group)| one(ground, &group, answered)));
+    findings.extend(groups.into_iter().map(|((_, _, answered), group)| one(context, &group, answered)));
 }
 
 /// Addresses without a subnet of their own on an interface that has one, and that this one does not cover.
 ///
 /// An interface that has nothing but such addresses is left alone: that is how unnumbered uplinks, clouds and
 /// the virtual interfaces of VRRP have them.
-fn stray<'g>(ground: &'g Ground<'_>, holder: &Interface) -> impl Iterator<Item = Ipv4Addr> + 'g {
+fn stray<'g>(context: &'g Context<'_>, holder: &Interface) -> impl Iterator<Item = Ipv4Addr> + 'g {
     let index = holder.index;
-    let numbered = ground.public(index).any(|(_, held)| held.prefix_len < 32);
-    ground
+    let numbered = context.public(index).any(|(_, held)| held.prefix_len < 32);
+    context
         .public(index)
         .filter(move |(_, held)| numbered && held.prefix_len == 32 && held.peer.is_none())
         .map(|(address, _)| address)
-        .filter(move |address| ground.holders(*address).len() == 1)
-        .filter(move |address| !ground.around(*address).contains(&index))
+        .filter(move |address| context.holders(*address).len() == 1)
+        .filter(move |address| !context.around(*address).contains(&index))
 }
 
 /// Whether frames of one interface are those of the other.
-fn related(ground: &Ground<'_>, one: &Interface, other: &Interface) -> bool {
-    let wire = ground.wire_of(one.index);
+fn related(context: &Context<'_>, one: &Interface, other: &Interface) -> bool {
+    let wire = context.wire_of(one.index);
     let lower = |interface: &Interface| interface.link.filter(|_| interface.link_netnsid.is_none());
-    (wire.is_some() && wire == ground.wire_of(other.index))
+    (wire.is_some() && wire == context.wire_of(other.index))
         || lower(one) == Some(other.index)
         || lower(other) == Some(one.index)
         || (lower(one).is_some() && lower(one) == lower(other))
 }
 
-fn one(ground: &Ground<'_>, group: &[Misplaced<'_>], answered: bool) -> Finding {
+fn one(context: &Context<'_>, group: &[Misplaced<'_>], answered: bool) -> Finding {
     let (holder, front) = (group[0].holder, group[0].front);
     let addresses: Vec<IpAddr> = group.iter().map(|misplaced| IpAddr::V4(misplaced.address)).collect();
     let mut evidence = Vec::new();
     for Misplaced { address, sender, verdict, .. } in group.iter().take(SHOWN) {
         evidence.push(Evidence::Address { address: address.to_string(), interface: holder.name });
-        evidence.push(ground.request(front, *sender, *address, *verdict));
+        evidence.push(context.request(front, *sender, *address, *verdict));
     }
-    evidence.push(ground.sysctl(front, Sysctl::ArpIgnore));
+    evidence.push(context.sysctl(front, Sysctl::ArpIgnore));
     let whose = listed(&addresses);
     let (is, it) = (by_number(addresses.len(), "is", "are"), by_number(addresses.len(), "it", "them"));
     let what = if answered {

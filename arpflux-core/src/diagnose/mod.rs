@@ -33,10 +33,10 @@ mod backup;
 mod boot;
 mod brief;
 mod catalogue;
+mod context;
 mod egress;
 mod filtered;
 mod finding;
-mod ground;
 mod hidden;
 mod misplaced;
 mod neighbours;
@@ -67,8 +67,8 @@ use crate::snapshot::Snapshot;
 use crate::snapshot::WireMap;
 pub use brief::{BriefFinding, BriefRemedy};
 pub use catalogue::FindingId;
+use context::Context;
 pub use finding::{Evidence, Finding, Objects};
-use ground::Ground;
 pub use neighbours::Heard;
 pub use severity::Severity;
 
@@ -196,32 +196,32 @@ mod tests;
 /// As [`Snapshot::check`].
 pub fn diagnose(snapshot: &Snapshot, options: &Options) -> Result<Diagnosis> {
     snapshot.check()?;
-    let ground = Ground::new(snapshot, options, Model::of(snapshot));
-    let mut findings = examine(&ground);
-    let missing = ground.gaps();
+    let context = Context::new(snapshot, options, Model::of(snapshot));
+    let mut findings = examine(&context);
+    let missing = context.gaps();
     if !missing.is_empty() {
-        findings.extend(apart_from(&missing, &findings, &ground));
+        findings.extend(apart_from(&missing, &findings, &context));
     }
     findings.retain(|finding| !options.ignore.contains(&finding.id));
     findings.sort_by(|a, b| {
         let key = |finding: &Finding| (std::cmp::Reverse(finding.severity), finding.id);
         key(a).cmp(&key(b)).then_with(|| a.objects.interfaces.cmp(&b.objects.interfaces))
     });
-    Ok(Diagnosis { findings, unseen: ground.unseen(&missing), missing })
+    Ok(Diagnosis { findings, unseen: context.unseen(&missing), missing })
 }
 
 /// What is certainly found, without remedies: for [`crate::harm`], which remedies themselves ask.
 pub(crate) fn certain(snapshot: &Snapshot) -> Vec<Finding> {
     let options = Options { impact: false, ..Options::default() };
-    let mut ground = Ground::new(snapshot, &options, Model::of(snapshot));
-    ground.remedies = false;
-    examine(&ground)
+    let mut context = Context::new(snapshot, &options, Model::of(snapshot));
+    context.remedies = false;
+    examine(&context)
 }
 
 /// What is found with all that is missing taken to be without effect, and is not found for certain.
-fn apart_from(missing: &[Gap], certain: &[Finding], ground: &Ground<'_>) -> Vec<Finding> {
-    let ground = Ground::new(ground.snapshot, ground.options, ground.model.without_interference());
-    let mut findings = examine(&ground);
+fn apart_from(missing: &[Gap], certain: &[Finding], context: &Context<'_>) -> Vec<Finding> {
+    let context = Context::new(context.snapshot, context.options, context.model.without_interference());
+    let mut findings = examine(&context);
     findings.retain(|finding| !certain.iter().any(|known| known.covers(finding)));
     for finding in &mut findings {
         finding.unless = missing.iter().map(|gap| gap.what.clone()).collect();
@@ -230,24 +230,24 @@ fn apart_from(missing: &[Gap], certain: &[Finding], ground: &Ground<'_>) -> Vec<
 }
 
 /// Everything that can be found, in no order.
-fn examine(ground: &Ground<'_>) -> Vec<Finding> {
+fn examine(context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    answers::find(ground, &mut findings);
-    own::find(ground, &mut findings);
-    settings::find(ground, &mut findings);
-    proxies::find(ground, &mut findings);
-    proxy_arp::find(ground, &mut findings);
-    egress::find(ground, &mut findings);
-    hidden::find(ground, &mut findings);
-    way_back::find(ground, &mut findings);
-    neighbours::find(ground, &mut findings);
-    silenced::find(ground, &mut findings);
-    misplaced::find(ground, &mut findings);
-    backup::find(ground, &mut findings);
-    filtered::find(ground, &mut findings);
-    policy::find(ground, &mut findings);
+    answers::find(context, &mut findings);
+    own::find(context, &mut findings);
+    settings::find(context, &mut findings);
+    proxies::find(context, &mut findings);
+    proxy_arp::find(context, &mut findings);
+    egress::find(context, &mut findings);
+    hidden::find(context, &mut findings);
+    way_back::find(context, &mut findings);
+    neighbours::find(context, &mut findings);
+    silenced::find(context, &mut findings);
+    misplaced::find(context, &mut findings);
+    backup::find(context, &mut findings);
+    filtered::find(context, &mut findings);
+    policy::find(context, &mut findings);
     #[cfg(feature = "kernel")]
-    boot::find(ground, &mut findings);
+    boot::find(context, &mut findings);
     findings
 }
 

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::answers::{Text, finding, names};
-use super::ground::{Ground, by_number, listed};
+use super::context::{Context, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects, Severity};
 use crate::snapshot::Interface;
@@ -53,21 +53,21 @@ impl Entry<'_> {
     }
 }
 
-pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let (wrong, open): (Vec<Entry<'_>>, Vec<Entry<'_>>) =
-        entries(ground).into_iter().filter(|entry| !entry.is_confirmed()).partition(Entry::is_wrong);
+        entries(context).into_iter().filter(|entry| !entry.is_confirmed()).partition(Entry::is_wrong);
     findings.extend(one(&wrong, true));
     findings.extend(one(&open, false));
 }
 
 /// Entries for neighbours on wires that lead out of this host. For containers and virtual machines programs write them.
-fn entries<'s>(ground: &Ground<'s>) -> Vec<Entry<'s>> {
-    let permanent = ground.snapshot.neighbours.iter().filter(|entry| entry.state.is_permanent());
+fn entries<'s>(context: &Context<'s>) -> Vec<Entry<'s>> {
+    let permanent = context.snapshot.neighbours.iter().filter(|entry| entry.state.is_permanent());
     let found = permanent.filter_map(|entry| {
         let (IpAddr::V4(address), Some(mac)) = (entry.address, entry.mac) else { return None };
-        let interface = ground.listener(entry.interface)?;
-        let inner = interface.is_inner() || ground.snapshot.is_inner_bridge(interface) == Some(true);
-        let near = ground.around(address).contains(&interface.index);
+        let interface = context.listener(entry.interface)?;
+        let inner = interface.is_inner() || context.snapshot.is_inner_bridge(interface) == Some(true);
+        let near = context.around(address).contains(&interface.index);
         if mac == Mac::NONE || !near || inner && interface.link_netnsid.is_none() {
             return None;
         }
@@ -77,8 +77,8 @@ fn entries<'s>(ground: &Ground<'s>) -> Vec<Entry<'s>> {
             interface,
             address,
             mac,
-            heard: ground.options.heard.iter().find(said),
-            own: ground.snapshot.interfaces.iter().find(owns),
+            heard: context.options.heard.iter().find(said),
+            own: context.snapshot.interfaces.iter().find(owns),
         })
     });
     found.collect()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::answers::{Text, cure_in_words, finding, names};
-use super::ground::{Ground, by_number, listed};
+use super::context::{Context, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects, Severity};
 use crate::plan::Change;
@@ -26,26 +26,26 @@ struct Silence<'s> {
     instead: Vec<(&'s Interface, Verdict)>,
 }
 
-pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
     // By finding, wire (or interface alone) and value.
     let mut groups: BTreeMap<(FindingId, Option<usize>, u32), Vec<Silence<'_>>> = BTreeMap::new();
-    for interface in ground.listeners.iter().copied() {
-        for (target, address) in ground.public(interface.index) {
-            let Some(silence) = silence(ground, interface, target, address) else { continue };
-            let Some(id) = classify(ground, &silence) else { continue };
-            let wire = ground.wire_of(interface.index);
+    for interface in context.listeners.iter().copied() {
+        for (target, address) in context.public(interface.index) {
+            let Some(silence) = silence(context, interface, target, address) else { continue };
+            let Some(id) = classify(context, &silence) else { continue };
+            let wire = context.wire_of(interface.index);
             let alone = if wire.is_some() { 0 } else { interface.index.0 };
             groups.entry((id, wire, alone)).or_default().push(silence);
         }
     }
     for ((id, wire, _), silences) in groups {
-        findings.push(one(ground, id, wire, &silences));
+        findings.push(one(context, id, wire, &silences));
     }
 }
 
 /// The first neighbour of the interface that gets no answer.
 fn silence<'s>(
-    ground: &Ground<'s>,
+    context: &Context<'s>,
     interface: &'s Interface,
     target: Ipv4Addr,
     address: &'s Address,
@@ -55,21 +55,21 @@ fn silence<'s>(
         IpAddr::V4(peer) if address.prefix_len == 32 => Some(peer),
         _ => None,
     });
-    let askers = peer.map_or_else(|| ground.askers(interface.index, target), |peer| vec![peer]);
+    let askers = peer.map_or_else(|| context.askers(interface.index, target), |peer| vec![peer]);
     askers.into_iter().find_map(|sender| {
         let request = ArpRequest::broadcast(interface.index, sender, target);
-        let Verdict::Silent { reason } = ground.reply(&request) else { return None };
-        let others = ground.beside(interface).into_iter().filter(|other| other.index != interface.index);
+        let Verdict::Silent { reason } = context.reply(&request) else { return None };
+        let others = context.beside(interface).into_iter().filter(|other| other.index != interface.index);
         let instead = others
-            .map(|other| (other, ground.reply(&ArpRequest { interface: other.index, ..request })))
+            .map(|other| (other, context.reply(&ArpRequest { interface: other.index, ..request })))
             .filter(|(_, verdict)| verdict.mac().is_some())
             .collect();
         Some(Silence { interface, address, sender, target, reason, instead })
     })
 }
 
-fn classify(ground: &Ground<'_>, silence: &Silence<'_>) -> Option<FindingId> {
-    let ignore = ground.effective(silence.interface, Sysctl::ArpIgnore).value;
+fn classify(context: &Context<'_>, silence: &Silence<'_>) -> Option<FindingId> {
+    let ignore = context.effective(silence.interface, Sysctl::ArpIgnore).value;
     match silence.reason {
         Reason::ArpIgnore if ignore == 2 => Some(FindingId::OffSubnetSilent),
         Reason::ArpIgnore if silence.address.peer.is_some() && ignore != 8 => {
@@ -82,7 +82,7 @@ fn classify(ground: &Ground<'_>, silence: &Silence<'_>) -> Option<FindingId> {
     }
 }
 
-fn one(ground: &Ground<'_>, id: FindingId, wire: Option<usize>, silences: &[Silence<'_>]) -> Finding {
+fn one(context: &Context<'_>, id: FindingId, wire: Option<usize>, silences: &[Silence<'_>]) -> Finding {
     let mut silent: Vec<&Interface> = silences.iter().map(|silence| silence.interface).collect();
     silent.dedup_by_key(|interface| interface.index);
     let silent_names = listed(names(&silent));
@@ -99,13 +99,13 @@ fn one(ground: &Ground<'_>, id: FindingId, wire: Option<usize>, silences: &[Sile
     let holds = by_number(silent.len(), "it holds", "they hold");
     let reasons: BTreeSet<Reason> = silences.iter().map(|silence| silence.reason).collect();
     let settings = settings(&reasons);
-    let evidence = evidence(ground, silences, &silent, &settings);
+    let evidence = evidence(context, silences, &silent, &settings);
     let objects = Objects { interfaces: names(&silent), addresses };
     let cure = |otherwise: Remedy| match wire {
-        Some(wire) => ground.cure_of_wire(wire),
+        Some(wire) => context.cure_of_wire(wire),
         None => otherwise,
     };
-    let relaxed = || ground.cure_by_changes(relax(ground, silences, &settings));
+    let relaxed = || context.cure_by_changes(relax(context, silences, &settings));
     let (text, remedy) = match id {
         FindingId::FilterWithoutRouting => (
             Text {
@@ -119,7 +119,7 @@ fn one(ground: &Ground<'_>, id: FindingId, wire: Option<usize>, silences: &[Sile
                 ),
                 remedy: wire.map_or_else(
                     || "Route packets from each address by its own interface, or set arp_filter to 0.".into(),
-                    |wire| format!("On one subnet arp_filter alone is not enough. {}", cure_in_words(ground, wire)),
+                    |wire| format!("On one subnet arp_filter alone is not enough. {}", cure_in_words(context, wire)),
                 ),
             },
             cure(Remedy::default()),
@@ -135,7 +135,7 @@ fn one(ground: &Ground<'_>, id: FindingId, wire: Option<usize>, silences: &[Sile
                 ),
                 remedy: wire.map_or_else(
                     || "Set rp_filter to 2, or route packets from each address by its own interface.".into(),
-                    |wire| cure_in_words(ground, wire),
+                    |wire| cure_in_words(context, wire),
                 ),
             },
             cure(relaxed()),
@@ -187,7 +187,7 @@ fn one(ground: &Ground<'_>, id: FindingId, wire: Option<usize>, silences: &[Sile
                         if wire.is_some() { "; the others may not answer for it or are silent for the same reason" } else { "" },
                     ),
                     remedy: match wire {
-                        Some(wire) => cure_in_words(ground, wire),
+                        Some(wire) => cure_in_words(context, wire),
                         None => match settings.first() {
                             Some(sysctl) => format!("Relax {sysctl} on {silent_names}."),
                             None => "Correct the routes or rules that the evidence names.".into(),
@@ -201,7 +201,7 @@ fn one(ground: &Ground<'_>, id: FindingId, wire: Option<usize>, silences: &[Sile
     let mut finding = finding(id, text, objects, evidence, remedy);
     // arp_ignore=8 on the interface itself is hardly an accident.
     let on_purpose = |silence: &Silence<'_>| {
-        let ignore = ground.effective(silence.interface, Sysctl::ArpIgnore);
+        let ignore = context.effective(silence.interface, Sysctl::ArpIgnore);
         ignore.value == 8 && ignore.source == ValueSource::Interface
     };
     if id == FindingId::NobodyAnswers && silences.iter().all(on_purpose) {
@@ -226,7 +226,7 @@ fn settings(reasons: &BTreeSet<Reason>) -> Vec<Sysctl> {
 }
 
 fn evidence(
-    ground: &Ground<'_>,
+    context: &Context<'_>,
     silences: &[Silence<'_>],
     silent: &[&Interface],
     settings: &[Sysctl],
@@ -238,32 +238,32 @@ fn evidence(
             let address = format!("{} peer {peer}/{}", address.local, address.prefix_len);
             evidence.push(Evidence::Address { address, interface: interface.name });
         }
-        evidence.push(ground.request(interface, *sender, *target, Verdict::Silent { reason: *reason }));
+        evidence.push(context.request(interface, *sender, *target, Verdict::Silent { reason: *reason }));
         if let Some((other, verdict)) = instead.first() {
-            evidence.push(ground.request(other, *sender, *target, *verdict));
+            evidence.push(context.request(other, *sender, *target, *verdict));
         }
     }
     for interface in silent.iter().take(SHOWN) {
-        evidence.extend(settings.iter().map(|sysctl| ground.sysctl(interface, *sysctl)));
+        evidence.extend(settings.iter().map(|sysctl| context.sysctl(interface, *sysctl)));
     }
     evidence
 }
 
 /// Changes of the settings that keep the interfaces silent, if the model says that they then answer.
-fn relax(ground: &Ground<'_>, silences: &[Silence<'_>], settings: &[Sysctl]) -> Vec<Change> {
+fn relax(context: &Context<'_>, silences: &[Silence<'_>], settings: &[Sysctl]) -> Vec<Change> {
     let mut changes: Vec<Change> = Vec::new();
     for sysctl in settings {
         let mut interfaces: Vec<&Interface> = silences.iter().map(|silence| silence.interface).collect();
         interfaces.dedup_by_key(|interface| interface.index);
         let good = |interface: &Interface| match sysctl {
             // arp_ignore=1 is as strict as it can be without looking at the sender.
-            Sysctl::ArpIgnore if ground.effective(interface, Sysctl::ArpIgnore).value == 2 => 1,
+            Sysctl::ArpIgnore if context.effective(interface, Sysctl::ArpIgnore).value == 2 => 1,
             Sysctl::RpFilter => 2,
             _ => 0,
         };
-        changes.extend(ground.lower(*sysctl, &interfaces, good));
+        changes.extend(context.lower(*sysctl, &interfaces, good));
     }
-    let after = ground.snapshot.with(&changes);
+    let after = context.snapshot.with(&changes);
     let model = Model::of(&after);
     let cured = |silence: &Silence<'_>| {
         let request = ArpRequest::broadcast(silence.interface.index, silence.sender, silence.target);

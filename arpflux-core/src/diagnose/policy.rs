@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::answers::{Text, finding};
-use super::ground::Ground;
+use super::context::Context;
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::judgement;
 use crate::policy::InterfaceSelector;
@@ -12,14 +12,14 @@ use crate::verify;
 /// How many failures are shown.
 const SHOWN: usize = 12;
 
-pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
-    let Some(policy) = &ground.options.policy else { return };
-    let failures: Vec<String> = match verify::check(policy, ground.snapshot) {
+pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    let Some(policy) = &context.options.policy else { return };
+    let failures: Vec<String> = match verify::check(policy, context.snapshot) {
         Ok(report) => {
             for sentence in report.undetermined {
-                ground.note(sentence);
+                context.note(sentence);
             }
-            judgement::add(&mut ground.other_gaps.borrow_mut(), report.missing);
+            judgement::add(&mut context.other_gaps.borrow_mut(), report.missing);
             report.failures.iter().map(ToString::to_string).collect()
         }
         Err(error) => vec![error.to_string()],
@@ -54,6 +54,6 @@ pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
         },
         Objects { interfaces, addresses },
         evidence,
-        ground.cure_by_policy(policy),
+        context.cure_by_policy(policy),
     ));
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::answers::{Text, finding, names};
-use super::ground::{Ground, by_number, listed};
+use super::context::{Context, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects, Severity};
 use crate::plan::{Change, PROTOCOL, SysctlScope};
@@ -41,26 +41,26 @@ impl Asked<'_> {
     }
 }
 
-pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
-    let asked = asked(ground);
-    findings.extend(cannot_answer(ground, &asked));
-    findings.extend(several(ground, &asked));
-    findings.extend(late(ground, &asked));
-    findings.extend(missing(ground));
-    findings.extend(many(ground));
-    let others = ground.snapshot.proxies.iter().filter(|entry| entry.protocol != PROTOCOL).count();
+pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    let asked = asked(context);
+    findings.extend(cannot_answer(context, &asked));
+    findings.extend(several(context, &asked));
+    findings.extend(late(context, &asked));
+    findings.extend(missing(context));
+    findings.extend(many(context));
+    let others = context.snapshot.proxies.iter().filter(|entry| entry.protocol != PROTOCOL).count();
     // pneigh_ifdown_and_unlock() spares permanent entries since 6.3; 6.1 took it over, 5.10 did not.
-    let kernel = &ground.snapshot.kernel;
+    let kernel = &context.snapshot.kernel;
     if version(kernel).is_some_and(|(major, minor, _)| (major, minor) < (6, 1)) {
-        if !ground.snapshot.proxies.is_empty() {
-            ground.note(format!(
+        if !context.snapshot.proxies.is_empty() {
+            context.note(format!(
                 "On kernels like this one ({}) every proxy entry vanishes with the carrier, silently, permanent \
                  or not: `arpflux watch --heal` puts them back.",
                 kernel.release
             ));
         }
     } else if others > 0 {
-        ground.note(format!(
+        context.note(format!(
             "Not shown by any dump: whether {} that arpflux did not make {} permanent; one that is not vanishes \
              with the carrier, silently.",
             match others {
@@ -73,17 +73,17 @@ pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// Asks a neighbour's question for each entry, on each interface that it counts on.
-fn asked<'s>(ground: &Ground<'s>) -> Vec<Asked<'s>> {
+fn asked<'s>(context: &Context<'s>) -> Vec<Asked<'s>> {
     let mut asked = Vec::new();
-    for entry in &ground.snapshot.proxies {
+    for entry in &context.snapshot.proxies {
         let IpAddr::V4(address) = entry.address else { continue };
         let on: Vec<&Interface> = match entry.interface {
-            Some(index) => ground.listener(index).into_iter().collect(),
-            None => ground.listeners.clone(),
+            Some(index) => context.listener(index).into_iter().collect(),
+            None => context.listeners.clone(),
         };
         for interface in on {
-            let sender = ground.sender(interface.index, address);
-            let verdict = ground.reply(&ArpRequest::broadcast(interface.index, sender, address));
+            let sender = context.sender(interface.index, address);
+            let verdict = context.reply(&ArpRequest::broadcast(interface.index, sender, address));
             asked.push(Asked { entry: *entry, address, interface, sender, verdict });
         }
     }
@@ -91,7 +91,7 @@ fn asked<'s>(ground: &Ground<'s>) -> Vec<Asked<'s>> {
 }
 
 /// Entries that never answer, by cause and interface.
-fn cannot_answer(ground: &Ground<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
+fn cannot_answer(context: &Context<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
     // Forwarding is looked at before the route: with it on, another cause may remain.
     let off: BTreeSet<IfIndex> = asked
         .iter()
@@ -100,9 +100,9 @@ fn cannot_answer(ground: &Ground<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
         .collect();
     let forwarding: Vec<Change> = off
         .iter()
-        .filter_map(|index| ground.set(ground.snapshot.interface(*index)?, Sysctl::Forwarding, 1))
+        .filter_map(|index| context.set(context.snapshot.interface(*index)?, Sysctl::Forwarding, 1))
         .collect();
-    let forwards = ground.snapshot.with(&forwarding);
+    let forwards = context.snapshot.with(&forwarding);
     let model = (!off.is_empty()).then(|| Model::of(&forwards));
     let mut failing: BTreeMap<(FindingId, IfIndex), Vec<&Asked<'_>>> = BTreeMap::new();
     for asked in asked.iter().filter(|asked| asked.entry.interface.is_some()) {
@@ -131,11 +131,11 @@ fn cannot_answer(ground: &Ground<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
     }
     failing
         .into_iter()
-        .filter_map(|((id, index), asked)| Some(one(ground, id, ground.snapshot.interface(index)?, &asked)))
+        .filter_map(|((id, index), asked)| Some(one(context, id, context.snapshot.interface(index)?, &asked)))
         .collect()
 }
 
-fn one(ground: &Ground<'_>, id: FindingId, interface: &Interface, asked: &[&Asked<'_>]) -> Finding {
+fn one(context: &Context<'_>, id: FindingId, interface: &Interface, asked: &[&Asked<'_>]) -> Finding {
     let name = interface.name;
     let addresses: Vec<IpAddr> = asked.iter().map(|asked| IpAddr::V4(asked.address)).collect();
     let whose = listed(&addresses);
@@ -143,24 +143,25 @@ fn one(ground: &Ground<'_>, id: FindingId, interface: &Interface, asked: &[&Aske
     let what = format!("{name} is told to answer for {whose} (proxy entries) and does not.");
     let (text, remedy) = match id {
         FindingId::ProxyForwardingOff => {
-            evidence.push(ground.sysctl(interface, Sysctl::Forwarding));
+            evidence.push(context.sysctl(interface, Sysctl::Forwarding));
             // What they send comes in by another one, and is passed on only if that forwards, too.
             let mut forwards: BTreeSet<IfIndex> =
-                asked.iter().filter_map(|asked| ground.leads_to(asked.address)).collect();
+                asked.iter().filter_map(|asked| context.leads_to(asked.address)).collect();
             forwards.insert(interface.index);
-            let set = |index: &IfIndex| ground.set(ground.snapshot.interface(*index)?, Sysctl::Forwarding, 1);
+            let set =
+                |index: &IfIndex| context.set(context.snapshot.interface(*index)?, Sysctl::Forwarding, 1);
             let changes: Vec<Change> = forwards.iter().filter_map(set).collect();
             let off: Vec<String> = changes
                 .iter()
                 .filter_map(Change::interface)
-                .map(|index| ground.snapshot.name_of(index))
+                .map(|index| context.snapshot.name_of(index))
                 .collect();
             let why = format!(
                 "A proxy entry answers only on an interface that forwards, and net.ipv4.conf.{name}.forwarding is 0, \
                  whatever net.ipv4.ip_forward says: each interface has a value of its own.",
             );
             let remedy = format!("Set forwarding to 1 on {}, or delete the entries.", listed(&off));
-            (Text { what, why, remedy }, ground.cure_by_changes(changes))
+            (Text { what, why, remedy }, context.cure_by_changes(changes))
         }
         FindingId::ProxyNoRoute => {
             let why = "A proxy entry answers only if a route leads to its address; for a request that comes in by this \
@@ -180,17 +181,17 @@ fn one(ground: &Ground<'_>, id: FindingId, interface: &Interface, asked: &[&Aske
             let remedy =
                 "Delete the entries, or add the route that leads to the address behind this host.".into();
             let changes = asked.iter().map(|asked| Change::remove(asked.entry));
-            (Text { what, why, remedy }, ground.cure_by_changes(changes.collect()))
+            (Text { what, why, remedy }, context.cure_by_changes(changes.collect()))
         }
     };
     finding(id, text, Objects { interfaces: vec![name], addresses }, evidence, remedy)
 }
 
 /// One address proxied on several interfaces of a wire.
-fn several(ground: &Ground<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
+fn several(context: &Context<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
     let mut answers: BTreeMap<(usize, Ipv4Addr), Vec<&Asked<'_>>> = BTreeMap::new();
     for asked in asked.iter().filter(|asked| asked.verdict.answers() == Some(true)) {
-        if let Some(wire) = ground.wire_of(asked.interface.index) {
+        if let Some(wire) = context.wire_of(asked.interface.index) {
             answers.entry((wire, asked.address)).or_default().push(asked);
         }
     }
@@ -201,10 +202,10 @@ fn several(ground: &Ground<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
             by_wire.entry(wire).or_default().push((address, asked));
         }
     }
-    by_wire.into_iter().map(|(wire, addresses)| several_on(ground, wire, &addresses)).collect()
+    by_wire.into_iter().map(|(wire, addresses)| several_on(context, wire, &addresses)).collect()
 }
 
-fn several_on(ground: &Ground<'_>, wire: usize, found: &[(Ipv4Addr, Vec<&Asked<'_>>)]) -> Finding {
+fn several_on(context: &Context<'_>, wire: usize, found: &[(Ipv4Addr, Vec<&Asked<'_>>)]) -> Finding {
     let addresses: Vec<IpAddr> = found.iter().map(|(address, _)| IpAddr::V4(*address)).collect();
     let mut interfaces: Vec<&Interface> =
         found.iter().flat_map(|(_, asked)| asked.iter().map(|asked| asked.interface)).collect();
@@ -214,7 +215,7 @@ fn several_on(ground: &Ground<'_>, wire: usize, found: &[(Ipv4Addr, Vec<&Asked<'
     let shown = found.iter().take(SHOWN).flat_map(|(_, asked)| asked.iter().map(|asked| asked.evidence()));
     let policy = Policy {
         host: HostPolicy {
-            interfaces: Some(ground.wires[wire].iter().map(|interface| interface.name.into()).collect()),
+            interfaces: Some(context.wires[wire].iter().map(|interface| interface.name.into()).collect()),
             ..HostPolicy::default()
         },
         proxies: vec![ProxyPolicy {
@@ -245,7 +246,7 @@ fn several_on(ground: &Ground<'_>, wire: usize, found: &[(Ipv4Addr, Vec<&Asked<'
         },
         Objects { interfaces: names(&interfaces), addresses },
         shown.collect(),
-        ground.cure_by_policy(&policy),
+        context.cure_by_policy(&policy),
     )
 }
 
@@ -257,7 +258,7 @@ struct Waiting<'s> {
 }
 
 /// Answers that wait, and requests that find the queue full.
-fn late(ground: &Ground<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
+fn late(context: &Context<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
     let delayed = |verdict: &Verdict| matches!(verdict, Verdict::Answers { delay: Some(delay), .. } if delay.below_ms > 0);
     let mut by_interface: BTreeMap<IfIndex, Waiting<'_>> = BTreeMap::new();
     for asked in asked.iter().filter(|asked| delayed(&asked.verdict)) {
@@ -268,15 +269,15 @@ fn late(ground: &Ground<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
         });
         waiting.addresses += 1;
     }
-    for interface in ground.listeners.iter().copied() {
-        let proxies = ground.effective(interface, Sysctl::ProxyArp).value != 0;
-        let container = ground.on_link(interface.index).iter().find(|net| net.prefix_len() == 32);
+    for interface in context.listeners.iter().copied() {
+        let proxies = context.effective(interface, Sysctl::ProxyArp).value != 0;
+        let container = context.on_link(interface.index).iter().find(|net| net.prefix_len() == 32);
         let Some(container) = container.filter(|_| proxies).map(Ipv4Net::addr) else { continue };
         // Somewhere behind the default route stands for what a container asks for.
-        let anywhere = ground.snapshot.elsewhere();
-        let verdict = ground.reply(&ArpRequest::broadcast(interface.index, container, anywhere));
+        let anywhere = context.snapshot.elsewhere();
+        let verdict = context.reply(&ArpRequest::broadcast(interface.index, container, anywhere));
         if delayed(&verdict) {
-            let seen = ground.request(interface, container, anywhere, verdict);
+            let seen = context.request(interface, container, anywhere, verdict);
             by_interface.entry(interface.index).or_insert(Waiting { interface, seen, addresses: 1 });
         }
     }
@@ -339,7 +340,7 @@ fn late(ground: &Ground<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
                 0,
             )
         });
-        let remedy = ground.cure_by_changes(changes.collect());
+        let remedy = context.cure_by_changes(changes.collect());
         let objects = Objects { interfaces: names(&interfaces), addresses: Vec::new() };
         found.push(finding(id, text, objects, evidence, remedy));
     }
@@ -347,31 +348,31 @@ fn late(ground: &Ground<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
 }
 
 /// An address of a neighbouring subnet that is routed behind this host, and that nobody answers for.
-fn missing(ground: &Ground<'_>) -> Option<Finding> {
+fn missing(context: &Context<'_>) -> Option<Finding> {
     let mut lost: Vec<(Ipv4Addr, &Interface, Evidence)> = Vec::new();
     let mut seen: HashSet<Ipv4Addr> = HashSet::new();
-    for route in ground.snapshot.routes.iter().filter(|route| route.kind == RouteKind::Unicast) {
+    for route in context.snapshot.routes.iter().filter(|route| route.kind == RouteKind::Unicast) {
         let IpNet::V4(net) = route.destination else { continue };
         let [hop] = route.next_hops.as_slice() else { continue };
         let (32, Some(behind), None) = (net.prefix_len(), hop.interface, hop.gateway) else { continue };
         let address = net.addr();
-        let around = ground.around(address);
-        if around.contains(&behind) || !ground.holders(address).is_empty() || !seen.insert(address) {
+        let around = context.around(address);
+        if around.contains(&behind) || !context.holders(address).is_empty() || !seen.insert(address) {
             continue;
         }
         for index in around {
-            let Some(front) = ground.listener(index) else { continue };
-            let wire = ground.beside(front);
+            let Some(front) = context.listener(index) else { continue };
+            let wire = context.beside(front);
             let same_wire = wire.iter().any(|other| other.index == behind);
             if same_wire || front.sysctls.get(Sysctl::Forwarding).unwrap_or(0) == 0 {
                 continue;
             }
-            let sender = ground.sender(index, address);
-            let ask = |other: &Interface| ground.reply(&ArpRequest::broadcast(other.index, sender, address));
+            let sender = context.sender(index, address);
+            let ask = |other: &Interface| context.reply(&ArpRequest::broadcast(other.index, sender, address));
             let verdict = ask(front);
             let nobody = wire.iter().all(|other| ask(other).answers() == Some(false));
             if nobody && verdict.reason() == Some(Reason::NotProxied) {
-                lost.push((address, front, ground.request(front, sender, address, verdict)));
+                lost.push((address, front, context.request(front, sender, address, verdict)));
                 break;
             }
         }
@@ -381,10 +382,10 @@ fn missing(ground: &Ground<'_>) -> Option<Finding> {
     fronts.sort_by_key(|interface| interface.index);
     fronts.dedup_by_key(|interface| interface.index);
     // Where others of the kind are proxied, ARP is what makes them reachable, and this one was forgotten or lost.
-    let proxying = ground.snapshot.proxies.iter().any(|entry| {
+    let proxying = context.snapshot.proxies.iter().any(|entry| {
         entry.address.is_ipv4()
             && entry.interface.is_none_or(|index| {
-                fronts.iter().any(|front| ground.beside(front).iter().any(|beside| beside.index == index))
+                fronts.iter().any(|front| context.beside(front).iter().any(|beside| beside.index == index))
             })
     });
     let addresses: Vec<IpAddr> = lost.iter().map(|(address, ..)| IpAddr::V4(*address)).collect();
@@ -393,7 +394,7 @@ fn missing(ground: &Ground<'_>) -> Option<Finding> {
         let (address, interface) = (IpAddr::V4(*address), Some(front.index));
         Change::add(ProxyEntry { address, interface, flags: 0, protocol: PROTOCOL })
     });
-    let remedy = ground.cure_by_changes(entries.collect());
+    let remedy = context.cure_by_changes(entries.collect());
     let mut found = finding(
         FindingId::ProxyMissing,
         Text {
@@ -423,8 +424,8 @@ fn missing(ground: &Ground<'_>) -> Option<Finding> {
     Some(found)
 }
 
-fn many(ground: &Ground<'_>) -> Option<Finding> {
-    let count = ground.snapshot.proxies.len();
+fn many(context: &Context<'_>) -> Option<Finding> {
+    let count = context.snapshot.proxies.len();
     (count > MANY).then(|| {
         finding(
             FindingId::ProxyMany,

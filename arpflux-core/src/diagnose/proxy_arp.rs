@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::answers::{Text, finding, names};
-use super::ground::{Ground, by_number, listed};
+use super::context::{Context, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects, Severity};
 use crate::plan::Change;
@@ -20,63 +20,63 @@ const ASKED: usize = 64;
 /// The gateway that Calico gives to its containers; no interface has it.
 const CALICO_GATEWAY: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
 
-pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
-    let proxying: Vec<&Interface> = ground
+pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    let proxying: Vec<&Interface> = context
         .listeners
         .iter()
         .copied()
-        .filter(|interface| ground.effective(interface, Sysctl::ProxyArp).value != 0)
+        .filter(|interface| context.effective(interface, Sysctl::ProxyArp).value != 0)
         .collect();
-    findings.extend(whole_subnet(ground, &proxying));
-    findings.extend(own_wire(ground));
-    findings.extend(nothing_behind(ground, &proxying));
-    findings.extend(no_route(ground, &proxying));
-    findings.extend(idle(ground, &proxying));
+    findings.extend(whole_subnet(context, &proxying));
+    findings.extend(own_wire(context));
+    findings.extend(nothing_behind(context, &proxying));
+    findings.extend(no_route(context, &proxying));
+    findings.extend(idle(context, &proxying));
 }
 
 /// A request for an address that is neither the host's nor proxied by an entry, answered all the same.
 fn answers_for_others(
-    ground: &Ground<'_>,
+    context: &Context<'_>,
     interface: &Interface,
     sender: Ipv4Addr,
     target: Ipv4Addr,
 ) -> Option<Evidence> {
-    answers_because(ground, Reason::ProxyArp, interface, sender, target)
+    answers_because(context, Reason::ProxyArp, interface, sender, target)
 }
 
 fn answers_because(
-    ground: &Ground<'_>,
+    context: &Context<'_>,
     reason: Reason,
     interface: &Interface,
     sender: Ipv4Addr,
     target: Ipv4Addr,
 ) -> Option<Evidence> {
-    let verdict = ground.reply(&ArpRequest::broadcast(interface.index, sender, target));
+    let verdict = context.reply(&ArpRequest::broadcast(interface.index, sender, target));
     let answers = verdict.reason() == Some(reason) && verdict.mac().is_some();
-    answers.then(|| ground.request(interface, sender, target, verdict))
+    answers.then(|| context.request(interface, sender, target, verdict))
 }
 
 /// Two ordinary neighbours on an interface.
-fn two_neighbours(ground: &Ground<'_>, interface: &Interface) -> Option<(Ipv4Addr, Ipv4Addr)> {
-    let (local, _) = ground.public(interface.index).next()?;
-    let one = ground.sender(interface.index, local);
-    let other = ground.sender(interface.index, one);
-    let shared = |address: &Ipv4Addr| ground.around(*address).contains(&interface.index);
+fn two_neighbours(context: &Context<'_>, interface: &Interface) -> Option<(Ipv4Addr, Ipv4Addr)> {
+    let (local, _) = context.public(interface.index).next()?;
+    let one = context.sender(interface.index, local);
+    let other = context.sender(interface.index, one);
+    let shared = |address: &Ipv4Addr| context.around(*address).contains(&interface.index);
     (one != other && shared(&one) && shared(&other)).then_some((one, other))
 }
 
 /// With two interfaces in one subnet, the route to a neighbour leaves by the other one.
-fn whole_subnet(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding> {
+fn whole_subnet(context: &Context<'_>, proxying: &[&Interface]) -> Option<Finding> {
     let mut wrong: Vec<&Interface> = Vec::new();
     let mut evidence: Vec<Evidence> = Vec::new();
     let mut addresses: Vec<IpAddr> = Vec::new();
     for interface in proxying.iter().copied() {
-        let Some((one, other)) = two_neighbours(ground, interface) else { continue };
-        let Some(seen) = answers_for_others(ground, interface, one, other) else { continue };
+        let Some((one, other)) = two_neighbours(context, interface) else { continue };
+        let Some(seen) = answers_for_others(context, interface, one, other) else { continue };
         if wrong.len() < SHOWN {
-            evidence.extend([seen, ground.sysctl(interface, Sysctl::ProxyArp)]);
+            evidence.extend([seen, context.sysctl(interface, Sysctl::ProxyArp)]);
         }
-        addresses.extend(ground.public(interface.index).map(|(local, _)| IpAddr::V4(local)).take(1));
+        addresses.extend(context.public(interface.index).map(|(local, _)| IpAddr::V4(local)).take(1));
         wrong.push(interface);
     }
     let first = wrong.first()?;
@@ -102,27 +102,27 @@ fn whole_subnet(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding>
         },
         Objects { interfaces: names(&wrong), addresses },
         evidence,
-        ground.cure_by_changes(ground.lower(Sysctl::ProxyArp, &wrong, |_| 0)),
+        context.cure_by_changes(context.lower(Sysctl::ProxyArp, &wrong, |_| 0)),
     ))
 }
 
 /// `proxy_arp_pvlan` answers for neighbours of the wire itself: right where a switch keeps them apart, wrong elsewhere.
-fn own_wire(ground: &Ground<'_>) -> Option<Finding> {
+fn own_wire(context: &Context<'_>) -> Option<Finding> {
     let mut wrong: Vec<&Interface> = Vec::new();
     let mut evidence: Vec<Evidence> = Vec::new();
     let mut addresses: Vec<IpAddr> = Vec::new();
-    for interface in ground.listeners.iter().copied() {
-        if ground.effective(interface, Sysctl::ProxyArpPvlan).value == 0 {
+    for interface in context.listeners.iter().copied() {
+        if context.effective(interface, Sysctl::ProxyArpPvlan).value == 0 {
             continue;
         }
-        let Some((one, other)) = two_neighbours(ground, interface) else { continue };
-        let Some(seen) = answers_because(ground, Reason::ProxyPvlan, interface, one, other) else {
+        let Some((one, other)) = two_neighbours(context, interface) else { continue };
+        let Some(seen) = answers_because(context, Reason::ProxyPvlan, interface, one, other) else {
             continue;
         };
         if wrong.len() < SHOWN {
-            evidence.extend([seen, ground.sysctl(interface, Sysctl::ProxyArpPvlan)]);
+            evidence.extend([seen, context.sysctl(interface, Sysctl::ProxyArpPvlan)]);
         }
-        addresses.extend(ground.public(interface.index).map(|(local, _)| IpAddr::V4(local)).take(1));
+        addresses.extend(context.public(interface.index).map(|(local, _)| IpAddr::V4(local)).take(1));
         wrong.push(interface);
     }
     if wrong.is_empty() {
@@ -148,29 +148,29 @@ fn own_wire(ground: &Ground<'_>) -> Option<Finding> {
         },
         Objects { interfaces: names(&wrong), addresses },
         evidence,
-        ground.cure_by_changes(ground.lower(Sysctl::ProxyArpPvlan, &wrong, |_| 0)),
+        context.cure_by_changes(context.lower(Sysctl::ProxyArpPvlan, &wrong, |_| 0)),
     ))
 }
 
 /// `proxy_arp` where no route leads: who asks there asks for what others answer for.
-fn nothing_behind(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding> {
+fn nothing_behind(context: &Context<'_>, proxying: &[&Interface]) -> Option<Finding> {
     let unnumbered = |interface: &&Interface| {
-        ground.held(interface.index).next().is_none()
-            && ground.on_link(interface.index).is_empty()
-            && ground.gateways(interface.index).is_empty()
+        context.held(interface.index).next().is_none()
+            && context.on_link(interface.index).is_empty()
+            && context.gateways(interface.index).is_empty()
     };
     // What others on such a wire ask for, if it is the wire of one of the other interfaces.
     let questions: Vec<(Ipv4Addr, Ipv4Addr)> =
-        ground.listeners.iter().filter_map(|other| two_neighbours(ground, other)).take(4).collect();
+        context.listeners.iter().filter_map(|other| two_neighbours(context, other)).take(4).collect();
     let mut wrong: Vec<&Interface> = Vec::new();
     let mut evidence: Vec<Evidence> = Vec::new();
     for interface in proxying.iter().copied().filter(unnumbered) {
         let seen = questions
             .iter()
-            .find_map(|(sender, target)| answers_for_others(ground, interface, *sender, *target));
+            .find_map(|(sender, target)| answers_for_others(context, interface, *sender, *target));
         let Some(seen) = seen else { continue };
         if wrong.len() < SHOWN {
-            evidence.extend([seen, ground.sysctl(interface, Sysctl::ProxyArp)]);
+            evidence.extend([seen, context.sysctl(interface, Sysctl::ProxyArp)]);
         }
         wrong.push(interface);
     }
@@ -194,26 +194,26 @@ fn nothing_behind(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Findin
         },
         Objects { interfaces: names(&wrong), addresses: Vec::new() },
         evidence,
-        ground.cure_by_changes(ground.lower(Sysctl::ProxyArp, &wrong, |_| 0)),
+        context.cure_by_changes(context.lower(Sysctl::ProxyArp, &wrong, |_| 0)),
     ))
 }
 
 /// Containers behind an interface without an address, which ask for a gateway that no route leads to.
-fn no_route(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding> {
+fn no_route(context: &Context<'_>, proxying: &[&Interface]) -> Option<Finding> {
     let mut wrong: Vec<&Interface> = Vec::new();
     let mut evidence: Vec<Evidence> = Vec::new();
     let mut addresses: Vec<IpAddr> = Vec::new();
     for interface in
-        proxying.iter().copied().filter(|interface| ground.held(interface.index).next().is_none())
+        proxying.iter().copied().filter(|interface| context.held(interface.index).next().is_none())
     {
-        let container = ground.on_link(interface.index).iter().find(|net| net.prefix_len() == 32);
+        let container = context.on_link(interface.index).iter().find(|net| net.prefix_len() == 32);
         let Some(container) = container.map(Ipv4Net::addr) else { continue };
-        let verdict = ground.reply(&ArpRequest::broadcast(interface.index, container, CALICO_GATEWAY));
+        let verdict = context.reply(&ArpRequest::broadcast(interface.index, container, CALICO_GATEWAY));
         if !matches!(verdict, Verdict::Silent { reason: Reason::NoRoute | Reason::RouteRejects }) {
             continue;
         }
         if wrong.len() < SHOWN {
-            evidence.push(ground.request(interface, container, CALICO_GATEWAY, verdict));
+            evidence.push(context.request(interface, container, CALICO_GATEWAY, verdict));
         }
         addresses.push(IpAddr::V4(container));
         wrong.push(interface);
@@ -246,34 +246,34 @@ fn no_route(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding> {
 }
 
 /// `proxy_arp` that answers nobody, for anything that this host has a route to.
-fn idle(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding> {
+fn idle(context: &Context<'_>, proxying: &[&Interface]) -> Option<Finding> {
     // A value of `all` is meant for no interface in particular.
     let meant = |one: &&Interface| one.sysctls.get(Sysctl::ProxyArp).is_some_and(|own| own != 0);
     let numbered: Vec<&Interface> = proxying
         .iter()
         .copied()
-        .filter(|one| ground.held(one.index).next().is_some())
+        .filter(|one| context.held(one.index).next().is_some())
         .filter(meant)
         .collect();
     // Something in each network, something far, and the gateway that containers ask for.
-    let mut targets: BTreeSet<Ipv4Addr> = [ground.snapshot.elsewhere(), CALICO_GATEWAY].into();
-    for route in ground.snapshot.routes.iter().filter(|route| route.kind == RouteKind::Unicast) {
+    let mut targets: BTreeSet<Ipv4Addr> = [context.snapshot.elsewhere(), CALICO_GATEWAY].into();
+    for route in context.snapshot.routes.iter().filter(|route| route.kind == RouteKind::Unicast) {
         if let IpNet::V4(net) = route.destination
             && targets.len() < ASKED
         {
-            targets.extend(net.hosts().take(ASKED).filter(|host| ground.holders(*host).is_empty()).take(2));
+            targets.extend(net.hosts().take(ASKED).filter(|host| context.holders(*host).is_empty()).take(2));
         }
     }
-    let on: Vec<Change> = numbered.iter().filter_map(|one| ground.set(one, Sysctl::Forwarding, 1)).collect();
-    let forwarding = ground.snapshot.with(&on);
+    let on: Vec<Change> = numbered.iter().filter_map(|one| context.set(one, Sysctl::Forwarding, 1)).collect();
+    let forwarding = context.snapshot.with(&on);
     let forwards = Model::of(&forwarding);
     let mut wrong: Vec<&Interface> = Vec::new();
     let mut off: Vec<&Interface> = Vec::new();
     let mut addresses: BTreeSet<Ipv4Addr> = BTreeSet::new();
     let mut evidence: Vec<Evidence> = Vec::new();
     for interface in numbered {
-        let Some((local, _)) = ground.public(interface.index).next() else { continue };
-        let sender = ground.sender(interface.index, local);
+        let Some((local, _)) = context.public(interface.index).next() else { continue };
+        let sender = context.sender(interface.index, local);
         let request = |target: &Ipv4Addr| ArpRequest::broadcast(interface.index, sender, *target);
         let answers = |model: &Model<'_>, target: &&Ipv4Addr| {
             if **target == sender {
@@ -283,11 +283,11 @@ fn idle(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding> {
             let proxied = matches!(verdict.reason(), Some(Reason::ProxyArp | Reason::ProxyPvlan));
             verdict.answers().is_none() || (proxied && verdict.answers() == Some(true))
         };
-        if targets.iter().any(|target| answers(&ground.model, &target)) {
+        if targets.iter().any(|target| answers(&context.model, &target)) {
             continue;
         }
         // Answered with forwarding, and on the link of another interface: somebody waits for that.
-        let near = |target: &&Ipv4Addr| ground.around(**target).contains(&interface.index);
+        let near = |target: &&Ipv4Addr| context.around(**target).contains(&interface.index);
         let waiting: Vec<Ipv4Addr> =
             targets.iter().filter(|target| near(target) && answers(&forwards, target)).copied().collect();
         if !waiting.is_empty() {
@@ -296,7 +296,7 @@ fn idle(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding> {
         addresses.extend(waiting);
         if wrong.len() < SHOWN {
             evidence.extend(
-                [Sysctl::ProxyArp, Sysctl::Forwarding].map(|sysctl| ground.sysctl(interface, sysctl)),
+                [Sysctl::ProxyArp, Sysctl::Forwarding].map(|sysctl| context.sysctl(interface, sysctl)),
             );
         }
         wrong.push(interface);
@@ -325,7 +325,7 @@ fn idle(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding> {
                 listed(&addresses),
             ),
             format!("Set forwarding to 1 on {}.", listed(names(&off))),
-            off.iter().filter_map(|one| ground.set(one, Sysctl::Forwarding, 1)).collect(),
+            off.iter().filter_map(|one| context.set(one, Sysctl::Forwarding, 1)).collect(),
         )
     };
     let mut found = finding(
@@ -340,7 +340,7 @@ fn idle(ground: &Ground<'_>, proxying: &[&Interface]) -> Option<Finding> {
         },
         Objects { interfaces: names(&wrong), addresses },
         evidence,
-        ground.cure_by_changes(cure),
+        context.cure_by_changes(cure),
     );
     if !off.is_empty() {
         found.severity = Severity::Warning;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use super::ground::Ground;
+use super::context::Context;
 use crate::error::Error;
 use crate::harm::{is_small, losses, new_findings};
 use crate::plan::{Change, Impact, InterfaceIdentity, Plan, SysctlScope};
@@ -22,7 +22,7 @@ pub(super) struct Remedy {
     pub refused: Option<String>,
 }
 
-impl Ground<'_> {
+impl Context<'_> {
     /// The remedy for a wire: one interface for each address, in and out. Worked out once for each wire.
     pub(super) fn cure_of_wire(&self, wire: usize) -> Remedy {
         if !self.remedies {

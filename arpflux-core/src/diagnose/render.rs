@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::ground::by_number;
+use super::context::by_number;
 use super::{Diagnosis, Finding, Severity};
 
 impl fmt::Display for Finding {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::answers::{Text, finding, names};
-use super::ground::{Ground, by_number, listed};
+use super::context::{Context, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::plan::{Change, SysctlScope};
@@ -16,20 +16,20 @@ use crate::sysctl::Sysctl;
 /// How many interfaces are shown as evidence.
 const SHOWN: usize = 3;
 
-pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let mut weakened = Vec::new();
     for sysctl in [Sysctl::ArpIgnore, Sysctl::ArpAnnounce] {
-        if let Some(found) = all_weakens(ground, sysctl) {
+        if let Some(found) = all_weakens(context, sysctl) {
             weakened.push(sysctl);
             findings.push(found);
         }
     }
     for sysctl in [Sysctl::ArpIgnore, Sysctl::ArpAnnounce] {
         if !weakened.contains(&sysctl) {
-            findings.extend(no_such_mode(ground, sysctl));
+            findings.extend(no_such_mode(context, sysctl));
         }
     }
-    findings.extend(later_interfaces(ground));
+    findings.extend(later_interfaces(context));
 }
 
 /// What a value that is no mode does (`arp_ignore()`, `arp_solicit()` in net/ipv4/arp.c).
@@ -41,23 +41,26 @@ fn is_mode(sysctl: Sysctl, value: i32) -> bool {
 }
 
 /// The maximum of `all` and the interface's value counts, and it is not always the stricter one.
-fn all_weakens(ground: &Ground<'_>, sysctl: Sysctl) -> Option<Finding> {
-    let all =
-        ground.snapshot.all.get(sysctl).filter(|all| *all > 2 && (sysctl, *all) != (Sysctl::ArpIgnore, 8))?;
+fn all_weakens(context: &Context<'_>, sysctl: Sysctl) -> Option<Finding> {
+    let all = context
+        .snapshot
+        .all
+        .get(sysctl)
+        .filter(|all| *all > 2 && (sysctl, *all) != (Sysctl::ArpIgnore, 8))?;
     let zero = Change::set(Object::Sysctl { scope: SysctlScope::All, sysctl }, all, 0);
-    let alone = ground.snapshot.with(std::slice::from_ref(&zero));
+    let alone = context.snapshot.with(std::slice::from_ref(&zero));
     let model = Model::of(&alone);
-    let targets = some_addresses(ground);
+    let targets = some_addresses(context);
     let mut weakened: Vec<&Interface> = Vec::new();
     let mut evidence: Vec<Evidence> = Vec::new();
-    for interface in ground.listeners.iter().copied() {
+    for interface in context.listeners.iter().copied() {
         let own = interface.sysctls.get(sysctl).unwrap_or(0);
         if own == 0 || own >= all || !is_mode(sysctl, own) {
             continue;
         }
-        let Some(seen) = difference(ground, &model, &alone, interface, sysctl, &targets) else { continue };
+        let Some(seen) = difference(context, &model, &alone, interface, sysctl, &targets) else { continue };
         if weakened.len() < SHOWN {
-            evidence.extend([seen, ground.sysctl(interface, sysctl)]);
+            evidence.extend([seen, context.sysctl(interface, sysctl)]);
         }
         weakened.push(interface);
     }
@@ -90,31 +93,31 @@ fn all_weakens(ground: &Ground<'_>, sysctl: Sysctl) -> Option<Finding> {
         },
         Objects { interfaces: names(&weakened), addresses: Vec::new() },
         evidence,
-        ground.cure_by_changes(vec![zero]),
+        context.cure_by_changes(vec![zero]),
     ))
 }
 
 /// A request that is answered, or a packet that is sent otherwise, only because of the value of `all`.
 fn difference(
-    ground: &Ground<'_>,
+    context: &Context<'_>,
     alone: &Model<'_>,
     without: &Snapshot,
     interface: &Interface,
     sysctl: Sysctl,
     targets: &[Ipv4Addr],
 ) -> Option<Evidence> {
-    targets.iter().filter(|target| !ground.holders(**target).contains(&interface.index)).find_map(|target| {
-        let sender = ground.sender(interface.index, *target);
+    targets.iter().filter(|target| !context.holders(**target).contains(&interface.index)).find_map(|target| {
+        let sender = context.sender(interface.index, *target);
         if sysctl == Sysctl::ArpIgnore {
             let request = ArpRequest::broadcast(interface.index, sender, *target);
-            let now = ground.reply(&request);
+            let now = context.reply(&request);
             let differs = now.answers() == Some(true) && alone.reply(&request).answers() == Some(false);
-            return differs.then(|| ground.request(interface, sender, *target, now));
+            return differs.then(|| context.request(interface, sender, *target, now));
         }
         let ask = |model: &Model<'_>| model.outgoing(sender, Some(*target), Some(interface.index));
-        let now = ask(&ground.model);
+        let now = ask(&context.model);
         let Outgoing::Asks { sender: request_from, packet_source, .. } = now else { return None };
-        let differs = now.teaches_wrong_mac(ground.snapshot) && !ask(alone).teaches_wrong_mac(without);
+        let differs = now.teaches_wrong_mac(context.snapshot) && !ask(alone).teaches_wrong_mac(without);
         differs.then_some(Evidence::Packet {
             source: packet_source,
             destination: sender,
@@ -125,10 +128,10 @@ fn difference(
 }
 
 /// Some addresses of the host, of different interfaces.
-fn some_addresses(ground: &Ground<'_>) -> Vec<Ipv4Addr> {
+fn some_addresses(context: &Context<'_>) -> Vec<Ipv4Addr> {
     let mut targets: Vec<Ipv4Addr> = Vec::new();
-    for interface in &ground.snapshot.interfaces {
-        targets.extend(ground.public(interface.index).map(|(local, _)| local).take(1));
+    for interface in &context.snapshot.interfaces {
+        targets.extend(context.public(interface.index).map(|(local, _)| local).take(1));
         if targets.len() == 4 {
             break;
         }
@@ -137,10 +140,10 @@ fn some_addresses(ground: &Ground<'_>) -> Vec<Ipv4Addr> {
 }
 
 /// A value that counts and is no mode.
-fn no_such_mode(ground: &Ground<'_>, sysctl: Sysctl) -> Vec<Finding> {
+fn no_such_mode(context: &Context<'_>, sysctl: Sysctl) -> Vec<Finding> {
     let mut by_value: BTreeMap<i32, Vec<&Interface>> = BTreeMap::new();
-    for interface in ground.listeners.iter().copied() {
-        let value = ground.effective(interface, sysctl).value;
+    for interface in context.listeners.iter().copied() {
+        let value = context.effective(interface, sysctl).value;
         if !is_mode(sysctl, value) {
             by_value.entry(value).or_default().push(interface);
         }
@@ -153,9 +156,9 @@ fn no_such_mode(ground: &Ground<'_>, sysctl: Sysctl) -> Vec<Finding> {
             let mut changes: Vec<Change> = interfaces
                 .iter()
                 .filter(|interface| interface.sysctls.get(sysctl).is_some_and(|own| !is_mode(sysctl, own)))
-                .filter_map(|interface| ground.set(interface, sysctl, 0))
+                .filter_map(|interface| context.set(interface, sysctl, 0))
                 .collect();
-            if let Some(before) = ground.snapshot.all.get(sysctl).filter(|all| !is_mode(sysctl, *all)) {
+            if let Some(before) = context.snapshot.all.get(sysctl).filter(|all| !is_mode(sysctl, *all)) {
                 changes.push(Change::set(Object::Sysctl { scope: SysctlScope::All, sysctl }, before, 0));
             }
             finding(
@@ -166,27 +169,27 @@ fn no_such_mode(ground: &Ground<'_>, sysctl: Sysctl) -> Vec<Finding> {
                     remedy: format!("Set {sysctl} to the mode that is meant; 0 says what it does now."),
                 },
                 Objects { interfaces: names(&interfaces), addresses: Vec::new() },
-                interfaces.iter().take(SHOWN).map(|interface| ground.sysctl(interface, sysctl)).collect(),
-                ground.cure_by_changes(changes),
+                interfaces.iter().take(SHOWN).map(|interface| context.sysctl(interface, sysctl)).collect(),
+                context.cure_by_changes(changes),
             )
         })
         .collect()
 }
 
 /// Strict interfaces on a wire where the next one would not be.
-fn later_interfaces(ground: &Ground<'_>) -> Option<Finding> {
+fn later_interfaces(context: &Context<'_>) -> Option<Finding> {
     let strict = |value: Option<i32>| matches!(value, Some(1 | 2));
-    let (all, default) = (&ground.snapshot.all, &ground.snapshot.default);
+    let (all, default) = (&context.snapshot.all, &context.snapshot.default);
     if strict(all.get(Sysctl::ArpIgnore)) || strict(default.get(Sysctl::ArpIgnore)) {
         return None;
     }
-    let wires = ground.wires.iter();
+    let wires = context.wires.iter();
     let strict_wires: Vec<&Vec<&Interface>> = wires
         .filter(|wire| wire.iter().all(|interface| strict(interface.sysctls.get(Sysctl::ArpIgnore))))
         .collect();
     let members: Vec<&Interface> = strict_wires.iter().flat_map(|wire| wire.iter().copied()).collect();
     let first = members.first()?;
-    let addresses = ground.public(first.index).map(|(local, _)| IpAddr::V4(local)).take(1).collect();
+    let addresses = context.public(first.index).map(|(local, _)| IpAddr::V4(local)).take(1).collect();
     Some(finding(
         FindingId::LaterInterfaces,
         Text {
@@ -207,7 +210,7 @@ fn later_interfaces(ground: &Ground<'_>) -> Option<Finding> {
                 name: "net.ipv4.conf.default.arp_ignore".into(),
                 value: default.get(Sysctl::ArpIgnore).unwrap_or(0).to_string(),
             },
-            ground.sysctl(first, Sysctl::ArpIgnore),
+            context.sysctl(first, Sysctl::ArpIgnore),
         ],
         Remedy::default(),
     ))

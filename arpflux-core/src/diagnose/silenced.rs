@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::answers::{Text, finding, names};
-use super::ground::{Ground, by_number, listed};
+use super::context::{Context, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::plan::Change;
@@ -16,17 +16,17 @@ use crate::types::{IfIndex, IpNet, Ipv4Net};
 /// How many requests are shown as evidence.
 const SHOWN: usize = 3;
 
-pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
-    service_addresses(ground, findings);
-    findings.extend(unnumbered(ground));
-    findings.extend(bridges(ground));
+pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    service_addresses(context, findings);
+    findings.extend(unnumbered(context));
+    findings.extend(bridges(context));
 }
 
 /// Whether requests may reach it another time: a cable may be plugged in, a backup may become the master.
-fn may_hear(ground: &Ground<'_>, holder: &Interface) -> bool {
+fn may_hear(context: &Context<'_>, holder: &Interface) -> bool {
     match holder.reach() {
         Reach::Outside | Reach::Peer | Reach::Lower | Reach::LowerTagged => true,
-        Reach::Ports => ground.snapshot.interfaces.iter().any(|port| port.master == Some(holder.index)),
+        Reach::Ports => context.snapshot.interfaces.iter().any(|port| port.master == Some(holder.index)),
         Reach::Program | Reach::Tunnel | Reach::Nowhere | Reach::Unknown => false,
     }
 }
@@ -41,21 +41,21 @@ pub(super) struct Service<'s> {
     pub(super) verdict: Verdict,
 }
 
-pub(super) fn services<'s>(ground: &Ground<'s>) -> Vec<Service<'s>> {
+pub(super) fn services<'s>(context: &Context<'s>) -> Vec<Service<'s>> {
     let mut services = Vec::new();
-    let heard = |holder: &Interface| holder.speaks_arp() && ground.map.is_connected(holder.index);
+    let heard = |holder: &Interface| holder.speaks_arp() && context.map.is_connected(holder.index);
     let holders =
-        ground.snapshot.interfaces.iter().filter(|holder| !heard(holder) && !may_hear(ground, holder));
+        context.snapshot.interfaces.iter().filter(|holder| !heard(holder) && !may_hear(context, holder));
     for holder in holders {
-        for (address, held) in ground.public(holder.index) {
+        for (address, held) in context.public(holder.index) {
             // Point-to-point links have a far end of their own.
-            if held.peer.is_some() || ground.holders(address).len() > 1 {
+            if held.peer.is_some() || context.holders(address).len() > 1 {
                 continue;
             }
-            for index in ground.around(address) {
-                let Some(front) = ground.listener(index) else { continue };
-                let sender = ground.sender(index, address);
-                let verdict = ground.reply(&ArpRequest::broadcast(index, sender, address));
+            for index in context.around(address) {
+                let Some(front) = context.listener(index) else { continue };
+                let sender = context.sender(index, address);
+                let verdict = context.reply(&ArpRequest::broadcast(index, sender, address));
                 services.push(Service { address, holder, front, sender, verdict });
             }
         }
@@ -63,8 +63,8 @@ pub(super) fn services<'s>(ground: &Ground<'s>) -> Vec<Service<'s>> {
     services
 }
 
-fn service_addresses(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
-    let services = services(ground);
+fn service_addresses(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    let services = services(context);
     let answered = |address: Ipv4Addr| {
         services.iter().any(|other| other.address == address && other.verdict.answers() != Some(false))
     };
@@ -73,8 +73,8 @@ fn service_addresses(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
         .filter(|service| service.verdict.reason() == Some(Reason::ArpIgnore) && !answered(service.address))
         .collect();
     if let Some(first) = silent.first() {
-        let (objects, mut evidence) = described(ground, &silent);
-        evidence.push(ground.sysctl(first.front, Sysctl::ArpIgnore));
+        let (objects, mut evidence) = described(context, &silent);
+        evidence.push(context.sysctl(first.front, Sysctl::ArpIgnore));
         findings.push(finding(
             FindingId::ServiceAddressSilent,
             Text {
@@ -108,18 +108,18 @@ fn service_addresses(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
         .filter(|service| service.verdict.answers() == Some(true))
         .filter(|service| own(service.holder) || ipvs(service.holder))
         .collect();
-    open_services(ground, &services, &leaking, findings);
+    open_services(context, &services, &leaking, findings);
     let Some(first) = leaking.first() else { return };
-    let (objects, mut evidence) = described(ground, &leaking);
-    evidence.push(ground.sysctl(first.holder, Sysctl::ArpIgnore));
+    let (objects, mut evidence) = described(context, &leaking);
+    evidence.push(context.sysctl(first.holder, Sysctl::ArpIgnore));
     let mut fronts: Vec<&Interface> = leaking.iter().map(|service| service.front).collect();
     fronts.sort_by_key(|interface| interface.index);
     fronts.dedup_by_key(|interface| interface.index);
-    evidence.extend(fronts.iter().take(SHOWN).map(|front| ground.sysctl(front, Sysctl::ArpIgnore)));
+    evidence.extend(fronts.iter().take(SHOWN).map(|front| context.sysctl(front, Sysctl::ArpIgnore)));
     let front_names = listed(names(&fronts));
     let changes = [(Sysctl::ArpAnnounce, 2), (Sysctl::ArpIgnore, 1)]
         .into_iter()
-        .flat_map(|(sysctl, value)| fronts.iter().filter_map(move |front| ground.set(front, sysctl, value)));
+        .flat_map(|(sysctl, value)| fronts.iter().filter_map(move |front| context.set(front, sysctl, value)));
     let why = if own(first.holder) {
         format!(
             "arp_ignore is set on {}, where no request ever arrives: the interface that receives the request decides, and \
@@ -147,20 +147,20 @@ fn service_addresses(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
         },
         objects,
         evidence,
-        ground.cure_by_changes(changes.collect()),
+        context.cure_by_changes(changes.collect()),
     ));
 }
 
 /// Addresses that are answered for, and of which nothing on the host tells whether they shall be.
 fn open_services(
-    ground: &Ground<'_>,
+    context: &Context<'_>,
     services: &[Service<'_>],
     leaking: &[&Service<'_>],
     findings: &mut Vec<Finding>,
 ) {
     let known = |service: &&Service<'_>| leaking.iter().any(|other| other.address == service.address);
     let named = |service: &&Service<'_>| {
-        let policy = ground.options.policy.as_ref();
+        let policy = context.options.policy.as_ref();
         policy.is_some_and(|policy| {
             policy.services.iter().any(|one| one.addresses.contains(&IpAddr::V4(service.address)))
         })
@@ -170,7 +170,7 @@ fn open_services(
         .filter(|service| service.verdict.answers() == Some(true) && !known(service) && !named(service))
         .collect();
     let Some(first) = open.first() else { return };
-    let (objects, evidence) = described(ground, &open);
+    let (objects, evidence) = described(context, &open);
     let (whose, it) = (listed(&objects.addresses), by_number(objects.addresses.len(), "it", "them"));
     let quoted: Vec<String> = objects.addresses.iter().map(|address| format!("\"{address}\"")).collect();
     findings.push(finding(
@@ -197,7 +197,7 @@ fn open_services(
     ));
 }
 
-pub(super) fn described(ground: &Ground<'_>, services: &[&Service<'_>]) -> (Objects, Vec<Evidence>) {
+pub(super) fn described(context: &Context<'_>, services: &[&Service<'_>]) -> (Objects, Vec<Evidence>) {
     let mut interfaces: Vec<&Interface> =
         services.iter().flat_map(|service| [service.front, service.holder]).collect();
     interfaces.sort_by_key(|interface| interface.index);
@@ -209,37 +209,37 @@ pub(super) fn described(ground: &Ground<'_>, services: &[&Service<'_>]) -> (Obje
     for service in services.iter().take(SHOWN) {
         let Service { address, holder, front, sender, verdict } = service;
         evidence.push(Evidence::Address { address: address.to_string(), interface: holder.name });
-        evidence.push(ground.request(front, *sender, *address, *verdict));
+        evidence.push(context.request(front, *sender, *address, *verdict));
     }
     (Objects { interfaces: names(&interfaces), addresses }, evidence)
 }
 
 /// Containers behind interfaces without an address, to which every address of the host is one of another
 /// interface.
-fn unnumbered(ground: &Ground<'_>) -> Option<Finding> {
-    let targets: Vec<Ipv4Addr> = ground
+fn unnumbered(context: &Context<'_>) -> Option<Finding> {
+    let targets: Vec<Ipv4Addr> = context
         .snapshot
         .interfaces
         .iter()
-        .flat_map(|interface| ground.public(interface.index).map(|(local, _)| local).take(1))
+        .flat_map(|interface| context.public(interface.index).map(|(local, _)| local).take(1))
         .take(4)
         .collect();
     let proxying: HashSet<IfIndex> =
-        ground.snapshot.proxies.iter().filter_map(|entry| entry.interface).collect();
+        context.snapshot.proxies.iter().filter_map(|entry| entry.interface).collect();
     let mut silent: Vec<&Interface> = Vec::new();
     let mut addresses: Vec<IpAddr> = Vec::new();
     let mut evidence: Vec<Evidence> = Vec::new();
     let mut asked: Vec<ArpRequest> = Vec::new();
     for interface in
-        ground.listeners.iter().copied().filter(|interface| ground.held(interface.index).next().is_none())
+        context.listeners.iter().copied().filter(|interface| context.held(interface.index).next().is_none())
     {
-        let container = ground.on_link(interface.index).iter().find(|net| net.prefix_len() == 32);
+        let container = context.on_link(interface.index).iter().find(|net| net.prefix_len() == 32);
         let Some(container) = container.map(Ipv4Net::addr) else { continue };
         let ask = |target: Ipv4Addr| ArpRequest::broadcast(interface.index, container, target);
         let refused =
-            |target: &Ipv4Addr| ground.reply(&ask(*target)) == Verdict::Silent { reason: Reason::ArpIgnore };
-        let gateways = [Ipv4Addr::new(169, 254, 1, 1), ground.snapshot.elsewhere()];
-        let proxied = gateways.iter().any(|gateway| ground.reply(&ask(*gateway)).answers() != Some(false))
+            |target: &Ipv4Addr| context.reply(&ask(*target)) == Verdict::Silent { reason: Reason::ArpIgnore };
+        let gateways = [Ipv4Addr::new(169, 254, 1, 1), context.snapshot.elsewhere()];
+        let proxied = gateways.iter().any(|gateway| context.reply(&ask(*gateway)).answers() != Some(false))
             || proxying.contains(&interface.index);
         let Some(target) = targets.first().copied() else { continue };
         if proxied || !targets.iter().all(refused) {
@@ -247,8 +247,8 @@ fn unnumbered(ground: &Ground<'_>) -> Option<Finding> {
         }
         if silent.len() < SHOWN {
             let verdict = Verdict::Silent { reason: Reason::ArpIgnore };
-            evidence.push(ground.request(interface, container, target, verdict));
-            evidence.push(ground.sysctl(interface, Sysctl::ArpIgnore));
+            evidence.push(context.request(interface, container, target, verdict));
+            evidence.push(context.sysctl(interface, Sysctl::ArpIgnore));
         }
         asked.push(ask(target));
         addresses.push(IpAddr::V4(container));
@@ -257,7 +257,7 @@ fn unnumbered(ground: &Ground<'_>) -> Option<Finding> {
     if silent.is_empty() {
         return None;
     }
-    let changes = ground.lower(Sysctl::ArpIgnore, &silent, |_| 0);
+    let changes = context.lower(Sysctl::ArpIgnore, &silent, |_| 0);
     let whose = listed(names(&silent));
     Some(finding(
         FindingId::UnnumberedSilent,
@@ -280,46 +280,46 @@ fn unnumbered(ground: &Ground<'_>) -> Option<Finding> {
         },
         Objects { interfaces: names(&silent), addresses },
         evidence,
-        ground.cure_by_changes(answering(ground, changes, &asked)),
+        context.cure_by_changes(answering(context, changes, &asked)),
     ))
 }
 
 /// The changes, if all of the requests are answered after them.
-fn answering(ground: &Ground<'_>, changes: Vec<Change>, requests: &[ArpRequest]) -> Vec<Change> {
-    let after = ground.snapshot.with(&changes);
+fn answering(context: &Context<'_>, changes: Vec<Change>, requests: &[ArpRequest]) -> Vec<Change> {
+    let after = context.snapshot.with(&changes);
     let model = Model::of(&after);
     let all = requests.iter().all(|request| model.reply(request).answers() == Some(true));
     if all { changes } else { Vec::new() }
 }
 
 /// Addresses of bridges without a NIC in them and of tunnels, answered for on a wire that they are not on.
-fn bridges(ground: &Ground<'_>) -> Option<Finding> {
+fn bridges(context: &Context<'_>) -> Option<Finding> {
     let is_inner = |interface: &Interface| {
-        (interface.speaks_arp() && ground.snapshot.is_inner_bridge(interface) == Some(true))
+        (interface.speaks_arp() && context.snapshot.is_inner_bridge(interface) == Some(true))
             || matches!(interface.reach(), Reach::Tunnel | Reach::Program)
     };
-    let connected = ground.snapshot.interfaces.iter().filter(|one| ground.map.is_connected(one.index));
+    let connected = context.snapshot.interfaces.iter().filter(|one| context.map.is_connected(one.index));
     let inner: Vec<&Interface> = connected.filter(|one| one.master.is_none() && is_inner(one)).collect();
-    let others = ground.listeners.iter().copied().filter(|front| !is_inner(front));
-    let uplinks: Vec<&Interface> = others.filter(|front| is_uplink(ground, front)).collect();
+    let others = context.listeners.iter().copied().filter(|front| !is_inner(front));
+    let uplinks: Vec<&Interface> = others.filter(|front| is_uplink(context, front)).collect();
     let mut exposed: Vec<&Interface> = Vec::new();
     let mut fronts: Vec<&Interface> = Vec::new();
     let mut addresses: Vec<IpAddr> = Vec::new();
     let mut evidence: Vec<Evidence> = Vec::new();
     for bridge in &inner {
-        for (address, _) in ground.public(bridge.index) {
-            let elsewhere = uplinks.iter().filter(|front| !ground.holders(address).contains(&front.index));
+        for (address, _) in context.public(bridge.index) {
+            let elsewhere = uplinks.iter().filter(|front| !context.holders(address).contains(&front.index));
             let answers = elsewhere
-                .filter(|front| ground.map.share(front.index, bridge.index) != Some(true))
+                .filter(|front| context.map.share(front.index, bridge.index) != Some(true))
                 .find_map(|front| {
-                    let sender = ground.sender(front.index, address);
-                    let local = ground
+                    let sender = context.sender(front.index, address);
+                    let local = context
                         .public(front.index)
                         .next()
-                        .map_or(sender, |(local, _)| ground.sender(front.index, local));
-                    let verdict = ground.reply(&ArpRequest::broadcast(front.index, local, address));
+                        .map_or(sender, |(local, _)| context.sender(front.index, local));
+                    let verdict = context.reply(&ArpRequest::broadcast(front.index, local, address));
                     (verdict.answers() == Some(true))
-                        .then(|| (*front, ground.request(front, local, address, verdict)))
+                        .then(|| (*front, context.request(front, local, address, verdict)))
                 });
             let Some((front, seen)) = answers else { continue };
             if evidence.len() < SHOWN {
@@ -336,10 +336,10 @@ fn bridges(ground: &Ground<'_>) -> Option<Finding> {
         return None;
     }
     exposed.dedup_by_key(|interface| interface.index);
-    evidence.extend(fronts.iter().take(SHOWN).map(|front| ground.sysctl(front, Sysctl::ArpIgnore)));
+    evidence.extend(fronts.iter().take(SHOWN).map(|front| context.sysctl(front, Sysctl::ArpIgnore)));
     let front_names = listed(names(&fronts));
-    let changes = fronts.iter().filter_map(|front| ground.set(front, Sysctl::ArpIgnore, 1));
-    let remedy = ground.cure_by_changes(changes.collect());
+    let changes = fronts.iter().filter_map(|front| context.set(front, Sysctl::ArpIgnore, 1));
+    let remedy = context.cure_by_changes(changes.collect());
     Some(finding(
         FindingId::BridgeExposed,
         Text {
@@ -365,8 +365,8 @@ fn bridges(ground: &Ground<'_>) -> Option<Finding> {
 }
 
 /// Whether the interface has a subnet, or the host's default route.
-fn is_uplink(ground: &Ground<'_>, interface: &Interface) -> bool {
+fn is_uplink(context: &Context<'_>, interface: &Interface) -> bool {
     let subnet = |held: IpNet| held.prefix_len() < held.max_prefix_len();
-    ground.public(interface.index).any(|(_, held)| subnet(held.subnet()))
-        || ground.uplinks.contains(&interface.index)
+    context.public(interface.index).any(|(_, held)| subnet(held.subnet()))
+        || context.uplinks.contains(&interface.index)
 }

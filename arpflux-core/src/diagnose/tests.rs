@@ -1,4 +1,4 @@
-use super::ground::Ground;
+use super::context::Context;
 use super::*;
 use crate::judgement::Judgement;
 use crate::persist::{Layout, at_boot};
@@ -134,9 +134,9 @@ fn ten_thousand_entries_are_a_matter_of_time() {
 fn questions(interfaces: u32, host: impl Fn(Host, u32) -> Host) -> u64 {
     let host = (0..interfaces).fold(Host::new(), host);
     let options = Options::default();
-    let ground = Ground::new(&host.0, &options, crate::predict::Model::of(&host.0));
-    assert!(examine(&ground).len() < 10);
-    ground.questions.get()
+    let context = Context::new(&host.0, &options, crate::predict::Model::of(&host.0));
+    assert!(examine(&context).len() < 10);
+    context.questions.get()
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::answers::{Text, finding, names};
-use super::ground::{Ground, by_number, listed};
+use super::context::{Context, by_number, listed};
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::plan::Change;
 use crate::predict::{ArpRequest, Forwarded, Model};
@@ -23,41 +23,41 @@ struct Behind {
     neighbour: Ipv4Addr,
 }
 
-pub(super) fn find(ground: &Ground<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let mut groups: BTreeMap<IfIndex, Vec<Behind>> = BTreeMap::new();
-    for route in ground.snapshot.routes.iter().filter(|route| route.kind == RouteKind::Unicast).take(TRIED) {
+    for route in context.snapshot.routes.iter().filter(|route| route.kind == RouteKind::Unicast).take(TRIED) {
         let (IpNet::V4(net), [hop]) = (route.destination, route.next_hops.as_slice()) else { continue };
         let (32, Some(behind), None) = (net.prefix_len(), hop.interface, hop.gateway) else { continue };
         let address = net.addr();
-        if !ground.map.is_connected(behind) || !ground.holders(address).is_empty() {
+        if !context.map.is_connected(behind) || !context.holders(address).is_empty() {
             continue;
         }
-        let fronts = ground.around(address).into_iter().filter(|front| *front != behind);
-        let answered = fronts.filter_map(|front| ground.listener(front)).find_map(|front| {
-            let neighbour = ground.sender(front.index, address);
+        let fronts = context.around(address).into_iter().filter(|front| *front != behind);
+        let answered = fronts.filter_map(|front| context.listener(front)).find_map(|front| {
+            let neighbour = context.sender(front.index, address);
             let request = ArpRequest::broadcast(front.index, neighbour, address);
-            (ground.model.reply(&request).answers() == Some(true)).then_some(neighbour)
+            (context.model.reply(&request).answers() == Some(true)).then_some(neighbour)
         });
         let Some(neighbour) = answered else { continue };
-        if ground.model.forwarded(behind, address, neighbour) == Forwarded::Dropped {
+        if context.model.forwarded(behind, address, neighbour) == Forwarded::Dropped {
             groups.entry(behind).or_default().push(Behind { address, neighbour });
         }
     }
     for (behind, hosts) in groups {
-        let Some(interface) = ground.snapshot.interface(behind) else { continue };
-        findings.extend(one(ground, interface, &hosts));
+        let Some(interface) = context.snapshot.interface(behind) else { continue };
+        findings.extend(one(context, interface, &hosts));
     }
 }
 
-fn one(ground: &Ground<'_>, interface: &Interface, hosts: &[Behind]) -> Option<Finding> {
+fn one(context: &Context<'_>, interface: &Interface, hosts: &[Behind]) -> Option<Finding> {
     let first = hosts.first()?;
     let passes = |changes: &[Change]| {
-        let after = ground.snapshot.with(changes);
+        let after = context.snapshot.with(changes);
         let way = Model::of(&after).forwarded(interface.index, first.address, first.neighbour);
         matches!(way, Forwarded::Leaves { .. })
     };
-    let forwards: Vec<Change> = ground.set(interface, Sysctl::Forwarding, 1).into_iter().collect();
-    let loose: Vec<Change> = ground.set(interface, Sysctl::RpFilter, 2).into_iter().collect();
+    let forwards: Vec<Change> = context.set(interface, Sysctl::Forwarding, 1).into_iter().collect();
+    let loose: Vec<Change> = context.set(interface, Sysctl::RpFilter, 2).into_iter().collect();
     let name = interface.name;
     let (sysctl, changes, why, remedy) = if passes(&forwards) {
         (
@@ -100,7 +100,7 @@ fn one(ground: &Ground<'_>, interface: &Interface, hosts: &[Behind]) -> Option<F
             ),
         })
         .collect();
-    evidence.push(ground.sysctl(interface, sysctl));
+    evidence.push(context.sysctl(interface, sysctl));
     Some(finding(
         FindingId::NotForwardedBack,
         Text {
@@ -114,6 +114,6 @@ fn one(ground: &Ground<'_>, interface: &Interface, hosts: &[Behind]) -> Option<F
         },
         Objects { interfaces: names(&[interface]), addresses },
         evidence,
-        ground.cure_by_changes(changes),
+        context.cure_by_changes(changes),
     ))
 }

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use super::Reason;
 use super::proxies::{Proxies, proxies};
-use super::topology::{Ground, Topology};
+use super::topology::{Context, Topology};
 use crate::error::{Error, ErrorKind, Result};
 use crate::harm::{Harm, harm};
 use crate::plan::Plan;
@@ -33,40 +33,40 @@ pub(super) struct Tried {
 }
 
 /// The candidates for a host, the best first. Never empty.
-pub(super) fn candidates(ground: &Ground<'_>) -> Vec<Candidate> {
-    let others = ground.snapshot.addresses.iter().any(|held| {
-        let nic = ground.is_nic(held.interface);
-        !nic && ground.public(held.interface).any(|(address, _)| address.local == held.local)
+pub(super) fn candidates(context: &Context<'_>) -> Vec<Candidate> {
+    let others = context.snapshot.addresses.iter().any(|held| {
+        let nic = context.is_nic(held.interface);
+        !nic && context.public(held.interface).any(|(address, _)| address.local == held.local)
     });
-    let proxied = proxies(ground);
-    let alone = ground.nics.len() < 2 && !others && proxied.policies.is_empty();
-    if alone || ground.nics.is_empty() {
-        return vec![nothing(ground)];
+    let proxied = proxies(context);
+    let alone = context.nics.len() < 2 && !others && proxied.policies.is_empty();
+    if alone || context.nics.is_empty() {
+        return vec![nothing(context)];
     }
-    if ground.is(Topology::CloudHost) {
+    if context.is(Topology::CloudHost) {
         return [Egress::SourceRouted, Egress::Unmanaged]
-            .map(|egress| candidate(ground, &Proxies::default(), Strategy::Unmanaged, egress))
+            .map(|egress| candidate(context, &Proxies::default(), Strategy::Unmanaged, egress))
             .into();
     }
-    let routed = if leave_routing(ground).is_some() {
+    let routed = if leave_routing(context).is_some() {
         [Egress::Unmanaged, Egress::SourceRouted]
     } else {
         [Egress::SourceRouted, Egress::Unmanaged]
     };
     // Never `filter`: it goes on answering address probes, so it cannot be proved.
-    routed.map(|egress| candidate(ground, &proxied, Strategy::Strict, egress)).into()
+    routed.map(|egress| candidate(context, &proxied, Strategy::Strict, egress)).into()
 }
 
 /// Why routing is somebody else's here.
-fn leave_routing(ground: &Ground<'_>) -> Option<String> {
-    if ground.is(Topology::KubernetesNode) {
+fn leave_routing(context: &Context<'_>) -> Option<String> {
+    if context.is(Topology::KubernetesNode) {
         return Some(
             "the network plugin owns the routes to pods, which come and go, and tables by source would not follow \
              them"
             .into(),
         );
     }
-    ground.marks().map(|priority| {
+    context.marks().map(|priority| {
         format!(
             "the rule of priority {priority} chooses the way by a mark, as VPNs do, and rules by source before it \
              would lead around it"
@@ -75,14 +75,14 @@ fn leave_routing(ground: &Ground<'_>) -> Option<String> {
 }
 
 /// Where there is nothing to manage.
-fn nothing(ground: &Ground<'_>) -> Candidate {
+fn nothing(context: &Context<'_>) -> Candidate {
     let host = HostPolicy {
         strategy: Strategy::Unmanaged,
         egress: Egress::Unmanaged,
         announce: false,
         ..HostPolicy::default()
     };
-    let why = if ground.nics.is_empty() {
+    let why = if context.nics.is_empty() {
         "no interface that speaks ARP holds an IPv4 address, so none can float"
     } else {
         "there is one interface on a wire and no address elsewhere, so none can float; recommend again when there \
@@ -96,21 +96,21 @@ fn nothing(ground: &Ground<'_>) -> Candidate {
     Candidate { policy: Policy { host, ..Policy::default() }, reasons, notes: Vec::new() }
 }
 
-fn candidate(ground: &Ground<'_>, proxied: &Proxies, strategy: Strategy, egress: Egress) -> Candidate {
-    let names: Vec<InterfaceSelector> = ground.nics.iter().map(|nic| nic.name.into()).collect();
+fn candidate(context: &Context<'_>, proxied: &Proxies, strategy: Strategy, egress: Egress) -> Candidate {
+    let names: Vec<InterfaceSelector> = context.nics.iter().map(|nic| nic.name.into()).collect();
     // A laptop's interfaces come and go: a policy that names none goes on fitting.
-    let come_and_go = ground.is(Topology::TwoUplinks)
-        && !ground.is(Topology::MultiRail)
-        && !ground.is(Topology::ContainerHost)
-        && !ground.is(Topology::KubernetesNode)
-        && !ground.is(Topology::CloudHost)
-        && ground.left_out.is_empty()
+    let come_and_go = context.is(Topology::TwoUplinks)
+        && !context.is(Topology::MultiRail)
+        && !context.is(Topology::ContainerHost)
+        && !context.is(Topology::KubernetesNode)
+        && !context.is(Topology::CloudHost)
+        && context.left_out.is_empty()
         && proxied.policies.is_empty();
-    let cloud = ground.is(Topology::CloudHost);
+    let cloud = context.is(Topology::CloudHost);
     let has_proxies = !proxied.policies.is_empty();
     // Where proxy_arp answers for hosts that are there themselves, its delay lets them be first.
     let answers_for_others =
-        ground.nics.iter().any(|nic| ground.snapshot.effective(nic, Sysctl::ProxyArp).value != 0);
+        context.nics.iter().any(|nic| context.snapshot.effective(nic, Sysctl::ProxyArp).value != 0);
     let host = HostPolicy {
         interfaces: (!come_and_go).then_some(names),
         strategy,
@@ -120,9 +120,9 @@ fn candidate(ground: &Ground<'_>, proxied: &Proxies, strategy: Strategy, egress:
         ..HostPolicy::default()
     };
     let mut reasons = vec![
-        reason("host.interfaces", interfaces_why(ground, come_and_go)),
-        reason("host.strategy", strategy_why(ground, strategy)),
-        reason("host.egress", egress_why(ground, egress)),
+        reason("host.interfaces", interfaces_why(context, come_and_go)),
+        reason("host.strategy", strategy_why(context, strategy)),
+        reason("host.egress", egress_why(context, egress)),
         reason(
             "host.announce",
             if cloud {
@@ -149,7 +149,7 @@ fn reason(key: &str, text: String) -> Reason {
     Reason { key: key.to_owned(), text }
 }
 
-fn interfaces_why(ground: &Ground<'_>, come_and_go: bool) -> String {
+fn interfaces_why(context: &Context<'_>, come_and_go: bool) -> String {
     if come_and_go {
         return "not named: every interface that speaks ARP and holds an IPv4 address, so that the policy goes on \
                 fitting when one comes or goes"
@@ -159,21 +159,21 @@ fn interfaces_why(ground: &Ground<'_>, come_and_go: bool) -> String {
         "the interfaces on wires with other hosts; `all` is never written, so interfaces of containers \
                     and those that come later stay as they are"
             .to_owned();
-    for left_out in &ground.left_out {
+    for left_out in &context.left_out {
         text.push_str(". ");
         text.push_str(left_out);
     }
     text
 }
 
-fn strategy_why(ground: &Ground<'_>, strategy: Strategy) -> String {
+fn strategy_why(context: &Context<'_>, strategy: Strategy) -> String {
     match strategy {
         Strategy::Unmanaged => {
             "the fabric answers ARP, whatever this host answers; arp_ignore and arp_announce would change nothing"
                 .into()
         }
         Strategy::Strict | Strategy::Filter | Strategy::Auto => {
-            let mut text = if ground.shared.is_empty() {
+            let mut text = if context.shared.is_empty() {
                 "arp_ignore=1 and arp_announce=2 on each: requests are answered for the interface's own addresses \
                  only, whatever wires turn out to be joined"
                     .to_owned()
@@ -183,7 +183,7 @@ fn strategy_why(ground: &Ground<'_>, strategy: Strategy) -> String {
                     .to_owned()
             };
             let services: Vec<String> =
-                ground.service_addresses().map(|(address, name)| format!("{address} on {name}")).collect();
+                context.service_addresses().map(|(address, name)| format!("{address} on {name}")).collect();
             if !services.is_empty() {
                 text.push_str(&format!(
                     ". It silences {}, as a real server behind a load balancer wants (settings of lo would do \
@@ -197,14 +197,14 @@ fn strategy_why(ground: &Ground<'_>, strategy: Strategy) -> String {
     }
 }
 
-fn egress_why(ground: &Ground<'_>, egress: Egress) -> String {
+fn egress_why(context: &Context<'_>, egress: Egress) -> String {
     match egress {
-        Egress::SourceRouted if ground.shared.is_empty() && ground.uplinks.len() < 2 => {
+        Egress::SourceRouted if context.shared.is_empty() && context.uplinks.len() < 2 => {
             "packets leave by the interface that owns their source; no rules are needed for that as long as no two \
              interfaces lead to the same place"
                 .into()
         }
-        Egress::SourceRouted if ground.is(Topology::CloudHost) => {
+        Egress::SourceRouted if context.is(Topology::CloudHost) => {
             "packets leave by the interface that owns their source: the fabric drops those that leave by another"
                 .into()
         }
@@ -214,7 +214,7 @@ fn egress_why(ground: &Ground<'_>, egress: Egress) -> String {
                 .into()
         }
         Egress::Unmanaged => {
-            leave_routing(ground).unwrap_or_else(|| "source routing cannot be set up here (see below)".into())
+            leave_routing(context).unwrap_or_else(|| "source routing cannot be set up here (see below)".into())
         }
     }
 }
@@ -239,14 +239,14 @@ impl Candidate {
     ///
     /// # Errors
     /// [`ErrorKind::Refused`] if it does not hold, or silences somebody.
-    pub(super) fn tried(&self, ground: &Ground<'_>) -> Result<Tried> {
-        let plan = self.policy.plan(ground.snapshot)?;
-        let after = ground.snapshot.with(&plan.changes);
+    pub(super) fn tried(&self, context: &Context<'_>) -> Result<Tried> {
+        let plan = self.policy.plan(context.snapshot)?;
+        let after = context.snapshot.with(&plan.changes);
         let mut proof = verify::check(&self.policy, &after)?;
         if let Some(failure) = proof.failures.first() {
             return Err(Error::new(ErrorKind::Refused, failure.to_string()));
         }
-        let harm = harm(ground.snapshot, &after);
+        let harm = harm(context.snapshot, &after);
         if let Some(first) = harm.iter().find(|harm| harm.is_service()).or(harm.first()) {
             // What would be right here is not known: nothing is recommended. Who answers for addresses of services
             // comes first, as the rest may follow from that.
@@ -254,23 +254,23 @@ impl Candidate {
             return Err(if first.is_service() { error.hint(services_hint(&harm)) } else { error });
         }
         if self.policy.host.egress == Egress::SourceRouted {
-            if let Some(stray) = strays(ground, &after).into_iter().next() {
+            if let Some(stray) = strays(context, &after).into_iter().next() {
                 return Err(Error::new(ErrorKind::Refused, stray));
             }
-            proof.checks += ground.nics.iter().map(|nic| ground.public(nic.index).count()).sum::<usize>();
+            proof.checks += context.nics.iter().map(|nic| context.public(nic.index).count()).sum::<usize>();
         }
         Ok(Tried { plan, proof, after })
     }
 
     /// With which values of `rp_filter` it holds, where interfaces share a wire.
-    pub(super) fn rp_filter(&self, ground: &Ground<'_>) -> Vec<i32> {
-        if ground.shared.is_empty() || ground.is(Topology::CloudHost) {
+    pub(super) fn rp_filter(&self, context: &Context<'_>) -> Vec<i32> {
+        if context.shared.is_empty() || context.is(Topology::CloudHost) {
             return Vec::new();
         }
         let holds = |value: &i32| {
-            let mut other = ground.snapshot.clone();
+            let mut other = context.snapshot.clone();
             other.all.set(Sysctl::RpFilter, Some(*value));
-            for interface in other.interfaces.iter_mut().filter(|interface| ground.is_nic(interface.index)) {
+            for interface in other.interfaces.iter_mut().filter(|interface| context.is_nic(interface.index)) {
                 interface.sysctls.set(Sysctl::RpFilter, Some(*value));
             }
             let after = self.policy.plan(&other).map(|plan| other.with(&plan.changes));
@@ -300,16 +300,16 @@ fn services_hint(harm: &[Harm]) -> String {
 
 /// Addresses whose packets leave by another interface than their own, one sentence each: to a neighbour and,
 /// where a default route leaves by the interface, to somewhere far.
-fn strays(ground: &Ground<'_>, after: &Snapshot) -> Vec<String> {
+fn strays(context: &Context<'_>, after: &Snapshot) -> Vec<String> {
     let model = Model::of(after);
-    let mut neighbours = Neighbours::new(ground.snapshot);
+    let mut neighbours = Neighbours::new(context.snapshot);
     let mut found = Vec::new();
-    for nic in &ground.nics {
-        for (held, source) in ground.public(nic.index) {
-            if ground.snapshot.holders_of(held.local).count() > 1 {
+    for nic in &context.nics {
+        for (held, source) in context.public(nic.index) {
+            if context.snapshot.holders_of(held.local).count() > 1 {
                 continue;
             }
-            let far = ground.uplinks.contains(&nic.index).then(|| ground.snapshot.elsewhere());
+            let far = context.uplinks.contains(&nic.index).then(|| context.snapshot.elsewhere());
             let near = (held.subnet().prefix_len() < 32).then(|| neighbours.of(nic.index, source));
             for destination in near.into_iter().chain(far) {
                 let by = match model.outgoing(destination, Some(source), None) {
@@ -330,10 +330,10 @@ fn strays(ground: &Ground<'_>, after: &Snapshot) -> Vec<String> {
 }
 
 /// What the policy does not settle.
-pub(super) fn notes(ground: &Ground<'_>, candidate: &Candidate, tried: &Tried) -> Vec<String> {
+pub(super) fn notes(context: &Context<'_>, candidate: &Candidate, tried: &Tried) -> Vec<String> {
     let mut notes = candidate.notes.clone();
     if candidate.policy.host.egress == Egress::Unmanaged {
-        notes.extend(strays(ground, &tried.after).into_iter().take(4));
+        notes.extend(strays(context, &tried.after).into_iter().take(4));
     }
     notes
 }

@@ -41,7 +41,7 @@ use crate::policy::Policy;
 use crate::segment::Wires;
 use crate::snapshot::Snapshot;
 use crate::verify::Report;
-use topology::Ground;
+use topology::Context;
 
 /// A policy that fits a host. [`Recommendation::to_toml`] gives it as a file that says why.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -124,17 +124,17 @@ pub fn recommend(snapshot: &Snapshot) -> Result<Recommendation> {
 /// As [`recommend`].
 pub fn recommend_with(snapshot: &Snapshot, wires: Option<&Wires>) -> Result<Recommendation> {
     snapshot.check()?;
-    let ground = Ground::new(snapshot, wires);
+    let context = Context::new(snapshot, wires);
     let mut refused = Vec::new();
     let mut first_error: Option<Error> = None;
-    for candidate in candidate::candidates(&ground) {
-        match candidate.tried(&ground) {
+    for candidate in candidate::candidates(&context) {
+        match candidate.tried(&context) {
             Ok(tried) => {
-                refused.extend(recipe::refused(&ground));
+                refused.extend(recipe::refused(&context));
                 return Ok(Recommendation {
-                    seen: ground.seen.clone(),
-                    rp_filter: candidate.rp_filter(&ground),
-                    notes: candidate::notes(&ground, &candidate, &tried),
+                    seen: context.seen.clone(),
+                    rp_filter: candidate.rp_filter(&context),
+                    notes: candidate::notes(&context, &candidate, &tried),
                     left: left(&tried.after),
                     policy: candidate.policy,
                     reasons: candidate.reasons,

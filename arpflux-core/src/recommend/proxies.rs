@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::Reason;
-use super::topology::{Ground, count, routed_to};
+use super::topology::{Context, count, routed_to};
 use crate::policy::ProxyPolicy;
 use crate::snapshot::{Interface, Snapshot};
 use crate::types::{IfIndex, IpNet};
@@ -21,32 +21,32 @@ pub(super) struct Proxies {
 /// One `[[proxy]]` for each interface behind which proxied addresses are and each NIC that shall answer for
 /// them. An address published on one NIC stays there; one published on several goes to the NIC by which the
 /// default route leaves, if it is one of them.
-pub(super) fn proxies(ground: &Ground<'_>) -> Proxies {
+pub(super) fn proxies(context: &Context<'_>) -> Proxies {
     let mut found = Proxies::default();
-    let behind = routed_to(ground);
+    let behind = routed_to(context);
     let mut groups: BTreeMap<(IfIndex, IfIndex, bool), Vec<IpAddr>> = BTreeMap::new();
     let mut useless = Vec::new();
-    let held: HashSet<IpAddr> = ground.snapshot.addresses.iter().map(|address| address.local).collect();
-    for (address, published) in ground.published() {
+    let held: HashSet<IpAddr> = context.snapshot.addresses.iter().map(|address| address.local).collect();
+    for (address, published) in context.published() {
         let own = held.contains(&IpAddr::V4(address));
         let Some(device) = behind.get(&address).copied().filter(|_| !own) else {
             useless.push(address.to_string());
             continue;
         };
-        let candidates: Vec<&Interface> = ground
+        let candidates: Vec<&Interface> = context
             .nics
             .iter()
             .copied()
             .filter(|nic| published.contains(&None) || published.contains(&Some(nic.index)))
             .collect();
         // Published on interfaces that are no NICs: somebody else's business.
-        let Some(chosen) = choose(ground, &candidates, address) else { continue };
+        let Some(chosen) = choose(context, &candidates, address) else { continue };
         let several = candidates.len() > 1;
         groups.entry((device, chosen.index, several)).or_default().push(address.into());
     }
     for ((device, nic, several), addresses) in groups {
         let number = found.policies.len();
-        let (device, nic) = (ground.snapshot.name_of(device), ground.snapshot.interface(nic));
+        let (device, nic) = (context.snapshot.name_of(device), context.snapshot.interface(nic));
         let Some(nic) = nic else { continue };
         found.reasons.push(Reason {
             key: format!("proxy[{number}].addresses"),
@@ -55,7 +55,7 @@ pub(super) fn proxies(ground: &Ground<'_>) -> Proxies {
                 count(addresses.len(), "address", "addresses"),
             ),
         });
-        let by_default = ground.uplinks.contains(&nic.index);
+        let by_default = context.uplinks.contains(&nic.index);
         found.reasons.push(Reason {
             key: format!("proxy[{number}].interface"),
             text: match (several, by_default) {
@@ -86,7 +86,7 @@ pub(super) fn proxies(ground: &Ground<'_>) -> Proxies {
             listed(useless)
         ));
     }
-    if ground.snapshot.proxies.iter().any(|entry| entry.address.is_ipv6()) {
+    if context.snapshot.proxies.iter().any(|entry| entry.address.is_ipv6()) {
         found.notes.push("IPv6 proxy entries are left as they are".into());
     }
     found
@@ -94,9 +94,13 @@ pub(super) fn proxies(ground: &Ground<'_>) -> Proxies {
 
 /// The NIC that shall answer: the one of the preferred default route, else one whose subnet holds the address,
 /// else the first.
-fn choose<'s>(ground: &Ground<'s>, candidates: &[&'s Interface], address: Ipv4Addr) -> Option<&'s Interface> {
-    let on_link = |nic: &&&Interface| holds(ground.snapshot, nic.index, address);
-    let uplink = ground.uplinks.iter().find_map(|index| candidates.iter().find(|nic| nic.index == *index));
+fn choose<'s>(
+    context: &Context<'s>,
+    candidates: &[&'s Interface],
+    address: Ipv4Addr,
+) -> Option<&'s Interface> {
+    let on_link = |nic: &&&Interface| holds(context.snapshot, nic.index, address);
+    let uplink = context.uplinks.iter().find_map(|index| candidates.iter().find(|nic| nic.index == *index));
     uplink.or_else(|| candidates.iter().find(on_link)).or_else(|| candidates.first()).copied()
 }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::Refused;
-use super::topology::Ground;
+use super::topology::Context;
 use crate::harm::harm;
 use crate::plan::{Change, SysctlScope};
 use crate::predict::{Matrix, Model};
@@ -13,7 +13,7 @@ use crate::sysctl::Sysctl;
 use crate::words::listed;
 
 /// The recipes that break something here, or do not cure what is wrong.
-pub(super) fn refused(ground: &Ground<'_>) -> Vec<Refused> {
+pub(super) fn refused(context: &Context<'_>) -> Vec<Refused> {
     let recipes: [(&str, &[(Sysctl, i32)]); 3] = [
         (
             "net.ipv4.conf.all.arp_ignore = 1 and arp_announce = 2",
@@ -24,10 +24,10 @@ pub(super) fn refused(ground: &Ground<'_>) -> Vec<Refused> {
     ];
     let mut refused = Vec::new();
     for (recipe, values) in recipes {
-        let after = with_all(ground.snapshot, values);
-        let harm = harm(ground.snapshot, &after);
+        let after = with_all(context.snapshot, values);
+        let harm = harm(context.snapshot, &after);
         let mut why: Vec<String> = harm.iter().take(3).map(ToString::to_string).collect();
-        why.extend(still_floats(ground, &after));
+        why.extend(still_floats(context, &after));
         if !why.is_empty() {
             refused.push(Refused { recipe: recipe.into(), why: why.join("; ") });
         }
@@ -47,15 +47,15 @@ fn with_all(snapshot: &Snapshot, values: &[(Sysctl, i32)]) -> Snapshot {
 }
 
 /// Whether addresses of NICs still have several MACs.
-fn still_floats(ground: &Ground<'_>, after: &Snapshot) -> Option<String> {
-    if ground.shared.is_empty() {
+fn still_floats(context: &Context<'_>, after: &Snapshot) -> Option<String> {
+    if context.shared.is_empty() {
         return None;
     }
-    let nics: Vec<_> = ground.nics.iter().map(|nic| nic.index).collect();
-    let own: Vec<_> = ground
+    let nics: Vec<_> = context.nics.iter().map(|nic| nic.index).collect();
+    let own: Vec<_> = context
         .nics
         .iter()
-        .flat_map(|nic| ground.public(nic.index))
+        .flat_map(|nic| context.public(nic.index))
         .map(|(_, local)| IpAddr::V4(local))
         .collect();
     let matrix = Matrix::with(&Model::of(after), &own, &nics, None);

@@ -62,7 +62,7 @@ const RAILS: usize = 4;
 
 /// A snapshot with what recommending asks of it.
 #[derive(Debug)]
-pub(super) struct Ground<'s> {
+pub(super) struct Context<'s> {
     pub snapshot: &'s Snapshot,
     /// The interfaces that lead to a wire with other hosts: they speak ARP and hold an address of a subnet. By
     /// number, as those of the snapshot.
@@ -83,11 +83,11 @@ pub(super) struct Ground<'s> {
     index: Index<'s>,
 }
 
-impl<'s> Ground<'s> {
+impl<'s> Context<'s> {
     pub(super) fn new(snapshot: &'s Snapshot, told: Option<&Wires>) -> Self {
         let wires = WireMap::with(snapshot, told.map_or(&[], Wires::wires));
         let index = Index::new(snapshot);
-        let mut ground = Self {
+        let mut context = Self {
             snapshot,
             nics: Vec::new(),
             left_out: Vec::new(),
@@ -99,11 +99,11 @@ impl<'s> Ground<'s> {
             behind: BTreeMap::new(),
             seen: Vec::new(),
         };
-        ground.sort_interfaces();
-        ground.find_hosts_behind();
-        ground.find_shared();
-        ground.recognise();
-        ground
+        context.sort_interfaces();
+        context.find_hosts_behind();
+        context.find_shared();
+        context.recognise();
+        context
     }
 
     /// Whether the host was recognised as this sort.
@@ -406,8 +406,8 @@ fn uplinks(index: &Index<'_>) -> Vec<IfIndex> {
 }
 
 /// The interface that a single address is routed to, by address.
-pub(super) fn routed_to(ground: &Ground<'_>) -> HashMap<Ipv4Addr, IfIndex> {
-    let each = ground.behind.iter();
+pub(super) fn routed_to(context: &Context<'_>) -> HashMap<Ipv4Addr, IfIndex> {
+    let each = context.behind.iter();
     each.flat_map(|(index, addresses)| addresses.iter().map(|address| (*address, *index))).collect()
 }
 

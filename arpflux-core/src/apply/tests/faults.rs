@@ -12,7 +12,7 @@ use crate::persist::{FileChange, FileState};
 use crate::plan::Plan;
 use crate::snapshot::Snapshot;
 
-use super::essence::essence;
+use super::comparable::comparable;
 use super::plans;
 use super::random::Random;
 use super::scratch::Scratch;
@@ -89,8 +89,8 @@ fn every_point(
     run(&mut fault::kernel(&mut kernel), &options).unwrap();
     let calls = fault::seen();
     fault::disarm();
-    assert_eq!(essence(kernel.state()), essence(after));
-    let (before, after) = (essence(before), essence(after));
+    assert_eq!(comparable(kernel.state()), comparable(after));
+    let (before, after) = (comparable(before), comparable(after));
     for (at, call) in calls.iter().enumerate() {
         for fault in FAULTS {
             if matches!(fault, Fault::Short | Fault::Torn(_) | Fault::StopTorn) && *call != Call::Write {
@@ -101,7 +101,7 @@ fn every_point(
             let result = run(&mut fault::kernel(&mut kernel), &options);
             fault::disarm();
             let point = format!("call {at} ({call:?}), {fault:?}: {result:?}");
-            let now = essence(kernel.state());
+            let now = comparable(kernel.state());
             match &result {
                 // A process that is dead reports to nobody.
                 _ if dead(fault) => {}
@@ -113,7 +113,7 @@ fn every_point(
             let recovered = recover(&mut kernel, &options, false).unwrap_or_else(|error| {
                 panic!("{point}: recover: {error}");
             });
-            let now = essence(kernel.state());
+            let now = comparable(kernel.state());
             assert!(now == before || now == after, "{point}: neither before nor after, {recovered:?}");
             assert!(!scratch.journal_is_there(), "{point}: a journal is left");
             assert!(recover(&mut kernel, &options, false).unwrap().is_clean(), "{point}: not settled");
@@ -192,7 +192,7 @@ fn a_journal_that_cannot_be_trusted_and_then_a_crash() {
     let scratch = Scratch::new("doubt");
     let options = scratch.options();
     let plan = plans::plan(&host(), "t", 4, &mut Random::new(11));
-    let (start, end) = (essence(&host()), essence(&host().with(&plan.changes)));
+    let (start, end) = (comparable(&host()), comparable(&host().with(&plan.changes)));
     let run = apply(&plan);
     let mut kernel = FakeKernel::new(host());
     scratch.clear();
@@ -216,7 +216,7 @@ fn a_journal_that_cannot_be_trusted_and_then_a_crash() {
                 let reached = fault::seen().len() > last;
                 fault::disarm();
                 let recovered = recover(&mut kernel, &options, false);
-                let now = essence(kernel.state());
+                let now = comparable(kernel.state());
                 let point = format!("call {write}, stopped before {last}: {result:?}, {recovered:?}");
                 assert!(recovered.is_ok(), "{point}");
                 assert!(now == start || now == end, "{point}: neither before nor after");
@@ -244,7 +244,7 @@ fn files_and_changes_together_or_not_at_all() {
         FileChange::new(changed.clone(), text("old\n"), text("other\n")),
     ];
     let plan = plans::plan(&host(), "t", 2, &mut Random::new(3));
-    let (before, after) = (essence(&host()), essence(&host().with(&plan.changes)));
+    let (before, after) = (comparable(&host()), comparable(&host().with(&plan.changes)));
     let reset = || {
         scratch.clear();
         etc.clear();
@@ -258,7 +258,7 @@ fn files_and_changes_together_or_not_at_all() {
     };
     let state = |kernel: &FakeKernel| {
         let of_files = files.iter().map(|file| FileState::read(&file.path).unwrap());
-        (essence(kernel.state()), of_files.collect::<Vec<_>>())
+        (comparable(kernel.state()), of_files.collect::<Vec<_>>())
     };
     let start = (before, files.iter().map(|file| file.before.clone()).collect::<Vec<_>>());
     let end = (after, files.iter().map(|file| file.after.clone()).collect::<Vec<_>>());
@@ -354,7 +354,7 @@ fn recovery_may_be_cut_off_too() {
     let options = scratch.options();
     let before = host();
     let plan = plans::plan(&before, "t", 5, &mut Random::new(99));
-    let (start, end) = (essence(&before), essence(&before.with(&plan.changes)));
+    let (start, end) = (comparable(&before), comparable(&before.with(&plan.changes)));
     let run = apply(&plan);
     let (mut points, mut undone) = (0, 0);
     for first in 0.. {
@@ -389,7 +389,7 @@ fn recovery_may_be_cut_off_too() {
             fault::disarm();
             let recovered = recover(&mut kernel, &options, false).unwrap();
             undone += usize::from(recovered.undone.is_some_and(|receipt| receipt.outcome == Outcome::Undone));
-            let now = essence(kernel.state());
+            let now = comparable(kernel.state());
             assert!(now == start || now == end, "stopped after call {first}, then before call {second}");
             assert!(!scratch.journal_is_there());
             points += 1;

@@ -148,13 +148,13 @@ fn state_of_namespaces_that_are_gone_is_removed_and_of_others_never() {
     std::fs::File::open(held.join("lock")).unwrap().set_modified(old).unwrap();
 
     // A process that cannot be looked into may have any of them.
-    assert!(dead::tidy_but(&state, &netns, 0, || None).unwrap().is_empty());
+    assert!(stale::tidy_but(&state, &netns, 0, || None).unwrap().is_empty());
     let seen = || Some([living].into_iter().collect());
-    assert!(dead::tidy_but(&state, &netns, 4, seen).unwrap().is_empty(), "not so many");
+    assert!(stale::tidy_but(&state, &netns, 4, seen).unwrap().is_empty(), "not so many");
     assert!(dead.exists());
-    assert_eq!(dead::tidy_but(&state, &netns, 0, seen).unwrap(), ["ns-1"]);
+    assert_eq!(stale::tidy_but(&state, &netns, 0, seen).unwrap(), ["ns-1"]);
     // What can be seen here has at least the namespace of this process.
-    assert!(dead::living().is_none_or(|seen| seen.contains(&living)));
+    assert!(stale::living().is_none_or(|seen| seen.contains(&living)));
     assert!(recover(&mut kernel, &scratch.options(), false).unwrap().gone.is_empty());
     assert!(!dead.exists());
     assert!([&alive, &recent, &held, &half].into_iter().all(|path| path.join("lock").exists()));

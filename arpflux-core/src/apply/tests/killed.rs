@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
 
-use super::essence::essence;
+use super::comparable::comparable;
 use super::plans;
 use super::random::Random;
 use super::scratch::Scratch;
@@ -44,7 +44,7 @@ fn on_a_host<R: Send>(work: impl FnOnce(&mut LinuxKernel) -> R + Send) -> R {
 }
 
 fn now(kernel: &mut LinuxKernel) -> Snapshot {
-    essence(&kernel.snapshot().unwrap())
+    comparable(&kernel.snapshot().unwrap())
 }
 
 /// A random plan, and values of interfaces that are down.
@@ -91,7 +91,7 @@ fn a_thousand_faults_end_in_the_state_before_or_after() {
         for seed in 0..8 {
             let start = kernel.snapshot().unwrap();
             let plan = plan(&start, 4, 1000 + seed);
-            let before = essence(&start);
+            let before = comparable(&start);
             let run = |kernel: &mut LinuxKernel| {
                 Transaction::new(&mut fault::kernel(kernel), &options).apply(&plan)
             };
@@ -153,7 +153,7 @@ fn really_killed_at_every_call() {
     let options = scratch.options();
     let (kills, ends) = on_a_host(|kernel| {
         let start = kernel.snapshot().unwrap();
-        let before = essence(&start);
+        let before = comparable(&start);
         let plan = plan(&start, 8, 7);
         let (mut kills, mut ends) = (0, [0, 0]);
         let mut after = None;
@@ -218,7 +218,7 @@ fn what_waits_for_a_confirmation_undoes_what_its_caller_left_when_it_was_killed(
     let options = Options { confirm: Confirm::Within(Duration::from_secs(1)), ..scratch.options() };
     let (kills, undone) = on_a_host(|kernel| {
         let start = kernel.snapshot().unwrap();
-        let before = essence(&start);
+        let before = comparable(&start);
         let plan = plan(&start, 1, 3);
         let (mut kills, mut undone) = (0, 0);
         for at in 0.. {

@@ -2,7 +2,7 @@
 
 mod all;
 mod changes;
-mod essence;
+mod comparable;
 mod faults;
 mod folders;
 mod fuzz;

@@ -14,7 +14,7 @@ use crate::types::{IfIndex, IfName, IpNet, Ipv4Net};
 pub(super) use crate::words::listed;
 
 /// A snapshot with its model and the look-ups that findings need.
-pub(super) struct Ground<'s> {
+pub(super) struct Context<'s> {
     pub snapshot: &'s Snapshot,
     pub options: &'s Options,
     pub model: Model<'s>,
@@ -60,10 +60,10 @@ pub(super) struct Answers<'s> {
     pub verdicts: Vec<(&'s Interface, Verdict)>,
 }
 
-/// How many interfaces of one wire are asked for each address; see [`Ground::answers_on`].
+/// How many interfaces of one wire are asked for each address; see [`Context::answers_on`].
 const ASKED: usize = 64;
 
-impl<'s> Ground<'s> {
+impl<'s> Context<'s> {
     pub(super) fn new(snapshot: &'s Snapshot, options: &'s Options, model: Model<'s>) -> Self {
         let index = Index::new(snapshot);
         let mut subnets: HashMap<Ipv4Net, Vec<IfIndex>> = HashMap::new();
