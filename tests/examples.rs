@@ -2,7 +2,7 @@
 #![allow(missing_docs, reason = "a test")]
 
 use std::os::fd::{AsFd as _, AsRawFd as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use arpflux_core::Policy;
@@ -23,6 +23,10 @@ mod previewer;
 #[expect(dead_code, reason = "its main is the program's")]
 #[path = "../arpflux-core/examples/test_helper.rs"]
 mod test_helper;
+
+#[expect(dead_code, reason = "its main is the program's")]
+#[path = "../arpflux-core/examples/tokio_agent.rs"]
+mod tokio_agent;
 
 const POLICY: &str = r#"
 version = 1
@@ -59,16 +63,17 @@ fn own_tests_need_no_kernel() {
     test_helper::run().unwrap();
 }
 
-#[test]
-fn the_agent_heals_and_goes_when_its_input_ends() {
-    let (lab, state) = (Lab::new().unwrap(), folder("agent"));
+/// An agent heals what drifts on a host while it runs, and comes back when `end` is called.
+fn heals(
+    name: &str,
+    agent: impl FnOnce(&Path) -> Result<usize, Box<dyn std::error::Error>> + Send,
+    end: impl FnOnce(),
+) {
+    let (lab, state) = (Lab::new().unwrap(), folder(name));
     let host = two_nics(&lab, "hn");
-    let (end, closed) = nix::unistd::pipe().unwrap();
     let healed = std::thread::scope(|scope| {
         let running = scope.spawn(|| {
-            let run = || {
-                agent::run(policy(), &state, end.as_fd(), &mut Vec::new()).map_err(|error| error.to_string())
-            };
+            let run = || agent(&state).map_err(|error| error.to_string());
             host.run(run).unwrap().unwrap()
         });
         let is = |value: &str| {
@@ -81,11 +86,29 @@ fn the_agent_heals_and_goes_when_its_input_ends() {
         is("1");
         host.sysctl("net.ipv4.conf.eth1.arp_ignore", 0).unwrap();
         is("1");
-        drop(closed);
+        end();
         running.join().unwrap()
     });
     assert!(healed >= 2, "{healed}");
     std::fs::remove_dir_all(state).unwrap();
+}
+
+#[test]
+fn the_agent_heals_and_goes_when_its_input_ends() {
+    let (end, closed) = nix::unistd::pipe().unwrap();
+    let agent = |state: &Path| agent::run(policy(), state, end.as_fd(), &mut Vec::new());
+    heals("agent", agent, || drop(closed));
+}
+
+#[test]
+fn the_agent_on_tokio_heals_and_goes_when_its_future_ends() {
+    let (ended, end) = tokio::sync::oneshot::channel::<()>();
+    let agent = |state: &Path| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_io().build()?;
+        let end = async { drop(end.await) };
+        runtime.block_on(tokio_agent::run(policy(), state, end, &mut Vec::new()))
+    };
+    heals("tokio", agent, || ended.send(()).unwrap());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use arpflux_core::sysctl::Sysctl;
 use arpflux_core::watch::{Cause, Drift, Options, Outcome, Watcher};
-use arpflux_core::{Host, Policy, apply};
+use arpflux_core::{Host, Policy, Stop, apply};
 use arpflux_lab::Lab;
 use arpflux_tests::iproute::ip;
 
@@ -486,4 +486,27 @@ fn a_rename_and_back_does_not_blind_it() {
     node.hn.sysctl("net.ipv4.conf.eth4.arp_ignore", 0).unwrap();
     let drift = next(&mut watcher);
     assert_eq!((drift.cause, &drift.outcome), (Cause::Sysctl, &Outcome::Healed), "{drift}");
+}
+
+#[test]
+fn a_wait_ends_when_somebody_raises_its_stop() {
+    let node = Node::new("stop");
+    let stop = Stop::default();
+    let apply = apply::Options::default().state_dir(&node.state).stop(stop.clone());
+    let policy = Policy::from_toml(POLICY, "policy.toml").unwrap();
+    let mut watcher = Watcher::new(&node.host, policy, Options::default().heal(true).apply(apply)).unwrap();
+    next(&mut watcher);
+    let waiting = std::thread::spawn(move || {
+        loop {
+            let drifts = watcher.wait(None).unwrap();
+            if drifts.is_empty() {
+                return watcher.wait(Some(Duration::from_secs(600))).unwrap();
+            }
+        }
+    });
+    std::thread::sleep(Duration::from_millis(100));
+    let raised = Instant::now();
+    stop.raise();
+    assert_eq!(waiting.join().unwrap(), [], "nor does it wait again");
+    assert!(raised.elapsed() < Duration::from_secs(60), "{:?}", raised.elapsed());
 }

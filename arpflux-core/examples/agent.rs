@@ -1,8 +1,5 @@
 //! Keeps a policy in an event loop of its own (plain `poll`), heals what drifts, and ends in order when its standard
 //! input does: `agent POLICY STATE-FOLDER`.
-//!
-//! With tokio: `AsyncFd` over the same descriptor, and `step` in `block_in_place`, as it reads the kernel and syncs the
-//! journal.
 
 use std::fs::File;
 use std::io::Write;

@@ -40,6 +40,14 @@ macro_rules! setters {
     )+};
 }
 
+/// An event for whoever listens: nothing without the feature `tracing`.
+macro_rules! event {
+    ($level:ident, $($field:tt)+) => {
+        #[cfg(feature = "tracing")]
+        tracing::event!(tracing::Level::$level, $($field)+)
+    };
+}
+
 pub mod error;
 pub mod exit;
 pub mod json;

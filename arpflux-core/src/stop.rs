@@ -76,8 +76,15 @@ impl Stop {
 
     /// `end`, or an earlier moment at which to look at the flag again.
     #[cfg(feature = "kernel")]
-    pub(crate) fn next_look(end: Instant) -> Instant {
-        end.min(Instant::now() + SLICE)
+    pub(crate) fn next_look(end: impl Into<Option<Instant>>) -> Instant {
+        let next = Instant::now() + SLICE;
+        end.into().map_or(next, |end| end.min(next))
+    }
+
+    /// Whether somebody else may raise it.
+    #[cfg(feature = "kernel")]
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
     }
 }
 

@@ -74,15 +74,15 @@ fn text() {
 
 #[test]
 fn policy() {
-    run_values("policy", targets::fuzz_policy, 20_000);
+    run_values("policy", targets::fuzz_policy, 5_000);
 }
 
 #[test]
 fn plan() {
-    run_values("plan", targets::fuzz_plan, 20_000);
+    run_values("plan", targets::fuzz_plan, 5_000);
 }
 
 #[test]
 fn snapshot() {
-    run_values("snapshot", targets::fuzz_snapshot, 10_000);
+    run_values("snapshot", targets::fuzz_snapshot, 1_500);
 }

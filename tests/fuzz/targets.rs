@@ -4,7 +4,12 @@ use std::ops::ControlFlow;
 
 use arpflux_capture::{Content, Known, Limits, LinkType, Read, Record, Source, Table, read};
 use arpflux_core::frame::{Arp, Ethernet, Ipv4, Ipv6, Printed};
-use arpflux_core::{Plan, Policy, Snapshot};
+use arpflux_core::predict::{ArpRequest, Event, Matrix};
+use arpflux_core::proof::{Expectation, Prover};
+use arpflux_core::report::{html, metrics};
+use arpflux_core::segment::{self, Member};
+use arpflux_core::types::IfIndex;
+use arpflux_core::{Model, Plan, Policy, Result, Snapshot, Stop, diagnose, harm, recommend, verify};
 
 /// No input may take more. Most of it is the table's fixed part and what unpacking gzip takes.
 pub const MOST_MEMORY: usize = 4 << 20;
@@ -93,35 +98,116 @@ pub fn fuzz_text(bytes: &[u8]) -> u64 {
     capture(bytes)
 }
 
-/// A policy, TOML or JSON. What is read is written, and read again as the same.
+/// A host of the corpus, for what is read beside one.
+fn host() -> Snapshot {
+    Snapshot::from_json(include_str!("corpus/snapshot/node")).unwrap()
+}
+
+/// A policy of the corpus.
+fn policy() -> Policy {
+    Policy::from_toml(include_str!("corpus/policy/host.toml"), "corpus").unwrap()
+}
+
+/// A policy, TOML or JSON. What is read is written, and read again as the same; it is planned and verified.
 pub fn fuzz_policy(bytes: &[u8]) -> u64 {
     let Ok(text) = std::str::from_utf8(bytes) else { return 0 };
     let mut understood = 0;
     for policy in [Policy::from_toml(text, "fuzz"), Policy::from_json(text, "fuzz")].into_iter().flatten() {
         let written = policy.to_toml().unwrap();
         assert_eq!(Policy::from_toml(&written, "again").unwrap(), policy, "{written}");
+        let host = host();
+        let _ = (plan(&policy, &host), verify::check(&policy, &host));
         understood += 1;
     }
     understood
 }
 
-/// A plan. What is read is written, and read again as the same; its text, its inverse and its order can be had.
+/// A plan. What is read is written, and read again as the same; its text, its inverse, its order and what it does to a
+/// host can be had.
 pub fn fuzz_plan(bytes: &[u8]) -> u64 {
     let Ok(text) = std::str::from_utf8(bytes) else { return 0 };
     let Ok(plan) = Plan::from_json(text) else { return 0 };
     let written = plan.to_json().unwrap();
     assert_eq!(Plan::from_json(&written).unwrap(), plan, "{written}");
     let _ = (plan.to_string(), plan.inverse(), plan.in_order());
+    effects(&plan, &Policy::default(), &host());
     1
 }
 
-/// A snapshot. What is read is possible, and written and read again it is the same; what comes after it in the pipeline
-/// takes it.
+/// A snapshot. What is read is possible, and written and read again it is the same; every pure stage takes it.
 pub fn fuzz_snapshot(bytes: &[u8]) -> u64 {
     let Ok(text) = std::str::from_utf8(bytes) else { return 0 };
     let Ok(snapshot) = Snapshot::from_json(text) else { return 0 };
     let written = snapshot.to_json().unwrap();
     assert_eq!(Snapshot::from_json(&written).unwrap(), snapshot, "{written}");
-    let _ = Policy::default().plan(&snapshot).map(|plan| plan.to_string());
+    snapshot.check().unwrap();
+    let answers = answers(&snapshot);
+    let claims = claims(&snapshot);
+    let judged = judged(&snapshot);
+    // What is possible is refused by none of these.
+    answers.and(claims).and(judged).unwrap();
+    for policy in [Policy::default(), policy()] {
+        let _ = (plan(&policy, &snapshot), verify::check(&policy, &snapshot));
+    }
+    // It refuses hosts on which there is nothing to recommend.
+    if let Ok(recommended) = recommend::recommend(&snapshot) {
+        let _ = recommended.impact(&snapshot);
+    }
     1
+}
+
+/// Who answers for what, and what the host asks and announces by itself.
+fn answers(snapshot: &Snapshot) -> Result<()> {
+    let model = Model::new(snapshot)?;
+    let (peer, far) = ([192, 168, 18, 77].into(), [8, 8, 8, 8].into());
+    for interface in snapshot.interfaces.iter().map(|interface| interface.index) {
+        for target in snapshot.addresses.iter().filter_map(|held| match held.local {
+            std::net::IpAddr::V4(target) => Some(target),
+            std::net::IpAddr::V6(_) => None,
+        }) {
+            let _ = model.explain(&ArpRequest::broadcast(interface, peer, target)).to_string();
+            let _ = (model.outgoing(target, None, Some(interface)), model.forwarded(interface, target, far));
+        }
+        for event in [Event::Up, Event::MacChanged, Event::PeersNotified] {
+            let _ = model.announcements(interface, event);
+        }
+    }
+    let matrix = Matrix::of(&model);
+    let _ = (matrix.summary(), html::matrix(&matrix), html::snapshot(snapshot)?);
+    let found = snapshot.diagnose(&diagnose::Options::default())?;
+    let _ = (found.to_string(), html::diagnosis(&found), metrics(snapshot, &matrix, &found, 0.0));
+    Ok(())
+}
+
+/// What is proved for all senders.
+fn claims(snapshot: &Snapshot) -> Result<()> {
+    let interfaces: Vec<IfIndex> = snapshot.interfaces.iter().map(|interface| interface.index).collect();
+    let mut prover = Prover::new(snapshot)?;
+    for claim in Expectation::for_wire(snapshot, &interfaces) {
+        let _ = (prover.prove(&claim), claim.sentence(snapshot));
+    }
+    Ok(())
+}
+
+/// Two hosts of this kind on a wire.
+fn judged(snapshot: &Snapshot) -> Result<()> {
+    let members = [Member::new("a", snapshot)?, Member::new("b", snapshot)?];
+    for wire in segment::infer(&members, &Stop::default())?.segments {
+        segment::answers(&members, &wire, &Stop::default())?;
+    }
+    Ok(())
+}
+
+fn plan(policy: &Policy, snapshot: &Snapshot) {
+    if let Ok(plan) = policy.plan(snapshot) {
+        let written = plan.to_json().unwrap();
+        assert_eq!(Plan::from_json(&written).unwrap(), plan, "{written}");
+        effects(&plan, policy, snapshot);
+    }
+}
+
+/// What a plan does to a host.
+fn effects(plan: &Plan, policy: &Policy, snapshot: &Snapshot) {
+    let _ = snapshot.with(&plan.changes);
+    let _ = (plan.impact(snapshot, policy), harm::of_plan(snapshot, plan));
 }

@@ -315,6 +315,14 @@ impl<'a> Transaction<'a> {
         let carried_out = self.carry_out(folder, &mut journal, work.notes, &work.announcements, &mut made);
         match carried_out {
             Ok(()) => {
+                event!(
+                    INFO,
+                    id = journal.log.header.id,
+                    changes = made,
+                    files = journal.log.files.len(),
+                    takes_back = journal.log.header.rollback_of,
+                    "applied"
+                );
                 match (&journal.log.state, &mut watcher) {
                     (State::Pending(pending), Some(watcher)) => watcher.arm(pending.deadline),
                     // It stands; if it is not filed now, the next run files it.
@@ -330,7 +338,11 @@ impl<'a> Transaction<'a> {
             .during("apply")
             .on(folder.path_of(journal::NAME))
             .hint("make room for it, then run `arpflux recover`, which keeps or undoes it")),
-            Err(cause) => Err(self.give_up(folder, &mut journal, cause, made)),
+            Err(cause) => {
+                let error = self.give_up(folder, &mut journal, cause, made);
+                event!(WARN, id = journal.log.header.id, made, %error, "not applied");
+                Err(error)
+            }
         }
     }
 
@@ -364,6 +376,7 @@ impl<'a> Transaction<'a> {
                 return Err(failed.error);
             }
             *made = end;
+            event!(DEBUG, id = journal.log.header.id, made = end, of = count, "changes made");
         }
         let snapshot = self.kernel.snapshot()?;
         let verified = check_made(&journal.log.changes, &journal.log.header.interfaces, &snapshot)?;

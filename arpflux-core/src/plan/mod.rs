@@ -209,6 +209,7 @@ impl Policy {
                 .map(|service| service.address.into())
                 .collect(),
         };
+        event!(DEBUG, changes = plan.changes.len(), announcements = plan.announcements.len(), "planned");
         Ok((plan, desired))
     }
 }

@@ -46,6 +46,13 @@ pub(crate) fn check_until(policy: &Policy, snapshot: &Snapshot, stop: &Stop) -> 
     if as_wanted && let Ok(desired) = wanted(policy, snapshot)? {
         count_settings(&desired, snapshot, &mut report);
     }
+    event!(
+        DEBUG,
+        checks = report.checks,
+        failures = report.failures.len(),
+        judgement = %report.judgement(),
+        "verified"
+    );
     Ok(report)
 }
 

@@ -9,6 +9,8 @@ use super::status::Status;
 use super::trouble::{Kind, Line};
 use super::watcher::Watcher;
 use crate::apply;
+#[cfg(feature = "tracing")]
+use crate::diagnose::Severity;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::judgement::Judgement;
@@ -181,6 +183,13 @@ impl Watcher {
 
     fn numbered(&mut self, drift: Drift) -> Drift {
         self.number += 1;
-        Drift { number: self.number, ..drift }
+        let drift = Drift { number: self.number, ..drift };
+        #[cfg(feature = "tracing")]
+        match drift.severity {
+            Severity::Info => tracing::event!(tracing::Level::INFO, number = drift.number, "{drift}"),
+            Severity::Warning => tracing::event!(tracing::Level::WARN, number = drift.number, "{drift}"),
+            Severity::Error => tracing::event!(tracing::Level::ERROR, number = drift.number, "{drift}"),
+        }
+        drift
     }
 }

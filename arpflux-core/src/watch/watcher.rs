@@ -1,6 +1,6 @@
 //! The watcher: where news comes in, and when what is done on it.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -26,6 +26,7 @@ use crate::kernel::netlink::{Changed, Events};
 use crate::plan::desired::Desired;
 use crate::policy::Policy;
 use crate::state::Change;
+use crate::stop::Stop;
 
 /// One part in this many of a processor may go into polling proxy entries.
 const PROXY_SHARE: u32 = 300;
@@ -180,8 +181,9 @@ impl Watcher {
         &self.policy
     }
 
-    /// Waits for news up to `timeout` (`None`: without end) and does what is to be done. Comes back
-    /// with what drifted, or empty-handed when the time is over or a signal came.
+    /// Waits for news up to `timeout` (`None`: without end) and does what is to be done. Comes back with what
+    /// drifted, or empty-handed when the time is over, a signal came, or the [`Stop`](crate::Stop) of
+    /// [`apply::Options`] was raised by whoever has a clone of it.
     ///
     /// # Errors
     /// If the kernel can no longer be asked: the namespace itself, or memory, is gone.
@@ -200,7 +202,13 @@ impl Watcher {
     ) -> Result<Vec<Drift>> {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         loop {
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let stop = &self.options.apply.stop;
+            if stop.is_raised() {
+                return Ok(Vec::new());
+            }
+            // Nobody else can raise it, or it is looked at again and again.
+            let until = if stop.is_shared() { Some(Stop::next_look(deadline)) } else { deadline };
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             // Rounded up, or the last millisecond would be spent turning in circles.
             let left = left.map_or(PollTimeout::NONE, |left| {
                 PollTimeout::try_from(left + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX)
@@ -208,6 +216,7 @@ impl Watcher {
             let mut fds = vec![PollFd::new(self.epoll.0.as_fd(), PollFlags::POLLIN)];
             fds.extend(end.map(|end| PollFd::new(end, PollFlags::POLLIN)));
             match poll(&mut fds, left) {
+                Ok(0) if until != deadline => continue,
                 Ok(0) | Err(nix::Error::EINTR) => return Ok(Vec::new()),
                 Ok(_) if fds.get(1).is_some_and(|end| end.any() == Some(true)) => return Ok(Vec::new()),
                 Ok(_) => {}
@@ -220,7 +229,11 @@ impl Watcher {
         }
     }
 
-    /// Does what is to be done now, without waiting. To be called when the descriptor is readable.
+    /// Does what is to be done now, without waiting for news. To be called when the descriptor is readable.
+    ///
+    /// It reads the kernel, and a repair syncs the journal and tells the peers, so it blocks for as long as these take:
+    /// milliseconds on a host with few interfaces, about a second for a repair that is announced. An event loop calls
+    /// it where it may block.
     ///
     /// # Errors
     /// As [`Watcher::wait`].
@@ -245,6 +258,7 @@ impl Watcher {
     }
 
     fn step_inside(&mut self) -> Result<Vec<Drift>> {
+        event!(TRACE, "watch woken");
         let woken = Instant::now();
         let mut drifts = Vec::new();
         self.read_sysctl_events(woken, &mut drifts)?;
@@ -380,6 +394,13 @@ impl AsFd for Watcher {
     /// Readable when [`Watcher::step`] has something to do.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.epoll.0.as_fd()
+    }
+}
+
+impl AsRawFd for Watcher {
+    /// The same descriptor, for event loops that ask for its number.
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
     }
 }
 

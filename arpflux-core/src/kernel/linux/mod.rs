@@ -89,8 +89,19 @@ impl Kernel for LinuxKernel {
     }
 
     fn snapshot(&mut self) -> Result<Snapshot> {
-        self.read_consistently()
-            .map_err(|error| if error.operation().is_empty() { error.during("take snapshot") } else { error })
+        let snapshot = self.read_consistently().map_err(|error| {
+            if error.operation().is_empty() { error.during("take snapshot") } else { error }
+        })?;
+        event!(
+            DEBUG,
+            interfaces = snapshot.interfaces.len(),
+            addresses = snapshot.addresses.len(),
+            routes = snapshot.routes.len(),
+            rules = snapshot.rules.len(),
+            proxies = snapshot.proxies.len(),
+            "snapshot taken"
+        );
+        Ok(snapshot)
     }
 
     fn make(&mut self, changes: &[Change]) -> Result<(), Failed> {

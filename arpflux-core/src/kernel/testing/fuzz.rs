@@ -132,7 +132,7 @@ impl Mutator {
         for _ in 0..=self.below(if values { 3 } else { 6 }) {
             if values { self.change_value() } else { self.change() }
         }
-        self.input.truncate(8192);
+        self.input.truncate(16_384);
         &self.input
     }
 
