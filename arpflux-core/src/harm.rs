@@ -95,8 +95,9 @@ impl fmt::Display for Harm {
 /// What the host `after` a change no longer answers, or no longer reaches, of what it did `before`: for ordinary
 /// neighbours of each wire, for gateways, and for hosts behind interfaces of their own (containers, tunnels,
 /// point-to-point peers); and what [`crate::diagnose`] finds then and not before. The latter is not looked for on
-/// hosts so large that it would take long, nor counted where it is about what the change itself publishes: an entry
-/// for a container that is not started yet takes nothing away.
+/// hosts so large that it would take long, nor counted where it says that what the change itself publishes gets no answer
+/// yet: an entry for a container that is not started takes nothing away. That several MACs answer for it,
+/// or that its packets are not passed on, does count.
 ///
 /// ```
 /// use arpflux_core::harm::harm;
@@ -147,7 +148,8 @@ pub(crate) fn new_findings(known: &[Finding], before: &Snapshot, after: &Snapsho
     let mut found = diagnose::certain(after);
     found.retain(|finding| {
         let asked_for = finding.id == FindingId::ProxyQueue && !published.is_empty();
-        finding.severity >= Severity::Warning && !asked_for && is_new(finding, known, &published)
+        let waits: &[&ProxyEntry] = if comes_with_an_entry(finding.id) { &published } else { &[] };
+        finding.severity >= Severity::Warning && !asked_for && is_new(finding, known, waits)
     });
     let harm = |finding: Finding| Harm::Finding {
         id: finding.id,
@@ -155,6 +157,11 @@ pub(crate) fn new_findings(known: &[Finding], before: &Snapshot, after: &Snapsho
         what: finding.what,
     };
     found.into_iter().map(harm).collect()
+}
+
+/// Whether a finding says no more than that an entry answers nobody yet.
+const fn comes_with_an_entry(id: FindingId) -> bool {
+    matches!(id, FindingId::ProxyForwardingOff | FindingId::ProxyNoRoute | FindingId::ProxySameInterface)
 }
 
 /// Whether a finding is about an address or an interface that none of its kind was about, apart from what has just been
@@ -483,8 +490,23 @@ mod tests {
         let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.1.0.2/24"]);
         let host = host.route("10.0.0.0/24", None, 2, 0).one(2, Sysctl::Forwarding, 1);
         let host = host.route("10.0.0.77/32", None, 3, 0).route("10.0.0.78/32", None, 3, 0);
+        let dark = changed(&host, |host| host.proxy("10.0.0.77", 2));
+        assert!(matches!(dark.as_slice(), [one] if one.starts_with("AF037 would be found")), "{dark:?}");
+        let host = host.one(3, Sysctl::Forwarding, 1);
         assert_eq!(changed(&host, |host| host.proxy("10.0.0.77", 2)), [""; 0]);
+        // On a second interface of the wire it has two MACs, which nobody asked for.
+        let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.0.0.3/24"]);
+        let host = host.nic(4, "ve0", &[]).route("10.0.0.0/24", None, 2, 0).route("10.0.0.77/32", None, 4, 0);
+        let host = host.each(Sysctl::ArpIgnore, 1).each(Sysctl::ArpAnnounce, 2).each(Sysctl::Forwarding, 1);
+        assert_eq!(changed(&host, |host| host.proxy("10.0.0.77", 2)), [""; 0]);
+        let twice = changed(&host.clone().proxy("10.0.0.77", 2), |host| host.proxy("10.0.0.77", 3));
+        assert!(twice.iter().any(|one| one.starts_with("AF013 would be found")), "{twice:?}");
+        let at_once = changed(&host, |host| host.proxy("10.0.0.77", 2).proxy("10.0.0.77", 3));
+        assert!(at_once.iter().any(|one| one.starts_with("AF013 would be found")), "{at_once:?}");
         // One that had its entry is another matter.
+        let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.1.0.2/24"]);
+        let host = host.route("10.0.0.0/24", None, 2, 0).one(2, Sysctl::Forwarding, 1);
+        let host = host.route("10.0.0.77/32", None, 3, 0).route("10.0.0.78/32", None, 3, 0);
         let both = host.proxy("10.0.0.77", 2).proxy("10.0.0.78", 2);
         let lost = changed(&both, |mut host| {
             host.0.proxies.pop();

@@ -8,6 +8,7 @@ use super::remedy::Remedy;
 use super::{Evidence, Finding, Options};
 use crate::judgement::{self, Gap};
 use crate::predict::{ArpRequest, Missing, MissingSet, Model, Neighbours, Outgoing, Verdict, listeners};
+use crate::proof::Prover;
 use crate::snapshot::{Address, Effective, Index, Interface, RouteKind, Snapshot, WireMap};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IfName, IpNet, Ipv4Net};
@@ -45,6 +46,8 @@ pub(super) struct Context<'s> {
     pub(super) cures: RefCell<HashMap<usize, Remedy>>,
     /// Whether remedies are worked out.
     pub remedies: bool,
+    /// Whether the model is one without what is missing.
+    pub apart: bool,
     /// What is certainly found on this host, for the harm of remedies.
     pub(super) certain: OnceCell<Vec<Finding>>,
 }
@@ -120,6 +123,7 @@ impl<'s> Context<'s> {
             questions: Cell::new(0),
             cures: RefCell::new(HashMap::new()),
             remedies: true,
+            apart: false,
             certain: OnceCell::new(),
         }
     }
@@ -214,6 +218,11 @@ impl<'s> Context<'s> {
         verdict
     }
 
+    /// Decides claims by the same model.
+    pub(super) fn prover(&self) -> Prover<'s> {
+        Prover::with(if self.apart { self.model.without_interference() } else { Model::of(self.snapshot) })
+    }
+
     /// What becomes of the host's own packet; what cannot be told is taken down.
     pub(super) fn outgoing(&self, by: IfIndex, to: Ipv4Addr, from: Ipv4Addr) -> Outgoing {
         self.questions.set(self.questions.get() + 1);
@@ -232,7 +241,7 @@ impl<'s> Context<'s> {
         }
     }
 
-    fn take_down(&self, index: IfIndex, missing: MissingSet) {
+    pub(super) fn take_down(&self, index: IfIndex, missing: MissingSet) {
         let Some(interface) = self.snapshot.interface(index) else { return };
         let mut all = self.missing.borrow_mut();
         for missing in missing.iter() {

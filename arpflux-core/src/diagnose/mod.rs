@@ -220,7 +220,8 @@ pub(crate) fn certain(snapshot: &Snapshot) -> Vec<Finding> {
 
 /// What is found with all that is missing taken to be without effect, and is not found for certain.
 fn apart_from(missing: &[Gap], certain: &[Finding], context: &Context<'_>) -> Vec<Finding> {
-    let context = Context::new(context.snapshot, context.options, context.model.without_interference());
+    let mut context = Context::new(context.snapshot, context.options, context.model.without_interference());
+    context.apart = true;
     let mut findings = examine(&context);
     findings.retain(|finding| !certain.iter().any(|known| known.covers(finding)));
     for finding in &mut findings {

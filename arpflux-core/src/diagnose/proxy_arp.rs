@@ -9,6 +9,7 @@ use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects, Severity};
 use crate::plan::Change;
 use crate::predict::{ArpRequest, Model, Reason, Verdict};
+use crate::proof::{self, Proof};
 use crate::snapshot::{Interface, RouteKind};
 use crate::sysctl::Sysctl;
 use crate::types::{IpNet, Ipv4Net};
@@ -27,11 +28,45 @@ pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
         .copied()
         .filter(|interface| context.effective(interface, Sysctl::ProxyArp).value != 0)
         .collect();
-    findings.extend(whole_subnet(context, &proxying));
-    findings.extend(own_wire(context));
+    let others = others_of_wire(context);
+    findings.extend(whole_subnet(context, &others));
+    findings.extend(own_wire(context, &others));
     findings.extend(nothing_behind(context, &proxying));
     findings.extend(no_route(context, &proxying));
     findings.extend(idle(context, &proxying));
+}
+
+/// An interface that answers a host of its wire for another one, and a request that it answers.
+struct ForOther<'s> {
+    interface: &'s Interface,
+    request: ArpRequest,
+    verdict: Verdict,
+}
+
+/// Those that do, each with one request; what cannot be told is taken down.
+fn others_of_wire<'s>(context: &Context<'s>) -> Vec<ForOther<'s>> {
+    let on = |interface: &&Interface| {
+        let on = |sysctl| context.effective(interface, sysctl).value != 0;
+        on(Sysctl::ProxyArp) || on(Sysctl::ProxyArpPvlan)
+    };
+    let suspects: Vec<&Interface> = context.listeners.iter().copied().filter(on).collect();
+    if suspects.is_empty() {
+        return Vec::new();
+    }
+    let mut prover = context.prover();
+    let mut found = Vec::new();
+    for interface in suspects {
+        match prover.others_of_wire(&context.map, interface.index) {
+            Some(Proof::Refuted(contradiction)) => {
+                if let [proof::Evidence::Request { request, verdict }, ..] = contradiction.evidence[..] {
+                    found.push(ForOther { interface, request, verdict });
+                }
+            }
+            Some(Proof::Undetermined { missing, .. }) => context.take_down(interface.index, missing),
+            Some(Proof::Proved { .. }) | None => {}
+        }
+    }
+    found
 }
 
 /// A request for an address that is neither the host's nor proxied by an entry, answered all the same.
@@ -41,18 +76,8 @@ fn answers_for_others(
     sender: Ipv4Addr,
     target: Ipv4Addr,
 ) -> Option<Evidence> {
-    answers_because(context, Reason::ProxyArp, interface, sender, target)
-}
-
-fn answers_because(
-    context: &Context<'_>,
-    reason: Reason,
-    interface: &Interface,
-    sender: Ipv4Addr,
-    target: Ipv4Addr,
-) -> Option<Evidence> {
     let verdict = context.reply(&ArpRequest::broadcast(interface.index, sender, target));
-    let answers = verdict.reason() == Some(reason) && verdict.mac().is_some();
+    let answers = verdict.reason() == Some(Reason::ProxyArp) && verdict.mac().is_some();
     answers.then(|| context.request(interface, sender, target, verdict))
 }
 
@@ -66,14 +91,16 @@ fn two_neighbours(context: &Context<'_>, interface: &Interface) -> Option<(Ipv4A
 }
 
 /// With two interfaces in one subnet, the route to a neighbour leaves by the other one.
-fn whole_subnet(context: &Context<'_>, proxying: &[&Interface]) -> Option<Finding> {
+fn whole_subnet(context: &Context<'_>, others: &[ForOther<'_>]) -> Option<Finding> {
     let mut wrong: Vec<&Interface> = Vec::new();
     let mut evidence: Vec<Evidence> = Vec::new();
     let mut addresses: Vec<IpAddr> = Vec::new();
-    for interface in proxying.iter().copied() {
-        let Some((one, other)) = two_neighbours(context, interface) else { continue };
-        let Some(seen) = answers_for_others(context, interface, one, other) else { continue };
+    for ForOther { interface, request, verdict } in others {
+        if verdict.reason() != Some(Reason::ProxyArp) {
+            continue;
+        }
         if wrong.len() < SHOWN {
+            let seen = context.request(interface, request.sender, request.target, *verdict);
             evidence.extend([seen, context.sysctl(interface, Sysctl::ProxyArp)]);
         }
         addresses.extend(context.public(interface.index).map(|(local, _)| IpAddr::V4(local)).take(1));
@@ -107,19 +134,16 @@ fn whole_subnet(context: &Context<'_>, proxying: &[&Interface]) -> Option<Findin
 }
 
 /// `proxy_arp_pvlan` answers for neighbours of the wire itself: right where a switch keeps them apart, wrong elsewhere.
-fn own_wire(context: &Context<'_>) -> Option<Finding> {
+fn own_wire(context: &Context<'_>, others: &[ForOther<'_>]) -> Option<Finding> {
     let mut wrong: Vec<&Interface> = Vec::new();
     let mut evidence: Vec<Evidence> = Vec::new();
     let mut addresses: Vec<IpAddr> = Vec::new();
-    for interface in context.listeners.iter().copied() {
-        if context.effective(interface, Sysctl::ProxyArpPvlan).value == 0 {
+    for ForOther { interface, request, verdict } in others {
+        if verdict.reason() != Some(Reason::ProxyPvlan) {
             continue;
         }
-        let Some((one, other)) = two_neighbours(context, interface) else { continue };
-        let Some(seen) = answers_because(context, Reason::ProxyPvlan, interface, one, other) else {
-            continue;
-        };
         if wrong.len() < SHOWN {
+            let seen = context.request(interface, request.sender, request.target, *verdict);
             evidence.extend([seen, context.sysctl(interface, Sysctl::ProxyArpPvlan)]);
         }
         addresses.extend(context.public(interface.index).map(|(local, _)| IpAddr::V4(local)).take(1));

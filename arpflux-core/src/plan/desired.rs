@@ -144,6 +144,7 @@ pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
     }
     published::note(&kept, &mut decisions);
     let mut sysctls = strategy::plan(policy, &view, &managed, &v4, &egress_v4, &mut decisions)?;
+    sysctls.extend(strategy::proxy_arp(policy, &view, &managed)?);
     let services = services::plan(policy, &view, &managed, &mut sysctls, &mut decisions, &mut unmet);
     services::answered(&services, &sysctls, snapshot, &view)?;
     // The answers for these are the services' own affair.

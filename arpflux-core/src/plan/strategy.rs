@@ -8,7 +8,7 @@ use super::egress::Egress;
 use super::interfaces::Managed;
 use super::view::View;
 use crate::error::{Error, ErrorKind, Result};
-use crate::policy::{Policy, Strategy};
+use crate::policy::{Policy, ProxyArp, Strategy};
 use crate::snapshot::{Address, Interface};
 use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
@@ -329,6 +329,34 @@ fn stays_answered(
     ))
     .on(interface.name.to_string())
     .hint(format!("write egress = \"source-routed\", or {remedy}")))
+}
+
+/// What `proxy_arp = "off"` wants.
+///
+/// # Errors
+/// [`ErrorKind::Refused`] if `all` defeats it.
+pub(super) fn proxy_arp(
+    policy: &Policy,
+    view: &View<'_>,
+    managed: &Managed<'_>,
+) -> Result<Vec<WantedSysctl>> {
+    if policy.host.proxy_arp == ProxyArp::Keep {
+        return Ok(Vec::new());
+    }
+    let mut wanted = Vec::new();
+    for sysctl in [Sysctl::ProxyArp, Sysctl::ProxyArpPvlan] {
+        if let Some(all) = view.snapshot.all.get(sysctl).filter(|all| *all != 0) {
+            return Err(refused(format!("proxy_arp \"off\": all.{sysctl} is {all} and counts on each interface"))
+                .on(format!("net.ipv4.conf.all.{sysctl}"))
+                .hint(format!(
+                    "set it to 0 (`sysctl -w net.ipv4.conf.all.{sysctl}=0`) and look in /etc/sysctl.d for who sets it; \
+                     the policy never writes all",
+                )));
+        }
+        let there = managed.host.iter().filter(|interface| interface.sysctls.get(sysctl).is_some());
+        wanted.extend(there.map(|interface| WantedSysctl { interface: interface.index, sysctl, value: 0 }));
+    }
+    Ok(wanted)
 }
 
 #[cold]

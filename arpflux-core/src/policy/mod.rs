@@ -13,6 +13,7 @@
 //! egress = "source-routed"               # source-routed | unmanaged
 //! announce = true
 //! foreign_proxies = "keep"               # keep | remove
+//! proxy_arp = "keep"                     # keep | off
 //! ## proxy_delay = 0                      # in ms, multiples of 10; default: left as it is
 //!
 //! [[proxy]]
@@ -94,6 +95,25 @@ pub enum ForeignProxies {
     Remove,
 }
 
+/// What becomes of `proxy_arp` and `proxy_arp_pvlan` on the policy's interfaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ProxyArp {
+    /// They stay as they are.
+    #[default]
+    Keep,
+    /// Both are 0: only proxy entries answer for others. Refused where the value of `all` outweighs that.
+    Off,
+}
+
+impl ProxyArp {
+    /// Whether it is what a policy that does not say means.
+    const fn is_keep(&self) -> bool {
+        matches!(self, Self::Keep)
+    }
+}
+
 /// What the policy says about the host itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -112,6 +132,10 @@ pub struct HostPolicy {
     pub announce: bool,
     /// What becomes of proxy entries of addresses that the policy does not name.
     pub foreign_proxies: ForeignProxies,
+    /// What becomes of `proxy_arp`.
+    #[serde(skip_serializing_if = "ProxyArp::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(default))]
+    pub proxy_arp: ProxyArp,
     /// `net.ipv4.neigh.INTERFACE.proxy_delay` of the interfaces that `[[proxy]]` entries name, in ms
     /// (0 to 60,000, multiples of 10): broadcast requests for proxied addresses are answered after a
     /// random time below it. 0: at once, and no more than 65 waiting requests are lost. `None`: left as it is.
@@ -127,6 +151,7 @@ impl Default for HostPolicy {
             egress: Egress::default(),
             announce: true,
             foreign_proxies: ForeignProxies::default(),
+            proxy_arp: ProxyArp::default(),
             proxy_delay: None,
         }
     }

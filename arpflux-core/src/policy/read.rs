@@ -8,14 +8,15 @@ use super::nearest::nearest;
 use super::source::{Source, quoted};
 use super::tree::{Entry, Node, Value};
 use super::{
-    Egress, ForeignProxies, HostPolicy, Policy, ProxyPolicy, ServiceAnswer, ServicePolicy, Strategy, VERSION,
+    Egress, ForeignProxies, HostPolicy, Policy, ProxyArp, ProxyPolicy, ServiceAnswer, ServicePolicy,
+    Strategy, VERSION,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::IpNet;
 
 const ROOT_KEYS: &[&str] = &["version", "host", "proxy", "service"];
 const HOST_KEYS: &[&str] =
-    &["interfaces", "strategy", "egress", "announce", "foreign_proxies", "proxy_delay"];
+    &["interfaces", "strategy", "egress", "announce", "foreign_proxies", "proxy_arp", "proxy_delay"];
 const PROXY_KEYS: &[&str] = &["owner", "addresses", "interface"];
 const SERVICE_KEYS: &[&str] = &["addresses", "answer"];
 
@@ -207,6 +208,10 @@ impl<'t> Reader<'t> {
         if let Some(node) = table.get("foreign_proxies") {
             let choices = [("keep", ForeignProxies::Keep), ("remove", ForeignProxies::Remove)];
             host.foreign_proxies = self.choice(node, "foreign_proxies", &choices)?;
+        }
+        if let Some(node) = table.get("proxy_arp") {
+            let choices = [("keep", ProxyArp::Keep), ("off", ProxyArp::Off)];
+            host.proxy_arp = self.choice(node, "proxy_arp", &choices)?;
         }
         if let Some(node) = table.get("proxy_delay") {
             host.proxy_delay = match node.value {

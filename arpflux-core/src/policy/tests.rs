@@ -50,6 +50,7 @@ fn both_forms_say_the_same_and_survive_a_round_trip() {
             egress: Egress::Unmanaged,
             announce: false,
             foreign_proxies: ForeignProxies::Remove,
+            proxy_arp: ProxyArp::Off,
             proxy_delay: Some(30),
         },
         proxies: Vec::new(),

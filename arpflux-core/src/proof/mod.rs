@@ -31,6 +31,7 @@ mod claims;
 mod contradiction;
 mod expectation;
 mod layer;
+mod others;
 mod prover;
 mod sender;
 mod space;

@@ -57,7 +57,7 @@ impl Proof {
 #[derive(Debug)]
 pub struct Prover<'s> {
     model: Model<'s>,
-    space: Space,
+    pub(super) space: Space,
     views: HashMap<IfIndex, Rc<View>>,
     /// What answers for each interface that was asked for.
     tops: HashMap<IfIndex, IfIndex>,
@@ -89,7 +89,7 @@ pub(super) struct Row {
     open: Option<Asker>,
     /// The interface that answers: the master of a port.
     answers_as: Option<IfIndex>,
-    cases: u64,
+    pub(super) cases: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -104,9 +104,9 @@ pub(super) enum Fate {
 
 /// One class of senders, or the target itself.
 #[derive(Debug, Clone, Copy)]
-struct Asker {
-    class: Option<u32>,
-    unicast: bool,
+pub(super) struct Asker {
+    pub(super) class: Option<u32>,
+    pub(super) unicast: bool,
 }
 
 impl<'s> Prover<'s> {
@@ -124,7 +124,8 @@ impl<'s> Prover<'s> {
         Self::with(Model::of(snapshot))
     }
 
-    fn with(model: Model<'s>) -> Self {
+    /// The same by a model of it.
+    pub(crate) fn with(model: Model<'s>) -> Self {
         let snapshot = model.snapshot();
         Self {
             model,
@@ -153,15 +154,17 @@ impl<'s> Prover<'s> {
         let Proof::Undetermined { missing, request } = proof else {
             return Judgement::of(proof.holds() == Some(true));
         };
-        let model = &self.model;
-        let stop = &self.stop;
-        let without = || Box::new(Prover::with(model.without_interference()).until(stop));
-        let apart = self.apart.get_or_insert_with(without);
-        let apart = apart.prove(claim).holds();
+        let apart = self.apart().prove(claim).holds();
         let interfaces = [request.interface];
         let missing =
             Gap::all(snapshot, *missing, &interfaces, &format!("whether {}", claim.sentence(snapshot)));
         Judgement::Undetermined { missing, apart }
+    }
+
+    /// The same without what is missing.
+    pub(crate) fn apart(&mut self) -> &mut Self {
+        let (model, stop) = (&self.model, &self.stop);
+        self.apart.get_or_insert_with(|| Box::new(Prover::with(model.without_interference()).until(stop)))
     }
 
     /// The model that decides single requests.
@@ -237,7 +240,7 @@ impl<'s> Prover<'s> {
         *self.tops.entry(interface).or_insert_with(|| on_top().unwrap_or(interface))
     }
 
-    fn view(&mut self, interface: IfIndex) -> Rc<View> {
+    pub(super) fn view(&mut self, interface: IfIndex) -> Rc<View> {
         if let Some(view) = self.views.get(&interface) {
             return Rc::clone(view);
         }
@@ -246,7 +249,7 @@ impl<'s> Prover<'s> {
         view
     }
 
-    fn row(&mut self, interface: IfIndex, class: u32) -> Rc<Row> {
+    pub(super) fn row(&mut self, interface: IfIndex, class: u32) -> Rc<Row> {
         if let Some(row) = self.rows.get(&(interface, class)) {
             return Rc::clone(row);
         }
@@ -490,11 +493,11 @@ impl<'s> Prover<'s> {
         }
     }
 
-    fn refuted(&self, evidence: Vec<Evidence>) -> Proof {
+    pub(super) fn refuted(&self, evidence: Vec<Evidence>) -> Proof {
         Proof::Refuted(Contradiction::new(self.model.snapshot(), evidence))
     }
 
-    fn undetermined(&mut self, interface: IfIndex, target: u32, asker: Asker) -> Proof {
+    pub(super) fn undetermined(&mut self, interface: IfIndex, target: u32, asker: Asker) -> Proof {
         let view = self.view(interface);
         match self.evidence(&view, interface, target, asker) {
             Evidence::Request { request, verdict: Verdict::Undetermined { missing } } => {
@@ -533,7 +536,7 @@ impl<'s> Prover<'s> {
         self.asked(interface, sender, target, asker.unicast)
     }
 
-    fn asked(&self, interface: IfIndex, sender: u32, target: u32, unicast: bool) -> Evidence {
+    pub(super) fn asked(&self, interface: IfIndex, sender: u32, target: u32, unicast: bool) -> Evidence {
         let request =
             ArpRequest { unicast, ..ArpRequest::broadcast(interface, sender.into(), target.into()) };
         Evidence::Request { request, verdict: self.model.reply(&request) }

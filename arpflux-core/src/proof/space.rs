@@ -120,6 +120,11 @@ impl Space {
         View { senders, targets: self.targets.refined(&subnets) }
     }
 
+    /// The longest prefix of a route around an address.
+    pub(super) fn longest_around(&self, address: u32) -> u8 {
+        self.longest[self.senders.interval(address)]
+    }
+
     /// The intervals of addresses that are hosts on the wire of `subnet`: within it, neither its first
     /// nor its last address, and with no more specific route (own addresses have one).
     pub(crate) fn neighbours(&self, subnet: Ipv4Net) -> impl Iterator<Item = (usize, u32)> {

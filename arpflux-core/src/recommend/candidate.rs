@@ -9,10 +9,12 @@ use super::topology::{Context, Topology};
 use crate::error::{Error, ErrorKind, Result};
 use crate::harm::{Harm, harm};
 use crate::plan::Plan;
-use crate::policy::{Egress, HostPolicy, InterfaceSelector, Policy, Strategy};
+use crate::policy::{Egress, HostPolicy, InterfaceSelector, Policy, ProxyArp, Strategy};
 use crate::predict::{Model, Neighbours, Outgoing};
-use crate::snapshot::Snapshot;
+use crate::proof::Prover;
+use crate::snapshot::{Interface, Snapshot};
 use crate::sysctl::Sysctl;
+use crate::types::IfName;
 use crate::verify::{self, Report};
 use crate::words::listed;
 
@@ -76,10 +78,14 @@ fn leave_routing(context: &Context<'_>) -> Option<String> {
 
 /// Where there is nothing to manage.
 fn nothing(context: &Context<'_>) -> Candidate {
+    let on_own_wire = answer_for_own_wire(context);
     let host = HostPolicy {
+        interfaces: (!on_own_wire.is_empty())
+            .then(|| context.nics.iter().map(|nic| nic.name.into()).collect()),
         strategy: Strategy::Unmanaged,
         egress: Egress::Unmanaged,
         announce: false,
+        proxy_arp: if on_own_wire.is_empty() { ProxyArp::Keep } else { ProxyArp::Off },
         ..HostPolicy::default()
     };
     let why = if context.nics.is_empty() {
@@ -88,11 +94,12 @@ fn nothing(context: &Context<'_>) -> Candidate {
         "there is one interface on a wire and no address elsewhere, so none can float; recommend again when there \
          is a second one"
     };
-    let reasons = vec![
+    let mut reasons = vec![
         reason("host.strategy", why.into()),
         reason("host.egress", "there is one way out only".into()),
         reason("host.announce", "nothing changes that peers would have to be told".into()),
     ];
+    reasons.extend(proxy_arp_why(&on_own_wire));
     Candidate { policy: Policy { host, ..Policy::default() }, reasons, notes: Vec::new() }
 }
 
@@ -111,11 +118,13 @@ fn candidate(context: &Context<'_>, proxied: &Proxies, strategy: Strategy, egres
     // Where proxy_arp answers for hosts that are there themselves, its delay lets them be first.
     let answers_for_others =
         context.nics.iter().any(|nic| context.snapshot.effective(nic, Sysctl::ProxyArp).value != 0);
+    let on_own_wire = answer_for_own_wire(context);
     let host = HostPolicy {
         interfaces: (!come_and_go).then_some(names),
         strategy,
         egress,
         announce: !cloud,
+        proxy_arp: if on_own_wire.is_empty() { ProxyArp::Keep } else { ProxyArp::Off },
         proxy_delay: (has_proxies && !answers_for_others).then_some(0),
         ..HostPolicy::default()
     };
@@ -132,6 +141,7 @@ fn candidate(context: &Context<'_>, proxied: &Proxies, strategy: Strategy, egres
             },
         ),
     ];
+    reasons.extend(proxy_arp_why(&on_own_wire));
     if host.proxy_delay.is_some() {
         let delay = "broadcast requests for proxied addresses are answered at once, not up to 0.8 s later, and none \
                      is lost when more than 64 wait";
@@ -143,6 +153,33 @@ fn candidate(context: &Context<'_>, proxied: &Proxies, strategy: Strategy, egres
         reasons,
         notes: proxied.notes.clone(),
     }
+}
+
+fn proxy_arp_why(on_own_wire: &[IfName]) -> Option<Reason> {
+    let answer = if on_own_wire.len() == 1 { "answers" } else { "answer" };
+    let text = format!(
+        "{} {answer} for other hosts of the wire, live ones included; proxy entries answer without it",
+        listed(on_own_wire),
+    );
+    (!on_own_wire.is_empty()).then(|| reason("host.proxy_arp", text))
+}
+
+/// The NICs that answer hosts of their wire for other ones of it.
+fn answer_for_own_wire(context: &Context<'_>) -> Vec<IfName> {
+    let on = |nic: &&&Interface| {
+        let on = |sysctl| context.snapshot.effective(nic, sysctl).value != 0;
+        on(Sysctl::ProxyArp) || on(Sysctl::ProxyArpPvlan)
+    };
+    let suspects: Vec<&&Interface> = context.nics.iter().filter(on).collect();
+    if suspects.is_empty() {
+        return Vec::new();
+    }
+    let mut prover = Prover::of(context.snapshot);
+    let mut answers = |nic: &&&&Interface| {
+        let proof = prover.others_of_wire(&context.wires, nic.index);
+        proof.is_some_and(|proof| proof.holds() == Some(false))
+    };
+    suspects.iter().filter(|nic| answers(nic)).map(|nic| nic.name).collect()
 }
 
 fn reason(key: &str, text: String) -> Reason {

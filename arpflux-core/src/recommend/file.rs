@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::Recommendation;
 use crate::error::{Error, ErrorKind};
-use crate::policy::{Policy, VERSION};
+use crate::policy::{Policy, ProxyArp, VERSION};
 
 /// The columns that comments are broken at.
 const WIDTH: usize = 100;
@@ -48,6 +48,10 @@ impl Recommendation {
         }
         self.reason(&mut text, "host.announce");
         let _ = writeln!(text, "announce = {}", host.announce);
+        if host.proxy_arp == ProxyArp::Off {
+            self.reason(&mut text, "host.proxy_arp");
+            let _ = writeln!(text, "proxy_arp = {}", word(&host.proxy_arp)?);
+        }
         if let Some(delay) = host.proxy_delay {
             self.reason(&mut text, "host.proxy_delay");
             let _ = writeln!(text, "proxy_delay = {delay}");

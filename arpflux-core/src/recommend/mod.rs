@@ -16,7 +16,8 @@
 //! point-to-point peer, an address that nobody would answer for any more), is refused with the reason. So
 //! are the recipes often told, where the model shows what they break on this host.
 //!
-//! Recommending twice gives the same policy, also after it was applied.
+//! Recommending twice gives the same policy, also after it was applied, but for `proxy_arp = "off"`: what needs it is
+//! gone then.
 
 mod candidate;
 mod file;

@@ -46,7 +46,7 @@ fn prove(desired: &Desired, snapshot: &Snapshot, stop: &Stop, report: &mut Repor
     let looked_after: HashSet<IfIndex> = desired
         .sysctls
         .iter()
-        .filter(|wanted| wanted.sysctl != Sysctl::Forwarding)
+        .filter(|wanted| matches!(wanted.sysctl, Sysctl::ArpIgnore | Sysctl::ArpAnnounce | Sysctl::ArpFilter))
         .map(|wanted| wanted.interface)
         .collect();
     let among: Vec<IfIndex> =
@@ -119,6 +119,7 @@ fn prove(desired: &Desired, snapshot: &Snapshot, stop: &Stop, report: &mut Repor
             by: Witnesses { model: true, ..Witnesses::default() },
         });
     }
+    others(desired, snapshot, &map, &mut prover, report);
     services(desired, snapshot, &mut prover, report);
     published(desired, snapshot, &mut prover, report);
     egress(desired, snapshot, &mut prover, report);
@@ -128,6 +129,42 @@ fn prove(desired: &Desired, snapshot: &Snapshot, stop: &Stop, report: &mut Repor
 /// Whether anybody can ask on an interface: where it has no carrier, nothing is claimed of its answers.
 fn heard(snapshot: &Snapshot, interface: IfIndex) -> bool {
     snapshot.interface(interface).is_none_or(|interface| snapshot.has_carrier(interface))
+}
+
+/// No interface of the policy, and none on their wires, answers a host of its wire for another one.
+fn others(
+    desired: &Desired,
+    snapshot: &Snapshot,
+    map: &WireMap,
+    prover: &mut Prover<'_>,
+    report: &mut Report,
+) {
+    let mut asked: Vec<IfIndex> = desired.interfaces.clone();
+    asked.extend(desired.interfaces.iter().flat_map(|index| map.hear_too(snapshot, *index)));
+    asked.sort();
+    asked.dedup();
+    for index in asked.into_iter().filter(|index| map.is_connected(*index)) {
+        let name = snapshot.name_of(index);
+        match prover.others_of_wire(map, index) {
+            None => {}
+            Some(Proof::Proved { .. }) => report.count(None),
+            Some(Proof::Refuted(contradiction)) => report.count(Some(Failure {
+                check: CheckKind::Model,
+                object: name,
+                expected: "no answer for other hosts of its wire".into(),
+                found: contradiction.to_string(),
+            })),
+            Some(Proof::Undetermined { missing, .. }) => {
+                let open = format!("whether {name} answers for other hosts of its wire");
+                let apart = prover.apart().others_of_wire(map, index).and_then(|proof| proof.holds());
+                report.leave_open(
+                    format!("{open} cannot be told"),
+                    Gap::all(snapshot, missing, &[index], &open),
+                    apart,
+                );
+            }
+        }
+    }
 }
 
 /// A service address is answered for by the interface that the policy wants for it now, and by no other; or by none.

@@ -138,6 +138,36 @@ fn a_policy_that_can_no_longer_hold_is_a_failure_not_an_error() {
 }
 
 #[test]
+fn an_interface_that_answers_for_other_hosts_of_its_wire_is_never_good() {
+    let failures = |text: &str, host: &Host| {
+        let policy = policy(text);
+        let after = host.0.with(&policy.plan(&host.0).unwrap().changes);
+        check(&policy, &after).unwrap().failures.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let (keep, off) = ("[host]\n", "[host]\nproxy_arp = \"off\"\n");
+    let two = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.0.0.3/24"]);
+    let two = two.each(Sysctl::Forwarding, 1).one(3, Sysctl::ProxyArp, 1);
+    let found = failures(keep, &two);
+    assert!(
+        matches!(found.as_slice(), [one] if one.starts_with("model eth1: expected no answer for other hosts of its wire")),
+        "{found:?}"
+    );
+    assert_eq!(failures(off, &two), [""; 0]);
+    // Its own wire's, without a second interface.
+    let private = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).each(Sysctl::Forwarding, 1);
+    let private = private.one(2, Sysctl::ProxyArp, 1).one(2, Sysctl::ProxyArpPvlan, 1);
+    let alone = "[host]\nstrategy = \"strict\"\n";
+    assert_eq!(failures(alone, &private).len(), 1);
+    assert_eq!(failures(&format!("{alone}proxy_arp = \"off\"\n"), &private), [""; 0]);
+    // What a route of its own leads to is behind this host, on purpose, also a part of the subnet.
+    let router = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "ve0", &[]).each(Sysctl::Forwarding, 1);
+    let router = router.one(2, Sysctl::ProxyArp, 1).route("10.0.0.77/32", None, 3, 0);
+    assert_eq!(failures(alone, &router.route("10.0.0.128/25", None, 3, 0)), [""; 0]);
+    let by_all = policy(off).plan(&two.all(Sysctl::ProxyArp, 1).0).unwrap_err();
+    assert_eq!(by_all.object(), "net.ipv4.conf.all.proxy_arp");
+}
+
+#[test]
 fn a_report_that_checked_nothing_is_not_good() {
     let report = Report::default();
     assert!(!report.ok());
