@@ -234,6 +234,7 @@ pub fn all() -> Vec<(&'static str, Schema)> {
         ("reached", record::<Reached>()),
         ("recommendation", record::<outward::Recommended<'static>>()),
         ("order", record::<Order>()),
+        ("rehearsal", record::<outward::Rehearsal>()),
         ("shared-wires", record::<SharedWires>()),
         ("snapshot", stored::<Snapshot>()),
         ("verify", record::<crate::verify::ReportRecord<'static>>()),

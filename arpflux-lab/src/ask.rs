@@ -54,11 +54,13 @@ pub struct Answer {
 /// ones for proxied addresses: the kernel handles all frames that one processor sends through veth
 /// pairs in the order of sending, so a frame of our own that made its way through a private pair
 /// proves that all earlier ones were handled. No time is waited.
+#[derive(Debug)]
 pub struct Asker {
     host: Host,
     socket: PacketSocket,
     barrier: Barrier,
-    interface: IfIndex,
+    /// The interface that is asked; `None`: all on a wire.
+    interface: Option<IfIndex>,
     next: u32,
 }
 
@@ -82,13 +84,8 @@ impl Host {
         let netns = far.host.as_ref().map_or(&self.0.fabric.netns, |host| &host.0.netns);
         let socket = netns.run(|| PacketSocket::open(far.index, Filter::ArpReplies))??;
         socket.ignore_outgoing()?;
-        Ok(Asker {
-            host: self.clone(),
-            socket,
-            barrier: Barrier::new()?,
-            interface: self.index(interface)?,
-            next: 0,
-        })
+        let interface = Some(self.index(interface)?);
+        Ok(Asker { interface, ..Asker::over(self, socket)? })
     }
 
     /// Puts questions to an interface: for each, in order, the answers. See [`Asker::ask`].
@@ -101,6 +98,17 @@ impl Host {
 }
 
 impl Asker {
+    /// A way to put questions to a whole wire of `host`, by a socket on it.
+    pub(super) fn over(host: &Host, socket: PacketSocket) -> Result<Self> {
+        let (host, barrier) = (host.clone(), Barrier::new()?);
+        Ok(Self { host, socket, barrier, interface: None, next: 0 })
+    }
+
+    /// Goes on with another wire of the same host.
+    pub(super) fn turn_to(&mut self, socket: PacketSocket) {
+        self.socket = socket;
+    }
+
     /// Puts questions, many at once, and collects the answers: for each question, in order, who
     /// answered. After that, `wait` longer for delayed ones (0.8 s is `proxy_delay`'s default).
     ///
@@ -178,16 +186,19 @@ impl Asker {
         Mac::ethernet([PREFIX[0], PREFIX[1], a, b, c, d])
     }
 
-    /// Deletes what the host learned on this interface.
+    /// Deletes what the host learned where it was asked.
     fn forget(&self) -> Result<()> {
         let mut rtnl = self.host.rtnl();
         let mut learned = rtnl::neighbours(&mut rtnl, false)?;
-        learned.retain(|entry| entry.index == self.interface && entry.is_dynamic());
+        learned.retain(|entry| {
+            self.interface.is_none_or(|interface| entry.index == interface) && entry.is_dynamic()
+        });
         rtnl::forget(&mut rtnl, &learned)
     }
 }
 
 /// A private veth pair. A frame that came through proves that this processor's queue was worked off.
+#[derive(Debug)]
 struct Barrier {
     sender: PacketSocket,
     receiver: PacketSocket,
@@ -206,7 +217,8 @@ impl Barrier {
                 .or_else(super::switch::absent_is_fine)?;
             let (near, far) = ("near".parse()?, "far".parse()?);
             let mut rtnl = Connection::open()?;
-            rtnl::add_veth(&mut rtnl, NewLink::new(&near, InfoKind::Veth), (&far, Mac::NONE), netns.as_fd())?;
+            let [one, other] = [&near, &far].map(|name| NewLink::new(name, InfoKind::Veth));
+            rtnl::add_veth(&mut rtnl, one, other, netns.as_fd())?;
             let mut ends = Vec::new();
             for name in [near, far] {
                 let index = rtnl::link(&mut rtnl, &name)?.index;

@@ -19,6 +19,8 @@
 //! # Ok::<(), arpflux_core::Error>(())
 //! ```
 //!
+//! A [`twin::Twin`] is a host built again from its snapshot, and [`rehearse`] tries a plan on one.
+//!
 //! A new host has IPv4 as a kernel without configuration has it, whatever the machine's own settings
 //! are, and no IPv6: its chatter would stand in every capture. `host.ipv6()` switches it on.
 //!
@@ -33,9 +35,11 @@ mod link;
 mod ping;
 mod privileges;
 mod record;
+mod rehearse;
 mod route;
 mod rtnl;
 mod switch;
+pub mod twin;
 mod venet;
 
 use std::os::fd::BorrowedFd;
@@ -47,6 +51,7 @@ pub use host::Host;
 pub use ping::Pings;
 pub use privileges::{enter, privileges};
 pub use record::{Recorded, Recorder, write_pcap};
+pub use rehearse::rehearse;
 pub use route::{NewRoute, NewRule};
 pub use switch::Switch;
 pub use venet::Venet;

@@ -31,7 +31,8 @@ impl Host {
         let index = {
             let mut rtnl = fabric.rtnl();
             let far = NewLink { master: Some(switch.index), ..NewLink::new(&port, InfoKind::Veth) };
-            rtnl::add_veth(&mut rtnl, far, (&name, mac), self.0.netns.as_fd())?;
+            let near = NewLink { mac, ..NewLink::new(&name, InfoKind::Veth) };
+            rtnl::add_veth(&mut rtnl, far, near, self.0.netns.as_fd())?;
             let index = rtnl::link(&mut rtnl, &port)?.index;
             rtnl::up(&mut rtnl, index)?;
             index
@@ -51,7 +52,7 @@ impl Host {
         rtnl::add_veth(
             &mut self.rtnl(),
             NewLink::new(&near, InfoKind::Veth),
-            (&far, Mac::NONE),
+            NewLink::new(&far, InfoKind::Veth),
             other.0.netns.as_fd(),
         )?;
         let ends = [(self, near, other, others), (other, far, self, interface)];
@@ -133,7 +134,7 @@ impl Host {
     ) -> Result<()> {
         let name = interface.parse()?;
         let parent = parent.map(|parent| self.index(parent)).transpose()?;
-        let link = NewLink { name: &name, kind, mac, parent, master: None, data };
+        let link = NewLink { mac, parent, data, ..NewLink::new(&name, kind) };
         rtnl::add_link(&mut self.rtnl(), link).map_err(|error| match error.kind() {
             ErrorKind::Unsupported => error.hint("this kernel was built without interfaces of that kind"),
             _ => error,

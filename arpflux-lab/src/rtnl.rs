@@ -208,6 +208,8 @@ impl LinkState {
 /// One interface to be made.
 pub(super) struct NewLink<'a> {
     pub name: &'a IfName,
+    /// Which number it gets; `None`: as the kernel chooses.
+    pub index: Option<IfIndex>,
     pub kind: InfoKind,
     /// [`Mac::NONE`]: as the kernel chooses.
     pub mac: Mac,
@@ -218,7 +220,16 @@ pub(super) struct NewLink<'a> {
 
 impl<'a> NewLink<'a> {
     pub fn new(name: &'a IfName, kind: InfoKind) -> Self {
-        Self { name, kind, mac: Mac::NONE, parent: None, master: None, data: None }
+        Self { name, index: None, kind, mac: Mac::NONE, parent: None, master: None, data: None }
+    }
+
+    /// All of it but the kind and what belongs to that.
+    fn message(&self) -> LinkMessage {
+        let mut message = named(self.name, self.mac);
+        message.header.index = self.index.map_or(0, |index| index.0);
+        message.attributes.extend(self.parent.map(|parent| LinkAttribute::Link(parent.0)));
+        message.attributes.extend(self.master.map(|master| LinkAttribute::Controller(master.0)));
+        message
     }
 }
 
@@ -234,9 +245,7 @@ fn named(name: &IfName, mac: Mac) -> LinkMessage {
 /// Makes an interface.
 pub(super) fn add_link(connection: &mut Connection, link: NewLink<'_>) -> Result<()> {
     let object = format!("{} ({})", link.name, link.kind);
-    let mut message = named(link.name, link.mac);
-    message.attributes.extend(link.parent.map(|parent| LinkAttribute::Link(parent.0)));
-    message.attributes.extend(link.master.map(|master| LinkAttribute::Controller(master.0)));
+    let mut message = link.message();
     let mut info = vec![LinkInfo::Kind(link.kind)];
     info.extend(link.data.map(LinkInfo::Data));
     message.attributes.push(LinkAttribute::LinkInfo(info));
@@ -245,17 +254,17 @@ pub(super) fn add_link(connection: &mut Connection, link: NewLink<'_>) -> Result
         .map_err(|error| error.during("make interface").on(object))
 }
 
-/// Makes a veth pair: one end here, the other in another namespace.
+/// Makes a veth pair: one end here, the other in a namespace that may be another one.
 pub(super) fn add_veth(
     connection: &mut Connection,
     near: NewLink<'_>,
-    far: (&IfName, Mac),
+    far: NewLink<'_>,
     netns: BorrowedFd<'_>,
 ) -> Result<()> {
-    let mut peer = named(far.0, far.1);
+    let mut peer = far.message();
     peer.attributes.push(LinkAttribute::NetNsFd(netns.as_raw_fd()));
     let data = Some(InfoData::Veth(InfoVeth::Peer(peer)));
-    add_link(connection, NewLink { data, ..near }).map_err(|error| error.on(format!("{} (veth)", far.0)))
+    add_link(connection, NewLink { data, ..near }).map_err(|error| error.on(format!("{} (veth)", far.name)))
 }
 
 /// Looks an interface up.
@@ -321,7 +330,15 @@ pub(super) fn up(connection: &mut Connection, index: IfIndex) -> Result<()> {
 
 /// Sets a port of a bridge up so that it floods everything and reaches no other port like itself.
 pub(super) fn set_port(connection: &mut Connection, port: IfIndex, isolated: bool) -> Result<()> {
-    let options = vec![InfoBridgePort::Learning(false), InfoBridgePort::Isolated(isolated)];
+    port_options(connection, port, vec![InfoBridgePort::Learning(false), InfoBridgePort::Isolated(isolated)])
+}
+
+/// Sets options of a port of a bridge.
+pub(super) fn port_options(
+    connection: &mut Connection,
+    port: IfIndex,
+    options: Vec<InfoBridgePort>,
+) -> Result<()> {
     let info =
         vec![LinkInfo::PortKind(InfoPortKind::Bridge), LinkInfo::PortData(InfoPortData::BridgePort(options))];
     let none = (LinkFlags::empty(), LinkFlags::empty());
@@ -370,7 +387,7 @@ pub(super) fn family(address: IpAddr) -> AddressFamily {
 }
 
 /// An entry of the neighbour table, or of the proxy table.
-fn entry(index: IfIndex, address: IpAddr) -> NeighbourMessage {
+pub(super) fn entry(index: IfIndex, address: IpAddr) -> NeighbourMessage {
     let mut message = NeighbourMessage::default();
     message.header.family = family(address);
     message.header.ifindex = index.0;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use arpflux_core::kernel::Netns;
 use arpflux_core::types::{IfIndex, IfName};
 use arpflux_core::{Error, ErrorKind, Result};
-use netlink_packet_route::link::{InfoBridge, InfoData, InfoKind};
+use netlink_packet_route::link::{InfoBridge, InfoData, InfoKind, LinkAttribute, LinkFlags};
 
 use super::rtnl::{self, Connection, NewLink, Rtnl};
 
@@ -37,6 +37,22 @@ impl Fabric {
     /// A name that nothing here has yet.
     pub fn fresh(&self, prefix: &str) -> Result<IfName> {
         format!("{prefix}{}", self.next.fetch_add(1, Ordering::Relaxed)).parse()
+    }
+
+    /// Sets an interface of this namespace up or down.
+    pub fn set_up(&self, name: &IfName, up: bool) -> Result<()> {
+        let mut rtnl = self.rtnl();
+        let index = rtnl::link(&mut rtnl, name)?.index;
+        let flags = if up { LinkFlags::Up } else { LinkFlags::empty() };
+        rtnl::set_link(&mut rtnl, index, (flags, LinkFlags::Up), Vec::new())
+    }
+
+    /// Makes an interface of this namespace a port of a switch.
+    pub fn join(&self, name: &IfName, switch: &Switch) -> Result<()> {
+        let mut rtnl = self.rtnl();
+        let index = rtnl::link(&mut rtnl, name)?.index;
+        let none = (LinkFlags::empty(), LinkFlags::empty());
+        rtnl::set_link(&mut rtnl, index, none, vec![LinkAttribute::Controller(switch.index.0)])
     }
 
     /// Waits until frames get through an interface of this namespace. Carrier is up at once, but the

@@ -18,6 +18,10 @@ pub(super) const PLAN: &str = "\
 Examples:
   arpflux plan --policy policy.toml        what would change, and which answers change with it
   arpflux plan --policy policy.toml --json > plan.json";
+pub(super) const REHEARSE: &str = "\
+Examples:
+  arpflux rehearse --policy policy.toml    the plan for this host, tried by this kernel beforehand
+  arpflux rehearse --policy policy.toml --snapshot host.json   of another host";
 pub(super) const VERIFY: &str = "\
 Examples:
   arpflux verify --policy policy.toml                by configuration and by the model

@@ -15,6 +15,7 @@ mod proxy;
 mod recommend;
 mod recover;
 mod reference;
+mod rehearse;
 mod rollback;
 mod schema;
 mod segments;
@@ -42,6 +43,9 @@ pub enum Verb {
     /// Say what has to change so that a policy holds, why, and which answers change with it.
     #[command(after_help = examples::PLAN)]
     Plan(plan::Args),
+    /// Try a plan on a twin of the host in throw-away namespaces, with real frames.
+    #[command(after_help = examples::REHEARSE)]
+    Rehearse(rehearse::Args),
     /// Check that the host is as a policy says.
     #[command(after_help = examples::VERIFY)]
     Verify(verify::Args),
@@ -113,6 +117,7 @@ impl Verb {
             | Self::Diagnose(_)
             | Self::Recommend(_)
             | Self::Plan(_)
+            | Self::Rehearse(_)
             | Self::Verify(_)
             | Self::Demo(_)
             | Self::Detect(_)
@@ -140,7 +145,7 @@ impl Verb {
     pub const fn pages(&self) -> bool {
         match self {
             Self::Proxy(_) | Self::Rollback(_) => true,
-            Self::Demo(_) => false,
+            Self::Demo(_) | Self::Rehearse(_) => false,
             _ => !self.changes(),
         }
     }
@@ -155,6 +160,7 @@ impl Verb {
             Self::Diagnose(args) => diagnose::run(&args, output),
             Self::Recommend(args) => recommend::run(&args, output),
             Self::Plan(args) => plan::run(&args, output),
+            Self::Rehearse(args) => rehearse::run(&args, output),
             Self::Verify(args) => verify::run(&args, output),
             Self::Apply(args) => apply::run(&args, output),
             Self::Rollback(args) => rollback::run(&args, output),

@@ -27,7 +27,7 @@ own!(u16: RTM_GETMULTICAST = 58, RTM_GETANYCAST = 62, RTM_GETNEXTHOP = 106);
 // Headers and flags: below `NLMSG_MIN_TYPE` are no messages but netlink's own. `NLM_F_DUMP_INTR`: what is listed changed
 // meanwhile; in errors, `NLM_F_CAPPED`: the request's payload is left out, `NLM_F_ACK_TLVS`: attributes follow.
 of_libc!(u16:
-    NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NLMSG_ERROR, NLMSG_DONE, NLMSG_MIN_TYPE, NLM_F_ACK,
+    NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NLMSG_ERROR, NLMSG_DONE, NLMSG_MIN_TYPE, NLM_F_ACK,
     NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_CAPPED, NLM_F_ACK_TLVS,
 );
 own!(u16: NLMSGERR_ATTR_MSG = 1);

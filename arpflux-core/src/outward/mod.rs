@@ -6,10 +6,12 @@
 
 #[cfg(feature = "kernel")]
 mod host;
+mod rehearsal;
 mod stages;
 #[cfg(feature = "kernel")]
 pub mod vz;
 
 #[cfg(feature = "kernel")]
 pub use host::{Boot, DryRun, Pending, Proxies, Proxy, SetBy, Transactions};
+pub use rehearsal::{Heard, HeardTurn, LeftOut, Rehearsal, RehearsedAnswer, RehearsedWire};
 pub use stages::{Catalogue, CatalogueEntry, Diagnosed, Failed, Failure, Planned, Recommended};

@@ -7,7 +7,7 @@ use super::{LinuxKernel, encode, names};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Failed;
 use crate::kernel::netlink::BatchFailure;
-use crate::kernel::uapi::{NLM_F_CREATE, NLM_F_EXCL};
+use crate::kernel::uapi::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL};
 use crate::snapshot::{ProxyEntry, Route, Rule};
 use crate::state::{Change, Object, Value};
 
@@ -98,6 +98,18 @@ impl LinuxKernel {
             let family = if rule.ipv6 { "IPv6" } else { "IPv4" };
             let object = format!("of priority {} ({family}, table {})", rule.priority, rule.table);
             changed(error, add).during(operation).on(object)
+        })
+    }
+
+    /// Adds a route behind those of the same prefix and metric, as `ip route append` does: what builds a host again
+    /// needs it, while a plan replaces nothing and doubles nothing.
+    ///
+    /// # Errors
+    /// What the kernel refuses.
+    pub fn append_route(&mut self, route: &Route) -> Result<()> {
+        let flags = NLM_F_CREATE | NLM_F_APPEND;
+        self.netlink.request(&encode::route(true, route), flags).map_err(|error| {
+            error.during("append route").on(format!("{} table {}", route.destination, route.table))
         })
     }
 

@@ -1,0 +1,179 @@
+//! What a rehearsal found: a plan tried on a host's twin.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::harm::Harm;
+use crate::snapshot::Certainty;
+use crate::types::{IfName, Mac};
+use crate::words::listed;
+
+/// A plan tried on a twin of the host: which answers to ARP requests were won, lost and changed, and whether the
+/// kernel did as the model says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Rehearsal {
+    /// Whether nobody loses an answer who needs it, the kernel does as the model says, and all was taken back exactly;
+    /// null: nothing bad was seen, and something could not be tried.
+    pub ok: Option<bool>,
+    /// The kernel that it was tried on (`uname -r`).
+    pub kernel: String,
+    /// How many changes were made on the twin.
+    pub changes: usize,
+    /// How many requests were sent, before and after.
+    pub requests: usize,
+    /// The wires of the host.
+    pub wires: Vec<RehearsedWire>,
+    /// What came of each request, before and after the plan.
+    pub answers: Vec<RehearsedAnswer>,
+    /// What the model says that the plan cuts off.
+    pub harm: Vec<Harm>,
+    /// What the kernel refused of the plan, if it did.
+    pub refused: Option<String>,
+    /// Whether the twin was as before after the plan was taken back.
+    pub taken_back: bool,
+    /// What arpflux was wrong about: the twin is not the host, the kernel does not as the model says.
+    pub faults: Vec<String>,
+    /// What was not tried, one sentence each.
+    pub open: Vec<String>,
+    /// What the twin has by something else, without a difference to the answers.
+    pub stand_ins: Vec<LeftOut>,
+    /// What the twin does not have. Answers that it decides about are open.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A wire of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RehearsedWire {
+    /// The interfaces of the host that hear it.
+    pub interfaces: Vec<IfName>,
+    /// How well that is known.
+    pub certainty: Certainty,
+    /// Whether it was asked: something outside of the host is on it, and interfaces that take ARP.
+    pub asked: bool,
+}
+
+/// A request, and what came of it before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RehearsedAnswer {
+    /// The wire, by its place in `wires`.
+    pub wire: usize,
+    /// The address asked for.
+    pub address: Ipv4Addr,
+    /// Who asked; 0.0.0.0 in a probe.
+    pub sender: Ipv4Addr,
+    /// The answers before.
+    pub before: Vec<Heard>,
+    /// The answers afterwards.
+    pub after: Vec<Heard>,
+    /// What became of it.
+    pub turn: HeardTurn,
+    /// Why what the twin did says nothing about the host, if so.
+    pub open: Option<String>,
+}
+
+/// An answer that was heard.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Heard {
+    /// The MAC in it.
+    pub mac: Mac,
+    /// The interfaces of the host that have this MAC and hear the wire.
+    pub interfaces: Vec<IfName>,
+}
+
+/// What a plan did to the answers to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum HeardTurn {
+    /// Nothing.
+    Same,
+    /// There was none, and now there is one.
+    Won,
+    /// There was one, and now there is none.
+    Lost,
+    /// Others answer.
+    Changed,
+}
+
+/// Something of a host that its twin does not have, or has otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LeftOut {
+    /// What it is: `wg0 (wireguard)`.
+    pub what: String,
+    /// Why, or what stands for it.
+    pub why: String,
+}
+
+impl Rehearsal {
+    /// How the command ends.
+    #[must_use]
+    pub const fn exit(&self) -> Exit {
+        match self.ok {
+            Some(true) => Exit::Good,
+            Some(false) => Exit::Bad,
+            None => Exit::Undetermined,
+        }
+    }
+
+    /// The answers that are other ones afterwards.
+    pub fn turned(&self) -> impl Iterator<Item = &RehearsedAnswer> {
+        self.answers.iter().filter(|answer| answer.turn != HeardTurn::Same)
+    }
+
+    /// The interfaces of a wire: `eth0 and eth1`.
+    #[must_use]
+    pub fn wire_in_words(&self, wire: usize) -> String {
+        self.wires.get(wire).map_or_else(String::new, |wire| listed(&wire.interfaces))
+    }
+}
+
+impl HeardTurn {
+    /// What the answers `before` and `after` come to.
+    #[must_use]
+    pub fn of(before: &[Heard], after: &[Heard]) -> Self {
+        match (before, after) {
+            _ if before == after => Self::Same,
+            ([], _) => Self::Won,
+            (_, []) => Self::Lost,
+            _ => Self::Changed,
+        }
+    }
+}
+
+impl fmt::Display for HeardTurn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Same => "same",
+            Self::Won => "won",
+            Self::Lost => "lost",
+            Self::Changed => "changed",
+        })
+    }
+}
+
+impl fmt::Display for Heard {
+    /// `eth0`, or the MAC where no interface has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.interfaces.as_slice() {
+            [] => self.mac.fmt(f),
+            names => {
+                let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+                f.write_str(&names.join(" or "))
+            }
+        }
+    }
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.why)
+    }
+}
