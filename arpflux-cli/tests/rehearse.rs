@@ -53,12 +53,22 @@ fn the_record_names_what_was_heard() {
 
 #[test]
 fn a_user_without_privileges_rehearses_too() {
-    let nobody = 65534;
+    let nobody = "65534";
     let (policy, file) = (policy("small"), hosts::file("small"));
     let mut command = Command::new("unshare");
-    // Below a user namespace of one user who is root nowhere, as on any host that allows them.
+    // Below a user namespace of one user who is root nowhere, as on any machine that allows them.
     command
-        .args(["--user", "--map-user", &nobody.to_string(), ARPFLUX, "rehearse", &policy, "--snapshot"])
+        .args([
+            "--user",
+            "--map-user",
+            nobody,
+            "--map-group",
+            nobody,
+            ARPFLUX,
+            "rehearse",
+            &policy,
+            "--snapshot",
+        ])
         .arg(file);
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));

@@ -294,6 +294,9 @@ pub(super) fn in_the_hosts_words(
             one.ipvlan_mode = of_host.ipvlan_mode;
             one.vrf_table = of_host.vrf_table;
         }
+        if *role == Role::Loopback {
+            (one.mac, one.mtu, one.group) = (of_host.mac, of_host.mtu, of_host.group);
+        }
         if *role == Role::Mute {
             one.mac = of_host.mac;
             one.flags = (one.flags & InterfaceFlags::UP) | (of_host.flags - InterfaceFlags::UP);
