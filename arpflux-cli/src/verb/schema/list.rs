@@ -24,6 +24,7 @@ pub const ALL: &[(&str, &str)] = &[
     ("reached", include_str!("../../../schema/reached.json")),
     ("receipt", include_str!("../../../schema/receipt.json")),
     ("recommendation", include_str!("../../../schema/recommendation.json")),
+    ("rehearsal", include_str!("../../../schema/rehearsal.json")),
     ("segments", include_str!("../../../schema/segments.json")),
     ("shared-wires", include_str!("../../../schema/shared-wires.json")),
     ("snapshot", include_str!("../../../schema/snapshot.json")),
