@@ -1,7 +1,7 @@
 //! Ending a wait from another thread.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -25,25 +25,39 @@ const SLICE: Duration = Duration::from_millis(20);
 /// }
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Stop {
+    raised: Arc<AtomicBool>,
+    /// How often it may be looked at before it counts as raised.
+    looks: Option<Arc<AtomicU64>>,
+}
 
 /// A flag of the caller's own, which whoever has it may set: a signal handler, for one.
 impl From<Arc<AtomicBool>> for Stop {
     fn from(flag: Arc<AtomicBool>) -> Self {
-        Self(flag)
+        Self { raised: flag, looks: None }
     }
 }
 
 impl Stop {
+    /// One that counts as raised once it was looked at so often: a bound of work that is the same on every machine,
+    /// however busy.
+    #[cfg(feature = "kernel")]
+    pub(crate) fn after(looks: u64) -> Self {
+        Self { looks: Some(Arc::new(AtomicU64::new(looks))), ..Self::default() }
+    }
+
     /// From now on nothing that has this flag waits any longer.
     pub fn raise(&self) {
-        self.0.store(true, Ordering::Release);
+        self.raised.store(true, Ordering::Release);
     }
 
     /// Whether it was raised.
     #[must_use]
     pub fn is_raised(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        let used_up = |looks: &Arc<AtomicU64>| {
+            looks.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err()
+        };
+        self.raised.load(Ordering::Acquire) || self.looks.as_ref().is_some_and(used_up)
     }
 
     /// Nothing, or an error if it was raised.
@@ -91,7 +105,8 @@ impl Stop {
 /// Two are equal if they are the same flag, or if neither was raised: then they make no difference.
 impl PartialEq for Stop {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || (!self.is_raised() && !other.is_raised())
+        let raised = |stop: &Self| stop.raised.load(Ordering::Acquire);
+        Arc::ptr_eq(&self.raised, &other.raised) || (!raised(self) && !raised(other))
     }
 }
 
@@ -116,5 +131,15 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Interrupted);
         assert!(started.elapsed() < Duration::from_secs(300));
         assert_ne!(stop, Stop::default());
+    }
+
+    #[cfg(feature = "kernel")]
+    #[test]
+    fn looks_are_counted_over_all_clones() {
+        let stop = Stop::after(3);
+        let other = stop.clone();
+        let seen =
+            [stop.is_raised(), other.is_raised(), stop.is_raised(), other.is_raised(), stop.is_raised()];
+        assert_eq!(seen, [false, false, false, true, true]);
     }
 }

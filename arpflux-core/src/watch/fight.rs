@@ -1,6 +1,6 @@
 //! What somebody else changes again and again: put right with pauses, and told in one line for many.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use crate::state::{Change, Object};
@@ -101,6 +101,12 @@ impl Fights {
         fight.last = now + pause;
     }
 
+    /// What failed and is wanted no longer begins anew when it drifts again.
+    pub(super) fn wanted_now(&mut self, changes: &[Change]) {
+        let wanted: HashSet<&Object> = changes.iter().map(|change| &change.object).collect();
+        self.0.retain(|object, fight| fight.failed == 0 || wanted.contains(object));
+    }
+
     /// When the next pause ends.
     pub(super) fn next(&self, now: Instant) -> Option<Instant> {
         self.0.values().map(|fight| fight.next).filter(|next| *next > now).min()
@@ -119,16 +125,25 @@ impl Fights {
         self.0.values().filter(|fight| fight.healed > AT_ONCE && now < fight.last + CALM).count()
     }
 
-    /// Those of `changes` that may be made now, and the others.
+    /// Those of `changes` that may be made now, and those whose pauses have to end first. Rules and routes wait together
+    /// for one that is fought about: without it the others may lead packets astray.
     pub(super) fn split(&self, changes: Vec<Change>, now: Instant) -> (Vec<Change>, Vec<Change>) {
-        changes.into_iter().partition(|change| self.may_heal(&change.object, now))
+        let (mut ready, held): (Vec<_>, Vec<_>) =
+            changes.into_iter().partition(|change| self.may_heal(&change.object, now));
+        let is_routing = |change: &Change| matches!(change.object, Object::Rule(_) | Object::Route(_));
+        let is_fought_about = |change: &Change| self.0.get(&change.object).is_some_and(|one| one.failed == 0);
+        if held.iter().any(|change| is_routing(change) && is_fought_about(change)) {
+            ready.retain(|change| !is_routing(change));
+        }
+        (ready, held)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::SysctlScope;
+    use crate::snapshot::Rule;
+    use crate::state::{SysctlScope, Value};
     use crate::sysctl::Sysctl;
 
     fn object() -> Object {
@@ -196,5 +211,27 @@ mod tests {
             fights.failed(&object(), now);
         }
         assert_eq!(fights.next(now), Some(now + FAILED_LONGEST));
+        fights.wanted_now(&[Change::set(object(), 1, 0)]);
+        assert!(!fights.may_heal(&object(), now));
+        fights.wanted_now(&[]);
+        assert!(fights.may_heal(&object(), now));
+    }
+
+    #[test]
+    fn what_is_not_fought_about_waits_only_where_it_is_routing_as_well() {
+        let (mut fights, now) = (Fights::default(), Instant::now());
+        let rule = |priority| Object::Rule(Box::new(Rule::lookup(priority, 100)));
+        for _ in 0..=AT_ONCE {
+            fights.healed(&rule(1), Duration::ZERO, now);
+        }
+        fights.failed(&rule(3), now);
+        let change = |object| Change { object, before: Value::Absent, after: Value::Present };
+        let split = |changes: Vec<Change>| fights.split(changes, now);
+        let all = vec![change(rule(1)), change(rule(2)), Change::set(object(), 1, 0)];
+        let (ready, held) = split(all);
+        assert_eq!((ready.len(), held), (1, vec![change(rule(1))]));
+        // What fails hinders nothing else.
+        let (ready, held) = split(vec![change(rule(2)), change(rule(3))]);
+        assert_eq!((ready, held), (vec![change(rule(2))], vec![change(rule(3))]));
     }
 }

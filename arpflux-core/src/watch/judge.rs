@@ -25,8 +25,9 @@ const SHARE: u32 = 20;
 const SAVED: Duration = Duration::from_millis(200);
 /// So many wrong answers are told one by one.
 const NAMED: usize = 5;
-/// A judgement that takes longer is given up: that is not known then.
-const LONGEST: Duration = Duration::from_secs(10);
+/// A state for which more has to be asked of the model is not judged: some seconds of work. Not a time, or the same
+/// state would be told as another on a busy machine.
+const MOST: u64 = 4_000_000;
 /// How long somebody who asks waits for a judgement that is under way.
 const PATIENCE: Duration = Duration::from_millis(300);
 
@@ -49,8 +50,6 @@ struct UnderWay {
     done: Receiver<Done>,
     thread: JoinHandle<()>,
     stop: Stop,
-    /// When it is given up.
-    end: Instant,
 }
 
 /// See the module text.
@@ -84,7 +83,7 @@ impl Judge {
             return;
         }
         self.owed = false;
-        let (policy, wake, stop) = (policy.clone(), Arc::clone(&self.wake), Stop::default());
+        let (policy, wake, stop) = (policy.clone(), Arc::clone(&self.wake), Stop::after(MOST));
         let ends = stop.clone();
         let (known, (sender, receiver)) = (self.judged, channel());
         let work = move || {
@@ -98,9 +97,7 @@ impl Judge {
         };
         // Without a thread it is owed: memory may come back.
         match std::thread::Builder::new().name("arpflux-judge".into()).spawn(work) {
-            Ok(thread) => {
-                self.under_way = Some(UnderWay { done: receiver, thread, stop, end: now + LONGEST });
-            }
+            Ok(thread) => self.under_way = Some(UnderWay { done: receiver, thread, stop }),
             Err(_) => self.owed = true,
         }
     }
@@ -120,19 +117,10 @@ impl Judge {
         (self.owed && self.under_way.is_none()).then(|| self.budget.ready())
     }
 
-    /// The moment at which what is under way is given up, if that is still to come.
-    pub fn end(&self) -> Option<Instant> {
-        self.under_way.as_ref().filter(|known| !known.stop.is_raised()).map(|known| known.end)
-    }
-
     /// What it has come to, if that is ready and news.
     pub fn take(&mut self, now: Instant) -> Option<Judged> {
         let _ = self.wake.read();
-        let known = self.under_way.as_ref()?;
-        if now >= known.end {
-            known.stop.raise();
-        }
-        let ready = known.done.try_recv();
+        let ready = self.under_way.as_ref()?.done.try_recv();
         self.done(ready.ok(), now)
     }
 
@@ -181,7 +169,8 @@ fn judged(report: Result<Report>) -> Judged {
         Err(error) => {
             let error = match error.kind() {
                 ErrorKind::Interrupted => {
-                    let text = format!("judging all answers here takes longer than {} s", LONGEST.as_secs());
+                    let text =
+                        format!("judging all answers here takes more than {MOST} requests to the model");
                     Error::new(ErrorKind::Undetermined, text).hint("`arpflux verify` takes the time")
                 }
                 _ => error,

@@ -23,8 +23,10 @@ use crate::wire::announce;
 
 /// How long to wait before trying again what somebody else's transaction was in the way of.
 const RETRY: Duration = Duration::from_millis(200);
-/// So often in a row the host may have changed before a repair counts as failed.
+/// So often in a row the host may have changed before a repair is tried in parts,
 const TRIES: u32 = 3;
+/// and so often in all before what cannot be made of it counts as failed.
+const TRIES_IN_ALL: u32 = 10;
 
 impl Watcher {
     /// Plans on a new snapshot, and makes the plan. What counts as rest is an empty plan: after a repair there is
@@ -82,8 +84,9 @@ impl Watcher {
         woken: Instant,
         drifts: &mut Vec<Drift>,
     ) -> Result<bool> {
+        self.fights.wanted_now(&plan.changes);
         if plan.is_empty() {
-            self.tries = 0;
+            (self.kept, self.tries) = (true, 0);
             for kind in [Kind::Failed, Kind::Waiting] {
                 self.trouble(kind, cause, Vec::new(), woken, drifts);
             }
@@ -119,8 +122,14 @@ impl Watcher {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(false),
             Err(error) => self.make_parts(now, &plan, error, &mut made),
         }
-        self.tries = 0;
         self.trouble(Kind::Waiting, cause, Vec::new(), woken, drifts);
+        let again = |(error, _): &(Error, _)| error.kind() == ErrorKind::Changed && self.tries < TRIES_IN_ALL;
+        if made.failed.extract_if(.., |failed| again(failed)).count() > 0 {
+            self.tries += 1;
+            self.look_soon(cause);
+        } else {
+            self.tries = 0;
+        }
         let cost = cpu_time().saturating_sub(begun);
         let any = !made.healed.is_empty();
         if any {
@@ -162,7 +171,12 @@ impl Watcher {
     /// Makes a plan as one transaction.
     fn make(&mut self, now: &Snapshot, plan: &Plan, made: &mut Made) -> Result<()> {
         if !self.options.apply.accept_harm {
-            harm::refuse(now, plan)?;
+            // Of what was kept, single values and entries are put back here as by a look-up.
+            let is_single = |change: &&Change| !matches!(change.object, Object::Rule(_) | Object::Route(_));
+            let single = plan.changes.iter().filter(|change| self.kept && is_single(change));
+            let single: Vec<Change> = single.cloned().collect();
+            let put_back = (!single.is_empty()).then(|| now.with(&single));
+            harm::refuse(put_back.as_ref().unwrap_or(now), plan)?;
         }
         let recorded = match apply::state_folder(&mut self.kernel, &self.options.apply) {
             Ok(folder) => self.transaction(plan).map_err(|error| {

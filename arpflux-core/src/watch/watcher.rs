@@ -80,6 +80,8 @@ pub struct Watcher {
     pub(super) fights: Fights,
     /// What waits for its pause to end.
     pub(super) held: Vec<Change>,
+    /// The policy was wholly kept before: what it says of single values and entries is put back without a question.
+    pub(super) kept: bool,
     /// How often in a row a repair failed because the host had changed meanwhile.
     pub(super) tries: u32,
     /// Whether the descriptor of sysctl events is not waited for, as they come too fast.
@@ -152,6 +154,7 @@ impl Watcher {
             troubles: Troubles::default(),
             fights: Fights::default(),
             held: Vec::new(),
+            kept: false,
             tries: 0,
             by_the_clock: false,
             judge,
@@ -169,6 +172,7 @@ impl Watcher {
         self.status.policy = format!("{:016x}", digest(&policy));
         self.policy = policy;
         self.desired = None;
+        self.kept = false;
         self.pending = Some(Cause::Policy);
         // Who sets it does not wait for what was spent before.
         self.budget = Budget::new(LOOK_SHARE, LOOK_SAVED, Instant::now());
@@ -331,7 +335,7 @@ impl Watcher {
         let by_the_clock = self.by_the_clock.then(|| now + BY_THE_CLOCK);
         // The look that is due already serves what is owed: else it would wake up again and again until then.
         let owed = self.judge.due().filter(|_| self.pending.is_none());
-        for moment in [pending, retry, held, by_the_clock, owed, self.judge.end()].into_iter().flatten() {
+        for moment in [pending, retry, held, by_the_clock, owed].into_iter().flatten() {
             next = next.min(moment);
         }
         self.timer.arm(next.saturating_duration_since(now))
