@@ -164,16 +164,18 @@ impl Drop for Bench {
     }
 }
 
-/// What a process has: resident memory in KiB, descriptors, inotify watches.
-fn holds(pid: u32) -> (u64, usize, usize) {
+/// What a process has: resident memory in KiB, descriptors, inotify watches, threads.
+fn holds(pid: u32) -> (u64, usize, usize, u64) {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    let rss = rss.trim().trim_end_matches(" kB").parse().unwrap();
+    let number = |name: &str| -> u64 {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim_start_matches(':').trim().trim_end_matches(" kB").parse().unwrap()
+    };
     let fds: Vec<_> = std::fs::read_dir(format!("/proc/{pid}/fdinfo")).unwrap().flatten().collect();
     let watches = fds
         .iter()
         .map(|fd| std::fs::read_to_string(fd.path()).unwrap_or_default().matches("inotify wd").count());
-    (rss, fds.len(), watches.sum())
+    (number("VmRSS"), fds.len(), watches.sum(), number("Threads"))
 }
 
 /// What nobody may touch: everything about `eth4`.
@@ -280,9 +282,13 @@ fn a_minute_of_churn_ends_right_and_nothing_grows() {
     assert_eq!(ours(arpflux_core::plan::PROTOCOL), 2 * (4 + 3), "{:?}", now.rules);
 
     let (early, late) = (early.unwrap(), holds(pid));
-    println!("memory, descriptors, watches: {early:?} after a quarter of the time, {late:?} at the end");
+    println!(
+        "memory, descriptors, watches, threads: {early:?} after a quarter of the time, {late:?} at the end"
+    );
     assert!(late.0 < early.0 + early.0 / 4 + 1024, "memory grows: {early:?}, {late:?}");
     assert!(late.1 <= early.1 + 2, "descriptors grow: {early:?}, {late:?}");
+    // A judgement may be under way.
+    assert!(late.3 <= early.3 + 1, "threads grow: {early:?}, {late:?}");
     // One for each interface, all and default; nothing is left of interfaces that are gone.
     assert!(
         late.2 <= now.interfaces.len() + 2,

@@ -49,6 +49,10 @@ impl Bench {
 
     fn start(&mut self, more: &[&str]) {
         let output = std::fs::File::create(self.path("lines")).unwrap();
+        self.start_to(output.into(), more);
+    }
+
+    fn start_to(&mut self, output: Stdio, more: &[&str]) {
         let mut command = Command::new("env");
         command.args(["--default-signal=HUP,USR1,TERM", env!("CARGO_BIN_EXE_arpflux")]);
         command.args(["watch", "--heal", "--json", "--look", "500ms", "--netns", &self.name]);
@@ -204,4 +208,144 @@ fn a_namespace_that_goes_ends_the_watch_or_is_followed() {
     bench.until("all is well", is_well);
     bench.signal("-TERM");
     assert_eq!(bench.end().0, 0);
+}
+
+/// Writes a value as those do who see another mount of /proc: no event tells of it.
+fn write_unseen(bench: &Bench, file: &str, value: &str) {
+    let write = format!("echo {value} >/proc/sys/net/ipv4/conf/{file}");
+    ip(&["netns", "exec", &bench.name, "unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", &write]);
+}
+
+#[test]
+fn what_no_event_tells_of_is_found_by_the_regular_look() {
+    let mut bench = Bench::new("unseen");
+    bench.start(&[]);
+    let is_well = || {
+        bench.signal("-USR1");
+        let lines = bench.lines();
+        lines.last().is_some_and(|line| line["status"]["ok_since_ms"].is_u64())
+    };
+    bench.until("it is kept", || bench.sysctl("eth1") == "1");
+    bench.until("all is well", is_well);
+    let mut longest = Duration::ZERO;
+    for _ in 0..5 {
+        write_unseen(&bench, "eth1/arp_ignore", "0");
+        let begun = Instant::now();
+        bench.until("it is put right", || bench.sysctl("eth1") == "1");
+        longest = longest.max(begun.elapsed());
+    }
+    println!("found within {longest:?} by a look every 500 ms");
+    assert!(longest < Duration::from_secs(5), "{longest:?}");
+    // Of `all` the policy has no say: the host answers nobody any more, which is told, and over afterwards.
+    write_unseen(&bench, "all/arp_ignore", "8");
+    let told = |wanted: &str| bench.lines().iter().any(|line| outcome(line) == wanted);
+    bench.until("it is told", || told("impossible") || told("misanswered"));
+    write_unseen(&bench, "all/arp_ignore", "0");
+    bench.until("it is over", || told("possible") || told("recovered"));
+    bench.until("all is well again", is_well);
+    bench.signal("-TERM");
+    assert_eq!(bench.end().0, 0);
+}
+
+/// A pipe that takes nothing any more, until its reader is dropped.
+fn full_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
+    use std::io::Write as _;
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut more = writer.try_clone().unwrap();
+    // Ends when the reader is gone.
+    std::thread::spawn(move || while more.write_all(&[b'\n'; 4096]).is_ok() {});
+    std::thread::sleep(Duration::from_millis(300));
+    (reader, writer)
+}
+
+#[test]
+fn a_reader_that_does_not_read_keeps_it_neither_from_healing_nor_from_ending() {
+    let mut bench = Bench::new("blocked");
+    let (reader, writer) = full_pipe();
+    bench.start_to(writer.into(), &[]);
+    bench.until("it is kept", || bench.sysctl("eth1") == "1");
+    for _ in 0..30 {
+        ip(&["netns", "exec", &bench.name, "sh", "-c", "echo 0 >/proc/sys/net/ipv4/conf/eth1/arp_ignore"]);
+        bench.until("it is put right", || bench.sysctl("eth1") == "1");
+    }
+    bench.signal("-TERM");
+    let took = bench.end().1;
+    drop(reader);
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+#[test]
+fn a_full_state_folder_is_told_and_keeps_nothing_from_being_put_right() {
+    let mut bench = Bench::new("full");
+    let state = bench.path("state");
+    std::fs::create_dir(&state).unwrap();
+    let mount = ["-t", "tmpfs", "-o", "mode=700,size=128k", "tmpfs", &state];
+    assert!(Command::new("mount").args(mount).status().unwrap().success());
+    bench.start(&[]);
+    let count = |wanted: &str| bench.lines().iter().filter(|line| outcome(line) == wanted).count();
+    bench.until("it is kept", || bench.sysctl("eth1") == "1");
+    // A rule takes a transaction, with a journal.
+    let rules = || {
+        let list = Command::new("ip").args(["-n", &bench.name, "rule"]).output().unwrap().stdout;
+        String::from_utf8(list).unwrap().lines().filter(|line| line.contains("proto 175")).count()
+    };
+    bench.until("its rules are there", || rules() > 0);
+    let all = rules();
+    let fill = format!("{state}/fill");
+    assert!(std::fs::write(&fill, vec![0; 1 << 20]).is_err());
+    ip(&["-n", &bench.name, "rule", "flush", "protocol", "175"]);
+    ip(&["netns", "exec", &bench.name, "sh", "-c", "echo 0 >/proc/sys/net/ipv4/conf/eth1/arp_ignore"]);
+    bench.until("all is put right", || bench.sysctl("eth1") == "1" && rules() == all);
+    bench.until("it is told", || count("unrecorded") == 1);
+    std::fs::remove_file(&fill).unwrap();
+    ip(&["-n", &bench.name, "rule", "flush", "protocol", "175"]);
+    bench.until("it is over", || count("recovered") == 1 && rules() == all);
+    assert_eq!(count("failed"), 0, "{:#?}", bench.lines());
+    bench.signal("-TERM");
+    let took = bench.end().1;
+    assert!(Command::new("umount").arg(&state).status().unwrap().success());
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+/// Somebody has the lock, and somebody else writes all the time.
+#[test]
+fn it_ends_soon_whatever_it_is_at() {
+    let mut bench = Bench::new("ends");
+    let folder = bench.path("state");
+    for busy in ["nothing", "fight", "lock"] {
+        bench.start(&[]);
+        bench.until("it is kept", || bench.sysctl("eth1") == "1");
+        let write = "while echo 0 >/proc/sys/net/ipv4/conf/eth1/arp_ignore; do :; done";
+        let lock = format!("flock $(find {folder} -name lock | head -1) sleep 60");
+        let mut other = match busy {
+            "fight" => Some(vec!["netns", "exec", &bench.name, "sh", "-c", write]),
+            "lock" => Some(vec!["netns", "exec", &bench.name, "sh", "-c", &lock]),
+            _ => None,
+        }
+        .map(|words| Command::new("ip").args(words).spawn().unwrap());
+        if busy == "lock" {
+            std::thread::sleep(Duration::from_millis(300));
+            ip(&[
+                "netns",
+                "exec",
+                &bench.name,
+                "sh",
+                "-c",
+                "echo 0 >/proc/sys/net/ipv4/conf/eth1/arp_ignore",
+            ]);
+            bench.until("it waits", || bench.lines().iter().any(|line| outcome(line) == "waiting"));
+        }
+        if busy == "fight" {
+            let told = || bench.lines().iter().any(|line| outcome(line) == "contested");
+            bench.until("it is told", told);
+        }
+        bench.signal("-TERM");
+        let took = bench.end().1;
+        if let Some(other) = &mut other {
+            other.kill().unwrap();
+            other.wait().unwrap();
+        }
+        println!("{busy}: ended within {took:?}");
+        assert!(took < Duration::from_secs(2), "{busy}: {took:?}");
+    }
 }
