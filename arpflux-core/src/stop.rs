@@ -98,7 +98,7 @@ impl Stop {
     /// Whether somebody else may raise it.
     #[cfg(feature = "kernel")]
     pub(crate) fn is_shared(&self) -> bool {
-        Arc::strong_count(&self.0) > 1
+        Arc::strong_count(&self.raised) > 1
     }
 }
 

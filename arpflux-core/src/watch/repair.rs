@@ -123,7 +123,9 @@ impl Watcher {
             Err(error) => self.make_parts(now, &plan, error, &mut made),
         }
         self.trouble(Kind::Waiting, cause, Vec::new(), woken, drifts);
-        let again = |(error, _): &(Error, _)| error.kind() == ErrorKind::Changed && self.tries < TRIES_IN_ALL;
+        // In vain as somebody was faster, or so for all that can be told.
+        let raced = |error: &Error| matches!(error.kind(), ErrorKind::Changed | ErrorKind::RolledBack);
+        let again = |(error, _): &(Error, _)| raced(error) && self.tries < TRIES_IN_ALL;
         if made.failed.extract_if(.., |failed| again(failed)).count() > 0 {
             self.tries += 1;
             self.look_soon(cause);
