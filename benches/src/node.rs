@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use arpflux_core::snapshot::{
-    Address, Interface, InterfaceFlags, ProxyEntry, Route, RouteKind, Rule, Snapshot, table,
+    Address, Builder, Interface, InterfaceFlags, ProxyEntry, Route, RouteKind, Rule, Snapshot, table,
 };
 use arpflux_core::sysctl::{Sysctl, SysctlValues};
 use arpflux_core::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
@@ -156,4 +156,28 @@ pub fn node(containers: u32) -> Snapshot {
         }
     }
     snapshot
+}
+
+/// A host as people have it, only larger: so many interfaces, one in 25 of them with an address in a subnet of its own and
+/// the share of ten proxy entries an interface.
+pub fn large(interfaces: u32) -> Snapshot {
+    let addressed = interfaces / 25;
+    let host = (0..interfaces).fold(Builder::new(), |host, at| {
+        let host = host.nic(&name(at).to_string(), &[]);
+        if at < addressed { host.address(&name(at).to_string(), &format!("10.20.{at}.1/24")) } else { host }
+    });
+    let host = (0..10 * interfaces).fold(host, |host, at| {
+        let address = Ipv4Addr::from_bits(PROXIED | at).to_string();
+        host.proxy(&address, Some(&name(at % addressed).to_string()))
+    });
+    host.build().expect("a possible host")
+}
+
+/// So many interfaces with an address each, all in one subnet on one wire.
+pub fn one_wire(interfaces: u32) -> Snapshot {
+    let host = (0..interfaces).fold(Builder::new(), |host, at| {
+        let address = format!("{}/16", Ipv4Addr::from_bits(0x0a14_0001 + at));
+        host.nic(&name(at).to_string(), &[&address])
+    });
+    host.build().expect("a possible host")
 }

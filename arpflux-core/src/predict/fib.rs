@@ -11,7 +11,7 @@ use super::rules::{Match, ReadyRule, Rules, are_default};
 use super::step::{Purpose, Trace};
 use super::table::{Found, Hit, Hop, Table};
 use crate::snapshot::{RouteKind, RuleAction, Snapshot, table};
-use crate::types::IfIndex;
+use crate::types::{IfIndex, IpNet};
 
 /// What is looked up (`struct flowi4`). Type of service, mark, protocol and ports are 0 for ARP.
 #[derive(Debug, Clone, Copy, Default)]
@@ -51,6 +51,8 @@ pub(super) struct Fib {
     pub(super) realms: Option<bool>,
     /// Whether the table default has routes.
     has_default: bool,
+    /// The addresses to which some route of type local leads, in whichever table: first and last ones, sorted, apart.
+    local: Vec<(u32, u32)>,
 }
 
 /// A route that a look-up found.
@@ -125,7 +127,14 @@ impl Fib {
             merging_matters,
             local_routes_added: if custom_local { Some(true) } else { snapshot.routing.local_routes_added },
             realms: snapshot.routing.realms,
+            local: local(snapshot),
         }
+    }
+
+    /// Whether a route of type local leads to an address, in whichever table.
+    pub(super) fn may_be_local(&self, address: u32) -> bool {
+        let after = self.local.partition_point(|(first, _)| *first <= address);
+        after.checked_sub(1).is_some_and(|at| self.local[at].1 >= address)
     }
 
     #[inline(always)]
@@ -142,6 +151,11 @@ impl Fib {
         }
     }
 
+    /// The rules in force.
+    pub(super) fn rules(&self) -> &[ReadyRule] {
+        self.rules.all()
+    }
+
     /// Every address at which a look-up's answer may change.
     pub(super) fn boundaries(&self) -> impl Iterator<Item = u32> {
         self.tables
@@ -149,6 +163,25 @@ impl Fib {
             .flat_map(|(_, table)| table.boundaries().iter().copied())
             .chain(self.rules.all().iter().flat_map(ReadyRule::boundaries))
     }
+}
+
+fn local(snapshot: &Snapshot) -> Vec<(u32, u32)> {
+    let mut ranges: Vec<(u32, u32)> = snapshot
+        .routes
+        .iter()
+        .filter(|route| route.kind == RouteKind::Local)
+        .filter_map(|route| match route.destination {
+            IpNet::V4(net) => Some((net.network().to_bits(), net.broadcast().to_bits())),
+            IpNet::V6(_) => None,
+        })
+        .collect();
+    ranges.sort();
+    ranges.dedup_by(|next, last| {
+        let within = next.0 <= last.1;
+        last.1 = if within { last.1.max(next.1) } else { last.1 };
+        within
+    });
+    ranges
 }
 
 impl<T: Trace> Run<'_, '_, T> {

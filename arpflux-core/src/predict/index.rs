@@ -41,7 +41,7 @@ pub struct Model<'s> {
     /// Where the loopback interface is in `ports`.
     pub(super) loopback: Option<usize>,
     /// There may be no room for new neighbours.
-    table_full: bool,
+    pub(super) table_full: bool,
     /// Whether programs and filters are looked at.
     meddling: bool,
     /// What questions for IPv6 addresses look up.
@@ -49,7 +49,7 @@ pub struct Model<'s> {
 }
 
 /// What becomes of a frame that arrives on a port of something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Upper {
     /// It stays.
     None,
@@ -62,7 +62,7 @@ pub(super) enum Upper {
 }
 
 /// An interface, with every sysctl as the kernel uses it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Port {
     pub(super) index: u32,
     /// Where it is in `snapshot.interfaces`.

@@ -1,5 +1,7 @@
 //! What else may answer, drop or change ARP frames on an interface.
 
+use foldhash::HashMap;
+
 use super::missing::{Missing, MissingSet};
 use crate::snapshot::{Interface, Interference, LinkKind, Reads, Snapshot, VlanPath};
 use crate::types::IfIndex;
@@ -10,11 +12,11 @@ pub(super) struct Meddlers {
     any: bool,
     /// Everywhere: what can take an answer away, and what can make one.
     all: Effect,
-    on: Vec<(IfIndex, Effect)>,
+    on: HashMap<IfIndex, Effect>,
 }
 
 /// What is unknown about frames on an interface.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(super) struct Effect {
     /// May take the kernel's answer away or change it.
     pub(super) on_answers: MissingSet,
@@ -95,10 +97,10 @@ impl Meddlers {
         let effect = Effect { on_answers: set(answers), on_silence: set(silence) };
         match interface {
             None => self.all = self.all.and(effect),
-            Some(index) => match self.on.iter_mut().find(|(on, _)| *on == index) {
-                Some((_, known)) => *known = known.and(effect),
-                None => self.on.push((index, effect)),
-            },
+            Some(index) => {
+                let known = self.on.entry(index).or_default();
+                *known = known.and(effect);
+            }
         }
     }
 
@@ -107,6 +109,6 @@ impl Meddlers {
         if !self.any {
             return Effect::default();
         }
-        self.on.iter().find(|(on, _)| *on == interface).map_or(self.all, |(_, effect)| self.all.and(*effect))
+        self.on.get(&interface).map_or(self.all, |effect| self.all.and(*effect))
     }
 }

@@ -3,7 +3,7 @@
 use crate::snapshot::KernelVersion;
 
 /// Yes, no, or not to be told from the version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Known {
     Yes,
     No,

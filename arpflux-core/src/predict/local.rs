@@ -63,6 +63,9 @@ impl<T: Trace> Run<'_, '_, T> {
             return Ok(());
         }
         let out = self.route_output(port.l3mdev, target, sender, Purpose::Answer);
+        if let Some(out) = &out {
+            self.oracle.compare(self.model.ports[out.slot].index);
+        }
         let passes = out.is_some_and(|out| out.slot == slot);
         let meaning = if passes {
             "the answer leaves by this interface"

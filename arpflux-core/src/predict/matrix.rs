@@ -1,17 +1,18 @@
 //! Every address against every interface: who answers for what.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::discovery::is_link_local;
-use super::{Explanation, Missing, MissingSet, Model, Reason, Request, Step, Verdict};
-use crate::judgement::{self, Gap, Judgement};
+use super::flux::{Gaps, Tally, flux};
+use super::grid::Grid;
+use super::{Model, Reason, Verdict};
+use crate::judgement::{Gap, Judgement};
 use crate::snapshot::{Certainty, Index, Interface, Snapshot, WireMap};
 use crate::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
-use crate::words;
 
 /// Who answers for which address, for an ordinary neighbour and for an RFC 5227 probe.
 ///
@@ -113,30 +114,18 @@ impl Matrix {
         sender: Option<IpAddr>,
     ) -> Self {
         let snapshot = model.snapshot();
-        let wires = WireMap::of(snapshot);
-        let columns: Vec<Column> = interfaces
-            .iter()
-            .filter_map(|index| {
-                let interface = snapshot.interface(*index)?;
-                let (wire, certainty) = (wires.number(*index)?, wires.certainty(*index));
-                Some(Column { index: *index, name: interface.name, mac: interface.mac, wire, certainty })
-            })
-            .collect();
-        let mut neighbours = Neighbours::new(snapshot);
+        let columns = columns(snapshot, interfaces);
+        let mut grid = Grid::new(model, &columns, sender);
         let lookup = Index::new(snapshot);
         let name = |index: &IfIndex| snapshot.interface(*index).map(|interface| interface.name);
+        let mut missing = Gaps::default();
         let mut rows: Vec<Row> = targets
             .iter()
             .map(|target| {
-                let cells: Vec<Cell> = columns
-                    .iter()
-                    .map(|column| {
-                        let asks = sender.filter(|sender| sender.is_ipv4() == target.is_ipv4());
-                        let sender = asks.unwrap_or_else(|| neighbours.of_family(column.index, *target));
-                        cell(model, column.index, sender, *target)
-                    })
-                    .collect();
-                let flux = flux(&columns, &cells, true);
+                let cells = grid.row(*target);
+                let of_row: Vec<_> = columns.iter().zip(&cells).collect();
+                let flux = flux(&of_row, true);
+                missing.add(*target, flux, &of_row);
                 Row {
                     target: *target,
                     held_by: lookup.holders(*target).iter().filter_map(name).collect(),
@@ -149,14 +138,12 @@ impl Matrix {
             .collect();
         if rows.iter().any(|row| row.flux.is_none()) {
             let alone = model.without_interference();
+            let mut grid = Grid::new(&alone, &columns, sender);
             for row in rows.iter_mut().filter(|row| row.flux.is_none()) {
-                let asked = columns.iter().zip(&row.cells);
-                let cells: Vec<Cell> =
-                    asked.map(|(column, open)| cell(&alone, column.index, open.sender, row.target)).collect();
-                row.flux_apart_from_missing = flux(&columns, &cells, false);
+                row.flux_apart_from_missing = grid.flux(row.target);
             }
         }
-        let missing = missing(snapshot, &columns, &rows);
+        let missing = missing.told(snapshot);
         let mut matrix = Self { ok: None, interfaces: columns, rows, missing };
         matrix.ok = matrix.judgement().ok();
         matrix
@@ -165,7 +152,7 @@ impl Matrix {
     /// Whether one MAC at most answers for each address on each wire.
     #[must_use]
     pub fn judgement(&self) -> Judgement {
-        self.rows.iter().map(|row| self.judgement_of(row)).collect()
+        self.tally().judgement(&self.missing)
     }
 
     /// The same for one address.
@@ -183,8 +170,8 @@ impl Matrix {
     /// The addresses with several MACs on one wire, and those of which that cannot be told.
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
-        let count = |flux| self.rows.iter().filter(|row| row.flux == flux).count();
-        (count(Some(true)), count(None))
+        let tally = self.tally();
+        (tally.flux, tally.open)
     }
 
     /// How many cells cannot be told, for a neighbour or for a probe.
@@ -196,36 +183,11 @@ impl Matrix {
     /// What the whole comes to, in one line: how many addresses are in flux, and what cannot be told.
     #[must_use]
     pub fn summary(&self) -> String {
-        let addresses = |count: usize| match count {
-            1 => "1 address".to_owned(),
-            _ => format!("{count} addresses"),
-        };
-        let (flux, open) = self.counts();
-        let certain = match flux {
-            0 if open > 0 => String::new(),
-            0 => "No address has several MACs on one wire.".into(),
-            1 => "1 address has several MACs on one wire: flux.".into(),
-            _ => format!("{flux} addresses have several MACs on one wire: flux."),
-        };
-        if open == 0 {
-            return certain;
-        }
-        let apart = |flux| {
-            let row = |row: &&Row| row.flux.is_none() && row.flux_apart_from_missing == flux;
-            self.rows.iter().filter(row).count()
-        };
-        let apart = match (apart(Some(true)), apart(Some(false))) {
-            (flux, _) if flux == open => match open {
-                1 => "it is in flux".into(),
-                2 => "both are in flux".into(),
-                _ => "all are in flux".into(),
-            },
-            (0, free) if free == open => "none has several MACs on one wire".into(),
-            (0, _) => String::new(),
-            (flux, _) => format!("{flux} of them in flux"),
-        };
-        let line = judgement::last_line(&addresses(open), &self.missing, &apart);
-        if certain.is_empty() { line } else { format!("{certain} {line}") }
+        self.tally().summary(&self.missing)
+    }
+
+    fn tally(&self) -> Tally {
+        self.rows.iter().map(|row| (row.flux, row.flux_apart_from_missing)).collect()
     }
 
     /// Whether several MACs answer for one address on one wire; `None`: none is known to, and of some that
@@ -271,7 +233,7 @@ impl Cell {
 }
 
 /// The sysctl's name where a reason is the value of one.
-fn sysctl_of(reason: Reason) -> Option<&'static str> {
+pub(super) fn sysctl_of(reason: Reason) -> Option<&'static str> {
     match reason {
         Reason::ArpIgnore => Some("arp_ignore"),
         Reason::ArpFilter => Some("arp_filter"),
@@ -301,98 +263,15 @@ fn short(verdict: &Verdict) -> String {
     }
 }
 
-fn cell(model: &Model<'_>, interface: IfIndex, sender: IpAddr, target: IpAddr) -> Cell {
-    let probe = Request::probe(interface, target);
-    let request = Request::ordinary(interface, sender, target).unwrap_or(probe);
-    let verdict = model.answer(&request);
-    let value = match verdict {
-        Verdict::Silent { reason } if sysctl_of(reason).is_some() => deciding(&model.explain(&request)),
-        _ => None,
+/// The columns of interfaces that are there.
+pub(super) fn columns(snapshot: &Snapshot, interfaces: &[IfIndex]) -> Vec<Column> {
+    let wires = WireMap::of(snapshot);
+    let column = |index: &IfIndex| {
+        let interface = snapshot.interface(*index)?;
+        let (wire, certainty) = (wires.number(*index)?, wires.certainty(*index));
+        Some(Column { index: *index, name: interface.name, mac: interface.mac, wire, certainty })
     };
-    Cell { sender, verdict, probe: model.answer(&probe), value }
-}
-
-/// The value of the last sysctl that stopped a request.
-fn deciding(explanation: &Explanation) -> Option<i32> {
-    explanation.steps.iter().rev().find_map(|step| match step {
-        Step::Sysctl { value, passes: false, .. } | Step::Ipv6Sysctl { value, passes: false, .. } => {
-            Some(*value)
-        }
-        _ => None,
-    })
-}
-
-/// Several MACs that are certain are flux whatever else is open. `open_wires`: whether an interface whose wire is
-/// not known may be on the wire of another one that answers.
-fn flux(columns: &[Column], cells: &[Cell], open_wires: bool) -> Option<bool> {
-    let several = |verdict: fn(&Cell) -> &Verdict| {
-        let mut first: HashMap<usize, Mac> = HashMap::new();
-        columns.iter().zip(cells).any(|(column, cell)| match verdict(cell).mac() {
-            Some(mac) => *first.entry(column.wire).or_insert(*mac) != *mac,
-            None => false,
-        })
-    };
-    if several(|cell| &cell.verdict) || several(|cell| &cell.probe) {
-        return Some(true);
-    }
-    if cells.iter().any(Cell::is_undetermined)
-        || (open_wires && on_open_wires(columns, cells).next().is_some())
-    {
-        None
-    } else {
-        Some(false)
-    }
-}
-
-/// The columns whose interface is on a wire that is not known, and answers where another one does with another
-/// MAC.
-fn on_open_wires<'a>(columns: &'a [Column], cells: &'a [Cell]) -> impl Iterator<Item = &'a Column> {
-    let verdicts: [fn(&Cell) -> &Verdict; 2] = [|cell| &cell.verdict, |cell| &cell.probe];
-    verdicts.into_iter().flat_map(move |verdict| {
-        let macs: HashSet<&Mac> = cells.iter().filter_map(|cell| verdict(cell).mac()).collect();
-        let open = columns.iter().zip(cells).filter(move |(column, cell)| {
-            macs.len() > 1 && column.certainty == Certainty::Unknown && verdict(cell).mac().is_some()
-        });
-        open.map(|(column, _)| column)
-    })
-}
-
-/// What leaves rows open.
-fn missing(snapshot: &Snapshot, columns: &[Column], rows: &[Row]) -> Vec<Gap> {
-    let mut of: BTreeMap<(bool, Missing), (BTreeSet<IfIndex>, BTreeSet<IpAddr>)> = BTreeMap::new();
-    for row in rows {
-        for (column, cell) in columns.iter().zip(&row.cells) {
-            for missing in cell.verdict.missing().and(cell.probe.missing()).iter() {
-                let (interfaces, addresses) = of.entry((row.target.is_ipv6(), missing)).or_default();
-                interfaces.insert(column.index);
-                addresses.insert(row.target);
-            }
-        }
-    }
-    let mut gaps = Vec::new();
-    for ((ipv6, missing), (interfaces, addresses)) in of {
-        let interfaces: Vec<IfIndex> = interfaces.into_iter().collect();
-        let addresses: Vec<IpAddr> = addresses.into_iter().collect();
-        let open = format!("who answers for {}", words::listed(&addresses));
-        judgement::add(&mut gaps, Gap::of(snapshot, ipv6, MissingSet::only(missing), &interfaces, &open));
-    }
-    let mut open: BTreeMap<IfIndex, BTreeSet<IpAddr>> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.flux.is_none()) {
-        for column in on_open_wires(columns, &row.cells) {
-            open.entry(column.index).or_default().insert(row.target);
-        }
-    }
-    // Interfaces that leave the same open are named together.
-    let mut together: BTreeMap<BTreeSet<IpAddr>, Vec<IfIndex>> = BTreeMap::new();
-    for (interface, addresses) in open {
-        together.entry(addresses).or_default().push(interface);
-    }
-    for (addresses, interfaces) in together {
-        let addresses: Vec<IpAddr> = addresses.into_iter().collect();
-        let leaves_open = format!("whether one MAC answers for {}", words::listed(&addresses));
-        judgement::add(&mut gaps, [Gap::wires(snapshot, &interfaces, &leaves_open)]);
-    }
-    gaps
+    interfaces.iter().filter_map(column).collect()
 }
 
 /// The interfaces that take ARP requests for themselves: not the ports of bridges and bonds.

@@ -20,6 +20,8 @@ pub(super) struct Oracle {
     /// Answers that must stay the same within a run, by [`Missing`].
     kept: [Option<bool>; 24],
     pub(super) overflow: bool,
+    /// The interfaces that the arrival interface was compared with, where somebody wants to know ([`super::classes`]).
+    pub(super) compared: Option<Vec<u32>>,
 }
 
 impl Oracle {
@@ -66,6 +68,16 @@ impl Oracle {
             self.len -= 1;
         }
         false
+    }
+
+    /// Notes that it counts whether the arrival interface is this one.
+    #[inline(always)]
+    pub(super) fn compare(&mut self, interface: u32) {
+        if let Some(compared) = &mut self.compared
+            && !compared.contains(&interface)
+        {
+            compared.push(interface);
+        }
     }
 
     /// What was asked in all runs so far.

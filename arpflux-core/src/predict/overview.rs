@@ -4,10 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 
-use super::matrix::{Cell, Matrix, Row, listeners};
-use super::{Model, Reason, Verdict};
-use crate::judgement;
-use crate::snapshot::{Index, Snapshot};
+use super::flux::{Asked, Gaps, Tally, flux};
+use super::grid::Grid;
+use super::matrix::{Cell, columns, listeners};
+use super::{Model, Verdict};
+use crate::judgement::{Gap, Judgement};
+use crate::snapshot::{Index, Interface, InterfaceFlags, Snapshot};
 use crate::types::{IfIndex, IfName, Mac};
 use crate::words::{counted, folded};
 
@@ -51,7 +53,7 @@ pub struct Line {
     pub target: IpAddr,
     /// The interfaces that hold it; none: it is proxied.
     pub held_by: Vec<IfName>,
-    /// The interfaces that no request reaches, as they have no carrier.
+    /// Of the interfaces that hold it or have its entry: those that no request reaches, as they have no carrier.
     pub no_carrier: Vec<IfName>,
     /// The interfaces of its proxy entries; none for an entry that counts on all.
     pub proxied_on: Vec<IfName>,
@@ -102,18 +104,19 @@ impl Line {
     }
 }
 
-/// All addresses of a host, one line each, the worst first. Of addresses that are good only the line is kept, so
-/// that it takes little memory for very many.
+/// All addresses of a host, one line each, the worst first. Cells are not kept, so that it takes little memory for
+/// very many.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Overview {
     /// The lines, the worst first, then in the order asked.
     pub lines: Vec<Line>,
-    /// The rows of those that are not good.
-    pub matrix: Matrix,
+    /// What leaves lines open, if anything does.
+    pub missing: Vec<Gap>,
+    tally: Tally,
 }
 
-/// How many addresses are worked out at once.
+/// After how many addresses the progress is told.
 const AT_ONCE: usize = 256;
 
 impl Overview {
@@ -127,21 +130,38 @@ impl Overview {
         mut progress: impl FnMut(usize),
     ) -> Self {
         let entries = Entries::of(model.snapshot());
+        let columns = columns(model.snapshot(), interfaces);
+        let mut grid = Grid::new(model, &columns, sender);
+        let mut missing = Gaps::default();
         let mut lines = Vec::with_capacity(targets.len());
-        let mut whole = Matrix::with(model, &[], interfaces, sender);
-        for (at, chunk) in targets.chunks(AT_ONCE).enumerate() {
-            let part = Matrix::with(model, chunk, interfaces, sender);
-            judgement::add(&mut whole.missing, part.missing.clone());
-            for row in &part.rows {
-                lines.push(entries.line(&part, row));
+        let mut open = Vec::new();
+        for (at, target) in targets.iter().enumerate() {
+            let heard = grid.heard(*target);
+            let heard: Vec<Asked<'_>> = heard.iter().map(|(column, cell)| (*column, cell)).collect();
+            let flux = flux(&heard, true);
+            missing.add(*target, flux, &heard);
+            if flux.is_none() {
+                open.push(*target);
             }
-            let kept = part.rows.into_iter().zip(&lines[at * AT_ONCE..]);
-            whole.rows.extend(kept.filter(|(_, line)| line.outcome != Outcome::Good).map(|(row, _)| row));
-            progress(lines.len());
+            lines.push(entries.line(*target, flux, &heard));
+            if (at + 1) % AT_ONCE == 0 {
+                progress(at + 1);
+            }
         }
-        whole.ok = whole.judgement().ok();
+        let certain = lines.iter().filter(|line| line.outcome != Outcome::Unknown);
+        let certain = certain.map(|line| (Some(line.outcome == Outcome::Flux), None)).collect::<Vec<_>>();
+        let apart = (!open.is_empty()).then(|| model.without_interference());
+        let mut apart = apart.as_ref().map(|alone| Grid::new(alone, &columns, sender));
+        let apart = open.into_iter().map(|target| (None, apart.as_mut().and_then(|grid| grid.flux(target))));
+        let tally = certain.into_iter().chain(apart).collect();
         lines.sort_by_key(|line| line.outcome);
-        Self { lines, matrix: whole }
+        Self { lines, missing: missing.told(model.snapshot()), tally }
+    }
+
+    /// Whether one MAC at most answers for each address on each wire.
+    #[must_use]
+    pub fn judgement(&self) -> Judgement {
+        self.tally.judgement(&self.missing)
     }
 
     /// How many addresses come to `outcome`.
@@ -152,9 +172,9 @@ impl Overview {
 }
 
 impl fmt::Display for Overview {
-    /// What the whole comes to, in one line: [`Matrix::summary`].
+    /// What the whole comes to, in one line, as [`Matrix::summary`](super::Matrix::summary).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.matrix.summary())
+        f.write_str(&self.tally.summary(&self.missing))
     }
 }
 
@@ -173,42 +193,52 @@ impl<'s> Entries<'s> {
         }
     }
 
-    fn line(&self, matrix: &Matrix, row: &Row) -> Line {
-        let answering: Vec<IfName> = row.answering().map(|at| matrix.interfaces[at].name).collect();
-        let mut proxied_on: Vec<IfIndex> = self.index.proxied(row.target).iter().copied().flatten().collect();
+    fn line(&self, target: IpAddr, flux: Option<bool>, heard: &[Asked<'_>]) -> Line {
+        let answers = |(_, cell): &&Asked<'_>| cell.verdict.answers() == Some(true);
+        let answering: Vec<IfName> = heard.iter().filter(answers).map(|(column, _)| column.name).collect();
+        let mut proxied_on: Vec<IfIndex> = self.index.proxied(target).iter().copied().flatten().collect();
         proxied_on.sort();
-        let name = |index| Some(self.index.snapshot.interface(index)?.name);
-        let proxied_on: Vec<IfName> = proxied_on.into_iter().filter_map(name).collect();
-        let expected = if row.held_by.is_empty() { &proxied_on } else { &row.held_by };
-        let mut expected = expected.iter().filter(|name| self.listening.contains(name)).peekable();
-        let outcome = match row.flux {
+        let named = |indexes: &[IfIndex]| -> Vec<&Interface> {
+            indexes.iter().filter_map(|index| self.index.snapshot.interface(*index)).collect()
+        };
+        let (holders, proxied_on) = (named(self.index.holders(target)), named(&proxied_on));
+        let names = |interfaces: &[&Interface]| interfaces.iter().map(|interface| interface.name).collect();
+        let expected = if holders.is_empty() { &proxied_on } else { &holders };
+        let mut asked = expected.iter().map(|one| one.name).filter(|name| self.listening.contains(name));
+        let mut asked = asked.by_ref().peekable();
+        let outcome = match flux {
             Some(true) => Outcome::Flux,
             None => Outcome::Unknown,
             Some(false) if answering.is_empty() => Outcome::Silent,
-            Some(false) if expected.peek().is_some() && !expected.any(|name| answering.contains(name)) => {
+            Some(false) if asked.peek().is_some() && !asked.any(|name| answering.contains(&name)) => {
                 Outcome::Elsewhere
             }
             Some(false) => Outcome::Good,
         };
-        let cut_off = |cell: &Cell| matches!(cell.verdict, Verdict::Silent { reason: Reason::NoCarrier });
-        let columns = matrix.interfaces.iter().zip(&row.cells);
+        let cut_off = expected.iter().filter(|one| self.is_cut_off(one));
         Line {
-            target: row.target,
-            held_by: row.held_by.clone(),
-            no_carrier: columns.filter(|(_, cell)| cut_off(cell)).map(|(column, _)| column.name).collect(),
-            proxied_on,
+            target,
+            no_carrier: cut_off.map(|one| one.name).collect(),
+            held_by: names(&holders),
+            proxied_on: names(&proxied_on),
             answering,
-            macs: macs(matrix, row),
+            macs: macs(heard),
             outcome,
         }
+    }
+
+    /// Whether an interface takes requests and none reaches it.
+    fn is_cut_off(&self, interface: &Interface) -> bool {
+        let up = interface.flags.contains(InterfaceFlags::UP);
+        up && !self.index.snapshot.has_carrier(interface) && self.listening.contains(&interface.name)
     }
 }
 
 /// How many MACs answer a neighbour, or a probe, on the wire where they are most.
-fn macs(matrix: &Matrix, row: &Row) -> usize {
+fn macs(heard: &[Asked<'_>]) -> usize {
     let on_a_wire = |verdict: fn(&Cell) -> &Verdict| {
         let mut wires: HashMap<usize, HashSet<&Mac>> = HashMap::new();
-        for (column, cell) in matrix.interfaces.iter().zip(&row.cells) {
+        for (column, cell) in heard {
             if let Some(mac) = verdict(cell).mac() {
                 wires.entry(column.wire).or_default().insert(mac);
             }

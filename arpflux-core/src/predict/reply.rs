@@ -27,12 +27,21 @@ pub(super) struct Run<'r, 's, T> {
 pub(super) trait Asked {
     /// One run, with what else may meddle.
     fn run<T: Trace>(&self, run: &mut Run<'_, '_, T>) -> Verdict;
+
+    /// Whether it certainly gets no answer, whatever the unknowns may be.
+    fn is_never_answered(&self, _: &Model<'_>) -> bool {
+        false
+    }
 }
 
 impl Asked for ArpRequest {
     fn run<T: Trace>(&self, run: &mut Run<'_, '_, T>) -> Verdict {
         let outcome = run.outcome(self);
         run.model.judge(self, &outcome)
+    }
+
+    fn is_never_answered(&self, model: &Model<'_>) -> bool {
+        model.never_answers(self.interface, self.target)
     }
 }
 
@@ -74,16 +83,26 @@ impl Model<'_> {
 
     /// The verdict, with the steps of the first run in `trace`.
     pub(super) fn decide<Q: Asked, T: Trace>(&self, request: &Q, trace: &mut T) -> Verdict {
-        let mut oracle = Oracle::default();
-        let verdict = request.run(&mut Run { model: self, oracle: &mut oracle, trace });
-        let Verdict::Undetermined { missing } = verdict else {
-            return self.try_others(request, &mut oracle, verdict);
-        };
-        Verdict::Undetermined { missing }
+        self.decide_with(request, &mut Oracle::default(), trace)
+    }
+
+    pub(super) fn decide_with<Q: Asked, T: Trace>(
+        &self,
+        request: &Q,
+        oracle: &mut Oracle,
+        trace: &mut T,
+    ) -> Verdict {
+        match request.run(&mut Run { model: self, oracle: &mut *oracle, trace }) {
+            Verdict::Undetermined { missing } => Verdict::Undetermined { missing },
+            verdict => self.try_others(request, oracle, verdict),
+        }
     }
 
     /// Runs the decision for everything else that the unknowns may be.
     fn try_others<Q: Asked>(&self, request: &Q, oracle: &mut Oracle, first: Verdict) -> Verdict {
+        if oracle.asked().is_empty() || request.is_never_answered(self) {
+            return first;
+        }
         let mut runs = 1;
         while oracle.advance() {
             let other = request.run(&mut Run { model: self, oracle, trace: &mut Silent });
@@ -267,6 +286,7 @@ impl<T: Trace> Run<'_, '_, T> {
             self.trace_interface(Some(hop.slot as usize), IfIndex(out.index), Reason::Ipv4DisabledBehind);
             return Err(Reason::Ipv4DisabledBehind);
         }
+        self.oracle.compare(out.index);
         self.validate_source(slot, sender, target, out.index)?;
         let mut pvlan = false;
         if out.index == port.index {

@@ -188,6 +188,11 @@ impl ReadyRule {
         }
     }
 
+    /// The interfaces that it names.
+    pub(super) fn interfaces(&self) -> impl Iterator<Item = u32> {
+        [&self.iif, &self.oif].into_iter().flatten().filter_map(|selector| selector.index)
+    }
+
     /// Where this rule's answer may change, in addresses of senders and targets.
     pub(super) fn boundaries(&self) -> impl Iterator<Item = u32> {
         [self.source, self.destination]

@@ -99,6 +99,7 @@ impl<T: Trace> Run<'_, '_, T> {
         }
         // fib_info_nh_uses_dev(): any next hop will do, dead ones too.
         let hops = model.fib.table(looked.table).hops_of(&looked.hit.alias);
+        hops.iter().for_each(|hop| self.oracle.compare(hop.oif));
         let by_this = hops.iter().any(|hop| {
             hop.oif == port.index
                 || model.ports.get(hop.slot as usize).is_some_and(|other| other.l3mdev == port.index)

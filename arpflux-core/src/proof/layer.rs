@@ -41,6 +41,10 @@ pub(super) struct Runs {
 }
 
 impl Layer {
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
     pub(super) fn add(&mut self, prefix: Ipv4Net, rank: u32, key: u32) {
         self.items.push(Item {
             first: u32::from(prefix.network()),

@@ -21,9 +21,11 @@
 //! model itself is compared with the running kernel.
 //!
 //! # What it costs
-//! With n prefixes, addresses, rules and proxy entries and i interfaces, splitting takes O(n log n + i n).
-//! Then c(senders) requests are evaluated for each class of targets that a claim is about, on each interface;
-//! results are kept, so that claims about addresses of one class cost one look-up each. Numbers of
+//! With n prefixes, addresses, rules and proxy entries, splitting takes O(n log n), and O(n) for each interface with
+//! entries of its own that is asked. That an interface answers nobody for an address is seen without asking where
+//! neither its settings nor an entry let it answer. Elsewhere at most c(senders) requests are evaluated for each class
+//! of targets that a claim is about, on each interface, and fewer where one is answered; that one answers its
+//! neighbours takes those of their classes alone. Results are kept. Numbers of
 //! classes grow with the number of *different* routes, rules and sets of proxying interfaces, not with
 //! the number of entries.
 

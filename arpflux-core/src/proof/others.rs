@@ -42,9 +42,8 @@ impl Prover<'_> {
             }
         }
         let (mut cases, mut open) = (0, None);
-        for (class, target) in self.other_hosts(interface, &subnets) {
-            let row = self.row(interface, class);
-            cases += row.cases;
+        for target in self.other_hosts(interface, &subnets) {
+            cases += self.cases(interface, target.into());
             for (class, sender) in hosts.iter().copied() {
                 // Where both are of one class, another member asks.
                 let sender = if sender == target {
@@ -53,14 +52,14 @@ impl Prover<'_> {
                     Some(sender)
                 };
                 let Some(sender) = sender else { continue };
-                for (unicast, fate) in [false, true].into_iter().zip(row.fates[class as usize]) {
-                    match fate {
+                for unicast in [false, true] {
+                    match self.fate(interface, sender, target, unicast) {
                         Fate::Answered => {
                             let evidence = self.asked(interface, sender, target, unicast);
                             return Some(self.refuted(vec![evidence]));
                         }
                         Fate::Open => open = open.or(Some((target, Asker { class: Some(class), unicast }))),
-                        Fate::Silent | Fate::Impossible => {}
+                        Fate::Silent => {}
                     }
                 }
             }
@@ -71,8 +70,8 @@ impl Prover<'_> {
         })
     }
 
-    /// Of each class of targets on `interface` that other hosts in `subnets` are of, one with its address.
-    fn other_hosts(&mut self, interface: IfIndex, subnets: &[Ipv4Net]) -> Vec<(u32, u32)> {
+    /// Of each class of targets on `interface` that other hosts in `subnets` are of, an address.
+    fn other_hosts(&mut self, interface: IfIndex, subnets: &[Ipv4Net]) -> Vec<u32> {
         let view = self.view(interface);
         let proxies = &self.model().snapshot().proxies;
         let proxied: HashSet<IpAddr> = proxies.iter().map(|entry| entry.address).collect();
@@ -89,7 +88,7 @@ impl Prover<'_> {
                     continue;
                 }
                 if !std::mem::replace(&mut seen[class as usize], true) {
-                    found.push((class, start));
+                    found.push(start);
                 }
             }
         }

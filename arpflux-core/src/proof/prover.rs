@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::contradiction::{Contradiction, Evidence};
 use super::expectation::Expectation;
 use super::space::masters;
+use super::split::Split;
 use super::{Space, View};
 use crate::error::Result;
 use crate::judgement::{Gap, Judgement};
@@ -61,11 +62,15 @@ pub struct Prover<'s> {
     views: HashMap<IfIndex, Rc<View>>,
     /// What answers for each interface that was asked for.
     tops: HashMap<IfIndex, IfIndex>,
+    /// The classes of senders of each interface.
+    senders: HashMap<IfIndex, Rc<Split>>,
     rows: HashMap<(IfIndex, u32), Rc<Row>>,
+    /// The latest number of cases, and of what.
+    counted: Option<(Rc<Split>, Ipv4Addr, u64)>,
     listeners: Vec<IfIndex>,
     index: Index<'s>,
     /// The classes of hosts in some subnets of an interface, each with an example.
-    hosts: HashMap<(IfIndex, Vec<Ipv4Net>), Rc<Hosts>>,
+    hosts: HashMap<(Option<IfIndex>, Vec<Ipv4Net>), Rc<Hosts>>,
     own: HashSet<IpAddr>,
     /// Once raised, nothing is worked out any more.
     stop: Stop,
@@ -76,27 +81,20 @@ pub struct Prover<'s> {
 /// Classes of senders, each with an example.
 pub(super) type Hosts = Vec<(u32, u32)>;
 
-/// How the classes of senders fare that ask one interface for one class of targets.
+/// How those fare that ask one interface for one class of targets: whether anybody is answered, looked for up to the
+/// first one.
 #[derive(Debug, Default)]
-pub(super) struct Row {
-    /// By class of senders: what becomes of a request, sent to all and to the interface alone.
-    pub(super) fates: Vec<[Fate; 2]>,
-    /// What becomes of a request for the sender's own address.
-    own: [Fate; 2],
-    /// Whether anybody gets an answer, as a class of senders.
+struct Row {
+    /// Who gets an answer, as a class of senders.
     answered: Option<Asker>,
-    /// Somebody of whom it cannot be told.
+    /// Somebody of whom it cannot be told, where nobody is known to get one.
     open: Option<Asker>,
     /// The interface that answers: the master of a port.
     answers_as: Option<IfIndex>,
-    pub(super) cases: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// There is no such request: the only sender of the class is the target.
-    #[default]
-    Impossible,
     Silent,
     Answered,
     Open,
@@ -132,7 +130,9 @@ impl<'s> Prover<'s> {
             space: Space::new(&[snapshot]),
             views: HashMap::new(),
             tops: HashMap::new(),
+            senders: HashMap::new(),
             rows: HashMap::new(),
+            counted: None,
             listeners: listeners(snapshot),
             index: Index::new(snapshot),
             hosts: HashMap::new(),
@@ -249,26 +249,65 @@ impl<'s> Prover<'s> {
         view
     }
 
-    pub(super) fn row(&mut self, interface: IfIndex, class: u32) -> Rc<Row> {
+    fn senders(&mut self, interface: IfIndex) -> Rc<Split> {
+        if let Some(senders) = self.senders.get(&interface) {
+            return Rc::clone(senders);
+        }
+        let senders = self.space.senders(interface, &masters(self.model.snapshot(), interface));
+        self.senders.insert(interface, Rc::clone(&senders));
+        senders
+    }
+
+    /// What becomes of a request.
+    pub(super) fn fate(&self, interface: IfIndex, sender: u32, target: u32, unicast: bool) -> Fate {
+        let request = ArpRequest::broadcast(interface, sender.into(), target.into());
+        Fate::of(&self.model.reply(&ArpRequest { unicast, ..request }))
+    }
+
+    /// How many requests stand for all those to an interface for one address: one for each class of senders and one
+    /// for the target itself, each sent to all and to the interface alone.
+    pub(super) fn cases(&mut self, interface: IfIndex, target: Ipv4Addr) -> u64 {
+        let senders = self.senders(interface);
+        if let Some((of, latest, cases)) = &self.counted
+            && (Rc::ptr_eq(of, &senders) && *latest == target)
+        {
+            return *cases;
+        }
+        // A class of which the target is the only member asks for itself.
+        let itself = senders.members[senders.class_of(target)].other.is_none();
+        let cases = 2 * (senders.classes() as u64 + u64::from(!itself));
+        self.counted = Some((senders, target, cases));
+        cases
+    }
+
+    fn row(&mut self, interface: IfIndex, class: u32) -> Rc<Row> {
         if let Some(row) = self.rows.get(&(interface, class)) {
             return Rc::clone(row);
         }
         let view = self.view(interface);
         let target = view.targets.members[class as usize];
-        let mut row = Row { fates: Vec::with_capacity(view.senders.classes()), ..Row::default() };
-        for (sender_class, sender) in (0..).zip(&view.senders.members) {
-            let fates = match sender.apart(target).filter(|_| !self.stop.is_raised()) {
-                Some((sender, target)) => {
-                    row.ask(&self.model, Some(sender_class), both_ways(interface, sender, target))
-                }
-                None => [Fate::Impossible; 2],
-            };
-            row.fates.push(fates);
+        let mut row = Row::default();
+        // Where a macvlan takes some of the requests, the last one to answer stands for all.
+        let one_answers = self.answers_alone(interface);
+        let others = (0..).zip(&view.senders.members).filter_map(|(class, sender)| {
+            let (sender, target) = sender.apart(target)?;
+            Some((Some(class), both_ways(interface, sender, target)))
+        });
+        let itself = (None, both_ways(interface, target.first, target.first));
+        for (class, requests) in others.chain([itself]) {
+            if self.stop.is_raised() || (one_answers && row.answered.is_some()) {
+                break;
+            }
+            row.ask(&self.model, class, requests);
         }
-        row.own = row.ask(&self.model, None, both_ways(interface, target.first, target.first));
         let row = Rc::new(row);
         self.rows.insert((interface, class), Rc::clone(&row));
         row
+    }
+
+    /// Whether all requests to an interface are answered by one and the same, if by any.
+    fn answers_alone(&self, interface: IfIndex) -> bool {
+        masters(self.model.snapshot(), interface).is_empty()
     }
 
     /// Whether nobody gets an answer from any of these interfaces for these addresses.
@@ -276,8 +315,12 @@ impl<'s> Prover<'s> {
         let mut cases = 0;
         let mut open = None;
         for (interface, targets) in silent {
-            let view = self.view(interface);
             let (first, last) = (u32::from(targets.network()), u32::from(targets.broadcast()));
+            if first == last && self.model.never_answers(interface, first.into()) {
+                cases += self.cases(interface, first.into());
+                continue;
+            }
+            let view = self.view(interface);
             let (from, to) = (view.targets.interval(first), view.targets.interval(last));
             let mut latest = None;
             for interval in from..=to {
@@ -288,10 +331,10 @@ impl<'s> Prover<'s> {
                 let row = self.row(interface, class);
                 let target = view.targets.starts[interval].max(first);
                 if let Some(asker) = row.answered {
-                    let evidence = self.answered(&view, interface, target, asker, &row);
+                    let evidence = self.answered(&view, interface, target, asker);
                     return self.refuted(vec![evidence]);
                 }
-                cases += row.cases;
+                cases += self.cases(interface, target.into());
                 open = open.or(row.open.map(|asker| (interface, target, asker)));
             }
         }
@@ -303,33 +346,39 @@ impl<'s> Prover<'s> {
 
     fn exactly_one(&mut self, target: Ipv4Addr, among: &[IfIndex]) -> Proof {
         let number = u32::from(target);
-        let mut answering: Option<(IfIndex, Rc<View>, Asker, Rc<Row>)> = None;
+        let mut answering: Option<(IfIndex, Asker, Rc<Row>)> = None;
         let mut open = None;
         let mut cases = 0;
         let mut owner = None;
         for interface in self.among(among) {
+            cases += self.cases(interface, target);
+            if self.model.never_answers(interface, target) {
+                continue;
+            }
             let view = self.view(interface);
             let row = self.row(interface, view.targets.class_of(target) as u32);
-            cases += row.cases;
             if let Some(asker) = row.answered {
                 match &answering {
-                    Some((other, its_view, its_asker, its_row)) if its_row.answers_as != row.answers_as => {
+                    Some((other, its_asker, its_row)) if its_row.answers_as != row.answers_as => {
                         // The same sender twice, where one gets both answers.
-                        let rows = [(*other, &**its_view, &**its_row), (interface, &*view, &*row)];
-                        let (a, b) = match self.answered_host(&rows, number) {
+                        let (other, its_asker) = (*other, *its_asker);
+                        let (a, b) = match self.answered_host(&[other, interface], number) {
                             Some((sender, unicast)) => (
-                                self.asked(*other, sender, number, unicast),
+                                self.asked(other, sender, number, unicast),
                                 self.asked(interface, sender, number, unicast),
                             ),
-                            None => (
-                                self.answered(its_view, *other, number, *its_asker, its_row),
-                                self.answered(&view, interface, number, asker, &row),
-                            ),
+                            None => {
+                                let its_view = self.view(other);
+                                (
+                                    self.answered(&its_view, other, number, its_asker),
+                                    self.answered(&view, interface, number, asker),
+                                )
+                            }
                         };
                         return self.refuted(vec![a, b]);
                     }
                     Some(_) => {}
-                    None => answering = Some((interface, Rc::clone(&view), asker, Rc::clone(&row))),
+                    None => answering = Some((interface, asker, Rc::clone(&row))),
                 }
                 if row.answers_as == Some(interface) {
                     owner = Some(interface);
@@ -359,54 +408,58 @@ impl<'s> Prover<'s> {
 
     fn answers(&mut self, interface: IfIndex, target: Ipv4Addr) -> Proof {
         let number = u32::from(target);
-        let view = self.view(interface);
-        let row = self.row(interface, view.targets.class_of(target) as u32);
         let mut asked = 0;
         let mut open = None;
-        for (class, sender) in self.neighbours(interface, &view, target).iter().copied() {
-            if sender == number {
+        for (class, sender) in self.neighbours(interface, target).iter().copied() {
+            if sender == number || self.stop.is_raised() {
                 continue;
             }
             asked += 1;
-            for (unicast, fate) in [false, true].into_iter().zip(row.fates[class as usize]) {
-                match fate {
+            for unicast in [false, true] {
+                match self.fate(interface, sender, number, unicast) {
                     Fate::Answered => {}
                     Fate::Open => open = Some(Asker { class: Some(class), unicast }),
-                    Fate::Silent | Fate::Impossible => {
+                    Fate::Silent => {
                         let evidence = self.asked(interface, sender, number, unicast);
                         return self.refuted(vec![evidence]);
                     }
                 }
             }
         }
-        if asked == 0 && row.answered.is_none() {
-            if let Some(asker) = row.open {
-                return self.undetermined(interface, number, asker);
+        if asked == 0 {
+            let view = self.view(interface);
+            let row = self.row(interface, view.targets.class_of(target) as u32);
+            if row.answered.is_none() {
+                if let Some(asker) = row.open {
+                    return self.undetermined(interface, number, asker);
+                }
+                let sender = self.somebody(interface, number);
+                let evidence = self.asked(interface, sender, number, false);
+                return self.refuted(vec![evidence]);
             }
-            let sender = self.somebody(interface, number);
-            let evidence = self.asked(interface, sender, number, false);
-            return self.refuted(vec![evidence]);
         }
         match open {
-            None => Proof::Proved { cases: row.cases },
+            None => Proof::Proved { cases: self.cases(interface, target) },
             Some(asker) => self.undetermined(interface, number, asker),
         }
     }
 
     /// The classes of senders that would ask an interface for `target`, each with an example: its
     /// neighbours in the subnets around the target or, where none is, in any. No class comes twice.
-    pub(super) fn neighbours(&mut self, interface: IfIndex, view: &View, target: Ipv4Addr) -> Rc<Hosts> {
+    pub(super) fn neighbours(&mut self, interface: IfIndex, target: Ipv4Addr) -> Rc<Hosts> {
+        let senders = self.senders(interface);
         let all = self.index.subnets(interface);
         let around = all.iter().any(|subnet| subnet.contains(&target));
         let subnets: Vec<Ipv4Net> =
             all.iter().copied().filter(|subnet| !around || subnet.contains(&target)).collect();
         // A subnet with very many single routes has as many intervals: they are gone through once.
         let space = &self.space;
-        let hosts = self.hosts.entry((interface, subnets)).or_insert_with_key(|(_, subnets)| {
-            let mut seen = vec![false; view.senders.classes()];
+        let own = (!space.is_common(&senders)).then_some(interface);
+        let hosts = self.hosts.entry((own, subnets)).or_insert_with_key(|(_, subnets)| {
+            let mut seen = vec![false; senders.classes()];
             let mut found = Vec::new();
             for (interval, example) in subnets.iter().flat_map(|subnet| space.neighbours(*subnet)) {
-                let class = view.senders.of[interval];
+                let class = senders.of[interval];
                 if !std::mem::replace(&mut seen[class as usize], true) {
                     found.push((class, example));
                 }
@@ -418,8 +471,7 @@ impl<'s> Prover<'s> {
 
     /// A sender that may well ask `interface`, for an example of silence.
     fn somebody(&mut self, interface: IfIndex, target: u32) -> u32 {
-        let view = self.view(interface);
-        let neighbours = self.neighbours(interface, &view, target.into());
+        let neighbours = self.neighbours(interface, target.into());
         let other = neighbours.iter().map(|(_, example)| *example).find(|example| *example != target);
         other.unwrap_or_else(|| u32::from(self.model.snapshot().elsewhere()))
     }
@@ -508,15 +560,8 @@ impl<'s> Prover<'s> {
     }
 
     /// The request of a host that gets an answer or, where none does, of `asker`, who does.
-    fn answered(
-        &mut self,
-        view: &View,
-        interface: IfIndex,
-        target: u32,
-        asker: Asker,
-        row: &Row,
-    ) -> Evidence {
-        match self.answered_host(&[(interface, view, row)], target) {
+    fn answered(&mut self, view: &View, interface: IfIndex, target: u32, asker: Asker) -> Evidence {
+        match self.answered_host(&[interface], target) {
             Some((sender, unicast)) => self.asked(interface, sender, target, unicast),
             None => self.evidence(view, interface, target, asker),
         }
@@ -544,23 +589,29 @@ impl<'s> Prover<'s> {
 }
 
 impl Row {
-    fn ask(&mut self, model: &Model<'_>, class: Option<u32>, requests: [ArpRequest; 2]) -> [Fate; 2] {
-        requests.map(|request| {
-            self.cases += 1;
+    fn ask(&mut self, model: &Model<'_>, class: Option<u32>, requests: [ArpRequest; 2]) {
+        for request in requests {
             let asker = Asker { class, unicast: request.unicast };
-            match model.reply(&request) {
-                Verdict::Silent { .. } => Fate::Silent,
-                Verdict::Answers { interface, .. } => {
-                    self.answers_as = Some(interface);
-                    self.answered = self.answered.or(Some(asker));
-                    Fate::Answered
-                }
-                Verdict::Undetermined { .. } => {
-                    self.open = self.open.or(Some(asker));
-                    Fate::Open
-                }
+            let verdict = model.reply(&request);
+            if let Verdict::Answers { interface, .. } = verdict {
+                self.answers_as = Some(interface);
             }
-        })
+            match Fate::of(&verdict) {
+                Fate::Silent => {}
+                Fate::Answered => self.answered = self.answered.or(Some(asker)),
+                Fate::Open => self.open = self.open.or(Some(asker)),
+            }
+        }
+    }
+}
+
+impl Fate {
+    const fn of(verdict: &Verdict) -> Self {
+        match verdict.answers() {
+            Some(true) => Self::Answered,
+            Some(false) => Self::Silent,
+            None => Self::Open,
+        }
     }
 }
 

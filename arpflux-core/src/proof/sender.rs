@@ -2,8 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::View;
-use super::prover::{Fate, Prover, Row};
+use super::prover::{Fate, Prover};
 use crate::snapshot::Snapshot;
 use crate::types::{IfIndex, IpNet};
 
@@ -11,40 +10,34 @@ impl Prover<'_> {
     /// A sender who gets an answer from all of these interfaces, and whether by a unicast request alone, the
     /// likeliest first: a known neighbour, another host of a subnet, any address that a host may have. `None`: no
     /// such sender does.
-    pub(super) fn answered_host(
-        &mut self,
-        rows: &[(IfIndex, &View, &Row)],
-        target: u32,
-    ) -> Option<(u32, bool)> {
-        let (_, view, _) = *rows.first()?;
-        let answered = |sender: u32| {
-            [false, true].into_iter().find(|unicast| {
-                rows.iter().all(|(_, view, row)| {
-                    let class = view.senders.class_of(sender.into());
-                    row.fates[class][usize::from(*unicast)] == Fate::Answered
-                })
-            })
-        };
+    pub(super) fn answered_host(&mut self, interfaces: &[IfIndex], target: u32) -> Option<(u32, bool)> {
         let snapshot = self.model().snapshot();
         let mut candidates: Vec<u32> = snapshot
             .neighbours
             .iter()
-            .filter(|known| rows.iter().any(|(interface, ..)| known.interface == *interface))
+            .filter(|known| interfaces.contains(&known.interface))
             .filter_map(|known| match known.address {
                 IpAddr::V4(address) => Some(address.into()),
                 IpAddr::V6(_) => None,
             })
             .collect();
-        for (interface, view, _) in rows {
-            candidates.extend(self.neighbours(*interface, view, target.into()).iter().map(|(_, host)| *host));
+        for interface in interfaces {
+            candidates.extend(self.neighbours(*interface, target.into()).iter().map(|(_, host)| *host));
         }
         let may_ask = |prover: &Self, sender: u32| {
-            let unicast = answered(sender).filter(|_| sender != target)?;
-            (is_host(snapshot, sender.into()) && !prover.is_own(sender.into())).then_some((sender, unicast))
+            let may = sender != target && is_host(snapshot, sender.into()) && !prover.is_own(sender.into());
+            let answered = |unicast: &bool| {
+                interfaces.iter().all(|on| prover.fate(*on, sender, target, *unicast) == Fate::Answered)
+            };
+            [false, true]
+                .into_iter()
+                .find(|unicast| may && answered(unicast))
+                .map(|unicast| (sender, unicast))
         };
         if let Some(found) = candidates.into_iter().find_map(|sender| may_ask(self, sender)) {
             return Some(found);
         }
+        let view = self.view(*interfaces.first()?);
         // Private ranges before the rest of the world.
         let mut others: Vec<u32> = (0..view.senders.starts.len())
             .flat_map(|at| {

@@ -19,6 +19,7 @@
 //! sender's own address) is treated apart.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::rc::Rc;
 
 use foldhash::{HashMap, HashMapExt as _};
 
@@ -32,8 +33,8 @@ use crate::types::{IfIndex, IpNet, Ipv4Net};
 /// The classes of senders and of targets on all interfaces of some snapshots.
 #[derive(Debug)]
 pub(crate) struct Space {
-    senders: Split,
-    targets: Split,
+    senders: Rc<Split>,
+    targets: Rc<Split>,
     /// The longest prefix of a route around each interval of `senders`.
     longest: Vec<u8>,
     /// What counts on one interface only.
@@ -44,9 +45,9 @@ pub(crate) struct Space {
 #[derive(Debug, Clone)]
 pub(crate) struct View {
     /// Classes of senders.
-    pub(crate) senders: Split,
+    pub(crate) senders: Rc<Split>,
     /// Classes of targets; each lies within one class of senders.
-    pub(crate) targets: Split,
+    pub(crate) targets: Rc<Split>,
 }
 
 #[derive(Debug, Default)]
@@ -103,21 +104,31 @@ impl Space {
             ..cut
         };
         let targets = inherited.refined(&[everywhere.runs(Order::Set)]);
-        Self { senders, targets, longest, extras }
+        Self { senders: senders.into(), targets: targets.into(), longest, extras }
     }
 
     /// The classes on `interface`. `masters` are the bridge or bond that answers in its place, if any.
     pub(crate) fn view(&self, interface: IfIndex, masters: &[IfIndex]) -> View {
-        let (mut subnets, mut proxies) = (Vec::new(), Vec::new());
-        for index in std::iter::once(&interface).chain(masters) {
-            if let Some(extras) = self.extras.get(index) {
-                subnets.push(extras.subnets.clone().runs(Order::Set));
-                proxies.push(extras.proxies.clone().runs(Order::Set));
-            }
-        }
-        let senders = self.senders.refined(&subnets);
-        subnets.extend(proxies);
-        View { senders, targets: self.targets.refined(&subnets) }
+        let mut layers = self.own_layers(interface, masters, |extras| &extras.subnets);
+        let senders = refined(&self.senders, &layers);
+        layers.extend(self.own_layers(interface, masters, |extras| &extras.proxies));
+        View { senders, targets: refined(&self.targets, &layers) }
+    }
+
+    /// The classes of senders alone.
+    pub(super) fn senders(&self, interface: IfIndex, masters: &[IfIndex]) -> Rc<Split> {
+        refined(&self.senders, &self.own_layers(interface, masters, |extras| &extras.subnets))
+    }
+
+    /// What cuts addresses on an interface alone.
+    fn own_layers(&self, interface: IfIndex, masters: &[IfIndex], of: fn(&Extras) -> &Layer) -> Vec<Runs> {
+        let all = std::iter::once(&interface).chain(masters).filter_map(|index| self.extras.get(index));
+        all.map(of).filter(|layer| !layer.is_empty()).map(|layer| layer.clone().runs(Order::Set)).collect()
+    }
+
+    /// Whether these classes of senders are those of all interfaces without any of their own.
+    pub(super) fn is_common(&self, senders: &Rc<Split>) -> bool {
+        Rc::ptr_eq(&self.senders, senders)
     }
 
     /// The longest prefix of a route around an address.
@@ -136,6 +147,11 @@ impl Space {
             .map(|i| (i, self.senders.starts[i]))
             .filter(move |&(_, start)| !ends || (start != first && start != last))
     }
+}
+
+/// Most interfaces have nothing of their own, and share what all have.
+fn refined(split: &Rc<Split>, layers: &[Runs]) -> Rc<Split> {
+    if layers.is_empty() { Rc::clone(split) } else { Rc::new(split.refined(layers)) }
 }
 
 /// What may answer in an interface's place: bridges and bonds above it, a macvlan in mode passthru.

@@ -1,6 +1,7 @@
 //! The IPv4 address space cut into intervals, and the intervals gathered into classes.
 
 use std::net::Ipv4Addr;
+use std::rc::Rc;
 
 use foldhash::{HashMap, HashMapExt as _};
 
@@ -10,7 +11,7 @@ use super::layer::Runs;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Split {
     /// The first address of each interval; the first is 0.
-    pub(super) starts: Vec<u32>,
+    pub(super) starts: Rc<[u32]>,
     /// The class of each interval.
     pub(super) of: Vec<u32>,
     /// Two members of each class.
@@ -50,7 +51,7 @@ impl Split {
         starts.sort();
         starts.dedup();
         let of = vec![0; starts.len()];
-        Self { starts, of, members: Vec::new() }.refined(layers)
+        Self { starts: starts.into(), of, members: Vec::new() }.refined(layers)
     }
 
     /// The same intervals, gathered by `layers` as well; each of their starts must be a start here.
@@ -96,7 +97,7 @@ impl Split {
             }
             *class = *slot;
         }
-        Self { starts: self.starts.clone(), of, members }
+        Self { starts: Rc::clone(&self.starts), of, members }
     }
 
     /// The last address of interval `i`.

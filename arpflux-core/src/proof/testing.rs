@@ -296,6 +296,31 @@ pub(crate) fn random_host(seed: u64) -> Host {
     host
 }
 
+/// The same with more interfaces, set as those are: some hold addresses, have entries and are led to by routes.
+pub(crate) fn crowd(seed: u64) -> Host {
+    let mut host = random_host(seed);
+    let mut rng = Rng(seed ^ 0x0c40);
+    let known: Vec<Interface> = host.0.interfaces.iter().skip(1).cloned().collect();
+    for index in 20..20 + 2 + rng.below(6) as u32 {
+        let like = &known[rng.below(known.len() as u64) as usize];
+        let name = format!("nic{index}").parse().unwrap();
+        let mac = Mac::ethernet([2, 0, 0, 0, 0, index as u8]);
+        host.0.interfaces.push(Interface { index: IfIndex(index), name, mac, ..like.clone() });
+        if rng.one_in(2) {
+            let local = address(&mut rng).to_string();
+            host.address(index, &local, rng.pick(&[16, 24, 25, 32]), Scope::UNIVERSE);
+        }
+        if rng.one_in(4) {
+            let net = Ipv4Net::new(address(&mut rng), rng.pick(&[0, 24, 32])).unwrap().trunc().to_string();
+            host.route(rng.pick(&[table::MAIN, 100]), RouteKind::Unicast, &net, index, Scope::LINK);
+        }
+        if rng.one_in(4) {
+            host.proxy(&address(&mut rng).to_string(), Some(index));
+        }
+    }
+    host
+}
+
 /// A host drawn by seed on which little but routing, rules and subnets decides: every interface filters
 /// by route, holds several subnets, and rules and routes compete.
 pub(crate) fn dense_host(seed: u64) -> Host {

@@ -11,3 +11,4 @@ pub mod proxies;
 pub mod scale;
 pub mod snapshot;
 pub mod sysctls;
+pub mod verbs;

@@ -59,7 +59,7 @@ pub fn run(args: &Args, model: &Model<'_>, interfaces: &[IfIndex], output: &Outp
         progress.show(|| format!("{} of {} addresses", thousands(done), thousands(targets.len())));
     });
     progress.end();
-    let judgement = overview.matrix.judgement();
+    let judgement = overview.judgement();
     if overview.lines.is_empty() || interfaces.is_empty() {
         output.text("No address of this host is asked for: it holds and proxies none.\n")?;
         return Ok(judgement.exit_code());
@@ -115,7 +115,7 @@ fn table(lines: &[&Line]) -> Table {
 
 /// What it comes to, and how many good ones were not listed.
 fn summary(overview: &Overview, shown: &[&Line], output: &Output) -> String {
-    let style = match overview.matrix.judgement() {
+    let style = match overview.judgement() {
         Judgement::Good if overview.count(Outcome::Elsewhere) == 0 => Style::Good,
         Judgement::Bad => Style::Bad,
         Judgement::Good | Judgement::Undetermined { .. } => Style::Caution,
@@ -127,7 +127,7 @@ fn summary(overview: &Overview, shown: &[&Line], output: &Output) -> String {
         count => format!("{} are ok (--all lists them). ", counted(count, "address", "addresses")),
     };
     let all = output.paint(style, overview);
-    if overview.matrix.judgement().ok().is_none() {
+    if overview.judgement().ok().is_none() {
         format!("{good}{all}\n")
     } else {
         format!("{all} {good}").trim_end().to_owned() + "\n"
