@@ -300,12 +300,18 @@ impl<'s> Hosts<'s> {
         let mut neighbours = Neighbours::new(self.snapshot);
         let mut harm = Vec::new();
         let mut done: BTreeSet<(usize, Ipv4Addr)> = BTreeSet::new();
+        let mut subnets_done: BTreeSet<(usize, Ipv4Net)> = BTreeSet::new();
         let own = targets(self.snapshot);
         for (index, subnets) in &self.subnets {
-            let wire = self.beside(*index);
             let Some(number) = self.wires.number(*index) else { continue };
+            let new = subnets.iter().filter(|subnet| subnets_done.insert((number, **subnet)));
+            let new: Vec<&Ipv4Net> = new.collect();
+            if new.is_empty() {
+                continue;
+            }
+            let wire = self.beside(*index);
             for target in own.iter().copied() {
-                let around = subnets.iter().any(|subnet| subnet.contains(&target));
+                let around = new.iter().any(|subnet| subnet.contains(&target));
                 if !around || !done.insert((number, target)) {
                     continue;
                 }
@@ -336,9 +342,13 @@ impl<'s> Hosts<'s> {
     ) -> Option<Harm> {
         let verdict =
             |model: &Model<'_>, on: &IfIndex| model.reply(&ArpRequest::broadcast(*on, asker, target));
-        let answers = |on: &&IfIndex| matches!(verdict(now, on), Verdict::Answers { .. });
+        let answers = |on: &&IfIndex| {
+            !now.never_answers(**on, target) && matches!(verdict(now, on), Verdict::Answers { .. })
+        };
         let on = wire.iter().find(answers)?;
-        let silent = |on: &IfIndex| matches!(verdict(then, on), Verdict::Silent { .. });
+        let silent = |on: &IfIndex| {
+            then.never_answers(*on, target) || matches!(verdict(then, on), Verdict::Silent { .. })
+        };
         if !wire.iter().all(silent) {
             return None;
         }
@@ -409,25 +419,34 @@ impl<'s> Hosts<'s> {
         }
         // Packets of others: what arrives from each host, for this host's own addresses and for each other one.
         let most = destinations.len().min(ADDRESSES_MAX);
+        let mut may_answer: BTreeMap<(usize, Ipv4Addr), [Vec<IfIndex>; 2]> = BTreeMap::new();
         for (arrival, from) in &destinations[..most] {
             let others = destinations[..most].iter().filter(|(index, _)| index != arrival).map(|(_, to)| *to);
             let to_host = sources.iter().copied().flatten();
             let wire = self.beside(*arrival);
+            let Some(number) = self.wires.number(*arrival) else { continue };
             for to in to_host.chain(others).chain([ELSEWHERE]) {
-                // They are sent to whoever answers for their destination, else to a router.
-                let passes = |model: &Model<'_>| {
-                    let answers = |on: &&IfIndex| {
-                        let request = ArpRequest::broadcast(**on, *from, to);
-                        model.reply(&request).answers() == Some(true)
+                let [now_may, then_may] = may_answer.entry((number, to)).or_insert_with(|| {
+                    let may = |model: &Model<'_>| {
+                        wire.iter().copied().filter(|on| !model.never_answers(*on, to)).collect()
                     };
-                    let answering: Vec<&IfIndex> = wire.iter().filter(answers).collect();
-                    let arrivals = if answering.is_empty() { vec![arrival] } else { answering };
-                    arrivals.into_iter().map(|on| model.forwarded(*on, *from, to)).collect::<Vec<_>>()
+                    [may(now), may(then)]
+                });
+                // They are sent to whoever answers for their destination, else to a router.
+                let passes = |model: &Model<'_>, may: &[IfIndex], is: fn(&Forwarded) -> bool| {
+                    let answers = |on: &&IfIndex| {
+                        model.reply(&ArpRequest::broadcast(**on, *from, to)).answers() == Some(true)
+                    };
+                    let mut answering = may.iter().filter(answers).peekable();
+                    match answering.peek() {
+                        None => is(&model.forwarded(*arrival, *from, to)),
+                        Some(_) => answering.any(|on| is(&model.forwarded(*on, *from, to))),
+                    }
                 };
                 let gets_there =
                     |way: &Forwarded| matches!(way, Forwarded::Leaves { .. } | Forwarded::Delivered);
-                if passes(now).iter().any(gets_there)
-                    && passes(then).iter().all(|way| *way == Forwarded::Dropped)
+                if passes(now, now_may, gets_there)
+                    && !passes(then, then_may, |way| *way != Forwarded::Dropped)
                     && let Some(interface) = self.name(*arrival)
                 {
                     harm.push(Harm::Way { from: Some(*from), to, interface });

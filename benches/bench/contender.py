@@ -44,6 +44,7 @@ class Contender:
     largest: int | None = None
     needs: str | None = None
     rounds: int | None = None
+    exits: tuple[int, ...] = (0,)
 
     def run(self, size: int) -> Taken:
         """Does the work once."""
@@ -56,10 +57,10 @@ class Contender:
                 raise Void(f"failed: {last_line(done.stderr) or done.returncode}")
             told = json.loads(last_line(done.stdout))
             return Taken(**{key: told[key] for key in KEYS if key in told})
-        return timed(argv, self.stdin(size) if self.stdin else None)
+        return timed(argv, self.stdin(size) if self.stdin else None, self.exits)
 
 
-def timed(argv: list[str], stdin: str | None = None) -> Taken:
+def timed(argv: list[str], stdin: str | None = None, exits: tuple[int, ...] = (0,)) -> Taken:
     """A whole process, with its children that it waited for."""
     # Through files: a pipe would bring another process's pace into the figure.
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as errors:
@@ -70,12 +71,12 @@ def timed(argv: list[str], stdin: str | None = None) -> Taken:
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.monotonic_ns() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
+        if process.returncode not in exits:
             errors.seek(0)
             words = last_line(errors.read().decode(errors="replace"))
             raise Void(f"failed: {words or process.returncode}")
     cpu = int((usage.ru_utime + usage.ru_stime) * 1e9)
-    return Taken(cpu_ns=cpu, wall_ns=wall)
+    return Taken(cpu_ns=cpu, wall_ns=wall, max_rss_kib=usage.ru_maxrss)
 
 
 def last_line(text: str) -> str:

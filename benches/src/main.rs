@@ -39,7 +39,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["probe", interface, first, count] => work::probe::run(interface, first, number(count)?),
         ["heal", what, interface, rounds] => work::heal::run(what, interface, number(rounds)?),
         ["scale", what, interfaces] => work::scale::run(what, number(interfaces)?),
-        ["host", what, interfaces] => work::verbs::host(what, number(interfaces)?),
+        ["host", what, interfaces, folder] => work::verbs::host(what, number(interfaces)?, folder),
         ["count", what] => work::count::run(what),
         _ => Err(Error::new(ErrorKind::InvalidInput, "unknown work; see benches/README.md")),
     }

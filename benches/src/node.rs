@@ -161,7 +161,7 @@ pub fn node(containers: u32) -> Snapshot {
 /// A host as people have it, only larger: so many interfaces, one in 25 of them with an address in a subnet of its own and
 /// the share of ten proxy entries an interface.
 pub fn large(interfaces: u32) -> Snapshot {
-    let addressed = interfaces / 25;
+    let addressed = (interfaces / 25).max(1);
     let host = (0..interfaces).fold(Builder::new(), |host, at| {
         let host = host.nic(&name(at).to_string(), &[]);
         if at < addressed { host.address(&name(at).to_string(), &format!("10.20.{at}.1/24")) } else { host }

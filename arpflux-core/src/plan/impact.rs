@@ -5,7 +5,7 @@
 //! is answered alike, only at once, or by the macvlan in mode passthru that takes it, as that macvlan's own
 //! effects tell.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -14,10 +14,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Plan;
 use crate::error::Result;
 use crate::policy::Policy;
-use crate::predict::{ArpRequest, Model, Verdict};
-use crate::proof::{Space, View, masters};
+use crate::predict::{Model, Verdict};
+use crate::proof::{Space, View};
 use crate::snapshot::{Interface, Snapshot};
-use crate::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
+use crate::types::{IfIndex, IfName, Ipv4Net, Mac};
+
+mod turns;
+
+use turns::Turns;
 
 /// What a change does to answers. `Display` gives one line for each effect.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -147,21 +151,16 @@ impl Impact {
     pub(crate) fn of(before: &Snapshot, after: &Snapshot, named: &HashSet<Ipv4Addr>) -> Self {
         let space = Space::new(&[before, after]);
         let models = [Model::of(before), Model::of(after)];
+        let mut turns = Turns::new([&models[0], &models[1]], &space);
         let interfaces: BTreeSet<IfIndex> =
             before.interfaces.iter().chain(&after.interfaces).map(|interface| interface.index).collect();
         let mut effects = Vec::new();
         for index in interfaces {
-            let Some(interface) = after.interface(index).or_else(|| before.interface(index)) else {
-                continue;
-            };
-            let mut above = masters(before, index);
-            above.extend(masters(after, index));
-            let view = space.view(index, &above);
-            let neighbours = neighbours(&space, &view, &[before, after], index);
-            let on = OnInterface { interface: interface.name, index, view: &view, neighbours: &neighbours };
-            let mut here = on.effects(&models, named);
-            here.sort_by(|a, b| (&a.targets, a.turn).cmp(&(&b.targets, b.turn)));
-            effects.extend(here);
+            if let Some(interface) = after.interface(index).or_else(|| before.interface(index)) {
+                let mut here = on_interface(&mut turns, interface, named);
+                here.sort_by(|a, b| (&a.targets, a.turn).cmp(&(&b.targets, b.turn)));
+                effects.extend(here);
+            }
         }
         // By kind of change first, then (the sort is stable) in the order of the interfaces.
         effects.sort_by_key(|effect| {
@@ -182,115 +181,52 @@ impl Impact {
     }
 }
 
-/// The classes of senders that are hosts of the interface's subnets.
-fn neighbours(space: &Space, view: &View, snapshots: &[&Snapshot], index: IfIndex) -> BTreeSet<usize> {
-    let addresses = snapshots.iter().flat_map(|snapshot| snapshot.addresses_of(index));
-    let hosts = addresses
-        .filter_map(|address| match address.subnet() {
-            IpNet::V4(subnet) => Some(subnet),
-            IpNet::V6(_) => None,
-        })
-        .flat_map(|subnet| space.neighbours(subnet))
-        .map(|(_, example)| view.senders.class_of(example.into()));
-    hosts.into_iter().collect()
+/// The classes of senders that are hosts of these subnets.
+fn neighbours(space: &Space, view: &View, subnets: &[Ipv4Net]) -> BTreeSet<usize> {
+    let hosts = subnets.iter().flat_map(|subnet| space.neighbours(*subnet));
+    hosts.map(|(_, example)| view.senders.class_of(example.into())).collect()
 }
 
-struct OnInterface<'v> {
-    interface: IfName,
-    index: IfIndex,
-    view: &'v View,
-    neighbours: &'v BTreeSet<usize>,
-}
-
-impl OnInterface<'_> {
-    fn effects(&self, models: &[Model<'_>; 2], named: &HashSet<Ipv4Addr>) -> Vec<Effect> {
-        let Self { view, index, .. } = self;
-        let asked = |sender: u32, target: u32| {
-            let request = ArpRequest::broadcast(*index, sender.into(), target.into());
-            turn(&models[0].reply(&request), &models[1].reply(&request))
-        };
-        // Classes of targets whose requests turn alike, whoever asks.
-        let mut numbers: HashMap<Vec<Option<Turn>>, usize> = HashMap::new();
-        let mut of_class = Vec::with_capacity(view.targets.classes());
-        for target in &view.targets.members {
-            let turns: Vec<Option<Turn>> = view
-                .senders
-                .members
-                .iter()
-                .map(|sender| {
-                    // Where nobody but the target itself is in the class, it asks for itself.
-                    let (sender, target) = sender.apart(*target).unwrap_or((sender.first, target.first));
-                    asked(sender, target)
-                })
-                .collect();
-            let next = numbers.len();
-            of_class.push(*numbers.entry(turns).or_insert(next));
+/// The effects on requests that arrive on one interface.
+fn on_interface(turns: &mut Turns<'_, '_>, interface: &Interface, named: &HashSet<Ipv4Addr>) -> Vec<Effect> {
+    let on = turns.on(interface.index);
+    let of_class: Vec<usize> = on.view.targets.members.iter().map(|target| turns.row(&on, *target)).collect();
+    // Classes of targets whose requests turn alike, whoever asks.
+    let mut targets: BTreeMap<(usize, bool), Vec<Range>> = BTreeMap::new();
+    for (first, last, class) in on.view.targets.intervals() {
+        let row = of_class[class];
+        if row != Turns::NONE {
+            let is_named = first == last && named.contains(&first.into());
+            join(targets.entry((row, is_named)).or_default(), first, last);
         }
-        let mut turns_of: Vec<&[Option<Turn>]> = vec![&[]; numbers.len()];
-        for (turns, group) in &numbers {
-            turns_of[*group] = turns;
-        }
-        // An announcement's sender is its target, so it belongs to a class of each kind.
-        let mut announced: HashMap<(usize, usize), Option<Turn>> = HashMap::new();
-        let mut targets: BTreeMap<(usize, Option<Turn>, bool), Vec<Range>> = BTreeMap::new();
-        for (first, last, class, sender) in both(view) {
-            let turn = *announced.entry((class, sender)).or_insert_with(|| asked(first, first));
-            let group = of_class[class];
-            if turn.is_some() || turns_of[group].iter().any(Option::is_some) {
-                let is_named = first == last && named.contains(&first.into());
-                join(targets.entry((group, turn, is_named)).or_default(), first, last);
-            }
-        }
-        let mut effects = Vec::new();
-        for ((group, announcement, is_named), targets) in targets {
-            let turns = turns_of[group];
-            let different: BTreeSet<Turn> = turns.iter().copied().chain([announcement]).flatten().collect();
-            for turn in different {
-                let turned = |class: usize| turns[class] == Some(turn);
-                let mut senders = Vec::new();
-                for (first, last, class) in view.senders.intervals() {
-                    if turned(class) {
-                        join(&mut senders, first, last);
-                    }
-                }
-                effects.push(Effect {
-                    interface: self.interface,
-                    turn,
-                    targets: targets.clone(),
-                    named: is_named,
-                    neighbours: if self.neighbours.is_empty() {
-                        most(&senders)
-                    } else {
-                        self.neighbours.iter().all(|class| turned(*class))
-                    },
-                    probes: turned(view.senders.class_of(Ipv4Addr::UNSPECIFIED)),
-                    announcements: announcement == Some(turn),
-                    senders,
-                });
-            }
-        }
-        effects
     }
-}
-
-/// Every interval of addresses that are of one class as targets and of one as senders: first and last
-/// address, and both classes.
-fn both(view: &View) -> impl Iterator<Item = (u32, u32, usize, usize)> {
-    let mut senders = view.senders.intervals().peekable();
-    view.targets.intervals().flat_map(move |(first, last, class)| {
-        let mut parts = Vec::with_capacity(1);
-        while let Some((from, to, sender)) = senders.peek().copied() {
-            if from > last {
-                break;
-            }
-            parts.push((from.max(first), to.min(last), class, sender));
-            if to > last {
-                break;
-            }
-            senders.next();
+    if targets.is_empty() {
+        return Vec::new();
+    }
+    let neighbours = turns.neighbours(&on);
+    let probes = on.view.senders.class_of(Ipv4Addr::UNSPECIFIED);
+    let mut effects = Vec::new();
+    for ((row, is_named), targets) in targets {
+        for number in turns.different(row) {
+            let Some(turn) = turns.turn_on(&on, number) else { continue };
+            let senders = turns.senders(&on, row, number);
+            effects.push(Effect {
+                interface: interface.name,
+                turn,
+                targets: targets.clone(),
+                named: is_named,
+                neighbours: if neighbours.is_empty() {
+                    most(&senders)
+                } else {
+                    neighbours.iter().all(|class| turns.has(row, *class, number))
+                },
+                probes: turns.has(row, probes, number),
+                announcements: turns.announced(row, number),
+                senders,
+            });
         }
-        parts
-    })
+    }
+    effects
 }
 
 fn turn(before: &Verdict, after: &Verdict) -> Option<Turn> {

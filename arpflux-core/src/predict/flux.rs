@@ -1,7 +1,9 @@
 //! Whether several MACs answer for one address on one wire, and what leaves that open.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+
+use foldhash::{HashMap, HashSet};
 
 use super::matrix::{Cell, Column};
 use super::{Missing, MissingSet, Verdict};
@@ -17,7 +19,7 @@ pub(super) type Asked<'a> = (&'a Column, &'a Cell);
 /// `open_wires`: whether an interface whose wire is not known may be on the wire of another one that answers.
 pub(super) fn flux(cells: &[Asked<'_>], open_wires: bool) -> Option<bool> {
     let several = |verdict: fn(&Cell) -> &Verdict| {
-        let mut first: HashMap<usize, Mac> = HashMap::new();
+        let mut first: HashMap<usize, Mac> = HashMap::default();
         cells.iter().any(|(column, cell)| match verdict(cell).mac() {
             Some(mac) => *first.entry(column.wire).or_insert(*mac) != *mac,
             None => false,

@@ -67,6 +67,8 @@ mod verdict;
 
 use std::net::Ipv4Addr;
 
+pub(crate) use classes::Classes;
+
 pub use answers::{AddressAnswers, AnswerOn, Learned, LearnedFrom, LearnedOn, Malformed, Question, Reached};
 pub use explain::Explanation;
 pub use forwarded::Forwarded;
@@ -139,5 +141,7 @@ impl Snapshot {
 
 #[cfg(test)]
 mod link_tests;
+#[cfg(test)]
+mod scale_tests;
 #[cfg(test)]
 mod tests;

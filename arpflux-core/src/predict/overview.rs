@@ -1,8 +1,9 @@
 //! One line an address: who should answer, who does, and whether that is as it should be; bad first.
 
-use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
+
+use foldhash::{HashMap, HashSet};
 
 use super::flux::{Asked, Gaps, Tally, flux};
 use super::grid::Grid;
@@ -237,7 +238,7 @@ impl<'s> Entries<'s> {
 /// How many MACs answer a neighbour, or a probe, on the wire where they are most.
 fn macs(heard: &[Asked<'_>]) -> usize {
     let on_a_wire = |verdict: fn(&Cell) -> &Verdict| {
-        let mut wires: HashMap<usize, HashSet<&Mac>> = HashMap::new();
+        let mut wires: HashMap<usize, HashSet<&Mac>> = HashMap::default();
         for (column, cell) in heard {
             if let Some(mac) = verdict(cell).mac() {
                 wires.entry(column.wire).or_default().insert(mac);

@@ -92,6 +92,8 @@ impl Model<'_> {
         oracle: &mut Oracle,
         trace: &mut T,
     ) -> Verdict {
+        #[cfg(test)]
+        super::scale_tests::count();
         match request.run(&mut Run { model: self, oracle: &mut *oracle, trace }) {
             Verdict::Undetermined { missing } => Verdict::Undetermined { missing },
             verdict => self.try_others(request, oracle, verdict),

@@ -3,8 +3,11 @@
 //! Prefixes either nest or are apart, so walking them in the order of their first address with a
 //! stack finds, for every address, the chain of prefixes around it.
 
-use crate::types::Ipv4Net;
+use std::rc::Rc;
+
 use foldhash::{HashMap, HashMapExt as _};
+
+use crate::types::Ipv4Net;
 
 /// What of the prefixes around an address counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +40,7 @@ pub(super) struct Runs {
     pub(super) starts: Vec<u32>,
     pub(super) chains: Vec<u32>,
     /// The keys of each chain; chain 0 is empty.
-    pub(super) keys: Vec<Vec<u32>>,
+    pub(super) keys: Vec<Rc<[u32]>>,
 }
 
 impl Layer {
@@ -96,14 +99,14 @@ impl Layer {
 impl Runs {
     /// The same runs with each chain's keys replaced by `map`'s answer; chains that become equal merge.
     pub(super) fn mapped(mut self, map: impl Fn(&[u32]) -> Vec<u32>) -> Self {
-        let mut numbers: HashMap<Vec<u32>, u32> = HashMap::from_iter([(Vec::new(), 0)]);
-        let mut keys = vec![Vec::new()];
+        let mut numbers: HashMap<Rc<[u32]>, u32> = HashMap::from_iter([(Rc::default(), 0)]);
+        let mut keys = vec![Rc::default()];
         let new: Vec<u32> = self
             .keys
             .iter()
             .map(|old| {
-                let mapped = map(old);
-                *numbers.entry(mapped.clone()).or_insert_with(|| {
+                let mapped: Rc<[u32]> = map(old).into();
+                *numbers.entry(Rc::clone(&mapped)).or_insert_with(|| {
                     keys.push(mapped);
                     (keys.len() - 1) as u32
                 })
@@ -120,8 +123,8 @@ impl Runs {
 /// Chains of keys, each numbered once.
 struct Chains {
     order: Order,
-    keys: Vec<Vec<u32>>,
-    numbers: HashMap<Vec<u32>, u32>,
+    keys: Vec<Rc<[u32]>>,
+    numbers: HashMap<Rc<[u32]>, u32>,
     extended: HashMap<(u32, u32), u32>,
 }
 
@@ -129,8 +132,8 @@ impl Chains {
     fn new(order: Order) -> Self {
         Self {
             order,
-            keys: vec![Vec::new()],
-            numbers: HashMap::from_iter([(Vec::new(), 0)]),
+            keys: vec![Rc::default()],
+            numbers: HashMap::from_iter([(Rc::default(), 0)]),
             extended: HashMap::new(),
         }
     }
@@ -140,22 +143,23 @@ impl Chains {
             return *chain;
         }
         let around = &self.keys[outer as usize];
-        let chain = match self.order {
+        let chain: Rc<[u32]> = match self.order {
             Order::Nearest => {
                 std::iter::once(key).chain(around.iter().copied().filter(|other| *other != key)).collect()
             }
             Order::Set => match around.binary_search(&key) {
-                Ok(_) => around.clone(),
-                Err(place) => {
-                    let mut chain = around.clone();
-                    chain.insert(place, key);
-                    chain
-                }
+                Ok(_) => Rc::clone(around),
+                Err(place) => around[..place]
+                    .iter()
+                    .copied()
+                    .chain([key])
+                    .chain(around[place..].iter().copied())
+                    .collect(),
             },
         };
         let keys = &mut self.keys;
         let number = *self.numbers.entry(chain).or_insert_with_key(|chain| {
-            keys.push(chain.clone());
+            keys.push(Rc::clone(chain));
             (keys.len() - 1) as u32
         });
         self.extended.insert((outer, key), number);
@@ -173,7 +177,7 @@ mod tests {
             layer.add(prefix.parse().unwrap(), rank as u32, *key);
         }
         let runs = layer.runs(order);
-        runs.starts.iter().zip(&runs.chains).map(|(s, c)| (*s, runs.keys[*c as usize].clone())).collect()
+        runs.starts.iter().zip(&runs.chains).map(|(s, c)| (*s, runs.keys[*c as usize].to_vec())).collect()
     }
 
     #[test]

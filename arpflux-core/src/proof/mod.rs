@@ -44,6 +44,7 @@ pub use contradiction::{Contradiction, Evidence};
 pub use expectation::Expectation;
 pub use prover::{Proof, Prover};
 pub(crate) use space::{Space, View, masters};
+pub(crate) use split::Members;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -127,7 +127,7 @@ impl Space {
     }
 
     /// Whether these classes of senders are those of all interfaces without any of their own.
-    pub(super) fn is_common(&self, senders: &Rc<Split>) -> bool {
+    pub(crate) fn is_common(&self, senders: &Rc<Split>) -> bool {
         Rc::ptr_eq(&self.senders, senders)
     }
 

@@ -19,7 +19,7 @@ pub(crate) struct Split {
 }
 
 /// Members of a class: all behave alike, so any of them stands for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Members {
     /// The smallest.
     pub(crate) first: u32,

@@ -6,7 +6,7 @@ use super::Refused;
 use super::topology::Context;
 use crate::harm::harm;
 use crate::plan::{Change, SysctlScope};
-use crate::predict::{Matrix, Model};
+use crate::predict::{Line, Model, Outcome, Overview};
 use crate::snapshot::Snapshot;
 use crate::state::Object;
 use crate::sysctl::Sysctl;
@@ -58,18 +58,15 @@ fn still_floats(context: &Context<'_>, after: &Snapshot) -> Option<String> {
         .flat_map(|nic| context.public(nic.index))
         .map(|(_, local)| IpAddr::V4(local))
         .collect();
-    let matrix = Matrix::with(&Model::of(after), &own, &nics, None);
-    let floating: Vec<String> =
-        matrix.rows.iter().filter(|row| row.flux == Some(true)).map(|row| row.target.to_string()).collect();
-    let stray: Vec<String> = matrix
-        .rows
-        .iter()
-        .filter(|row| row.flux != Some(true))
-        .filter_map(|row| {
-            let at = row.answering().find(|at| !row.held_by.contains(&matrix.interfaces[*at].name))?;
-            Some(format!("{} by {}", row.target, matrix.interfaces[at].name))
-        })
-        .collect();
+    let lines = Overview::of(&Model::of(after), &own, &nics, None, |_| {}).lines;
+    let (floating, others): (Vec<Line>, Vec<Line>) =
+        lines.into_iter().partition(|line| line.outcome == Outcome::Flux);
+    let floating: Vec<String> = floating.iter().map(|line| line.target.to_string()).collect();
+    let wrong = |line: &Line| {
+        let by = line.answering.iter().find(|name| !line.held_by.contains(name))?;
+        Some(format!("{} by {by}", line.target))
+    };
+    let stray: Vec<String> = others.iter().filter_map(wrong).collect();
     match (floating.as_slice(), stray.as_slice()) {
         ([], []) => None,
         ([], _) => {

@@ -91,13 +91,16 @@ fn prove(desired: &Desired, snapshot: &Snapshot, stop: &Stop, report: &mut Repor
             }
         }
         let doubted: Vec<IfIndex> = map.doubted(*owner);
-        let open = unknown.iter().copied().filter(|other| !among.contains(other) && other != owner);
+        // `among` is sorted.
+        let not_among = |other: &IfIndex| among.binary_search(other).is_err() && other != owner;
+        let open = unknown.iter().copied().filter(not_among);
         let heard = doubted
             .iter()
             .copied()
-            .filter(|other| listeners.binary_search(other).is_ok() && !among.contains(other));
-        let open = open.chain(heard);
-        for other in open.filter(|other| map.share(*other, *owner).is_none()) {
+            .filter(|other| listeners.binary_search(other).is_ok() && not_among(other));
+        let may_answer = |other: &IfIndex| !prover.model().never_answers(*other, target.addr());
+        let open: Vec<IfIndex> = open.chain(heard).filter(may_answer).collect();
+        for other in open.into_iter().filter(|other| map.share(*other, *owner).is_none()) {
             let never = Expectation::Never { interface: other, target };
             if prover.prove(&never).holds() != Some(true) {
                 undetermined.push(snapshot.name_of(other));
