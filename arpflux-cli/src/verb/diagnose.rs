@@ -9,11 +9,12 @@ use std::path::PathBuf;
 use arpflux_core::diagnose::{Diagnosis, FindingId, Options, Severity};
 use arpflux_core::outward::{Catalogue, CatalogueEntry, Diagnosed};
 use arpflux_core::persist::at_boot;
-use arpflux_core::segment::Wires;
+use arpflux_core::segment::{Member, Wires};
 use arpflux_core::wire::segments::{self, find_until};
 use arpflux_core::wire::{asked, stop_on_interrupt};
-use arpflux_core::{Policy, Result, apply};
+use arpflux_core::{Policy, Result, apply, diagnose};
 
+use super::segments::hosts;
 use crate::Source;
 use crate::exit;
 use crate::input::{quoted, read_text};
@@ -35,6 +36,9 @@ pub struct Args {
     /// neighbours answer with the MAC that a permanent entry says. A few harmless frames are sent.
     #[arg(long, conflicts_with_all = ["segments", "snapshot", "list"])]
     ask_the_wire: bool,
+    /// Snapshots of other hosts, or folders with them: whether permanent neighbour entries here agree with them.
+    #[arg(long, value_name = "FOLDER|FILE", num_args = 1.., conflicts_with_all = ["ask_the_wire", "list"])]
+    hosts: Vec<PathBuf>,
     /// Exit with 1 if there is a finding of this severity or a worse one.
     #[arg(long, value_enum, default_value_t = FailOn::Warning, value_name = "SEVERITY")]
     fail_on: FailOn,
@@ -144,6 +148,12 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         let stop = stop_on_interrupt()?;
         options.wires = Some(find_until(&host, &[], segments::Options::default(), &stop)?.wires);
         options.heard = asked::permanent_neighbours(&host, &snapshot, &stop)?;
+    }
+    if !args.hosts.is_empty() {
+        let hosts = hosts::read(&args.hosts)?;
+        let mut members = vec![Member::new("this host", &snapshot)?];
+        members.extend(hosts::members(&hosts)?);
+        options.heard = diagnose::heard(&members, 0, &stop_on_interrupt()?)?;
     }
     let diagnosis = snapshot.diagnose(&options)?;
     if let Some(path) = &args.html {

@@ -1,13 +1,16 @@
 //! `arpflux verify`.
 
+use std::path::PathBuf;
+
 use arpflux_core::apply::Options;
+use arpflux_core::segment::Wires;
 use arpflux_core::types::IfName;
 use arpflux_core::wire::{inject, stop_on_interrupt};
 use arpflux_core::words::thousands;
 use arpflux_core::{Host, Result, verify};
 
 use crate::Source;
-use crate::input::{PolicyFile, netns};
+use crate::input::{PolicyFile, netns, read_text};
 use crate::output::Output;
 
 /// Check that a host is as a policy says: every value, entry, rule and route, and, proved over all
@@ -20,6 +23,9 @@ pub struct Args {
     policy: PolicyFile,
     #[command(flatten)]
     source: Source,
+    /// Which interfaces share a wire, as `arpflux segments --json` prints it. Default: what the subnets tell.
+    #[arg(long, value_name = "FILE")]
+    segments: Option<PathBuf>,
     /// Everything, however much it is.
     #[arg(long, short, conflicts_with = "json")]
     verbose: bool,
@@ -60,7 +66,11 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         overdue = host.overdue(&Options::default())?;
     }
     let snapshot = args.source.snapshot()?;
-    let mut report = verify::check(&policy, &snapshot)?;
+    let wires = args.segments.as_deref().map(|path| Wires::from_json(&read_text(path)?)).transpose()?;
+    let mut report = match &wires {
+        Some(wires) => verify::check_with(&policy, &snapshot, wires)?,
+        None => verify::check(&policy, &snapshot)?,
+    };
     if let Some(sentence) = overdue {
         report.leave_open(sentence, Vec::new(), None);
     }
@@ -68,7 +78,11 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         (Some(Wire::Own), _) => {
             // Ctrl-C has to take away what was made to ask.
             let stop = stop_on_interrupt()?;
-            report.merge(verify::wire::own_until(&policy, &snapshot, &args.source.host()?, &stop)?);
+            let host = args.source.host()?;
+            report.merge(match &wires {
+                Some(wires) => verify::wire::own_with(&policy, &snapshot, &host, wires, &stop)?,
+                None => verify::wire::own_until(&policy, &snapshot, &host, &stop)?,
+            });
         }
         (Some(Wire::Peer), Some(peer)) => {
             let peer = Host::from(netns(peer)?);

@@ -37,6 +37,7 @@ mod context;
 mod egress;
 mod filtered;
 mod finding;
+mod heard;
 mod hidden;
 mod misplaced;
 mod neighbours;
@@ -69,6 +70,7 @@ pub use brief::{BriefFinding, BriefRemedy};
 pub use catalogue::FindingId;
 use context::Context;
 pub use finding::{Evidence, Finding, Objects};
+pub use heard::heard;
 pub use neighbours::Heard;
 pub use severity::Severity;
 

@@ -22,13 +22,15 @@ pub struct Heard {
     pub address: Ipv4Addr,
     /// The MACs of the answers; none if nobody answered.
     pub macs: Vec<Mac>,
+    /// The host that answers, where its snapshot says so and nobody was asked.
+    pub host: Option<String>,
 }
 
 impl Heard {
     /// Asked by `interface` for `address`, these MACs answered.
     #[must_use]
     pub const fn new(interface: IfIndex, address: Ipv4Addr, macs: Vec<Mac>) -> Self {
-        Self { interface, address, macs }
+        Self { interface, address, macs, host: None }
     }
 }
 
@@ -97,13 +99,13 @@ fn one(entries: &[Entry<'_>], wrong: bool) -> Option<Finding> {
             text: format!("permanent neighbour entry on {}: {address} is at {mac}", interface.name),
         });
         if let Some(heard) = entry.heard {
-            let said = if heard.macs.is_empty() {
-                "nobody answers".to_owned()
-            } else {
-                format!("{} answers", listed(&heard.macs))
+            let macs = listed(&heard.macs);
+            let text = match (&heard.host, heard.macs.is_empty()) {
+                (Some(host), _) => format!("{host} answers for {address} with {macs}, as its snapshot says"),
+                (None, true) => format!("asked on {}, nobody answers for {address}", interface.name),
+                (None, false) => format!("asked on {}, {macs} answers for {address}", interface.name),
             };
-            evidence
-                .push(Evidence::Fact { text: format!("asked on {}, {said} for {address}", interface.name) });
+            evidence.push(Evidence::Fact { text });
         }
         if let Some(own) = entry.own {
             evidence.push(Evidence::Fact { text: format!("{mac} is the MAC of {}", own.name) });

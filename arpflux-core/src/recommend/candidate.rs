@@ -13,6 +13,7 @@ use crate::policy::{Egress, HostPolicy, InterfaceSelector, Policy, ProxyArp, Str
 use crate::predict::{Model, Neighbours, Outgoing};
 use crate::proof::Prover;
 use crate::snapshot::{Interface, Snapshot};
+use crate::stop::Stop;
 use crate::sysctl::Sysctl;
 use crate::types::IfName;
 use crate::verify::{self, Report};
@@ -279,7 +280,7 @@ impl Candidate {
     pub(super) fn tried(&self, context: &Context<'_>) -> Result<Tried> {
         let plan = self.policy.plan(context.snapshot)?;
         let after = context.snapshot.with(&plan.changes);
-        let mut proof = verify::check(&self.policy, &after)?;
+        let mut proof = verify::check_on(&self.policy, &after, &context.wires, &Stop::default())?;
         if let Some(failure) = proof.failures.first() {
             return Err(Error::new(ErrorKind::Refused, failure.to_string()));
         }

@@ -26,7 +26,8 @@ pub use report::{AddressReport, CheckKind, Failure, Report, ReportRecord, Witnes
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::desired::{Desired, desired};
 use crate::policy::Policy;
-use crate::snapshot::{Snapshot, table};
+use crate::segment::Wires;
+use crate::snapshot::{Snapshot, WireMap, table};
 use crate::stop::Stop;
 
 /// Checks `snapshot` against `policy` by configuration and by the model.
@@ -38,11 +39,24 @@ pub fn check(policy: &Policy, snapshot: &Snapshot) -> Result<Report> {
     check_until(policy, snapshot, &Stop::default())
 }
 
+/// The same where it is known which interfaces share a wire: what subnets leave open is no riddle then.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_with(policy: &Policy, snapshot: &Snapshot, wires: &Wires) -> Result<Report> {
+    check_on(policy, snapshot, &wires.map(snapshot), &Stop::default())
+}
+
 /// The same; [`ErrorKind::Interrupted`] soon after `stop` is raised.
 pub(crate) fn check_until(policy: &Policy, snapshot: &Snapshot, stop: &Stop) -> Result<Report> {
+    check_on(policy, snapshot, &WireMap::of(snapshot), stop)
+}
+
+/// The same on the wires of `map`.
+pub(crate) fn check_on(policy: &Policy, snapshot: &Snapshot, map: &WireMap, stop: &Stop) -> Result<Report> {
     let mut report = configuration(policy, snapshot)?;
     let as_wanted = report.failures.is_empty();
-    report.merge(model::model_until(policy, snapshot, stop)?);
+    report.merge(model::model_until(policy, snapshot, map, stop)?);
     if as_wanted && let Ok(desired) = wanted(policy, snapshot)? {
         count_settings(&desired, snapshot, &mut report);
     }

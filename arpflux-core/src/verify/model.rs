@@ -18,7 +18,8 @@ use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IpNet, Ipv4Net};
 
 /// Proves for each IPv4 address of the policy that its own interface answers every neighbour and that no
-/// other does, of the policy's interfaces and of all on the same wire ([`WireMap`]). One on a wire that is not
+/// other does, of the policy's interfaces and of all on the same wire ([`WireMap`]); of interfaces whose sysctls the
+/// policy leaves alone only where they are alone on their wire. One on a wire that is not
 /// known leaves that open if it answers. And
 /// that what arpflux published for other owners is answered for where it is published. And
 /// that packets from proxied addresses with a rule of ours leave by no other interface of the policy. (Of
@@ -28,20 +29,31 @@ use crate::types::{IfIndex, IpNet, Ipv4Net};
 /// # Errors
 /// As [`super::check`].
 pub fn model(policy: &Policy, snapshot: &Snapshot) -> Result<Report> {
-    model_until(policy, snapshot, &Stop::default())
+    model_until(policy, snapshot, &WireMap::of(snapshot), &Stop::default())
 }
 
-/// The same, see [`super::check_until`].
-pub(super) fn model_until(policy: &Policy, snapshot: &Snapshot, stop: &Stop) -> Result<Report> {
+/// The same on the wires of `map`, see [`super::check_on`].
+pub(super) fn model_until(
+    policy: &Policy,
+    snapshot: &Snapshot,
+    map: &WireMap,
+    stop: &Stop,
+) -> Result<Report> {
     let mut report = Report::default();
     match wanted(policy, snapshot)? {
-        Ok(desired) => prove(&desired, snapshot, stop, &mut report)?,
+        Ok(desired) => prove(&desired, snapshot, map, stop, &mut report)?,
         Err(failure) => report.count(Some(failure)),
     }
     Ok(report)
 }
 
-fn prove(desired: &Desired, snapshot: &Snapshot, stop: &Stop, report: &mut Report) -> Result<()> {
+fn prove(
+    desired: &Desired,
+    snapshot: &Snapshot,
+    map: &WireMap,
+    stop: &Stop,
+    report: &mut Report,
+) -> Result<()> {
     let mut prover = Prover::of(snapshot).until(stop);
     let looked_after: HashSet<IfIndex> = desired
         .sysctls
@@ -51,16 +63,19 @@ fn prove(desired: &Desired, snapshot: &Snapshot, stop: &Stop, report: &mut Repor
         .collect();
     let among: Vec<IfIndex> =
         desired.interfaces.iter().copied().filter(|index| looked_after.contains(index)).collect();
-    let map = WireMap::of(snapshot);
     let (unknown, listeners) = (map.unknown(snapshot), listeners(snapshot));
     let mut heard_too: HashMap<IfIndex, Vec<IfIndex>> = HashMap::new();
-    let own = desired.host_addresses.iter().filter(|(_, owner)| looked_after.contains(owner));
+    // Alone on its wire an interface answers for its addresses whatever the strategy.
+    let claimed = |owner: IfIndex| looked_after.contains(&owner) || map.hear_too(snapshot, owner).is_empty();
+    let own = desired.host_addresses.iter().filter(|(_, owner)| claimed(*owner));
     let each =
         own.map(|pair| (pair, &among)).chain(desired.proxied.iter().map(|pair| (pair, &desired.interfaces)));
     for ((address, owner), policys) in each {
         stop.check()?;
         // Whoever hears what the owner hears counts, whether or not the policy names it.
         let mut among: Vec<IfIndex> = policys.clone();
+        // None would stand for all.
+        among.push(*owner);
         among.extend(heard_too.entry(*owner).or_insert_with(|| map.hear_too(snapshot, *owner)).iter());
         among.sort();
         among.dedup();
@@ -122,7 +137,7 @@ fn prove(desired: &Desired, snapshot: &Snapshot, stop: &Stop, report: &mut Repor
             by: Witnesses { model: true, ..Witnesses::default() },
         });
     }
-    others(desired, snapshot, &map, &mut prover, report);
+    others(desired, snapshot, map, &mut prover, report);
     services(desired, snapshot, &mut prover, report);
     published(desired, snapshot, &mut prover, report);
     egress(desired, snapshot, &mut prover, report);

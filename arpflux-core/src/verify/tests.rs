@@ -168,6 +168,30 @@ fn an_interface_that_answers_for_other_hosts_of_its_wire_is_never_good() {
 }
 
 #[test]
+fn an_interface_alone_on_its_wire_is_checked_whatever_the_strategy() {
+    let nothing = policy("[host]\nstrategy = \"unmanaged\"\negress = \"unmanaged\"\n");
+    let one = Host::new().nic(2, "eth0", &["10.0.0.2/24"]);
+    let report = check(&nothing, &one.0).unwrap();
+    assert!(report.ok() && report.addresses.len() == 1, "{report}");
+    let silent = check(&nothing, &one.clone().each(Sysctl::ArpIgnore, 8).0).unwrap();
+    assert_eq!(silent.judgement().ok(), Some(false), "{silent}");
+    // Of several on one wire such a policy claims nothing.
+    let two = one.clone().nic(3, "eth1", &["10.0.0.3/24"]);
+    assert_eq!(check(&nothing, &two.0).unwrap().checks, 0);
+    // A second card without an address may be on that wire, unless somebody knows.
+    let spare = one.nic(3, "eth1", &[]);
+    assert_eq!(check(&nothing, &spare.0).unwrap().judgement().ok(), None);
+    let wires = |text: &str| Wires::from_json(text).unwrap();
+    let apart = wires(r#"{"wires":[["eth0"],["eth1"]]}"#);
+    assert!(check_with(&nothing, &spare.0, &apart).unwrap().ok());
+    let strict = policy("[host]\ninterfaces = [\"eth0\"]\nstrategy = \"strict\"\n");
+    let after = spare.0.with(&strict.plan(&spare.0).unwrap().changes);
+    assert!(check_with(&strict, &after, &apart).unwrap().ok());
+    let together = check_with(&strict, &after, &wires(r#"{"wires":[["eth0","eth1"]]}"#)).unwrap();
+    assert_eq!(together.judgement().ok(), Some(false), "{together}");
+}
+
+#[test]
 fn a_report_that_checked_nothing_is_not_good() {
     let report = Report::default();
     assert!(!report.ok());

@@ -13,6 +13,7 @@ use crate::host::Host;
 use crate::plan::desired::Desired;
 use crate::policy::Policy;
 use crate::predict::ArpRequest;
+use crate::segment::Wires;
 use crate::snapshot::{Interface, Snapshot, WireMap};
 use crate::stop::Stop;
 use crate::types::{IfIndex, IfName, Ipv4Net, Mac};
@@ -103,6 +104,24 @@ pub fn own(policy: &Policy, snapshot: &Snapshot, host: &Host) -> Result<Report> 
 /// # Errors
 /// As [`own`]; [`ErrorKind::Interrupted`] if it was ended.
 pub fn own_until(policy: &Policy, snapshot: &Snapshot, host: &Host, stop: &Stop) -> Result<Report> {
+    own_on(policy, snapshot, host, &WireMap::of(snapshot), stop)
+}
+
+/// The same where it is known which interfaces share a wire.
+///
+/// # Errors
+/// As [`own_until`].
+pub fn own_with(
+    policy: &Policy,
+    snapshot: &Snapshot,
+    host: &Host,
+    wires: &Wires,
+    stop: &Stop,
+) -> Result<Report> {
+    own_on(policy, snapshot, host, &wires.map(snapshot), stop)
+}
+
+fn own_on(policy: &Policy, snapshot: &Snapshot, host: &Host, map: &WireMap, stop: &Stop) -> Result<Report> {
     let mut report = Report::default();
     let desired = match wanted(policy, snapshot)? {
         Ok(desired) => desired,
@@ -112,7 +131,6 @@ pub fn own_until(policy: &Policy, snapshot: &Snapshot, host: &Host, stop: &Stop)
         }
     };
     let owners = owners(&desired, &mut report);
-    let map = WireMap::of(snapshot);
     let mut answering: Vec<Vec<String>> = vec![Vec::new(); owners.len()];
     let mut seen_macs: Vec<(usize, Vec<Mac>)> = vec![(0, Vec::new()); owners.len()];
     // On a wire of its own, whoever holds an address too answers for it rightly.

@@ -42,10 +42,9 @@ pub fn permanent_neighbours(host: &Host, snapshot: &Snapshot, stop: &Stop) -> Re
                 probed => probed?,
             };
             stop.check()?;
-            heard.extend(probed.into_iter().map(|probed| Heard {
-                interface,
-                address: probed.target,
-                macs: probed.replies.iter().map(|reply| reply.mac).collect(),
+            heard.extend(probed.into_iter().map(|probed| {
+                let macs = probed.replies.iter().map(|reply| reply.mac).collect();
+                Heard::new(interface, probed.target, macs)
             }));
         }
         Ok(heard)
