@@ -1,6 +1,7 @@
 //! Hosts made by plain `ip` in the calling thread's namespace.
 
 use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use arpflux_core::kernel::{Kernel as _, LinuxKernel, Netns};
@@ -57,6 +58,8 @@ pub fn make(lines: &str) -> Wires {
             ["card", name, bridge] => wires.card(name, bridge),
             ["cut", name] => wires.ip(&format!("link set p-{name} down")),
             ["sysctl", setting] => drop(run(&format!("sysctl -qw {setting}"))),
+            // What may be refused.
+            ["try", ref words @ ..] => drop(Command::new(words[0]).args(&words[1..]).output().unwrap()),
             _ => drop(run(line)),
         }
     }

@@ -3,7 +3,10 @@
 
 mod host;
 mod hostile;
+mod random;
 mod rehearsal;
+#[path = "../differential/rng.rs"]
+mod rng;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;

@@ -88,6 +88,26 @@ fn what_silences_an_address_is_bad() {
 }
 
 #[test]
+fn macvlans_and_what_has_no_carrier_are_as_the_model_says() {
+    in_new_netns(|| {
+        let _wires = make(
+            "card eth2 lan
+             ip addr add 192.0.2.61/24 dev eth2
+             ip link add vrrp6 link eth2 address 00:00:5e:00:01:01 type macvlan mode bridge
+             ip link add vrrp7 link eth2 address 00:00:5e:00:01:02 type macvlan mode bridge
+             ip link set vrrp6 up
+             ip link set vrrp7 up
+             ip link set vrrp7 protodown on
+             ip addr add 192.0.2.66/32 dev vrrp6",
+        );
+        let found = rehearse(&snapshot(), &Plan::default(), &mut |_| {}).unwrap();
+        assert_eq!((found.ok, &found.faults), (Some(true), &vec![]), "{found:#?}");
+        let said = sentences(&found);
+        assert!(said.contains("192.0.2.66 asked by 192.0.2.1: eth2 vrrp6 -> eth2 vrrp6 (same)"), "{said:#?}");
+    });
+}
+
+#[test]
 fn what_is_not_built_is_named_and_leaves_answers_open() {
     in_new_netns(|| {
         let _wires = make(

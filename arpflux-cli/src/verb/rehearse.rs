@@ -93,17 +93,23 @@ fn answers(found: &Rehearsal, all: bool, output: &Output) -> String {
         let key = (answer.address, answer.wire, &answer.before, &answer.after, &answer.open);
         alike.entry(key).or_default().push(answer);
     }
-    let lines = alike.values().filter_map(|answers| Some((answers.first()?, senders(found, answers))));
-    let lines = lines.map(|(answer, senders)| {
+    let lines = alike.values().filter_map(|answers| Some((answers, answers.first()?)));
+    let lines = lines.map(|(answers, answer)| {
+        let senders = senders(found, answers);
         let (sign, style) = match answer.turn {
             HeardTurn::Same => ("=", Style::Faint),
             HeardTurn::Won => ("+", Style::Good),
-            HeardTurn::Lost => ("-", Style::Bad),
+            HeardTurn::Lost if answers.iter().any(|answer| answer.near) => ("-", Style::Bad),
+            HeardTurn::Lost => ("-", Style::Faint),
             HeardTurn::Changed => ("~", Style::Caution),
+        };
+        let far = match answer.turn {
+            HeardTurn::Lost if !answers.iter().any(|answer| answer.near) => " (nobody there asks for it)",
+            _ => "",
         };
         let open = answer.open.as_ref().map_or_else(String::new, |why| format!("  (open: {why})"));
         format!(
-            "{} {} on {}{senders}: {} -> {}{open}\n",
+            "{} {} on {}{senders}: {} -> {}{far}{open}\n",
             output.paint(style, sign),
             answer.address,
             found.wire_in_words(answer.wire),

@@ -73,6 +73,8 @@ pub struct RehearsedAnswer {
     pub after: Vec<Heard>,
     /// What became of it.
     pub turn: HeardTurn,
+    /// Whether who asked is in one subnet of the wire with the address: others do not ask for it.
+    pub near: bool,
     /// Why what the twin did says nothing about the host, if so.
     pub open: Option<String>,
 }

@@ -1,6 +1,7 @@
 //! What of a snapshot can be built, by what, and what is left out: decided without touching a kernel.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use arpflux_core::outward::LeftOut;
 use arpflux_core::snapshot::{
@@ -140,7 +141,9 @@ impl Blueprint {
             let why = "their routes are built with plain next hops";
             self.stand_ins.push(LeftOut { what: "nexthop objects".into(), why: why.into() });
         }
-        let v6 = snapshot.addresses.iter().any(|held| held.local.is_ipv6() && held.is_public())
+        // Every interface has an address of its link alone.
+        let far = |address: IpAddr| matches!(address, IpAddr::V6(own) if !own.is_unicast_link_local());
+        let v6 = snapshot.addresses.iter().any(|held| held.is_public() && far(held.local))
             || snapshot.proxies.iter().any(|entry| entry.address.is_ipv6());
         if v6 {
             self.leave_out("IPv6", "its addresses, routes, rules and proxy entries are not built");

@@ -221,11 +221,23 @@ impl Twin {
         Ok(())
     }
 
-    /// Takes the carrier of those cards that have none in the snapshot.
-    pub(super) fn unplug(&self) -> Result<()> {
+    /// Takes the carrier of what has none in the snapshot.
+    pub(super) fn unplug(&mut self) -> Result<()> {
         for (index, port) in &self.ports {
             if self.blueprint.host.interface(*index).is_some_and(|one| !one.carrier) {
                 self.fabric.set_up(port, false)?;
+            }
+        }
+        // What has carrier all the same was told to have none (`protodown`).
+        let now = self.read()?;
+        for one in self.blueprint.host.interfaces.clone() {
+            let without = one.flags.contains(InterfaceFlags::UP) && !one.carrier;
+            if without && now.interface(one.index).is_some_and(|made| made.carrier) {
+                let down = vec![LinkAttribute::ProtoDown(1)];
+                if let Err(error) = rtnl::set_link(&mut self.host.rtnl(), one.index, NOTHING, down) {
+                    self.blueprint
+                        .leave_out(format!("the missing carrier of {}", one.name), error.to_string());
+                }
             }
         }
         Ok(())
@@ -293,6 +305,10 @@ pub(super) fn in_the_hosts_words(
             one.macvlan_mode = of_host.macvlan_mode;
             one.ipvlan_mode = of_host.ipvlan_mode;
             one.vrf_table = of_host.vrf_table;
+            // A veth that is down has none.
+            if !of_host.flags.contains(InterfaceFlags::UP) && !one.flags.contains(InterfaceFlags::UP) {
+                one.carrier = of_host.carrier;
+            }
         }
         if *role == Role::Loopback {
             (one.mac, one.mtu, one.group) = (of_host.mac, of_host.mtu, of_host.group);

@@ -1,32 +1,27 @@
 //! A plan tried on a host's twin: every address asked from every wire, before and after, with real frames.
 
-use std::collections::{BTreeSet, HashSet};
+mod ask;
+
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
 
 use arpflux_core::harm;
 use arpflux_core::outward::{Heard, HeardTurn, Rehearsal, RehearsedAnswer, RehearsedWire};
 use arpflux_core::plan::Plan;
-use arpflux_core::predict::{ArpRequest, Missing, Model, Neighbours, Verdict, listeners, targets};
+use arpflux_core::predict::{Model, Neighbours, listeners, targets};
 use arpflux_core::snapshot::{Certainty, Snapshot, WireMap};
 use arpflux_core::state::{Change, Object, State};
-use arpflux_core::sysctl::Sysctl;
 use arpflux_core::types::{IfIndex, IpNet, Mac};
 use arpflux_core::words::counted;
 use arpflux_core::{Error, ErrorKind, Result};
 
-use crate::Question;
+use self::ask::{Request, ask_all, is_slow, said};
 use crate::twin::{Twin, differences_of};
 
 /// The most requests that are sent before, and again after.
 const REQUESTS_MOST: usize = 8192;
 /// How many neighbours of one wire ask for an address, each of another interface.
 const SENDERS_MOST: usize = 4;
-/// How many requests wait for delayed answers at once: fewer than the kernel keeps (`proxy_qlen`, 64).
-const DELAYED_AT_ONCE: usize = 32;
-/// What an answer may come later than the kernel's own delay.
-const LATE: Duration = Duration::from_millis(30);
-
 /// Builds the twin of the host that `snapshot` shows, makes `plan` on it, and takes it back.
 ///
 /// `tell` is called with what is done next. Nothing outside of the twin is touched.
@@ -111,6 +106,7 @@ pub fn rehearse(snapshot: &Snapshot, plan: &Plan, tell: &mut dyn FnMut(&str)) ->
             before,
             after,
             turn,
+            near: is_near(&twin, snapshot, request),
             open: (!reasons.is_empty()).then(|| reasons.join("; ")),
         });
     }
@@ -129,7 +125,7 @@ pub fn rehearse(snapshot: &Snapshot, plan: &Plan, tell: &mut dyn FnMut(&str)) ->
         stand_ins: twin.stand_ins().to_vec(),
         left_out: twin.left_out().to_vec(),
     };
-    found.ok = judge(&found, snapshot, plan);
+    found.ok = judge(&found, plan);
     Ok(found)
 }
 
@@ -164,14 +160,6 @@ fn fits(snapshot: &Snapshot, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// A request to be put to a wire.
-#[derive(Debug, Clone, Copy)]
-struct Request {
-    wire: usize,
-    sender: Ipv4Addr,
-    target: Ipv4Addr,
-}
-
 /// Every address that the host has or proxies before or after, from each wire: by neighbours of its interfaces, and by a
 /// probe.
 fn requests(twin: &Twin, before: &Snapshot, after: &Snapshot, open: &mut Vec<String>) -> Vec<Request> {
@@ -191,7 +179,14 @@ fn requests(twin: &Twin, before: &Snapshot, after: &Snapshot, open: &mut Vec<Str
     for (wire, of) in
         twin.wires().iter().enumerate().filter(|(_, of)| of.is_asked() && !of.interfaces.is_empty())
     {
-        for target in &all {
+        let slow = is_slow(before, &of.interfaces) || is_slow(after, &of.interfaces);
+        if slow {
+            open.push("answers for others, which the kernel delays by more than 5 s (proxy_delay)".into());
+        }
+        let own = |target: &&Ipv4Addr| {
+            [before, after].iter().all(|host| host.holders_of((**target).into()).next().is_some())
+        };
+        for target in all.iter().filter(|target| !slow || own(target)) {
             let mut senders: Vec<Ipv4Addr> = Vec::new();
             for interface in &of.interfaces {
                 let sender = neighbours.of(*interface, *target);
@@ -225,80 +220,12 @@ fn can_be_tried(twin: &Twin, change: &Change) -> bool {
     }
 }
 
-/// Puts the requests to their wires, those whose answers may be delayed apart from the others.
-fn ask_all(twin: &mut Twin, now: &Snapshot, requests: &[Request]) -> Result<Vec<Vec<Heard>>> {
-    let own: HashSet<Ipv4Addr> = now
-        .addresses
-        .iter()
-        .filter_map(|held| match held.local {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        })
-        .collect();
-    let mut heard = vec![Vec::new(); requests.len()];
-    for (number, wire) in twin.wires().to_vec().iter().enumerate() {
-        let wait = delay(now, &wire.interfaces);
-        let queue =
-            wire.interfaces.iter().filter_map(|index| now.interface(*index)).map(|one| one.neigh.proxy_qlen);
-        let at_once = queue.min().map_or(1, |queue| queue as usize + 1).clamp(1, DELAYED_AT_ONCE);
-        let of_wire = (0..requests.len()).filter(|place| requests[*place].wire == number);
-        let (prompt, delayed): (Vec<usize>, Vec<usize>) =
-            of_wire.partition(|place| wait.is_zero() || own.contains(&requests[*place].target));
-        let mut ask = |places: &[usize], wait: Duration| -> Result<()> {
-            let asked: Vec<Question> = places
-                .iter()
-                .map(|place| Question::new(requests[*place].sender, requests[*place].target))
-                .collect();
-            for (place, answers) in places.iter().zip(twin.ask(number, &asked, wait)?.unwrap_or_default()) {
-                let macs: BTreeSet<Mac> = answers.iter().map(|answer| answer.mac).collect();
-                heard[*place] = macs.into_iter().map(|mac| by(now, &wire.interfaces, mac)).collect();
-            }
-            Ok(())
-        };
-        ask(&prompt, Duration::ZERO)?;
-        delayed.chunks(at_once).try_for_each(|places| ask(places, wait + LATE))?;
-    }
-    Ok(heard)
-}
-
-/// How long answers for others may take on a wire; nothing where no interface answers for any.
-fn delay(now: &Snapshot, interfaces: &[IfIndex]) -> Duration {
-    let of_wire = interfaces.iter().filter_map(|index| now.interface(*index));
-    let proxies = |one: &&arpflux_core::snapshot::Interface| {
-        let on = |sysctl| now.effective(one, sysctl).value != 0;
-        !now.proxies.is_empty() || on(Sysctl::ProxyArp) || on(Sysctl::ProxyArpPvlan)
-    };
-    of_wire.filter(proxies).map(|one| Duration::from_millis(one.neigh.proxy_delay)).max().unwrap_or_default()
-}
-
-fn by(now: &Snapshot, interfaces: &[IfIndex], mac: Mac) -> Heard {
-    let of_wire = interfaces.iter().filter_map(|index| now.interface(*index));
-    Heard { mac, interfaces: of_wire.filter(|one| one.mac == mac).map(|one| one.name).collect() }
-}
-
 /// What an answer says about the model.
 enum Found {
     Agrees,
     /// Nothing about the host.
     Open(String),
     Fault(String),
-}
-
-/// The MACs that answer a request on its wire by a model; what is missing where it cannot tell.
-fn said(
-    twin: &Twin,
-    model: &Model<'_>,
-    request: &Request,
-) -> std::result::Result<BTreeSet<Mac>, Vec<&'static str>> {
-    let (mut macs, mut missing) = (BTreeSet::new(), Vec::new());
-    for interface in twin.wires().get(request.wire).map_or(&[][..], |wire| &wire.interfaces) {
-        match model.reply(&ArpRequest::broadcast(*interface, request.sender, request.target)) {
-            Verdict::Answers { mac, .. } => _ = macs.insert(mac),
-            Verdict::Silent { .. } => {}
-            Verdict::Undetermined { missing: these } => missing.extend(these.iter().map(Missing::text)),
-        }
-    }
-    if missing.is_empty() { Ok(macs) } else { Err(missing) }
 }
 
 fn compare(twin: &Twin, request: &Request, host: &Model<'_>, of_twin: &Model<'_>, heard: &[Heard]) -> Found {
@@ -350,25 +277,32 @@ fn wires(twin: &Twin, snapshot: &Snapshot) -> Vec<RehearsedWire> {
 }
 
 /// Good if nobody loses an answer who needs it, all is as the model says, and all was tried.
-fn judge(found: &Rehearsal, snapshot: &Snapshot, plan: &Plan) -> Option<bool> {
-    let needed = |answer: &RehearsedAnswer| {
+fn judge(found: &Rehearsal, plan: &Plan) -> Option<bool> {
+    let harmed = |answer: &RehearsedAnswer| {
         answer.turn == HeardTurn::Lost
+            && answer.near
             && answer.open.is_none()
             && !plan.silence.contains(&IpAddr::V4(answer.address))
-            && snapshot.addresses.iter().any(|held| match held.subnet() {
-                IpNet::V4(net) => net.contains(&answer.sender) && net.contains(&answer.address),
-                IpNet::V6(_) => false,
-            })
     };
     let bad = !found.faults.is_empty()
         || !found.harm.is_empty()
         || found.refused.is_some()
         || !found.taken_back
-        || found.answers.iter().any(needed);
+        || found.answers.iter().any(harmed);
     let open = !found.open.is_empty() || found.answers.iter().any(|answer| answer.open.is_some());
     match (bad, open) {
         (true, _) => Some(false),
         (false, true) => None,
         (false, false) => Some(true),
     }
+}
+
+/// Whether who asks is in one subnet of the wire with the address, so that it asks for it at all.
+fn is_near(twin: &Twin, snapshot: &Snapshot, request: &Request) -> bool {
+    let of_wire = twin.wires().get(request.wire).map_or(&[][..], |wire| &wire.interfaces);
+    let mut held = of_wire.iter().flat_map(|index| snapshot.addresses_of(*index));
+    held.any(|held| match held.subnet() {
+        IpNet::V4(net) => net.contains(&request.sender) && net.contains(&request.target),
+        IpNet::V6(_) => false,
+    })
 }
