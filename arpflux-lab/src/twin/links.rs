@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd as _;
+use std::time::{Duration, Instant};
 
 use arpflux_core::Result;
 use arpflux_core::predict::listeners;
@@ -228,17 +229,31 @@ impl Twin {
                 self.fabric.set_up(port, false)?;
             }
         }
-        // What has carrier all the same was told to have none (`protodown`).
-        let now = self.read()?;
-        for one in self.blueprint.host.interfaces.clone() {
-            let without = one.flags.contains(InterfaceFlags::UP) && !one.carrier;
-            if without && now.interface(one.index).is_some_and(|made| made.carrier) {
+        let without = |one: &&Interface| one.flags.contains(InterfaceFlags::UP) && !one.carrier;
+        let missing: Vec<Interface> =
+            self.blueprint.host.interfaces.iter().filter(without).cloned().collect();
+        for one in &missing {
+            let lower = one.link.and_then(|lower| self.blueprint.host.interface(lower));
+            // On a lower one that has carrier, it was told to have none (`protodown`).
+            if self.blueprint.role(one.index) == Some(Role::Macvlan)
+                && lower.is_some_and(|lower| lower.carrier)
+            {
                 let down = vec![LinkAttribute::ProtoDown(1)];
-                if let Err(error) = rtnl::set_link(&mut self.host.rtnl(), one.index, NOTHING, down) {
+                let made = rtnl::set_link(&mut self.host.rtnl(), one.index, NOTHING, down);
+                if let Err(error) = made {
                     self.blueprint
                         .leave_out(format!("the missing carrier of {}", one.name), error.to_string());
                 }
             }
+        }
+        // A bridge follows its ports a moment later.
+        let deadline = Instant::now() + Duration::from_secs(3);
+        while !missing.is_empty() && Instant::now() < deadline {
+            let now = self.read()?;
+            if !missing.iter().any(|one| now.interface(one.index).is_some_and(|made| made.carrier)) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
         }
         Ok(())
     }
