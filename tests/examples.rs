@@ -58,6 +58,22 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
+/// Programs share these between threads, or move them: no change takes that from them.
+const _: () = {
+    const fn shared<T: Send + Sync>() {}
+    const fn moved<T: Send>() {}
+    shared::<arpflux_core::Host>();
+    shared::<arpflux_core::Model<'_>>();
+    shared::<arpflux_core::Plan>();
+    shared::<Policy>();
+    shared::<arpflux_core::Snapshot>();
+    shared::<arpflux_core::Stop>();
+    shared::<arpflux_core::Error>();
+    shared::<arpflux_core::apply::Applied>();
+    shared::<arpflux_core::diagnose::Diagnosis>();
+    moved::<arpflux_core::watch::Watcher>();
+};
+
 #[test]
 fn own_tests_need_no_kernel() {
     test_helper::run().unwrap();

@@ -1,5 +1,6 @@
 """Builds what is measured: ours, the floor programs, and the peers that can be had."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BENCHES = ROOT / "benches"
 OUT = ROOT / "target" / "bench"
-RELEASE = ROOT / "target" / "release"
+RELEASE = ROOT / (os.environ.get("CARGO_TARGET_DIR") or "target") / "release"
 VENV = OUT / "venv"
 
 

@@ -1,6 +1,7 @@
 //! Snapshots of the running kernel, compared with what iproute2 and /proc say.
 #![allow(missing_docs, reason = "a test")]
 
+mod built;
 mod change;
 mod namespaces;
 mod routes;

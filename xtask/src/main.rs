@@ -2,6 +2,7 @@
 //!
 //! `cargo xtask gen` writes them, `cargo xtask gen --check` fails if one is stale.
 
+mod api;
 mod code;
 mod findings;
 mod header;
@@ -45,6 +46,9 @@ fn root() -> PathBuf {
 fn generate(check: bool) -> Result<(), String> {
     for file in schemas::generate()? {
         put(&file, check)?;
+    }
+    for library in ["arpflux-core", "arpflux-capture"] {
+        put(&api::generate(&root(), library)?, check)?;
     }
     put(&names::generate()?, check)?;
     // The codes first: the header is read from them.

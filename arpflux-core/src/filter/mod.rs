@@ -157,6 +157,24 @@ pub struct Chain {
 }
 
 impl Chain {
+    /// A chain that the kernel calls at a hook, without rules: frames pass.
+    #[must_use]
+    pub fn at(hook: Hook, family: Family, table: &str, name: &str) -> Self {
+        let base = Base { hook, priority: 0, drops: false, devices: Vec::new() };
+        Self { family, table: table.into(), name: name.into(), base: Some(base), rules: Vec::new() }
+    }
+
+    /// The same with the policy to drop frames that no rule decides about.
+    #[must_use]
+    pub fn dropping(mut self) -> Self {
+        if let Some(base) = &mut self.base {
+            base.drops = true;
+        }
+        self
+    }
+
+    setters!(rules: Vec<Vec<Expression>>);
+
     /// `nftables arp filter INPUT`, `arptables filter INPUT`, `tc eth0 ingress`.
     #[must_use]
     pub fn title(&self) -> String {

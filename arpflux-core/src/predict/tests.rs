@@ -1,9 +1,7 @@
 //! Without a kernel: what must hold whatever the host. The kernel's own answers are compared elsewhere.
 
 use super::*;
-use crate::snapshot::{
-    Address, AddressFlags, Interface, InterfaceFlags, NeighParams, Neighbour, NeighbourState, Scope,
-};
+use crate::snapshot::{Address, AddressFlags, Interface, InterfaceFlags, Neighbour, NeighbourState, Scope};
 use crate::snapshot::{
     Interference, KernelVersion, LinkKind, NextHop, NextHopFlags, ProxyEntry, Route, RouteKind, Rule, table,
 };
@@ -15,57 +13,15 @@ pub(super) fn interface(index: u32, name: &str, sysctls: &[(Sysctl, i32)]) -> In
         values.set(*sysctl, Some(*value));
     }
     Interface {
-        index: IfIndex(index),
-        name: name.parse().unwrap(),
-        kind: None,
-        link_type: 1,
-        mac: Mac::ethernet([2, 0, 0, 0, 0, index as u8]),
         flags: InterfaceFlags::UP | InterfaceFlags::BROADCAST,
-        carrier: true,
-        master: None,
-        link: None,
-        link_netnsid: None,
-        mtu: 1500,
-        vlan_id: None,
-        macvlan_mode: None,
-        ipvlan_mode: None,
-        altnames: Vec::new(),
-        macvlan_sources: Vec::new(),
-        came: None,
-        bond_active_port: None,
-        bond_all_active: false,
-        open_options: Vec::new(),
-        bridging: Default::default(),
-        vrf_table: None,
-        group: 0,
-        bond_mode: None,
-        bond_port_state: None,
-        bridge_port_state: None,
         sysctls: values,
         ipv6: Default::default(),
-        neigh: NeighParams::default(),
+        ..Interface::new(IfIndex(index), name.parse().unwrap(), Mac::ethernet([2, 0, 0, 0, 0, index as u8]))
     }
 }
 
 pub(super) fn route(table: u32, kind: RouteKind, to: &str, by: u32) -> Route {
-    Route {
-        table,
-        kind,
-        destination: to.parse().unwrap(),
-        source: None,
-        tos: 0,
-        metric: 0,
-        scope: Scope::LINK,
-        protocol: 2,
-        preferred_source: None,
-        next_hops: vec![NextHop {
-            interface: Some(IfIndex(by)),
-            gateway: None,
-            weight: 1,
-            flags: NextHopFlags::empty(),
-        }],
-        nexthop_id: None,
-    }
+    Route { table, kind, scope: Scope::LINK, protocol: 2, ..Route::new(to.parse().unwrap(), IfIndex(by)) }
 }
 
 fn address(interface: u32, local: &str, prefix_len: u8) -> Address {
@@ -95,12 +51,7 @@ pub(super) fn host() -> Snapshot {
             route(table::MAIN, RouteKind::Unicast, "10.9.0.0/16", 3),
         ],
         rules: Rule::defaults().to_vec(),
-        proxies: vec![ProxyEntry {
-            address: "10.9.0.7".parse().unwrap(),
-            interface: Some(IfIndex(2)),
-            flags: 0,
-            protocol: 0,
-        }],
+        proxies: vec![ProxyEntry::new("10.9.0.7".parse().unwrap(), Some(IfIndex(2)))],
         ..Snapshot::default()
     }
 }

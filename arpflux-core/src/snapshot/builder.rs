@@ -7,6 +7,7 @@ use super::{
     NeighbourState, NextHop, NextHopFlags, ProxyEntry, Route, RouteKind, Rule, Scope, Snapshot, table,
 };
 use crate::error::{Error, ErrorKind, Result};
+use crate::filter::Chain;
 use crate::sysctl::{Ipv6SysctlValues, Sysctl, SysctlValues};
 use crate::types::{IfIndex, IfName, IpNet, Mac};
 
@@ -79,6 +80,7 @@ impl Interface {
             mac,
             flags: InterfaceFlags::UP
                 | InterfaceFlags::BROADCAST
+                | InterfaceFlags::MULTICAST
                 | InterfaceFlags::RUNNING
                 | InterfaceFlags::LOWER_UP,
             carrier: true,
@@ -219,6 +221,7 @@ impl Builder {
                     | InterfaceFlags::RUNNING
                     | InterfaceFlags::LOWER_UP;
                 lo.link_type = 772;
+                lo.mac = Mac::ethernet([0; 6]);
                 lo.mtu = 65_536;
             })
             .address("lo", "127.0.0.1/8")
@@ -242,7 +245,7 @@ impl Builder {
         self.interface(name).with(name, |interface| {
             interface.mac = Mac::NONE;
             interface.link_type = 65_534;
-            interface.flags.remove(InterfaceFlags::BROADCAST);
+            interface.flags.remove(InterfaceFlags::BROADCAST | InterfaceFlags::MULTICAST);
             interface.flags.insert(InterfaceFlags::NOARP);
         })
     }
@@ -275,19 +278,25 @@ impl Builder {
         };
         let (index, flags) = (self.host.interfaces[at].index, self.host.interfaces[at].flags);
         let mut held = Address::new(index, net);
-        let secondary =
-            net.addr().is_ipv4() && self.host.addresses_of(index).any(|other| other.subnet() == net.trunc());
+        let of_subnet = |other: &&Address| net.addr().is_ipv4() && other.subnet() == net.trunc();
+        let primary = self.host.addresses_of(index).find(of_subnet).map(|other| other.local);
+        let secondary = primary.is_some();
         if secondary {
             held.flags |= AddressFlags::SECONDARY;
         }
-        self.host.addresses.push(held);
+        // The kernel keeps those of an interface that are secondary behind all others (`inet_insert_ifa()`).
+        let behind = |other: &Address| {
+            !secondary && other.interface == index && other.flags.contains(AddressFlags::SECONDARY)
+        };
+        let at = self.host.addresses.iter().position(behind).unwrap_or(self.host.addresses.len());
+        self.host.addresses.insert(at, held);
         let v4 = net.addr().is_ipv4();
         let own = Route {
             table: table::LOCAL,
             kind: RouteKind::Local,
             scope: if v4 { Scope::HOST } else { Scope::UNIVERSE },
             protocol: KERNEL,
-            preferred_source: v4.then_some(net.addr()),
+            preferred_source: v4.then(|| primary.unwrap_or(net.addr())),
             ..Route::new(IpNet::from(net.addr()), index)
         };
         let up = flags.contains(InterfaceFlags::UP);
@@ -376,7 +385,24 @@ impl Builder {
         self
     }
 
-    /// Something that filters or answers ARP frames.
+    /// A neighbour that somebody wrote down for good (`ip neigh add … nud permanent`).
+    pub fn neighbour(mut self, address: &str, interface: &str, mac: &str) -> Self {
+        let Some(address) = self.read("address", address) else { return self };
+        let Some(index) = self.index(interface) else { return self };
+        if let Some(mac) = self.read("MAC", mac) {
+            let state = NeighbourState::PERMANENT;
+            self.host.neighbours.push(Neighbour::new(address, index, Some(mac), state));
+        }
+        self
+    }
+
+    /// A chain that filters ARP frames, behind those that are there.
+    pub fn filter(mut self, chain: Chain) -> Self {
+        self.host.filters.chains.push(chain);
+        self
+    }
+
+    /// Something that filters or answers ARP frames, and is not understood.
     pub fn interference(mut self, other: Interference) -> Self {
         self.host.interference.push(other);
         self

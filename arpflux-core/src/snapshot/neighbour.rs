@@ -13,10 +13,13 @@ use crate::types::{IfIndex, Mac};
 pub struct NeighbourState(pub u16);
 
 impl NeighbourState {
+    /// `NUD_PERMANENT`.
+    pub const PERMANENT: Self = Self(0x80);
+
     /// Whether somebody wrote it down for good (`NUD_PERMANENT`): the kernel never asks for it.
     #[must_use]
     pub const fn is_permanent(self) -> bool {
-        self.0 & 0x80 != 0
+        self.0 & Self::PERMANENT.0 != 0
     }
 }
 

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::snapshot::{
-    Address, AddressFlags, Interface, InterfaceFlags, NeighParams, NextHop, NextHopFlags, ProxyEntry, Route,
-    RouteKind, Rule, Scope, Snapshot, table,
+    Address, AddressFlags, Interface, InterfaceFlags, NextHop, ProxyEntry, Route, RouteKind, Rule, Scope,
+    Snapshot, table,
 };
 use crate::sysctl::{Ipv6SysctlValues, Sysctl, SysctlValues};
 use crate::types::{IfIndex, IpNet, Mac};
@@ -48,35 +48,10 @@ impl Host {
         let arp = !flags.intersects(InterfaceFlags::LOOPBACK | InterfaceFlags::NOARP);
         let mac = if arp { Mac::ethernet([2, 0, 0, 0, 0, index as u8]) } else { Mac::NONE };
         self.0.interfaces.push(Interface {
-            index: IfIndex(index),
-            name: name.parse().unwrap(),
-            kind: None,
             link_type: if arp { 1 } else { 65534 },
-            mac,
             flags,
-            carrier: true,
-            master: None,
-            link: None,
-            link_netnsid: None,
-            mtu: 1500,
-            vlan_id: None,
-            macvlan_mode: None,
-            ipvlan_mode: None,
-            altnames: Vec::new(),
-            macvlan_sources: Vec::new(),
-            came: None,
-            bond_active_port: None,
-            bond_all_active: false,
-            open_options: Vec::new(),
-            bridging: Default::default(),
-            vrf_table: None,
-            group: 0,
-            bond_mode: None,
-            bond_port_state: None,
-            bridge_port_state: None,
             sysctls: Sysctl::ALL.iter().map(|sysctl| (*sysctl, 0)).collect(),
-            ipv6: Ipv6SysctlValues { forwarding: Some(0), proxy_ndp: Some(0) },
-            neigh: NeighParams::default(),
+            ..Interface::new(IfIndex(index), name.parse().unwrap(), mac)
         });
         self.0.interfaces.sort_by_key(|interface| interface.index);
         self
@@ -100,21 +75,13 @@ impl Host {
         let net = net(address);
         let interface = IfIndex(index);
         let loopback = net.addr().is_loopback();
-        let scope = if loopback { Scope::HOST } else { Scope::UNIVERSE };
         let secondary =
             self.0.addresses.iter().any(|held| held.interface == interface && held.subnet() == net.trunc());
+        let flags = if secondary { AddressFlags::SECONDARY } else { AddressFlags::empty() };
         self.0.addresses.push(Address {
-            interface,
-            local: net.addr(),
-            peer: None,
-            prefix_len: net.prefix_len(),
-            scope,
-            flags: if secondary {
-                AddressFlags::PERMANENT | AddressFlags::SECONDARY
-            } else {
-                AddressFlags::PERMANENT
-            },
+            flags: AddressFlags::PERMANENT | flags,
             broadcast: None,
+            ..Address::new(interface, net)
         });
         let v4 = net.addr().is_ipv4();
         let hop = vec![hop(interface, None)];
@@ -183,7 +150,7 @@ impl Host {
     /// A proxy entry of others; index 0: on all interfaces.
     pub(crate) fn proxy(mut self, address: &str, index: u32) -> Self {
         let interface = (index != 0).then_some(IfIndex(index));
-        self.0.proxies.push(ProxyEntry { address: ip(address), interface, flags: 0, protocol: 0 });
+        self.0.proxies.push(ProxyEntry::new(ip(address), interface));
         self
     }
 
@@ -228,23 +195,11 @@ impl Host {
 
 /// A plain next hop.
 pub(crate) fn hop(interface: IfIndex, gateway: Option<IpAddr>) -> NextHop {
-    NextHop { interface: Some(interface), gateway, weight: 1, flags: NextHopFlags::empty() }
+    NextHop { gateway, ..NextHop::new(interface) }
 }
 
 fn route(table: u32, kind: RouteKind, destination: IpNet, next_hops: Vec<NextHop>, protocol: u8) -> Route {
-    Route {
-        table,
-        kind,
-        destination,
-        source: None,
-        tos: 0,
-        metric: 0,
-        scope: Scope::UNIVERSE,
-        protocol,
-        preferred_source: None,
-        next_hops,
-        nexthop_id: None,
-    }
+    Route { table, kind, scope: Scope::UNIVERSE, protocol, next_hops, ..Route::new(destination, IfIndex(0)) }
 }
 
 pub(crate) fn rule(ipv6: bool, priority: u32, source: Option<IpNet>, table: u32) -> Rule {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::filter::{Family, Hook};
 use crate::predict::{ArpRequest, Model};
 
 #[test]
@@ -24,6 +25,19 @@ fn two_nics_with_rules_take_twelve_lines() {
     assert_eq!(host.rules[1].priority, 1000);
     assert_eq!(host.routing.rules_changed, Some(true));
     assert_eq!(host, Snapshot::from_json(&host.to_json().unwrap()).unwrap());
+}
+
+#[test]
+fn filters_and_permanent_neighbours_count() {
+    let host = Builder::new().nic("eth0", &["192.168.18.10/24"]);
+    let target = [192, 168, 18, 10].into();
+    let request = ArpRequest::broadcast(IfIndex(2), [192, 168, 18, 129].into(), target);
+    let answers = |host: Builder| Model::new(&host.build().unwrap()).unwrap().reply(&request).answers();
+    let chain = Chain::at(Hook::Input, Family::Arp, "filter", "input");
+    assert_eq!(answers(host.clone().filter(chain.clone())), Some(true));
+    assert_eq!(answers(host.clone().filter(chain.dropping())), Some(false));
+    let known = host.neighbour("192.168.18.1", "eth0", "02:00:00:00:00:99").build().unwrap();
+    assert!(known.neighbours[0].state.is_permanent());
 }
 
 #[test]
