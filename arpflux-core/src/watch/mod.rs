@@ -37,6 +37,8 @@ mod signals;
 mod status;
 mod sysctls;
 mod tell;
+#[cfg(test)]
+mod tests;
 mod timer;
 mod trouble;
 mod watcher;

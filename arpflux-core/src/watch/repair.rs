@@ -224,6 +224,8 @@ impl Watcher {
         drifts: &mut Vec<Drift>,
     ) {
         let now = Instant::now();
+        // What was put right was not as the policy says: well it is from now on, if it is.
+        self.status.ok_since_ms = None;
         let each = cost / u32::try_from(changes.len()).unwrap_or(u32::MAX).max(1);
         let (mut once, mut contested) = (Vec::new(), Vec::new());
         for change in changes {
