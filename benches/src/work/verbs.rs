@@ -21,7 +21,7 @@ pub fn host(what: &str, interfaces: u32, folder: &str) -> Result<()> {
     let good = snapshot.with(&policy.plan(&snapshot)?.changes);
     let write = |name: &str, text: String| {
         let path = Path::new(folder).join(name);
-        std::fs::write(&path, text).map_err(|error| Error::io("write", &path.display().to_string(), &error))
+        std::fs::write(&path, text).map_err(|error| Error::io("write", path.display().to_string(), &error))
     };
     write("host.json", snapshot.to_json()?)?;
     write("policy.toml", policy.to_toml()?)?;
