@@ -1,6 +1,7 @@
 //! A signal during a change: undone, or finished past the last step, and said either way.
 #![allow(missing_docs, reason = "a test")]
 
+use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -227,8 +228,8 @@ fn a_trial_whose_guard_was_killed_is_told_as_overdue() {
     assert_eq!(bench.run(&["confirm", "--status"]).0, 1);
 }
 
-/// A node on a terminal of its own, by script(1); what is typed, and when.
-fn on_a_terminal(bench: &Bench, arguments: &str, keys: &[(u64, &str)]) -> (i32, String) {
+/// The command on a terminal of its own, by script(1), and the keys typed once it waits for one.
+fn on_a_terminal(bench: &Bench, arguments: &str, keys: &str) -> (i32, String) {
     // `exec`, as some shells stay in between, and the key that ends the wait ends them.
     let command = format!("exec {} {arguments}", env!("CARGO_BIN_EXE_arpflux"));
     let start = || {
@@ -238,14 +239,20 @@ fn on_a_terminal(bench: &Bench, arguments: &str, keys: &[(u64, &str)]) -> (i32, 
         command_line.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     };
     let mut child = bench.node.run(start).unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    for (ms, key) in keys {
-        std::thread::sleep(Duration::from_millis(*ms));
-        let _ = std::io::Write::write_all(&mut stdin, key.as_bytes());
+    let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let (mut text, mut piece, mut asked) = (String::new(), [0; 4096], false);
+    while let Ok(length @ 1..) = stdout.read(&mut piece) {
+        text += &String::from_utf8_lossy(&piece[..length]);
+        if !asked && text.contains("k keeps it") {
+            asked = true;
+            for key in keys.chars() {
+                stdin.write_all(key.to_string().as_bytes()).unwrap();
+                // Each is read by itself: what comes at once may be taken for a sequence of the terminal.
+                std::thread::sleep(Duration::from_millis(300));
+            }
+        }
     }
-    let output = child.wait_with_output();
-    drop(stdin);
-    said(output.unwrap())
+    (child.wait().unwrap().code().unwrap_or(-1), text)
 }
 
 #[test]
@@ -254,16 +261,16 @@ fn on_a_terminal_a_key_keeps_or_undoes_and_the_end_of_the_time_is_told() {
     std::fs::write(bench.folder.join("own.toml"), OWN).unwrap();
     let before = comparable(&bench.host.snapshot().unwrap());
     let as_before = || comparable(&bench.host.snapshot().unwrap()) == before;
-    let (code, text) = on_a_terminal(&bench, "apply own.toml --confirm 60s", &[(3_000, "x"), (500, "u")]);
+    let (code, text) = on_a_terminal(&bench, "apply own.toml --confirm 60s", "xu");
     assert!(code == 0 && text.contains("k keeps it, u undoes it now"), "{code}: {text}");
     assert!(as_before(), "{text}");
-    let (code, text) = on_a_terminal(&bench, "apply own.toml --confirm 60s", &[(3_000, "k")]);
+    let (code, text) = on_a_terminal(&bench, "apply own.toml --confirm 60s", "k");
     assert!(code == 0 && !as_before(), "{code}: {text}");
     assert_eq!(bench.run(&["rollback"]).0, 0);
-    let (code, text) = on_a_terminal(&bench, "apply own.toml --confirm 60s", &[(3_000, "\x03")]);
+    let (code, text) = on_a_terminal(&bench, "apply own.toml --confirm 60s", "\x03");
     assert!(code == 0 && text.contains("it stays on trial") && !as_before(), "{code}: {text}");
     assert_eq!(bench.run(&["rollback"]).0, 0);
-    let (code, text) = on_a_terminal(&bench, "apply own.toml --confirm 2s", &[(6_000, "")]);
+    let (code, text) = on_a_terminal(&bench, "apply own.toml --confirm 2s", "");
     assert!(code == 4 && as_before(), "{code}: {text}");
     assert!(text.contains("arpflux: transaction") && text.contains("no confirmation came in time"), "{text}");
 }
