@@ -198,9 +198,7 @@ enum {
     ARPFLUX_JUDGEMENT_SILENT = 1,
     /** One MAC. */
     ARPFLUX_JUDGEMENT_ONE = 2,
-    /**
-     * Several MACs that answer for other addresses together as well: one host with several interfaces.
-     */
+    /** Several MACs that answer for other addresses too: one host with several interfaces. */
     ARPFLUX_JUDGEMENT_FLUX = 3,
     /** One MAC holds it, others proxy it. */
     ARPFLUX_JUDGEMENT_PROXIED = 4,
@@ -238,6 +236,8 @@ enum {
     ARPFLUX_CAUSE_POLICY = 6,
     /** The kernel lost events, so everything was looked at. */
     ARPFLUX_CAUSE_LOST = 7,
+    /** Somebody asked for it. */
+    ARPFLUX_CAUSE_ASKED = 8,
 };
 
 /** What became of a drift. */
@@ -255,9 +255,7 @@ enum {
     ARPFLUX_REMEDY_IMPOSSIBLE = 4,
     /** The policy can be kept again. */
     ARPFLUX_REMEDY_POSSIBLE = 5,
-    /**
-     * What was told before is as the policy says again, by somebody else's hand: an alarm can be cleared.
-     */
+    /** What was told is as the policy says again, by somebody else's hand: clear the alarm. */
     ARPFLUX_REMEDY_RECOVERED = 6,
     /** Somebody else changes it again and again: it is put right with pauses, and told once a minute. */
     ARPFLUX_REMEDY_CONTESTED = 7,
@@ -276,8 +274,10 @@ enum {
 /** What is claimed. */
 typedef uint32_t arpflux_claim_kind;
 enum {
+    /** None was set: such a claim is refused. */
+    ARPFLUX_CLAIM_KIND_UNKNOWN = 0,
     /**
-     * One of the interfaces `among` answers for `address`, the same one whoever asks, and it answers every neighbour.
+     * One of `among` answers for `address`, the same one whoever asks, and it answers every neighbour.
      */
     ARPFLUX_CLAIM_KIND_EXACTLY_ONE = 1,
     /** Whoever asks for an address of the prefix, no interface but `interface` answers. */

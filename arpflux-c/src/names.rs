@@ -64,6 +64,7 @@ pub extern "C" fn arpflux_cause_name(cause: u32) -> *const c_char {
             Cause::Poll,
             Cause::Policy,
             Cause::Lost,
+            Cause::Asked,
         ])
     });
     core_name(&CAUSES, cause)
@@ -163,7 +164,8 @@ mod tests {
             (arpflux_subject_name(subject::Route as u32), "route"),
             (arpflux_remedy_name(crate::watch::arpflux_remedy::Recovered as u32), "recovered"),
             (arpflux_cause_name(0), "unknown"),
-            (arpflux_cause_name(8), "unknown"),
+            (arpflux_cause_name(cause::Asked as u32), "asked"),
+            (arpflux_cause_name(9), "unknown"),
             (arpflux_cause_name(u32::MAX), "unknown"),
             (arpflux_code_name(0), "ok"),
             (arpflux_code_name(9999), "unknown"),

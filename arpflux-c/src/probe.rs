@@ -59,7 +59,7 @@ pub enum arpflux_judgement {
     Silent = 1,
     /// One MAC.
     One = 2,
-    /// Several MACs that answer for other addresses together as well: one host with several interfaces.
+    /// Several MACs that answer for other addresses too: one host with several interfaces.
     Flux = 3,
     /// One MAC holds it, others proxy it.
     Proxied = 4,

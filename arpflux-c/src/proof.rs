@@ -21,7 +21,9 @@ use crate::string;
 #[repr(u32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum arpflux_claim_kind {
-    /// One of the interfaces `among` answers for `address`, the same one whoever asks, and it answers every neighbour.
+    /// None was set: such a claim is refused.
+    Unknown = 0,
+    /// One of `among` answers for `address`, the same one whoever asks, and it answers every neighbour.
     ExactlyOne = 1,
     /// Whoever asks for an address of the prefix, no interface but `interface` answers.
     NothingBut = 2,
@@ -123,6 +125,7 @@ unsafe fn read(claim: *const arpflux_claim, snapshot: &Snapshot) -> Result<Expec
             3 => Expectation::Answers { interface: interface()?, target: address },
             4 => Expectation::Never { interface: interface()?, target: net()? },
             5 => Expectation::LeavesBy { source: address, interface: interface()?, among },
+            0 => return Err(bad("no kind of claim was set".to_owned(), "claim.kind")),
             other => return Err(bad(format!("there is no kind {other} of claims"), "claim.kind")),
         })
     }

@@ -71,6 +71,8 @@ pub enum arpflux_cause {
     Policy = 6,
     /// The kernel lost events, so everything was looked at.
     Lost = 7,
+    /// Somebody asked for it.
+    Asked = 8,
 }
 
 /// What became of a drift.
@@ -89,7 +91,7 @@ pub enum arpflux_remedy {
     Impossible = 4,
     /// The policy can be kept again.
     Possible = 5,
-    /// What was told before is as the policy says again, by somebody else's hand: an alarm can be cleared.
+    /// What was told is as the policy says again, by somebody else's hand: clear the alarm.
     Recovered = 6,
     /// Somebody else changes it again and again: it is put right with pauses, and told once a minute.
     Contested = 7,
@@ -301,8 +303,7 @@ pub unsafe extern "C" fn arpflux_drift_cause(drift: *const arpflux_drift) -> arp
         Cause::Poll => arpflux_cause::Poll,
         Cause::Policy => arpflux_cause::Policy,
         Cause::Lost => arpflux_cause::Lost,
-        // Nothing asks from here.
-        Cause::Asked => arpflux_cause::Unknown,
+        Cause::Asked => arpflux_cause::Asked,
     })
 }
 

@@ -134,6 +134,10 @@ static void claims_are_proved_or_refuted(void)
     CHECK(arpflux_snapshot_prove(snapshot, claims, 1, &err) == NULL);
     CHECK(about(err, "claim.kind"));
     arpflux_error_free(err);
+    flux.kind = ARPFLUX_CLAIM_KIND_UNKNOWN;
+    CHECK(arpflux_snapshot_prove(snapshot, claims, 1, &err) == NULL);
+    CHECK(about(err, "claim.kind"));
+    arpflux_error_free(err);
     never.prefix_len = 33;
     CHECK(arpflux_snapshot_prove(snapshot, claims + 2, 1, NULL) == NULL);
     never.interface = NULL;
