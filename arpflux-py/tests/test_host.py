@@ -84,7 +84,7 @@ def test_explain_refuses_what_is_no_request(node):
     snapshot = arpflux.Host.netns(node).snapshot()
     with pytest.raises(arpflux.NotFound, match="eth9"):
         snapshot.explain("192.168.18.10", interface="eth9")
-    for target in ("fd00::1", "", 7, None, "192.168.18.10/24"):
+    for target in ("", 7, None, "192.168.18.10/24"):
         with pytest.raises((ValueError, TypeError)):
             snapshot.explain(target, interface="eth0")
     with pytest.raises(arpflux.InvalidInput):
