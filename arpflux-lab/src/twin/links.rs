@@ -320,10 +320,10 @@ pub(super) fn in_the_hosts_words(
             one.macvlan_mode = of_host.macvlan_mode;
             one.ipvlan_mode = of_host.ipvlan_mode;
             one.vrf_table = of_host.vrf_table;
-            // A veth that is down has none.
-            if !of_host.flags.contains(InterfaceFlags::UP) && !one.flags.contains(InterfaceFlags::UP) {
-                one.carrier = of_host.carrier;
-            }
+        }
+        // What the kernel says of an interface that is down depends on what became of it before.
+        if !of_host.flags.contains(InterfaceFlags::UP) && !one.flags.contains(InterfaceFlags::UP) {
+            one.carrier = of_host.carrier;
         }
         if *role == Role::Loopback {
             (one.mac, one.mtu, one.group) = (of_host.mac, of_host.mtu, of_host.group);
