@@ -1,0 +1,258 @@
+//! Who lives on the wires of a host and behind it, and what of it they lose.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::Harm;
+use crate::predict::{ArpRequest, Forwarded, Model, Neighbours, Outgoing, Verdict, listeners, targets};
+use crate::snapshot::{Interface, RouteKind, Scope, Snapshot, WireMap};
+use crate::types::{IfIndex, IfName, IpNet, Ipv4Net};
+
+/// How many hosts behind one interface are tried.
+const HOSTS_MAX: usize = 8;
+/// How many addresses of the host each of them asks for, and packets are sent from.
+const ADDRESSES_MAX: usize = 64;
+/// The gateway that Calico and its kin give to pods and proxy on the host's side.
+const CNI_GATEWAY: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
+/// Stands for the rest of the world: of the range for benchmarks (RFC 2544), which nobody routes.
+const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(198, 18, 99, 99);
+
+/// Who lives where, as the snapshot before the change tells.
+pub(super) struct Hosts<'s> {
+    snapshot: &'s Snapshot,
+    wires: WireMap,
+    listeners: Vec<IfIndex>,
+    /// The subnets of each interface that is up and has carrier.
+    subnets: BTreeMap<IfIndex, Vec<Ipv4Net>>,
+    /// Hosts that a route or a peer address says are on the link of an interface.
+    routed: BTreeMap<IfIndex, Vec<Ipv4Addr>>,
+}
+
+impl<'s> Hosts<'s> {
+    pub(super) fn new(snapshot: &'s Snapshot) -> Self {
+        let wires = WireMap::of(snapshot);
+        let mut subnets: BTreeMap<IfIndex, Vec<Ipv4Net>> = BTreeMap::new();
+        let mut routed: BTreeMap<IfIndex, Vec<Ipv4Addr>> = BTreeMap::new();
+        for address in snapshot.addresses.iter().filter(|address| wires.is_connected(address.interface)) {
+            match (address.peer, address.subnet()) {
+                (Some(IpAddr::V4(peer)), _) => routed.entry(address.interface).or_default().push(peer),
+                (None, IpNet::V4(net)) if net.prefix_len() < 32 => {
+                    let known = subnets.entry(address.interface).or_default();
+                    if !known.contains(&net.trunc()) {
+                        known.push(net.trunc());
+                    }
+                }
+                _ => {}
+            }
+        }
+        for route in snapshot.routes.iter().filter(|route| route.kind == RouteKind::Unicast) {
+            let [hop] = route.next_hops.as_slice() else { continue };
+            let (Some(index), None, IpNet::V4(net)) = (hop.interface, hop.gateway, route.destination) else {
+                continue;
+            };
+            if net.prefix_len() == 32 && wires.is_connected(index) {
+                let known = routed.entry(index).or_default();
+                if known.len() < HOSTS_MAX && !known.contains(&net.addr()) {
+                    known.push(net.addr());
+                }
+            }
+        }
+        Self { snapshot, listeners: listeners(snapshot), wires, subnets, routed }
+    }
+
+    fn name(&self, index: IfIndex) -> Option<IfName> {
+        self.snapshot.interface(index).map(|interface| interface.name)
+    }
+
+    /// The interface that holds an address where no request arrives, if no other one holds it.
+    fn aside(&self, address: Ipv4Addr) -> Option<IfName> {
+        let reached = |holder: &IfIndex| {
+            let speaks = self.snapshot.interface(*holder).is_some_and(Interface::speaks_arp);
+            speaks && self.wires.is_connected(*holder)
+        };
+        let holders: Vec<IfIndex> = self.snapshot.holders_of(IpAddr::V4(address)).collect();
+        if holders.iter().any(reached) {
+            return None;
+        }
+        holders.first().and_then(|holder| self.name(*holder))
+    }
+
+    /// The listeners on the wire of an interface, that one first.
+    fn beside(&self, index: IfIndex) -> Vec<IfIndex> {
+        let others = self.wires.beside(index).iter().copied().filter(|other| *other != index);
+        let all = std::iter::once(index).chain(others);
+        all.filter(|one| self.listeners.binary_search(one).is_ok() && self.wires.is_connected(*one)).collect()
+    }
+
+    pub(super) fn answers(&self, now: &Model<'_>, then: &Model<'_>) -> Vec<Harm> {
+        let mut neighbours = Neighbours::new(self.snapshot);
+        let mut harm = Vec::new();
+        let mut done: BTreeSet<(usize, Ipv4Addr)> = BTreeSet::new();
+        let mut subnets_done: BTreeSet<(usize, Ipv4Net)> = BTreeSet::new();
+        let own = targets(self.snapshot);
+        for (index, subnets) in &self.subnets {
+            let Some(number) = self.wires.number(*index) else { continue };
+            let new = subnets.iter().filter(|subnet| subnets_done.insert((number, **subnet)));
+            let new: Vec<&Ipv4Net> = new.collect();
+            if new.is_empty() {
+                continue;
+            }
+            let wire = self.beside(*index);
+            for target in own.iter().copied() {
+                let around = new.iter().any(|subnet| subnet.contains(&target));
+                if !around || !done.insert((number, target)) {
+                    continue;
+                }
+                let asker = neighbours.of(*index, target);
+                harm.extend(self.loses(now, then, &wire, asker, target));
+            }
+        }
+        for (index, hosts) in &self.routed {
+            let wire = self.beside(*index);
+            let asked = std::iter::once(CNI_GATEWAY).chain(own.iter().copied().take(ADDRESSES_MAX));
+            let asked: Vec<Ipv4Addr> = asked.collect();
+            for asker in hosts.iter().take(HOSTS_MAX) {
+                // One is enough to say of each host.
+                let mut lost = asked.iter().filter(|target| *target != asker);
+                harm.extend(lost.find_map(|target| self.loses(now, then, &wire, *asker, *target)));
+            }
+        }
+        // Addresses without a subnet: who asks for them, and on which wire, nothing on the host tells. Of the
+        // interfaces that may be there, some that answered has to answer.
+        for target in own {
+            let has_subnet = self.subnets.values().flatten().any(|subnet| subnet.contains(&target));
+            let holder = self.snapshot.holders_of(IpAddr::V4(target)).next();
+            let (false, None, Some(holder)) = (has_subnet, self.aside(target), holder) else { continue };
+            let without = |on: &&IfIndex| self.wires.is_connected(**on) && !self.subnets.contains_key(on);
+            let mut there = self.beside(holder);
+            there.extend(self.listeners.iter().filter(without));
+            let asker = neighbours.of(holder, target);
+            harm.extend(self.loses(now, then, &there, asker, target));
+        }
+        harm
+    }
+
+    fn loses(
+        &self,
+        now: &Model<'_>,
+        then: &Model<'_>,
+        wire: &[IfIndex],
+        asker: Ipv4Addr,
+        target: Ipv4Addr,
+    ) -> Option<Harm> {
+        let verdict =
+            |model: &Model<'_>, on: &IfIndex| model.reply(&ArpRequest::broadcast(*on, asker, target));
+        let answers = |on: &&IfIndex| {
+            !now.never_answers(**on, target) && matches!(verdict(now, on), Verdict::Answers { .. })
+        };
+        let on = wire.iter().find(answers)?;
+        let silent = |on: &IfIndex| {
+            then.never_answers(*on, target) || matches!(verdict(then, on), Verdict::Silent { .. })
+        };
+        if !wire.iter().all(silent) {
+            return None;
+        }
+        let aside = self.aside(target);
+        // kube-proxy binds every service address there, on every node: none of them is to answer for it.
+        if aside.is_some_and(|holder| holder.as_bytes() == b"kube-ipvs0") {
+            return None;
+        }
+        Some(Harm::Answer { address: target, asker, interface: self.name(*on)?, aside })
+    }
+
+    /// The hosts that packets are sent to, with the interface that they are on.
+    fn destinations(&self) -> Vec<(IfIndex, Ipv4Addr)> {
+        let mut neighbours = Neighbours::new(self.snapshot);
+        let mut found = Vec::new();
+        for (index, subnets) in &self.subnets {
+            for subnet in subnets {
+                found.push((*index, neighbours.of(*index, subnet.network())));
+            }
+        }
+        for (index, hosts) in &self.routed {
+            found.extend(hosts.iter().take(HOSTS_MAX).map(|host| (*index, *host)));
+        }
+        found
+    }
+
+    /// Whether a packet gets to a host on the wire of `index`, directly.
+    fn reaches(&self, way: &Outgoing, index: IfIndex, to: Ipv4Addr) -> Option<bool> {
+        match way {
+            Outgoing::Asks { interface, target, .. } => {
+                Some(*target == to && self.wires.share(*interface, index) == Some(true))
+            }
+            Outgoing::NoRequest { interface, .. } => Some(self.wires.share(*interface, index) == Some(true)),
+            Outgoing::Unreachable => Some(false),
+            Outgoing::Undetermined { .. } => None,
+        }
+    }
+
+    pub(super) fn ways(&self, now: &Model<'_>, then: &Model<'_>) -> Vec<Harm> {
+        let mut harm = Vec::new();
+        let destinations = self.destinations();
+        let own = self.snapshot.addresses.iter().filter(|address| address.scope < Scope::HOST);
+        let own = own.filter_map(|address| match address.local {
+            IpAddr::V4(local) if !local.is_loopback() => Some(Some(local)),
+            _ => None,
+        });
+        let sources: Vec<Option<Ipv4Addr>> = std::iter::once(None).chain(own.take(ADDRESSES_MAX)).collect();
+        for (index, to) in &destinations {
+            for from in &sources {
+                let reaches =
+                    |model: &Model<'_>| self.reaches(&model.outgoing(*to, *from, None), *index, *to);
+                if reaches(now) == Some(true)
+                    && reaches(then) == Some(false)
+                    && let Some(interface) = self.name(*index)
+                {
+                    harm.push(Harm::Way { from: *from, to: *to, interface });
+                }
+            }
+        }
+        for from in &sources {
+            let leaves = |model: &Model<'_>| model.outgoing(ELSEWHERE, *from, None);
+            if let Outgoing::Asks { interface, .. } | Outgoing::NoRequest { interface, .. } = leaves(now)
+                && leaves(then) == Outgoing::Unreachable
+                && let Some(interface) = self.name(interface)
+            {
+                harm.push(Harm::Way { from: *from, to: ELSEWHERE, interface });
+            }
+        }
+        // Packets of others: what arrives from each host, for this host's own addresses and for each other one.
+        let most = destinations.len().min(ADDRESSES_MAX);
+        let mut may_answer: BTreeMap<(usize, Ipv4Addr), [Vec<IfIndex>; 2]> = BTreeMap::new();
+        for (arrival, from) in &destinations[..most] {
+            let others = destinations[..most].iter().filter(|(index, _)| index != arrival).map(|(_, to)| *to);
+            let to_host = sources.iter().copied().flatten();
+            let wire = self.beside(*arrival);
+            let Some(number) = self.wires.number(*arrival) else { continue };
+            for to in to_host.chain(others).chain([ELSEWHERE]) {
+                let [now_may, then_may] = may_answer.entry((number, to)).or_insert_with(|| {
+                    let may = |model: &Model<'_>| {
+                        wire.iter().copied().filter(|on| !model.never_answers(*on, to)).collect()
+                    };
+                    [may(now), may(then)]
+                });
+                // They are sent to whoever answers for their destination, else to a router.
+                let passes = |model: &Model<'_>, may: &[IfIndex], is: fn(&Forwarded) -> bool| {
+                    let answers = |on: &&IfIndex| {
+                        model.reply(&ArpRequest::broadcast(**on, *from, to)).answers() == Some(true)
+                    };
+                    let mut answering = may.iter().filter(answers).peekable();
+                    match answering.peek() {
+                        None => is(&model.forwarded(*arrival, *from, to)),
+                        Some(_) => answering.any(|on| is(&model.forwarded(*on, *from, to))),
+                    }
+                };
+                let gets_there =
+                    |way: &Forwarded| matches!(way, Forwarded::Leaves { .. } | Forwarded::Delivered);
+                if passes(now, now_may, gets_there)
+                    && !passes(then, then_may, |way| *way != Forwarded::Dropped)
+                    && let Some(interface) = self.name(*arrival)
+                {
+                    harm.push(Harm::Way { from: Some(*from), to, interface });
+                }
+            }
+        }
+        harm
+    }
+}
