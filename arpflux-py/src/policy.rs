@@ -2,7 +2,7 @@
 
 use arpflux_core::verify;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::argument;
 use crate::error::Result;
@@ -36,7 +36,7 @@ impl Policy {
     /// >>> policy.interfaces, policy.proxies == (card,), policy.strategy
     /// (('eth0', 'eth3'), True, 'auto')
     #[new]
-    #[pyo3(signature = (*, interfaces = None, strategy = None, egress = None, announce = None, foreign_proxies = None, proxies = None, services = None))]
+    #[pyo3(signature = (*, interfaces = None, strategy = None, egress = None, announce = None, foreign_proxies = None, proxy_arp = None, proxy_delay = None, proxies = None, services = None))]
     #[expect(clippy::too_many_arguments, reason = "the keys of a policy, each by its name")]
     fn new<'py>(
         py: Python<'py>,
@@ -45,6 +45,8 @@ impl Policy {
         egress: Given<'_, 'py>,
         announce: Given<'_, 'py>,
         foreign_proxies: Given<'_, 'py>,
+        proxy_arp: Given<'_, 'py>,
+        proxy_delay: Given<'_, 'py>,
         proxies: Given<'_, 'py>,
         services: Given<'_, 'py>,
     ) -> Result<Self> {
@@ -58,6 +60,8 @@ impl Policy {
             ("egress", egress),
             ("announce", announce),
             ("foreign_proxies", foreign_proxies),
+            ("proxy_arp", proxy_arp),
+            ("proxy_delay", proxy_delay),
         ];
         for (key, value) in keys {
             if let Some(value) = value {
@@ -108,6 +112,20 @@ impl Policy {
     #[getter]
     fn foreign_proxies<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         Ok(self.host(py)?.get_item("foreign_proxies")?)
+    }
+
+    /// What becomes of proxy_arp and proxy_arp_pvlan on the interfaces: keep or off.
+    #[getter]
+    fn proxy_arp<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        // A policy that leaves it as it is does not write it.
+        let written = self.host(py)?.get_item("proxy_arp").ok();
+        Ok(written.unwrap_or_else(|| PyString::new(py, "keep").into_any()))
+    }
+
+    /// The proxy_delay of interfaces with proxied addresses, in ms; None: it stays as it is.
+    #[getter]
+    fn proxy_delay(&self) -> Option<u64> {
+        self.0.host.proxy_delay
     }
 
     /// Addresses of containers and guests and where they belong, as ProxyPolicy.

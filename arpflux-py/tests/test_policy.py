@@ -47,6 +47,17 @@ def test_all_forms_are_equal(tmp_path):
     assert "101" in repr(policy)
 
 
+def test_what_becomes_of_proxies_is_said_in_code_as_in_a_file():
+    policy = arpflux.Policy(interfaces=["eth0"], foreign_proxies="remove", proxy_arp="off", proxy_delay=100)
+    keys = 'foreign_proxies = "remove"\nproxy_arp = "off"\nproxy_delay = 100\n'
+    assert policy == arpflux.Policy.from_toml('version = 1\n[host]\ninterfaces = ["eth0"]\n' + keys)
+    assert (policy.foreign_proxies, policy.proxy_arp, policy.proxy_delay) == ("remove", "off", 100)
+    other = arpflux.Policy(interfaces=["eth0"])
+    assert (other.foreign_proxies, other.proxy_arp, other.proxy_delay) == ("keep", "keep", None)
+    with pytest.raises(arpflux.InvalidPolicy, match="proxy_arp"):
+        arpflux.Policy(proxy_arp="on")
+
+
 def test_faults_name_file_line_and_remedy(tmp_path):
     with pytest.raises(arpflux.InvalidPolicy) as caught:
         arpflux.Policy.from_toml('version = 1\n[host]\nstratgey = "strict"\n', "my.toml")

@@ -731,6 +731,8 @@ class Policy:
         egress: Optional[str] = None,
         announce: Optional[bool] = None,
         foreign_proxies: Optional[str] = None,
+        proxy_arp: Optional[str] = None,
+        proxy_delay: Optional[int] = None,
         proxies: Optional[Iterable[Union[ProxyPolicy, dict[str, Any]]]] = None,
         services: Optional[Iterable[Union[ServicePolicy, dict[str, Any]]]] = None,
     ) -> Policy: ...
@@ -744,6 +746,10 @@ class Policy:
     def announce(self) -> bool: ...
     @property
     def foreign_proxies(self) -> str: ...
+    @property
+    def proxy_arp(self) -> str: ...
+    @property
+    def proxy_delay(self) -> Optional[int]: ...
     @property
     def proxies(self) -> tuple[ProxyPolicy, ...]: ...
     @property
