@@ -318,6 +318,15 @@ mod tests {
     }
 
     #[test]
+    fn an_address_beside_the_wires_is_told_with_both_readings_unless_it_is_of_the_link_alone() {
+        let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).address(1, "10.1.0.2/32");
+        let silent = changed(&host, |host| host.each(Sysctl::ArpIgnore, 1));
+        assert!(matches!(silent.as_slice(), [one] if one.contains("10.1.0.2 on lo")), "{silent:?}");
+        let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).address(1, "169.254.20.10/32");
+        assert_eq!(changed(&host, |host| host.each(Sysctl::ArpIgnore, 1)), [""; 0]);
+    }
+
+    #[test]
     fn a_neighbour_that_is_sent_to_a_gateway_or_nowhere_has_lost_its_way() {
         let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.1.0.2/24"]);
         let host = host.route("10.0.0.0/24", None, 2, 0).route("10.1.0.0/24", None, 3, 0);

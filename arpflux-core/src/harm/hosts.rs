@@ -117,17 +117,28 @@ impl<'s> Hosts<'s> {
                 harm.extend(lost.find_map(|target| self.loses(now, then, &wire, *asker, *target)));
             }
         }
-        // Addresses without a subnet: who asks for them, and on which wire, nothing on the host tells. Of the
-        // interfaces that may be there, some that answered has to answer.
+        // Addresses of no subnet here: who asks for them, and on which wire, nothing on the host tells.
         for target in own {
-            let has_subnet = self.subnets.values().flatten().any(|subnet| subnet.contains(&target));
-            let holder = self.snapshot.holders_of(IpAddr::V4(target)).next();
-            let (false, None, Some(holder)) = (has_subnet, self.aside(target), holder) else { continue };
-            let without = |on: &&IfIndex| self.wires.is_connected(**on) && !self.subnets.contains_key(on);
-            let mut there = self.beside(holder);
-            there.extend(self.listeners.iter().filter(without));
-            let asker = neighbours.of(holder, target);
-            harm.extend(self.loses(now, then, &there, asker, target));
+            let Some(holder) = self.snapshot.holders_of(IpAddr::V4(target)).next() else { continue };
+            if self.subnets.values().flatten().any(|subnet| subnet.contains(&target)) {
+                continue;
+            }
+            if self.aside(target).is_none() {
+                // On its own wire, or on one of which nothing is known: some interface that answered has to answer.
+                let without = |on: &&IfIndex| self.wires.is_connected(**on) && !self.subnets.contains_key(on);
+                let mut there = self.beside(holder);
+                there.extend(self.listeners.iter().filter(without));
+                let asker = neighbours.of(holder, target);
+                harm.extend(self.loses(now, then, &there, asker, target));
+            } else if !target.is_link_local() {
+                // On any wire. Addresses of RFC 3927 are for the host itself there (a resolver of the node's own).
+                let mut wires = BTreeSet::new();
+                let first = self.subnets.keys().filter(|on| wires.insert(self.wires.number(**on)));
+                for on in first {
+                    let asker = neighbours.of(*on, target);
+                    harm.extend(self.loses(now, then, &self.beside(*on), asker, target));
+                }
+            }
         }
         harm
     }
