@@ -34,6 +34,7 @@ mod contradiction;
 mod expectation;
 mod layer;
 mod others;
+mod packets;
 mod prover;
 mod sender;
 mod space;

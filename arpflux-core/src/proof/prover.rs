@@ -14,7 +14,7 @@ use super::split::Split;
 use super::{Space, View};
 use crate::error::Result;
 use crate::judgement::{Gap, Judgement};
-use crate::predict::{ArpRequest, Forwarded, MissingSet, Model, Outgoing, Verdict, listeners};
+use crate::predict::{ArpRequest, MissingSet, Model, Verdict, listeners};
 use crate::snapshot::{Index, Snapshot};
 use crate::stop::Stop;
 use crate::types::{IfIndex, Ipv4Net};
@@ -57,7 +57,7 @@ impl Proof {
 /// Decides claims about one snapshot. What was evaluated for one claim serves the next ones.
 #[derive(Debug)]
 pub struct Prover<'s> {
-    model: Model<'s>,
+    pub(super) model: Model<'s>,
     pub(super) space: Space,
     views: HashMap<IfIndex, Rc<View>>,
     /// What answers for each interface that was asked for.
@@ -222,7 +222,7 @@ impl<'s> Prover<'s> {
         ArpRequest { sender: sender.into(), target: target.into(), ..*request }
     }
 
-    fn among(&self, among: &[IfIndex]) -> Vec<IfIndex> {
+    pub(super) fn among(&self, among: &[IfIndex]) -> Vec<IfIndex> {
         if among.is_empty() { self.listeners.clone() } else { among.to_vec() }
     }
 
@@ -474,75 +474,6 @@ impl<'s> Prover<'s> {
         let neighbours = self.neighbours(interface, target.into());
         let other = neighbours.iter().map(|(_, example)| *example).find(|example| *example != target);
         other.unwrap_or_else(|| u32::from(self.model.snapshot().elsewhere()))
-    }
-
-    fn leaves_by(&self, source: Ipv4Addr, interface: IfIndex, among: &[IfIndex]) -> Proof {
-        let among = self.among(among);
-        let snapshot = self.model.snapshot();
-        let own = self.own.contains(&IpAddr::V4(source));
-        // Packets of others come from where the host would send packets to them or, where that is
-        // nowhere or the wire itself, from anywhere but the wire.
-        let arrivals: Vec<Option<IfIndex>> = if own {
-            vec![None]
-        } else {
-            let behind = match self.model.outgoing(source, None, None) {
-                Outgoing::Asks { interface, .. } | Outgoing::NoRequest { interface, .. } => Some(interface),
-                Outgoing::Unreachable | Outgoing::Undetermined { .. } => None,
-            };
-            match behind.filter(|behind| !among.contains(behind)) {
-                Some(behind) => vec![Some(behind)],
-                None => snapshot
-                    .interfaces
-                    .iter()
-                    .map(|other| other.index)
-                    .filter(|other| !among.contains(other))
-                    .map(Some)
-                    .collect(),
-            }
-        };
-        let mut cases = 0;
-        let mut open = None;
-        for arrival in arrivals {
-            for destination in self.space.destinations() {
-                cases += 1;
-                let out = match self.way(arrival, source, destination) {
-                    Ok(Some(out)) => out,
-                    Ok(None) => continue,
-                    Err(missing) => {
-                        let request = ArpRequest::broadcast(interface, source, destination);
-                        open = open.or(Some(Proof::Undetermined { missing, request }));
-                        continue;
-                    }
-                };
-                if out != interface && among.contains(&out) {
-                    return self.refuted(vec![Evidence::Packet { source, destination, interface: out }]);
-                }
-            }
-        }
-        open.unwrap_or(Proof::Proved { cases })
-    }
-
-    /// The interface that a packet leaves by: the host's own, or one that came in by `arrival`.
-    fn way(
-        &self,
-        arrival: Option<IfIndex>,
-        source: Ipv4Addr,
-        destination: Ipv4Addr,
-    ) -> Result<Option<IfIndex>, MissingSet> {
-        match arrival {
-            None => match self.model.outgoing(destination, Some(source), None) {
-                Outgoing::Asks { interface, .. } | Outgoing::NoRequest { interface, .. } => {
-                    Ok(Some(interface))
-                }
-                Outgoing::Unreachable => Ok(None),
-                Outgoing::Undetermined { missing } => Err(missing),
-            },
-            Some(arrival) => match self.model.forwarded(arrival, source, destination) {
-                Forwarded::Leaves { interface } => Ok(Some(interface)),
-                Forwarded::Delivered | Forwarded::Dropped => Ok(None),
-                Forwarded::Undetermined { missing } => Err(missing),
-            },
-        }
     }
 
     pub(super) fn refuted(&self, evidence: Vec<Evidence>) -> Proof {
