@@ -36,7 +36,7 @@ def test_severities_compare_by_how_bad_they_are() -> None:
     assert sorted(Severity) == [Severity.INFO, Severity.WARNING, Severity.ERROR]
     assert Severity.WARNING >= "info" and Severity.INFO <= Severity.INFO
     with pytest.raises(TypeError):
-        Severity.INFO < "no severity"  # type: ignore[operator]
+        _ = Severity.INFO < "no severity"  # type: ignore[operator]
 
 
 def test_what_has_a_length_iterates_and_indexes(node: str) -> None:

@@ -29,7 +29,7 @@ def test_ten_thousand_snapshots_plans_and_failed_calls_leave_nothing(node, tmp_p
             plan = policy.plan(snapshot)
             assert len(plan.changes) > 3
             for call in (
-                lambda: snapshot.interface("eth9"),
+                lambda snapshot=snapshot: snapshot.interface("eth9"),
                 lambda: arpflux.Host.netns("no-such"),
                 lambda: arpflux.capture(tmp_path / "none"),
                 lambda: arpflux.Policy.from_toml("version = 2"),
@@ -42,7 +42,7 @@ def test_ten_thousand_snapshots_plans_and_failed_calls_leave_nothing(node, tmp_p
                 raise AssertionError("nothing was raised")
             if number % 10 == 0:
                 snapshot.explain("192.168.18.10", interface="eth0", sender="192.168.18.129")
-                snapshot.matrix(targets="192.168.18.10").rows
+                assert snapshot.matrix(targets="192.168.18.10").rows
 
     work(500)
     descriptors, memory = len(os.listdir("/proc/self/fd")), resident()

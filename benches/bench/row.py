@@ -89,7 +89,7 @@ def run(row: Row) -> list[Figure]:
     figures = []
     for size in row.sizes:
         begun = time.monotonic()
-        figures += in_child(lambda: _run_size(row, size))
+        figures += in_child(lambda size=size: _run_size(row, size))
         print(f"  {row.key} {size:,}: {time.monotonic() - begun:.1f} s", file=sys.stderr, flush=True)
     for name in row.leaves:
         if os.path.isdir(name):

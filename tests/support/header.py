@@ -72,7 +72,7 @@ def refusals():
                 continue
             actual = []
             stale_given = False
-            for kind, argument in kinds:
+            for kind, _ in kinds:
                 base = kind.replace("const ", "").rstrip("*").strip()
                 if kind == "arpflux_error **":
                     actual.append("&err")

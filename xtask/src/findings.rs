@@ -1,5 +1,6 @@
-//! `docs/findings/README.md`: the index of all findings, from the catalogue in `arpflux_core::diagnose`. The pages
-//! themselves are written by hand; that each is there, under the right title, is checked here.
+//! `docs/findings/README.md`: the index of all findings, from the catalogue in `arpflux_core::diagnose`, and their lines
+//! in the book's table of contents. The pages themselves are written by hand; that each is there, under the right
+//! title, is checked here.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -35,6 +36,22 @@ pub fn generate(root: &Path) -> Result<Generated, String> {
         }
     }
     Ok(Generated { path: "docs/findings/README.md".into(), text })
+}
+
+/// `docs/SUMMARY.md` with one line for each finding below the index; a book has no other pages than those it lists.
+pub fn contents(root: &Path) -> Result<Generated, String> {
+    let path = "docs/SUMMARY.md";
+    let former = fs::read_to_string(root.join(path)).map_err(|error| format!("{path}: {error}"))?;
+    let mut text = String::new();
+    for line in former.lines().filter(|line| !line.starts_with("  - [AF")) {
+        let _ = writeln!(text, "{line}");
+        if line.ends_with("(findings/README.md)") {
+            for id in FindingId::ALL {
+                let _ = writeln!(text, "  - [{id}: {}](findings/{id}.md)", id.title());
+            }
+        }
+    }
+    Ok(Generated { path: path.into(), text })
 }
 
 /// The page begins with the title and severity of the catalogue and has every section, none of them empty.

@@ -54,6 +54,7 @@ fn generate(check: bool) -> Result<(), String> {
     // The codes first: the header is read from them.
     put(&code::generate(&root())?, check)?;
     put(&findings::generate(&root())?, check)?;
+    put(&findings::contents(&root())?, check)?;
     let (header, symbols) = header::generate(&root())?;
     put(&header, check)?;
     put(&symbols, check)?;
