@@ -226,7 +226,9 @@ pub fn of_plan(before: &Snapshot, plan: &Plan) -> Result<Vec<Harm>> {
 mod tests {
     use super::*;
     use crate::plan::tests::host::Host;
+    use crate::snapshot::{LinkKind, MacvlanMode};
     use crate::sysctl::Sysctl;
+    use crate::types::IfIndex;
 
     fn changed(host: &Host, change: impl FnOnce(Host) -> Host) -> Vec<String> {
         harm(&host.0, &change(host.clone()).0).iter().map(ToString::to_string).collect()
@@ -324,6 +326,29 @@ mod tests {
         assert!(matches!(silent.as_slice(), [one] if one.contains("10.1.0.2 on lo")), "{silent:?}");
         let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).address(1, "169.254.20.10/32");
         assert_eq!(changed(&host, |host| host.each(Sysctl::ArpIgnore, 1)), [""; 0]);
+    }
+
+    #[test]
+    fn a_router_sends_by_whichever_interface_of_the_wire_its_route_says() {
+        // Both cards are in the subnet, and by strict `rp_filter` only eth0 takes its packets.
+        let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.0.0.3/24"]);
+        let host = host.nic(4, "docker0", &["172.17.0.1/16"]).each(Sysctl::RpFilter, 1);
+        let host = host.route("10.0.0.0/24", None, 2, 0).route("10.0.0.0/24", None, 3, 1);
+        let lost = changed(&host, |host| host.each(Sysctl::ArpIgnore, 1));
+        assert!(!lost.iter().any(|one| one.contains("172.17.0.1")), "{lost:?}");
+    }
+
+    #[test]
+    fn siblings_of_a_macvlan_are_heard_by_it_alone() {
+        let mut host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "shim", &["10.0.0.193/32"]);
+        let shim = &mut host.0.interfaces[2];
+        (shim.kind, shim.macvlan_mode) = (Some(LinkKind::Macvlan), Some(MacvlanMode::Bridge));
+        shim.link = Some(IfIndex(2));
+        let host = host.route("10.0.0.0/24", None, 2, 0).route("10.0.0.192/27", None, 3, 0);
+        let lost = changed(&host, |host| host.one(3, Sysctl::ArpIgnore, 1));
+        let told = "10.0.0.194 on shim would get no answer for 10.0.0.2 any more";
+        assert!(lost.iter().any(|one| one.contains(told)), "{lost:?}");
+        assert_eq!(changed(&host, |host| host.one(2, Sysctl::ArpIgnore, 1)), [""; 0]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::owners::owners_after;
 use super::receipt::{Outcome, Receipt};
 use super::store::Folder;
 use super::{Options, Recovered, Reopen, Transaction, confirm, pending, recover};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::harm;
 use crate::host::Host;
 use crate::kernel::{Kernel, LinuxKernel};
@@ -244,12 +244,19 @@ impl Host {
         self.with_kernel(|kernel| confirm(kernel, options, id))
     }
 
-    /// Says that a change on trial was not undone in time, if so: for verbs that look at what it left.
+    /// Says that a change on trial was not undone in time, if so, or that the state may not be read that would tell: for
+    /// verbs that look at what it left.
     ///
     /// # Errors
-    /// As [`Host::pending`].
+    /// As [`Host::pending`], but for [`ErrorKind::PermissionDenied`].
     pub fn overdue(&self, options: &Options) -> Result<Option<String>> {
-        let overdue = self.pending(options)?.filter(Receipt::is_overdue);
+        let pending = match self.pending(options) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                return Ok(Some(format!("whether a change on trial is overdue cannot be told: {error}")));
+            }
+            pending => pending?,
+        };
+        let overdue = pending.filter(Receipt::is_overdue);
         Ok(overdue.map(|receipt| {
             let id = receipt.id.unwrap_or_default();
             format!(

@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::context::{Answers, Context, by_number, listed};
+use super::context::{Answers, Asked, Context, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::judgement::{self, Gap};
-use crate::predict::{ArpRequest, Outgoing};
+use crate::predict::{ArpRequest, Outgoing, Verdict};
 use crate::snapshot::Interface;
 use crate::state::Object;
 use crate::sysctl::Sysctl;
@@ -35,7 +35,7 @@ fn doubted_wires(context: &Context<'_>) {
     for holder in &context.listeners {
         for other in context.map.doubted(holder.index) {
             let open = both_answer(context, holder, other);
-            if context.listener(other).is_some() && !open.is_empty() {
+            if !open.is_empty() {
                 let open: Vec<Ipv4Addr> = open.into_iter().collect();
                 let leaves_open = format!("whether one MAC answers for {}", listed(&open));
                 let gap = Gap::apart(context.snapshot, holder.index, other, &leaves_open);
@@ -45,16 +45,23 @@ fn doubted_wires(context: &Context<'_>) {
     }
 }
 
-/// The addresses of an interface for which another one answers, too, with another MAC.
-fn both_answer(context: &Context<'_>, holder: &Interface, other: IfIndex) -> BTreeSet<Ipv4Addr> {
+/// The addresses that an interface holds or proxies and for which another one answers, too, with another MAC: to the
+/// same neighbour, to one of its own subnets, or to a probe.
+fn both_answer<'s>(context: &Context<'s>, holder: &'s Interface, other: IfIndex) -> BTreeSet<Ipv4Addr> {
+    let Some(other) = context.listener(other) else { return BTreeSet::new() };
     let own = context.public(holder.index).map(|(local, _)| local);
-    own.filter(|local| {
-        let sender = context.sender(holder.index, *local);
-        let mac = |on| context.reply(&ArpRequest::broadcast(on, sender, *local)).mac().copied();
-        let answered = mac(other);
-        answered.is_some() && mac(holder.index).is_some_and(|own| Some(own) != answered)
-    })
-    .collect()
+    let proxied = context.proxied(holder.index).iter().copied();
+    let differ =
+        |one: Verdict, two: Verdict| matches!((one.mac(), two.mac()), (Some(one), Some(two)) if one != two);
+    own.chain(proxied)
+        .filter(|target| !context.model.never_answers(other.index, *target))
+        .filter(|target| {
+            let sender = context.sender(holder.index, *target);
+            let asked = |on| context.ask(on, sender, *target).verdict;
+            let probed = |on: &Interface| context.reply(&ArpRequest::probe(on.index, *target));
+            differ(asked(holder), asked(other)) || differ(probed(holder), probed(other))
+        })
+        .collect()
 }
 
 /// An interface on a wire that is not known, which answers for an address as another interface does: whether a
@@ -96,20 +103,35 @@ fn several_answer(context: &Context<'_>, wire: usize, answers: &[Answers<'_>]) -
     let addresses = targets(&several);
     let mut evidence: Vec<Evidence> = Vec::new();
     for answers in several.iter().take(SHOWN) {
-        let replies = answers.verdicts.iter().filter(|(_, verdict)| verdict.mac().is_some());
-        evidence.extend(replies.take(SHOWN).map(|(interface, verdict)| {
-            context.request(interface, answers.sender, answers.target, *verdict)
-        }));
+        let replies = answers.asked.iter().filter(|asked| asked.verdict.mac().is_some());
+        evidence.extend(
+            replies
+                .take(SHOWN)
+                .map(|asked| context.request(asked.interface, asked.sender, answers.target, asked.verdict)),
+        );
     }
+    let by_sender = several.iter().all(|answers| {
+        let same = answers.asked.iter().filter(|asked| asked.sender == answers.sender);
+        same.filter_map(|asked| asked.verdict.mac()).collect::<BTreeSet<&Mac>>().len() < 2
+    });
+    let who = if by_sender {
+        "which MAC a neighbour gets depends on the subnet of the address that it asks from, and one with addresses in \
+         several keeps now one, now another"
+            .to_owned()
+    } else {
+        format!(
+            "who asks gets up to {replies} replies with different MACs, and its traffic goes to the one that it happens \
+             to keep"
+        )
+    };
     evidence.extend(wrong.iter().take(SHOWN).map(|interface| context.sysctl(interface, Sysctl::ArpIgnore)));
     Some(finding(
         FindingId::SeveralAnswer,
         Text {
             what: format!(
-                "{} on this wire answer for {}: who asks gets up to {replies} replies with different MACs, \
-                 and its traffic goes to the one that it happens to keep.",
+                "{} on this wire answer for {}: {who}.",
                 listed(names(&answering)),
-                listed(&addresses),
+                listed(&addresses)
             ),
             why: format!(
                 "An address belongs to the whole host, not to one interface, and {} may answer for addresses of \
@@ -132,7 +154,7 @@ fn self_conflict(context: &Context<'_>, wire: usize, answers: &[Answers<'_>]) ->
     let mut evidence: Vec<Evidence> = Vec::new();
     for answers in answers.iter().filter(|answers| !answers.holders.is_empty()) {
         let holds = |interface: &Interface| answers.holders.contains(&interface.index);
-        let asked = || answers.verdicts.iter().map(|(interface, _)| *interface);
+        let asked = || answers.asked.iter().map(|asked| asked.interface);
         let owners: Vec<&Mac> =
             asked().filter(|interface| holds(interface)).map(|owner| &owner.mac).collect();
         let mut conflicts = false;
@@ -294,7 +316,7 @@ pub(super) fn cure_in_words(context: &Context<'_>, wire: usize) -> String {
 }
 
 fn answered<'a>(answers: &'a Answers<'_>) -> impl Iterator<Item = &'a Mac> {
-    answers.verdicts.iter().filter_map(|(_, verdict)| verdict.mac())
+    answers.asked.iter().filter_map(|asked| asked.verdict.mac())
 }
 
 fn targets(answers: &[&Answers<'_>]) -> Vec<IpAddr> {
@@ -306,7 +328,7 @@ fn answering<'s>(found: &[&Answers<'s>]) -> (Vec<&'s Interface>, Vec<&'s Interfa
     let mut answering: BTreeMap<IfIndex, &Interface> = BTreeMap::new();
     let mut wrong: BTreeMap<IfIndex, &Interface> = BTreeMap::new();
     for answers in found {
-        for (interface, _) in answers.verdicts.iter().filter(|(_, verdict)| verdict.mac().is_some()) {
+        for Asked { interface, .. } in answers.asked.iter().filter(|asked| asked.verdict.mac().is_some()) {
             answering.insert(interface.index, interface);
             if !answers.holders.contains(&interface.index) {
                 wrong.insert(interface.index, interface);

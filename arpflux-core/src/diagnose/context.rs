@@ -37,6 +37,7 @@ pub(super) struct Context<'s> {
     gateways: HashMap<IfIndex, Vec<Ipv4Addr>>,
     neighbours: RefCell<Neighbours<'s>>,
     senders: RefCell<HashMap<(IfIndex, Ipv4Addr), Ipv4Addr>>,
+    proxied: OnceCell<HashMap<IfIndex, Vec<Ipv4Addr>>>,
     missing: RefCell<BTreeMap<Missing, BTreeMap<IfIndex, IfName>>>,
     /// What is missing besides: to say whether the policy is kept, and which wire an interface is on.
     pub(super) other_gaps: RefCell<Vec<Gap>>,
@@ -59,8 +60,15 @@ pub(super) struct Answers<'s> {
     pub holders: Vec<IfIndex>,
     /// The neighbour that asks.
     pub sender: Ipv4Addr,
-    /// What becomes of its request on the interfaces that were asked.
-    pub verdicts: Vec<(&'s Interface, Verdict)>,
+    /// What becomes of requests on the interfaces that were asked.
+    pub asked: Vec<Asked<'s>>,
+}
+
+/// A request for an address that comes in by an interface, and what becomes of it.
+pub(super) struct Asked<'s> {
+    pub interface: &'s Interface,
+    pub sender: Ipv4Addr,
+    pub verdict: Verdict,
 }
 
 /// How many interfaces of one wire are asked for each address; see [`Context::answers_on`].
@@ -117,6 +125,7 @@ impl<'s> Context<'s> {
             gateways,
             neighbours: RefCell::new(Neighbours::new(snapshot)),
             senders: RefCell::new(HashMap::new()),
+            proxied: OnceCell::new(),
             missing: RefCell::new(BTreeMap::new()),
             other_gaps: RefCell::new(Vec::new()),
             notes: RefCell::new(BTreeSet::new()),
@@ -189,6 +198,20 @@ impl<'s> Context<'s> {
             IpAddr::V4(local) if address.is_public() => Some((local, address)),
             _ => None,
         })
+    }
+
+    /// The IPv4 addresses with a proxy entry on an interface.
+    pub(super) fn proxied(&self, index: IfIndex) -> &[Ipv4Addr] {
+        let proxied = self.proxied.get_or_init(|| {
+            let mut proxied: HashMap<IfIndex, Vec<Ipv4Addr>> = HashMap::new();
+            for entry in &self.snapshot.proxies {
+                if let (Some(on), IpAddr::V4(address)) = (entry.interface, entry.address) {
+                    proxied.entry(on).or_default().push(address);
+                }
+            }
+            proxied
+        });
+        proxied.get(&index).map_or(&[], Vec::as_slice)
     }
 
     /// The interfaces that hold an address.
@@ -276,7 +299,8 @@ impl<'s> Context<'s> {
 
     /// Who answers on a wire for the addresses that its interfaces hold, in rising order.
     ///
-    /// One neighbour asks all interfaces, as on a real wire. Two things keep a thousand interfaces on one wire from
+    /// One neighbour asks all interfaces, as on a real wire; an interface that is silent then is asked by one of its own
+    /// subnets, too, as who has an address in both may ask from either. Two things keep a thousand interfaces on one wire from
     /// costing a million requests. One that `arp_ignore` 1 or 2 restricts to its own addresses is not asked for
     /// others (`arp_ignore()` in net/ipv4/arp.c). And where many are left, all of them are asked for the first
     /// address only; for the others those that hold it, and some of those that answered.
@@ -312,28 +336,45 @@ impl<'s> Context<'s> {
         let mut found = Vec::new();
         for (target, holders) in targets {
             let sender = self.sender(holders[0].index, target);
-            let ask = |interface: &&'s Interface| {
-                (*interface, self.reply(&ArpRequest::broadcast(interface.index, sender, target)))
-            };
             let others = lax.iter().filter(|other| !holders.iter().any(|holder| holder.index == other.index));
-            let mut verdicts: Vec<(&Interface, Verdict)> = holders.iter().chain(others).map(ask).collect();
-            verdicts.sort_by_key(|(interface, _)| interface.index);
+            let asked = holders.iter().chain(others).map(|interface| self.ask(interface, sender, target));
+            let mut asked: Vec<Asked<'s>> = asked.collect();
+            asked.sort_by_key(|asked| asked.interface.index);
             if lax.len() > ASKED {
-                let answering = verdicts.iter().filter(|(_, verdict)| verdict.answers() == Some(true));
-                lax = answering.map(|(interface, _)| *interface).take(ASKED).collect();
+                let answering = asked.iter().filter(|asked| asked.verdict.answers() == Some(true));
+                lax = answering.map(|asked| asked.interface).take(ASKED).collect();
             }
             let holders = holders.iter().map(|interface| interface.index).collect();
-            found.push(Answers { target, holders, sender, verdicts });
+            found.push(Answers { target, holders, sender, asked });
         }
         for (target, member) in aside {
             let sender = self.sender(member.index, target);
-            let ask = |interface: &&'s Interface| {
-                (*interface, self.reply(&ArpRequest::broadcast(interface.index, sender, target)))
-            };
-            let verdicts = members.iter().take(ASKED).map(ask).collect();
-            found.push(Answers { target, holders: Vec::new(), sender, verdicts });
+            let asked =
+                members.iter().take(ASKED).map(|interface| self.ask(interface, sender, target)).collect();
+            found.push(Answers { target, holders: Vec::new(), sender, asked });
         }
         found
+    }
+
+    /// What becomes of the request of `sender` or, where that gets no answer, of a neighbour of the interface's own
+    /// subnets.
+    pub(super) fn ask(&self, interface: &'s Interface, sender: Ipv4Addr, target: Ipv4Addr) -> Asked<'s> {
+        let request = |sender| Asked {
+            interface,
+            sender,
+            verdict: self.reply(&ArpRequest::broadcast(interface.index, sender, target)),
+        };
+        let first = request(sender);
+        if first.verdict.answers() != Some(false) {
+            return first;
+        }
+        let own = self.sender(interface.index, target);
+        let near = || self.public(interface.index).any(|(_, held)| held.subnet().contains(&IpAddr::V4(own)));
+        if own == sender || !near() {
+            return first;
+        }
+        let second = request(own);
+        if second.verdict.answers() == Some(false) { first } else { second }
     }
 
     /// The value of a sysctl on an interface, as evidence.

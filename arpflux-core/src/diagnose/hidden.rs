@@ -27,8 +27,9 @@ struct Network<'s> {
     host: Ipv4Addr,
 }
 
-/// A packet that does not get to a network, and the rule that is in the way.
+/// A packet that does not get to a network, the rule that is in the way, and the table that it leads to.
 struct Hidden {
+    table: Option<u32>,
     rule: Option<u32>,
     source: Option<Ipv4Addr>,
     host: Ipv4Addr,
@@ -64,7 +65,9 @@ pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
                 Outgoing::Unreachable => "go nowhere".to_owned(),
                 Outgoing::Undetermined { .. } => continue,
             };
-            groups.entry(lookup.as_ref().and_then(|lookup| lookup.table)).or_default().push(Hidden {
+            let table = lookup.as_ref().and_then(|lookup| lookup.table);
+            groups.entry(table).or_default().push(Hidden {
+                table,
                 rule: lookup.and_then(|lookup| lookup.rule),
                 source,
                 host: network.host,
@@ -74,7 +77,23 @@ pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
             });
         }
     }
-    findings.extend(groups.iter().filter_map(|(table, hidden)| one(context, *table, hidden)));
+    // What the tables lack is added to all of them: with one of two, the way back may be another than before.
+    let (elsewhere, lacking): (Vec<_>, Vec<_>) =
+        groups.into_values().partition(|hidden| hidden.iter().any(|one| leads_elsewhere(context, one)));
+    let (led, rejected): (Vec<_>, Vec<_>) =
+        lacking.into_iter().partition(|hidden| hidden.iter().all(|one| one.table.is_some()));
+    findings.extend(one(context, &led.into_iter().flatten().collect::<Vec<_>>(), false));
+    findings.extend(rejected.iter().filter_map(|hidden| one(context, hidden, false)));
+    findings.extend(elsewhere.iter().filter_map(|hidden| one(context, hidden, true)));
+}
+
+/// Whether the table has a route to the network that leads elsewhere: it takes one, and nothing is added beside it.
+fn leads_elsewhere(context: &Context<'_>, hidden: &Hidden) -> bool {
+    context.snapshot.routes.iter().any(|route| {
+        Some(route.table) == hidden.table
+            && route.destination.trunc() == IpNet::V4(hidden.net)
+            && route.tos == 0
+    })
 }
 
 /// The rules that every namespace has, and that of VRFs.
@@ -133,60 +152,88 @@ fn reaches(context: &Context<'_>, way: &Outgoing, network: &Network<'_>) -> bool
     }
 }
 
-fn one(context: &Context<'_>, table: Option<u32>, hidden: &[Hidden]) -> Option<Finding> {
-    let first = hidden.first()?;
-    let mut missing: Vec<(Ipv4Net, IfIndex)> = hidden.iter().map(|one| (one.net, one.interface)).collect();
-    // A table takes one route to a network: that of the interface which holds the source, if one does.
-    let own = |index: IfIndex| {
-        hidden.iter().any(|one| {
-            one.interface == index
-                && one.source.is_some_and(|source| context.holders(source).contains(&index))
-        })
+/// A route that a table lacks.
+struct Missing {
+    table: Option<u32>,
+    net: Ipv4Net,
+    /// The interface that table main has it by.
+    interface: IfIndex,
+    /// The one that it is added by.
+    by: IfIndex,
+}
+
+/// What the tables lack, each network once.
+fn missing(context: &Context<'_>, hidden: &[Hidden]) -> Vec<Missing> {
+    let mut holders: BTreeMap<Option<u32>, BTreeSet<IfIndex>> = BTreeMap::new();
+    for one in hidden {
+        let holding = one.source.into_iter().flat_map(|source| context.holders(source)).copied();
+        holders.entry(one.table).or_default().extend(holding);
+    }
+    // On one wire the interface that holds the sources takes the network, too: by another one, strict rp_filter would
+    // have that one answer for them.
+    let by = |one: &Hidden| {
+        let holders = &holders[&one.table];
+        let holder = holders.first().filter(|_| holders.len() == 1).copied();
+        let near = |holder: &IfIndex| context.map.share(*holder, one.interface) == Some(true);
+        holder.filter(near).unwrap_or(one.interface)
     };
-    missing.sort_by_key(|(net, index)| (net.addr(), net.prefix_len(), !own(*index), *index));
-    missing.dedup_by_key(|(net, _)| *net);
+    let mut missing: Vec<Missing> = hidden
+        .iter()
+        .map(|one| Missing { table: one.table, net: one.net, interface: one.interface, by: by(one) })
+        .collect();
+    // A table takes one route to a network: that of the interface which holds the source, if one does.
+    let own = |table: Option<u32>, index: IfIndex| holders[&table].contains(&index);
+    missing.sort_by_key(|one| {
+        (one.table, one.net.addr(), one.net.prefix_len(), !own(one.table, one.interface), one.interface)
+    });
+    missing.dedup_by_key(|one| (one.table, one.net));
+    missing
+}
+
+fn one(context: &Context<'_>, hidden: &[Hidden], elsewhere: bool) -> Option<Finding> {
+    hidden.first()?;
+    let missing = missing(context, hidden);
+    let interfaces: BTreeSet<IfIndex> = missing.iter().map(|one| one.interface).collect();
     let interfaces: Vec<&Interface> =
-        missing.iter().filter_map(|(_, index)| context.snapshot.interface(*index)).collect();
+        interfaces.into_iter().filter_map(|index| context.snapshot.interface(index)).collect();
     let mut addresses: Vec<IpAddr> = hidden.iter().filter_map(|one| one.source.map(IpAddr::V4)).collect();
     addresses.sort();
     addresses.dedup();
-    let nets: Vec<Ipv4Net> = missing.iter().map(|(net, _)| *net).collect();
+    let nets: BTreeSet<Ipv4Net> = missing.iter().map(|one| one.net).collect();
+    let nets: Vec<Ipv4Net> = nets.into_iter().collect();
+    let tables: BTreeSet<u32> = missing.iter().filter_map(|one| one.table).collect();
+    let tables: Vec<String> = tables.into_iter().map(table_name).collect();
     let whose = match addresses.len() {
         0 => String::new(),
         _ => format!(" from {}", listed(&addresses)),
     };
+    let ways: BTreeSet<&str> = hidden.iter().map(|one| one.by.as_str()).collect();
+    let ways = ways.into_iter().collect::<Vec<_>>().join(", or ");
     let rules: BTreeSet<u32> = hidden.iter().filter_map(|one| one.rule).collect();
     let rules: Vec<u32> = rules.into_iter().collect();
-    let (leads, where_to, table_name) = match table {
-        Some(table) => {
-            let name = table_name(table);
-            let leads = by_number(rules.len(), "rule leads", "rules lead");
-            (
-                format!("The {leads} (priority {})", listed(&rules)),
-                format!(" to table {name}"),
-                format!("table {name}"),
-            )
-        }
-        None => ("A rule that rejects leads".to_owned(), String::new(), "the rule".to_owned()),
+    let (leads, where_to, named) = if tables.is_empty() {
+        ("A rule that rejects leads".to_owned(), String::new(), "the rule".to_owned())
+    } else {
+        let named = format!("{} {}", by_number(tables.len(), "table", "tables"), listed(&tables));
+        let leads = by_number(rules.len(), "rule leads", "rules lead");
+        (format!("The {leads} (priority {})", listed(&rules)), format!(" to {named}"), named)
     };
     let routes: Vec<String> = missing
         .iter()
-        .map(|(net, index)| format!("{net} dev {}", context.snapshot.name_of(*index)))
-        .collect();
-    // A table takes one route to a network: where it has one that leads elsewhere, nothing is added beside it.
-    let elsewhere = missing.iter().any(|(net, _)| {
-        context.snapshot.routes.iter().any(|route| {
-            Some(route.table) == table && route.destination.trunc() == IpNet::V4(*net) && route.tos == 0
+        .map(|one| {
+            let in_table = one.table.filter(|_| tables.len() > 1);
+            let in_table = in_table.map_or_else(String::new, |table| format!(" table {}", table_name(table)));
+            format!("{} dev {}{in_table}", one.net, context.snapshot.name_of(one.by))
         })
-    });
+        .collect();
     // Without a table there is none that a route could be added to.
-    let add = |(net, index): &(Ipv4Net, IfIndex)| {
-        let hop = NextHop { interface: Some(*index), gateway: None, weight: 1, flags: NextHopFlags::empty() };
+    let add = |one: &Missing| {
+        let hop = NextHop { interface: Some(one.by), gateway: None, weight: 1, flags: NextHopFlags::empty() };
         let known = context.snapshot.routes.iter().find(|route| {
-            route.table == table::MAIN && route.destination.trunc() == IpNet::V4(*net) && route.tos == 0
+            route.table == table::MAIN && route.destination.trunc() == IpNet::V4(one.net) && route.tos == 0
         })?;
         let route = Route {
-            table: table?,
+            table: one.table?,
             protocol: STATIC,
             next_hops: vec![hop],
             nexthop_id: None,
@@ -197,35 +244,42 @@ fn one(context: &Context<'_>, table: Option<u32>, hidden: &[Hidden]) -> Option<F
     };
     let changes: Vec<Change> = if elsewhere { Vec::new() } else { missing.iter().filter_map(add).collect() };
     let mut evidence: Vec<Evidence> = Vec::new();
-    for one in hidden.iter().take(SHOWN) {
+    for one in hidden {
         let source = one.source.map_or_else(String::new, |source| format!("from {source} "));
-        evidence.push(Evidence::Fact { text: format!("packets {source}to {} {}", one.host, one.by) });
+        let seen = Evidence::Fact { text: format!("packets {source}to {} {}", one.host, one.by) };
+        // Several interfaces of a wire may be in one network.
+        if evidence.len() < SHOWN && !evidence.contains(&seen) {
+            evidence.push(seen);
+        }
     }
     Some(finding(
         FindingId::RulesHideNetwork,
         Text {
             what: format!(
-                "{leads} packets{whose} for {}{where_to}, and they {}: the hosts there get no reply, or get it by a detour.",
+                "{leads} packets{whose} for {}{where_to}, and they {ways}: the hosts there get no reply, or get it by a detour.",
                 listed(&nets),
-                first.by,
             ),
             why: format!(
-                "{} has no route to {}{}, which {} on {} (table main): what comes first in the order of the rules decides, and \
-                 its default route takes everything.",
-                upper(&table_name),
+                "{} {} no route to {}{}, which {} on {} (table main): what comes first in the order of the rules decides, and \
+                 {} takes everything.",
+                upper(&named),
+                by_number(tables.len().max(1), "has", "have"),
                 by_number(nets.len(), "that network", "these networks"),
                 if elsewhere { " that goes there directly" } else { "" },
                 by_number(nets.len(), "is", "are"),
                 listed(names(&interfaces)),
+                by_number(tables.len().max(1), "its default route", "their default route"),
             ),
-            remedy: match table {
-                Some(_) if !elsewhere => format!(
-                    "Add the missing {} to {table_name} ({}), or put a rule before it that looks up main with \
+            remedy: if elsewhere || tables.is_empty() {
+                "Put a rule before it that looks up main with suppress_prefixlength 0.".into()
+            } else {
+                format!(
+                    "Add the missing {} to {named} ({}), or put a rule before {} that looks up main with \
                      suppress_prefixlength 0, which finds networks that come later, too.",
                     by_number(routes.len(), "route", "routes"),
                     routes.join(", "),
-                ),
-                _ => "Put a rule before it that looks up main with suppress_prefixlength 0.".into(),
+                    by_number(rules.len(), "it", "them"),
+                )
             },
         },
         Objects { interfaces: names(&interfaces), addresses },

@@ -1,17 +1,18 @@
 //! What to do, as changes, and what they change elsewhere.
 
-use std::collections::HashSet;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::context::Context;
 use crate::error::Error;
 use crate::harm::{is_small, losses, new_findings};
-use crate::plan::{Change, Impact, InterfaceIdentity, Plan, SysctlScope};
+use crate::plan::{Announcement, Change, Impact, InterfaceIdentity, Plan, SysctlScope};
 use crate::policy::{HostPolicy, Policy, Strategy};
+use crate::predict::Model;
 use crate::snapshot::Interface;
 use crate::state::Object;
 use crate::sysctl::Sysctl;
-use crate::types::IfIndex;
+use crate::types::{IfIndex, Mac};
 
 /// The plan of a remedy and what it does, or why there is none.
 #[derive(Debug, Clone, Default)]
@@ -77,6 +78,8 @@ impl Context<'_> {
     /// A remedy of these changes alone.
     pub(super) fn cure_by_changes(&self, changes: Vec<Change>) -> Remedy {
         let mut touched: Vec<IfIndex> = changes.iter().filter_map(Change::interface).collect();
+        let announcements = self.moved(&changes);
+        touched.extend(announcements.iter().map(|announcement| announcement.interface));
         touched.sort();
         touched.dedup();
         let identity = |index: IfIndex| {
@@ -87,8 +90,47 @@ impl Context<'_> {
             Plan::default()
                 .netns(self.snapshot.netns.clone())
                 .interfaces(touched.into_iter().filter_map(identity).collect::<Vec<_>>())
-                .changes(changes),
+                .changes(changes)
+                .announcements(announcements),
         )
+    }
+
+    /// The own addresses that another interface of a wire answers for after `changes`, and that one: neighbours keep the
+    /// MAC of before unless they are told.
+    fn moved(&self, changes: &[Change]) -> Vec<Announcement> {
+        if !self.remedies || changes.is_empty() || !is_small(self.snapshot) {
+            return Vec::new();
+        }
+        let after = self.snapshot.with(changes);
+        let then = Context::new(&after, self.options, Model::of(&after));
+        let now = self.answers();
+        let mut moved = Vec::new();
+        for (key, answering) in then.answers() {
+            let macs: BTreeSet<&Mac> = answering.iter().map(|(_, mac)| mac).collect();
+            let before = now.get(&key);
+            let kept = |before: &Vec<(IfIndex, Mac)>| before.iter().all(|(_, mac)| macs.contains(mac));
+            if let (1, Some((interface, _))) = (macs.len(), answering.first())
+                && before.is_some_and(|before| !kept(before))
+            {
+                moved.push(Announcement { interface: *interface, address: IpAddr::V4(key.1) });
+            }
+        }
+        moved
+    }
+
+    /// Who answers with which MAC, by wire and address.
+    fn answers(&self) -> BTreeMap<(usize, Ipv4Addr), Vec<(IfIndex, Mac)>> {
+        let mut answering: BTreeMap<(usize, Ipv4Addr), Vec<(IfIndex, Mac)>> = BTreeMap::new();
+        for answers in (0..self.wires.len()).flat_map(|wire| self.answers_on(wire)) {
+            for asked in &answers.asked {
+                let number = self.map.number(asked.interface.index);
+                if let (Some(number), Some(mac)) = (number, asked.verdict.mac()) {
+                    let of_wire = answering.entry((number, answers.target)).or_default();
+                    of_wire.push((asked.interface.index, *mac));
+                }
+            }
+        }
+        answering
     }
 
     fn remedy(&self, plan: Plan) -> Remedy {

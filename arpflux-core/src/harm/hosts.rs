@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::Harm;
 use crate::predict::{ArpRequest, Forwarded, Model, Neighbours, Outgoing, Verdict, listeners, targets};
-use crate::snapshot::{Interface, RouteKind, Scope, Snapshot, WireMap};
+use crate::snapshot::{Interface, MacvlanMode, RouteKind, Scope, Snapshot, WireMap};
 use crate::types::{IfIndex, IfName, IpNet, Ipv4Net};
 
 /// How many hosts behind one interface are tried.
@@ -26,6 +26,11 @@ pub(super) struct Hosts<'s> {
     subnets: BTreeMap<IfIndex, Vec<Ipv4Net>>,
     /// Hosts that a route or a peer address says are on the link of an interface.
     routed: BTreeMap<IfIndex, Vec<Ipv4Addr>>,
+}
+
+/// Whether it is a macvlan whose frames reach its siblings on this host.
+fn is_macvlan(snapshot: &Snapshot, index: IfIndex) -> bool {
+    snapshot.interface(index).is_some_and(|one| one.macvlan_mode == Some(MacvlanMode::Bridge))
 }
 
 impl<'s> Hosts<'s> {
@@ -50,10 +55,18 @@ impl<'s> Hosts<'s> {
             let (Some(index), None, IpNet::V4(net)) = (hop.interface, hop.gateway, route.destination) else {
                 continue;
             };
-            if net.prefix_len() == 32 && wires.is_connected(index) {
+            let host = match net.prefix_len() {
+                32 => Some(net.addr()),
+                // A part of the wire that a macvlan leads to is where its siblings are, in namespaces of their own.
+                1.. if is_macvlan(snapshot, index) && !subnets.contains_key(&index) => {
+                    net.hosts().find(|host| snapshot.holders_of(IpAddr::V4(*host)).next().is_none())
+                }
+                _ => None,
+            };
+            if let Some(host) = host.filter(|_| wires.is_connected(index)) {
                 let known = routed.entry(index).or_default();
-                if known.len() < HOSTS_MAX && !known.contains(&net.addr()) {
-                    known.push(net.addr());
+                if known.len() < HOSTS_MAX && !known.contains(&host) {
+                    known.push(host);
                 }
             }
         }
@@ -84,6 +97,18 @@ impl<'s> Hosts<'s> {
         all.filter(|one| self.listeners.binary_search(one).is_ok() && self.wires.is_connected(*one)).collect()
     }
 
+    /// The listeners that take what a host asks on the link of an interface. A macvlan's siblings are heard by macvlans,
+    /// and not by the interface below.
+    fn hear(&self, index: IfIndex, host: Ipv4Addr) -> Vec<IfIndex> {
+        let mut wire = self.beside(index);
+        if is_macvlan(self.snapshot, index)
+            && self.routed.get(&index).is_some_and(|routed| routed.contains(&host))
+        {
+            wire.retain(|one| is_macvlan(self.snapshot, *one));
+        }
+        wire
+    }
+
     pub(super) fn answers(&self, now: &Model<'_>, then: &Model<'_>) -> Vec<Harm> {
         let mut neighbours = Neighbours::new(self.snapshot);
         let mut harm = Vec::new();
@@ -108,12 +133,12 @@ impl<'s> Hosts<'s> {
             }
         }
         for (index, hosts) in &self.routed {
-            let wire = self.beside(*index);
             let asked = std::iter::once(CNI_GATEWAY).chain(own.iter().copied().take(ADDRESSES_MAX));
             let asked: Vec<Ipv4Addr> = asked.collect();
             for asker in hosts.iter().take(HOSTS_MAX) {
                 // One is enough to say of each host.
                 let mut lost = asked.iter().filter(|target| *target != asker);
+                let wire = self.hear(*index, *asker);
                 harm.extend(lost.find_map(|target| self.loses(now, then, &wire, *asker, *target)));
             }
         }
@@ -230,27 +255,32 @@ impl<'s> Hosts<'s> {
         }
         // Packets of others: what arrives from each host, for this host's own addresses and for each other one.
         let most = destinations.len().min(ADDRESSES_MAX);
+        let mut groups: BTreeMap<Vec<IfIndex>, usize> = BTreeMap::new();
         let mut may_answer: BTreeMap<(usize, Ipv4Addr), [Vec<IfIndex>; 2]> = BTreeMap::new();
         for (arrival, from) in &destinations[..most] {
             let others = destinations[..most].iter().filter(|(index, _)| index != arrival).map(|(_, to)| *to);
             let to_host = sources.iter().copied().flatten();
-            let wire = self.beside(*arrival);
-            let Some(number) = self.wires.number(*arrival) else { continue };
+            let wire = self.hear(*arrival, *from);
+            let mut sorted = wire.clone();
+            sorted.sort();
+            let number = groups.len();
+            let group = *groups.entry(sorted).or_insert(number);
             for to in to_host.chain(others).chain([ELSEWHERE]) {
-                let [now_may, then_may] = may_answer.entry((number, to)).or_insert_with(|| {
+                let [now_may, then_may] = may_answer.entry((group, to)).or_insert_with(|| {
                     let may = |model: &Model<'_>| {
                         wire.iter().copied().filter(|on| !model.never_answers(*on, to)).collect()
                     };
                     [may(now), may(then)]
                 });
-                // They are sent to whoever answers for their destination, else to a router.
+                // They are sent to whoever answers for their destination, else to an address of this host as a router: by
+                // which interface of the wire they come in then, the sender's route says.
                 let passes = |model: &Model<'_>, may: &[IfIndex], is: fn(&Forwarded) -> bool| {
                     let answers = |on: &&IfIndex| {
                         model.reply(&ArpRequest::broadcast(**on, *from, to)).answers() == Some(true)
                     };
                     let mut answering = may.iter().filter(answers).peekable();
                     match answering.peek() {
-                        None => is(&model.forwarded(*arrival, *from, to)),
+                        None => wire.iter().any(|on| is(&model.forwarded(*on, *from, to))),
                         Some(_) => answering.any(|on| is(&model.forwarded(*on, *from, to))),
                     }
                 };

@@ -8,16 +8,19 @@ use foldhash::{HashMap, HashSet};
 use super::matrix::{Cell, Column};
 use super::{Missing, MissingSet, Verdict};
 use crate::judgement::{self, Gap, Judgement};
-use crate::snapshot::{Certainty, Snapshot};
+use crate::snapshot::{Certainty, Snapshot, WireMap};
 use crate::types::{IfIndex, Mac};
 use crate::words;
+
+/// What becomes of a neighbour's request, and of a probe.
+const VERDICTS: [fn(&Cell) -> &Verdict; 2] = [|cell| &cell.verdict, |cell| &cell.probe];
 
 /// A column, and its cell for an address.
 pub(super) type Asked<'a> = (&'a Column, &'a Cell);
 
 /// Several MACs that are certain are flux whatever else is open. Cells that are certainly silent may be left out.
-/// `open_wires`: whether an interface whose wire is not known may be on the wire of another one that answers.
-pub(super) fn flux(cells: &[Asked<'_>], open_wires: bool) -> Option<bool> {
+/// `open_wires`: the wires, where an interface may be on the wire of another one that answers without that being known.
+pub(super) fn flux(cells: &[Asked<'_>], open_wires: Option<&WireMap>) -> Option<bool> {
     let several = |verdict: fn(&Cell) -> &Verdict| {
         let mut first: HashMap<usize, Mac> = HashMap::default();
         cells.iter().any(|(column, cell)| match verdict(cell).mac() {
@@ -28,9 +31,10 @@ pub(super) fn flux(cells: &[Asked<'_>], open_wires: bool) -> Option<bool> {
     if several(|cell| &cell.verdict) || several(|cell| &cell.probe) {
         return Some(true);
     }
-    if cells.iter().any(|(_, cell)| cell.is_undetermined())
-        || (open_wires && on_open_wires(cells).next().is_some())
-    {
+    let open = |wires: &WireMap| {
+        on_unknown_wires(cells).next().is_some() || !on_doubted_wires(cells, wires).is_empty()
+    };
+    if cells.iter().any(|(_, cell)| cell.is_undetermined()) || open_wires.is_some_and(open) {
         None
     } else {
         Some(false)
@@ -39,9 +43,8 @@ pub(super) fn flux(cells: &[Asked<'_>], open_wires: bool) -> Option<bool> {
 
 /// The columns whose interface is on a wire that is not known, and answers where another one does with another
 /// MAC.
-fn on_open_wires<'a>(cells: &'a [Asked<'a>]) -> impl Iterator<Item = &'a Column> {
-    let verdicts: [fn(&Cell) -> &Verdict; 2] = [|cell| &cell.verdict, |cell| &cell.probe];
-    verdicts.into_iter().flat_map(move |verdict| {
+fn on_unknown_wires<'a>(cells: &'a [Asked<'a>]) -> impl Iterator<Item = &'a Column> {
+    VERDICTS.into_iter().flat_map(move |verdict| {
         let macs: HashSet<&Mac> = cells.iter().filter_map(|(_, cell)| verdict(cell).mac()).collect();
         let open = cells.iter().filter(move |(column, cell)| {
             macs.len() > 1 && column.certainty == Certainty::Unknown && verdict(cell).mac().is_some()
@@ -50,15 +53,35 @@ fn on_open_wires<'a>(cells: &'a [Asked<'a>]) -> impl Iterator<Item = &'a Column>
     })
 }
 
+/// Pairs of interfaces, the smaller index first, that answer with different MACs and whose wires may be one
+/// ([`WireMap::doubted`]).
+fn on_doubted_wires(cells: &[Asked<'_>], wires: &WireMap) -> BTreeSet<(IfIndex, IfIndex)> {
+    let mut pairs = BTreeSet::new();
+    if !wires.has_doubts() {
+        return pairs;
+    }
+    for verdict in VERDICTS {
+        let answering = cells.iter().filter_map(|(column, cell)| Some((column.index, *verdict(cell).mac()?)));
+        let answering: HashMap<IfIndex, Mac> = answering.collect();
+        for (one, mac) in &answering {
+            let others = wires.doubted(*one).into_iter();
+            let differs = |other: &IfIndex| answering.get(other).is_some_and(|theirs| theirs != mac);
+            pairs.extend(others.filter(differs).map(|other| (*one.min(&other), *one.max(&other))));
+        }
+    }
+    pairs
+}
+
 /// What leaves rows open, gathered row by row.
 #[derive(Default)]
 pub(super) struct Gaps {
     of: BTreeMap<(bool, Missing), (BTreeSet<IfIndex>, BTreeSet<IpAddr>)>,
     on_wires: BTreeMap<IfIndex, BTreeSet<IpAddr>>,
+    apart: BTreeMap<(IfIndex, IfIndex), BTreeSet<IpAddr>>,
 }
 
 impl Gaps {
-    pub(super) fn add(&mut self, target: IpAddr, flux: Option<bool>, cells: &[Asked<'_>]) {
+    pub(super) fn add(&mut self, target: IpAddr, flux: Option<bool>, cells: &[Asked<'_>], wires: &WireMap) {
         for (column, cell) in cells {
             for missing in cell.verdict.missing().and(cell.probe.missing()).iter() {
                 let (interfaces, addresses) = self.of.entry((target.is_ipv6(), missing)).or_default();
@@ -67,8 +90,11 @@ impl Gaps {
             }
         }
         if flux.is_none() {
-            for column in on_open_wires(cells) {
+            for column in on_unknown_wires(cells) {
                 self.on_wires.entry(column.index).or_default().insert(target);
+            }
+            for pair in on_doubted_wires(cells, wires) {
+                self.apart.entry(pair).or_default().insert(target);
             }
         }
     }
@@ -90,6 +116,11 @@ impl Gaps {
             let addresses: Vec<IpAddr> = addresses.into_iter().collect();
             let leaves_open = format!("whether one MAC answers for {}", words::listed(&addresses));
             judgement::add(&mut gaps, [Gap::wires(snapshot, &interfaces, &leaves_open)]);
+        }
+        for ((one, other), addresses) in self.apart {
+            let addresses: Vec<IpAddr> = addresses.into_iter().collect();
+            let leaves_open = format!("whether one MAC answers for {}", words::listed(&addresses));
+            judgement::add(&mut gaps, [Gap::apart(snapshot, one, other, &leaves_open)]);
         }
         gaps
     }

@@ -59,7 +59,7 @@ impl<'a, 's> Grid<'a, 's> {
     /// Whether several MACs answer on one wire, where which wires interfaces are on is taken as known.
     pub(super) fn flux(&mut self, target: IpAddr) -> Option<bool> {
         let heard = self.heard(target);
-        flux(&heard.iter().map(|(column, cell)| (*column, cell)).collect::<Vec<_>>(), false)
+        flux(&heard.iter().map(|(column, cell)| (*column, cell)).collect::<Vec<_>>(), None)
     }
 
     fn cells(&mut self, target: IpAddr, silent: bool) -> Vec<(usize, Cell)> {

@@ -114,7 +114,8 @@ impl Matrix {
         sender: Option<IpAddr>,
     ) -> Self {
         let snapshot = model.snapshot();
-        let columns = columns(snapshot, interfaces);
+        let wires = WireMap::of(snapshot);
+        let columns = columns(snapshot, &wires, interfaces);
         let mut grid = Grid::new(model, &columns, sender);
         let lookup = Index::new(snapshot);
         let name = |index: &IfIndex| snapshot.interface(*index).map(|interface| interface.name);
@@ -124,8 +125,8 @@ impl Matrix {
             .map(|target| {
                 let cells = grid.row(*target);
                 let of_row: Vec<_> = columns.iter().zip(&cells).collect();
-                let flux = flux(&of_row, true);
-                missing.add(*target, flux, &of_row);
+                let flux = flux(&of_row, Some(&wires));
+                missing.add(*target, flux, &of_row, &wires);
                 Row {
                     target: *target,
                     held_by: lookup.holders(*target).iter().filter_map(name).collect(),
@@ -264,8 +265,7 @@ fn short(verdict: &Verdict) -> String {
 }
 
 /// The columns of interfaces that are there.
-pub(super) fn columns(snapshot: &Snapshot, interfaces: &[IfIndex]) -> Vec<Column> {
-    let wires = WireMap::of(snapshot);
+pub(super) fn columns(snapshot: &Snapshot, wires: &WireMap, interfaces: &[IfIndex]) -> Vec<Column> {
     let column = |index: &IfIndex| {
         let interface = snapshot.interface(*index)?;
         let (wire, certainty) = (wires.number(*index)?, wires.certainty(*index));

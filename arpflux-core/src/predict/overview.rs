@@ -10,7 +10,7 @@ use super::grid::Grid;
 use super::matrix::{Cell, columns, listeners};
 use super::{Model, Verdict};
 use crate::judgement::{Gap, Judgement};
-use crate::snapshot::{Index, Interface, InterfaceFlags, Snapshot};
+use crate::snapshot::{Index, Interface, InterfaceFlags, Snapshot, WireMap};
 use crate::types::{IfIndex, IfName, Mac};
 use crate::words::{counted, folded};
 
@@ -131,7 +131,8 @@ impl Overview {
         mut progress: impl FnMut(usize),
     ) -> Self {
         let entries = Entries::of(model.snapshot());
-        let columns = columns(model.snapshot(), interfaces);
+        let wires = WireMap::of(model.snapshot());
+        let columns = columns(model.snapshot(), &wires, interfaces);
         let mut grid = Grid::new(model, &columns, sender);
         let mut missing = Gaps::default();
         let mut lines = Vec::with_capacity(targets.len());
@@ -139,8 +140,8 @@ impl Overview {
         for (at, target) in targets.iter().enumerate() {
             let heard = grid.heard(*target);
             let heard: Vec<Asked<'_>> = heard.iter().map(|(column, cell)| (*column, cell)).collect();
-            let flux = flux(&heard, true);
-            missing.add(*target, flux, &heard);
+            let flux = flux(&heard, Some(&wires));
+            missing.add(*target, flux, &heard, &wires);
             if flux.is_none() {
                 open.push(*target);
             }

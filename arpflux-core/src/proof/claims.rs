@@ -8,9 +8,10 @@ use serde::Serialize;
 use super::{Expectation, Proof, Prover};
 use crate::error::Result;
 use crate::json;
-use crate::judgement::{self, Judgement};
-use crate::snapshot::{Snapshot, WireMap};
-use crate::types::IfIndex;
+use crate::judgement::{self, Gap, Judgement};
+use crate::predict::listeners;
+use crate::snapshot::{Certainty, Snapshot, WireMap};
+use crate::types::{IfIndex, Ipv4Net};
 
 /// A claim, and whether it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -58,6 +59,9 @@ pub struct Claims {
     pub judgement: Judgement,
     /// The claims, in the order they were asked.
     pub claims: Vec<Claim>,
+    /// How many proved ones an interface leaves open whose wire is not known.
+    #[serde(skip)]
+    on_open_wires: usize,
 }
 
 impl Claims {
@@ -74,12 +78,12 @@ impl Claims {
             Claim { claim: expectation.sentence(snapshot), expectation, proof }
         });
         let claims = claims.collect();
-        Ok(Self { judgement, claims })
+        Ok(Self { judgement, claims, on_open_wires: 0 })
     }
 
     /// Decides for each wire that `interfaces` are on, and each address that an interface of the wire holds or
     /// proxies (or `target` alone), that exactly one of the interfaces answers. Nothing is claimed of interfaces
-    /// on which nobody is heard ([`Snapshot::is_connected`]).
+    /// on which nobody is heard ([`Snapshot::is_connected`]). One that answers, too, and may be on that wire leaves it open.
     ///
     /// # Errors
     /// As [`Prover::new`].
@@ -90,27 +94,61 @@ impl Claims {
             groups.entry(wires.number(*index).unwrap_or(usize::MAX)).or_default().push(*index);
         }
         let expectations = groups.values().flat_map(|among| Expectation::for_wire(snapshot, among));
-        Self::decide(
+        let mut decided = Self::decide(
             snapshot,
             expectations.filter(|expectation| match (target, expectation) {
                 (None, _) => true,
                 (Some(wanted), Expectation::ExactlyOne { target, .. }) => *target == wanted,
                 (Some(_), _) => false,
             }),
-        )
+        )?;
+        decided.leave_open(snapshot, &wires);
+        Ok(decided)
+    }
+
+    /// Takes back what is proved of one wire, where an interface answers that may be on it.
+    fn leave_open(&mut self, snapshot: &Snapshot, wires: &WireMap) {
+        let listeners: Vec<IfIndex> =
+            listeners(snapshot).into_iter().filter(|index| wires.is_connected(*index)).collect();
+        let mut prover = Prover::of(snapshot);
+        let mut beside: BTreeMap<IfIndex, Vec<IfIndex>> = BTreeMap::new();
+        for claim in &self.claims {
+            let Expectation::ExactlyOne { target, among } = &claim.expectation else { continue };
+            let Some(first) = among.first().filter(|_| claim.proof.holds() == Some(true)) else { continue };
+            let beside = beside.entry(*first).or_insert_with(|| {
+                listeners.iter().copied().filter(|other| wires.share(*first, *other).is_none()).collect()
+            });
+            let answers = |other: &&IfIndex| {
+                let never = Expectation::Never { interface: **other, target: Ipv4Net::from(*target) };
+                prover.prove(&never).holds() != Some(true)
+            };
+            let Some(other) = beside.iter().find(answers) else { continue };
+            let leaves_open = format!("whether one MAC answers for {target}");
+            let gap = if wires.doubted(*first).contains(other) {
+                Gap::apart(snapshot, *first, *other, &leaves_open)
+            } else {
+                let unknown = if wires.certainty(*other) == Certainty::Unknown { *other } else { *first };
+                Gap::wires(snapshot, &[unknown], &leaves_open)
+            };
+            self.on_open_wires += 1;
+            let open = Judgement::Undetermined { missing: vec![gap], apart: Some(true) };
+            self.judgement = std::mem::take(&mut self.judgement).and(open);
+        }
     }
 
     /// Whether there is a claim and all of them are proved.
     #[must_use]
     pub fn all_proved(&self) -> bool {
-        !self.claims.is_empty() && self.claims.iter().all(|claim| claim.proof.holds() == Some(true))
+        let proved = |claim: &Claim| claim.proof.holds() == Some(true);
+        !self.claims.is_empty() && self.on_open_wires == 0 && self.claims.iter().all(proved)
     }
 
     /// What cannot be told, in one line; `None` unless it is what all comes to.
     #[must_use]
     pub fn last_line(&self) -> Option<String> {
         let Judgement::Undetermined { missing, apart } = &self.judgement else { return None };
-        let open = match self.claims.iter().filter(|claim| claim.proof.holds().is_none()).count() {
+        let undecided = self.claims.iter().filter(|claim| claim.proof.holds().is_none()).count();
+        let open = match undecided + self.on_open_wires {
             1 => "1 claim".to_owned(),
             count => format!("{count} claims"),
         };

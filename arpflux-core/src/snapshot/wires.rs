@@ -117,6 +117,11 @@ impl WireMap {
         self.doubted.contains(&(one.min(other), one.max(other)))
     }
 
+    /// Whether there are wires that may be one, see [`WireMap::doubted`].
+    pub(crate) fn has_doubts(&self) -> bool {
+        !self.doubted.is_empty()
+    }
+
     /// The interfaces of other wires that may be the wire of `interface`, although subnets tell them apart: a neighbour
     /// with the same MAC was heard on both.
     #[must_use]
