@@ -1,10 +1,10 @@
 //! Duplicate detection among real hosts.
 #![allow(missing_docs, reason = "a test")]
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-use arpflux_core::frame::Ipv4Arp;
+use arpflux_core::frame::{Ipv4Arp, Ndp};
 use arpflux_core::types::Mac;
 use arpflux_core::wire::announce::{self, announce_until};
 use arpflux_core::wire::detect::{self, Claim, Conflict, Detected, Options};
@@ -39,8 +39,10 @@ fn hosts() -> (Lab, Host, Host) {
 }
 
 fn detect(host: &Host, addresses: &[&str]) -> Vec<Detected> {
-    let addresses: Vec<_> = addresses.iter().map(|address| ip(address)).collect();
-    host.run(|| detect::run(&Port::all()?, &addresses, Options::default())).unwrap().unwrap()
+    let addresses: Vec<IpAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
+    host.run(|| detect::run_on(&detect::places(None, &addresses)?, Options::default(), &Stop::default()))
+        .unwrap()
+        .unwrap()
 }
 
 #[test]
@@ -52,21 +54,84 @@ fn holders_and_proxies_are_found_on_every_interface_and_own_ones_are_not_blamed(
     assert!(start.elapsed() < Duration::from_millis(2500), "{:?}", start.elapsed());
     assert_eq!(found.len(), 12);
     for one in &found {
-        let conflicts: &[Conflict] = match one.address.octets()[3] {
+        let IpAddr::V4(address) = one.address else { panic!("{one:?}") };
+        let conflicts: &[Conflict] = match address.octets()[3] {
             60 => &[Conflict { mac: thief, claim: Claim::Holds }],
             61 => &[Conflict { mac: thief, claim: Claim::Proxies }],
             _ => &[],
         };
         assert_eq!(one.conflicts, conflicts, "{one:?}");
         // The only address of eth3 cannot ask for itself.
-        let alone = (one.address, one.interface.to_string()) == (ip("192.168.18.11"), "eth3".to_string());
+        let alone = (address, one.interface.to_string()) == (ip("192.168.18.11"), "eth3".to_string());
         assert_eq!(one.proxies_seen, !alone, "{one:?}");
         // The node's other interfaces do answer for its address.
-        assert_eq!(one.own.is_empty(), one.address != ip("192.168.18.11"), "{one:?}");
+        assert_eq!(one.own.is_empty(), address != ip("192.168.18.11"), "{one:?}");
     }
     // Nobody learned the addresses from the questions.
     for address in ["192.168.18.50", PROXIED] {
         assert_eq!(other.neighbour(ip(address).into()).unwrap(), None);
+    }
+}
+
+const HELD6: &str = "2001:db8:18::60";
+const PROXIED6: &str = "2001:db8:18::61";
+
+/// The same hosts with IPv6 addresses: one question finds holders and proxies.
+#[test]
+fn ipv6_holders_and_proxies_are_found_and_own_answers_are_not_blamed() {
+    let (_lab, hn, other) = hosts();
+    let thief = other.mac("eth0").unwrap();
+    hn.address("eth3", "2001:db8:18::11/64").unwrap();
+    // Published by this host itself, on one of its interfaces.
+    hn.sysctl("net.ipv6.conf.all.forwarding", 1).unwrap();
+    hn.sysctl("net.ipv6.conf.eth4.proxy_ndp", 1).unwrap();
+    hn.proxy("eth4", "2001:db8:18::101".parse().unwrap()).unwrap();
+    other.address("eth0", &format!("{HELD6}/64")).unwrap();
+    other.sysctl("net.ipv6.conf.all.forwarding", 1).unwrap();
+    other.sysctl("net.ipv6.conf.eth0.proxy_ndp", 1).unwrap();
+    other.proxy("eth0", PROXIED6.parse().unwrap()).unwrap();
+    let found = detect(&hn, &["2001:db8:18::50", "2001:db8:18::11", "2001:db8:18::101", HELD6, PROXIED6, HELD]);
+    assert_eq!(found.len(), 6 * 3, "each on each interface");
+    for one in &found {
+        let conflicts: &[Conflict] = match one.address.to_string().as_str() {
+            HELD6 | HELD => &[Conflict { mac: thief, claim: Claim::Holds }],
+            PROXIED6 => &[Conflict { mac: thief, claim: Claim::Proxies }],
+            _ => &[],
+        };
+        assert_eq!(one.conflicts, conflicts, "{one:?}");
+        assert!(one.proxies_seen, "{one:?}");
+        let answering = match one.address.to_string().as_str() {
+            "2001:db8:18::11" => Some("eth3"),
+            "2001:db8:18::101" => Some("eth4"),
+            _ => None,
+        };
+        let own: Vec<Mac> = answering
+            .filter(|name| *name != one.interface.to_string())
+            .map(|name| hn.mac(name).unwrap())
+            .into_iter()
+            .collect();
+        assert_eq!(one.own, own, "{one:?}");
+    }
+}
+
+/// A kernel that begins to use an address asks for it first.
+#[test]
+fn who_is_about_to_take_an_ipv6_address_is_seen() {
+    let (_lab, hn, other) = hosts();
+    let thief = other.mac("eth0").unwrap();
+    let probe = Ndp::solicit(thief, Ipv6Addr::UNSPECIFIED, HELD6.parse().unwrap());
+    let socket = other.packet_socket("eth0", Filter::Ndp).unwrap();
+    let found = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| detect(&hn, &[HELD6]));
+        for _ in 0..8 {
+            socket.send(&probe).unwrap();
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        asking.join().unwrap()
+    });
+    assert_eq!(found.len(), 3);
+    for one in found {
+        assert_eq!(one.conflicts, [Conflict { mac: thief, claim: Claim::Probing }], "{}", one.interface);
     }
 }
 
@@ -76,7 +141,7 @@ fn without_an_address_of_its_own_proxies_do_not_show() {
     let (_lab, hn, _other) = hosts();
     hn.delete_address("eth3", "192.168.18.11/24").unwrap();
     let found = hn
-        .run(|| detect::run(&[Port::named(&"eth3".parse()?)?], &[ip(HELD), ip(PROXIED)], Options::default()))
+        .run(|| detect::run(&[Port::named(&"eth3".parse()?)?], &[ip(HELD).into(), ip(PROXIED).into()], Options::default()))
         .unwrap()
         .unwrap();
     assert_eq!(found.iter().map(|one| one.conflicts.len()).collect::<Vec<_>>(), [1, 0]);
@@ -119,7 +184,7 @@ fn waiting_for_answers_and_between_announcements_can_be_ended() {
     };
     let stop = raised();
     let options = Options::default().wait(minute);
-    let error = hn.run(|| detect::run_until(&Port::all()?, &[ip("192.168.18.50")], options, &stop)).unwrap();
+    let error = hn.run(|| detect::run_until(&Port::all()?, &[ip("192.168.18.50").into()], options, &stop)).unwrap();
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Interrupted);
     let stop = raised();
     let options = announce::Options::default().spacing(minute);

@@ -1,7 +1,7 @@
 //! What a host answers for on its LAN though others have it.
 #![allow(missing_docs, reason = "a test")]
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 
@@ -16,7 +16,7 @@ fn host(of: &arpflux_lab::Host) -> Host {
 
 /// The MACs that answer a host of the LAN.
 fn answer(client: &Host, target: &str) -> Vec<Mac> {
-    let target: Ipv4Addr = target.parse().unwrap();
+    let target: IpAddr = target.parse().unwrap();
     let options = probe::Options::default().tell_proxies(false);
     let probed = client.namespace().run(|| {
         let port = Port::named(&"eth0".parse().unwrap()).unwrap();

@@ -14,6 +14,7 @@ use arpflux_capture::{Class, Known, Limits, Report, Source, Table};
 use arpflux_core::frame::{Arp, Ethernet, Ipv4Arp};
 use arpflux_core::types::Mac;
 use arpflux_core::wire::announce::{self, announce};
+use arpflux_core::wire::probe::Probed;
 use arpflux_core::wire::{Filter, Port, Ring, detect, probe};
 use arpflux_lab::{Host, Lab, NewRoute, Recorder};
 
@@ -68,7 +69,11 @@ fn probed(client: &Host, targets: &str) -> Answers {
         .unwrap()
         .unwrap();
     let answering = probed.iter().filter(|one| !one.replies.is_empty());
-    answering.map(|one| (one.target, one.replies.iter().map(|reply| reply.mac).collect())).collect()
+    let answer = |one: &Probed| match one.target {
+        IpAddr::V4(target) => Some((target, one.replies.iter().map(|reply| reply.mac).collect())),
+        IpAddr::V6(_) => None,
+    };
+    answering.filter_map(answer).collect()
 }
 
 #[test]
@@ -114,7 +119,7 @@ fn arping_hears_the_same_answers_and_misses_the_proxy_where_detect_does_not() {
         let (code, text) = output(&client, "arping", &["-D", "-c", "2", "-w", "2", "-I", "eth0", target]);
         assert_eq!(code, arping, "{text}");
         let found = client
-            .run(|| detect::run(&Port::all()?, &[ip(target)], detect::Options::default()))
+            .run(|| detect::run(&Port::all()?, &[ip(target).into()], detect::Options::default()))
             .unwrap()
             .unwrap();
         assert!(!found[0].conflicts.is_empty());
@@ -140,7 +145,7 @@ fn arpings_probes_are_seen_as_such_and_its_announcements_are_ours() {
             hn.run(|| {
                 detect::run(
                     &[Port::named(&"eth0".parse()?)?],
-                    &[ip("192.168.18.50")],
+                    &[ip("192.168.18.50").into()],
                     detect::Options::default(),
                 )
             })

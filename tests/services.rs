@@ -76,8 +76,9 @@ impl Wire {
     fn macs(&self, target: &str) -> Vec<String> {
         let options = probe::Options::default().wait(Duration::from_millis(200));
         let ask = || {
-            let port = Port::towards(ip(target))?;
-            probe::run(&port, &[ip(target)], options, |_| ControlFlow::Continue(()))
+            let target = ip(target).into();
+            let port = Port::towards(target)?;
+            probe::run(&port, &[target], options, |_| ControlFlow::Continue(()))
         };
         let asked = self.peer.run(ask).unwrap().unwrap();
         let mut macs: Vec<String> = asked[0].replies.iter().map(|reply| reply.mac.to_string()).collect();

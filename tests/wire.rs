@@ -9,6 +9,7 @@ use arpflux_core::ErrorKind;
 use arpflux_core::frame::{Ethernet, Ipv6, Ndp, Printed};
 use arpflux_core::types::Mac;
 use arpflux_core::wire::announce::{self, announce};
+use arpflux_core::predict::Advertised;
 use arpflux_core::wire::probe::{self, Judgement, Probed, Progress, judge};
 use arpflux_core::wire::{Filter, Port};
 use arpflux_lab::{Host, Lab, Recorder, Venet, write_pcap};
@@ -94,13 +95,54 @@ fn example_three_late_proxies_on_every_interface_are_waited_for() {
     let probed = client
         .run(|| {
             let port = Port::named(&"eth0".parse()?)?;
-            probe::run(&port, &[ip("192.168.18.101")], probe::Options::default().tries(1), |_| {
+            probe::run(&port, &[ip("192.168.18.101").into()], probe::Options::default().tries(1), |_| {
                 ControlFlow::Continue(())
             })
         })
         .unwrap()
         .unwrap();
     assert_eq!(macs(&probed[0]), [""; 0]);
+}
+
+/// IPv6: own addresses by their interface alone, a proxied one late and without the override flag; both families in
+/// one run; from who has no address of the family too.
+#[test]
+fn ipv6_addresses_are_asked_for_with_solicitations() {
+    let (_lab, hn, client, venet) = scenario();
+    let (own, proxied) = ("2001:db8:18::11", "2001:db8:18::101");
+    hn.address("eth3", &format!("{own}/64")).unwrap();
+    client.address("eth0", "2001:db8:18::129/64").unwrap();
+    hn.sysctl("net.ipv6.conf.all.forwarding", 1).unwrap();
+    let _ct101 = venet.container("101", ip("192.168.18.101")).unwrap();
+    for name in ["eth3", "eth4"] {
+        hn.sysctl(&format!("net.ipv6.conf.{name}.proxy_ndp"), 1).unwrap();
+        hn.proxy(name, proxied.parse().unwrap()).unwrap();
+    }
+    let asked = [own, proxied, "2001:db8:18::50", "192.168.18.11"];
+    let probed = ask(&client, &asked, probe::Options::default());
+    let found: Vec<_> = probed.iter().map(macs).collect();
+    assert_eq!(found, [sorted(&MACS[1..2]), sorted(&MACS[1..]), vec![], sorted(&MACS)], "{probed:?}");
+    let own = probed[0].replies[0];
+    let flags = Advertised { router: true, solicited: true, overrides: true };
+    assert_eq!((own.proxied, own.advertised), (Some(false), Some(flags)));
+    for reply in &probed[1].replies {
+        let flags = Advertised { router: false, solicited: true, overrides: false };
+        assert_eq!((reply.proxied, reply.advertised), (Some(true), Some(flags)), "{probed:?}");
+    }
+    assert!(probed[3].replies.iter().all(|reply| (reply.proxied, reply.advertised) == (Some(false), None)));
+
+    // As a duplicate address probe, which both answer, to all.
+    client.sysctl("net.ipv6.conf.eth0.disable_ipv6", 1).unwrap();
+    let probed = client
+        .run(|| {
+            let port = Port::named(&"eth0".parse()?)?;
+            let targets = probe::targets(&asked[..2])?;
+            probe::run(&port, &targets, probe::Options::default(), |_| ControlFlow::Continue(()))
+        })
+        .unwrap()
+        .unwrap();
+    assert_eq!(probed.iter().map(macs).collect::<Vec<_>>(), [sorted(&MACS[1..2]), sorted(&MACS[1..])]);
+    assert!(probed[1].replies.iter().all(|reply| reply.proxied == Some(true)), "{probed:?}");
 }
 
 #[test]
@@ -138,7 +180,7 @@ fn sixty_five_thousand_addresses_that_all_answer() {
     eprintln!("65,536 addresses in {:?}", start.elapsed());
     // All but the subnet's broadcast address, which is nobody's.
     let silent: Vec<_> = probed.iter().filter(|one| one.replies.is_empty()).map(|one| one.target).collect();
-    assert_eq!(silent, [ip("10.7.255.255")]);
+    assert_eq!(silent, [IpAddr::V4(ip("10.7.255.255"))]);
     assert!(start.elapsed() < Duration::from_secs(15));
 }
 
@@ -167,7 +209,7 @@ fn what_cannot_be_asked_is_refused_in_words() {
         |host: &Host, name: &str| {
             host.run(|| {
                 let port = Port::named(&name.parse()?)?;
-                probe::run(&port, &[ip("192.168.18.10")], probe::Options::default(), |_| {
+                probe::run(&port, &[ip("192.168.18.10").into()], probe::Options::default(), |_| {
                     ControlFlow::Continue(())
                 })
             })
@@ -180,9 +222,9 @@ fn what_cannot_be_asked_is_refused_in_words() {
     let down = refused(&client, "eth0");
     assert_eq!(down.errno(), Some(100), "{down}");
     assert!(down.to_string().contains("eth0"), "{down}");
-    let ambiguous = hn.run(|| Port::towards(ip("192.168.18.129"))).unwrap().unwrap_err();
+    let ambiguous = hn.run(|| Port::towards(ip("192.168.18.129").into())).unwrap().unwrap_err();
     assert!(ambiguous.to_string().contains("eth0, eth3, eth4"), "{ambiguous}");
-    assert_eq!(hn.run(|| Port::towards(ip("10.0.0.1"))).unwrap().unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(hn.run(|| Port::towards(ip("10.0.0.1").into())).unwrap().unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! Whether somebody else has addresses already.
 
 use std::ffi::{CString, c_char};
-use std::net::IpAddr;
 use std::ptr;
 use std::time::Duration;
 
 use arpflux_core::wire::detect::{self, Detected, Detection, Options};
-use arpflux_core::wire::{Port, probe};
-use arpflux_core::{Error, ErrorKind, Result};
+use arpflux_core::Result;
+use arpflux_core::wire::probe;
 
 use crate::args;
 use crate::boundary::{getter, guard};
@@ -25,7 +24,7 @@ use crate::string;
 pub struct arpflux_detect_options {
     /// `sizeof` of this struct.
     pub size: usize,
-    /// The names of the interfaces to ask on; NULL: every Ethernet interface that is up and holds an IPv4 address. A list
+    /// The names of the interfaces to ask on; NULL: each address on every Ethernet interface that is up and holds an address of its family. A list
     /// without a name is `ARPFLUX_CODE_NOT_FOUND`.
     pub interfaces: *const *const c_char,
     /// How many `interfaces` are named.
@@ -74,8 +73,8 @@ impl Handle for Owned {
     const NAME: &'static str = "arpflux_detection";
 }
 
-/// Finds out whether somebody else has addresses already, before they are used here: as RFC 5227 says, and with a sender of the
-/// interface's own as well, which alone is answered for addresses that another host proxies. This host's own interfaces are
+/// Finds out whether somebody else has addresses already, before they are used here: for IPv4 as RFC 5227 says, and with a sender
+/// of the interface's own as well, which alone is answered for addresses that another host proxies; for IPv6 as RFC 4862 says. This host's own interfaces are
 /// never blamed. `targets` is a list of `count` texts, each an address, a prefix or a range. `options` may be NULL. Takes 1.5 s with
 /// the defaults, for any number of addresses and interfaces.
 ///
@@ -114,18 +113,7 @@ pub unsafe extern "C" fn arpflux_host_detect(
                 .spacing(ms(given.spacing_ms, 500, "options.spacing_ms")?)
                 .wait(ms(given.wait_ms, 1000, "options.wait_ms")?);
             let found = host.0.namespace().run(|| -> Result<_> {
-                let ports = match &names {
-                    Some(names) => names.iter().map(Port::named).collect::<Result<Vec<_>>>()?,
-                    None => Port::all()?,
-                };
-                if ports.is_empty() {
-                    let what = match &names {
-                        Some(_) => "options.interfaces names no interface",
-                        None => "no Ethernet interface is up and holds an IPv4 address",
-                    };
-                    return Err(Error::new(ErrorKind::NotFound, what).during("detect duplicates"));
-                }
-                detect::run_until(&ports, &targets, options, &stop)
+                detect::run_on(&detect::places(names.as_deref(), &targets)?, options, &stop)
             })??;
             Ok(give(found))
         })
@@ -163,7 +151,7 @@ pub unsafe extern "C" fn arpflux_detection_address_at(
     at: usize,
 ) -> arpflux_ip {
     getter(arpflux_ip::NONE, || {
-        Some(IpAddr::V4(handle::find::<Owned>(detection)?.detection.addresses.get(at)?.address).into())
+        Some(handle::find::<Owned>(detection)?.detection.addresses.get(at)?.address.into())
     })
 }
 

@@ -1,7 +1,6 @@
 //! Who has these addresses: asked on the wire.
 
 use std::ffi::{CString, c_char, c_void};
-use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::ptr;
 use std::time::Duration;
@@ -91,7 +90,7 @@ impl Handle for Owned {
 }
 
 /// Asks who has addresses, as any peer would, and waits for late answers: at least `wait_ms`. `targets` is a list of `count` texts,
-/// each an address, a prefix (`192.168.18.0/24`) or a range (`192.168.18.10-192.168.18.20`). `options` and `tell` may be
+/// each an IPv4 or IPv6 address, a prefix (`192.168.18.0/24`) or a range (`192.168.18.10-192.168.18.20`). `options` and `tell` may be
 /// NULL. If `tell` ends it, what was found so far is returned.
 ///
 /// Returns probes to be freed with `arpflux_probes_free`, or NULL and sets `*err`: `ARPFLUX_CODE_PERMISSION_DENIED`
@@ -143,7 +142,7 @@ pub unsafe extern "C" fn arpflux_host_probe(
                             asked = done;
                             (arpflux_ip::NONE, None)
                         }
-                        Progress::Answer { target, mac } => (IpAddr::V4(target).into(), Some(mac)),
+                        Progress::Answer { target, mac } => (target.into(), Some(mac)),
                     };
                     let mac = mac.map(|mac| string::c_string(&mac.to_string()));
                     let mac = mac.as_ref().map_or(ptr::null(), |mac| mac.as_ptr());
@@ -174,7 +173,7 @@ pub unsafe extern "C" fn arpflux_probes_count(probes: *const arpflux_probes) -> 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_probes_address_at(probes: *const arpflux_probes, at: usize) -> arpflux_ip {
     getter(arpflux_ip::NONE, || {
-        Some(IpAddr::V4(handle::find::<Owned>(probes)?.probes.addresses.get(at)?.target).into())
+        Some(handle::find::<Owned>(probes)?.probes.addresses.get(at)?.target.into())
     })
 }
 

@@ -133,7 +133,7 @@ fn a_long_probe_shows_its_progress_on_a_terminal() {
 fn probe_refuses_in_words() {
     let (_lab, hn, client) = hosts();
     for (host, arguments, code, words) in [
-        (&client, &["probe", "192.168.18.300"][..], 2, "not an IPv4 address, prefix or range"),
+        (&client, &["probe", "192.168.18.300"][..], 2, "not an IP address, prefix or range"),
         (&client, &["probe", "10.0.0.1"], 2, "no interface has an address on its subnet; give --interface"),
         (&hn, &["probe", "192.168.18.129"], 2, "eth0, eth3, eth4; give --interface NAME"),
         (&client, &["probe", "-i", "eth9", "192.168.18.10"], 2, "eth9: there is no interface of that name"),

@@ -215,10 +215,10 @@ impl Host {
         wire::announce(py, self, addresses, interface, rounds, spacing, request, reply, never, anyway)
     }
 
-    /// Finds out whether somebody else has IPv4 addresses already, proxies included: a tuple of Detected, one for each
+    /// Finds out whether somebody else has addresses already, proxies included: a tuple of Detected, one for each
     /// address and interface.
     ///
-    /// `interfaces`: names; without, all that are up and hold an IPv4 address. `rounds`: how often to ask, 1 to 10, else 2;
+    /// `interfaces`: names; without, each address on all that are up and hold an address of its family. `rounds`: how often to ask, 1 to 10, else 2;
     /// `spacing`: the time between, else 0.5 s; `wait`: how long to listen after the last, else 1 s.
     #[pyo3(signature = (addresses, *, interfaces = None, rounds = None, spacing = None, wait = None))]
     fn detect<'py>(

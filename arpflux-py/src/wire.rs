@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use arpflux_core::types::IfName;
 use arpflux_core::wire::announce;
 use arpflux_core::wire::probe::{self, Probes};
 use arpflux_core::wire::{Port, detect, segments};
@@ -102,7 +101,7 @@ pub fn detect<'py>(
     spacing: Given<'_, 'py>,
     wait: Given<'_, 'py>,
 ) -> Result<Bound<'py, PyTuple>> {
-    let addresses = argument::ipv4s("addresses", addresses)?;
+    let addresses = argument::addresses("addresses", addresses)?;
     let interfaces = interfaces.map(|names| argument::interfaces("interfaces", names)).transpose()?;
     let mut options = detect::Options::default();
     let minute = Duration::ZERO..=Duration::from_secs(60);
@@ -117,8 +116,7 @@ pub fn detect<'py>(
     }
     let found = interruptible(py, |stop| {
         host.0.namespace().run(|| {
-            let ports = ports(interfaces.as_deref())?;
-            detect::run_until(&ports, &addresses, options, stop)
+            detect::run_on(&detect::places(interfaces.as_deref(), &addresses)?, options, stop)
         })?
     })?;
     value::typed_all(py, "Detected", &found)
@@ -145,11 +143,4 @@ pub fn segments<'py>(
         segments::find_until(&host.0, interfaces.as_deref().unwrap_or_default(), options, stop)
     })?;
     value::typed(py, "Segments", &found)
-}
-
-fn ports(names: Option<&[IfName]>) -> arpflux_core::Result<Vec<Port>> {
-    match names {
-        Some(names) => names.iter().map(Port::named).collect(),
-        None => Port::all(),
-    }
 }

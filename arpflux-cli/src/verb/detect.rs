@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use arpflux_core::types::IfName;
 use arpflux_core::wire::detect::{self, Claim, Detected, Detection, Options};
-use arpflux_core::wire::{Port, probe};
-use arpflux_core::{Error, ErrorKind, Result};
+use arpflux_core::wire::probe;
+use arpflux_core::{Result, Stop};
 
 use crate::exit;
 use crate::input::Live;
@@ -14,18 +14,19 @@ use crate::table::{Cell, Table};
 
 /// Find out whether somebody else has addresses already, before they are used here.
 ///
-/// Asks as RFC 5227 says, and with a sender of the interface's own as well: only that is answered for
-/// addresses that another host proxies. This host's own interfaces are never blamed. Takes 1.5 s.
+/// For an IPv4 address it asks as RFC 5227 says, and with a sender of the interface's own as well: only that is
+/// answered for addresses that another host proxies. For an IPv6 address a duplicate address probe (RFC 4862) is
+/// answered by both. This host's own interfaces are never blamed. Takes 1.5 s.
 /// Exit code 1 if an address is taken.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     live: Live,
-    /// Addresses, prefixes and ranges.
+    /// IPv4 and IPv6 addresses, prefixes and ranges.
     #[arg(value_name = "ADDRESS", required = true)]
     addresses: Vec<String>,
-    /// Where to ask; may be given several times. Default: every Ethernet interface that is up and holds
-    /// an IPv4 address.
+    /// Where to ask; may be given several times. Default: for each address, every Ethernet interface that is up
+    /// and holds an address of its family.
     #[arg(long, short, value_name = "NAME")]
     interface: Vec<IfName>,
     /// How often to ask.
@@ -43,21 +44,9 @@ pub struct Args {
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let addresses = probe::targets(&args.addresses)?;
     let options = Options::default().rounds(args.rounds).wait(Duration::from_millis(args.wait));
-    let found = args.live.netns()?.run(|| -> Result<_> {
-        let ports = if args.interface.is_empty() {
-            Port::all()?
-        } else {
-            args.interface.iter().map(Port::named).collect::<Result<Vec<_>>>()?
-        };
-        if ports.is_empty() {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                "no Ethernet interface is up and holds an IPv4 address",
-            )
-            .during("detect duplicates")
-            .hint("give --interface NAME"));
-        }
-        detect::run(&ports, &addresses, options)
+    let names = (!args.interface.is_empty()).then_some(args.interface.as_slice());
+    let found = args.live.netns()?.run(|| {
+        detect::run_on(&detect::places(names, &addresses)?, options, &Stop::default())
     })??;
     let detection = Detection::new(found);
     let found = &detection.addresses;

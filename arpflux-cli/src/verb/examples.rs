@@ -58,11 +58,12 @@ Examples:
 pub(super) const DETECT: &str = "\
 Examples:
   arpflux detect 192.168.18.101            before a container gets it
-  arpflux detect -i eth3 192.168.18.101 192.168.18.102";
+  arpflux detect -i eth3 192.168.18.101 2001:db8:18::101";
 pub(super) const PROBE: &str = "\
 Examples:
   arpflux probe -i eth0 192.168.18.10      more than one MAC is flux, or a duplicate
-  arpflux probe -i eth0 192.168.18.0/24";
+  arpflux probe -i eth0 192.168.18.0/24
+  arpflux probe -i eth0 2001:db8:18::10     an IPv6 address, by solicitations";
 pub(super) const SCHEMA: &str = "\
 Examples:
   arpflux schema                           the names

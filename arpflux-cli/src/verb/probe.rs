@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use arpflux_core::predict::Advertised;
 use arpflux_core::types::IfName;
 use arpflux_core::wire::probe::{self, Judgement, Options, ProbedReply, Probes, Progress};
 use arpflux_core::wire::{Port, stop_on_interrupt};
@@ -14,7 +15,8 @@ use crate::input::{Live, read_text};
 use crate::output::{Output, Style};
 use crate::table::{Cell, Table};
 
-/// Ask who has addresses, as any peer would, and count the MACs that answer.
+/// Ask who has addresses, as any peer would, and count the MACs that answer: by ARP, and by neighbour
+/// solicitations for IPv6 addresses.
 ///
 /// Waits for late answers: a host that answers for somebody else's address (a proxy) may take up to
 /// 0.8 s. Exit code 1 if several MACs answer for an address.
@@ -22,7 +24,7 @@ use crate::table::{Cell, Table};
 pub struct Args {
     #[command(flatten)]
     live: Live,
-    /// Addresses, prefixes (192.168.18.0/24) and ranges (192.168.18.10-192.168.18.20).
+    /// IPv4 and IPv6 addresses, prefixes (192.168.18.0/24) and ranges (192.168.18.10-192.168.18.20).
     #[arg(value_name = "ADDRESS", required_unless_present = "file")]
     targets: Vec<String>,
     /// Read more of them from a file, one a line; what follows a # is left out. - reads standard input.
@@ -68,7 +70,8 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
             Some(name) => Port::named(name)?,
             None => Port::towards(first).map_err(|error| error.hint("give --interface NAME"))?,
         };
-        if port.sender_for(first).is_unspecified() {
+        let ipv4 = targets.iter().find(|target| target.is_ipv4());
+        if ipv4.is_some_and(|target| port.sender_for(*target).is_unspecified()) {
             output.note(format!(
                 "{} has no IPv4 address: asking with sender 0.0.0.0, which proxies do not answer",
                 port.name
@@ -107,6 +110,13 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     Ok(if probes.is_bad() { exit::BAD } else { exit::GOOD })
 }
 
+/// The flags of an advertisement that are set, in the words of RFC 4861.
+fn flags(advertised: Advertised) -> String {
+    let Advertised { router, solicited, overrides } = advertised;
+    let set = [(router, "router"), (solicited, "solicited"), (overrides, "override")];
+    set.iter().filter(|(is_set, _)| *is_set).map(|(_, name)| *name).collect::<Vec<_>>().join(", ")
+}
+
 fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
@@ -114,7 +124,7 @@ fn count(number: usize, one: &str, many: &str) -> String {
 /// Silent addresses of a long list are only counted.
 fn print(probes: &Probes, output: &Output) -> Result<()> {
     const FEW: usize = 16;
-    let mut table = Table::new(["address", "MAC", "after", "holds it", "so"]);
+    let mut table = Table::new(["address", "MAC", "after", "holds it", "flags", "so"]);
     let mut silent = 0;
     for one in &probes.addresses {
         if one.replies.is_empty() && probes.addresses.len() > FEW {
@@ -141,6 +151,7 @@ fn print(probes: &Probes, output: &Output) -> Result<()> {
                 }
                 .to_string()
             })),
+            Cell::new(lines(&|reply| reply.advertised.map(flags).unwrap_or_default())),
             Cell::new(one.verdict).style(style),
         ]);
     }

@@ -52,6 +52,32 @@ fn a_second_node_with_the_address_is_found_whether_it_has_or_proxies_it() {
     }
 }
 
+/// IPv6 addresses are asked for as well; what this node publishes itself, on another interface too, is no conflict.
+#[test]
+fn a_second_node_with_an_ipv6_address_is_found_and_the_node_itself_is_not() {
+    let bench = Bench::new(Vzctl);
+    let other = second_node(&bench);
+    let (held, proxied, own) = ("2001:db8:18::101", "2001:db8:18::102", "2001:db8:18::103");
+    other.address("eth0", &format!("{held}/64")).unwrap();
+    for node in [&other, &bench.hn] {
+        node.sysctl("net.ipv6.conf.all.forwarding", 1).unwrap();
+    }
+    other.sysctl("net.ipv6.conf.eth0.proxy_ndp", 1).unwrap();
+    other.proxy("eth0", proxied.parse().unwrap()).unwrap();
+    for name in ["eth0", "eth3", "eth4"] {
+        bench.hn.sysctl(&format!("net.ipv6.conf.{name}.proxy_ndp"), 1).unwrap();
+        bench.hn.proxy(name, own.parse().unwrap()).unwrap();
+    }
+    let said = bench.vz(&["detect", "--veid", "101", held, proxied, own, "--error"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    for words in ["2001:db8:18::101 is in use on eth3: 02:00:00:00:00:99 has it", "102 is in use on eth3: 02:00:00:00:00:99 answers for it"] {
+        assert!(said.stderr.contains(words), "{said:?}");
+    }
+    assert!(!said.stderr.contains("::103"), "{said:?}");
+    let said = bench.vz(&["detect", "--veid", "101", own, "--error"]);
+    assert_eq!(said.code, 0, "{said:?}");
+}
+
 #[test]
 fn the_node_itself_is_never_blamed() {
     let bench = Bench::new(Vzctl);

@@ -95,6 +95,15 @@ impl Ndp {
         Self::Advertisement { target, target_mac: Some(mac), router, solicited: false, overrides: true }
     }
 
+    /// The frame that asks all who may have `target` (RFC 4861 section 7.2.2). From `::` it is a duplicate address
+    /// probe (RFC 4862 section 5.4.2), which names no MAC.
+    #[must_use]
+    pub fn solicit(mac: Mac, source: Ipv6Addr, target: Ipv6Addr) -> Vec<u8> {
+        let source_mac = (!source.is_unspecified()).then_some(mac);
+        Self::Solicitation { target, source_mac }
+            .to_frame((mac, source), (solicited_node_mac(target), solicited_node(target)))
+    }
+
     /// The address that the message is about.
     #[must_use]
     pub const fn target(&self) -> Ipv6Addr {
@@ -198,6 +207,10 @@ fn link_layer_option(mut options: &[u8], wanted: u8) -> Result<Option<Mac>, Malf
     }
     Ok(None)
 }
+
+/// The group of all nodes (RFC 4291 section 2.7.1), and its Ethernet address.
+pub const ALL_NODES: (Mac, Ipv6Addr) =
+    (Mac::ethernet([0x33, 0x33, 0, 0, 0, 1]), Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1));
 
 /// The multicast address that solicitations for `target` go to (RFC 4291 section 2.7.1).
 #[must_use]

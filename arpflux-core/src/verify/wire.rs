@@ -56,16 +56,16 @@ pub fn peer_until(
     let owners = owners(&desired, &mut report);
     let probed = peer.namespace().run(|| -> Result<Vec<_>> {
         // Addresses that are asked from the same interface are asked together.
-        let mut ports: Vec<(Port, Vec<Ipv4Addr>)> = Vec::new();
+        let mut ports: Vec<(Port, Vec<IpAddr>)> = Vec::new();
         for (target, _) in &owners {
             let port = match from {
                 Some(name) => Port::named(name),
-                None => Port::towards(*target),
+                None => Port::towards((*target).into()),
             }
             .map_err(|error| error.during("verify on the wire"))?;
             match ports.iter_mut().find(|(known, _)| known.index == port.index) {
-                Some((_, targets)) => targets.push(*target),
-                None => ports.push((port, vec![*target])),
+                Some((_, targets)) => targets.push((*target).into()),
+                None => ports.push((port, vec![(*target).into()])),
             }
         }
         let mut probed = Vec::new();
@@ -82,7 +82,8 @@ pub fn peer_until(
         Ok(probed)
     })??;
     for result in probed {
-        let Some((_, owner)) = owners.iter().find(|(target, _)| *target == result.target) else { continue };
+        let owner = owners.iter().find(|(target, _)| IpAddr::V4(*target) == result.target);
+        let Some((_, owner)) = owner else { continue };
         let answering = result.replies.iter().map(|reply| name_of(snapshot, reply.mac, *owner)).collect();
         let macs = result.replies.iter().map(|reply| reply.mac).collect();
         judge(snapshot, result.target, *owner, answering, (1, macs), &mut report);
@@ -177,7 +178,7 @@ fn own_on(policy: &Policy, snapshot: &Snapshot, host: &Host, map: &WireMap, stop
         }
     }
     for (((target, owner), names), seen) in owners.iter().zip(answering).zip(seen_macs) {
-        judge(snapshot, *target, *owner, names, seen, &mut report);
+        judge(snapshot, (*target).into(), *owner, names, seen, &mut report);
     }
     Ok(report)
 }
@@ -204,7 +205,7 @@ fn owners(desired: &Desired, report: &mut Report) -> Vec<(Ipv4Addr, IfIndex)> {
 /// `wire`: on how many interfaces it was asked for, and the MACs that answered.
 fn judge(
     snapshot: &Snapshot,
-    target: Ipv4Addr,
+    target: IpAddr,
     owner: IfIndex,
     answering: Vec<String>,
     wire: (usize, Vec<Mac>),
@@ -231,7 +232,7 @@ fn judge(
     report.addresses.push(AddressReport {
         unheard: false,
         by: Witnesses { wire: Some(wire), ..Witnesses::default() },
-        address: target.into(),
+        address: target,
         expected,
         answering,
         undetermined: Vec::new(),

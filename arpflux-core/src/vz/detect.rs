@@ -1,7 +1,7 @@
 //! Whether somebody else has a container's address, asked before it is published.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::claim::Claimant;
@@ -56,9 +56,8 @@ pub struct Asking {
 }
 
 impl Node {
-    /// Asks for the call's IPv4 addresses, each on the interface where it belongs, all at once: 1.0 s for
-    /// any number of them. Answers of this host are no conflict. IPv6 addresses are not asked for: the
-    /// container's own kernel does that (RFC 4862).
+    /// Asks for the call's addresses, each on the interface where it belongs, all at once: 1.0 s for
+    /// any number of them. Answers of this host are no conflict.
     ///
     /// # Errors
     /// As [`Node::publish`] if it is not clear where an address belongs; [`ErrorKind::NotFound`] if
@@ -69,12 +68,10 @@ impl Node {
         if !detection.taken.is_empty() {
             return Ok(detection);
         }
-        let mut places: BTreeMap<IfName, (String, Vec<Ipv4Addr>)> = BTreeMap::new();
+        let mut places: BTreeMap<IfName, (String, Vec<IpAddr>)> = BTreeMap::new();
         for (address, held) in wanted {
             let (_, list) = places.entry(held.interface).or_insert_with(|| (held.owner, Vec::new()));
-            if let IpAddr::V4(address) = address {
-                list.push(address);
-            }
+            list.push(address);
         }
         self.host().namespace().run(|| -> Result<()> {
             let mut items = Vec::new();

@@ -10,7 +10,7 @@
 //! only: [`Host::announce`] makes sure of that, and [`check_owner`] says whether it would.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::probe::Transmit;
 use super::{PacketSocket, Port};
 use crate::error::{Error, ErrorKind, Result};
-use crate::frame::{Ipv4Arp, Ndp};
+use crate::frame::{ALL_NODES, Ipv4Arp, Ndp};
 use crate::host::Host;
 use crate::kernel::Netns;
 use crate::plan::Announcement;
@@ -156,15 +156,13 @@ impl Announcer {
                     }
                 }
                 IpAddr::V6(address) => {
-                    const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
-                    const ALL_NODES_MAC: Mac = Mac::ethernet([0x33, 0x33, 0, 0, 0, 1]);
                     let source = port.link_local.ok_or_else(|| {
                         Error::new(ErrorKind::Unsupported, "it has no IPv6 link-local address to send from")
                             .during("announce")
                             .on(format!("{address} on {}", port.name))
                     })?;
                     let advertisement = Ndp::announcement(address, port.mac, false);
-                    frames.push(advertisement.to_frame((port.mac, source), (ALL_NODES_MAC, ALL_NODES)));
+                    frames.push(advertisement.to_frame((port.mac, source), ALL_NODES));
                 }
             }
         }

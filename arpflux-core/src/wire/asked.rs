@@ -1,7 +1,7 @@
 //! What the snapshot of a host does not tell, asked on its wires: whether permanent neighbour entries are right.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 
 use super::{Port, probe};
@@ -23,12 +23,12 @@ pub const WORDS: &str = "asking the wire: one broadcast frame by each interface 
 /// Those of [`probe::run`]; [`ErrorKind::Interrupted`] if `stop` was raised.
 pub fn permanent_neighbours(host: &Host, snapshot: &Snapshot, stop: &Stop) -> Result<Vec<Heard>> {
     let listeners = listeners(snapshot);
-    let mut asked: BTreeMap<IfIndex, Vec<Ipv4Addr>> = BTreeMap::new();
+    let mut asked: BTreeMap<IfIndex, Vec<IpAddr>> = BTreeMap::new();
     for entry in snapshot.neighbours.iter().filter(|entry| entry.state.is_permanent()) {
-        if let IpAddr::V4(address) = entry.address
+        if entry.address.is_ipv4()
             && listeners.contains(&entry.interface)
         {
-            asked.entry(entry.interface).or_default().push(address);
+            asked.entry(entry.interface).or_default().push(entry.address);
         }
     }
     host.namespace().run(|| {
@@ -42,9 +42,10 @@ pub fn permanent_neighbours(host: &Host, snapshot: &Snapshot, stop: &Stop) -> Re
                 probed => probed?,
             };
             stop.check()?;
-            heard.extend(probed.into_iter().map(|probed| {
+            heard.extend(probed.into_iter().filter_map(|probed| {
+                let IpAddr::V4(target) = probed.target else { return None };
                 let macs = probed.replies.iter().map(|reply| reply.mac).collect();
-                Heard::new(interface, probed.target, macs)
+                Some(Heard::new(interface, target, macs))
             }));
         }
         Ok(heard)

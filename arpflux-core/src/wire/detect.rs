@@ -4,11 +4,15 @@
 //! (`arp_process()`), so each address is asked for twice: as the RFC has it, and with a sender of the
 //! interface's own. Who answers the first holds the address, who answers only the second proxies it.
 //!
+//! For an IPv6 address a duplicate address probe (RFC 4862 section 5.4.2, source `::`) is enough: proxies answer it too,
+//! without the override flag (RFC 4861 section 7.2.8). Who is about to take the address itself takes the probe for
+//! another's and gives it up, as it does at a probe of ARP (RFC 5227 section 2.1.1).
+//!
 //! The host's own interfaces answer each other on a shared wire. Replies from a MAC of this namespace
 //! are no conflict.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
@@ -17,7 +21,9 @@ use serde::{Deserialize, Serialize};
 use super::probe::Transmit;
 use super::{Filter, PacketSocket, Port, own_macs, socket};
 use crate::error::{Error, ErrorKind, Result};
-use crate::frame::{Arp, EtherType, Ethernet, Ipv4Arp, Operation};
+use crate::frame::{
+    ALL_NODES, Arp, EtherType, Ethernet, Ipv4Arp, Ipv6, Ndp, Operation, solicited_node_mac,
+};
 use crate::json;
 use crate::stop::Stop;
 use crate::types::{IfName, Ipv4Net, Mac};
@@ -73,7 +79,7 @@ pub struct Conflict {
 #[non_exhaustive]
 pub struct Detected {
     /// The address.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// Where it was asked for.
     pub interface: IfName,
     /// Others that have it; none if it is free.
@@ -118,7 +124,7 @@ pub struct Detector {
     own: Vec<Mac>,
     frames: Vec<Vec<u8>>,
     found: Vec<Detected>,
-    index: HashMap<Ipv4Addr, usize>,
+    index: HashMap<IpAddr, usize>,
     round: u8,
     cursor: usize,
     last: Duration,
@@ -127,24 +133,31 @@ pub struct Detector {
 impl Detector {
     /// Asks for `addresses` on an interface of a host with the MACs `own`.
     #[must_use]
-    pub fn new(port: &Port, own: &[Mac], addresses: &[Ipv4Addr], options: Options) -> Self {
+    pub fn new(port: &Port, own: &[Mac], addresses: &[IpAddr], options: Options) -> Self {
         let mut frames = Vec::new();
         let mut found = Vec::new();
         for address in addresses {
-            frames.push(Ipv4Arp::probe(port.mac, *address).to_frame(Mac::BROADCAST));
-            // With the address itself as sender, everybody would learn it before it is known to be free.
-            let others = || port.addresses.iter().filter(|own| own.addr() != *address);
-            let sender = others().find(|own| own.contains(address)).or_else(|| others().next());
-            let sender = sender.map(Ipv4Net::addr);
-            if let Some(sender) = sender {
-                frames.push(Ipv4Arp::request(port.mac, sender, *address).to_frame(Mac::BROADCAST));
-            }
+            let proxies_seen = match address {
+                IpAddr::V4(address) => {
+                    frames.push(Ipv4Arp::probe(port.mac, *address).to_frame(Mac::BROADCAST));
+                    // With the address itself as sender, everybody would learn it before it is known to be free.
+                    let others = || port.addresses.iter().filter(|own| own.addr() != *address);
+                    let sender = others().find(|own| own.contains(address)).or_else(|| others().next());
+                    let request = |own: &Ipv4Net| Ipv4Arp::request(port.mac, own.addr(), *address);
+                    frames.extend(sender.map(|own| request(own).to_frame(Mac::BROADCAST)));
+                    sender.is_some()
+                }
+                IpAddr::V6(address) => {
+                    frames.push(Ndp::solicit(port.mac, Ipv6Addr::UNSPECIFIED, *address));
+                    true
+                }
+            };
             found.push(Detected {
                 address: *address,
                 interface: port.name,
                 conflicts: Vec::new(),
                 own: Vec::new(),
-                proxies_seen: sender.is_some(),
+                proxies_seen,
             });
         }
         let index = addresses.iter().enumerate().map(|(i, address)| (*address, i)).collect();
@@ -173,30 +186,53 @@ impl Detector {
 
     /// Takes a frame that came in.
     pub fn receive(&mut self, frame: &[u8]) {
-        let arp = Ethernet::parse(frame)
-            .ok()
-            .filter(|frame| frame.ether_type == EtherType::ARP)
-            .and_then(|frame| Arp::parse(frame.payload).ok()?.ipv4());
-        let Some(arp) = arp else { return };
-        let (address, claim) = if self.index.contains_key(&arp.sender) {
-            let to_a_probe = arp.target.is_unspecified();
-            let answers = arp.operation == Operation::Reply && !arp.is_gratuitous();
-            (arp.sender, if answers && !to_a_probe { Claim::Proxies } else { Claim::Holds })
-        } else if arp.is_probe() {
-            (arp.target, Claim::Probing)
-        } else {
-            return;
-        };
+        let said = Ethernet::parse(frame).ok().and_then(|frame| match frame.ether_type {
+            EtherType::ARP => self.arp(frame.payload),
+            EtherType::IPV6 => self.discovery(&frame),
+            _ => None,
+        });
+        let Some((address, mac, claim)) = said else { return };
         let Some(one) = self.index.get(&address).and_then(|i| self.found.get_mut(*i)) else { return };
-        if self.own.contains(&arp.sender_mac) {
-            if claim != Claim::Probing && !one.own.contains(&arp.sender_mac) {
-                one.own.push(arp.sender_mac);
+        if self.own.contains(&mac) {
+            if claim != Claim::Probing && !one.own.contains(&mac) {
+                one.own.push(mac);
             }
             return;
         }
-        match one.conflicts.iter_mut().find(|conflict| conflict.mac == arp.sender_mac) {
+        match one.conflicts.iter_mut().find(|conflict| conflict.mac == mac) {
             Some(known) => known.claim = known.claim.max(claim),
-            None => one.conflicts.push(Conflict { mac: arp.sender_mac, claim }),
+            None => one.conflicts.push(Conflict { mac, claim }),
+        }
+    }
+
+    /// What an ARP frame says about an address that is asked for.
+    fn arp(&self, payload: &[u8]) -> Option<(IpAddr, Mac, Claim)> {
+        let arp = Arp::parse(payload).ok()?.ipv4()?;
+        let sender = IpAddr::V4(arp.sender);
+        if self.index.contains_key(&sender) {
+            let to_a_probe = arp.target.is_unspecified();
+            let answers = arp.operation == Operation::Reply && !arp.is_gratuitous();
+            let claim = if answers && !to_a_probe { Claim::Proxies } else { Claim::Holds };
+            return Some((sender, arp.sender_mac, claim));
+        }
+        arp.is_probe().then_some((arp.target.into(), arp.sender_mac, Claim::Probing))
+    }
+
+    /// The same of a neighbour solicitation or advertisement.
+    fn discovery(&self, frame: &Ethernet<'_>) -> Option<(IpAddr, Mac, Claim)> {
+        let packet = Ipv6::parse(frame.payload).ok()?;
+        let sender = Mac::ethernet(frame.source);
+        match packet.ndp().ok()? {
+            Ndp::Advertisement { target, target_mac, overrides, .. } => {
+                let claim = if overrides { Claim::Holds } else { Claim::Proxies };
+                Some((target.into(), target_mac.unwrap_or(sender), claim))
+            }
+            Ndp::Solicitation { target, .. } if packet.source.is_unspecified() => {
+                Some((target.into(), sender, Claim::Probing))
+            }
+            Ndp::Solicitation { source_mac, .. } => {
+                Some((packet.source.into(), source_mac.unwrap_or(sender), Claim::Holds))
+            }
         }
     }
 
@@ -207,13 +243,65 @@ impl Detector {
     }
 }
 
+/// Where to ask for addresses: for all of them on each interface that is named; without names, for each on every Ethernet
+/// interface of the calling thread's namespace that is up, speaks ARP and holds an address of its family.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] if there is no interface of a name, none is named, or none holds an address; those of reading
+/// the interfaces.
+pub fn places(names: Option<&[IfName]>, addresses: &[IpAddr]) -> Result<Vec<(Port, Vec<IpAddr>)>> {
+    let items: Vec<(Port, Vec<IpAddr>)> = match names {
+        Some(names) => {
+            let ports = names.iter().map(Port::named).collect::<Result<Vec<_>>>()?;
+            ports.into_iter().map(|port| (port, addresses.to_vec())).collect()
+        }
+        None => {
+            let on = |port: Port| {
+                let asked = addresses.iter().filter(|address| port.holds_family_of(**address));
+                let asked: Vec<IpAddr> = asked.copied().collect();
+                (!asked.is_empty()).then_some((port, asked))
+            };
+            Port::all()?.into_iter().filter_map(on).collect()
+        }
+    };
+    let nowhere = |address: &&IpAddr| !items.iter().any(|(_, asked)| asked.contains(address));
+    match addresses.iter().find(nowhere) {
+        None => Ok(items),
+        Some(address) => {
+            let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
+            let why = match names {
+                Some(_) => "no interface is named".to_string(),
+                None => format!("no Ethernet interface is up and holds an {family} address"),
+            };
+            Err(Error::new(ErrorKind::NotFound, why).during("detect duplicates").hint("name an interface"))
+        }
+    }
+}
+
+/// The groups in which others answer for addresses, and are about to take them.
+fn groups(addresses: &[IpAddr]) -> Vec<Mac> {
+    let mut groups: Vec<Mac> = addresses
+        .iter()
+        .filter_map(|address| match address {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(address) => Some(solicited_node_mac(*address)),
+        })
+        .collect();
+    if !groups.is_empty() {
+        groups.push(ALL_NODES.0);
+    }
+    groups.sort();
+    groups.dedup();
+    groups
+}
+
 /// Asks for addresses on interfaces of the calling thread's namespace, on all of them at once. Takes the rounds and
 /// [`Options::wait`], 1.5 s with the defaults: all who answer are listed.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] if there is nothing to ask for, [`ErrorKind::Unsupported`] if an
 /// interface is not Ethernet, [`ErrorKind::Raced`] if frames were lost, and those of [`PacketSocket`].
-pub fn run(ports: &[Port], addresses: &[Ipv4Addr], options: Options) -> Result<Vec<Detected>> {
+pub fn run(ports: &[Port], addresses: &[IpAddr], options: Options) -> Result<Vec<Detected>> {
     run_until(ports, addresses, options, &Stop::default())
 }
 
@@ -223,7 +311,7 @@ pub fn run(ports: &[Port], addresses: &[Ipv4Addr], options: Options) -> Result<V
 /// As [`run`]; [`ErrorKind::Interrupted`] if it was ended: what is not found by then is not known to be free.
 pub fn run_until(
     ports: &[Port],
-    addresses: &[Ipv4Addr],
+    addresses: &[IpAddr],
     options: Options,
     stop: &Stop,
 ) -> Result<Vec<Detected>> {
@@ -231,7 +319,7 @@ pub fn run_until(
         return Err(Error::new(ErrorKind::InvalidInput, "no interface or no address to ask for")
             .during("detect duplicates"));
     }
-    let items: Vec<(Port, Vec<Ipv4Addr>)> =
+    let items: Vec<(Port, Vec<IpAddr>)> =
         ports.iter().map(|port| (port.clone(), addresses.to_vec())).collect();
     run_on(&items, options, stop)
 }
@@ -240,7 +328,7 @@ pub fn run_until(
 ///
 /// # Errors
 /// As [`run_until`].
-pub fn run_on(items: &[(Port, Vec<Ipv4Addr>)], options: Options, stop: &Stop) -> Result<Vec<Detected>> {
+pub fn run_on(items: &[(Port, Vec<IpAddr>)], options: Options, stop: &Stop) -> Result<Vec<Detected>> {
     /// So many requests are sent between two looks at what came in: broadcasts of one interface come in on
     /// its sisters, and no queue shall overflow.
     const BURST: usize = 64;
@@ -248,8 +336,9 @@ pub fn run_on(items: &[(Port, Vec<Ipv4Addr>)], options: Options, stop: &Stop) ->
     let mut running = Vec::new();
     for (port, addresses) in items {
         let port = port.clone().ethernet()?;
-        let socket = PacketSocket::open(port.index, Filter::Arp)?;
+        let socket = PacketSocket::open(port.index, Filter::ArpAndNdp)?;
         socket.ignore_outgoing()?;
+        socket.join(&groups(addresses))?;
         running.push((Detector::new(&port, &own, addresses, options), socket, port.name));
     }
     let start = Instant::now();

@@ -25,6 +25,8 @@ pub enum Filter {
     Arp,
     /// ARP replies.
     ArpReplies,
+    /// ARP replies and neighbour advertisements.
+    Answers,
     /// Neighbour solicitations and advertisements (without IPv6 extension headers).
     Ndp,
     /// ARP, and neighbour solicitations and advertisements.
@@ -41,6 +43,17 @@ const fn statement(code: u16, k: u32) -> libc::sock_filter {
 const fn equal(k: u32, jt: u8, jf: u8) -> libc::sock_filter {
     libc::sock_filter { code: JUMP_EQUAL, jt, jf, k }
 }
+
+const ADVERTISEMENTS: [libc::sock_filter; 8] = [
+    statement(LOAD_HALF, ETHER_TYPE),
+    equal(IPV6, 0, 5),
+    statement(LOAD_BYTE, 20),
+    equal(58, 0, 3),
+    statement(LOAD_BYTE, 54),
+    equal(136, 0, 1),
+    statement(RETURN, KEEP),
+    statement(RETURN, 0),
+];
 
 const NDP: [libc::sock_filter; 9] = [
     statement(LOAD_HALF, ETHER_TYPE),
@@ -77,6 +90,18 @@ impl Filter {
                 statement(RETURN, KEEP),
                 statement(RETURN, 0),
             ],
+            Self::Answers => {
+                let mut program = vec![
+                    statement(LOAD_HALF, ETHER_TYPE),
+                    equal(ARP, 0, 4),
+                    statement(LOAD_HALF, 20),
+                    equal(2, 0, 1),
+                    statement(RETURN, KEEP),
+                    statement(RETURN, 0),
+                ];
+                program.extend_from_slice(&ADVERTISEMENTS);
+                program
+            }
             Self::Ndp => NDP.to_vec(),
             Self::ArpAndNdp => {
                 let mut program =

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::LinuxKernel;
-use crate::snapshot::{Interface, InterfaceFlags, Snapshot};
-use crate::types::{IfIndex, IfName, Ipv4Net, Mac};
+use crate::snapshot::{AddressFlags, Interface, InterfaceFlags, Snapshot};
+use crate::types::{IfIndex, IfName, Ipv4Net, Ipv6Net, Mac};
 
 /// `ARPHRD_ETHER`.
 const ETHERNET: u16 = 1;
@@ -21,6 +21,8 @@ pub struct Port {
     pub mac: Mac,
     /// Its IPv4 addresses, the primary one first.
     pub addresses: Vec<Ipv4Net>,
+    /// Its IPv6 addresses that may be used (not tentative), link-local ones too.
+    pub ipv6: Vec<Ipv6Net>,
     /// Its IPv6 link-local address.
     pub link_local: Option<Ipv6Addr>,
 }
@@ -59,12 +61,11 @@ impl Port {
     /// # Errors
     /// [`ErrorKind::NotFound`] if no interface's subnet covers it, [`ErrorKind::InvalidInput`] if
     /// several do.
-    pub fn towards(target: Ipv4Addr) -> Result<Self> {
+    pub fn towards(target: IpAddr) -> Result<Self> {
         let found = read()?;
-        let covers = |own: &Ipv4Net| own.prefix_len() > 0 && own.contains(&target);
         let mut ports: Vec<Self> =
             found.interfaces.iter().map(|interface| Self::of(&found, interface)).collect();
-        ports.retain(|port| port.addresses.iter().any(covers));
+        ports.retain(|port| port.subnet_of(target).is_some());
         match ports.len() {
             0 => Err(Error::new(ErrorKind::NotFound, "no interface has an address on its subnet")
                 .on(target.to_string())
@@ -83,7 +84,7 @@ impl Port {
     }
 
     /// All Ethernet interfaces of the calling thread's namespace that are up, speak ARP and hold an
-    /// IPv4 address, by their names.
+    /// IPv4 or IPv6 address, by their names.
     ///
     /// # Errors
     /// Those of reading the interfaces.
@@ -91,7 +92,7 @@ impl Port {
         let found = read()?;
         let speaking = found.interfaces.iter().filter(|interface| interface.speaks_arp());
         let mut ports: Vec<Self> = speaking.map(|interface| Self::of(&found, interface)).collect();
-        ports.retain(|port| port.mac != Mac::NONE && !port.addresses.is_empty());
+        ports.retain(|port| port.mac != Mac::NONE && !(port.addresses.is_empty() && port.ipv6.is_empty()));
         ports.sort_by_key(|port| port.name);
         Ok(ports)
     }
@@ -103,26 +104,57 @@ impl Port {
             name: interface.name,
             mac,
             addresses: Vec::new(),
+            ipv6: Vec::new(),
             link_local: None,
         };
         for own in found.addresses_of(interface.index) {
             match own.local {
                 IpAddr::V4(address) => port.addresses.extend(Ipv4Net::new(address, own.prefix_len)),
-                IpAddr::V6(address) if address.is_unicast_link_local() => {
-                    port.link_local = port.link_local.or(Some(address));
+                IpAddr::V6(address) => {
+                    if address.is_unicast_link_local() {
+                        port.link_local = port.link_local.or(Some(address));
+                    }
+                    if !own.flags.contains(AddressFlags::TENTATIVE) {
+                        port.ipv6.extend(Ipv6Net::new(address, own.prefix_len));
+                    }
                 }
-                IpAddr::V6(_) => {}
             }
         }
         port
     }
 
-    /// The address to ask for `target` with: of its subnet if there is one, else the primary one,
-    /// else 0.0.0.0, which makes the request a duplicate address probe.
+    /// Its address on the subnet of `target`, if there is one; a prefix of length 0 is no subnet.
+    fn subnet_of(&self, target: IpAddr) -> Option<IpAddr> {
+        match target {
+            IpAddr::V4(target) => {
+                let covers = |own: &&Ipv4Net| own.prefix_len() > 0 && own.contains(&target);
+                self.addresses.iter().find(covers).map(|own| own.addr().into())
+            }
+            IpAddr::V6(target) => {
+                let covers = |own: &&Ipv6Net| own.prefix_len() > 0 && own.contains(&target);
+                self.ipv6.iter().find(covers).map(|own| own.addr().into())
+            }
+        }
+    }
+
+    /// Whether it holds an address of the family of `target`.
     #[must_use]
-    pub fn sender_for(&self, target: Ipv4Addr) -> Ipv4Addr {
-        let on_subnet = self.addresses.iter().find(|own| own.contains(&target));
-        on_subnet.or(self.addresses.first()).map_or(Ipv4Addr::UNSPECIFIED, Ipv4Net::addr)
+    pub fn holds_family_of(&self, target: IpAddr) -> bool {
+        if target.is_ipv4() { !self.addresses.is_empty() } else { !self.ipv6.is_empty() }
+    }
+
+    /// The address to ask for `target` with: of its subnet if there is one, else the primary one (of IPv6, a
+    /// link-local one), else 0.0.0.0 or `::`, which makes the request a duplicate address probe.
+    #[must_use]
+    pub fn sender_for(&self, target: IpAddr) -> IpAddr {
+        let other = || match target {
+            IpAddr::V4(_) => IpAddr::V4(self.addresses.first().map_or(Ipv4Addr::UNSPECIFIED, Ipv4Net::addr)),
+            IpAddr::V6(_) => {
+                let link_local = self.ipv6.iter().map(Ipv6Net::addr).find(Ipv6Addr::is_unicast_link_local);
+                IpAddr::V6(link_local.unwrap_or(Ipv6Addr::UNSPECIFIED))
+            }
+        };
+        self.subnet_of(target).unwrap_or_else(other)
     }
 
     /// Whether the interface is up now.

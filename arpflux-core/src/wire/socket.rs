@@ -10,7 +10,7 @@ use super::{Filter, Port};
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame::Timestamp;
 use crate::kernel::Netns;
-use crate::types::{IfIndex, IfName};
+use crate::types::{IfIndex, IfName, Mac};
 
 /// The longest frame received whole, in bytes; longer ones (segmentation offload) are cut.
 const LONGEST: usize = 65_600;
@@ -195,6 +195,33 @@ impl PacketSocket {
         } else {
             Err(failed("set promiscuous mode of"))
         }
+    }
+
+    /// Receives what is sent to these groups as well, while the socket is there; of many, to any group.
+    ///
+    /// # Errors
+    /// Those of `setsockopt`.
+    pub fn join(&self, groups: &[Mac]) -> Result<()> {
+        /// The kernel looks through all of a socket's groups for each that it adds.
+        const MANY: usize = 64;
+        let groups = if groups.len() > MANY { &[Mac::NONE] } else { groups };
+        for group in groups {
+            let mut request = libc::packet_mreq {
+                mr_ifindex: self.interface.0 as libc::c_int,
+                mr_type: libc::PACKET_MR_ALLMULTI as u16,
+                mr_alen: 0,
+                mr_address: [0; 8],
+            };
+            if let Some(octets) = group.octets() {
+                request.mr_type = libc::PACKET_MR_MULTICAST as u16;
+                request.mr_alen = 6;
+                request.mr_address[..6].copy_from_slice(&octets);
+            }
+            if !set(self.fd.as_raw_fd(), libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &request) {
+                return Err(failed("join a group by"));
+            }
+        }
+        Ok(())
     }
 
     /// Sends one frame. Waits while the interface's queue is full.

@@ -37,7 +37,8 @@ pub(super) fn ask(scenario: &Scenario, targets: &[Ipv4Addr], wait: Duration) -> 
     let options = probe::Options::default().tries(1).wait(wait).tell_proxies(false);
     scenario.client.run(|| {
         let port = Port::named(&"eth0".parse()?)?;
-        probe::run(&port, targets, options, |_| ControlFlow::Continue(()))
+        let targets: Vec<_> = targets.iter().copied().map(IpAddr::V4).collect();
+        probe::run(&port, &targets, options, |_| ControlFlow::Continue(()))
     })?
 }
 

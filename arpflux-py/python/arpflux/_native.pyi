@@ -69,7 +69,7 @@ _Ipv4 = Union[str, IPv4Address]
 _Address = Union[IPv4Address, IPv6Address]
 _AddressArgument = Union[str, IPv4Address, IPv6Address]
 _IpNetwork = Union[IPv4Network, IPv6Network]
-_Target = Union[str, IPv4Address, IPv4Network]
+_Target = Union[str, IPv4Address, IPv6Address, IPv4Network, IPv6Network]
 _Wires = Union[Segments, Iterable[Iterable[str]]]
 _Network = Union[str, IPv4Network, IPv6Network]
 
@@ -936,7 +936,7 @@ class Host:
     def detect(
         self,
         /,
-        addresses: Union[_Ipv4, Iterable[_Ipv4]],
+        addresses: Union[_AddressArgument, Iterable[_AddressArgument]],
         *,
         interfaces: Optional[Union[str, Iterable[str]]] = None,
         rounds: Optional[int] = None,

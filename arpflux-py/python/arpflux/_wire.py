@@ -9,6 +9,7 @@ from ipaddress import IPv4Address
 from typing import Optional, Tuple
 
 from ._base import IpAddress, Value, written
+from ._model import Advertised
 from ._names import AddressClass, Certainty, Claim, Judgement, Redundancy
 
 
@@ -24,6 +25,8 @@ class Reply(Value):
     count: int = dataclasses.field(metadata=written("replies"))
     #: Whether it only proxies the address; None: not found out.
     proxied: Optional[bool]
+    #: The flags of the neighbour advertisement; None: it was ARP.
+    advertised: Optional[Advertised] = None
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,11 @@ class Probed(Value):
     """What came of asking for one address."""
 
     #: The address.
-    target: IPv4Address
+    target: IpAddress
     #: The interface it was asked for on.
     interface: str
     #: Who asked.
-    sender: IPv4Address
+    sender: IpAddress
     #: How often it was asked for.
     requests: int
     #: The MACs that answered, in the order of their first replies.
@@ -66,7 +69,7 @@ class Detected(Value):
     """What was found out about one address on one interface."""
 
     #: The address.
-    address: IPv4Address
+    address: IpAddress
     #: Where it was asked for.
     interface: str
     #: Others that have it; empty if it is free.

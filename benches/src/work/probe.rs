@@ -1,6 +1,6 @@
 //! Many addresses asked for.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::ControlFlow;
 
 use arpflux_core::Result;
@@ -17,7 +17,8 @@ pub fn run(interface: &str, first: &str, count: u32) -> Result<()> {
         first.parse().map_err(|_| Error::new(ErrorKind::InvalidInput, "no IPv4 address").on(first))?;
     let name: IfName = interface.parse()?;
     let port = Port::named(&name)?;
-    let targets: Vec<Ipv4Addr> = (0..count).map(|at| Ipv4Addr::from_bits(first.to_bits() + at)).collect();
+    let address = |at| IpAddr::V4(Ipv4Addr::from_bits(first.to_bits() + at));
+    let targets: Vec<IpAddr> = (0..count).map(address).collect();
     let options = Options::default().rate(10_000_000_u32).tell_proxies(false);
     let begun = Measure::begin()?;
     let probed = probe::run(&port, &targets, options, |_| ControlFlow::Continue(()))?;

@@ -11,8 +11,9 @@ use crate::output::Output;
 
 /// Find out whether somebody else has addresses of a container, before they are published.
 ///
-/// Each is asked for on the interface where it belongs, all at once, in 1.0 s: as RFC 5227 says, and with
-/// a sender of the interface's own, which hosts that proxy the address answer too. This host's own answers
+/// Each is asked for on the interface where it belongs, all at once, in 1.0 s: an IPv4 address as RFC 5227 says,
+/// and with a sender of the interface's own, which hosts that proxy the address answer too; an IPv6 address as
+/// RFC 4862 says, which they answer as well. This host's own answers
 /// are not counted.
 ///
 /// An address that another host has is told on standard error; exit code 1 only with

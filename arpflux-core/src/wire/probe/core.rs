@@ -1,14 +1,16 @@
 //! The core of `probe`: no sockets, no clock of its own.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::{Options, Probed, Reply};
-use crate::frame::{Arp, EtherType, Ethernet, Ipv4Arp, Operation};
+use crate::frame::{ALL_NODES, Arp, EtherType, Ethernet, Ipv4Arp, Ipv6, Ndp, Operation};
+use crate::predict::Advertised;
 use crate::types::Mac;
+use crate::wire::Port;
 
-/// Where the target's address stands in a request frame, and the frame's destination.
+/// Where the target's address stands in an ARP frame, and the frame's destination.
 const TARGET_AT: usize = 38;
 const DESTINATION_AT: usize = 0;
 /// How much sending may lag behind the rate and be caught up with at once.
@@ -29,7 +31,7 @@ pub enum Transmit<'a> {
 
 #[derive(Debug)]
 struct Target {
-    address: Ipv4Addr,
+    address: IpAddr,
     requests: u8,
     /// Time of the first request, and of the last.
     first: Duration,
@@ -53,11 +55,13 @@ enum Phase {
 #[derive(Debug)]
 pub struct Prober {
     options: Options,
-    mac: Mac,
+    port: Port,
+    /// Who asks for IPv4 addresses.
     sender: Ipv4Addr,
     targets: Vec<Target>,
-    index: HashMap<Ipv4Addr, u32>,
-    frame: Vec<u8>,
+    index: HashMap<IpAddr, u32>,
+    arp: Vec<u8>,
+    solicitation: Vec<u8>,
     probe: Vec<u8>,
     phase: Phase,
     cursor: usize,
@@ -68,15 +72,20 @@ pub struct Prober {
 }
 
 impl Prober {
-    /// Asks for `targets` from an interface with this MAC and address (0.0.0.0: as duplicate address
-    /// probes, which proxies do not answer).
+    /// Asks for `targets` from an interface: as duplicate address probes where it has no address of their family, which
+    /// proxies of IPv4 addresses do not answer.
     #[must_use]
-    pub fn new(options: Options, mac: Mac, sender: Ipv4Addr, targets: &[Ipv4Addr]) -> Self {
+    pub fn new(options: Options, port: &Port, targets: &[IpAddr]) -> Self {
         let index = targets.iter().enumerate().map(|(i, address)| (*address, i as u32)).collect();
-        let template = |sender| Ipv4Arp::request(mac, sender, Ipv4Addr::UNSPECIFIED).to_frame(Mac::BROADCAST);
+        let first = targets.iter().find(|target| target.is_ipv4());
+        let sender = match first.map(|first| port.sender_for(*first)) {
+            Some(IpAddr::V4(sender)) => sender,
+            Some(IpAddr::V6(_)) | None => Ipv4Addr::UNSPECIFIED,
+        };
+        let template = |sender| Ipv4Arp::request(port.mac, sender, Ipv4Addr::UNSPECIFIED).to_frame(Mac::BROADCAST);
         Self {
             options: Options { tries: options.tries.clamp(1, 10), rate: options.rate.max(1), ..options },
-            mac,
+            port: port.clone(),
             sender,
             targets: targets
                 .iter()
@@ -90,7 +99,8 @@ impl Prober {
                 })
                 .collect(),
             index,
-            frame: template(sender),
+            arp: template(sender),
+            solicitation: Vec::new(),
             probe: template(Ipv4Addr::UNSPECIFIED),
             phase: Phase::Ask(0),
             cursor: 0,
@@ -135,14 +145,13 @@ impl Prober {
                     return self.ask(now);
                 }
                 Phase::Tell(round) => match self.next_to_tell() {
-                    Some((at, mac)) => {
+                    Some((address, mac)) => {
                         if let Some(until) = self.paced(now) {
                             return Transmit::Wait(until);
                         }
                         self.place += 1;
                         self.last_send = now;
-                        self.probe[TARGET_AT..TARGET_AT + 4]
-                            .copy_from_slice(&self.targets[at].address.octets());
+                        self.probe[TARGET_AT..TARGET_AT + 4].copy_from_slice(&address.octets());
                         self.probe[DESTINATION_AT..DESTINATION_AT + 6]
                             .copy_from_slice(&mac.octets().unwrap_or([0xff; 6]));
                         return Transmit::Frame(&self.probe);
@@ -194,16 +203,26 @@ impl Prober {
         target.requests += 1;
         target.last = now;
         self.last_send = now;
-        self.frame[TARGET_AT..TARGET_AT + 4].copy_from_slice(&target.address.octets());
-        Transmit::Frame(&self.frame)
+        match target.address {
+            IpAddr::V4(address) => {
+                self.arp[TARGET_AT..TARGET_AT + 4].copy_from_slice(&address.octets());
+                Transmit::Frame(&self.arp)
+            }
+            IpAddr::V6(address) => {
+                if let IpAddr::V6(source) = self.port.sender_for(target.address) {
+                    self.solicitation = Ndp::solicit(self.port.mac, source, address);
+                }
+                Transmit::Frame(&self.solicitation)
+            }
+        }
     }
 
-    /// The next pair of address and MAC for which it is open whether it is only proxied.
-    fn next_to_tell(&mut self) -> Option<(usize, Mac)> {
+    /// The next pair of address and MAC for which it is open whether it is only proxied: none of IPv6.
+    fn next_to_tell(&mut self) -> Option<(Ipv4Addr, Mac)> {
         while let Some(target) = self.targets.get(self.cursor) {
             if let Some(reply) = target.replies().nth(self.place) {
-                if reply.proxied.is_none() {
-                    return Some((self.cursor, reply.mac));
+                if let (None, IpAddr::V4(address)) = (reply.proxied, target.address) {
+                    return Some((address, reply.mac));
                 }
                 self.place += 1;
             } else {
@@ -216,39 +235,67 @@ impl Prober {
 
     /// Takes a frame that came in at the time `now`. The address, if it is the first reply of a MAC
     /// for it.
-    pub fn receive(&mut self, now: Duration, frame: &[u8]) -> Option<(Ipv4Addr, Mac)> {
-        let frame = Ethernet::parse(frame).ok().filter(|frame| frame.ether_type == EtherType::ARP)?;
-        let arp = Arp::parse(frame.payload).ok()?.ipv4()?;
-        if arp.operation != Operation::Reply || arp.target_mac != self.mac {
+    pub fn receive(&mut self, now: Duration, frame: &[u8]) -> Option<(IpAddr, Mac)> {
+        let frame = Ethernet::parse(frame).ok()?;
+        let (address, mac, advertised) = match frame.ether_type {
+            EtherType::ARP => self.arp_reply(frame.payload)?,
+            EtherType::IPV6 => self.advertisement(&frame)?,
+            _ => return None,
+        };
+        let target = self.targets.get_mut(*self.index.get(&address)? as usize)?;
+        if target.requests == 0 {
             return None;
         }
-        let target = self.targets.get_mut(*self.index.get(&arp.sender)? as usize)?;
+        let known = target.reply.iter_mut().chain(&mut target.more);
+        for reply in known {
+            if reply.mac == mac {
+                reply.count += 1;
+                return None;
+            }
+        }
+        let after = now.saturating_sub(target.first);
+        let proxied = advertised.map(|advertised| !advertised.overrides);
+        let reply = Reply { mac, after, count: 1, proxied, advertised };
+        match &mut target.reply {
+            None => target.reply = Some(reply),
+            Some(_) => target.more.push(reply),
+        }
+        Some((address, mac))
+    }
+
+    /// What an ARP reply to a request says; of one to a probe it is only noted that the MAC holds the address.
+    fn arp_reply(&mut self, payload: &[u8]) -> Option<(IpAddr, Mac, Option<Advertised>)> {
+        let arp = Arp::parse(payload).ok()?.ipv4()?;
+        if arp.operation != Operation::Reply || arp.target_mac != self.port.mac {
+            return None;
+        }
+        let address = IpAddr::V4(arp.sender);
         if let Phase::Tell(_) = self.phase
             && arp.target.is_unspecified()
         {
+            let target = self.targets.get_mut(*self.index.get(&address)? as usize)?;
             let mut replies = target.reply.iter_mut().chain(&mut target.more);
             if let Some(reply) = replies.find(|reply| reply.mac == arp.sender_mac) {
                 reply.proxied = Some(false);
             }
             return None;
         }
-        if arp.target != self.sender || target.requests == 0 {
+        (arp.target == self.sender).then_some((address, arp.sender_mac, None))
+    }
+
+    /// What a neighbour advertisement to who asked says.
+    fn advertisement(&self, frame: &Ethernet<'_>) -> Option<(IpAddr, Mac, Option<Advertised>)> {
+        let packet = Ipv6::parse(frame.payload).ok()?;
+        let Ndp::Advertisement { target, target_mac, router, solicited, overrides } = packet.ndp().ok()? else {
+            return None;
+        };
+        let asker = self.port.sender_for(target.into());
+        let to = if asker.is_unspecified() { IpAddr::V6(ALL_NODES.1) } else { asker };
+        if to != IpAddr::V6(packet.destination) {
             return None;
         }
-        let known = target.reply.iter_mut().chain(&mut target.more);
-        for reply in known {
-            if reply.mac == arp.sender_mac {
-                reply.count += 1;
-                return None;
-            }
-        }
-        let after = now.saturating_sub(target.first);
-        let reply = Reply { mac: arp.sender_mac, after, count: 1, proxied: None };
-        match &mut target.reply {
-            None => target.reply = Some(reply),
-            Some(_) => target.more.push(reply),
-        }
-        Some((arp.sender, arp.sender_mac))
+        let mac = target_mac.unwrap_or(Mac::ethernet(frame.source));
+        Some((target.into(), mac, Some(Advertised { router, solicited, overrides })))
     }
 
     /// How many addresses have been asked for at least once, and how many there are.

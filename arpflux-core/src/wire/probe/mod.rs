@@ -10,6 +10,9 @@
 //! Afterwards each MAC that answered is asked once more, by a unicast duplicate address probe (RFC
 //! 5227, sender 0.0.0.0): a Linux host that holds the address answers that, a proxy never does
 //! (`arp_process()`), which tells the two apart.
+//!
+//! For an IPv6 address a neighbour solicitation goes to the group of its owners, and one question is enough: who
+//! answers for somebody else, or for an anycast address, leaves the override flag out (RFC 4861 section 7.2.8).
 
 mod core;
 mod judge;
@@ -19,7 +22,7 @@ mod targets;
 #[cfg(test)]
 mod tests;
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 pub use self::core::{Prober, Transmit};
@@ -28,6 +31,7 @@ pub use record::{ProbedAddress, ProbedReply, Probes};
 pub use run::{Progress, run};
 pub use targets::targets;
 
+use crate::predict::Advertised;
 use crate::types::Mac;
 
 /// How to ask.
@@ -68,6 +72,8 @@ pub struct Reply {
     /// Whether it only proxies the address. `None`: not found out, because that was not asked for or
     /// the requests themselves carried sender 0.0.0.0.
     pub proxied: Option<bool>,
+    /// The flags of the neighbour advertisement; `None`: it was ARP.
+    pub advertised: Option<Advertised>,
 }
 
 /// What came of one address.
@@ -75,7 +81,7 @@ pub struct Reply {
 #[non_exhaustive]
 pub struct Probed {
     /// The address.
-    pub target: Ipv4Addr,
+    pub target: IpAddr,
     /// How often it was asked for; 0 if the run was ended before its turn.
     pub requests: u8,
     /// The MACs that answered, in the order of their first replies.

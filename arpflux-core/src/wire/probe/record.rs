@@ -1,6 +1,6 @@
 //! What came of probes, as it leaves.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Judgement, Probed, judge};
 use crate::error::Result;
 use crate::json;
+use crate::predict::Advertised;
 use crate::types::{IfName, Mac};
 use crate::wire::Port;
 
@@ -28,11 +29,11 @@ pub struct Probes {
 #[non_exhaustive]
 pub struct ProbedAddress {
     /// The address.
-    pub target: Ipv4Addr,
+    pub target: IpAddr,
     /// From which interface it was asked for.
     pub interface: IfName,
     /// From which address.
-    pub sender: Ipv4Addr,
+    pub sender: IpAddr,
     /// How often; 0 if the run was ended before its turn.
     pub requests: u8,
     /// The MACs that answered, in the order of their first replies.
@@ -56,6 +57,9 @@ pub struct ProbedReply {
     pub replies: u32,
     /// Whether it only proxies the address; absent if that was not found out.
     pub proxied: Option<bool>,
+    /// The flags of the neighbour advertisement; `null` if it was ARP.
+    #[serde(default)]
+    pub advertised: Option<Advertised>,
 }
 
 fn milliseconds(time: Duration) -> f64 {
@@ -79,6 +83,7 @@ impl Probes {
                     after_ms: milliseconds(reply.after),
                     replies: reply.count,
                     proxied: reply.proxied,
+                    advertised: reply.advertised,
                 })
                 .collect(),
             macs: one.replies.len(),

@@ -1,12 +1,12 @@
 //! The socket around [`Prober`].
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use super::{Options, Probed, Prober, Transmit};
 use crate::error::{Error, ErrorKind, Result};
-use crate::frame::{MIN_FRAME, Timestamp};
+use crate::frame::{ALL_NODES, MIN_FRAME, Timestamp};
 use crate::types::Mac;
 use crate::wire::{Direction, Filter, PacketSocket, Port, Received, Ring};
 
@@ -21,7 +21,7 @@ pub enum Progress {
     /// A MAC answered for an address for the first time.
     Answer {
         /// The address.
-        target: Ipv4Addr,
+        target: IpAddr,
         /// The MAC.
         mac: Mac,
     },
@@ -46,28 +46,38 @@ pub enum Progress {
 /// [`PacketSocket::open`].
 pub fn run(
     port: &Port,
-    targets: &[Ipv4Addr],
+    targets: &[IpAddr],
     options: Options,
     mut tell: impl FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Vec<Probed>> {
-    let Some(first) = targets.first() else {
+    if targets.is_empty() {
         return Err(Error::new(ErrorKind::InvalidInput, "there is no address to ask for").during("probe"));
-    };
+    }
     let port = port.clone().ethernet()?;
     let socket = PacketSocket::sender(port.index)?;
-    let mut ring = Ring::open_for(port.index, Filter::ArpReplies, targets.len())?;
-    let mut prober = Prober::new(options, port.mac, port.sender_for(*first), targets);
+    if targets.iter().any(IpAddr::is_ipv6) {
+        // Where a duplicate address probe is answered to.
+        socket.join(&[ALL_NODES.0])?;
+    }
+    let mut ring = Ring::open_for(port.index, Filter::Answers, targets.len())?;
+    let mut prober = Prober::new(options, &port, targets);
     let (start, start_at) = (Instant::now(), Timestamp::now());
     let mut told = start;
-    let mut frames = Vec::with_capacity(BATCH * MIN_FRAME);
+    let named = |error: Error| error.on(port.name.to_string());
+    let (mut frames, mut length) = (Vec::with_capacity(BATCH * MIN_FRAME), MIN_FRAME);
     loop {
         let now = start.elapsed();
         frames.clear();
         let wait = loop {
             match prober.transmit(now) {
                 Transmit::Frame(frame) => {
+                    if frame.len() != length {
+                        socket.send_many(&frames, length).map_err(named)?;
+                        frames.clear();
+                        length = frame.len();
+                    }
                     frames.extend_from_slice(frame);
-                    if frames.len() == BATCH * MIN_FRAME {
+                    if frames.len() == BATCH * length {
                         break Some(now);
                     }
                 }
@@ -75,8 +85,7 @@ pub fn run(
                 Transmit::Done => break None,
             }
         };
-        let named = |error: Error| error.on(port.name.to_string());
-        socket.send_many(&frames, MIN_FRAME).map_err(named)?;
+        socket.send_many(&frames, length).map_err(named)?;
         let until = wait.unwrap_or(Duration::ZERO).min(told.duration_since(start) + TELL);
         let mut take = |received: Received<'_>| {
             // A reply of this host itself, on its way out, is none to it.

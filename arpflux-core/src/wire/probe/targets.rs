@@ -1,29 +1,30 @@
 //! Addresses, prefixes and ranges as a list of addresses.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::Ipv4Net;
+use crate::types::IpNet;
 
 /// The most addresses asked in one run.
-const MOST: u64 = 1 << 20;
+const MOST: u128 = 1 << 20;
 
-/// Every address of `"192.168.18.10"`, `"192.168.18.0/24"` (all 256) and `"192.168.18.10-192.168.18.20"`,
-/// each once, in the order of first mention.
+/// Every address of `"192.168.18.10"`, `"192.168.18.0/24"` (all 256), `"192.168.18.10-192.168.18.20"` and the like of
+/// IPv6, each once, in the order of first mention.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] if one is none of these, or all together are more than 1,048,576.
-pub fn targets<S: AsRef<str>>(texts: &[S]) -> Result<Vec<Ipv4Addr>> {
+pub fn targets<S: AsRef<str>>(texts: &[S]) -> Result<Vec<IpAddr>> {
     let mut list = Vec::new();
     let mut seen = std::collections::HashSet::new();
     for text in texts {
         let text = text.as_ref().trim();
         let (first, last) = range(text).ok_or_else(|| {
-            Error::new(ErrorKind::InvalidInput, "not an IPv4 address, prefix or range")
+            Error::new(ErrorKind::InvalidInput, "not an IP address, prefix or range")
                 .on(format!("{text:?}"))
-                .hint("write it as 192.168.18.10, 192.168.18.0/24 or 192.168.18.10-192.168.18.20")
+                .hint("write it as 192.168.18.10, 192.168.18.0/24, 192.168.18.10-192.168.18.20 or 2001:db8::10")
         })?;
-        if u64::from(last - first) + list.len() as u64 >= MOST {
+        let (low, high) = (number(first), number(last));
+        if (high - low).saturating_add(list.len() as u128) >= MOST {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
                 format!("more than {MOST} addresses are too many for one run"),
@@ -31,8 +32,11 @@ pub fn targets<S: AsRef<str>>(texts: &[S]) -> Result<Vec<Ipv4Addr>> {
             .on(text.to_string())
             .hint("ask for a part of them at a time"));
         }
-        for address in first..=last {
-            let address = Ipv4Addr::from(address);
+        for address in low..=high {
+            let address = match first {
+                IpAddr::V4(_) => IpAddr::V4((address as u32).into()),
+                IpAddr::V6(_) => IpAddr::V6(address.into()),
+            };
             if seen.insert(address) {
                 list.push(address);
             }
@@ -41,15 +45,22 @@ pub fn targets<S: AsRef<str>>(texts: &[S]) -> Result<Vec<Ipv4Addr>> {
     Ok(list)
 }
 
-fn range(text: &str) -> Option<(u32, u32)> {
-    if let Ok(address) = text.parse::<Ipv4Addr>() {
-        return Some((address.into(), address.into()));
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => u32::from(address).into(),
+        IpAddr::V6(address) => address.into(),
     }
-    if let Ok(prefix) = text.parse::<Ipv4Net>() {
-        return Some((prefix.network().into(), prefix.broadcast().into()));
+}
+
+fn range(text: &str) -> Option<(IpAddr, IpAddr)> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Some((address, address));
+    }
+    if let Ok(prefix) = text.parse::<IpNet>() {
+        return Some((prefix.network(), prefix.broadcast()));
     }
     let (first, last) = text.split_once('-')?;
-    let first: u32 = first.trim().parse::<Ipv4Addr>().ok()?.into();
-    let last: u32 = last.trim().parse::<Ipv4Addr>().ok()?.into();
-    (first <= last).then_some((first, last))
+    let first: IpAddr = first.trim().parse().ok()?;
+    let last: IpAddr = last.trim().parse().ok()?;
+    (first.is_ipv4() == last.is_ipv4() && first <= last).then_some((first, last))
 }
