@@ -528,7 +528,7 @@ typedef struct {
     /** `sizeof` of this struct. */
     size_t size;
     /**
-     * The names of the interfaces to ask on; NULL: every Ethernet interface that is up and holds an IPv4 address. A list
+     * The names of the interfaces to ask on; NULL: each address on every Ethernet interface that is up and holds an address of its family. A list
      * without a name is `ARPFLUX_CODE_NOT_FOUND`.
      */
     const char *const *interfaces;
@@ -1094,8 +1094,8 @@ ARPFLUX_MUST_USE char *arpflux_published_to_json(const arpflux_published *publis
 void arpflux_published_free(arpflux_published *published);
 
 /**
- * Finds out whether somebody else has addresses already, before they are used here: as RFC 5227 says, and with a sender of the
- * interface's own as well, which alone is answered for addresses that another host proxies. This host's own interfaces are
+ * Finds out whether somebody else has addresses already, before they are used here: for IPv4 as RFC 5227 says, and with a sender
+ * of the interface's own as well, which alone is answered for addresses that another host proxies; for IPv6 as RFC 4862 says. This host's own interfaces are
  * never blamed. `targets` is a list of `count` texts, each an address, a prefix or a range. `options` may be NULL. Takes 1.5 s with
  * the defaults, for any number of addresses and interfaces.
  *
@@ -1540,7 +1540,7 @@ void arpflux_policy_free(arpflux_policy *policy);
 
 /**
  * Asks who has addresses, as any peer would, and waits for late answers: at least `wait_ms`. `targets` is a list of `count` texts,
- * each an address, a prefix (`192.168.18.0/24`) or a range (`192.168.18.10-192.168.18.20`). `options` and `tell` may be
+ * each an IPv4 or IPv6 address, a prefix (`192.168.18.0/24`) or a range (`192.168.18.10-192.168.18.20`). `options` and `tell` may be
  * NULL. If `tell` ends it, what was found so far is returned.
  *
  * Returns probes to be freed with `arpflux_probes_free`, or NULL and sets `*err`: `ARPFLUX_CODE_PERMISSION_DENIED`

@@ -73,15 +73,26 @@ fn holders_and_proxies_are_found_on_every_interface_and_own_ones_are_not_blamed(
     }
 }
 
+fn with_ipv6() -> (Lab, Host, Host) {
+    let (lab, hn, other) = hosts();
+    for host in [&hn, &other] {
+        host.ipv6().unwrap();
+    }
+    (lab, hn, other)
+}
+
 const HELD6: &str = "2001:db8:18::60";
 const PROXIED6: &str = "2001:db8:18::61";
 
 /// The same hosts with IPv6 addresses: one question finds holders and proxies.
 #[test]
 fn ipv6_holders_and_proxies_are_found_and_own_answers_are_not_blamed() {
-    let (_lab, hn, other) = hosts();
+    let (_lab, hn, other) = with_ipv6();
     let thief = other.mac("eth0").unwrap();
     hn.address("eth3", "2001:db8:18::11/64").unwrap();
+    for name in ["eth0", "eth4"] {
+        hn.address(name, &format!("fe80::{}/64", if name == "eth0" { 1 } else { 4 })).unwrap();
+    }
     // Published by this host itself, on one of its interfaces.
     hn.sysctl("net.ipv6.conf.all.forwarding", 1).unwrap();
     hn.sysctl("net.ipv6.conf.eth4.proxy_ndp", 1).unwrap();
@@ -90,7 +101,8 @@ fn ipv6_holders_and_proxies_are_found_and_own_answers_are_not_blamed() {
     other.sysctl("net.ipv6.conf.all.forwarding", 1).unwrap();
     other.sysctl("net.ipv6.conf.eth0.proxy_ndp", 1).unwrap();
     other.proxy("eth0", PROXIED6.parse().unwrap()).unwrap();
-    let found = detect(&hn, &["2001:db8:18::50", "2001:db8:18::11", "2001:db8:18::101", HELD6, PROXIED6, HELD]);
+    let found =
+        detect(&hn, &["2001:db8:18::50", "2001:db8:18::11", "2001:db8:18::101", HELD6, PROXIED6, HELD]);
     assert_eq!(found.len(), 6 * 3, "each on each interface");
     for one in &found {
         let conflicts: &[Conflict] = match one.address.to_string().as_str() {
@@ -117,8 +129,11 @@ fn ipv6_holders_and_proxies_are_found_and_own_answers_are_not_blamed() {
 /// A kernel that begins to use an address asks for it first.
 #[test]
 fn who_is_about_to_take_an_ipv6_address_is_seen() {
-    let (_lab, hn, other) = hosts();
+    let (_lab, hn, other) = with_ipv6();
     let thief = other.mac("eth0").unwrap();
+    for (i, name) in ["eth0", "eth3", "eth4"].into_iter().enumerate() {
+        hn.address(name, &format!("fe80::{}/64", i + 1)).unwrap();
+    }
     let probe = Ndp::solicit(thief, Ipv6Addr::UNSPECIFIED, HELD6.parse().unwrap());
     let socket = other.packet_socket("eth0", Filter::Ndp).unwrap();
     let found = std::thread::scope(|scope| {
@@ -141,7 +156,13 @@ fn without_an_address_of_its_own_proxies_do_not_show() {
     let (_lab, hn, _other) = hosts();
     hn.delete_address("eth3", "192.168.18.11/24").unwrap();
     let found = hn
-        .run(|| detect::run(&[Port::named(&"eth3".parse()?)?], &[ip(HELD).into(), ip(PROXIED).into()], Options::default()))
+        .run(|| {
+            detect::run(
+                &[Port::named(&"eth3".parse()?)?],
+                &[ip(HELD).into(), ip(PROXIED).into()],
+                Options::default(),
+            )
+        })
         .unwrap()
         .unwrap();
     assert_eq!(found.iter().map(|one| one.conflicts.len()).collect::<Vec<_>>(), [1, 0]);
@@ -184,7 +205,8 @@ fn waiting_for_answers_and_between_announcements_can_be_ended() {
     };
     let stop = raised();
     let options = Options::default().wait(minute);
-    let error = hn.run(|| detect::run_until(&Port::all()?, &[ip("192.168.18.50").into()], options, &stop)).unwrap();
+    let error =
+        hn.run(|| detect::run_until(&Port::all()?, &[ip("192.168.18.50").into()], options, &stop)).unwrap();
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Interrupted);
     let stop = raised();
     let options = announce::Options::default().spacing(minute);

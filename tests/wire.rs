@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use arpflux_core::ErrorKind;
 use arpflux_core::frame::{Ethernet, Ipv6, Ndp, Printed};
+use arpflux_core::predict::Advertised;
 use arpflux_core::types::Mac;
 use arpflux_core::wire::announce::{self, announce};
-use arpflux_core::predict::Advertised;
 use arpflux_core::wire::probe::{self, Judgement, Probed, Progress, judge};
 use arpflux_core::wire::{Filter, Port};
 use arpflux_lab::{Host, Lab, Recorder, Venet, write_pcap};
@@ -110,6 +110,9 @@ fn example_three_late_proxies_on_every_interface_are_waited_for() {
 fn ipv6_addresses_are_asked_for_with_solicitations() {
     let (_lab, hn, client, venet) = scenario();
     let (own, proxied) = ("2001:db8:18::11", "2001:db8:18::101");
+    for host in [&hn, &client] {
+        host.ipv6().unwrap();
+    }
     hn.address("eth3", &format!("{own}/64")).unwrap();
     client.address("eth0", "2001:db8:18::129/64").unwrap();
     hn.sysctl("net.ipv6.conf.all.forwarding", 1).unwrap();
@@ -205,17 +208,16 @@ fn an_ended_run_gives_what_it_has() {
 #[test]
 fn what_cannot_be_asked_is_refused_in_words() {
     let (_lab, hn, client, _venet) = scenario();
-    let refused =
-        |host: &Host, name: &str| {
-            host.run(|| {
-                let port = Port::named(&name.parse()?)?;
-                probe::run(&port, &[ip("192.168.18.10").into()], probe::Options::default(), |_| {
-                    ControlFlow::Continue(())
-                })
+    let refused = |host: &Host, name: &str| {
+        host.run(|| {
+            let port = Port::named(&name.parse()?)?;
+            probe::run(&port, &[ip("192.168.18.10").into()], probe::Options::default(), |_| {
+                ControlFlow::Continue(())
             })
-            .unwrap()
-            .unwrap_err()
-        };
+        })
+        .unwrap()
+        .unwrap_err()
+    };
     assert_eq!(refused(&client, "lo").kind(), ErrorKind::Unsupported);
     assert_eq!(refused(&client, "eth7").kind(), ErrorKind::NotFound);
     client.down("eth0").unwrap();
@@ -224,7 +226,10 @@ fn what_cannot_be_asked_is_refused_in_words() {
     assert!(down.to_string().contains("eth0"), "{down}");
     let ambiguous = hn.run(|| Port::towards(ip("192.168.18.129").into())).unwrap().unwrap_err();
     assert!(ambiguous.to_string().contains("eth0, eth3, eth4"), "{ambiguous}");
-    assert_eq!(hn.run(|| Port::towards(ip("10.0.0.1").into())).unwrap().unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(
+        hn.run(|| Port::towards(ip("10.0.0.1").into())).unwrap().unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
 }
 
 #[test]

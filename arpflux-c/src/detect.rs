@@ -4,8 +4,8 @@ use std::ffi::{CString, c_char};
 use std::ptr;
 use std::time::Duration;
 
-use arpflux_core::wire::detect::{self, Detected, Detection, Options};
 use arpflux_core::Result;
+use arpflux_core::wire::detect::{self, Detected, Detection, Options};
 use arpflux_core::wire::probe;
 
 use crate::args;

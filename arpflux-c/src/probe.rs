@@ -172,9 +172,7 @@ pub unsafe extern "C" fn arpflux_probes_count(probes: *const arpflux_probes) -> 
 /// The address at a place, from 0; of family 0 beyond the last.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_probes_address_at(probes: *const arpflux_probes, at: usize) -> arpflux_ip {
-    getter(arpflux_ip::NONE, || {
-        Some(handle::find::<Owned>(probes)?.probes.addresses.get(at)?.target.into())
-    })
+    getter(arpflux_ip::NONE, || Some(handle::find::<Owned>(probes)?.probes.addresses.get(at)?.target.into()))
 }
 
 /// What the answers for the address at a place mean; `ARPFLUX_JUDGEMENT_UNKNOWN` beyond the last.

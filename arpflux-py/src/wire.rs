@@ -115,9 +115,9 @@ pub fn detect<'py>(
         options.wait = argument::seconds_within("wait", wait, minute)?;
     }
     let found = interruptible(py, |stop| {
-        host.0.namespace().run(|| {
-            detect::run_on(&detect::places(interfaces.as_deref(), &addresses)?, options, stop)
-        })?
+        host.0
+            .namespace()
+            .run(|| detect::run_on(&detect::places(interfaces.as_deref(), &addresses)?, options, stop))?
     })?;
     value::typed_all(py, "Detected", &found)
 }

@@ -45,9 +45,10 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let addresses = probe::targets(&args.addresses)?;
     let options = Options::default().rounds(args.rounds).wait(Duration::from_millis(args.wait));
     let names = (!args.interface.is_empty()).then_some(args.interface.as_slice());
-    let found = args.live.netns()?.run(|| {
-        detect::run_on(&detect::places(names, &addresses)?, options, &Stop::default())
-    })??;
+    let found = args
+        .live
+        .netns()?
+        .run(|| detect::run_on(&detect::places(names, &addresses)?, options, &Stop::default()))??;
     let detection = Detection::new(found);
     let found = &detection.addresses;
     if output.json() {

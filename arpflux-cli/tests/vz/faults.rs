@@ -58,6 +58,9 @@ fn a_second_node_with_an_ipv6_address_is_found_and_the_node_itself_is_not() {
     let bench = Bench::new(Vzctl);
     let other = second_node(&bench);
     let (held, proxied, own) = ("2001:db8:18::101", "2001:db8:18::102", "2001:db8:18::103");
+    for node in [&other, &bench.hn] {
+        node.ipv6().unwrap();
+    }
     other.address("eth0", &format!("{held}/64")).unwrap();
     for node in [&other, &bench.hn] {
         node.sysctl("net.ipv6.conf.all.forwarding", 1).unwrap();
@@ -70,7 +73,10 @@ fn a_second_node_with_an_ipv6_address_is_found_and_the_node_itself_is_not() {
     }
     let said = bench.vz(&["detect", "--veid", "101", held, proxied, own, "--error"]);
     assert_eq!(said.code, 1, "{said:?}");
-    for words in ["2001:db8:18::101 is in use on eth3: 02:00:00:00:00:99 has it", "102 is in use on eth3: 02:00:00:00:00:99 answers for it"] {
+    for words in [
+        "2001:db8:18::101 is in use on eth3: 02:00:00:00:00:99 has it",
+        "102 is in use on eth3: 02:00:00:00:00:99 answers for it",
+    ] {
         assert!(said.stderr.contains(words), "{said:?}");
     }
     assert!(!said.stderr.contains("::103"), "{said:?}");

@@ -25,9 +25,7 @@ pub fn permanent_neighbours(host: &Host, snapshot: &Snapshot, stop: &Stop) -> Re
     let listeners = listeners(snapshot);
     let mut asked: BTreeMap<IfIndex, Vec<IpAddr>> = BTreeMap::new();
     for entry in snapshot.neighbours.iter().filter(|entry| entry.state.is_permanent()) {
-        if entry.address.is_ipv4()
-            && listeners.contains(&entry.interface)
-        {
+        if entry.address.is_ipv4() && listeners.contains(&entry.interface) {
             asked.entry(entry.interface).or_default().push(entry.address);
         }
     }

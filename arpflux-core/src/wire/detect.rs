@@ -21,9 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::probe::Transmit;
 use super::{Filter, PacketSocket, Port, own_macs, socket};
 use crate::error::{Error, ErrorKind, Result};
-use crate::frame::{
-    ALL_NODES, Arp, EtherType, Ethernet, Ipv4Arp, Ipv6, Ndp, Operation, solicited_node_mac,
-};
+use crate::frame::{ALL_NODES, Arp, EtherType, Ethernet, Ipv4Arp, Ipv6, Ndp, Operation, solicited_node_mac};
 use crate::json;
 use crate::stop::Stop;
 use crate::types::{IfName, Ipv4Net, Mac};
@@ -247,9 +245,12 @@ impl Detector {
 /// interface of the calling thread's namespace that is up, speaks ARP and holds an address of its family.
 ///
 /// # Errors
-/// [`ErrorKind::NotFound`] if there is no interface of a name, none is named, or none holds an address; those of reading
-/// the interfaces.
+/// [`ErrorKind::NotFound`] if there is no interface of a name, none is named, or none holds an address;
+/// [`ErrorKind::InvalidInput`] if there is no address; those of reading the interfaces.
 pub fn places(names: Option<&[IfName]>, addresses: &[IpAddr]) -> Result<Vec<(Port, Vec<IpAddr>)>> {
+    if addresses.is_empty() {
+        return Err(Error::new(ErrorKind::InvalidInput, "no address to ask for").during("detect duplicates"));
+    }
     let items: Vec<(Port, Vec<IpAddr>)> = match names {
         Some(names) => {
             let ports = names.iter().map(Port::named).collect::<Result<Vec<_>>>()?;
@@ -264,7 +265,8 @@ pub fn places(names: Option<&[IfName]>, addresses: &[IpAddr]) -> Result<Vec<(Por
             Port::all()?.into_iter().filter_map(on).collect()
         }
     };
-    let nowhere = |address: &&IpAddr| !items.iter().any(|(_, asked)| asked.contains(address));
+    let here = |port: &Port, address: IpAddr| names.is_some() || port.holds_family_of(address);
+    let nowhere = |address: &&IpAddr| !items.iter().any(|(port, _)| here(port, **address));
     match addresses.iter().find(nowhere) {
         None => Ok(items),
         Some(address) => {

@@ -145,10 +145,10 @@ impl<'a> Demo<'a> {
         let targets: Vec<_> = NICS.iter().map(|nic| nic.address).collect();
         Ok(ask(&self.scenario, &targets, SOON)?
             .into_iter()
-            .map(|one| {
+            .map(|(target, one)| {
                 let mut names: Vec<_> = one.replies.iter().map(|reply| nic_of(reply.mac)).collect();
                 names.sort();
-                (one.target, names)
+                (target, names)
             })
             .collect())
     }
@@ -355,7 +355,7 @@ impl<'a> Demo<'a> {
         );
         let targets: Vec<_> = before.keys().copied().collect();
         let again: Vec<_> =
-            ask(&self.scenario, &targets, LATE)?.iter().map(|one| one.replies.len()).collect();
+            ask(&self.scenario, &targets, LATE)?.iter().map(|(_, one)| one.replies.len()).collect();
         self.check("and on the wire every address floats again", again.iter().all(|macs| *macs == 3), || {
             format!("MACs for each address: {again:?}")
         });

@@ -1,7 +1,7 @@
 //! What is seen on the wire: who answers, by which interface packets leave.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -33,12 +33,17 @@ fn nics(macs: impl Iterator<Item = Mac>) -> Vec<String> {
 
 /// Asks for addresses from the client, as `arpflux probe` does. `wait` has to be beyond 0.8 s where
 /// addresses are proxied.
-pub(super) fn ask(scenario: &Scenario, targets: &[Ipv4Addr], wait: Duration) -> Result<Vec<Probed>> {
+pub(super) fn ask(
+    scenario: &Scenario,
+    targets: &[Ipv4Addr],
+    wait: Duration,
+) -> Result<Vec<(Ipv4Addr, Probed)>> {
     let options = probe::Options::default().tries(1).wait(wait).tell_proxies(false);
     scenario.client.run(|| {
         let port = Port::named(&"eth0".parse()?)?;
-        let targets: Vec<_> = targets.iter().copied().map(IpAddr::V4).collect();
-        probe::run(&port, &targets, options, |_| ControlFlow::Continue(()))
+        let asked: Vec<IpAddr> = targets.iter().copied().map(IpAddr::V4).collect();
+        let probed = probe::run(&port, &asked, options, |_| ControlFlow::Continue(()))?;
+        Ok(targets.iter().copied().zip(probed).collect())
     })?
 }
 
@@ -46,9 +51,9 @@ pub(super) fn ask(scenario: &Scenario, targets: &[Ipv4Addr], wait: Duration) -> 
 pub(super) fn observe(scenario: &Scenario, targets: &[Ipv4Addr], wait: Duration) -> Result<Observed> {
     let mut observed: Observed = ask(scenario, targets, wait)?
         .into_iter()
-        .map(|one| {
+        .map(|(target, one)| {
             let answered_by = nics(one.replies.iter().map(|reply| reply.mac));
-            (one.target, Seen { answered_by, left_by: Vec::new() })
+            (target, Seen { answered_by, left_by: Vec::new() })
         })
         .collect();
     let places: Vec<_> = NICS.iter().map(|nic| (&scenario.hn, nic.name)).collect();

@@ -82,7 +82,8 @@ impl Prober {
             Some(IpAddr::V4(sender)) => sender,
             Some(IpAddr::V6(_)) | None => Ipv4Addr::UNSPECIFIED,
         };
-        let template = |sender| Ipv4Arp::request(port.mac, sender, Ipv4Addr::UNSPECIFIED).to_frame(Mac::BROADCAST);
+        let template =
+            |sender| Ipv4Arp::request(port.mac, sender, Ipv4Addr::UNSPECIFIED).to_frame(Mac::BROADCAST);
         Self {
             options: Options { tries: options.tries.clamp(1, 10), rate: options.rate.max(1), ..options },
             port: port.clone(),
@@ -286,7 +287,8 @@ impl Prober {
     /// What a neighbour advertisement to who asked says.
     fn advertisement(&self, frame: &Ethernet<'_>) -> Option<(IpAddr, Mac, Option<Advertised>)> {
         let packet = Ipv6::parse(frame.payload).ok()?;
-        let Ndp::Advertisement { target, target_mac, router, solicited, overrides } = packet.ndp().ok()? else {
+        let Ndp::Advertisement { target, target_mac, router, solicited, overrides } = packet.ndp().ok()?
+        else {
             return None;
         };
         let asker = self.port.sender_for(target.into());

@@ -21,7 +21,9 @@ pub fn targets<S: AsRef<str>>(texts: &[S]) -> Result<Vec<IpAddr>> {
         let (first, last) = range(text).ok_or_else(|| {
             Error::new(ErrorKind::InvalidInput, "not an IP address, prefix or range")
                 .on(format!("{text:?}"))
-                .hint("write it as 192.168.18.10, 192.168.18.0/24, 192.168.18.10-192.168.18.20 or 2001:db8::10")
+                .hint(
+                    "write it as 192.168.18.10, 192.168.18.0/24, 192.168.18.10-192.168.18.20 or 2001:db8::10",
+                )
         })?;
         let (low, high) = (number(first), number(last));
         if (high - low).saturating_add(list.len() as u128) >= MOST {

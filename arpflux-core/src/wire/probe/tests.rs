@@ -37,11 +37,7 @@ fn v4(last: u8) -> Ipv4Addr {
 }
 
 /// Runs a prober against hosts given as (MAC, address, holds it, delay), in simulated time.
-fn simulate(
-    options: Options,
-    asked: &[IpAddr],
-    hosts: &[(Mac, IpAddr, bool, u64)],
-) -> (Vec<Probed>, u64) {
+fn simulate(options: Options, asked: &[IpAddr], hosts: &[(Mac, IpAddr, bool, u64)]) -> (Vec<Probed>, u64) {
     let mut prober = Prober::new(options, &port(), asked);
     let mut now = Duration::ZERO;
     let mut coming: Vec<(Duration, Vec<u8>)> = Vec::new();
@@ -136,19 +132,22 @@ fn an_advertisement_says_who_holds_an_ipv6_address_and_only_to_who_asked() {
     let mut prober = Prober::new(Options::default(), &port(), &[target.into(), host(9)]);
     let asked = Ndp::solicit(US, Ipv6Addr::from_bits(0xfe80 << 112 | 1), target);
     assert_eq!(prober.transmit(ms(0)), Transmit::Frame(&asked));
-    assert!(matches!(prober.transmit(ms(0)), Transmit::Frame(_)), "the other family in the same run");
+    assert!(matches!(prober.transmit(ms(1)), Transmit::Frame(_)), "the other family in the same run");
     let answer = |last, overrides, to: (Mac, Ipv6Addr)| {
         let target_mac = Some(mac(last));
         Ndp::Advertisement { target, target_mac, router: false, solicited: true, overrides }
             .to_frame((mac(last), target), to)
     };
     let us = (US, "fe80::1".parse().unwrap());
-    assert_eq!(prober.receive(ms(1), &answer(7, true, ALL_NODES)), None, "to all: not to who asked");
+    assert_eq!(prober.receive(ms(2), &answer(7, true, ALL_NODES)), None, "to all: not to who asked");
     for (last, overrides) in [(1, true), (2, false)] {
-        assert_eq!(prober.receive(ms(1), &answer(last, overrides, us)), Some((target.into(), mac(last))));
+        assert_eq!(prober.receive(ms(2), &answer(last, overrides, us)), Some((target.into(), mac(last))));
     }
     let found = &prober.results()[0];
-    assert_eq!(found.replies.iter().map(|reply| reply.proxied).collect::<Vec<_>>(), [Some(false), Some(true)]);
+    assert_eq!(
+        found.replies.iter().map(|reply| reply.proxied).collect::<Vec<_>>(),
+        [Some(false), Some(true)]
+    );
     assert_eq!(judge(&prober.results())[0], Judgement::Proxied);
 }
 
@@ -158,7 +157,8 @@ fn addresses_prefixes_and_ranges() {
     assert_eq!(list, [1, 0, 2, 3, 4, 5].map(host));
     assert_eq!(targets(&["10.0.0.0/16"]).unwrap().len(), 65_536);
     let list = targets(&["2001:db8::1", "2001:db8::/127", "fe80::ffff-fe80::1:0"]).unwrap();
-    let wanted: Vec<IpAddr> = ["2001:db8::1", "2001:db8::", "fe80::ffff", "fe80::1:0"].map(|text| text.parse().unwrap()).into();
+    let wanted: Vec<IpAddr> =
+        ["2001:db8::1", "2001:db8::", "fe80::ffff", "fe80::1:0"].map(|text| text.parse().unwrap()).into();
     assert_eq!(list, wanted);
     for bad in ["", "10.0.0", "10.0.0.5-10.0.0.2", "10.0.0.1-fe80::1", "::/0", "0.0.0.0/0", "10.0.0.0/33"] {
         assert!(targets(&[bad]).is_err(), "{bad}");
