@@ -7,13 +7,14 @@ export DESTDIR PREFIX LIBDIR
 
 CARGO ?= cargo
 
-.PHONY: help demo test test-deps test-rust test-c test-python lint bench docs header build install uninstall clean
+.PHONY: help demo test test-deps test-rust test-c test-python lint bench docs header build install uninstall release clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# Who tries it first waits for the quicker build; after `make build` that one is there.
 demo: ## the main job: flux as captured frames, the cure, the proof (root or not)
-	@$(CARGO) run --quiet --release -p arpflux-cli -- demo --out target/demo
+	@$(CARGO) run --quiet $(if $(wildcard target/release/arpflux),--release) -p arpflux-cli -- demo --out target/demo
 
 test: ## install what the tests need, run all of them (Rust, C, Python), print the counts
 	@tests/support/run-all
@@ -50,6 +51,9 @@ install: ## copy what `make build` built below DESTDIR and PREFIX (/usr/local); 
 
 uninstall: ## remove what `make install` copied
 	@arpflux-c/install --uninstall
+
+release: ## all files of a release into OUT (target/dist), checked; nothing is published
+	@packages/release $(OUT)
 
 clean: ## remove everything that was built
 	@$(CARGO) clean
