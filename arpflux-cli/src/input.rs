@@ -124,7 +124,7 @@ pub fn folder_of(path: &Path) -> Result<()> {
     match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) if !folder.is_dir() => Err(Error::new(ErrorKind::NotFound, "there is no such folder")
             .during("write")
-            .on(folder.display().to_string())
+            .on(folder)
             .hint("make it first, or name another file")),
         _ => Ok(()),
     }

@@ -250,7 +250,7 @@ fn on_trial_confirmed_and_not() {
     }
     assert!(begin.elapsed() >= Duration::from_secs(3));
     let (code, _, errors) = bench.run(&["confirm"]);
-    assert_eq!(code, 2);
+    assert_eq!(code, 4);
     assert!(errors.contains("no confirmation came in time"), "{errors}");
 
     bench.good(&["apply", "--policy", &policy, "--confirm", "2s"]);

@@ -6,11 +6,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
+
+use crate::types::{IfIndex, IfName};
 
 /// Result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -153,6 +156,73 @@ impl Serialize for ErrorKind {
     }
 }
 
+/// What an [`Error`] is about, for programs that go on by it; [`Error::object`] is its text.
+///
+/// ```
+/// use arpflux_core::{ErrorKind, Policy, Snapshot, error::Subject};
+///
+/// let policy = Policy::from_toml("version = 1\n[host]\ninterfaces = [\"eth7\"]\n", "policy.toml")?;
+/// let error = policy.plan(&Snapshot::default()).unwrap_err();
+/// // Wait for the card, instead of giving up.
+/// let card = match (error.kind(), error.subject()) {
+///     (ErrorKind::NotFound, Some(Subject::Interface(name))) => name.to_string(),
+///     _ => return Err(error),
+/// };
+/// assert_eq!(card, "eth7");
+/// # Ok::<(), arpflux_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Subject {
+    /// An interface.
+    Interface(IfName),
+    /// An interface of which only the number is known.
+    InterfaceNumber(IfIndex),
+    /// An address.
+    Address(IpAddr),
+    /// A network namespace, as the caller or the system calls it.
+    Namespace(String),
+    /// A file or folder.
+    File(PathBuf),
+    /// Anything else, such as a sysctl, a line of a policy or an argument of a call.
+    Other(String),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interface(name) => name.fmt(f),
+            Self::InterfaceNumber(index) => write!(f, "interface {index}"),
+            Self::Address(address) => address.fmt(f),
+            Self::Namespace(name) | Self::Other(name) => f.write_str(name),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+macro_rules! subject_from {
+    ($($type:ty => $of:expr;)*) => {
+        $(impl From<$type> for Subject {
+            fn from(value: $type) -> Self {
+                $of(value.into())
+            }
+        })*
+    };
+}
+
+subject_from! {
+    IfName => Self::Interface;
+    IfIndex => Self::InterfaceNumber;
+    IpAddr => Self::Address;
+    Ipv4Addr => Self::Address;
+    Ipv6Addr => Self::Address;
+    PathBuf => Self::File;
+    &Path => Self::File;
+    String => Self::Other;
+    &str => Self::Other;
+    &String => Self::Other;
+}
+
 /// What stands behind an [`Error`]: the error of the system, or of the library that read a text.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
@@ -181,6 +251,8 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     operation: Cow<'static, str>,
+    subject: Option<Subject>,
+    /// The text of the subject.
     object: String,
     message: String,
     hint: Option<Cow<'static, str>>,
@@ -193,8 +265,9 @@ struct Inner {
 impl PartialEq for Error {
     fn eq(&self, other: &Self) -> bool {
         let said = |error: &Self| {
-            let Inner { kind, operation, object, message, hint, errno, path, cause: _ } = &*error.0;
-            (*kind, operation.clone(), object.clone(), message.clone(), hint.clone(), *errno, path.clone())
+            let Inner { kind, operation, subject, object: _, message, hint, errno, path, cause: _ } =
+                &*error.0;
+            (*kind, operation.clone(), subject.clone(), message.clone(), hint.clone(), *errno, path.clone())
         };
         said(self) == said(other)
     }
@@ -209,6 +282,7 @@ impl Error {
         Self(Box::new(Inner {
             kind,
             operation: Cow::Borrowed(""),
+            subject: None,
             object: String::new(),
             message: message.into(),
             hint: None,
@@ -224,7 +298,7 @@ impl Error {
     /// `ENOENT`, `ENODEV`, `ENXIO` and `ESRCH` [`ErrorKind::NotFound`], `EOPNOTSUPP` and its like
     /// [`ErrorKind::Unsupported`], `EINTR` [`ErrorKind::Interrupted`], all else [`ErrorKind::Io`].
     #[cold]
-    pub fn os(operation: impl Into<Cow<'static, str>>, object: impl Into<String>, errno: i32) -> Self {
+    pub fn os(operation: impl Into<Cow<'static, str>>, object: impl Into<Subject>, errno: i32) -> Self {
         let kind = match errno {
             1 | 13 => ErrorKind::PermissionDenied,
             2 | 3 | 6 | 19 => ErrorKind::NotFound,
@@ -248,7 +322,7 @@ impl Error {
     #[cold]
     pub fn io(
         operation: impl Into<Cow<'static, str>>,
-        object: impl Into<String>,
+        object: impl Into<Subject>,
         source: &std::io::Error,
     ) -> Self {
         match source.raw_os_error() {
@@ -269,19 +343,14 @@ impl Error {
     /// The same of a file or folder, which [`Error::path`] gives.
     #[cold]
     pub fn file(operation: impl Into<Cow<'static, str>>, path: &Path, source: &std::io::Error) -> Self {
-        let mut error = Self::io(operation, path.display().to_string(), source);
-        error.0.path = Some(path.to_owned());
-        error
+        Self::io(operation, path, source)
     }
 
     /// Names the file it is about, unless it names an object already.
     #[must_use]
     pub fn on_file(mut self, path: &Path) -> Self {
-        if self.0.object.is_empty() {
-            self.0.object = path.display().to_string();
-        }
         self.0.path = Some(path.to_owned());
-        self
+        if self.0.subject.is_none() { self.on(path) } else { self }
     }
 
     /// Keeps what stands behind it, for [`std::error::Error::source`].
@@ -307,8 +376,13 @@ impl Error {
 
     /// Names the object at fault: an interface, an address, a file.
     #[must_use]
-    pub fn on(mut self, object: impl Into<String>) -> Self {
-        self.0.object = object.into();
+    pub fn on(mut self, object: impl Into<Subject>) -> Self {
+        let subject = object.into();
+        self.0.object = subject.to_string();
+        if let Subject::File(path) = &subject {
+            self.0.path = Some(path.clone());
+        }
+        self.0.subject = Some(subject);
         self
     }
 
@@ -345,7 +419,13 @@ impl Error {
         &self.0.operation
     }
 
-    /// The object at fault, or an empty text.
+    /// What it is about, if it names that.
+    #[must_use]
+    pub fn subject(&self) -> Option<&Subject> {
+        self.0.subject.as_ref()
+    }
+
+    /// The text of [`Error::subject`], or an empty one.
     #[must_use]
     pub fn object(&self) -> &str {
         &self.0.object

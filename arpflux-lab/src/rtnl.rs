@@ -407,9 +407,9 @@ pub(super) fn proxy(connection: &mut Connection, add: bool, index: IfIndex, addr
         true => (Message::NewNeighbour(message), NLM_F_CREATE),
         false => (Message::DelNeighbour(message), 0),
     };
-    connection.change(message, flags).map_err(|error| {
-        error.during(if add { "add proxy entry" } else { "delete proxy entry" }).on(address.to_string())
-    })
+    connection
+        .change(message, flags)
+        .map_err(|error| error.during(if add { "add proxy entry" } else { "delete proxy entry" }).on(address))
 }
 
 /// An entry of the neighbour table.

@@ -158,9 +158,9 @@ fn left_alone_it_is_undone_when_the_time_is_over_and_confirm_says_so() {
     assert!(took >= Duration::from_secs(1) && took < made + Duration::from_secs(2), "{took:?}");
     assert!(bench.no_watcher_within(Duration::from_secs(2)));
     let error = bench.host.confirm(None, &options).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(error.kind(), ErrorKind::RolledBack);
     assert!(error.remedy().unwrap().contains("no confirmation came in time"), "{error}");
-    assert_eq!(bench.host.confirm(receipt.id, &options).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(bench.host.confirm(receipt.id, &options).unwrap_err().kind(), ErrorKind::RolledBack);
 }
 
 #[test]

@@ -161,7 +161,7 @@ fn ipv4(address: IpAddr, option: &str) -> Result<Ipv4Addr> {
         IpAddr::V4(address) => Ok(address),
         IpAddr::V6(_) => Err(Error::new(ErrorKind::InvalidInput, format!("{option} is of IPv4 alone"))
             .during("explain")
-            .on(address.to_string())
+            .on(address)
             .hint("without it, who answers neighbour solicitations for the address is said")),
     }
 }

@@ -67,7 +67,7 @@ fn write(path: &Path, text: &str, force: bool) -> Result<()> {
     let refused = |message: &str, hint: &str| {
         Err(Error::new(ErrorKind::InvalidInput, message.to_owned())
             .during("recommend")
-            .on(path.display().to_string())
+            .on(path)
             .hint(hint.to_owned()))
     };
     if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("toml")) {

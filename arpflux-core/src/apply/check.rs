@@ -41,7 +41,7 @@ pub(super) fn check_plan(plan: &Plan, snapshot: &Snapshot, netns: &NetnsIdentity
         {
             return Err(Error::new(ErrorKind::Changed, format!("it is called {} now", interface.name))
                 .during("apply")
-                .on(format!("interface {named}"))
+                .on(*named)
                 .hint(again));
         }
         match state.get(&step.object) {
@@ -87,7 +87,8 @@ fn check_interfaces(interfaces: &[InterfaceIdentity], snapshot: &Snapshot) -> Re
         let changed = |what: String| {
             Err(Error::new(ErrorKind::Changed, what)
                 .during("apply")
-                .on(format!("interface {} (number {})", known.name, known.index))
+                .on(known.name)
+                .detail(&format!("its number was {}", known.index))
                 .hint("make the plan again"))
         };
         match snapshot.interface(known.index) {

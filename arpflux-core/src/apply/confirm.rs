@@ -27,8 +27,8 @@ pub(crate) fn now() -> u64 {
 /// Confirming a transaction by its number once more is no error.
 ///
 /// # Errors
-/// [`ErrorKind::NotFound`] if none waits, and says what became of the last one; if the time is over, it
-/// is undone.
+/// If none waits, and says what became of the last one: [`ErrorKind::RolledBack`] if that was undone, as when the
+/// time was over, else [`ErrorKind::NotFound`].
 pub fn confirm(kernel: &mut dyn Kernel, options: &Options, id: Option<u64>) -> Result<Receipt> {
     let netns = kernel.identity()?;
     let folder = Folder::state(options.state_dir.as_deref())?.namespace(&netns)?;
@@ -60,20 +60,17 @@ fn nothing_waits(folder: &Folder, id: Option<u64>, netns: &NetnsIdentity) -> Res
         Some(id) => receipts.into_iter().find(|receipt| receipt.id == Some(id)),
         None => receipts.into_iter().next_back(),
     };
-    let error = Error::new(ErrorKind::NotFound, "no transaction waits for confirmation")
-        .during("confirm")
-        .hint("`arpflux rollback --list` lists what became of each");
-    match found {
-        Some(receipt) if id.is_some() && receipt.outcome == Outcome::Applied => Ok(receipt),
-        Some(receipt) => {
-            let what = match receipt.outcome {
-                Outcome::Undone => receipt.notes.join("; "),
-                _ => "it stands".into(),
-            };
-            Err(error.hint(format!("the last was transaction {}: {what}", receipt.id.unwrap_or_default())))
-        }
-        None => Err(error),
-    }
+    let error = |kind| Error::new(kind, "no transaction waits for confirmation").during("confirm");
+    let Some(receipt) = found else {
+        return Err(error(ErrorKind::NotFound).hint("`arpflux rollback --list` lists what became of each"));
+    };
+    let (kind, what) = match receipt.outcome {
+        Outcome::Applied if id.is_some() => return Ok(receipt),
+        Outcome::Undone => (ErrorKind::RolledBack, receipt.notes.join("; ")),
+        _ => (ErrorKind::NotFound, "it stands".into()),
+    };
+    let which = if id.is_some() { "" } else { "the last was " };
+    Err(error(kind).hint(format!("{which}transaction {}: {what}", receipt.id.unwrap_or_default())))
 }
 
 /// The transaction that waits for confirmation, with the time it has left; `None` if none does.

@@ -26,7 +26,7 @@ pub(super) fn check(files: &[FileChange]) -> Result<()> {
         if file.now()? != file.before {
             return Err(Error::new(ErrorKind::Changed, "somebody else changed the file meanwhile")
                 .during("apply")
-                .on(file.path.display().to_string())
+                .on(file.path.as_path())
                 .hint("run again"));
         }
     }
@@ -46,7 +46,7 @@ pub(super) fn make(files: &[FileChange]) -> Result<()> {
                 "it is not what was written; somebody else writes it too",
             )
             .during("check")
-            .on(file.path.display().to_string()));
+            .on(file.path.as_path()));
         }
     }
     Ok(())

@@ -147,7 +147,7 @@ pub(crate) fn set_aside(folder: &Folder) -> Result<String> {
     for old in taken.iter().rev().skip(KEPT) {
         aside.remove(old)?;
     }
-    Ok(aside.path_of(&name))
+    Ok(aside.path_of(&name).display().to_string())
 }
 
 /// What one finished transaction did; `None` if it is not there, damaged, or of another boot or of a

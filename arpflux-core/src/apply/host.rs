@@ -45,7 +45,7 @@ impl Applied {
     /// Keeps the change. If it is kept already, nothing happens.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::NotFound`] if it was undone meanwhile: rolled back, or not confirmed in time.
+    /// [`crate::ErrorKind::RolledBack`] if it was undone meanwhile: rolled back, or not confirmed in time.
     pub fn confirm(mut self) -> Result<Receipt> {
         if !self.on_trial {
             return Ok(self.receipt.clone());

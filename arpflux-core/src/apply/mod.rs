@@ -165,7 +165,7 @@ pub(crate) fn try_lock(kernel: &mut dyn Kernel, options: &Options) -> Result<Opt
 /// If it cannot be used.
 pub(crate) fn state_folder(kernel: &mut dyn Kernel, options: &Options) -> Result<std::path::PathBuf> {
     let netns = kernel.identity()?;
-    Ok(store::Folder::state(options.state_dir.as_deref())?.namespace(&netns)?.path_of("").into())
+    Ok(store::Folder::state(options.state_dir.as_deref())?.namespace(&netns)?.path_of(""))
 }
 
 /// Says, as long as the lock is held, that a watch heals this namespace.

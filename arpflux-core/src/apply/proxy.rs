@@ -21,7 +21,7 @@ fn find<'a>(snapshot: &'a Snapshot, name: &IfName) -> Result<&'a Interface> {
     snapshot.interface_named(name).ok_or_else(|| {
         Error::new(ErrorKind::NotFound, "there is no such interface")
             .during("plan proxy entry")
-            .on(name.to_string())
+            .on(*name)
             .hint("`ip link` lists the interfaces")
     })
 }
@@ -53,7 +53,7 @@ pub fn add_proxies(
     if let Some(held) = wanted.iter().find(|address| own.contains(*address)) {
         return Err(Error::new(ErrorKind::Refused, "this host has the address itself")
             .during("plan proxy entry")
-            .on(held.to_string())
+            .on(*held)
             .hint("proxy entries are for addresses behind this host"));
     }
     let index = Index::new(snapshot);

@@ -106,11 +106,8 @@ impl Folder {
 
     /// Opens `path` from the root of the file system downwards, making folders that are missing if that is meant.
     fn root(path: &Path, make: bool) -> Result<Option<Self>> {
-        let refused = |why: &str| {
-            Err(Error::new(ErrorKind::InvalidInput, why)
-                .during("open state folder")
-                .on(path.display().to_string()))
-        };
+        let refused =
+            |why: &str| Err(Error::new(ErrorKind::InvalidInput, why).during("open state folder").on(path));
         if !path.is_absolute() {
             return refused("the path is not absolute");
         }
@@ -224,7 +221,7 @@ impl Folder {
             None => Ok(()),
             Some(who) => Err(Error::new(ErrorKind::Refused, format!("{who} may rename what is in it"))
                 .during("open state folder")
-                .on(self.path.display().to_string())
+                .on(self.path.as_path())
                 .hint("name a folder that only you can write, and all folders above it (ARPFLUX_STATE_DIR)")),
         }
     }
@@ -234,7 +231,7 @@ impl Folder {
         let refused = |why: String| {
             Err(Error::new(ErrorKind::Refused, why)
                 .during("open")
-                .on(path.display().to_string())
+                .on(path)
                 .hint("nothing of it was used; remove it, or name another state folder (ARPFLUX_STATE_DIR)"))
         };
         if stat.st_uid != geteuid().as_raw() {
@@ -252,9 +249,9 @@ impl Folder {
         Ok(())
     }
 
-    /// Where a name in this folder is, for messages.
-    pub(crate) fn path_of(&self, name: &str) -> String {
-        self.path.join(name).display().to_string()
+    /// Where a name in this folder is.
+    pub(crate) fn path_of(&self, name: &str) -> PathBuf {
+        self.path.join(name)
     }
 
     /// This folder's own descriptor, for handing it to a process of ours.

@@ -15,7 +15,7 @@ use crate::kernel::Kernel;
 use crate::persist::FileChange;
 use crate::plan::{Announcement, Change, InterfaceIdentity, Plan};
 use crate::snapshot::{NetnsIdentity, Snapshot};
-use crate::words::listed;
+use crate::words::{counted, listed};
 
 /// How many changes are made between two records of progress: so many a killed run is late at most.
 const BATCH: usize = 512;
@@ -414,9 +414,8 @@ impl<'a> Transaction<'a> {
                 if matches!(self.options.confirm, Confirm::Within(_)) {
                     let _ = self.tell_again(&receipt);
                 }
-                let what = if undone == 1 { "1 change was".into() } else { format!("{undone} changes were") };
+                let what = counted(undone, "change was", "changes were");
                 let error = Error::new(ErrorKind::RolledBack, format!("{cause}; {what} undone"));
-                let error = error.during("apply");
                 if notes.is_empty() { error } else { error.hint(listed(&notes)) }
             }
         }

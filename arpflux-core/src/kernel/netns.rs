@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use nix::libc;
 use nix::sched::{CloneFlags, setns};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Subject};
 
 /// Where `ip netns` keeps the names.
 const NAMES: &str = "/run/netns";
@@ -116,7 +116,10 @@ impl Netns {
     }
 
     fn open(path: &Path, label: String) -> Result<Self> {
-        let file = File::open(path).map_err(|error| Error::file("open network namespace", path, &error))?;
+        let file = File::open(path).map_err(|error| {
+            let name = Subject::Namespace(path.display().to_string());
+            Error::file("open network namespace", path, &error).on(name)
+        })?;
         let netns = Self::checked(file, &path.display().to_string(), label)?;
         let path = (!path.starts_with("/proc")).then(|| path.to_owned());
         Ok(Self { path, ..netns })
@@ -131,7 +134,7 @@ impl Netns {
         if kind.0 as i64 != NSFS_MAGIC {
             return Err(Error::new(ErrorKind::InvalidInput, "it is not a namespace file")
                 .during("open network namespace")
-                .on(name.to_owned())
+                .on(Subject::Namespace(name.to_owned()))
                 .hint("give /proc/PID/ns/net or a name that `ip netns list` shows"));
         }
         // A namespace of another kind is only told apart by asking (ioctl_ns(2)).
@@ -140,7 +143,7 @@ impl Netns {
         if kind != libc::CLONE_NEWNET {
             return Err(Error::new(ErrorKind::InvalidInput, "it is a namespace, but not of the network")
                 .during("open network namespace")
-                .on(name.to_owned())
+                .on(Subject::Namespace(name.to_owned()))
                 .hint("give /proc/PID/ns/net or a name that `ip netns list` shows"));
         }
         Ok(Self { file, label, path: None })

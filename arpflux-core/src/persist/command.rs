@@ -19,9 +19,7 @@ pub(super) fn check(layout: &Layout, managers: &[Manager], root: &Root) -> Resul
         return Ok(());
     }
     let refused = |what: String| {
-        Error::new(ErrorKind::Refused, what)
-            .during("persist the command")
-            .on(layout.command.display().to_string())
+        Error::new(ErrorKind::Refused, what).during("persist the command").on(layout.command.as_path())
     };
     if managers.contains(&Manager::Systemd)
         && let Some(hidden) = HIDDEN.iter().find(|folder| layout.command.starts_with(folder))

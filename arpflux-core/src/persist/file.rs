@@ -64,7 +64,7 @@ pub fn replace(path: &Path, text: &str, mode: u32) -> Result<()> {
         Ok(there) if !there.is_file() => {
             return Err(Error::new(ErrorKind::InvalidInput, "something else than a file is there")
                 .during("write")
-                .on(path.display().to_string())
+                .on(path)
                 .hint(
                     "name a file; it is replaced whole, which a device, a link or a folder would not survive",
                 ));
@@ -138,7 +138,7 @@ impl FileChange {
         {
             return Err(Error::new(ErrorKind::InvalidData, format!("mode {mode:o} is refused"))
                 .during("write")
-                .on(self.path.display().to_string())
+                .on(self.path.as_path())
                 .hint(
                     "set-user-ID, set-group-ID and sticky bits are never written; look at the file by hand",
                 ));
@@ -151,7 +151,7 @@ impl FileChange {
         if now != self.before {
             return Err(Error::new(ErrorKind::Changed, "somebody else changed the file meanwhile")
                 .during("write")
-                .on(self.path.display().to_string())
+                .on(self.path.as_path())
                 .hint("look at the file, then try again"));
         }
         if self.after == FileState::Absent { self.remove(&root) } else { self.replace(&root) }

@@ -76,7 +76,7 @@ impl Layout {
         self.command.to_str().filter(|text| text.starts_with('/') && text.chars().all(fine)).ok_or_else(
             || {
                 Error::new(ErrorKind::InvalidInput, "not a path that unit files and scripts can carry")
-                    .on(self.command.display().to_string())
+                    .on(self.command.as_path())
                     .hint("install the command under a plain absolute path such as /usr/bin/arpflux")
             },
         )

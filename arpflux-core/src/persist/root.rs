@@ -190,7 +190,7 @@ fn absent_or<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 }
 
 fn odd(path: &Path, what: &str) -> Error {
-    Error::new(ErrorKind::InvalidData, what.to_owned()).during("read").on(path.display().to_string())
+    Error::new(ErrorKind::InvalidData, what.to_owned()).during("read").on(path)
 }
 
 fn text(file: OwnedFd, path: &Path) -> Result<String> {

@@ -133,10 +133,9 @@ impl Plan {
                 let why = format!(
                     "{name} does not answer for it after these changes: peers that are told so would send to nobody"
                 );
-                return Err(Error::new(ErrorKind::Refused, why)
-                    .during("apply")
-                    .on(address.to_string())
-                    .hint("leave changes out by `Plan::filter` or `Plan::without`, which take announcements along"));
+                return Err(Error::new(ErrorKind::Refused, why).during("apply").on(address).hint(
+                    "leave changes out by `Plan::filter` or `Plan::without`, which take announcements along",
+                ));
             }
         }
         Ok(())

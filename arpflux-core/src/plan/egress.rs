@@ -186,7 +186,7 @@ fn astray(view: &View<'_>, source: &Source, rule: &Rule) -> Error {
         ),
     )
     .during("plan source routing")
-    .on(source.address.to_string())
+    .on(source.address)
     .hint("remove that rule, or write egress = \"unmanaged\" to leave routing alone")
 }
 

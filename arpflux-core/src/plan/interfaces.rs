@@ -106,14 +106,12 @@ fn find<'s>(view: &View<'s>, name: &IfName) -> Result<&'s Interface> {
             .map_or_else(String::new, |near| format!("did you mean {near}? "));
         return Err(Error::new(ErrorKind::NotFound, "no such interface")
             .during("plan")
-            .on(name.to_string())
+            .on(*name)
             .hint(format!("{meant}there are {}", listed(names))));
     };
     match why_not(view, interface) {
         None => Ok(interface),
-        Some((why, hint)) => {
-            Err(Error::new(ErrorKind::Refused, why).during("plan").on(name.to_string()).hint(hint))
-        }
+        Some((why, hint)) => Err(Error::new(ErrorKind::Refused, why).during("plan").on(*name).hint(hint)),
     }
 }
 

@@ -24,6 +24,6 @@ pub(crate) fn refuse(index: &Index<'_>, address: IpAddr) -> Option<Error> {
         "routes of this host go through it, by {}: it is a router's on the wire",
         index.snapshot.name_of(interface)
     );
-    let refused = Error::new(ErrorKind::Refused, message).during("plan proxy entry").on(address.to_string());
+    let refused = Error::new(ErrorKind::Refused, message).during("plan proxy entry").on(address);
     Some(refused.hint("proxy entries are for addresses behind this host; write the container's own"))
 }

@@ -224,7 +224,7 @@ fn possible(view: &View<'_>, sources: &[Source]) -> Result<()> {
         let refused = |message: String, hint: &'static str| {
             Err(Error::new(ErrorKind::Refused, message)
                 .during("plan proxy entry")
-                .on(source.address.to_string())
+                .on(source.address)
                 .hint(hint))
         };
         if let Some(holder) = view.index.holders(source.address).first() {
@@ -270,7 +270,7 @@ fn validated(
             ),
         )
         .during("plan proxy entry")
-        .on(source.address.to_string())
+        .on(source.address)
         .hint("write egress = \"source-routed\", or set rp_filter to 2 on all of them")),
         _ => Ok(()),
     }

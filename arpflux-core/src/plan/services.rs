@@ -298,5 +298,5 @@ fn neighbour(view: &View<'_>, address: Ipv4Addr) -> Option<Ipv4Addr> {
 
 #[cold]
 fn refused(address: Ipv4Addr, message: String) -> Error {
-    Error::new(ErrorKind::Refused, message).during("plan service").on(address.to_string())
+    Error::new(ErrorKind::Refused, message).during("plan service").on(address)
 }

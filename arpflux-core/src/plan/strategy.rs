@@ -253,7 +253,7 @@ fn filter_possible(
             return Err(refused(
                 "strategy filter: arp_ignore is 8, so it answers for no address at all".into(),
             )
-            .on(interface.name.to_string())
+            .on(interface.name)
             .hint(format!("set arp_ignore to 0 (the 8 comes from: {})", ignore.source)));
         }
         if let Some((net, other)) = competing.nested(interface.index) {
@@ -264,7 +264,7 @@ fn filter_possible(
                 view.name(other),
                 interface.name,
             ))
-            .on(interface.name.to_string())
+            .on(interface.name)
             .hint("name both in [host] interfaces if they share a wire, or write strategy = \"strict\""));
         }
         let Some((net, other)) = competing.shared_link(interface.index) else { continue };
@@ -278,7 +278,7 @@ fn filter_possible(
                 view.name(other),
                 open.local,
             ))
-            .on(interface.name.to_string())
+            .on(interface.name)
             .hint("write egress = \"source-routed\", or strategy = \"strict\""));
         }
     }
@@ -309,7 +309,7 @@ fn stays_answered(
             "with {sysctl} it would not answer for its own {}, which the rule of priority {rule} sends elsewhere",
             stray.local,
         ))
-        .on(interface.name.to_string())
+        .on(interface.name)
         .hint(format!("remove that rule, or {remedy}")));
     }
     if competing.shared_link(interface.index).is_none() {
@@ -327,7 +327,7 @@ fn stays_answered(
         view.name(other),
         view.name(other),
     ))
-    .on(interface.name.to_string())
+    .on(interface.name)
     .hint(format!("write egress = \"source-routed\", or {remedy}")))
 }
 

@@ -96,7 +96,7 @@ impl Places {
         let unclear = |kind, message: String| {
             Err(Error::new(kind, message)
                 .during("look up container of")
-                .on(address.to_string())
+                .on(address)
                 .hint("say which container is meant: VEID in the environment, or --veid"))
         };
         match owners.as_slice() {

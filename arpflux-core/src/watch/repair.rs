@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::net::IpAddr;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::contender;
@@ -182,8 +181,8 @@ impl Watcher {
         }
         let recorded = match apply::state_folder(&mut self.kernel, &self.options.apply) {
             Ok(folder) => self.transaction(plan).map_err(|error| {
-                let unusable =
-                    error.kind() != ErrorKind::PartlyApplied && Path::new(error.object()).starts_with(folder);
+                let unusable = error.kind() != ErrorKind::PartlyApplied
+                    && error.path().is_some_and(|path| path.starts_with(folder));
                 (unusable, error)
             }),
             Err(error) => Err((true, error)),

@@ -107,7 +107,11 @@ impl SysctlWatch {
             }
             Err(nix::Error::ENOENT | nix::Error::ENOTDIR) => Ok(()),
             Err(errno) => {
-                let error = Error::os("watch the sysctls of", String::from_utf8_lossy(name), errno as i32);
+                let error = Error::os(
+                    "watch the sysctls of",
+                    String::from_utf8_lossy(name).into_owned(),
+                    errno as i32,
+                );
                 if errno == nix::Error::ENOSPC {
                     return Err(error
                         .with_kind(ErrorKind::Io)

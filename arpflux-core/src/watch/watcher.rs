@@ -19,7 +19,7 @@ use super::sysctls::SysctlWatch;
 use super::timer::Timer;
 use super::trouble::Troubles;
 use crate::apply;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Subject};
 use crate::host::Host;
 use crate::kernel::LinuxKernel;
 use crate::kernel::netlink::{Changed, Events};
@@ -249,7 +249,7 @@ impl Watcher {
                 "it is gone: nothing by that name is left, or another one",
             )
             .during("watch")
-            .on(host.namespace().label()));
+            .on(Subject::Namespace(host.namespace().label().to_owned())));
         }
         // Looking up a sysctl from outside of its namespace gives it a second inode, and who writes to it
         // afterwards uses that one, on which there is no watch (`proc_sys_compare()`).

@@ -205,7 +205,7 @@ pub fn check_owner(snapshot: &Snapshot, interface: IfIndex, addresses: &[IpAddr]
         }
         if owners.is_empty() && index.holders(*address).is_empty() {
             let why = "this host neither holds nor proxies it, and all peers would be sent here";
-            return Err(Error::new(ErrorKind::Refused, why).during("announce").on(address.to_string()).hint(
+            return Err(Error::new(ErrorKind::Refused, why).during("announce").on(*address).hint(
                 "add the address, or a proxy entry for it, first; to announce it all the same, say so (--anyway)",
             ));
         }
@@ -215,7 +215,7 @@ pub fn check_owner(snapshot: &Snapshot, interface: IfIndex, addresses: &[IpAddr]
                 format!("it is at {owner}, and from {here} all peers would be sent to the wrong interface");
             return Err(Error::new(ErrorKind::Refused, why)
                 .during("announce")
-                .on(address.to_string())
+                .on(*address)
                 .hint(format!("announce it from {owner}")));
         }
     }
@@ -258,9 +258,7 @@ pub fn announce_until(items: &[(Port, Vec<IpAddr>)], options: &Options, stop: &S
                 match announcer.transmit(start.elapsed()) {
                     Transmit::Frame(frame) => {
                         stop.check().map_err(|error| error.during("announce"))?;
-                        socket
-                            .send(frame)
-                            .map_err(|error| error.during("announce").on(port.name.to_string()))?;
+                        socket.send(frame).map_err(|error| error.during("announce").on(port.name))?;
                         sent += 1;
                     }
                     Transmit::Wait(until) => {
@@ -300,7 +298,7 @@ pub fn announce_planned(
         if snapshot.interface(interface).is_some_and(|known| known.mac != port.mac) {
             return Err(Error::new(ErrorKind::Changed, "its MAC is another one now")
                 .during("announce")
-                .on(port.name.to_string()));
+                .on(port.name));
         }
         items.push((port, addresses));
     }

@@ -347,7 +347,7 @@ pub fn run_on(items: &[(Port, Vec<IpAddr>)], options: Options, stop: &Stop) -> R
     loop {
         let mut next: Option<Duration> = None;
         for (detector, socket, name) in &mut running {
-            let named = |error: Error| error.on(name.to_string());
+            let named = |error: Error| error.on(*name);
             while let Some(received) = socket.receive(start).map_err(named)? {
                 detector.receive(received.frame);
             }
@@ -377,7 +377,7 @@ pub fn run_on(items: &[(Port, Vec<IpAddr>)], options: Options, stop: &Stop) -> R
         if lost > 0 {
             return Err(Error::new(ErrorKind::Raced, format!("{lost} frames were lost"))
                 .during("detect duplicates")
-                .on(name.to_string()));
+                .on(*name));
         }
         found.extend_from_slice(detector.results());
     }

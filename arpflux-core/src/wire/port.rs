@@ -39,7 +39,7 @@ impl Port {
             let near = crate::words::nearest(&name.to_string(), names.iter().map(String::as_str));
             let meant = near.map_or_else(String::new, |near| format!("did you mean {near}? "));
             Error::new(ErrorKind::NotFound, "there is no interface of that name")
-                .on(name.to_string())
+                .on(*name)
                 .hint(format!("{meant}`ip link` lists the names"))
         })
     }
@@ -50,10 +50,10 @@ impl Port {
     /// As [`Port::named`].
     pub fn numbered(index: IfIndex) -> Result<Self> {
         let found = read()?;
-        found.interface(index).map(|interface| Self::of(&found, interface)).ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, "there is no interface of that number")
-                .on(format!("interface {index}"))
-        })
+        found
+            .interface(index)
+            .map(|interface| Self::of(&found, interface))
+            .ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no interface of that number").on(index))
     }
 
     /// The interface on whose subnet `target` is, by its addresses.
@@ -68,7 +68,7 @@ impl Port {
         ports.retain(|port| port.subnet_of(target).is_some());
         match ports.len() {
             0 => Err(Error::new(ErrorKind::NotFound, "no interface has an address on its subnet")
-                .on(target.to_string())
+                .on(target)
                 .hint("name the interface")),
             1 => Ok(ports.swap_remove(0)),
             _ => {
@@ -77,7 +77,7 @@ impl Port {
                     ErrorKind::InvalidInput,
                     format!("several interfaces are on its subnet: {}", names.join(", ")),
                 )
-                .on(target.to_string())
+                .on(target)
                 .hint("name one of them"))
             }
         }

@@ -261,7 +261,7 @@ pub fn run_until(ports: &[Port], options: Options, stop: &Stop) -> Result<Segmen
             (_, Transmit::Done) => return finder.results(),
             (place, Transmit::Frame(frame)) => {
                 let (socket, port) = (&sockets[place], &ports[place]);
-                socket.send(frame).map_err(|error| error.on(port.name.to_string()))?;
+                socket.send(frame).map_err(|error| error.on(port.name))?;
                 continue;
             }
             (_, Transmit::Wait(until)) => start + until,
@@ -272,9 +272,7 @@ pub fn run_until(ports: &[Port], options: Options, stop: &Stop) -> Result<Segmen
         for (on, socket) in sockets.iter_mut().enumerate() {
             // What another interface sends through this one (a macvlan, a bridge) is on its wire as well.
             for _ in 0..MOST {
-                let Some(received) =
-                    socket.receive(start).map_err(|error| error.on(ports[on].name.to_string()))?
-                else {
+                let Some(received) = socket.receive(start).map_err(|error| error.on(ports[on].name))? else {
                     break;
                 };
                 finder.receive(on, received.frame);

@@ -91,7 +91,7 @@ pub(super) fn bind(fd: RawFd, interface: IfIndex, protocol: u16) -> Result<()> {
     // SAFETY: the address is alive for the call, and the length is its own.
     let bound = unsafe { libc::bind(fd, std::ptr::from_ref(&address).cast(), length) };
     if bound < 0 {
-        return Err(failed("bind").on(format!("interface {interface}")));
+        return Err(failed("bind").on(interface));
     }
     Ok(())
 }
@@ -240,7 +240,7 @@ impl PacketSocket {
                 Some(libc::EINTR) => {}
                 // A full device queue of a real NIC: ask again when there is room.
                 Some(libc::ENOBUFS) => std::thread::sleep(std::time::Duration::from_micros(50)),
-                _ => return Err(failed("send a frame on").on(format!("interface {}", self.interface))),
+                _ => return Err(failed("send a frame on").on(self.interface)),
             }
         }
     }
@@ -275,7 +275,7 @@ impl PacketSocket {
             match std::io::Error::last_os_error().raw_os_error() {
                 Some(libc::EINTR) => {}
                 Some(libc::ENOBUFS) => std::thread::sleep(std::time::Duration::from_micros(50)),
-                _ => return Err(failed("send frames on").on(format!("interface {}", self.interface))),
+                _ => return Err(failed("send frames on").on(self.interface)),
             }
         }
         Ok(())
@@ -341,7 +341,7 @@ impl PacketSocket {
         if length < 0 {
             return match std::io::Error::last_os_error().raw_os_error() {
                 Some(libc::EAGAIN | libc::EINTR) => Ok(None),
-                _ => Err(failed("receive from").on(format!("interface {}", self.interface))),
+                _ => Err(failed("receive from").on(self.interface)),
             };
         }
         let mut at = None;

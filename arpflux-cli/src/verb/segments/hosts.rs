@@ -100,7 +100,7 @@ pub fn members(hosts: &[Host]) -> Result<Vec<Member<'_>>> {
 /// As [`Segment::all_from_json`].
 pub fn told(members: &[Member<'_>], path: &Path) -> Result<Vec<Segment>> {
     Segment::all_from_json(members, &read_text(path)?)
-        .map_err(|error| if error.object().is_empty() { error.on(path.display().to_string()) } else { error })
+        .map_err(|error| if error.object().is_empty() { error.on(path) } else { error })
 }
 
 /// Says who answers on each wire.

@@ -41,7 +41,7 @@ fn writable(interface: &IfName) -> Result<&str> {
     interface.as_str().filter(|name| name.chars().all(fine)).ok_or_else(|| {
         Error::new(ErrorKind::InvalidInput, "sysctl.d cannot carry this interface name")
             .during("persist the policy of")
-            .on(interface.to_string())
+            .on(*interface)
             .hint("rename the interface to letters, digits, dots, dashes and underscores")
     })
 }

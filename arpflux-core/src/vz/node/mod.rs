@@ -105,13 +105,13 @@ impl Node {
             let folder = Folder::look(state, &netns)?;
             Ok(folder.map_or_else(
                 || Folder::place(state, &netns).join(REGISTRY),
-                |folder| folder.path_of(REGISTRY).into(),
+                |folder| folder.path_of(REGISTRY),
             ))
         })
     }
 
     fn path(&self, kernel: &mut LinuxKernel) -> Result<PathBuf> {
-        Ok(self.folder(kernel)?.path_of(REGISTRY).into())
+        Ok(self.folder(kernel)?.path_of(REGISTRY))
     }
 
     fn folder(&self, kernel: &mut LinuxKernel) -> Result<Folder> {
@@ -132,7 +132,7 @@ impl Node {
             let (before, mut claims) = read_claims(folder.path_of(claim::FILE).as_ref())?;
             let (result, changed) = work(&registry, &mut claims);
             if changed {
-                let path = folder.path_of(claim::FILE).into();
+                let path = folder.path_of(claim::FILE);
                 let after = FileState::Regular { text: claims.to_json(), mode: 0o600 };
                 FileChange::new(path, before, after).make()?;
             }
@@ -227,7 +227,7 @@ pub(crate) fn of_file(state: &FileState, path: &Path) -> Result<Registry> {
         FileState::Link { .. } => {
             return Err(Error::new(ErrorKind::Refused, "it is a symbolic link, which is not followed")
                 .during("read registry")
-                .on(path.display().to_string()));
+                .on(path));
         }
     })
 }

@@ -38,7 +38,7 @@ impl Installation {
         let error = |kind, message: &str| {
             Error::new(kind, message)
                 .during("look for vzctl")
-                .on(folder.display().to_string())
+                .on(folder)
                 .hint("name the folder that holds vps-functions or vz-functions (--scripts)")
         };
         let version = match (is(Version::Vzctl), is(Version::Libvzctl)) {

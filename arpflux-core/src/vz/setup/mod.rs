@@ -119,7 +119,7 @@ impl Setup {
         if !self.command.is_absolute() {
             return Err(Error::new(ErrorKind::InvalidInput, "it is not an absolute path")
                 .during("set up")
-                .on(self.command.display().to_string()));
+                .on(self.command.as_path()));
         }
         if self.way == Way::Locked && self.installation.version == Version::Vzctl
             || self.way == Way::VzConf && self.installation.version == Version::Libvzctl
@@ -157,16 +157,15 @@ impl Setup {
                 }
                 FileState::Regular { .. } => self.clean(path, before),
                 FileState::Absent if !mine => Ok(FileState::Absent),
-                FileState::Absent => Err(Error::new(ErrorKind::NotFound, "it is not there")
-                    .during("set up")
-                    .on(path.display().to_string())
-                    .hint(
+                FileState::Absent => {
+                    Err(Error::new(ErrorKind::NotFound, "it is not there").during("set up").on(path).hint(
                         "vzctl's own configuration is needed: install vzctl, or name its folder (--vz-dir)",
-                    )),
+                    ))
+                }
                 FileState::Link { target } if mine => {
                     Err(Error::new(ErrorKind::Refused, format!("it is a link to {}", target.display()))
                         .during("set up")
-                        .on(path.display().to_string())
+                        .on(path)
                         .hint("name the folder where the file itself is"))
                 }
                 FileState::Link { .. } => Ok(before.clone()),
@@ -196,7 +195,7 @@ impl Setup {
                 if self.way == Way::Locked {
                     return Err(Error::new(ErrorKind::Refused, "there is a script of somebody else already")
                         .during("set up")
-                        .on(path.display().to_string())
+                        .on(path)
                         .hint("use --way functions, which goes together with it"));
                 }
                 Ok(before.clone())

@@ -141,7 +141,7 @@ impl Injector {
 
     fn open_here(interface: &IfName) -> Result<Self> {
         let port = Port::named(interface)?.ethernet()?;
-        let named = |error: Error| error.on(interface.to_string());
+        let named = |error: Error| error.on(*interface);
         let lock = Lock::take()?;
         let mut rtnl = NetlinkSocket::open()?;
         helper::clean(&mut rtnl)?;
@@ -254,8 +254,7 @@ impl Injector {
         stop: &Stop,
     ) -> Result<Vec<Vec<Answer>>> {
         let name = self.port.name;
-        let stopped =
-            || stop.check().map_err(|error| error.during("inject requests into").on(name.to_string()));
+        let stopped = || stop.check().map_err(|error| error.during("inject requests into").on(name));
         stopped()?;
         let mut asked = Vec::with_capacity(requests.len());
         for request in requests {
@@ -301,7 +300,7 @@ impl Injector {
         if self.near.dropped() > 0 {
             return Err(Error::new(ErrorKind::Raced, "answers were lost: too many came at once")
                 .during("inject requests into")
-                .on(self.port.name.to_string()));
+                .on(self.port.name));
         }
         Ok(answers)
     }
@@ -316,7 +315,7 @@ impl Injector {
         };
         let egress = (self.port.index, Hook::Egress);
         tc::add_redirect(&mut self.rtnl, egress, EtherType::ARP.0, &matches, self.helper[1], false)
-            .map_err(|error| error.during("take replies off").on(self.port.name.to_string()))?;
+            .map_err(|error| error.during("take replies off").on(self.port.name))?;
         self.caught.push(mac);
         Ok(())
     }

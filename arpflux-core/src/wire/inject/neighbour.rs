@@ -64,7 +64,7 @@ pub(super) fn remove(socket: &mut NetlinkSocket, entry: &Entry) -> Result<()> {
     messages.ip(NDA_DST, entry.address.into());
     match socket.change(&mut messages) {
         Err(error) if error.errno() != Some(libc::ENOENT) => {
-            Err(error.during("remove neighbour entry").on(entry.address.to_string()))
+            Err(error.during("remove neighbour entry").on(entry.address))
         }
         _ => Ok(()),
     }
@@ -77,7 +77,5 @@ pub(super) fn restore(socket: &mut NetlinkSocket, entry: &Entry) -> Result<()> {
     messages.begin(RTM_NEWNEIGH, CREATE | REPLACE, &ndmsg(entry.interface, entry.state));
     messages.ip(NDA_DST, entry.address.into());
     messages.attribute(NDA_LLADDR, mac.as_bytes());
-    socket
-        .change(&mut messages)
-        .map_err(|error| error.during("restore neighbour entry").on(entry.address.to_string()))
+    socket.change(&mut messages).map_err(|error| error.during("restore neighbour entry").on(entry.address))
 }

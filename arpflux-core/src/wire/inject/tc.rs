@@ -218,5 +218,5 @@ fn word(payload: &[u8], at: usize) -> Option<u32> {
 
 /// Names the interface in an error that has no object yet.
 pub(super) fn on(interface: IfIndex) -> impl Fn(Error) -> Error {
-    move |error| if error.object().is_empty() { error.on(format!("interface {interface}")) } else { error }
+    move |error| if error.object().is_empty() { error.on(interface) } else { error }
 }

@@ -63,7 +63,7 @@ pub fn run(
     let mut prober = Prober::new(options, &port, targets);
     let (start, start_at) = (Instant::now(), Timestamp::now());
     let mut told = start;
-    let named = |error: Error| error.on(port.name.to_string());
+    let named = |error: Error| error.on(port.name);
     let (mut frames, mut length) = (Vec::with_capacity(BATCH * MIN_FRAME), MIN_FRAME);
     loop {
         let now = start.elapsed();
@@ -121,7 +121,7 @@ pub fn run(
             format!("{lost} replies were lost: they came faster than they could be read"),
         )
         .during("probe")
-        .on(port.name.to_string())
+        .on(port.name)
         .hint("ask at a lower rate")),
     }
 }
