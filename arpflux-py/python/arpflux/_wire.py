@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from typing import Optional, Tuple
 
 from ._base import IpAddress, Value, written
