@@ -896,6 +896,16 @@ bool arpflux_capture_know_host(arpflux_capture *capture,
                                arpflux_error **err);
 
 /**
+ * Gives the state of a host of that wire: its MACs are one host's, and the report says of each of its answers, under
+ * `explained`, whether the model of the kernel gives it, and why. Before anything is read. `snapshot` may be freed afterwards.
+ *
+ * Returns true, or false and sets `*err`.
+ */
+bool arpflux_capture_know_snapshot(arpflux_capture *capture,
+                                   const arpflux_snapshot *snapshot,
+                                   arpflux_error **err);
+
+/**
  * Reads a file: pcap or pcapng in all their variants, either of them compressed with gzip, zstd, xz or lz4, or what tcpdump printed.
  *
  * Returns true, or false and sets `*err`: `ARPFLUX_CODE_INVALID_DATA` if it is no capture, or damaged; what came before the

@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 
 /// What a piece of evidence is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EvidenceKind {
@@ -65,6 +66,7 @@ pub enum EvidenceKind {
 
 /// A frame of the capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Frame {
     /// Which file of [`crate::Report::files`], from 0.
@@ -72,6 +74,7 @@ pub struct Frame {
     /// Which record of it, from 1; of text which of the frames in it.
     pub frame: u64,
     /// When, in ns since the capture began; `None` without a clock. JSON has seconds.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
     #[serde(serialize_with = "seconds", rename = "at_s")]
     pub at: Option<u64>,
 }
@@ -83,6 +86,7 @@ fn seconds<S: Serializer>(nanoseconds: &Option<u64>, serializer: S) -> Result<S:
 
 /// One piece of evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Evidence {
     /// What it is about.

@@ -20,6 +20,7 @@ const ANSWER_WITHIN: u64 = 2_000_000_000;
 
 /// What the host of a snapshot did, and whether the model of the kernel does it too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Explained {
     /// The MAC that it came from.

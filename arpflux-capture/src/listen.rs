@@ -51,10 +51,9 @@ impl Capture {
         let forever = Duration::from_secs(u64::from(u32::MAX));
         let end = Instant::now() + until.duration.unwrap_or(forever).min(forever);
         let most = until.frames.unwrap_or(u64::MAX);
-        let table = self.table();
         let frames = Cell::new(0);
         let mut take = |received: Received<'_>| {
-            table.observe_ethernet(received.at, received.frame);
+            self.observe_ethernet(received.at, received.frame);
             frames.set(frames.get() + 1);
             if frames.get() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };

@@ -7,6 +7,7 @@ use crate::source::Counts;
 
 /// Why something is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MissingKind {
@@ -44,6 +45,7 @@ pub enum MissingKind {
 
 /// Something that was not looked at or not understood: nothing is known about it, good or bad.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Missing {
     /// Why.
@@ -62,6 +64,7 @@ impl Missing {
 
 /// One file, or one interface, that was read.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct FileReport {
     /// Its name as it was given.
@@ -143,7 +146,10 @@ pub(crate) fn of_file(file: &FileReport, counts: &Counts, arp: u64) -> Vec<Missi
     add(
         MissingKind::NeighbourText,
         text.ndp,
-        format!("{} lines are about neighbour discovery, which is read from captures only", text.ndp),
+        format!(
+            "{} lines about neighbour discovery lack flags or MACs: print them with tcpdump -v -e -n",
+            text.ndp
+        ),
     );
     add(
         MissingKind::MacMoves,

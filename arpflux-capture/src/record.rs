@@ -158,6 +158,7 @@ impl Vlans {
 
 /// How a frame came inside another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TunnelKind {
@@ -190,8 +191,23 @@ impl TunnelKind {
     }
 }
 
+/// Reads an Ethernet frame as a packet socket receives it.
+pub(crate) fn ethernet(time: Timestamp, frame: &[u8]) -> Read<'_> {
+    let length = frame.len() as u32;
+    read(&Record {
+        number: 0,
+        time: Some(time),
+        link_type: LinkType::ETHERNET,
+        interface: 0,
+        data: &frame[..frame.len().min(Record::PREFIX)],
+        captured: length,
+        original: length,
+    })
+}
+
 /// A tunnel: its inside is a wire of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Tunnel {
     /// Its protocol.
     pub kind: TunnelKind,

@@ -93,6 +93,7 @@ pub enum Certainty {
 
 /// One MAC that claimed an address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct MacReport {
     /// The MAC.
@@ -106,9 +107,11 @@ pub struct MacReport {
     /// Replies that nobody seen had asked for.
     pub unasked: u32,
     /// The first claim, in ns since the capture began; `None` without a clock. JSON has seconds.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
     #[serde(serialize_with = "maybe_seconds", rename = "first_s")]
     pub first: Option<u64>,
     /// The last claim, likewise.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
     #[serde(serialize_with = "maybe_seconds", rename = "last_s")]
     pub last: Option<u64>,
     /// The protocol, of a virtual MAC.
@@ -131,6 +134,7 @@ fn maybe_seconds<S: Serializer>(nanoseconds: &Option<u64>, serializer: S) -> Res
 
 /// Where a MAC's ARP packets came from, by their lengths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// None was padded: they come from the host that captured, or from a virtual machine on it.
@@ -141,6 +145,7 @@ pub enum Side {
 
 /// A MAC with the addresses that it claimed, on all wires.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct MacAddresses {
     /// The MAC.
@@ -155,6 +160,7 @@ pub struct MacAddresses {
 
 /// A router that said it is master of a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct RouterReport {
     /// Its own address.
@@ -166,9 +172,11 @@ pub struct RouterReport {
     /// How often it said so.
     pub packets: u32,
     /// The first time, in ns since the capture began; `None` without a clock. JSON has seconds.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
     #[serde(serialize_with = "maybe_seconds", rename = "first_s")]
     pub first: Option<u64>,
     /// The last time, likewise.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
     #[serde(serialize_with = "maybe_seconds", rename = "last_s")]
     pub last: Option<u64>,
     /// Whether it gave up after that.
@@ -177,6 +185,7 @@ pub struct RouterReport {
 
 /// A group of routers that share addresses: VRRP, CARP, HSRP, GLBP.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct GroupReport {
     /// The protocol with its version.
@@ -197,6 +206,7 @@ pub struct GroupReport {
 
 /// One address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct AddressReport {
     /// The address.
@@ -234,6 +244,7 @@ pub struct AddressReport {
 
 /// What a whole capture shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Report {
     /// The judgement of the whole: false if any address is bad; else none if one cannot be judged or if something was not
@@ -254,9 +265,11 @@ pub struct Report {
     /// Frames that came more than a second before the one that stands ahead of them.
     pub disordered: u32,
     /// When the capture began (JSON: seconds since 1970); `None` without a clock, or without a date.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
     #[serde(serialize_with = "moment")]
     pub start: Option<Timestamp>,
     /// How long it is, in ns; JSON has seconds.
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     #[serde(serialize_with = "seconds", rename = "length_s")]
     pub length: u64,
     /// The length of a part of [`MacReport::active`], in ns.

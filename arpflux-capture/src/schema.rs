@@ -3,7 +3,13 @@
 use schemars::{Schema, json_schema, schema_for};
 use serde_json::json;
 
-use crate::{Certainty, Class, Format};
+use crate::{Certainty, Class, Format, Report};
+
+/// The schema of each record of this package, by its name.
+#[must_use]
+pub fn all() -> Vec<(&'static str, Schema)> {
+    vec![("capture", arpflux_core::schema::record::<Report>())]
+}
 
 /// The names that all faces share: each enum, as Python calls it, with what its names mean.
 #[must_use]

@@ -1,14 +1,16 @@
 //! Several files, or a live interface, as one capture: what the command, C and Python use.
 
-use std::io::Read;
+use std::io;
 use std::ops::ControlFlow;
 
+use arpflux_core::frame::Timestamp;
 use arpflux_core::types::Mac;
 use arpflux_core::{Error, Result, Snapshot};
 
 use crate::Known;
 use crate::explain::Witness;
 use crate::missing::{self, FileReport, Missing, MissingKind};
+use crate::record::{self, Read, Sighting};
 use crate::report::Report;
 use crate::source::{Counts, Source};
 use crate::table::{Limits, Table};
@@ -75,9 +77,7 @@ impl Capture {
     /// As [`Snapshot::check`].
     pub fn know_snapshot(&mut self, snapshot: Snapshot) -> Result<()> {
         snapshot.check()?;
-        let witness = Witness::new(snapshot);
-        self.know_host(witness.macs().to_vec());
-        self.witness = Some(witness);
+        self.witness = Some(Witness::new(snapshot));
         Ok(())
     }
 
@@ -91,7 +91,7 @@ impl Capture {
     /// # Errors
     /// As [`Source::new`] and [`Source::for_each`], with the file's name. What came before stays good, and the report
     /// tells of the failure.
-    pub fn read(&mut self, name: &str, bytes: impl Read) -> Result<()> {
+    pub fn read(&mut self, name: &str, bytes: impl io::Read) -> Result<()> {
         match Source::new(bytes) {
             Ok(source) => self.read_source(name, source),
             Err(error) => Err(self.fail(name, error)),
@@ -102,7 +102,7 @@ impl Capture {
     ///
     /// # Errors
     /// The first failure, after all others were read.
-    pub fn read_all<R: Read>(&mut self, files: Vec<(String, Result<R>)>) -> Result<()> {
+    pub fn read_all<R: io::Read>(&mut self, files: Vec<(String, Result<R>)>) -> Result<()> {
         let mut failed = None;
         let mut open = Vec::new();
         for (name, file) in files {
@@ -123,27 +123,37 @@ impl Capture {
         failed.map_or(Ok(()), Err)
     }
 
+    /// Takes one frame, as [`Table::observe`] does, for the host of the snapshot as well.
+    pub fn observe(&mut self, sighting: &Sighting<'_>) {
+        self.table.observe(sighting);
+        if let Some(witness) = &mut self.witness {
+            witness.observe(sighting);
+        }
+    }
+
+    /// Takes one Ethernet frame, as [`Table::observe_ethernet`] does, for the host of the snapshot as well.
+    pub fn observe_ethernet(&mut self, time: Timestamp, frame: &[u8]) {
+        if let Read::Sighting(sighting) = record::ethernet(time, frame) {
+            self.observe(&sighting);
+        }
+    }
+
     /// Reads a source to its end.
     ///
     /// # Errors
     /// As [`Source::for_each`].
-    pub fn read_source<R: Read>(&mut self, name: &str, mut source: Source<R>) -> Result<()> {
+    pub fn read_source<R: io::Read>(&mut self, name: &str, mut source: Source<R>) -> Result<()> {
         self.begin();
-        let (table, witness) = (&mut self.table, &mut self.witness);
-        let result = match witness {
-            None => source.read_into(table),
-            Some(witness) => source.for_each(|sighting| {
-                table.observe(sighting);
-                witness.observe(sighting);
-                ControlFlow::Continue(())
-            }),
-        };
+        let result = source.for_each(|sighting| {
+            self.observe(sighting);
+            ControlFlow::Continue(())
+        });
         let result = result.map_err(|error| placed(name, error));
         self.end(name, &source, result.as_ref().err());
         result
     }
 
-    /// From here on [`Capture::table`] is given the frames of another source, until [`Capture::end`].
+    /// From here on [`Capture::observe`] is given the frames of another source, until [`Capture::end`].
     pub fn begin(&mut self) {
         self.table.begin_file(self.files.len() as u32);
         self.before = self.table.packets();
@@ -153,7 +163,7 @@ impl Capture {
     }
 
     /// Takes down what became of a source whose frames were given since [`Capture::begin`].
-    pub fn end<R: Read>(&mut self, name: &str, source: &Source<R>, failed: Option<&Error>) {
+    pub fn end<R: io::Read>(&mut self, name: &str, source: &Source<R>, failed: Option<&Error>) {
         let counts = source.counts();
         let file = FileReport {
             file: name.to_string(),
@@ -223,10 +233,12 @@ impl Capture {
         self.report_with(&self.known)
     }
 
-    /// The same with other hosts known than were said to be.
+    /// The same with other hosts known than were said to be; that of the snapshot is known always.
     #[must_use]
     pub fn report_with(&self, known: &Known) -> Report {
-        let mut report = self.table.report(known);
+        let mut known = known.clone();
+        known.hosts.extend(self.witness.as_ref().map(|witness| witness.macs().to_vec()));
+        let mut report = self.table.report(&known);
         if !self.dated {
             report.start = None;
         }

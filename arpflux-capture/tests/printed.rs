@@ -1,12 +1,12 @@
 //! Scenes as tcpdump and tshark print them, with their options, are judged as the frames themselves are.
 #![allow(missing_docs, reason = "a test")]
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::process::Command;
 
-use arpflux_capture::{Capture, Class, Report};
-use arpflux_core::frame::Ipv4Arp;
+use arpflux_capture::{Capture, Class, MissingKind, Report};
+use arpflux_core::frame::{Ipv4Arp, Ndp, solicited_node, solicited_node_mac};
 use arpflux_core::types::Mac;
 
 const CLIENT: Mac = Mac::ethernet([0x00, 0x0c, 0x29, 0xd2, 0xc7, 0xaa]);
@@ -200,4 +200,97 @@ fn every_form_gives_the_same_verdict_or_says_what_it_lacks() {
 /// As a mail quotes it.
 fn quoted(text: &[u8]) -> Vec<u8> {
     text.split_inclusive(|byte| *byte == b'\n').flat_map(|line| [b"> ", line].concat()).collect()
+}
+
+/// Neighbour discovery: each address with who answers for it, twice; the last is probed for by another first.
+fn discovery() -> Vec<(Ipv6Addr, Class, Vec<(u32, Vec<u8>)>)> {
+    let at = |low| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0x10, low);
+    let far = |low| Mac::ethernet([2, low, 0x11, low, 0x22, low]);
+    let (peer, group) = (at(9), Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1));
+    let rounds = |target: Ipv6Addr, answers: &[Mac]| {
+        let ask = Ndp::Solicitation { target, source_mac: Some(CLIENT) };
+        let to = (solicited_node_mac(target), solicited_node(target));
+        let mut frames = Vec::new();
+        for begin in [0, 9000, 12_000] {
+            frames.push((begin, ask.to_frame((CLIENT, peer), to)));
+            for (place, mac) in answers.iter().enumerate() {
+                let answer = Ndp::Advertisement {
+                    target,
+                    target_mac: Some(*mac),
+                    router: false,
+                    solicited: true,
+                    overrides: true,
+                };
+                frames.push((begin + 1 + place as u32, answer.to_frame((*mac, target), (CLIENT, peer))));
+            }
+        }
+        frames
+    };
+    let probed = at(4);
+    let probe = Ndp::Solicitation { target: probed, source_mac: None };
+    let to = (solicited_node_mac(probed), solicited_node(probed));
+    let mut taken = vec![(0, probe.to_frame((far(7), Ipv6Addr::UNSPECIFIED), to))];
+    let all = (Mac::ethernet([0x33, 0x33, 0, 0, 0, 1]), group);
+    taken.push((1500, Ndp::announcement(probed, far(7), false).to_frame((far(7), probed), all)));
+    vec![
+        (at(1), Class::Single, rounds(at(1), &[far(1)])),
+        (at(2), Class::Conflict, rounds(at(2), &[far(2), far(3)])),
+        (at(3), Class::Flux, rounds(at(3), &NEAR)),
+        (probed, Class::Single, taken),
+    ]
+}
+
+#[test]
+fn neighbour_discovery_is_read_from_text_or_what_it_lacks_is_said() {
+    let folder = std::env::temp_dir().join(format!("arpflux-discovery-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("scene.pcap");
+    let scenes = discovery();
+    let as_scenes: Vec<Scene> = scenes
+        .iter()
+        .enumerate()
+        .map(|(number, (_, class, frames))| Scene {
+            number: number as u8,
+            class: *class,
+            frames: frames.clone(),
+        })
+        .collect();
+    let bytes = file(&as_scenes);
+    std::fs::write(&path, &bytes).unwrap();
+    let classes = |report: &Report| -> Vec<Option<Class>> {
+        scenes.iter().map(|(target, ..)| report.address(*target).map(|one| one.class)).collect()
+    };
+    let expected: Vec<Option<Class>> = scenes.iter().map(|(_, class, _)| Some(*class)).collect();
+    let frames = report(&bytes);
+    assert_eq!(classes(&frames), expected, "{:#?}", frames.addresses);
+    // Whether it says all that counts.
+    for (command, whole) in [
+        (["tcpdump", "-n", "-ev"], true),
+        (["tcpdump", "-n", "-evvtttt"], true),
+        (["tcpdump", "-n", "-ettv"], true),
+        (["tcpdump", "-n", "-v"], true),
+        (["tcpdump", "-n", "-evX"], true),
+        (["tcpdump", "-n", "-e"], false),
+        (["tcpdump", "-n", "-q"], false),
+        (["tshark", "-n", "-tad"], true),
+        (["tshark", "-n", "-te"], true),
+        (["tshark", "-n", "-tr"], true),
+    ] {
+        let text = print(&path, &command);
+        for form in [text.clone(), quoted(&text)] {
+            let printed = report(&form);
+            let lacks = printed.missing.iter().any(|one| one.reason == MissingKind::NeighbourText);
+            assert_eq!(
+                !lacks,
+                whole,
+                "{command:?}: {:#?}\n{}",
+                printed.missing,
+                String::from_utf8_lossy(&form)
+            );
+            if command != ["tcpdump", "-n", "-q"] {
+                assert_eq!(classes(&printed), expected, "{command:?}\n{}", String::from_utf8_lossy(&form));
+            }
+        }
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
 }

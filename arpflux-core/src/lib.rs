@@ -55,6 +55,8 @@ pub mod stop;
 pub mod sysctl;
 pub mod text;
 pub mod types;
+#[cfg(feature = "unpack")]
+pub mod unpack;
 pub mod words;
 
 pub mod filter;

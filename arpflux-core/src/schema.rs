@@ -190,7 +190,8 @@ fn verdict(generator: &mut SchemaGenerator, steps: bool) -> Schema {
 }
 
 /// A record as it leaves, with `schema` as its first key.
-fn record<T: JsonSchema>() -> Schema {
+#[must_use]
+pub fn record<T: JsonSchema>() -> Schema {
     versioned(SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>())
 }
 

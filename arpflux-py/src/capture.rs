@@ -24,6 +24,7 @@ use crate::argument;
 use crate::error::{PyError, Result};
 use crate::interrupt;
 use crate::records::record;
+use crate::snapshot::Snapshot;
 use crate::value;
 use crate::wire::Given;
 
@@ -306,7 +307,7 @@ impl State {
             return;
         }
         let result = source.for_each(|sighting| {
-            capture.table().observe(sighting);
+            capture.observe(sighting);
             ahead.push_back(Frame::of(sighting));
             if ahead.len() < BATCH { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
@@ -344,6 +345,8 @@ impl Capture {
 /// Opens a capture: pcap or pcapng, compressed or not (gzip, zstd, xz, lz4), or what tcpdump printed. Which it is shows in the
 /// first bytes, not in the name. Frames are read as they are asked for, in memory that does not grow with the file; a pipe
 /// will do. `source` is a path, the content itself as bytes, or a binary file object: anything with `read(size)`.
+/// `snapshot`: the state of a host of that wire; the report has under `explained` whether the model of the kernel gives each of
+/// its answers, and why.
 ///
 /// Raises NoSuchFile if there is no such file, InvalidData if it is no capture.
 ///
@@ -357,7 +360,17 @@ impl Capture {
 /// 1 192.0.2.9 192.0.2.1
 /// >>> folder.cleanup()
 #[pyfunction]
-pub fn capture(py: Python<'_>, source: &Bound<'_, PyAny>) -> Result<Capture> {
+#[pyo3(signature = (source, *, snapshot = None))]
+pub fn capture(
+    py: Python<'_>,
+    source: &Bound<'_, PyAny>,
+    snapshot: Option<Bound<'_, Snapshot>>,
+) -> Result<Capture> {
+    let mut empty = core::Capture::new();
+    if let Some(snapshot) = snapshot {
+        empty.know_snapshot(arpflux_core::Snapshot::clone(&snapshot.get().0))?;
+    }
+    empty.begin();
     let raised = Raised::default();
     let (name, input) = if let Ok(bytes) = source.cast::<PyBytes>() {
         ("bytes".to_owned(), Input::Bytes(Cursor::new(bytes.as_bytes().to_vec())))
@@ -377,11 +390,7 @@ pub fn capture(py: Python<'_>, source: &Bound<'_, PyAny>) -> Result<Capture> {
     let capture = |source| Capture {
         state: Mutex::new(State {
             source,
-            capture: {
-                let mut capture = core::Capture::new();
-                capture.begin();
-                capture
-            },
+            capture: empty,
             ahead: VecDeque::new(),
             ended: false,
             failed: None,
@@ -447,7 +456,10 @@ impl Capture {
             ahead.clear();
             if !*ended {
                 *ended = true;
-                let result = source.read_into(capture.table());
+                let result = source.for_each(|sighting| {
+                    capture.observe(sighting);
+                    ControlFlow::Continue(())
+                });
                 *counts = source.counts().clone();
                 capture.end(&self.name, source, result.as_ref().err());
                 result?;

@@ -85,7 +85,13 @@ record!(BootReport {
         value::typed_all(py, "BootEntry", &self.0.entries)
     }
 
-    /// How many values and entries are otherwise after a boot.
+    /// Permanent entries of neighbours that come, go or change: a tuple of BootNeighbour.
+    #[getter]
+    fn neighbours<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
+        value::typed_all(py, "BootNeighbour", &self.0.neighbours)
+    }
+
+    /// How many values, entries and neighbours are otherwise after a boot.
     #[getter]
     fn differences(&self) -> usize {
         self.0.differences()

@@ -81,6 +81,17 @@ def test_the_report_names_flux_and_rests_on_all_frames(trace):
         assert next(capture, None) is None, "the report has read the rest"
 
 
+def test_beside_the_state_of_a_host_each_answer_is_explained(trace):
+    snapshot = arpflux.Host.current().snapshot()
+    with arpflux.capture(trace, snapshot=snapshot) as capture:
+        next(capture)
+        report = capture.report()
+    # Its MACs are none of that capture's: nothing in it is this host's.
+    assert report.explained == () and report.replies == 20
+    with pytest.raises(TypeError):
+        arpflux.capture(trace, snapshot="snapshot.json")
+
+
 def test_it_is_lazy_and_a_pipe_will_do(tmp_path):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)

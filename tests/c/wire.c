@@ -205,6 +205,7 @@ static void a_capture_calls_flux_by_its_name(void)
     arpflux_error *err = NULL;
     arpflux_capture *capture = arpflux_capture_new(&err);
     arpflux_capture_report *report;
+    arpflux_snapshot *snapshot;
     char *out;
     FILE *file;
     int rounds = 0;
@@ -232,10 +233,16 @@ static void a_capture_calls_flux_by_its_name(void)
 
     /* Live: three cards answer the client. */
     capture = arpflux_capture_new(&err);
+    snapshot = arpflux_host_snapshot(node, &err);
+    CHECK_OK(arpflux_capture_know_snapshot(capture, snapshot, &err), err);
+    arpflux_snapshot_free(snapshot);
+    CHECK(!arpflux_capture_know_snapshot(capture, NULL, &err));
+    arpflux_error_free(err);
     CHECK_OK(arpflux_host_listen(client, "eth9", capture, NULL, ask_and_count, &rounds, &err), err);
     report = arpflux_capture_judge(capture, &err);
     CHECK(arpflux_capture_report_count(report) >= 1);
     out = arpflux_capture_report_to_json(report, &err);
+    CHECK(out && strstr(out, "\"explained\": true") != NULL);
     CHECK(out && strstr(out, "192.168.18.10") && strstr(out, "00:0c:29:b3:a2:68") && strstr(out, "00:0c:29:b3:a2:5e"));
     arpflux_string_free(out);
     arpflux_capture_report_free(report);

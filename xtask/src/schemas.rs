@@ -13,7 +13,10 @@ pub fn generate() -> Result<Vec<Generated>, String> {
          /// Names and texts, by name.\n\
          pub const ALL: &[(&str, &str)] = &[\n",
     );
-    for (name, schema) in arpflux_core::schema::all() {
+    let mut all = arpflux_core::schema::all();
+    all.extend(arpflux_capture::schema::all());
+    all.sort_by_key(|(name, _)| *name);
+    for (name, schema) in all {
         let text = serde_json::to_string_pretty(&schema).map_err(|error| format!("{name}: {error}"))?;
         files.push(Generated { path: format!("docs/schema/{name}.json"), text: text + "\n" });
         list.push_str(&format!("    (\"{name}\", include_str!(\"../../../schema/{name}.json\")),\n"));

@@ -23,6 +23,7 @@ use crate::error::arpflux_error;
 use crate::handle::{self, Handle};
 use crate::host::{self, arpflux_host};
 use crate::options::{self, Sized0};
+use crate::snapshot::{self, arpflux_snapshot};
 use crate::stop::{self, arpflux_stop};
 
 /// Collects who claimed which address, out of files, streams and frames; free it with `arpflux_capture_free`. It grows to about
@@ -79,6 +80,27 @@ pub unsafe extern "C" fn arpflux_capture_know_host(
     }
 }
 
+/// Gives the state of a host of that wire: its MACs are one host's, and the report says of each of its answers, under
+/// `explained`, whether the model of the kernel gives it, and why. Before anything is read. `snapshot` may be freed afterwards.
+///
+/// Returns true, or false and sets `*err`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_capture_know_snapshot(
+    capture: *mut arpflux_capture,
+    snapshot: *const arpflux_snapshot,
+    err: *mut *mut arpflux_error,
+) -> bool {
+    // SAFETY: all pointers are as the conventions say.
+    unsafe {
+        guard(err, false, || {
+            let owned = handle::get::<Owned>(capture)?;
+            let given = handle::get::<snapshot::Owned>(snapshot)?;
+            owned.capture().know_snapshot(given.snapshot.clone())?;
+            Ok(true)
+        })
+    }
+}
+
 /// Reads a file: pcap or pcapng in all their variants, either of them compressed with gzip, zstd, xz or lz4, or what tcpdump printed.
 ///
 /// Returns true, or false and sets `*err`: `ARPFLUX_CODE_INVALID_DATA` if it is no capture, or damaged; what came before the
@@ -118,7 +140,7 @@ pub unsafe extern "C" fn arpflux_capture_feed(
         guard(err, false, || {
             let owned = handle::get::<Owned>(capture)?;
             let frame = args::list(frame, length, "frame")?;
-            owned.capture().table().observe_ethernet(Timestamp(time_ns), frame);
+            owned.capture().observe_ethernet(Timestamp(time_ns), frame);
             Ok(true)
         })
     }

@@ -7,6 +7,8 @@ mod group;
 #[cfg(test)]
 mod group_scenes;
 mod kinship;
+#[cfg(test)]
+mod monotone;
 mod pair;
 #[cfg(test)]
 mod scene;

@@ -17,6 +17,9 @@ pub(crate) struct Relation {
     /// One spoke in the other's name, by an Ethernet source of its own; and who did.
     pub named: Mark,
     pub named_by: Option<Mac>,
+    /// Which of them claimed it last, and since when; `None`: the first one since it came.
+    pub holder: Option<u32>,
+    pub since: u64,
     /// The claims passed from one to the other.
     pub moves: Mark,
     /// Of these, begun with a gratuitous ARP.
@@ -107,6 +110,9 @@ impl Address {
             mine.named.join(&relation.named);
             mine.moves.join(&relation.moves);
             mine.returns.join(&relation.returns);
+            if let Some(holder) = relation.holder.filter(|_| relation.since >= mine.since) {
+                (mine.holder, mine.since) = (Some(place[holder as usize] as u32), relation.since);
+            }
             mine.announced = mine.announced.saturating_add(relation.announced);
             mine.quick = mine.quick.saturating_add(relation.quick);
             mine.returns_unannounced = mine.returns_unannounced.saturating_add(relation.returns_unannounced);

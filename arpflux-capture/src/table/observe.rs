@@ -5,7 +5,7 @@ use arpflux_core::types::Mac;
 
 use super::claim::{How, Seen};
 use super::{Key, TICK, Table};
-use crate::record::{self, Content, LinkType, Read, Record, Sighting};
+use crate::record::{self, Content, Read, Sighting};
 use arpflux_core::types::VirtualMac;
 
 /// What matters of an ARP packet, or of a solicitation or advertisement.
@@ -59,17 +59,7 @@ fn is_group(bytes: &[u8]) -> bool {
 impl Table {
     /// Takes one Ethernet frame, seen at `time`: what a packet socket receives.
     pub fn observe_ethernet(&mut self, time: Timestamp, frame: &[u8]) {
-        let length = frame.len() as u32;
-        let record = Record {
-            number: 0,
-            time: Some(time),
-            link_type: LinkType::ETHERNET,
-            interface: 0,
-            data: &frame[..frame.len().min(Record::PREFIX)],
-            captured: length,
-            original: length,
-        };
-        if let Read::Sighting(sighting) = record::read(&record) {
+        if let Read::Sighting(sighting) = record::ethernet(time, frame) {
             self.observe(&sighting);
         }
     }

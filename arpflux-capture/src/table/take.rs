@@ -200,7 +200,7 @@ impl Table {
         if known.is_none() && !address.probers.is_empty() {
             took_all_the_same(address, packet.mac, place);
         }
-        if address.current as usize != place && !contested {
+        if !contested && address.claims.len() > 1 {
             moved(address, how, known.is_some(), place, seen);
         }
         Some(place)
@@ -246,24 +246,39 @@ fn took_all_the_same(address: &mut Address, mac: Mac, place: usize) {
     }
 }
 
-/// The address passes to another of its MACs.
+/// The address passes to a MAC: from the one that claimed it before, and from each other that had it as well, whatever a
+/// third did meanwhile. A router that asks by a MAC of its own takes it from none but the one before.
 fn moved(address: &mut Address, how: How, known: bool, place: usize, seen: Seen) {
-    let tenure = seen.time.saturating_sub(address.since);
     let from = std::mem::replace(&mut address.current, place as u32) as usize;
-    address.since = seen.time;
-    address.moves = address.moves.saturating_add(1);
-    let relation = address.between(from, place);
-    relation.moves.note(seen);
-    if how == How::Announcement {
-        relation.announced = relation.announced.saturating_add(1);
+    if from != place {
+        address.since = seen.time;
+        address.moves = address.moves.saturating_add(1);
     }
-    if tenure < SETTLED {
-        relation.quick = relation.quick.saturating_add(1);
-    }
-    if known && tenure < DEFEND {
-        relation.returns.note(seen);
-        if how != How::Announcement {
-            relation.returns_unannounced = relation.returns_unannounced.saturating_add(1);
+    for other in (0..address.claims.len()).filter(|other| *other != place) {
+        let (one, has) = (&address.claims[place.min(other)], &address.claims[other]);
+        let counts = how != How::Request && has.replies + has.announcements > 0;
+        let began = one.first.time;
+        if other != from && !counts {
+            continue;
+        }
+        let relation = address.between(other, place);
+        if relation.holder.unwrap_or(relation.one) as usize == place {
+            continue;
+        }
+        let tenure = seen.time.saturating_sub(relation.holder.map_or(began, |_| relation.since));
+        (relation.holder, relation.since) = (Some(place as u32), seen.time);
+        relation.moves.note(seen);
+        if how == How::Announcement {
+            relation.announced = relation.announced.saturating_add(1);
+        }
+        if tenure < SETTLED {
+            relation.quick = relation.quick.saturating_add(1);
+        }
+        if known && tenure < DEFEND {
+            relation.returns.note(seen);
+            if how != How::Announcement {
+                relation.returns_unannounced = relation.returns_unannounced.saturating_add(1);
+            }
         }
     }
 }

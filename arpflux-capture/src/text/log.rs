@@ -136,3 +136,58 @@ impl Line {
         Some(Told::Address { address, from, to, duplicate: kind == Kind::Duplicate })
     }
 }
+
+/// What a word of a mail of arpwatch stands behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Label {
+    #[default]
+    Other,
+    Ip,
+    Ethernet,
+    Old,
+    OldEthernet,
+    IpAddress,
+    EthernetAddress,
+    OldEthernetAddress,
+}
+
+/// A mail of arpwatch, which has one value on a line:
+///
+/// ```text
+///           ip address: 10.0.0.1
+///     ethernet address: 0:c:29:11:22:33
+/// old ethernet address: 0:c:29:b3:a2:54
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Mail {
+    label: Label,
+    address: Option<u32>,
+    new: Option<Address>,
+}
+
+impl Mail {
+    /// Takes the next word.
+    pub(super) fn word(&mut self, word: &[u8], begins_line: bool) -> Option<Told> {
+        let label = if begins_line { Label::Other } else { std::mem::take(&mut self.label) };
+        self.label = match (word, label) {
+            (b"ip", _) if begins_line => Label::Ip,
+            (b"ethernet", _) if begins_line => Label::Ethernet,
+            (b"old", _) if begins_line => Label::Old,
+            (b"ethernet", Label::Old) => Label::OldEthernet,
+            (b"address", Label::Ip) => Label::IpAddress,
+            (b"address", Label::Ethernet) => Label::EthernetAddress,
+            (b"address", Label::OldEthernet) => Label::OldEthernetAddress,
+            _ => Label::Other,
+        };
+        match label {
+            Label::IpAddress => (self.address, self.new) = (ipv4(word), None),
+            Label::EthernetAddress => self.new = Address::parse(word),
+            Label::OldEthernetAddress => {
+                let (address, to, from) = (self.address.take()?, self.new.take()?, Address::parse(word)?);
+                return Some(Told::Address { address, from, to, duplicate: false });
+            }
+            _ => {}
+        }
+        None
+    }
+}

@@ -13,20 +13,24 @@
 //! Limits: a reply's text does not name the asker, so the frame's destination stands for it; without
 //! `-e` a request's sender has no MAC; names (without `-n`) are not addresses and are passed over.
 //!
-//! Besides: tshark's fields and JSON ([`table`]), what both `arping`s and arp-scan print, and logs ([`log`]).
+//! Neighbour discovery: [`discovery`]. Besides: tshark's fields and JSON ([`table`]), what both `arping`s and arp-scan print, and logs ([`log`]).
 
 mod clock;
+mod discovery;
 mod log;
 mod table;
 mod value;
 mod words;
 
-use arpflux_core::frame::{Arp, Operation, Timestamp};
+use std::net::Ipv6Addr;
+
+use arpflux_core::frame::{Arp, Ndp, Operation, Timestamp};
 
 use crate::record::{Content, Sighting, Vlans, Wire};
 use arpflux_core::types::Mac;
 use clock::are_deltas;
-use log::Line;
+use discovery::Discovery;
+use log::{Line, Mail};
 use table::{Columns, Field, Row};
 use value::{Address, ipv4, is_masked, number, seconds, trim};
 use words::{Expect, Last};
@@ -42,7 +46,7 @@ pub struct TextCounts {
     pub masked: u64,
     /// Requests whose asker has no MAC: tcpdump was called without `-e`.
     pub without_mac: u64,
-    /// Lines about neighbour discovery, which are not read from text.
+    /// Lines about neighbour discovery without flags or MACs: tcpdump was called without `-v` or `-e`.
     pub ndp: u64,
     /// Lines of a switch about a MAC that moves between its ports.
     pub mac_moves: u64,
@@ -55,6 +59,7 @@ pub struct TextCounts {
 enum Found {
     Arp { operation: Operation, sender: u32, target: Option<u32>, sender_mac: Address, target_mac: Address },
     Ipv4 { source: u32, destination: u32 },
+    Ndp { message: Ndp, source: Ipv6Addr },
     Log { address: u32, from: Address, to: Address, duplicate: bool },
 }
 
@@ -83,6 +88,8 @@ pub(super) struct Text {
     /// An address or a MAC was seen.
     addresses: bool,
     line: Line,
+    mail: Mail,
+    discovery: Discovery,
     columns: Columns,
     row: Row,
     /// Of tshark's JSON and its fields: operation, and both ends as far as they came.
@@ -100,6 +107,8 @@ impl Text {
             counts: TextCounts { deltas, ..TextCounts::default() },
             addresses: false,
             line: Line::default(),
+            mail: Mail::default(),
+            discovery: Discovery::default(),
             columns: Columns::default(),
             row: Row::default(),
             operation: None,
@@ -177,7 +186,7 @@ impl Text {
             if std::mem::take(&mut self.overlong) || length > LONGEST_WORD {
                 self.expect = Expect::Nothing;
                 self.last = Last::Other;
-            } else if self.word(&word[..length]) {
+            } else if self.word(&word[..length], word.get(length).is_none_or(|byte| b"\r\n".contains(byte))) {
                 return (at, true);
             }
         }
@@ -189,6 +198,7 @@ impl Text {
             Found::Ipv4 { source, destination } => {
                 Content::Ipv4 { source: *source, destination: *destination, ttl: self.ttl }
             }
+            Found::Ndp { message, source } => Content::Ndp { message: *message, source: *source },
             Found::Log { address, from, to, duplicate } => {
                 let mac = |address: &Address| Mac::from_bytes(address.bytes()).unwrap_or(Mac::NONE);
                 let (from, to) = (mac(from), mac(to));
@@ -220,7 +230,7 @@ impl Text {
     }
 
     /// Takes one word and says whether it completes a frame.
-    fn word(&mut self, raw: &[u8]) -> bool {
+    fn word(&mut self, raw: &[u8], ends_line: bool) -> bool {
         let begins_line = self.begins_line;
         if begins_line && raw.iter().all(|byte| matches!(byte, b'>' | b'|')) {
             // Quoted in a mail; the line begins behind it.
@@ -236,7 +246,10 @@ impl Text {
             self.columns.begin_line();
         }
         // Names of fields in quotation marks are JSON's.
-        let complete = if raw[0] != b'"' && self.columns.heads(word, begins_line) {
+        let discovered = self.discovery.word(raw, begins_line, ends_line, &self.source);
+        let complete = if self.discovered(discovered) {
+            true
+        } else if raw[0] != b'"' && self.columns.heads(word, begins_line) {
             false
         } else if self.columns.are_known() {
             self.cells(word)
@@ -288,12 +301,29 @@ impl Text {
         true
     }
 
+    /// Takes a message of neighbour discovery.
+    fn discovered(&mut self, told: Option<discovery::Told>) -> bool {
+        match told {
+            Some(discovery::Told::Message { message, source, lacks }) => {
+                self.counts.ndp += u64::from(lacks);
+                self.found = Found::Ndp { message, source };
+                true
+            }
+            Some(discovery::Told::Cut) => {
+                self.counts.ndp += 1;
+                false
+            }
+            None => false,
+        }
+    }
+
     /// Takes a word of a log.
     fn logged(&mut self, word: &[u8], begins_line: bool) -> bool {
         if begins_line {
             self.line = Line::default();
         }
-        match self.line.word(word) {
+        let mailed = self.mail.word(word, begins_line);
+        match mailed.or_else(|| self.line.word(word)) {
             Some(log::Told::Address { address, from, to, duplicate }) => {
                 self.frame();
                 self.found = Found::Log { address, from, to, duplicate };

@@ -182,6 +182,12 @@ fn logs_are_evidence_of_several_macs() {
         assert_eq!(seen, [duplicate.as_str()], "{line}");
         assert_eq!((report.ok, report.addresses[0].suspects.len()), (Some(false), 1), "{line}");
     }
+    let mail = "From: arpwatch <arpwatch@gw>\nSubject: changed ethernet address (nas) eth0\n\n            hostname: nas\n\
+                \x20         ip address: 10.0.0.1\n           interface: eth0\n    ethernet address: 0:c:29:11:22:33\n\
+                \x20    ethernet vendor: VMware, Inc.\nold ethernet address: 0:c:29:b3:a2:54\n old ethernet vendor: VMware, Inc.\n\
+                \x20          timestamp: Sunday, November 22, 2026 15:04:05 +0000\n               delta: 4 minutes\n";
+    let (seen, report) = judged(mail);
+    assert_eq!((seen, report.ok), (vec![one_move.clone()], None), "{mail}");
     assert_eq!(judged("arpwatch: new station 10.0.0.1 0:c:29:11:22:33").0, [format!("10.0.0.1 single {B}")]);
     for line in [
         "%SW_MATM-4-MACFLAP_NOTIF: Host 000c.29b3.a254 in vlan 10 is flapping between port Gi1/0/1 and port Gi1/0/2",
@@ -197,6 +203,43 @@ fn logs_are_evidence_of_several_macs() {
         "1 0.1 {A} → {B} ARP 42 10.0.0.1 is at {A} (duplicate use of 10.0.0.1 detected!)\n2 0.2 {B} → {A} ARP"
     );
     assert_eq!(judged(&text).0, [format!("10.0.0.1 single {A}")]);
+}
+
+/// Programs that ask themselves and print the answers: two MACs that answer are a fault, one alone is none.
+#[test]
+fn answers_to_arping_and_arp_scan() {
+    let iputils = |last: &str| {
+        format!(
+            "ARPING 10.0.0.1 from 10.0.0.9 eth0\nUnicast reply from 10.0.0.1 [00:0C:29:B3:A2:54]  0.712ms\n\
+             Unicast reply from 10.0.0.1 [{last}]  0.912ms\nSent 1 probes (1 broadcast(s))\nReceived 2 response(s)\n"
+        )
+    };
+    let habets = |last: &str| {
+        format!(
+            "ARPING 10.0.0.1\n60 bytes from 00:0c:29:b3:a2:54 (10.0.0.1): index=0 time=1.045 msec\n\
+             60 bytes from {last} (10.0.0.1): index=1 time=1.145 msec\n\n--- 10.0.0.1 statistics ---\n\
+             1 packets transmitted, 2 packets received,   0% unanswered (1 extra)\n"
+        )
+    };
+    let arp_scan = |last: &str| {
+        format!(
+            "Interface: eth0, type: EN10MB, MAC: 00:0c:29:d2:c7:aa, IPv4: 10.0.0.9\n\
+             Starting arp-scan 1.10.0 with 256 hosts (https://github.com/royhills/arp-scan)\n\
+             10.0.0.1\t00:0c:29:b3:a2:54\tVMware, Inc.\n10.0.0.1\t{last}\tVMware, Inc. (DUP: 2)\n\n\
+             2 packets received by filter, 0 packets dropped by kernel\n\
+             Ending arp-scan 1.10.0: 256 hosts scanned in 1.9 seconds (134.74 hosts/sec). 2 responded\n"
+        )
+    };
+    for (name, text) in
+        [("iputils", &iputils as &dyn Fn(&str) -> String), ("habets", &habets), ("arp-scan", &arp_scan)]
+    {
+        let (seen, report) = judged(&text(B));
+        assert_eq!(report.ok, Some(false), "{name}: {report:#?}");
+        assert_eq!((seen.len(), report.addresses[0].macs.len()), (1, 2), "{name}: {seen:?}");
+        let (seen, report) = judged(&text(A));
+        assert_eq!(seen, [format!("10.0.0.1 single {A}")], "{name}");
+        assert_ne!(report.ok, Some(false), "{name}");
+    }
 }
 
 #[test]

@@ -74,7 +74,6 @@ pub(super) enum Last {
     Reply,
     /// `bytes`, of `bytes from`.
     Bytes,
-    Neighbor,
 }
 
 impl Text {
@@ -203,10 +202,6 @@ impl Text {
             (b"Who", _) => return Last::Who,
             (b"reply", _) => return Last::Reply,
             (b"bytes", _) => return Last::Bytes,
-            (b"neighbor", _) | (b"Neighbor", _) => return Last::Neighbor,
-            (b"solicitation" | b"advertisement" | b"Solicitation" | b"Advertisement", Last::Neighbor) => {
-                self.counts.ndp += 1;
-            }
             // What tcpdump without -n says of a MAC.
             (b"oui" | b"Unknown", Last::Mac(_)) => return last,
             (b"is", Last::Ipv4(address) | Last::First(address)) => return Last::Is(address),

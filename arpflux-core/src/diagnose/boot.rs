@@ -1,11 +1,15 @@
 //! What the next boot takes away or sets otherwise, and what is set twice.
 
+use std::collections::BTreeSet;
+
 use super::answers::{Text, finding};
 use super::context::{Context, by_number};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
+use crate::judgement::{self, Gap};
 use crate::persist::{BootReport, BootValue};
 use crate::plan::PROTOCOL;
+use crate::predict::Missing;
 use crate::state::{Change, Object};
 use crate::sysctl::Sysctl;
 
@@ -14,9 +18,33 @@ const SHOWN: usize = 12;
 
 pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let Some(report) = &context.options.boot else { return };
+    judgement::add(&mut context.other_gaps.borrow_mut(), not_followed(report));
     findings.extend(not_persisted(report));
     findings.extend(overwritten(report));
     findings.extend(conflicting(report));
+}
+
+/// What was not followed: what a boot brings is not known for all of it.
+fn not_followed(report: &BootReport) -> Option<Gap> {
+    let places = report.unfollowed.iter().map(|it| match it.line {
+        0 => it.file.display().to_string(),
+        line => format!("{}:{line}", it.file.display()),
+    });
+    // Or a line that counts or not, as a NIC is there early or late.
+    let races = report.values.iter().filter_map(|value| value.undetermined_by.clone());
+    let all: BTreeSet<String> = places.chain(races).collect();
+    let shown: Vec<&str> = all.iter().take(3).map(String::as_str).collect();
+    let more = if all.len() > shown.len() {
+        format!(" and {} more", all.len() - shown.len())
+    } else {
+        String::new()
+    };
+    (!all.is_empty()).then(|| Gap {
+        missing: Missing::BootFile,
+        what: format!("{} ({}{more})", Missing::BootFile.text(), shown.join(", ")),
+        leaves_open: "what the next boot brings".into(),
+        how: Missing::BootFile.how().into(),
+    })
 }
 
 /// Values that are set now, and that nothing sets at boot; and what arpflux made and nothing makes again.

@@ -24,7 +24,10 @@ pub mod sysctld;
 
 use std::path::{Path, PathBuf};
 
-pub use boot::{BootEffective, BootEntry, BootPolicy, BootReport, BootValue, Lint, Unfollowed, at_boot, who};
+pub use boot::{
+    BootEffective, BootEntry, BootNeighbour, BootPolicy, BootReport, BootValue, Lint, Unfollowed, at_boot,
+    who,
+};
 pub(crate) use command::Owner;
 pub use desired::Desired;
 pub use file::{FileChange, FileState, replace};

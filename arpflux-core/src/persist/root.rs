@@ -117,6 +117,19 @@ impl Root {
         if kind(&status) != SFlag::S_IFREG { Ok(None) } else { text(file, path).map(Some) }
     }
 
+    /// The file that `path` leads to, of any size, links followed within the root; `None` if nothing is there, or no file
+    /// is.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub(super) fn file(&self, path: &Path) -> Result<Option<File>> {
+        let failed = |error: &io::Error| Error::file("read", path, error);
+        let opened = absent_or(self.open_at(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK));
+        let Some(file) = opened.map_err(|error| failed(&error))? else { return Ok(None) };
+        let status = stat::fstat(&file).map_err(|errno| failed(&errno.into()))?;
+        Ok((kind(&status) == SFlag::S_IFREG).then(|| file.into()))
+    }
+
     /// The names in a folder, sorted; none if there is no such folder.
     ///
     /// # Errors

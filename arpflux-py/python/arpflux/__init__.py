@@ -123,7 +123,7 @@ from ._native import (
     __version__,
 )
 from ._pandas import from_pandas, to_pandas
-from ._persist import Assignment, BootEffective, BootEntry, BootPolicy, BootValue, FileState, Lint, Unfollowed
+from ._persist import Assignment, BootEffective, BootEntry, BootNeighbour, BootPolicy, BootValue, FileState, Lint, Unfollowed
 from ._policy import ProxyPolicy, ServicePolicy
 from ._snapshot import Discovery, DiscoveryOn, Interference, KernelVersion, NetnsIdentity, RoutingMemory
 from ._watch import Drift, Watch
@@ -158,6 +158,7 @@ __all__ = [
     "Assignment",
     "BootEffective",
     "BootEntry",
+    "BootNeighbour",
     "BootPolicy",
     "BootReport",
     "BootValue",

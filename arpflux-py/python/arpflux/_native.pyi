@@ -22,7 +22,7 @@ from ._model import (
 from ._names import CaptureFormat, ChangeKind, FindingId, Manager, Outcome, RouteKind, RuleAction, Severity
 from ._names import Protocol as FrameProtocol
 from ._policy import ProxyPolicy, ServicePolicy
-from ._persist import BootEntry, BootPolicy, BootValue, FileState, Lint, Unfollowed
+from ._persist import BootEntry, BootNeighbour, BootPolicy, BootValue, FileState, Lint, Unfollowed
 from ._snapshot import Discovery, Interference, KernelVersion, NetnsIdentity, RoutingMemory
 from ._watch import Drift, Watch
 from ._wire import CaptureCounts, CaptureReport, Detected, Probed, Segments
@@ -81,7 +81,7 @@ class _Readable(Protocol):
 
 _Namespace = Union[_Path, _Descriptor]
 
-def capture(source: Union[_Path, bytes, _Readable]) -> Capture: ...
+def capture(source: Union[_Path, bytes, _Readable], *, snapshot: Optional[Snapshot] = None) -> Capture: ...
 def segments(
     snapshots: Mapping[str, Snapshot], *, wires: Optional[Mapping[str, _Wires]] = None
 ) -> SharedWires: ...
@@ -449,6 +449,8 @@ class BootReport:
     def policy(self) -> Optional[BootPolicy]: ...
     @property
     def entries(self) -> tuple[BootEntry, ...]: ...
+    @property
+    def neighbours(self) -> tuple[BootNeighbour, ...]: ...
     @property
     def differences(self) -> int: ...
     @property

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Dict, Optional, Tuple
 
-from ._base import Value, written
+from ._base import IpAddress, Value, written
 from ._names import FileKind, Manager, ValueSource
 from ._native import Change
 
@@ -143,3 +143,17 @@ class BootEntry(Value):
 
     def __str__(self) -> str:
         return self.text
+
+
+@dataclass(frozen=True)
+class BootNeighbour(Value):
+    """A permanent entry of a neighbour that a boot takes away, brings or changes."""
+
+    #: The neighbour's address.
+    address: IpAddress
+    #: The interface.
+    interface: str
+    #: Its MAC now; None: the kernel asks for it.
+    now: Optional[str]
+    #: Its MAC after a boot; None: the kernel asks for it.
+    at_boot: Optional[str]

@@ -56,7 +56,8 @@ pub fn run(args: &Args, snapshot: &Snapshot, output: &Output) -> Result<u8> {
     })
 }
 
-/// Prints what sets one sysctl at boot, line by line; the last one wins.
+/// Prints what sets one sysctl at boot, line by line; the last one wins. Exit code 6 if something that may set it was not
+/// followed.
 ///
 /// # Errors
 /// If a file that is there cannot be read, or the key names no sysctl of an interface.
@@ -65,9 +66,11 @@ pub fn run_who(args: &Args, key: &str, snapshot: &Snapshot, output: &Output) -> 
     let lines = who(snapshot, &args.layout(), &key)?;
     let report = at_boot(snapshot, &args.layout())?;
     let value = report.values.into_iter().find(|value| value.key == key);
+    let is_open = value.as_ref().is_some_and(|value| value.undetermined_by.is_some());
+    let code = if is_open { exit::UNDETERMINED } else { exit::GOOD };
     if output.json() {
         output.answer(&SetBy::new(key.to_string(), &lines, value.as_ref()))?;
-        return Ok(exit::GOOD);
+        return Ok(code);
     }
     let mut text = format!("{key}\n");
     for (at, line) in lines.iter().enumerate() {
@@ -99,7 +102,7 @@ pub fn run_who(args: &Args, key: &str, snapshot: &Snapshot, output: &Output) -> 
         }
     }
     output.text(text)?;
-    Ok(exit::GOOD)
+    Ok(code)
 }
 
 fn text(report: &BootReport, differences: usize, output: &Output) -> String {
@@ -121,13 +124,15 @@ fn text(report: &BootReport, differences: usize, output: &Output) -> String {
         }
         text += &format!("\n{}", table.render(output));
     }
-    if !report.entries.is_empty() {
+    let entries = report.entries.iter().map(|entry| entry.text.clone());
+    let changes: Vec<String> = entries.chain(report.neighbours.iter().map(ToString::to_string)).collect();
+    if !changes.is_empty() {
         text += "\nfrom now to after the boot:\n";
-        for entry in report.entries.iter().take(SHOWN) {
-            text += &format!("  {}\n", entry.text);
+        for change in changes.iter().take(SHOWN) {
+            text += &format!("  {change}\n");
         }
-        if report.entries.len() > SHOWN {
-            text += &format!("  and {} more (all with --json)\n", report.entries.len() - SHOWN);
+        if changes.len() > SHOWN {
+            text += &format!("  and {} more (all with --json)\n", changes.len() - SHOWN);
         }
     }
     if !report.unfollowed.is_empty() {

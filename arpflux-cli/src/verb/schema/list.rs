@@ -5,6 +5,7 @@ pub const ALL: &[(&str, &str)] = &[
     ("address", include_str!("../../../schema/address.json")),
     ("announced", include_str!("../../../schema/announced.json")),
     ("boot", include_str!("../../../schema/boot.json")),
+    ("capture", include_str!("../../../schema/capture.json")),
     ("change", include_str!("../../../schema/change.json")),
     ("claims", include_str!("../../../schema/claims.json")),
     ("detection", include_str!("../../../schema/detection.json")),

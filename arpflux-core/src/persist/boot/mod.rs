@@ -1,10 +1,14 @@
 //! What the next boot brings, and where it will differ from now.
 
 mod cmdline;
+mod cpio;
 mod files;
 mod ifupdown;
+mod initramfs;
+mod ip;
 mod kernel;
 mod lint;
+mod netplan;
 mod network_manager;
 mod networkd;
 mod routing;
@@ -15,6 +19,10 @@ mod udev;
 mod ufw;
 mod units;
 mod writers;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,13 +36,13 @@ use writers::{Outcomes, Writers, place};
 use super::networkd as drop_ins;
 use super::sysctld::{Assignment, Key};
 use super::{Layout, Manager, POLICY, Root, kept_policy};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::plan::PROTOCOL;
 use crate::policy::Policy;
 use crate::snapshot::{Interface, Snapshot, ValueSource};
 use crate::state::{Change, between};
 use crate::sysctl::{Combine, Sysctl};
-use crate::types::IfName;
+use crate::types::{IfName, Mac};
 
 /// The sysctls that people set for ARP; others are left to their managers.
 const WATCHED: &[Sysctl] = &[
@@ -131,6 +139,36 @@ pub struct BootEntry {
     pub change: Change,
 }
 
+/// A permanent entry of a neighbour that a boot takes away, brings or changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct BootNeighbour {
+    /// The neighbour's address.
+    pub address: IpAddr,
+    /// The interface.
+    pub interface: IfName,
+    /// Its MAC now; `None`: the kernel asks for it.
+    pub now: Option<Mac>,
+    /// Its MAC after a boot; `None`: the kernel asks for it.
+    pub at_boot: Option<Mac>,
+}
+
+impl fmt::Display for BootNeighbour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, interface, now, at_boot } = self;
+        match (now, at_boot) {
+            (Some(now), None) => write!(f, "remove neighbour {address} {now} on {interface}"),
+            (None, Some(later)) => write!(f, "add neighbour {address} {later} on {interface}"),
+            (now, later) => {
+                let told = |mac: &Option<Mac>| mac.map_or_else(|| "none".to_owned(), |mac| mac.to_string());
+                write!(f, "neighbour {address} on {interface}: {} to {}", told(now), told(later))
+            }
+        }
+    }
+}
+
 /// What the next boot brings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -143,6 +181,9 @@ pub struct BootReport {
     pub policy: Option<BootPolicy>,
     /// Proxy entries of anybody, and rules and routes of ours, that come or go.
     pub entries: Vec<BootEntry>,
+    /// Permanent entries of neighbours that come, go or change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub neighbours: Vec<BootNeighbour>,
     /// What exists, runs at boot and may set such values, but was not understood.
     #[serde(default)]
     pub unfollowed: Vec<Unfollowed>,
@@ -152,10 +193,12 @@ pub struct BootReport {
 }
 
 impl BootReport {
-    /// How many values and entries are otherwise after a boot.
+    /// How many values, entries and neighbours are otherwise after a boot.
     #[must_use]
     pub fn differences(&self) -> usize {
-        self.values.iter().filter(|value| value.differs()).count() + self.entries.len()
+        self.values.iter().filter(|value| value.differs()).count()
+            + self.entries.len()
+            + self.neighbours.len()
     }
 
     /// Whether everything will be as it is now: `None` if no difference is known, and something that may make one
@@ -179,7 +222,7 @@ impl BootReport {
 /// What the next boot of the host whose files are below the layout's root brings, compared with
 /// `snapshot`.
 ///
-/// Followed are, in the order of time: the kernel's command line, `sysctl.d` as systemd-sysctl, procps or busybox reads
+/// Followed are, in the order of time: the kernel's command line, the initramfs's copy of `sysctl.d`, `sysctl.d` as systemd-sysctl, procps or busybox reads
 /// it, ufw, the rules of udev and systemd-sysctl once more for each interface that appears, systemd-networkd's settings,
 /// interfaces(5), TuneD's active profile and `rc.local`; then the
 /// policy that the unit and the hooks apply. What runs at boot, mentions such values and is not understood is listed in
@@ -195,7 +238,7 @@ pub fn at_boot(snapshot: &Snapshot, layout: &Layout) -> Result<BootReport> {
     let files = Files::new(&root, layout);
     let boot = Writers::load(&files, snapshot);
     let outcomes = boot.outcomes();
-    let mut after = bare(snapshot, layout, &Routing::load(&files, snapshot))?;
+    let mut after = bare(snapshot, layout, &boot.routing)?;
     after.proxies = boot.proxies(snapshot);
     let folders = std::iter::once(None).chain(snapshot.interfaces.iter().map(|it| Some((it.index, it.name))));
     let mut values = Vec::new();
@@ -261,6 +304,7 @@ pub fn at_boot(snapshot: &Snapshot, layout: &Layout) -> Result<BootReport> {
         values: values.into_iter().map(|(.., value)| value).filter(told).collect(),
         policy,
         entries: entries(snapshot, &after),
+        neighbours: neighbours(snapshot, &boot.routing),
         lints,
         unfollowed: boot.unfollowed.clone(),
     })
@@ -270,16 +314,31 @@ pub fn at_boot(snapshot: &Snapshot, layout: &Layout) -> Result<BootReport> {
 /// afterwards says otherwise (see [`BootValue::by_policy`]).
 ///
 /// # Errors
-/// If a file that is there cannot be read.
+/// [`ErrorKind::InvalidInput`] if the key is none of the sysctls that are followed, or of an interface that is not in the
+/// snapshot; or if a file that is there cannot be read.
 pub fn who(snapshot: &Snapshot, layout: &Layout, key: &Key) -> Result<Vec<Assignment>> {
     let root = Root::open(&layout.root)?;
     let boot = Writers::load(&Files::new(&root, layout), snapshot);
     let outcomes = boot.outcomes();
     let key =
         if key.as_path() == "net/ipv4/ip_forward" { &Key::conf("all", Sysctl::Forwarding) } else { key };
-    let named = key.as_path().strip_prefix("net/ipv4/conf/").and_then(|rest| rest.split_once('/'));
-    let found = named.and_then(|(folder, name)| outcomes.get(folder, name.parse().ok()?));
-    Ok(found.map(|found| found.held.lines.iter().map(|line| (*line).clone()).collect()).unwrap_or_default())
+    let named = key.as_path().strip_prefix("net/ipv4/conf/").and_then(|rest| rest.rsplit_once('/'));
+    let refused = |what: String, hint: String| {
+        Error::new(ErrorKind::InvalidInput, what).during("look for lines").on(key.to_string()).hint(hint)
+    };
+    let names = || WATCHED.iter().map(|sysctl| sysctl.name()).collect::<Vec<_>>().join(", ");
+    let followed = named.and_then(|(folder, name)| Some((folder, name.parse::<Sysctl>().ok()?)));
+    let (folder, sysctl) = followed.filter(|(_, sysctl)| WATCHED.contains(sysctl)).ok_or_else(|| {
+        refused(
+            "it is none of the sysctls that are followed".into(),
+            format!("net.ipv4.ip_forward, or net.ipv4.conf.INTERFACE with one of {}", names()),
+        )
+    })?;
+    let found = outcomes.get(folder, sysctl).ok_or_else(|| {
+        let there = snapshot.interfaces.iter().map(|it| it.name.to_string()).collect::<Vec<_>>().join(", ");
+        refused(format!("there is no interface {folder}"), format!("all, default, or one of {there}"))
+    })?;
+    Ok(found.held.lines.iter().map(|line| (*line).clone()).collect())
 }
 
 /// The snapshot without what a boot takes away.
@@ -374,6 +433,26 @@ fn entries(now: &Snapshot, after: &Snapshot) -> Vec<BootEntry> {
     changes.extend(between(&now.routes, &after.routes));
     let names = |index| now.interface(index).map(|interface| interface.name);
     changes.into_iter().map(|change| BootEntry { text: change.named(&names), change }).collect()
+}
+
+/// The permanent entries that differ.
+fn neighbours(snapshot: &Snapshot, made: &Routing) -> Vec<BootNeighbour> {
+    let held = snapshot.neighbours.iter().filter(|it| it.state.is_permanent());
+    let now: BTreeMap<_, _> = held.filter_map(|it| Some(((it.interface, it.address), it.mac?))).collect();
+    let later: BTreeMap<_, _> =
+        made.neighbours.iter().map(|(interface, address, mac)| ((*interface, *address), *mac)).collect();
+    let both: BTreeSet<_> = now.keys().chain(later.keys()).collect();
+    let differ = both.into_iter().filter(|key| now.get(key) != later.get(key));
+    let told = differ.filter_map(|key| {
+        let interface = snapshot.interface(key.0)?.name;
+        Some(BootNeighbour {
+            address: key.1,
+            interface,
+            now: now.get(key).copied(),
+            at_boot: later.get(key).copied(),
+        })
+    });
+    told.collect()
 }
 
 #[cfg(test)]

@@ -17,15 +17,23 @@ const KEYFILES: [&str; 3] = [
 
 const SCRIPTS: [&str; 2] = ["/etc/NetworkManager/dispatcher.d", "/usr/lib/NetworkManager/dispatcher.d"];
 
-/// The texts of the keyfiles that can be read.
+/// Whether NetworkManager is started, or nothing says who is.
+fn is_used(files: &Files<'_>) -> bool {
+    let by_others = ["systemd-networkd", "networking"].iter().any(|name| units::enabled(files, name));
+    !by_others || units::enabled(files, "NetworkManager") || files.exists("/run/NetworkManager")
+}
+
+/// The texts of the keyfiles that it takes and that can be read.
 pub(super) fn keyfiles(files: &Files<'_>) -> Vec<String> {
+    if !is_used(files) {
+        return Vec::new();
+    }
     files.by_name(&KEYFILES, "nmconnection").iter().filter_map(|seen| files.text(seen)).collect()
 }
 
 pub(super) fn unfollowed(files: &Files<'_>) -> Vec<Unfollowed> {
     let mut found = Vec::new();
-    let by_others = ["systemd-networkd", "networking"].iter().any(|name| units::enabled(files, name));
-    if by_others && !units::enabled(files, "NetworkManager") && !files.exists("/run/NetworkManager") {
+    if !is_used(files) {
         return found;
     }
     for seen in files.by_name(&KEYFILES, "nmconnection") {

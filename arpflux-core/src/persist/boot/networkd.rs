@@ -1,5 +1,6 @@
 //! Settings of `.network` files that systemd-networkd writes when it configures a link, after udev is done with it.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -26,6 +27,45 @@ const SINCE: &[(&str, u32)] = &[
     ("IPv4Forwarding", 256),
     ("IPv6Forwarding", 256),
 ];
+
+/// What `networkd.conf` and its drop-ins say.
+#[derive(Default)]
+pub(super) struct Conf {
+    /// `RouteTable=NAME:NUMBER`.
+    pub(super) tables: HashMap<String, u32>,
+    /// The last `IPv4Forwarding=`, with its place.
+    forwarding: Option<(String, PathBuf, usize)>,
+}
+
+impl Conf {
+    pub(super) fn load(files: &Files<'_>) -> Self {
+        let folders = FOLDERS.map(|folder| folder.trim_end_matches("/network").to_owned());
+        let mut seen: Vec<PathBuf> =
+            folders.iter().map(|folder| format!("{folder}/networkd.conf").into()).collect();
+        seen.retain(|seen| files.exists(seen));
+        seen.truncate(1);
+        let drop_ins = folders.map(|folder| format!("{folder}/networkd.conf.d"));
+        seen.extend(files.by_name(&drop_ins.each_ref().map(String::as_str), "conf"));
+        let mut this = Self::default();
+        for seen in seen {
+            for (section, name, value, line) in settings(&files.text(&seen).unwrap_or_default()) {
+                match (section, name) {
+                    ("Network", "IPv4Forwarding") => {
+                        this.forwarding = (!value.is_empty()).then(|| (value.into(), seen.clone(), line));
+                    }
+                    ("Network", "RouteTable") => {
+                        let pairs = value.split_whitespace().filter_map(|word| word.split_once(':'));
+                        let named =
+                            pairs.filter_map(|(name, number)| Some((name.into(), number.parse().ok()?)));
+                        this.tables.extend(named);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        this
+    }
+}
 
 /// What networkd makes of its files.
 #[derive(Default)]
@@ -82,11 +122,18 @@ impl Networkd {
             return this;
         }
         let version = units::systemd_version(files);
+        let of_all = this.of_all(Conf::load(files), version);
         for interface in snapshot.interfaces.iter().filter(|interface| interface.name.to_string() != "lo") {
             for network in &networks {
                 match network.takes(interface) {
                     Some(false) => {}
                     Some(true) => {
+                        // Of the interface, unless its own file says something.
+                        let own = of_all.as_ref().map(|line| Assignment {
+                            key: Key::conf(interface.name, Sysctl::Forwarding),
+                            ..line.clone()
+                        });
+                        this.effects.events.extend(own.map(Event::Write));
                         this.settings(network, interface, version);
                         break;
                     }
@@ -97,6 +144,33 @@ impl Networkd {
         this.lints.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
         this.lints.dedup();
         this
+    }
+
+    /// `IPv4Forwarding=` of networkd.conf (systemd 256): of `default` and of all when networkd starts, and then of each
+    /// interface that it configures.
+    fn of_all(&mut self, conf: Conf, version: Option<u32>) -> Option<Assignment> {
+        let (value, file, line) = conf.forwarding?;
+        let mut lint = |problem: String, remedy: &str| {
+            self.lints.push(Lint { file: file.clone(), line, problem, remedy: remedy.into() });
+        };
+        if let Some(version) = version.filter(|version| *version < 256) {
+            let problem = format!("IPv4Forwarding= came with systemd 256; {version} leaves it out");
+            lint(problem, "net.ipv4.ip_forward in /etc/sysctl.d");
+            return None;
+        }
+        let Some(yes) = boolean(&value) else {
+            lint(format!("systemd-networkd does not take {value:?} for IPv4Forwarding="), "yes or no");
+            return None;
+        };
+        let value = Some(i32::from(yes).to_string());
+        let at = |folder| Assignment {
+            key: Key::conf(folder, Sysctl::Forwarding),
+            value: value.clone(),
+            file: file.clone(),
+            line,
+        };
+        self.effects.events.extend(["default", "all"].map(at).map(Event::Write));
+        Some(at("all"))
     }
 
     /// A file whose `[Match]` cannot be decided from here: it may set what it says.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::WATCHED;
+use super::ip::{self, IpCommand};
 use super::kernel::Event;
 use crate::persist::sysctld::{Assignment, Key};
 use crate::sysctl::Sysctl;
@@ -56,6 +57,8 @@ pub(super) struct Effects {
     pub(super) events: Vec<Event>,
     /// Proxy entries that are added: the address and the interface.
     pub(super) proxies: Vec<(IpAddr, String)>,
+    /// Rules, routes and neighbours that are added or taken away.
+    pub(super) commands: Vec<IpCommand>,
     pub(super) unfollowed: Vec<Unfollowed>,
 }
 
@@ -63,6 +66,7 @@ impl Effects {
     pub(super) fn extend(&mut self, other: Self) {
         self.events.extend(other.events);
         self.proxies.extend(other.proxies);
+        self.commands.extend(other.commands);
         self.unfollowed.extend(other.unfollowed);
     }
 }
@@ -107,6 +111,12 @@ pub(super) fn follow(text: &str, variables: &[(&str, &str)], file: &Path, line: 
             Some(Statement::Event(event)) => {
                 effects.events.push(event);
                 Ended::Good
+            }
+            Some(Statement::Command(ipv6, words)) => {
+                // Deleting fails where nothing is there.
+                let adds = words.get(1).is_some_and(|verb| !verb.starts_with('d'));
+                effects.commands.push(IpCommand { ipv6, words, file: file.into(), line });
+                if adds { Ended::Good } else { Ended::Unknown }
             }
             Some(Statement::Shell(script)) => {
                 let inner = follow(&script, variables, file, line);
@@ -162,6 +172,7 @@ pub(super) fn concerns(text: &str) -> bool {
     !mentioned(text).is_empty()
         || (text.contains("neigh") && has("proxy"))
         || (has("arp") && has("pub"))
+        || ip::is_mentioned(text)
         || (has("sysctl") && (has("p") || has("system") || has("load")))
 }
 
@@ -180,6 +191,8 @@ enum Statement {
     Sysctls(Vec<(String, String)>),
     Proxy(IpAddr, String),
     Event(Event),
+    /// Of `ip rule`, `ip route` or `ip neigh`: whether it is one of IPv6, and the words.
+    Command(bool, Vec<String>),
     /// `sh -c`.
     Shell(String),
     /// It sets nothing.
@@ -254,10 +267,15 @@ fn sysctl(rest: &[&str]) -> Option<Statement> {
 }
 
 fn ip(rest: &[&str]) -> Option<Statement> {
-    let rest: Vec<&str> = rest.iter().copied().skip_while(|word| word.starts_with('-')).collect();
+    let at = rest.iter().position(|word| !word.starts_with('-')).unwrap_or(rest.len());
+    let (options, rest) = rest.split_at(at);
+    // The word after one of these is no object.
+    if options.iter().any(|option| ["-n", "-netns", "-b", "-batch", "-f", "-family"].contains(option)) {
+        return None;
+    }
     let is_neighbour =
         rest.first().is_some_and(|object| "neighbour".starts_with(object) || "neighbor".starts_with(object));
-    match rest[..] {
+    match *rest {
         [_, verb, "proxy", address, "dev", interface] | [_, verb, "proxy", "dev", interface, address]
             if is_neighbour && (["replace"].contains(&verb) || "add".starts_with(verb)) =>
         {
@@ -265,7 +283,10 @@ fn ip(rest: &[&str]) -> Option<Statement> {
         }
         _ if is_neighbour && rest.contains(&"proxy") => None,
         ["netns" | "vrf", ..] => None,
-        _ => Some(Statement::Nothing(Ended::Good)),
+        _ => Some(match IpCommand::of(rest) {
+            Some((ipv6, words)) => Statement::Command(ipv6 || options.contains(&"-6"), words),
+            None => Statement::Nothing(Ended::Good),
+        }),
     }
 }
 
@@ -319,6 +340,8 @@ mod tests {
             let effects = one(text);
             assert_eq!(effects.proxies, [("10.0.0.5".parse().unwrap(), "eth0".to_owned())], "{text}");
         }
+        let rule = one("ip -4 rule add from 10.0.0.5 table 5 && ip link set eth0 up");
+        assert_eq!((rule.commands.len(), rule.unfollowed), (1, vec![]));
         assert_eq!(one("sysctl -q --system").events, [Event::System]);
         assert_eq!(one("sysctl -p").events, [Event::Load("/etc/sysctl.conf".into())]);
     }
@@ -338,7 +361,8 @@ mod tests {
             assert!(effects.events.is_empty() && !effects.unfollowed.is_empty(), "{text}");
             assert!(effects.unfollowed.iter().any(|it| it.sysctls == ["arp_ignore"]), "{text}: {effects:?}");
         }
-        assert_eq!(one("ip route add default via 10.0.0.1"), Effects::default());
+        assert_eq!(one("ip -6 route add default via $GW").unfollowed.len(), 1);
+        assert_eq!(one("ip route show"), Effects::default());
         assert_eq!(one("# sysctl -w net.ipv4.conf.eth0.arp_ignore=1"), Effects::default());
     }
 

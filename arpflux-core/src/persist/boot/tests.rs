@@ -9,6 +9,8 @@ use crate::snapshot::{Rule, Snapshot};
 use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
 
+mod made;
+
 const SYSTEMD: (&str, &str) = ("usr/lib/systemd/systemd", "");
 
 fn tree(files: &[(&str, &str)]) -> (TempDir, Layout) {

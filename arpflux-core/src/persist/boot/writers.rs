@@ -7,9 +7,10 @@ use super::files::Files;
 use super::kernel::{Event, Held, Kernel, keys_of};
 use super::lint::{self, Lint};
 use super::networkd::Networkd;
+use super::routing::Routing;
 use super::shell::{self, Effects, Unfollowed};
 use super::tuned::Tuned;
-use super::{cmdline, ifupdown, scripts, udev, ufw, units};
+use super::{cmdline, ifupdown, initramfs, netplan, scripts, udev, ufw, units};
 use crate::persist::sysctld::{Assignment, BootSysctls, Key, Reader, assignments, order};
 use crate::snapshot::{ProxyEntry, Snapshot};
 use crate::sysctl::Sysctl;
@@ -21,6 +22,8 @@ pub(super) struct Writers {
     reader: Reader,
     /// The kernel's command line.
     command_line: Vec<Assignment>,
+    /// Its copy in the initramfs.
+    initramfs: BootSysctls,
     /// `sysctl.d`.
     pub(super) files: BootSysctls,
     /// ufw's, between `sysctl.d` and the network.
@@ -34,6 +37,7 @@ pub(super) struct Writers {
     /// Lines of `/etc/sysctl.conf` where nobody reads it.
     unread: Vec<Assignment>,
     proxies: Vec<(IpAddr, String)>,
+    pub(super) routing: Routing,
     pub(super) unfollowed: Vec<Unfollowed>,
     lints: Vec<Lint>,
 }
@@ -100,10 +104,16 @@ impl Writers {
         effects.unfollowed.extend(scripts::unfollowed(files));
         let (command_line, early) = cmdline::lines(files, snapshot);
         effects.unfollowed.extend(early);
+        effects.unfollowed.extend(netplan::unfollowed(files));
+        let (routing, unfollowed) = Routing::load(files, snapshot, &effects.commands);
+        effects.unfollowed.extend(unfollowed);
+        let (initramfs, unfollowed) = initramfs::load(files);
+        effects.unfollowed.extend(unfollowed);
         let loads = loads(files, reader, &effects.events, &names);
         let mut this = Self {
             reader,
             command_line,
+            initramfs,
             unread: unread(files, &sysctls, &effects.events),
             files: sysctls,
             firewall: {
@@ -114,6 +124,7 @@ impl Writers {
             late: effects.events,
             loads,
             proxies: effects.proxies,
+            routing,
             unfollowed: effects.unfollowed,
             lints,
         };
@@ -137,6 +148,14 @@ impl Writers {
         kernel.appears("lo");
         kernel.addressed("lo");
         self.command_line.iter().for_each(|line| kernel.write(&line.key, line));
+        self.all_files(&mut kernel, &self.initramfs);
+        // Where drivers are in the initramfs, its udev sets what its copy says.
+        for nic in self.interfaces.iter().filter(|it| it.is_nic && nics_first) {
+            kernel.appears(&nic.name);
+            for (key, line) in self.initramfs.writes(&nic.keys) {
+                kernel.write(key, line);
+            }
+        }
         self.appear(&mut kernel, |it| it.is_nic && nics_first);
         self.all_files(&mut kernel, &self.files);
         self.all_files(&mut kernel, &self.firewall);
@@ -236,7 +255,7 @@ impl Writers {
             self.files.lines().chain(self.firewall.lines()).chain(late).collect();
         let mut lints = lint::lines(&read, snapshot, files);
         lints.extend(lint::twice(&self.files));
-        read.extend(&self.command_line);
+        read.extend(self.command_line.iter().chain(self.initramfs.lines()));
         lints.extend(lint::defaults(&read, &outcomes.late, outcomes.early.as_ref()));
         lints.extend(self.lints.iter().cloned());
         lints.extend(ifupdown::lints(files));
