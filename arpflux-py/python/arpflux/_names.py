@@ -241,6 +241,8 @@ class Missing(Name):
     NEIGHBOUR_ENTRY = "neighbour_entry"
     #: Which wire an interface without an address is on.
     WIRE = "wire"
+    #: What files that are run at boot set, which were not followed.
+    BOOT_FILE = "boot_file"
 
 
 class Via(Name):
