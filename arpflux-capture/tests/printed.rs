@@ -18,7 +18,7 @@ const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 9);
 struct Scene {
     number: u8,
     class: Class,
-    frames: Vec<(u32, Vec<u8>)>,
+    frames: Frames,
 }
 
 impl Scene {
@@ -202,8 +202,11 @@ fn quoted(text: &[u8]) -> Vec<u8> {
     text.split_inclusive(|byte| *byte == b'\n').flat_map(|line| [b"> ", line].concat()).collect()
 }
 
+/// Frames with their times in ms.
+type Frames = Vec<(u32, Vec<u8>)>;
+
 /// Neighbour discovery: each address with who answers for it, twice; the last is probed for by another first.
-fn discovery() -> Vec<(Ipv6Addr, Class, Vec<(u32, Vec<u8>)>)> {
+fn discovery() -> Vec<(Ipv6Addr, Class, Frames)> {
     let at = |low| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0x10, low);
     let far = |low| Mac::ethernet([2, low, 0x11, low, 0x22, low]);
     let (peer, group) = (at(9), Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1));

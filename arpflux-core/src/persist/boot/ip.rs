@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 use super::files::Files;
-use crate::snapshot::{NextHop, Route, RouteKind, Rule, RuleAction, Snapshot, table};
+use crate::snapshot::{Route, RouteKind, Rule, RuleAction, Snapshot, table};
 use crate::types::{IfIndex, IpNet, Mac};
 
 /// A command as a file has it.
@@ -233,14 +233,11 @@ fn route(words: &[&str], mut ipv6: bool, tables: &Tables, snapshot: &Snapshot) -
         (None, Some(gateway)) => holder(snapshot, gateway)?,
         (None, None) => return None,
     };
-    let hop = Route::new(destination, interface);
-    let next_hops: Vec<NextHop> = hop
-        .next_hops
-        .iter()
-        .cloned()
-        .map(|hop| NextHop { gateway: gateway.or(hop.gateway), ..hop })
-        .collect();
-    Some(Made::Route(Route { table: number, kind, metric, next_hops, ..hop }))
+    let route = match gateway {
+        Some(gateway) => Route::via(destination, interface, gateway),
+        None => Route::new(destination, interface),
+    };
+    Some(Made::Route(Route { table: number, kind, metric, ..route }))
 }
 
 /// The one interface in whose subnet an address is.
