@@ -1,7 +1,8 @@
 //! What the command `watch` says to others than the reader of its lines, and how it ends.
 #![allow(missing_docs, reason = "a test")]
 
-use std::io::Read as _;
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -336,8 +337,14 @@ fn it_ends_soon_whatever_it_is_at() {
             bench.until("it waits", || bench.lines().iter().any(|line| outcome(line) == "waiting"));
         }
         if busy == "fight" {
-            let told = || bench.lines().iter().any(|line| outcome(line) == "contested");
-            bench.until("it is told", told);
+            let told = || bench.lines().into_iter().find(|line| outcome(line) == "contested");
+            bench.until("it is told", || told().is_some());
+            // Who writes is heard in the first user namespace only.
+            let users = std::fs::read_to_string("/proc/self/uid_map").unwrap();
+            if users.split_ascii_whitespace().eq(["0", "0", "4294967295"]) {
+                let writer = format!("sh, process {}", other.as_ref().unwrap().id());
+                assert_eq!(told().unwrap()["by"], writer);
+            }
         }
         bench.signal("-TERM");
         let took = bench.end().1;
@@ -348,4 +355,126 @@ fn it_ends_soon_whatever_it_is_at() {
         println!("{busy}: ended within {took:?}");
         assert!(took < Duration::from_secs(2), "{busy}: {took:?}");
     }
+}
+
+/// Has `ip` do all of this in the namespace.
+fn batch(bench: &Bench, lines: &str) {
+    let mut child = Command::new("ip")
+        .args(["-n", &bench.name, "-force", "-batch", "-"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("ip, of iproute2");
+    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    child.wait().unwrap();
+}
+
+/// How much memory a process had at most, in MB, and the processor time of all its threads.
+fn costs(pid: u32) -> (u64, Duration) {
+    let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
+    let status = read("status");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let stat = read("stat");
+    let words: Vec<&str> = stat.rsplit(')').next().unwrap().split_ascii_whitespace().collect();
+    let ticks: u64 = words[11].parse::<u64>().unwrap() + words[12].parse::<u64>().unwrap();
+    (peak.trim().split(' ').next().unwrap().parse::<u64>().unwrap() / 1000, Duration::from_millis(ticks * 10))
+}
+
+/// Routes to places that the policy says nothing of, and changes of such all the time. `ARPFLUX_ROUTES` is how many
+/// there are (default 50,000). Bounds for a build without optimization: 100 MB, a fifth of a processor, a second.
+#[test]
+fn many_routes_to_other_places_cost_little_and_it_ends_within_a_second() {
+    let count: u32 =
+        std::env::var("ARPFLUX_ROUTES").ok().and_then(|text| text.parse().ok()).unwrap_or(50_000);
+    let mut bench = Bench::new("routes");
+    batch(&bench, "route add default via 10.1.0.9");
+    let route = |number: u32| {
+        let (gateway, [_, a, b, c]) = (7 + number % 3, number.to_be_bytes());
+        format!("{}.{b}.{c}.0/24 via 10.1.0.{gateway}", 20 + a)
+    };
+    batch(
+        &bench,
+        &(0..count).fold(String::new(), |mut lines, number| {
+            let _ = writeln!(lines, "route add {}", route(number));
+            lines
+        }),
+    );
+    bench.start(&[]);
+    bench.until("it is kept", || bench.sysctl("eth1") == "1");
+    std::thread::sleep(Duration::from_secs(2));
+    let pid = bench.watch.as_ref().unwrap().id();
+    let before = costs(pid).1;
+    let begun = Instant::now();
+    let worst = std::thread::scope(|scope| {
+        let bench = &bench;
+        scope.spawn(move || {
+            for tenth in 0..40 {
+                let lines = (0..50).fold(String::new(), |mut lines, one| {
+                    let route = route(8_000_000 + tenth * 50 + one);
+                    let _ = write!(lines, "route add {route}\nroute del {route}\n");
+                    lines
+                });
+                batch(bench, &lines);
+                std::thread::sleep(
+                    Duration::from_millis(u64::from(tenth + 1) * 100).saturating_sub(begun.elapsed()),
+                );
+            }
+        });
+        let mut worst = Duration::ZERO;
+        for _ in 0..4 {
+            let write = "echo 0 >/proc/sys/net/ipv4/conf/eth1/arp_ignore";
+            ip(&["netns", "exec", &bench.name, "sh", "-c", write]);
+            let written = Instant::now();
+            bench.until("it is put right", || bench.sysctl("eth1") == "1");
+            worst = worst.max(written.elapsed());
+            std::thread::sleep(Duration::from_millis(700));
+        }
+        worst
+    });
+    let (peak, after) = costs(pid);
+    let share = (after - before).as_secs_f64() / begun.elapsed().as_secs_f64();
+    println!(
+        "{count} routes, 1,000 changes a second: {peak} MB, {:.1} % of a processor, {worst:?}",
+        share * 100.0
+    );
+    bench.signal("-TERM");
+    let mut ends = vec![bench.end().1];
+    for pause in [100, 300, 900] {
+        bench.start(&[]);
+        std::thread::sleep(Duration::from_millis(pause));
+        bench.signal("-TERM");
+        ends.push(bench.end().1);
+    }
+    println!("ended within {ends:?}");
+    assert!(peak < 100, "{peak} MB");
+    assert!(share < 0.2, "{share}");
+    assert!(worst < Duration::from_secs(1), "{worst:?}");
+    assert!(ends.iter().all(|took| *took < Duration::from_secs(1)), "{ends:?}");
+}
+
+/// `apply` and `rollback` say whose work they do in vain.
+#[test]
+fn what_persons_do_beside_it_says_that_it_is_there() {
+    let mut bench = Bench::new("beside");
+    bench.start(&[]);
+    bench.until("it is kept", || bench.sysctl("eth1") == "1");
+    bench.until("it says so", || std::fs::read_to_string(bench.path("errors")).unwrap().contains("watching"));
+    let pid = bench.watch.as_ref().unwrap().id();
+    let (name, state) = (bench.name.clone(), bench.path("state"));
+    let run = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_arpflux"));
+        command.args(words).args(["--netns", &name]).env("ARPFLUX_STATE_DIR", &state);
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let other = bench.path("other.toml");
+    std::fs::write(&other, POLICY.replace("[host]", "[host]\nstrategy = \"unmanaged\"")).unwrap();
+    let said = |text: &str| text.contains(&format!("process {pid} (")) && text.contains("puts back");
+    for words in [vec!["apply", &other], vec!["rollback", "1"]] {
+        let (code, text) = run(&words);
+        println!("{words:?} {code:?} {text}");
+        assert!(said(&text), "{words:?}: {code:?} {text}");
+    }
+    bench.signal("-TERM");
+    bench.end();
+    assert!(!said(&run(&["apply", &other]).1));
 }

@@ -18,6 +18,8 @@ mod interference;
 pub(crate) mod json;
 mod link;
 mod link_mode;
+#[cfg(feature = "kernel")]
+mod near;
 mod neighbour;
 mod route;
 mod rule;
@@ -40,6 +42,8 @@ pub(crate) use interface::PROXY_DELAY_STEP;
 pub use interface::{Interface, InterfaceFlags, NeighParams};
 pub use link::{LinkKind, PortFrames, Reach};
 pub use link_mode::{BondMode, BondPortState, BridgePortState, IpvlanMode, MacvlanMode};
+#[cfg(feature = "kernel")]
+pub(crate) use near::{Near, Picker};
 pub use neighbour::{Neighbour, NeighbourState, NeighbourTable, ProxyEntry};
 pub use route::{NextHop, NextHopFlags, Route, RouteKind, table};
 pub use rule::{Rule, RuleAction, RuleFlags};

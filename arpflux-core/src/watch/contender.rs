@@ -1,8 +1,10 @@
 //! Who may be the other one where something is changed again and again.
 
 use std::fs;
+use std::path::Path;
 
-use crate::state::{Change, Object};
+use crate::persist::sysctld::{BootSysctls, Key};
+use crate::state::{Change, Object, SysctlScope, Value};
 
 /// Programs that write such things by themselves, as `/proc/PID/comm` has their names: at most 15 bytes.
 const SYSCTLS: &[&str] = &[
@@ -47,4 +49,16 @@ pub(super) fn programs(change: &Change) -> Option<String> {
         }
     }
     (!found.is_empty()).then(|| format!("perhaps {}", found.join(", or ")))
+}
+
+/// The line that gives a sysctl that value at boot: whatever reads the file again writes it.
+pub(super) fn line_of_boot(change: &Change) -> Option<String> {
+    let Object::Sysctl { scope: SysctlScope::Interface { name, .. }, sysctl } = &change.object else {
+        return None;
+    };
+    let files = BootSysctls::load(Path::new("/")).ok()?;
+    let line = files.winner(&Key::conf(name, *sysctl))?;
+    let sets_it_so = line.number().map(|number| Value::Number(number.into())) == Some(change.before);
+    sets_it_so
+        .then(|| format!("perhaps what reads {}, whose line {} sets it so", line.file.display(), line.line))
 }

@@ -120,6 +120,16 @@ impl Fights {
         self.0.iter().any(is_on)
     }
 
+    /// Whether it was put right more than once lately.
+    pub(super) fn comes_again(&self, object: &Object) -> bool {
+        self.0.get(object).is_some_and(|fight| fight.healed > 1)
+    }
+
+    /// Whether nothing was put right lately.
+    pub(super) fn is_calm(&self, now: Instant) -> bool {
+        self.0.values().all(|fight| now >= fight.last + CALM)
+    }
+
     /// How many things somebody else changes again and again.
     pub(super) fn count(&self, now: Instant) -> usize {
         self.0.values().filter(|fight| fight.healed > AT_ONCE && now < fight.last + CALM).count()

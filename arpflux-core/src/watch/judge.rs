@@ -30,6 +30,8 @@ const NAMED: usize = 5;
 const MOST: u64 = 4_000_000;
 /// How long somebody who asks waits for a judgement that is under way.
 const PATIENCE: Duration = Duration::from_millis(300);
+/// And how long the end of a watch.
+const LAST: Duration = Duration::from_millis(100);
 
 /// What a state comes to.
 #[derive(Debug)]
@@ -154,11 +156,13 @@ impl AsFd for Judge {
 }
 
 impl Drop for Judge {
-    /// No thread outlives the watch.
+    /// What is under way ends with the watch, or soon after: a step of it that takes long is not waited for.
     fn drop(&mut self) {
         if let Some(known) = self.under_way.take() {
             known.stop.raise();
-            let _ = known.thread.join();
+            if !matches!(known.done.recv_timeout(LAST), Err(RecvTimeoutError::Timeout)) {
+                let _ = known.thread.join();
+            }
         }
     }
 }

@@ -42,6 +42,7 @@ mod tests;
 mod timer;
 mod trouble;
 mod watcher;
+mod writers;
 
 pub use drift::{Cause, Drift, Outcome};
 pub use interval::Interval;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::contender;
 use super::drift::{Cause, Drift, Outcome};
 use super::fight::Word;
-use super::seen::{Digests, Seen};
+use super::seen::{self, Digests, Seen};
 use super::trouble::Kind;
 use super::watcher::{Watcher, cpu_time};
 use crate::apply::{self, Transaction};
@@ -31,13 +31,19 @@ impl Watcher {
     /// Plans on a new snapshot, and makes the plan. What counts as rest is an empty plan: after a repair there is
     /// another look, so that nothing is lost that drifted meanwhile.
     pub(super) fn look(&mut self, cause: Cause, woken: Instant, drifts: &mut Vec<Drift>) -> Result<()> {
+        if self.fights.is_calm(woken) {
+            self.writers.forget();
+        }
         // What these tell of is in the snapshot.
         self.sysctls.read()?;
         self.news();
         self.digests = Digests::take(&mut self.kernel)?;
+        let near = seen::near(&self.policy, self.desired.as_ref());
+        self.kernel.only_near(near.clone());
         let snapshot = self.kernel.snapshot()?;
-        let before = std::mem::replace(&mut self.seen, Seen::of(&snapshot));
+        let before = std::mem::replace(&mut self.seen, Seen::of(&snapshot, &near));
         self.follow_sysctls()?;
+        self.options.apply.stop.check()?;
         let (plan, desired) = match self.policy.plan_and_desired(&snapshot) {
             Ok(both) => both,
             // What was wanted before goes on being kept where it can be looked up.
@@ -50,7 +56,7 @@ impl Watcher {
         let unmet =
             desired.unmet.iter().map(|error| (Outcome::Impossible { error: error.clone() }, Vec::new()));
         self.trouble(Kind::Unmet, cause, unmet.collect(), woken, drifts);
-        self.seen.wanted(&desired);
+        self.seen.near(&seen::near(&self.policy, Some(&desired)), &snapshot);
         self.desired = Some(desired);
         self.tell_peers(self.owners_on(&self.seen.with_another_mac(&before)));
         if self.options.heal {
@@ -68,6 +74,7 @@ impl Watcher {
             };
             self.trouble(Kind::Reported, cause, all, woken, drifts);
         }
+        self.options.apply.stop.check()?;
         // What is left to put right is told by itself: what is judged are the answers after that.
         let after = if plan.is_empty() { snapshot } else { snapshot.with(&plan.changes) };
         self.judge.begin(&self.policy, after, woken);
@@ -223,6 +230,7 @@ impl Watcher {
         drifts: &mut Vec<Drift>,
     ) {
         let now = Instant::now();
+        self.writers.note();
         // What was put right was not as the policy says: well it is from now on, if it is.
         self.status.ok_since_ms = None;
         let each = cost / u32::try_from(changes.len()).unwrap_or(u32::MAX).max(1);
@@ -236,7 +244,12 @@ impl Watcher {
                 cost
             };
             match self.fights.healed(&change.object, cost, now) {
-                Word::Healed => once.push(change),
+                Word::Healed => {
+                    if self.fights.comes_again(&change.object) {
+                        self.writers.follow(&change.object);
+                    }
+                    once.push(change);
+                }
                 Word::Contested { times, within } => contested.push((change, times, within)),
                 Word::Nothing => {}
             }
@@ -252,9 +265,12 @@ impl Watcher {
         }
     }
 
-    /// Who may be the other one in a fight.
+    /// Who is the other one in a fight, or may be.
     fn contender(&mut self, change: &Change) -> Option<String> {
-        self.other().ok().flatten().or_else(|| contender::programs(change))
+        let seen = self.writers.last(&change.object);
+        seen.or_else(|| self.other().ok().flatten())
+            .or_else(|| contender::programs(change))
+            .or_else(|| contender::line_of_boot(change))
     }
 
     /// Who answers for the addresses of proxy entries that came or went.

@@ -1,15 +1,15 @@
 //! What the last look saw, as far as later news is compared with it.
 
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
 
 use crate::error::Result;
 use crate::kernel::LinuxKernel;
 use crate::plan::desired::Desired;
 use crate::plan::{InterfaceIdentity, PROTOCOL};
-use crate::snapshot::{Address, ProxyEntry, Route, Snapshot};
+use crate::policy::Policy;
+use crate::snapshot::{Near, ProxyEntry, Route, Snapshot};
 use crate::sysctl::{Sysctl, SysctlValues};
-use crate::types::{IfIndex, IpNet};
+use crate::types::IfIndex;
 
 use super::sysctls::Folder;
 
@@ -27,6 +27,14 @@ impl Digests {
     }
 }
 
+/// Where routes count for a policy and, if that is known, what it wants of a host: around its addresses and in its tables.
+pub(super) fn near(policy: &Policy, desired: Option<&Desired>) -> Near {
+    let proxied = policy.proxies.iter().flat_map(|proxy| &proxy.addresses);
+    let services = policy.services.iter().flat_map(|service| &service.addresses);
+    let tables = desired.iter().flat_map(|desired| &desired.routes).map(|route| route.table);
+    Near::new(proxied.chain(services).copied(), tables.collect(), PROTOCOL)
+}
+
 /// See the module text. A whole snapshot would be large where there are many routes.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
@@ -34,14 +42,13 @@ pub(super) struct Seen {
     all: SysctlValues,
     default: SysctlValues,
     pub proxies: Vec<ProxyEntry>,
-    /// Where routes matter for the addresses of the policy.
-    nets: Vec<IpNet>,
-    tables: HashSet<u32>,
+    /// Where routes matter for the addresses of the policy and of the host.
+    near: Near,
 }
 
 impl Seen {
     /// What is to be remembered of a snapshot.
-    pub fn of(snapshot: &Snapshot) -> Self {
+    pub fn of(snapshot: &Snapshot, near: &Near) -> Self {
         let interfaces = snapshot
             .interfaces
             .iter()
@@ -51,24 +58,18 @@ impl Seen {
             all: snapshot.all,
             default: snapshot.default,
             proxies: snapshot.proxies.clone(),
-            nets: snapshot.addresses.iter().map(Address::subnet).collect(),
-            tables: HashSet::new(),
+            near: near.on(&snapshot.addresses, &snapshot.rules),
         }
     }
 
-    /// The addresses and tables of the policy; routes to other places change nothing about its answers.
-    pub fn wanted(&mut self, desired: &Desired) {
-        let services = desired.services.iter().map(|service| IpAddr::V4(service.address));
-        let named = desired.proxied.iter().map(|(address, _)| *address).chain(services);
-        self.nets.extend(named.map(IpNet::from));
-        self.nets = IpNet::aggregate(&self.nets);
-        self.tables = desired.routes.iter().map(|route| route.table).collect();
+    /// Routes to other places than those of `near` change nothing about the answers of the policy.
+    pub fn near(&mut self, near: &Near, snapshot: &Snapshot) {
+        self.near = near.on(&snapshot.addresses, &snapshot.rules);
     }
 
     /// Whether a change of this route may change answers, or how packets of the policy's addresses leave.
     pub fn matters(&self, route: &Route) -> bool {
-        let overlaps = |net: &IpNet| net.contains(&route.destination) || route.destination.contains(net);
-        route.protocol == PROTOCOL || self.tables.contains(&route.table) || self.nets.iter().any(overlaps)
+        self.near.matters(route)
     }
 
     /// The folders of sysctls that are to be watched.

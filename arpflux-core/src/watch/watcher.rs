@@ -18,6 +18,7 @@ use super::status::Status;
 use super::sysctls::SysctlWatch;
 use super::timer::Timer;
 use super::trouble::Troubles;
+use super::writers::Writers;
 use crate::apply;
 use crate::error::{Error, ErrorKind, Result, Subject};
 use crate::host::Host;
@@ -78,6 +79,7 @@ pub struct Watcher {
     links: bool,
     pub(super) troubles: Troubles,
     pub(super) fights: Fights,
+    pub(super) writers: Writers,
     /// What waits for its pause to end.
     pub(super) held: Vec<Change>,
     /// The policy was wholly kept before: what it says of single values and entries is put back without a question.
@@ -104,9 +106,10 @@ impl Watcher {
                 .during("watch")
                 .on("time between two looks"));
         }
-        let (kernel, events) = host
+        let (mut kernel, events) = host
             .namespace()
             .run(|| -> Result<_> { Ok((LinuxKernel::open()?, Events::of_both_families()?)) })??;
+        kernel.until(&options.apply.stop);
         let now = Instant::now();
         let sysctls = SysctlWatch::new()?;
         let timer = Timer::new()?;
@@ -153,6 +156,7 @@ impl Watcher {
             links: true,
             troubles: Troubles::default(),
             fights: Fights::default(),
+            writers: Writers::default(),
             held: Vec::new(),
             kept: false,
             tries: 0,
@@ -371,8 +375,8 @@ impl Watcher {
         self.rest.spent(cost);
         self.next_look = now + self.rest.current();
         match result {
-            // Too much is changing right now: the next look comes soon.
-            Err(error) if error.kind().is_transient() => {
+            // Too much is changing right now: the next look comes soon. Or the end has come.
+            Err(error) if error.kind().is_transient() || error.kind() == ErrorKind::Interrupted => {
                 self.look_soon(cause);
                 Ok(())
             }

@@ -25,8 +25,9 @@ use self::sysctl::SysctlTree;
 use super::netlink::{Messages, NetlinkSocket};
 use super::{Failed, Kernel};
 use crate::error::{Error, ErrorKind, Result};
-use crate::snapshot::{KernelVersion, NetnsIdentity, Snapshot};
+use crate::snapshot::{KernelVersion, Near, NetnsIdentity, Snapshot};
 use crate::state::Change;
+use crate::stop::Stop;
 
 /// The running kernel, seen from one network namespace: the one of the thread that opened it.
 ///
@@ -44,6 +45,10 @@ pub struct LinuxKernel {
     identity: NetnsIdentity,
     /// Reused for every question.
     messages: Messages,
+    /// Of routes that lead elsewhere, only one of each kind is kept.
+    near: Option<Near>,
+    /// Ends reading.
+    stop: Stop,
 }
 
 impl LinuxKernel {
@@ -60,7 +65,20 @@ impl LinuxKernel {
             identity: identity::netns(&netlink)?,
             netlink,
             messages: Messages::new(),
+            near: None,
+            stop: Stop::default(),
         })
+    }
+
+    /// From now on reading ends with [`ErrorKind::Interrupted`] soon after `stop` is raised.
+    pub(crate) fn until(&mut self, stop: &Stop) {
+        self.stop = stop.clone();
+    }
+
+    /// From now on snapshots have of the routes that are not `near`, nor around an address of the host, only one of
+    /// each kind, and changes of the others do not count while they are taken.
+    pub(crate) fn only_near(&mut self, near: Near) {
+        self.near = Some(near);
     }
 }
 

@@ -13,7 +13,7 @@ use crate::kernel::uapi::{
     IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS, RTM_GETADDR, RTM_GETLINK, RTM_GETNEIGH, RTM_GETNEIGHTBL,
     RTM_GETNETCONF, RTM_GETNEXTHOP, RTM_GETROUTE, RTM_GETRULE,
 };
-use crate::snapshot::{DiscoveryOn, Interface, Interference, NeighbourTable, Snapshot};
+use crate::snapshot::{DiscoveryOn, Interface, Interference, Near, NeighbourTable, Picker, Snapshot};
 use crate::sysctl::{Ipv6Sysctl, Ipv6SysctlValues, Sysctl, SysctlValues};
 use crate::types::IfIndex;
 
@@ -60,15 +60,16 @@ impl LinuxKernel {
             // A change seldom comes alone: let the rest of it pass.
             std::thread::sleep(Duration::from_millis(u64::from(attempt)));
             events.changed();
-            let mut snapshot = match self.read_once() {
-                Ok(snapshot) => snapshot,
+            self.stop.check()?;
+            let (mut snapshot, near) = match self.read_once() {
+                Ok(read) => read,
                 Err(error) if error.kind() == ErrorKind::Raced => {
                     raced = Some(error);
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            match events.changed() {
+            match events.changed_but_for(|route| near.as_ref().is_none_or(|near| near.matters(route))) {
                 Changed::Nothing => return Ok(snapshot),
                 Changed::Routes if attempt + 1 == TRIES => {
                     snapshot.interference.push(Interference::Unreadable {
@@ -89,14 +90,16 @@ impl LinuxKernel {
         }))
     }
 
-    fn read_once(&mut self) -> Result<Snapshot> {
+    /// Reads everything once; and which routes count in it, if not all do.
+    fn read_once(&mut self) -> Result<(Snapshot, Option<Near>)> {
         let mut snapshot =
             Snapshot { kernel: self.version.clone(), netns: self.identity.clone(), ..Snapshot::default() };
         let (xdp, discovery) = self.links(&mut snapshot)?;
         bridge::vlans(self, &mut snapshot)?;
         self.addresses(&mut snapshot)?;
         let mut realms = self.rules(&mut snapshot)?;
-        realms |= self.routes(&mut snapshot)?;
+        let near = self.near.as_ref().map(|near| near.on(&snapshot.addresses, &snapshot.rules));
+        realms |= self.routes(&mut snapshot, near.clone())?;
         self.neighbours(&mut snapshot)?;
         self.neighbour_params(&mut snapshot)?;
         self.sysctls(&mut snapshot)?;
@@ -117,7 +120,7 @@ impl LinuxKernel {
             }
         }
         interference::find(self, &mut snapshot, &xdp)?;
-        Ok(snapshot)
+        Ok((snapshot, near))
     }
 
     /// Interfaces with their sysctls; gives the XDP programs by number, and what decides about neighbour discovery on
@@ -189,20 +192,27 @@ impl LinuxKernel {
         Ok(realms)
     }
 
-    /// Routes of all tables and both families; whether an IPv4 one has a realm.
-    fn routes(&mut self, snapshot: &mut Snapshot) -> Result<bool> {
+    /// Routes of all tables and both families, those that are far from `near` as [`Picker`] says; whether an IPv4 one
+    /// has a realm.
+    fn routes(&mut self, snapshot: &mut Snapshot, near: Option<Near>) -> Result<bool> {
         let routes = &mut snapshot.routes;
+        let mut picker = near.map(Picker::new);
         let mut realms = false;
         for family in [AF_INET, AF_INET6] {
             let start = routes.len();
             self.messages.clear();
             self.messages.begin(RTM_GETROUTE, 0, &header::<12>(family));
             let result = dump(&mut self.netlink, &mut self.messages, |payload| match payload {
-                None => routes.truncate(start),
+                None => {
+                    routes.truncate(start);
+                    picker.iter_mut().for_each(Picker::clear);
+                }
                 Some(payload) => {
                     if let Some(decoded) = of_family(payload, family).and_then(decode::route) {
                         realms |= decoded.realm && family == AF_INET;
-                        routes.push(decoded.route);
+                        if picker.as_mut().is_none_or(|picker| picker.picks(&decoded.route)) {
+                            routes.push(decoded.route);
+                        }
                     }
                 }
             });
