@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd as _, BorrowedFd};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 use nix::libc;
+use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::error::{Error, Result};
 use crate::kernel::decode;
@@ -15,6 +16,10 @@ use crate::snapshot::Route;
 const GROUPS: [u32; 5] = [1, 5, 7, 8, 24];
 /// `RTNLGRP_IPV6_IFADDR`, `_IPV6_ROUTE`, `_IPV6_RULE`, `_IPV6_NETCONF`.
 const IPV6: [u32; 4] = [9, 11, 19, 25];
+
+/// How much news the kernel may hold until it is read: some thousand changes of routes, so that none is lost while others
+/// are read. Memory is taken only for what is there.
+const UNREAD: usize = 4 * 1024 * 1024;
 
 /// What has changed, in rising order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +46,10 @@ impl Events {
         let failed = |error: std::io::Error| Error::io("open", "netlink socket for notices", &error);
         let mut socket = Socket::new(NETLINK_ROUTE).map_err(failed)?;
         socket.bind(&SocketAddr::new(0, 0)).map_err(failed)?;
+        // Without the right to, as much as everybody may.
+        if setsockopt(&socket, sockopt::RcvBufForce, &UNREAD).is_err() {
+            let _ = setsockopt(&socket, sockopt::RcvBuf, &UNREAD);
+        }
         for group in GROUPS {
             socket.add_membership(group).map_err(failed)?;
         }
