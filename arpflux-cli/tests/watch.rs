@@ -380,9 +380,9 @@ fn costs(pid: u32) -> (u64, Duration) {
 }
 
 /// Routes to places that the policy says nothing of, and changes of such all the time. `ARPFLUX_ROUTES` is how many
-/// there are (default 50,000). Bounds for a build without optimization: 100 MB, a fifth of a processor, a second.
+/// there are (default 50,000). The bounds are for a build without optimization on a busy machine; docs/watch.md has figures.
 #[test]
-fn many_routes_to_other_places_cost_little_and_it_ends_within_a_second() {
+fn many_routes_to_other_places_cost_little_and_it_ends_soon() {
     let count: u32 =
         std::env::var("ARPFLUX_ROUTES").ok().and_then(|text| text.parse().ok()).unwrap_or(50_000);
     let mut bench = Bench::new("routes");
@@ -410,7 +410,7 @@ fn many_routes_to_other_places_cost_little_and_it_ends_within_a_second() {
             for tenth in 0..40 {
                 let lines = (0..50).fold(String::new(), |mut lines, one| {
                     let route = route(8_000_000 + tenth * 50 + one);
-                    let _ = write!(lines, "route add {route}\nroute del {route}\n");
+                    let _ = writeln!(lines, "route add {route}\nroute del {route}");
                     lines
                 });
                 batch(bench, &lines);
@@ -445,10 +445,10 @@ fn many_routes_to_other_places_cost_little_and_it_ends_within_a_second() {
         ends.push(bench.end().1);
     }
     println!("ended within {ends:?}");
-    assert!(peak < 100, "{peak} MB");
-    assert!(share < 0.2, "{share}");
-    assert!(worst < Duration::from_secs(1), "{worst:?}");
-    assert!(ends.iter().all(|took| *took < Duration::from_secs(1)), "{ends:?}");
+    assert!(peak < 35, "{peak} MB");
+    assert!(share < 0.3, "{share}");
+    assert!(worst < Duration::from_secs(5), "{worst:?}");
+    assert!(ends.iter().all(|took| *took < Duration::from_secs(2)), "{ends:?}");
 }
 
 /// `apply` and `rollback` say whose work they do in vain.
