@@ -144,7 +144,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("detect server1", "write it as 192.168.18.10"),
     ("detect -i no-such-if 192.0.2.1", "`ip link` lists the names"),
     ("probe 192.0.2.1", "give --interface NAME"),
-    ("probe -i lo fe80::1", "write it as 192.168.18.10"),
+    ("probe -i lo fe80::1%lo", "write it as 192.168.18.10"),
     ("probe -i lo 192.0.2.1", "it is not an Ethernet interface"),
     ("capture /tmp", "it is a folder, not a capture"),
     ("capture TYPO", "neither pcap, pcapng nor tcpdump's text"),
