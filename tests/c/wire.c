@@ -109,7 +109,7 @@ static void detection_finds_holders_and_proxies(void)
 
     options.interface_count = 0; /* a list without a name is not "all" */
     CHECK(arpflux_host_detect(client, targets, 3, &options, &err) == NULL);
-    CHECK(arpflux_error_code(err) == ARPFLUX_CODE_NOT_FOUND && about(err, "names no interface"));
+    CHECK(arpflux_error_code(err) == ARPFLUX_CODE_NOT_FOUND && about(err, "no interface is named"));
     arpflux_error_free(err);
 
     /* The node itself is never blamed. */
