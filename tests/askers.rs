@@ -15,7 +15,7 @@ use arpflux_core::segment::Wires;
 use arpflux_core::snapshot::Snapshot;
 use arpflux_core::types::Mac;
 use arpflux_core::wire::Filter;
-use arpflux_core::{Host, Plan, apply, verify};
+use arpflux_core::{ErrorKind, Host, Plan, apply, verify};
 use arpflux_lab::Lab;
 
 fn ip(text: &str) -> Ipv4Addr {
@@ -102,9 +102,21 @@ fn two_subnets_on_one_wire_with_strict_rp_filter_have_a_mac_for_each_subnet() {
     let several = found.findings.iter().find(|finding| finding.id == FindingId::SeveralAnswer).unwrap();
     assert!(several.what.contains("subnet of the address that it asks from"), "{}", several.what);
 
-    let recommended = recommend(&before).unwrap();
+    // By strict `rp_filter` the card of the other subnet would be the only one left that may answer, and drop the request.
+    let cure = several.remedy.contains("it would do harm: packets from 10.0.0.");
+    assert!(cure && several.plan.is_none(), "{}", several.remedy);
+    let refused = recommend(&before).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Undetermined, "{refused}");
+    assert!(refused.remedy().is_some_and(|hint| hint.contains("rp_filter=2")), "{refused}");
+
+    node.sysctl("net.ipv4.conf.all.rp_filter", 2).unwrap();
+    let recommended = recommend(&linux.snapshot().unwrap()).unwrap();
     make(&linux, &recommended.plan);
-    assert_eq!(answers(&router, &senders, "10.0.0.2"), [node.mac("eth0").unwrap()].into(), "the cure");
+    for (address, nic) in [("10.0.0.2", "eth0"), ("10.0.1.2", "eth1")] {
+        for sender in senders {
+            assert_eq!(answers(&router, &[sender], address), [node.mac(nic).unwrap()].into(), "the cure");
+        }
+    }
     let after = linux.snapshot().unwrap();
     for (verb, ok) in said(&after) {
         assert_eq!(ok, Some(true), "{verb}");

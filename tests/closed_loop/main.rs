@@ -23,7 +23,7 @@ use arpflux_core::diagnose::{self, FindingId, Severity};
 use arpflux_core::frame::{Arp, Ethernet, Ipv4Arp, Operation};
 use arpflux_core::predict::{ArpRequest, Model, Neighbours, listeners, targets};
 use arpflux_core::recommend::recommend;
-use arpflux_core::snapshot::{Snapshot, WireMap};
+use arpflux_core::snapshot::{NextHopFlags, Snapshot, WireMap};
 use arpflux_core::types::Mac;
 use arpflux_core::wire::Filter;
 use arpflux_core::{ErrorKind, Host, Plan, verify};
@@ -130,7 +130,11 @@ fn harm(site: &Site, addresses: &[Ipv4Addr], before: &Seen) -> (Vec<String>, See
 fn state(snapshot: &Snapshot) -> BTreeSet<String> {
     let Snapshot { all, interfaces, routes, rules, proxies, .. } = snapshot;
     let of_each = interfaces.iter().map(|one| format!("{} {:?} {:?}", one.name, one.sysctls, one.neigh));
-    let routes = routes.iter().map(|route| format!("{route:?}"));
+    // That a carrier is gone comes to routes late.
+    let routes = routes.iter().cloned().map(|mut route| {
+        route.next_hops.iter_mut().for_each(|hop| hop.flags.remove(NextHopFlags::LINKDOWN));
+        format!("{route:?}")
+    });
     let rules = rules.iter().map(|rule| format!("{rule:?}"));
     let proxies = proxies.iter().map(|entry| format!("{entry:?}"));
     of_each.chain(routes).chain(rules).chain(proxies).chain([format!("{all:?}")]).collect()

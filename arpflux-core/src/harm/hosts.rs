@@ -260,9 +260,21 @@ impl<'s> Hosts<'s> {
         for (arrival, from) in &destinations[..most] {
             let others = destinations[..most].iter().filter(|(index, _)| index != arrival).map(|(_, to)| *to);
             let to_host = sources.iter().copied().flatten();
-            let wire = self.hear(*arrival, *from);
+            // Wires that may be one count as one: a neighbour may be on both.
+            let mut wire = self.hear(*arrival, *from);
+            let doubted = self.wires.doubted(*arrival).into_iter();
+            wire.extend(doubted.filter(|one| self.listeners.binary_search(one).is_ok()));
             let mut sorted = wire.clone();
             sorted.sort();
+            // An address of the host that a neighbour has on its link.
+            let on_link = |to: Ipv4Addr| {
+                let near = |holder: &IfIndex| {
+                    self.wires.is_connected(*holder) && self.wires.share(*arrival, *holder) != Some(false)
+                };
+                let holder = self.snapshot.holders_of(IpAddr::V4(to)).find(near);
+                let around = holder.and_then(|holder| self.subnets.get(&holder));
+                around.is_some_and(|subnets| subnets.iter().any(|subnet| subnet.contains(&to)))
+            };
             let number = groups.len();
             let group = *groups.entry(sorted).or_insert(number);
             for to in to_host.chain(others).chain([ELSEWHERE]) {
@@ -272,14 +284,16 @@ impl<'s> Hosts<'s> {
                     };
                     [may(now), may(then)]
                 });
-                // They are sent to whoever answers for their destination, else to an address of this host as a router: by
-                // which interface of the wire they come in then, the sender's route says.
+                // They are sent to whoever answers for their destination. Where nobody does, a neighbour that has it on its
+                // link is stuck; others send to an address of this host as a router, and by which interface of the wire
+                // they come in, the sender's route says.
                 let passes = |model: &Model<'_>, may: &[IfIndex], is: fn(&Forwarded) -> bool| {
                     let answers = |on: &&IfIndex| {
                         model.reply(&ArpRequest::broadcast(**on, *from, to)).answers() == Some(true)
                     };
                     let mut answering = may.iter().filter(answers).peekable();
                     match answering.peek() {
+                        None if on_link(to) => false,
                         None => wire.iter().any(|on| is(&model.forwarded(*on, *from, to))),
                         Some(_) => answering.any(|on| is(&model.forwarded(*on, *from, to))),
                     }

@@ -289,7 +289,11 @@ impl Candidate {
             // What would be right here is not known: nothing is recommended. Who answers for addresses of services
             // comes first, as the rest may follow from that.
             let error = Error::new(ErrorKind::Undetermined, first.to_string());
-            return Err(if first.is_service() { error.hint(services_hint(&harm)) } else { error });
+            return Err(match first {
+                _ if first.is_service() => error.hint(services_hint(&harm)),
+                Harm::Way { .. } if context.wires.has_doubts() => error.hint(DOUBTED),
+                _ => error,
+            });
         }
         if self.policy.host.egress == Egress::SourceRouted {
             if let Some(stray) = strays(context, &after).into_iter().next() {
@@ -319,6 +323,10 @@ impl Candidate {
         (0..=2).filter(holds).collect()
     }
 }
+
+/// What to do where wires may be one.
+const DOUBTED: &str = "subnets that a neighbour with one MAC is on may be on one wire: `arpflux segments` says it, and \
+                       `recommend --segments` goes by it; with rp_filter=2 each card takes packets of both";
 
 /// How to say what nothing on the host tells.
 fn services_hint(harm: &[Harm]) -> String {
