@@ -178,9 +178,10 @@ fn one(seed: u64, state_dir: &Path, count: &mut Count) -> (Vec<String>, Vec<Stri
     let site = draw::draw(&mut Rng::new(seed));
     let mut faults = Vec::new();
     let node = host(&site.node);
-    let before = node.snapshot().unwrap();
-    let addresses = targets(&before);
+    let addresses = targets(&node.snapshot().unwrap());
     let (first, second) = (look(&site, &addresses), look(&site, &addresses));
+    // With the neighbours that were heard, as the host has them when a plan is made: they tell of wires.
+    let before = node.snapshot().unwrap();
     let steady =
         Seen { ways: first.ways.intersection(&second.ways).cloned().collect(), answers: second.answers };
     let flux = steady.flux();
