@@ -212,7 +212,8 @@ fn one(seed: u64, state_dir: &Path, count: &mut Count) -> (Vec<String>, Vec<Stri
             Err(error) => faults.push(format!("remedy of {} is refused: {error}", finding.id)),
         }
     }
-    match recommend(&before) {
+    // Neighbours that were heard meanwhile tell of wires.
+    match recommend(&node.snapshot().unwrap()) {
         Err(error) if matches!(error.kind(), ErrorKind::Undetermined | ErrorKind::VerifyFailed) => {
             count.not_recommended += 1;
         }
