@@ -103,13 +103,15 @@ mod tests {
 
     #[test]
     fn reading_ends_at_a_length_that_does_not_fit() {
-        let mut bytes = vec![8, 0, 3, 0x80, 1, 2, 3, 4, 5, 0, 4, 0, 9, 0, 0, 0];
+        // Two attributes, each with its length and kind in the machine's byte order.
+        let header = |len: u16, kind: u16| [len.to_ne_bytes(), kind.to_ne_bytes()].concat();
+        let mut bytes = [header(8, 0x8003), vec![1, 2, 3, 4], header(5, 4), vec![9, 0, 0, 0]].concat();
         let kinds = |bytes: &[u8]| attributes(bytes).map(|a| (a.kind, a.value.len())).collect::<Vec<_>>();
         assert_eq!(kinds(&bytes), [(3, 4), (4, 1)]);
-        bytes[8] = 200;
+        bytes[8..10].copy_from_slice(&200u16.to_ne_bytes());
         assert_eq!(kinds(&bytes), [(3, 4)]);
         for len in 0..4 {
-            bytes[0] = len;
+            bytes[..2].copy_from_slice(&u16::to_ne_bytes(len));
             assert_eq!(kinds(&bytes), []);
         }
         for cut in 0..bytes.len() {

@@ -46,7 +46,8 @@ fn matchall_goes_by_its_actions() {
     let does = filter(&with(&[other])).unwrap().does;
     assert_eq!(does, Does::Program("matchall with action pedit".into()));
     // By the hardware alone.
-    let skip = message(0x0003, "matchall", &[attribute(2, &gact(2)), attribute(3, &[2, 0, 0, 0])].concat());
+    let skip =
+        message(0x0003, "matchall", &[attribute(2, &gact(2)), attribute(3, &2u32.to_ne_bytes())].concat());
     assert_eq!(rule(&skip), [Expression::Unknown { name: "match".into() }, DROP]);
 }
 
