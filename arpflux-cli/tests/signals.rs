@@ -138,6 +138,31 @@ fn a_signal_during_a_change_undoes_it_or_finds_it_finished() {
     assert!(undone >= 4, "{undone} were undone, {finished} were finished");
 }
 
+#[test]
+fn a_watch_that_heals_begins_with_undoing_what_was_cut_off() {
+    let bench = Bench::new("watch");
+    std::fs::write(bench.folder.join("own.toml"), OWN).unwrap();
+    assert_eq!(bench.run(&["apply", "own.toml", "--accept-harm"]).0, 0);
+    let before = comparable(&bench.host.snapshot().unwrap());
+    let addresses: Vec<String> = (0..ADDRESSES).map(|n| format!("10.{}.{}.1", n / 250, n % 250)).collect();
+    let addresses = addresses.iter().map(String::as_str);
+    let arguments: Vec<&str> = ["proxy", "add", "-i", "eth3"].into_iter().chain(addresses).collect();
+    let mut child = bench.start(&arguments);
+    let begun = Instant::now();
+    while bench.entries() < 250 && begun.elapsed() < Duration::from_secs(20) {}
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(bench.entries() >= 250);
+    // The policy says nothing of these entries, so that there is nothing to put right.
+    let watch = bench.start(&["watch", "--policy", "own.toml", "--heal"]);
+    let begun = Instant::now();
+    while bench.entries() > 0 && begun.elapsed() < Duration::from_secs(20) {}
+    signal(&watch, "-TERM");
+    let (_, text) = said(watch.wait_with_output().unwrap());
+    assert!(comparable(&bench.host.snapshot().unwrap()) == before, "{text}");
+    assert_eq!(bench.run(&["recover"]), (0, "nothing was left half done\n".into()));
+}
+
 const OWN: &str = "version = 1\n[host]\ninterfaces = [\"eth0\", \"eth3\"]\n";
 const SMALL: &str = "version = 1\n[host]\ninterfaces = [\"eth0\", \"eth3\"]\n[[proxy]]\nowner = \"a\"\n\
                      interface = \"eth3\"\naddresses = [\"10.9.9.9\"]\n";

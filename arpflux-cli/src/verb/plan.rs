@@ -3,7 +3,7 @@
 use arpflux_core::outward::Planned;
 use arpflux_core::plan::{Folded, Impact, Plan, Sign};
 use arpflux_core::words::counted;
-use arpflux_core::{Result, harm};
+use arpflux_core::{Result, harm, judgement};
 
 use crate::Source;
 use crate::exit;
@@ -42,17 +42,23 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let policy = args.policy.read()?;
     let snapshot = args.source.snapshot()?;
     let plan = policy.plan(&snapshot)?;
-    let code = if args.exit_code && !plan.is_empty() { exit::BAD } else { exit::GOOD };
     let progress = Progress::new(output);
     progress.announce("working out which answers change (--no-impact leaves that out)");
     let impact =
         (!args.no_impact && !plan.is_empty()).then(|| plan.impact(&snapshot, &policy)).transpose()?;
     progress.end();
     let harm = harm::of_plan(&snapshot, &plan)?;
+    let sum = plan.sum(&snapshot, &harm);
+    let code = match (args.exit_code, sum.unknown) {
+        _ if plan.is_empty() => exit::GOOD,
+        (true, _) => exit::BAD,
+        (false, 0) => exit::GOOD,
+        (false, _) => exit::UNDETERMINED,
+    };
     if output.json() {
         let none = Impact::default();
         let impact = if args.no_impact { None } else { impact.as_ref().or(Some(&none)) };
-        output.answer(&Planned::new(&plan, impact, &harm))?;
+        output.answer(&Planned::new(&plan, impact, &harm, &sum.missing))?;
         return Ok(code);
     }
     let mut text = String::new();
@@ -75,11 +81,15 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         text += &decisions(&plan);
         text += &impact.as_ref().map_or_else(String::new, answers);
     }
-    let sum = output.paint(Style::Strong, format!("Plan: {}", plan.sum(&snapshot, &harm)));
-    text += &format!("\n{sum}\n");
+    text += &format!("\n{}\n", output.paint(Style::Strong, format!("Plan: {sum}")));
     if args.source.file().is_none() {
         let policy = quoted(&args.policy.path().display().to_string());
         text += &format!("Next: arpflux apply{} {policy} --confirm 30s\n", args.source.arguments());
+    }
+    if sum.unknown > 0 {
+        let open = counted(sum.unknown, "address", "addresses");
+        let apart = if harm.is_empty() { "no harm is known" } else { "the harm above is certain" };
+        text += &(judgement::last_line(&format!("Who answers for {open}"), &sum.missing, apart) + "\n");
     }
     output.text(text)?;
     Ok(code)

@@ -152,7 +152,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
 /// Prints a plan; `arpflux apply` takes its JSON.
 fn show(plan: &Plan, output: &Output) -> Result<u8> {
     if output.json() {
-        output.answer(&Planned::new(plan, None, &[]))?;
+        output.answer(&Planned::new(plan, None, &[], &[]))?;
     } else {
         output.text(format!("{plan}nothing was changed (--plan)\n"))?;
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::diagnose::{Diagnosis, FindingId, Severity};
 use crate::error::{Error, Result};
 use crate::harm::Harm;
-use crate::judgement::Judgement;
+use crate::judgement::{Gap, Judgement};
 use crate::plan::{Impact, Plan};
 use crate::recommend::Recommendation;
 
@@ -157,12 +157,20 @@ pub struct Planned<'a> {
     impact: Option<&'a Impact>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     harm: &'a [Harm],
+    /// What leaves open who answers afterwards, and with it whether there is harm.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    missing: &'a [Gap],
 }
 
 impl<'a> Planned<'a> {
-    /// A plan with its impact and what would be lost.
+    /// A plan with its impact, what would be lost, and what leaves that open.
     #[must_use]
-    pub const fn new(plan: &'a Plan, impact: Option<&'a Impact>, harm: &'a [Harm]) -> Self {
-        Self { plan, impact, harm }
+    pub const fn new(
+        plan: &'a Plan,
+        impact: Option<&'a Impact>,
+        harm: &'a [Harm],
+        missing: &'a [Gap],
+    ) -> Self {
+        Self { plan, impact, harm, missing }
     }
 }

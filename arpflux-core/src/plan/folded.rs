@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::{Change, Impact, Plan, Turn};
 use crate::harm::Harm;
+use crate::judgement::Gap;
 use crate::predict::{Model, Outcome, Overview, listeners, targets};
 use crate::snapshot::{Route, RouteKind, Rule, Snapshot};
 use crate::state::{Object, route_in_words, rule_in_words};
@@ -89,19 +90,23 @@ impl Plan {
     #[must_use]
     pub fn sum(&self, before: &Snapshot, harm: &[Harm]) -> Sum {
         let count = |sign| self.changes.iter().filter(|change| Sign::from(*change) == sign).count();
+        let overviews = self.overviews(before);
+        let floating = overviews.as_ref().map(|each| each.each_ref().map(|one| one.count(Outcome::Flux)));
+        let after = overviews.map(|[_, after]| after);
         Sum {
             add: count(Sign::Add),
             change: count(Sign::Change),
             delete: count(Sign::Delete),
-            stop_floating: self.stop_floating(before),
+            stop_floating: floating.map(|[before, after]| before.saturating_sub(after)),
             announcements: self.announcements.len(),
             harm: harm.len(),
+            unknown: after.as_ref().map_or(0, |after| after.count(Outcome::Unknown)),
+            missing: after.map_or_else(Vec::new, |after| after.missing),
         }
     }
 
-    /// How many addresses have several MACs before and not afterwards; `None` on hosts so large that it would take
-    /// long.
-    fn stop_floating(&self, before: &Snapshot) -> Option<usize> {
+    /// Who answers for the host's addresses before and afterwards; `None` on hosts so large that it would take long.
+    fn overviews(&self, before: &Snapshot) -> Option<[Overview; 2]> {
         const MOST: usize = 20_000;
         let targets: Vec<IpAddr> = targets(before).into_iter().map(IpAddr::V4).collect();
         let interfaces = listeners(before);
@@ -109,11 +114,7 @@ impl Plan {
             return None;
         }
         let after = before.with(&self.changes);
-        let float = |host: &Snapshot| {
-            let overview = Overview::of(&Model::of(host), &targets, &interfaces, None, |_| {});
-            overview.count(Outcome::Flux)
-        };
-        Some(float(before).saturating_sub(float(&after)))
+        Some([before, &after].map(|host| Overview::of(&Model::of(host), &targets, &interfaces, None, |_| {})))
     }
 }
 
@@ -172,7 +173,7 @@ fn route_parts(route: &Route, name: &dyn Fn(IfIndex) -> String) -> (String, Stri
 }
 
 /// What a plan comes to. `Display`: one line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sum {
     /// Entries, rules and routes that come.
     pub add: usize,
@@ -186,12 +187,16 @@ pub struct Sum {
     pub announcements: usize,
     /// What would be lost.
     pub harm: usize,
+    /// Addresses of which cannot be told who answers for them afterwards: harm to them would not be seen.
+    pub unknown: usize,
+    /// What leaves that open.
+    pub missing: Vec<Gap>,
 }
 
 impl fmt::Display for Sum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { add, change, delete, .. } = *self;
-        let [add, change, delete] = [add, change, delete].map(thousands);
+        let Self { add, change, delete, .. } = self;
+        let [add, change, delete] = [add, change, delete].map(|count| thousands(*count));
         write!(f, "{add} to add, {change} to change, {delete} to delete")?;
         if let Some(count) = self.stop_floating.filter(|count| *count > 0) {
             write!(f, "; {} floating", counted(count, "address stops", "addresses stop"))?;
@@ -200,6 +205,7 @@ impl fmt::Display for Sum {
             write!(f, "; {}", counted(self.announcements, "announcement", "announcements"))?;
         }
         match self.harm {
+            0 if self.unknown > 0 => f.write_str("; harm: none that can be told"),
             0 => f.write_str("; harm: none"),
             count => write!(f, "; HARM: {}", counted(count, "loss", "losses")),
         }

@@ -159,7 +159,9 @@ impl Plan {
             );
         }
         // The impact and the harm are for people to read; they are not a part of the plan.
-        without(text, &["impact", "harm"]).and_then(|rest| serde_json::from_str(&rest)).map_err(unreadable)
+        without(text, &["impact", "harm", "missing"])
+            .and_then(|rest| serde_json::from_str(&rest))
+            .map_err(unreadable)
     }
 
     /// Reads a file that [`Plan::to_json`] or `arpflux plan --json` wrote, of at most 256 MiB.

@@ -18,7 +18,7 @@ pub(super) struct Oracle {
     at: usize,
     asked: MissingSet,
     /// Answers that must stay the same within a run, by [`Missing`].
-    kept: [Option<bool>; 24],
+    kept: [Option<bool>; Missing::ALL.len()],
     pub(super) overflow: bool,
     /// The interfaces that the arrival interface was compared with, where somebody wants to know ([`super::classes`]).
     pub(super) compared: Option<Vec<u32>>,

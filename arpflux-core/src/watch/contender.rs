@@ -1,6 +1,7 @@
 //! Who may be the other one where something is changed again and again.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use crate::persist::sysctld::{BootSysctls, Key};
@@ -32,8 +33,9 @@ const ROUTES: &[&str] = &[
 ];
 const ENTRIES: &[&str] = &["ndppd", "parprouted", "calico-node", "vzctl"];
 
-/// Those programs that run and may be the one that undoes this change.
-pub(super) fn programs(change: &Change) -> Option<String> {
+/// Those programs that run in the network namespace of inode `netns`, or in one that may not be told, and may be the one
+/// that undoes this change.
+pub(super) fn programs(change: &Change, netns: u64) -> Option<String> {
     let known = match change.object {
         Object::Sysctl { .. } | Object::Ipv6Sysctl { .. } | Object::ProxyDelay { .. } => SYSCTLS,
         Object::Rule(_) | Object::Route(_) => ROUTES,
@@ -43,6 +45,9 @@ pub(super) fn programs(change: &Change) -> Option<String> {
     for process in fs::read_dir("/proc").ok()?.flatten() {
         let name = process.file_name();
         let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        if fs::metadata(process.path().join("ns/net")).is_ok_and(|its| its.ino() != netns) {
+            continue;
+        }
         let comm = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
         if let Some(program) = known.iter().find(|known| **known == comm.trim_end()) {
             found.push(format!("{program}, process {pid}"));

@@ -268,8 +268,9 @@ impl Watcher {
     /// Who is the other one in a fight, or may be.
     fn contender(&mut self, change: &Change) -> Option<String> {
         let seen = self.writers.last(&change.object);
+        let netns = self.kernel.identity().ok();
         seen.or_else(|| self.other().ok().flatten())
-            .or_else(|| contender::programs(change))
+            .or_else(|| contender::programs(change, netns?.inode))
             .or_else(|| contender::line_of_boot(change))
     }
 

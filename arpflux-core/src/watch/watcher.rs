@@ -123,6 +123,11 @@ impl Watcher {
         let mut options = options;
         // Waiting would keep it from everything else.
         options.apply.lock_wait = Duration::ZERO;
+        if options.heal {
+            // What a run that was killed left half done is undone now: by the first repair it would be if there is one.
+            // What hinders that, the repairs tell.
+            let _ = apply::recover(&mut kernel, &options.apply, false);
+        }
         let status = Status {
             host: nix::unistd::gethostname()
                 .map_or_else(|_| String::new(), |name| name.to_string_lossy().into()),
