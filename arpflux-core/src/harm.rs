@@ -154,7 +154,17 @@ pub(crate) fn new_findings(known: &[Finding], before: &Snapshot, after: &Snapsho
 
 /// Whether a finding says no more than that an entry answers nobody yet.
 const fn comes_with_an_entry(id: FindingId) -> bool {
-    matches!(id, FindingId::ProxyForwardingOff | FindingId::ProxyNoRoute | FindingId::ProxySameInterface)
+    matches!(
+        id,
+        FindingId::ProxyForwardingOff
+            | FindingId::ProxyNoRoute
+            | FindingId::ProxySameInterface
+            | FindingId::Ipv6ProxyForwardingOff
+            | FindingId::Ipv6ProxyNdpOff
+            | FindingId::Ipv6ProxySilent
+            | FindingId::Ipv6ProxyNoRoute
+            | FindingId::Ipv6ProxySameInterface
+    )
 }
 
 /// Whether a finding is about an address or an interface that none of its kind was about, apart from what has just been

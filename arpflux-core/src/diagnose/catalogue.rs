@@ -137,6 +137,24 @@ catalogue! {
     PermanentNeighbour = 40, Info, "A permanent neighbour entry keeps the host from asking";
     /// Rules of a packet filter keep an address from being answered for.
     HiddenByFilter = 41, Info, "A packet filter hides an address that arp_ignore would hide without";
+
+    // IPv6.
+    /// Entries for one IPv6 address on several interfaces of one wire.
+    Ipv6ProxySeveral = 70, Error, "Several interfaces of one wire answer for the same proxied IPv6 address";
+    /// The entry's interface, or the host as a whole, does not forward.
+    Ipv6ProxyForwardingOff = 71, Error, "An IPv6 proxy entry has no effect: forwarding is off";
+    /// Neither the entry's interface nor `all` has `proxy_ndp`.
+    Ipv6ProxyNdpOff = 72, Error, "An IPv6 proxy entry cannot answer: proxy_ndp is off";
+    /// Something else keeps the entry from answering.
+    Ipv6ProxySilent = 73, Error, "An IPv6 proxy entry cannot answer";
+    /// It is answered for, and no route leads to it.
+    Ipv6ProxyNoRoute = 74, Error, "An IPv6 proxy entry answers, and no route leads to its address";
+    /// It is answered for on the wire where it is looked for.
+    Ipv6ProxySameInterface = 75, Warning, "An IPv6 proxy entry answers for an address of the same interface";
+    /// Duplicate address detection failed.
+    DetectionFailed = 76, Error, "An IPv6 address cannot be used: duplicate address detection failed";
+    /// No interface answers for an IPv6 address of the host.
+    Ipv6AnsweredNowhere = 77, Warning, "No interface answers for an IPv6 address of the host";
 }
 
 impl FindingId {

@@ -7,7 +7,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, Options};
 use crate::judgement::{self, Gap};
-use crate::predict::{ArpRequest, Missing, MissingSet, Model, Neighbours, Outgoing, Verdict, listeners};
+use crate::predict::{
+    ArpRequest, Missing, MissingSet, Model, Neighbours, Outgoing, Request, Verdict, listeners,
+};
 use crate::proof::Prover;
 use crate::snapshot::{Address, Effective, Index, Interface, RouteKind, Snapshot, WireMap};
 use crate::sysctl::Sysctl;
@@ -38,7 +40,8 @@ pub(super) struct Context<'s> {
     neighbours: RefCell<Neighbours<'s>>,
     senders: RefCell<HashMap<(IfIndex, Ipv4Addr), Ipv4Addr>>,
     proxied: OnceCell<HashMap<IfIndex, Vec<Ipv4Addr>>>,
-    missing: RefCell<BTreeMap<Missing, BTreeMap<IfIndex, IfName>>>,
+    /// By family (whether IPv6).
+    missing: RefCell<BTreeMap<(bool, Missing), BTreeMap<IfIndex, IfName>>>,
     /// What is missing besides: to say whether the policy is kept, and which wire an interface is on.
     pub(super) other_gaps: RefCell<Vec<Gap>>,
     notes: RefCell<BTreeSet<String>>,
@@ -231,12 +234,25 @@ impl<'s> Context<'s> {
             .or_insert_with(|| self.neighbours.borrow_mut().of(interface, target))
     }
 
+    /// The same of either family.
+    pub(super) fn sender_of_family(&self, interface: IfIndex, target: IpAddr) -> IpAddr {
+        match target {
+            IpAddr::V4(target) => self.sender(interface, target).into(),
+            IpAddr::V6(_) => self.neighbours.borrow_mut().of_family(interface, target),
+        }
+    }
+
     /// What becomes of a request; what cannot be told is taken down.
     pub(super) fn reply(&self, request: &ArpRequest) -> Verdict {
+        self.answer(&Request::Arp(*request))
+    }
+
+    /// The same of either family.
+    pub(super) fn answer(&self, request: &Request) -> Verdict {
         self.questions.set(self.questions.get() + 1);
-        let verdict = self.model.reply(request);
+        let verdict = self.model.answer(request);
         if let Verdict::Undetermined { missing } = verdict {
-            self.take_down(request.interface, missing);
+            self.take_down(request.interface(), matches!(request, Request::Solicitation(_)), missing);
         }
         verdict
     }
@@ -251,7 +267,7 @@ impl<'s> Context<'s> {
         self.questions.set(self.questions.get() + 1);
         let outgoing = self.model.outgoing(to, Some(from), None);
         if let Outgoing::Undetermined { missing } = outgoing {
-            self.take_down(by, missing);
+            self.take_down(by, false, missing);
         }
         outgoing
     }
@@ -264,11 +280,11 @@ impl<'s> Context<'s> {
         }
     }
 
-    pub(super) fn take_down(&self, index: IfIndex, missing: MissingSet) {
+    pub(super) fn take_down(&self, index: IfIndex, ipv6: bool, missing: MissingSet) {
         let Some(interface) = self.snapshot.interface(index) else { return };
         let mut all = self.missing.borrow_mut();
         for missing in missing.iter() {
-            all.entry(missing).or_default().insert(index, interface.name);
+            all.entry((ipv6, missing)).or_default().insert(index, interface.name);
         }
     }
 
@@ -280,12 +296,12 @@ impl<'s> Context<'s> {
     /// What is missing.
     pub(super) fn gaps(&self) -> Vec<Gap> {
         let mut gaps = self.other_gaps.borrow().clone();
-        for (missing, interfaces) in self.missing.borrow().iter() {
+        for ((ipv6, missing), interfaces) in self.missing.borrow().iter() {
             let names: Vec<&IfName> = interfaces.values().collect();
             let indices: Vec<IfIndex> = interfaces.keys().copied().collect();
             let open = format!("what becomes of requests and packets on {}", listed(&names));
             let set = MissingSet::only(*missing);
-            judgement::add(&mut gaps, Gap::all(self.snapshot, set, &indices, &open));
+            judgement::add(&mut gaps, Gap::of(self.snapshot, *ipv6, set, &indices, &open));
         }
         gaps
     }
@@ -393,7 +409,7 @@ impl<'s> Context<'s> {
         target: Ipv4Addr,
         verdict: Verdict,
     ) -> Evidence {
-        Evidence::Request { interface: interface.name, sender, target, verdict }
+        Evidence::Request { interface: interface.name, sender: sender.into(), target: target.into(), verdict }
     }
 }
 

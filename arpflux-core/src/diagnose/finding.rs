@@ -104,14 +104,14 @@ pub enum Evidence {
         /// Its value.
         value: String,
     },
-    /// What becomes of an ARP request.
+    /// What becomes of an ARP request or a neighbour solicitation.
     Request {
         /// The interface that it arrives on.
         interface: IfName,
-        /// Who asks; 0.0.0.0 is an RFC 5227 probe.
-        sender: Ipv4Addr,
+        /// Who asks; 0.0.0.0 is an RFC 5227 probe, `::` one of RFC 4862.
+        sender: IpAddr,
         /// The address asked for.
-        target: Ipv4Addr,
+        target: IpAddr,
         /// What the kernel does.
         verdict: Verdict,
     },

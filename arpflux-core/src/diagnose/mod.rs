@@ -28,12 +28,14 @@
 //! occur. [`Severity::Info`]: worth knowing, but healthy hosts have it too.
 
 mod answers;
+mod asked;
 mod backup;
 #[cfg(feature = "kernel")]
 mod boot;
 mod brief;
 mod catalogue;
 mod context;
+mod discovery;
 mod egress;
 mod filtered;
 mod finding;
@@ -48,6 +50,7 @@ mod proxy_arp;
 mod remedy;
 mod render;
 mod settings;
+mod several;
 mod severity;
 mod silenced;
 mod way_back;

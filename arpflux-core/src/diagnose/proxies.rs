@@ -4,48 +4,34 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::answers::{Text, finding, names};
+use super::asked::{Asked, asked};
 use super::context::{Context, by_number, listed};
 use super::remedy::Remedy;
-use super::{Evidence, Finding, FindingId, Objects, Severity};
+use super::several::several;
+use super::{Evidence, Finding, FindingId, Objects, Severity, discovery};
 use crate::plan::{Change, PROTOCOL, SysctlScope};
-use crate::policy::{HostPolicy, Policy, ProxyPolicy};
 use crate::predict::kernel_version::version;
 use crate::predict::{ArpRequest, Model, Reason, Verdict};
 use crate::snapshot::{Interface, ProxyEntry, RouteKind};
 use crate::state::Object;
 use crate::sysctl::Sysctl;
-use crate::types::{IfIndex, IpNet, Ipv4Net, Mac};
+use crate::types::{IfIndex, IpNet, Ipv4Net};
 
 /// How many entries are shown as evidence.
 const SHOWN: usize = 3;
 /// From here on adding entries costs the kernel noticeable time: its lists have 16 heads for the whole machine.
 const MANY: usize = 10_000;
 
-/// A proxy entry on an interface, what is asked of it, and what becomes of that.
-struct Asked<'s> {
-    entry: ProxyEntry,
-    address: Ipv4Addr,
-    interface: &'s Interface,
-    sender: Ipv4Addr,
-    verdict: Verdict,
-}
-
-impl Asked<'_> {
-    fn request(&self) -> ArpRequest {
-        ArpRequest::broadcast(self.interface.index, self.sender, self.address)
-    }
-
-    fn evidence(&self) -> Evidence {
-        let Self { interface, sender, address, verdict, .. } = self;
-        Evidence::Request { interface: interface.name, sender: *sender, target: *address, verdict: *verdict }
-    }
-}
-
 pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let asked = asked(context);
-    findings.extend(cannot_answer(context, &asked));
-    findings.extend(several(context, &asked));
-    findings.extend(late(context, &asked));
+    let (v4, v6): (Vec<Asked<'_>>, Vec<Asked<'_>>) =
+        asked.into_iter().partition(|asked| asked.entry.address.is_ipv4());
+    findings.extend(cannot_answer(context, &v4));
+    for of_family in [&v4, &v6] {
+        findings.extend(several(context, of_family));
+    }
+    discovery::find(context, &v6, findings);
+    findings.extend(late(context, &v4));
     findings.extend(missing(context));
     findings.extend(many(context));
     let others = context.snapshot.proxies.iter().filter(|entry| entry.protocol != PROTOCOL).count();
@@ -72,24 +58,6 @@ pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Asks a neighbour's question for each entry, on each interface that it counts on.
-fn asked<'s>(context: &Context<'s>) -> Vec<Asked<'s>> {
-    let mut asked = Vec::new();
-    for entry in &context.snapshot.proxies {
-        let IpAddr::V4(address) = entry.address else { continue };
-        let on: Vec<&Interface> = match entry.interface {
-            Some(index) => context.listener(index).into_iter().collect(),
-            None => context.listeners.clone(),
-        };
-        for interface in on {
-            let sender = context.sender(interface.index, address);
-            let verdict = context.reply(&ArpRequest::broadcast(interface.index, sender, address));
-            asked.push(Asked { entry: *entry, address, interface, sender, verdict });
-        }
-    }
-    asked
-}
-
 /// Entries that never answer, by cause and interface.
 fn cannot_answer(context: &Context<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
     // Forwarding is looked at before the route: with it on, another cause may remain.
@@ -108,7 +76,7 @@ fn cannot_answer(context: &Context<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
     for asked in asked.iter().filter(|asked| asked.entry.interface.is_some()) {
         let Verdict::Silent { reason } = asked.verdict else { continue };
         let key = |id| (id, asked.interface.index);
-        let beyond = model.as_ref().and_then(|model| model.reply(&asked.request()).reason());
+        let beyond = model.as_ref().and_then(|model| model.answer(&asked.request).reason());
         let reason = match reason {
             Reason::ForwardingOff => {
                 // An entry for what is on the same wire would not answer with forwarding either.
@@ -137,7 +105,7 @@ fn cannot_answer(context: &Context<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
 
 fn one(context: &Context<'_>, id: FindingId, interface: &Interface, asked: &[&Asked<'_>]) -> Finding {
     let name = interface.name;
-    let addresses: Vec<IpAddr> = asked.iter().map(|asked| IpAddr::V4(asked.address)).collect();
+    let addresses: Vec<IpAddr> = asked.iter().map(|asked| asked.entry.address).collect();
     let whose = listed(&addresses);
     let mut evidence: Vec<Evidence> = asked.iter().take(SHOWN).map(|asked| asked.evidence()).collect();
     let what = format!("{name} is told to answer for {whose} (proxy entries) and does not.");
@@ -145,8 +113,13 @@ fn one(context: &Context<'_>, id: FindingId, interface: &Interface, asked: &[&As
         FindingId::ProxyForwardingOff => {
             evidence.push(context.sysctl(interface, Sysctl::Forwarding));
             // What they send comes in by another one, and is passed on only if that forwards, too.
-            let mut forwards: BTreeSet<IfIndex> =
-                asked.iter().filter_map(|asked| context.leads_to(asked.address)).collect();
+            let mut forwards: BTreeSet<IfIndex> = addresses
+                .iter()
+                .filter_map(|address| match address {
+                    IpAddr::V4(address) => context.leads_to(*address),
+                    IpAddr::V6(_) => None,
+                })
+                .collect();
             forwards.insert(interface.index);
             let set =
                 |index: &IfIndex| context.set(context.snapshot.interface(*index)?, Sysctl::Forwarding, 1);
@@ -185,69 +158,6 @@ fn one(context: &Context<'_>, id: FindingId, interface: &Interface, asked: &[&As
         }
     };
     finding(id, text, Objects { interfaces: vec![name], addresses }, evidence, remedy)
-}
-
-/// One address proxied on several interfaces of a wire.
-fn several(context: &Context<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
-    let mut answers: BTreeMap<(usize, Ipv4Addr), Vec<&Asked<'_>>> = BTreeMap::new();
-    for asked in asked.iter().filter(|asked| asked.verdict.answers() == Some(true)) {
-        if let Some(wire) = context.wire_of(asked.interface.index) {
-            answers.entry((wire, asked.address)).or_default().push(asked);
-        }
-    }
-    let mut by_wire: BTreeMap<usize, Vec<(Ipv4Addr, Vec<&Asked<'_>>)>> = BTreeMap::new();
-    for ((wire, address), asked) in answers {
-        let macs: BTreeSet<&Mac> = asked.iter().filter_map(|asked| asked.verdict.mac()).collect();
-        if macs.len() > 1 {
-            by_wire.entry(wire).or_default().push((address, asked));
-        }
-    }
-    by_wire.into_iter().map(|(wire, addresses)| several_on(context, wire, &addresses)).collect()
-}
-
-fn several_on(context: &Context<'_>, wire: usize, found: &[(Ipv4Addr, Vec<&Asked<'_>>)]) -> Finding {
-    let addresses: Vec<IpAddr> = found.iter().map(|(address, _)| IpAddr::V4(*address)).collect();
-    let mut interfaces: Vec<&Interface> =
-        found.iter().flat_map(|(_, asked)| asked.iter().map(|asked| asked.interface)).collect();
-    interfaces.sort_by_key(|interface| interface.index);
-    interfaces.dedup_by_key(|interface| interface.index);
-    let keeps = interfaces[0];
-    let shown = found.iter().take(SHOWN).flat_map(|(_, asked)| asked.iter().map(|asked| asked.evidence()));
-    let policy = Policy {
-        host: HostPolicy {
-            interfaces: Some(context.wires[wire].iter().map(|interface| interface.name.into()).collect()),
-            ..HostPolicy::default()
-        },
-        proxies: vec![ProxyPolicy {
-            owner: "behind this host".into(),
-            addresses: addresses.clone(),
-            interface: keeps.name,
-        }],
-        services: Vec::new(),
-    };
-    finding(
-        FindingId::ProxySeveral,
-        Text {
-            what: format!(
-                "{} all answer for {}, which {} behind this host: who asks gets several replies with different MACs, \
-                 and traffic comes in by any of them.",
-                listed(names(&interfaces)),
-                listed(&addresses),
-                by_number(addresses.len(), "lives", "live"),
-            ),
-            why: "There is a proxy entry for the address on each of these interfaces, and they share a wire; arp_ignore and \
-                  arp_filter do not apply to proxied addresses."
-                .into(),
-            remedy: format!(
-                "Keep the entries on one interface and delete the others; the plan keeps those on {}, and a policy with \
-                 [[proxy]] says which interface answers for which address.",
-                keeps.name,
-            ),
-        },
-        Objects { interfaces: names(&interfaces), addresses },
-        shown.collect(),
-        context.cure_by_policy(&policy),
-    )
 }
 
 /// An interface on which answers wait.

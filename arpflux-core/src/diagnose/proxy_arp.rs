@@ -62,7 +62,7 @@ fn others_of_wire<'s>(context: &Context<'s>) -> Vec<ForOther<'s>> {
                     found.push(ForOther { interface, request, verdict });
                 }
             }
-            Some(Proof::Undetermined { missing, .. }) => context.take_down(interface.index, missing),
+            Some(Proof::Undetermined { missing, .. }) => context.take_down(interface.index, false, missing),
             Some(Proof::Proved { .. }) | None => {}
         }
     }

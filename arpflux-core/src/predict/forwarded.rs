@@ -1,9 +1,10 @@
 //! Others' packets: by which interface the host passes them on.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde::Serialize;
 
+use super::discovery::is_link_local;
 use super::fib::Flow;
 use super::index::Model;
 use super::missing::MissingSet;
@@ -50,10 +51,27 @@ impl Model<'_> {
     /// ```
     #[must_use]
     pub fn forwarded(&self, arrival: IfIndex, source: Ipv4Addr, destination: Ipv4Addr) -> Forwarded {
+        self.in_runs(|run| run.forwarded(arrival, source, destination))
+    }
+
+    /// The same of IPv6 (`ip6_forward()`), from a host of the wire.
+    #[must_use]
+    pub fn forwarded_ipv6(&self, arrival: IfIndex, source: Ipv6Addr, destination: Ipv6Addr) -> Forwarded {
+        self.in_runs(|run| run.forwarded_ipv6(arrival, source, destination))
+    }
+
+    /// Whether packets of IPv6 that arrive on an interface are passed on at all: the interface's own `forwarding` does
+    /// not count.
+    pub(crate) fn passes_on_ipv6(&self, arrival: IfIndex) -> bool {
+        let on = self.snapshot.discovery.as_ref().and_then(|discovery| discovery.on(arrival));
+        self.snapshot.all_ipv6.forwarding != Some(0) || on.is_some_and(|on| on.force_forwarding)
+    }
+}
+
+impl<'s> Model<'s> {
+    fn in_runs(&self, decide: impl Fn(&mut Run<'_, 's, Silent>) -> Forwarded) -> Forwarded {
         let mut oracle = Oracle::default();
-        let once = |oracle: &mut Oracle| {
-            Run { model: self, oracle, trace: &mut Silent }.forwarded(arrival, source, destination)
-        };
+        let once = |oracle: &mut Oracle| decide(&mut Run { model: self, oracle, trace: &mut Silent });
         let first = once(&mut oracle);
         while oracle.advance() {
             if once(&mut oracle) != first {
@@ -65,6 +83,20 @@ impl Model<'_> {
 }
 
 impl<T: Trace> Run<'_, '_, T> {
+    fn forwarded_ipv6(&mut self, arrival: IfIndex, source: Ipv6Addr, destination: Ipv6Addr) -> Forwarded {
+        let Some(slot) = self.model.slot(arrival) else { return Forwarded::Dropped };
+        let Ok(route) = self.route6(slot, source, destination, is_link_local(destination)) else {
+            return Forwarded::Dropped;
+        };
+        match (route.kind, route.next_hops.first().and_then(|hop| hop.interface)) {
+            (RouteKind::Local | RouteKind::Anycast, _) => Forwarded::Delivered,
+            (RouteKind::Unicast, Some(interface)) if self.model.passes_on_ipv6(arrival) => {
+                Forwarded::Leaves { interface }
+            }
+            _ => Forwarded::Dropped,
+        }
+    }
+
     fn forwarded(&mut self, arrival: IfIndex, source: Ipv4Addr, destination: Ipv4Addr) -> Forwarded {
         let model = self.model;
         let Some(slot) = model.slot(arrival) else { return Forwarded::Dropped };

@@ -329,6 +329,8 @@ pub struct Neighbours<'s> {
     found: HashMap<Ipv4Net, Vec<u32>>,
     /// A host of no subnet.
     stranger: Ipv4Addr,
+    /// A free address of each /64.
+    free: HashMap<u128, Ipv6Addr>,
 }
 
 impl<'s> Neighbours<'s> {
@@ -369,6 +371,7 @@ impl<'s> Neighbours<'s> {
             taken,
             gateways,
             routed,
+            free: HashMap::new(),
             index: Index::new(snapshot),
             of_the_host: of_the_host.into(),
             found: HashMap::new(),
@@ -391,18 +394,21 @@ impl<'s> Neighbours<'s> {
             IpAddr::V4(target) => return self.of(interface, target).into(),
             IpAddr::V6(target) => target.to_bits(),
         };
-        let held = |address: &Ipv6Addr| {
-            let address = IpAddr::V6(*address);
-            let is = |other: IpAddr| other == address;
-            self.index.snapshot.addresses.iter().any(|held| is(held.local))
-                || self.index.snapshot.proxies.iter().any(|proxy| is(proxy.address))
-                || self.index.snapshot.neighbours.iter().any(|entry| is(entry.address))
-        };
         let network = target & !u128::from(u64::MAX);
-        let hosts =
-            (0..=u128::from(u16::MAX)).map(|host| Ipv6Addr::from_bits(network | (0xffff_ffff - host)));
-        let free = hosts.into_iter().find(|host| !held(host) && host.to_bits() != target);
-        IpAddr::V6(free.unwrap_or(Ipv6Addr::from_bits(network | 1)))
+        let snapshot = self.index.snapshot;
+        let held = |address: &Ipv6Addr| {
+            let is = |other: IpAddr| other == IpAddr::V6(*address);
+            snapshot.addresses.iter().any(|held| is(held.local))
+                || snapshot.proxies.iter().any(|proxy| is(proxy.address))
+                || snapshot.neighbours.iter().any(|entry| is(entry.address))
+        };
+        let free = |not: Option<u128>| {
+            let mut hosts = (0..=u128::from(u16::MAX)).map(|host| network | (0xffff_ffff - host));
+            let free = hosts.find(|host| Some(*host) != not && !held(&Ipv6Addr::from_bits(*host)));
+            Ipv6Addr::from_bits(free.unwrap_or(network | 1))
+        };
+        let first = *self.free.entry(network).or_insert_with(|| free(None));
+        IpAddr::V6(if first.to_bits() == target { free(Some(target)) } else { first })
     }
 
     /// The same; `None` where only a stranger would be left.

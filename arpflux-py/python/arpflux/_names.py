@@ -542,6 +542,22 @@ class FindingId(Name):
     PERMANENT_NEIGHBOUR = "AF040"
     #: A packet filter hides an address that arp_ignore would hide without.
     HIDDEN_BY_FILTER = "AF041"
+    #: Several interfaces of one wire answer for the same proxied IPv6 address.
+    IPV6_PROXY_SEVERAL = "AF070"
+    #: An IPv6 proxy entry has no effect: forwarding is off.
+    IPV6_PROXY_FORWARDING_OFF = "AF071"
+    #: An IPv6 proxy entry cannot answer: proxy_ndp is off.
+    IPV6_PROXY_NDP_OFF = "AF072"
+    #: An IPv6 proxy entry cannot answer.
+    IPV6_PROXY_SILENT = "AF073"
+    #: An IPv6 proxy entry answers, and no route leads to its address.
+    IPV6_PROXY_NO_ROUTE = "AF074"
+    #: An IPv6 proxy entry answers for an address of the same interface.
+    IPV6_PROXY_SAME_INTERFACE = "AF075"
+    #: An IPv6 address cannot be used: duplicate address detection failed.
+    DETECTION_FAILED = "AF076"
+    #: No interface answers for an IPv6 address of the host.
+    IPV6_ANSWERED_NOWHERE = "AF077"
 
 
 class Outcome(Name):

@@ -3,8 +3,10 @@
 //! is found.
 #![allow(missing_docs, reason = "a test")]
 
+mod discovery;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,6 +23,8 @@ use arpflux_lab::{Host, Lab, Question};
 use arpflux_tests::iproute::run;
 use serde::Deserialize;
 
+use discovery::PEER;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Scenario {
@@ -30,7 +34,7 @@ struct Scenario {
     rows: Vec<u32>,
     /// NICs, each list on one switch.
     wires: Vec<Vec<String>>,
-    /// Words of `ip`, or `sysctl NAME=VALUE` below net/ipv4.
+    /// Words of `ip`, or `sysctl NAME=VALUE` below net/ipv4, `sysctl6 NAME=VALUE` below net/ipv6/conf.
     #[serde(rename = "do")]
     commands: Vec<String>,
     /// Whether to tell who shares a wire: `wires`.
@@ -63,7 +67,7 @@ struct Scenario {
     ask: Vec<Ipv4Addr>,
     /// Which NICs answer for an address afterwards.
     #[serde(default)]
-    answers: BTreeMap<Ipv4Addr, BTreeSet<String>>,
+    answers: BTreeMap<IpAddr, BTreeSet<String>>,
 }
 
 fn scenarios(folder: &str) -> Vec<(String, Scenario)> {
@@ -88,19 +92,33 @@ fn scenarios(folder: &str) -> Vec<(String, Scenario)> {
 struct Built<'s> {
     scenario: &'s Scenario,
     host: Host,
+    /// A neighbour on each wire, of hosts with IPv6 addresses.
+    peers: Vec<Host>,
     _lab: Lab,
 }
 
 fn build(scenario: &Scenario) -> Built<'_> {
     let lab = Lab::new().unwrap();
     let host = lab.host("host").unwrap();
+    let with_ipv6 = scenario.commands.iter().any(|command| command.contains("::"));
+    let mut peers = Vec::new();
     for (number, nics) in scenario.wires.iter().enumerate() {
         let switch = lab.switch(&format!("wire{number}")).unwrap();
         for nic in nics {
             host.plug(&switch, nic, Mac::NONE).unwrap();
         }
+        if with_ipv6 {
+            let peer = lab.host(&format!("peer{number}")).unwrap();
+            peer.plug(&switch, "eth0", Mac::NONE).unwrap();
+            peer.ipv6().unwrap();
+            peer.address("eth0", &format!("{PEER}/64")).unwrap();
+            peers.push(peer);
+        }
     }
-    let built = Built { scenario, host, _lab: lab };
+    if with_ipv6 {
+        host.ipv6().unwrap();
+    }
+    let built = Built { scenario, host, peers, _lab: lab };
     built.carry_out(&scenario.commands);
     built
 }
@@ -108,6 +126,11 @@ fn build(scenario: &Scenario) -> Built<'_> {
 impl Built<'_> {
     fn carry_out(&self, commands: &[String]) {
         for command in commands {
+            if let Some((name, value)) = command.strip_prefix("sysctl6 ").and_then(|set| set.split_once('='))
+            {
+                self.host.sysctl(&format!("net/ipv6/conf/{name}"), value).unwrap();
+                continue;
+            }
             match command.strip_prefix("sysctl ") {
                 Some(setting) => {
                     let (name, value) = setting.split_once('=').unwrap();
@@ -116,6 +139,9 @@ impl Built<'_> {
                 None if command.starts_with("nft ") => drop(self.host.run(|| run(command)).unwrap()),
                 None => drop(self.host.run(|| run(&format!("ip {command}"))).unwrap()),
             }
+        }
+        if !self.peers.is_empty() {
+            self.detect_duplicates();
         }
     }
 
@@ -152,12 +178,12 @@ impl Built<'_> {
 
     /// Asks every NIC for everything, as a neighbour and as a probe, and compares. Gives who answers the
     /// neighbour, by address. With `drops` some answers must be missing, and none else may differ.
-    fn wire(&self, snapshot: &Snapshot, drops: bool) -> BTreeMap<Ipv4Addr, BTreeSet<String>> {
+    fn wire(&self, snapshot: &Snapshot, drops: bool) -> BTreeMap<IpAddr, BTreeSet<String>> {
         let model = Model::new(snapshot).unwrap();
         let mut neighbours = Neighbours::new(snapshot);
         let mut asked: Vec<Ipv4Addr> = targets(snapshot);
         asked.extend(&self.scenario.ask);
-        let mut answering: BTreeMap<Ipv4Addr, BTreeSet<String>> = BTreeMap::new();
+        let mut answering: BTreeMap<IpAddr, BTreeSet<String>> = self.discovery(snapshot);
         let mut dropped = 0;
         for nic in self.scenario.wires.iter().flatten() {
             let Some(interface) = snapshot.interface_named(&nic.parse().unwrap()) else { continue };
@@ -210,7 +236,7 @@ impl Built<'_> {
                     question.sender, question.target
                 );
                 if !question.sender.is_unspecified() {
-                    let who = answering.entry(question.target).or_default();
+                    let who = answering.entry(question.target.into()).or_default();
                     for mac in macs {
                         // A bridge has the MAC of its first port.
                         let has = |other: &&Interface| other.mac == mac;

@@ -1,0 +1,292 @@
+//! IPv6: proxy entries without effect or that lead nowhere, addresses that cannot be used, and addresses that no
+//! interface answers for.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::answers::{Text, finding, names};
+use super::asked::Asked;
+use super::context::{Context, by_number, listed};
+use super::remedy::Remedy;
+use super::{Evidence, Finding, FindingId, Objects, Severity};
+use crate::judgement::{self, Gap};
+use crate::plan::{Change, SysctlScope};
+use crate::predict::{Forwarded, Reason, Request, Verdict, Via};
+use crate::snapshot::{Address, AddressFlags, Certainty, Interface, Reach};
+use crate::state::Object;
+use crate::sysctl::Ipv6Sysctl;
+use crate::types::{IfIndex, Mac};
+
+/// How many of a kind are shown as evidence.
+const SHOWN: usize = 3;
+
+/// `asked`: what becomes of questions for IPv6 proxy entries.
+pub(super) fn find(context: &Context<'_>, asked: &[Asked<'_>], findings: &mut Vec<Finding>) {
+    let mut of_kind: BTreeMap<(FindingId, IfIndex), Vec<&Asked<'_>>> = BTreeMap::new();
+    for asked in asked {
+        for id in without_effect(context, asked) {
+            of_kind.entry((id, asked.interface.index)).or_default().push(asked);
+        }
+    }
+    findings.extend(of_kind.into_iter().map(|((id, _), asked)| entries(context, id, &asked)));
+    unknown_wires(context, asked);
+    unusable(context, findings);
+    answered_nowhere(context, findings);
+}
+
+/// Takes down where it is not known whether a neighbour hears several interfaces that answer for one address.
+fn unknown_wires(context: &Context<'_>, asked: &[Asked<'_>]) {
+    let mut answering: BTreeMap<IpAddr, BTreeMap<IfIndex, Mac>> = BTreeMap::new();
+    for asked in asked {
+        if let Some(mac) = asked.verdict.mac() {
+            answering.entry(asked.entry.address).or_default().insert(asked.interface.index, *mac);
+        }
+    }
+    let mut on_unknown: BTreeMap<IfIndex, Vec<IpAddr>> = BTreeMap::new();
+    let mut on_doubted: BTreeMap<(IfIndex, IfIndex), Vec<IpAddr>> = BTreeMap::new();
+    for (address, interfaces) in &answering {
+        for (index, mac) in interfaces {
+            let differs = |other: &IfIndex| interfaces.get(other).is_some_and(|other| other != mac);
+            if context.map.certainty(*index) == Certainty::Unknown && interfaces.keys().any(differs) {
+                on_unknown.entry(*index).or_default().push(*address);
+            }
+            let doubted = context.map.doubted(*index);
+            for other in doubted.into_iter().filter(|other| index < other).filter(differs) {
+                on_doubted.entry((*index, other)).or_default().push(*address);
+            }
+        }
+    }
+    let open = |addresses: &[IpAddr]| format!("whether one MAC answers for {}", listed(addresses));
+    let unknown =
+        on_unknown.iter().map(|(index, addresses)| Gap::wires(context.snapshot, &[*index], &open(addresses)));
+    let doubted = on_doubted
+        .iter()
+        .map(|((one, other), addresses)| Gap::apart(context.snapshot, *one, *other, &open(addresses)));
+    judgement::add(&mut context.other_gaps.borrow_mut(), unknown.chain(doubted));
+}
+
+/// Why an entry is of no use; empty if it is, or that cannot be told.
+fn without_effect(context: &Context<'_>, asked: &Asked<'_>) -> Vec<FindingId> {
+    let off = |sysctl| {
+        let (all, own) = (context.snapshot.all_ipv6.get(sysctl), asked.interface.ipv6.get(sysctl));
+        all.unwrap_or(0) == 0 && own.unwrap_or(0) == 0
+    };
+    match asked.verdict {
+        Verdict::Silent { reason: Reason::ForwardingOff } if off(Ipv6Sysctl::ProxyNdp) => {
+            vec![FindingId::Ipv6ProxyForwardingOff, FindingId::Ipv6ProxyNdpOff]
+        }
+        Verdict::Silent { reason: Reason::ForwardingOff } => vec![FindingId::Ipv6ProxyForwardingOff],
+        Verdict::Silent { reason: Reason::ProxyNdpOff } => vec![FindingId::Ipv6ProxyNdpOff],
+        Verdict::Silent { .. } => vec![FindingId::Ipv6ProxySilent],
+        Verdict::Answers { via: Via::ProxyEntry, .. } => leads_nowhere(context, asked).into_iter().collect(),
+        Verdict::Answers { .. } | Verdict::Undetermined { .. } => Vec::new(),
+    }
+}
+
+/// Unlike ARP, an entry answers whatever the routes say: what is sent to it then may go nowhere.
+fn leads_nowhere(context: &Context<'_>, asked: &Asked<'_>) -> Option<FindingId> {
+    let (IpAddr::V6(sender), IpAddr::V6(target)) = (asked.sender, asked.entry.address) else { return None };
+    match context.model.forwarded_ipv6(asked.interface.index, sender, target) {
+        Forwarded::Dropped if !context.model.passes_on_ipv6(asked.interface.index) => {
+            Some(FindingId::Ipv6ProxyForwardingOff)
+        }
+        Forwarded::Dropped => Some(FindingId::Ipv6ProxyNoRoute),
+        Forwarded::Leaves { interface } if interface == asked.interface.index => {
+            Some(FindingId::Ipv6ProxySameInterface)
+        }
+        Forwarded::Leaves { .. } | Forwarded::Delivered => None,
+        Forwarded::Undetermined { missing } => {
+            context.take_down(asked.interface.index, true, missing);
+            None
+        }
+    }
+}
+
+/// Entries of one interface, for one reason.
+fn entries(context: &Context<'_>, id: FindingId, asked: &[&Asked<'_>]) -> Finding {
+    let interface = asked[0].interface;
+    let name = interface.name;
+    let addresses: Vec<IpAddr> = asked.iter().map(|asked| asked.entry.address).collect();
+    let whose = listed(&addresses);
+    let mut evidence: Vec<Evidence> = asked.iter().take(SHOWN).map(|asked| asked.evidence()).collect();
+    let deleted = || context.cure_by_changes(asked.iter().map(|asked| Change::remove(asked.entry)).collect());
+    let silent = format!("{name} is told to answer for {whose} (proxy entries) and does not.");
+    let it = by_number(addresses.len(), "it", "them");
+    let (what, why, remedy, cure) = match id {
+        FindingId::Ipv6ProxyForwardingOff => {
+            evidence.extend(settings(context, interface, Ipv6Sysctl::Forwarding));
+            let answers = asked[0].verdict.answers() == Some(true);
+            let what = match answers {
+                true => format!(
+                    "{name} answers for {whose} (proxy entries), and what is sent to {it} is not passed on."
+                ),
+                false => silent,
+            };
+            let why = "An IPv6 proxy entry answers only on an interface whose own `forwarding` is on, and packets are passed \
+                       on only if that of `all` is.";
+            let remedy = format!(
+                "Set net.ipv6.conf.all.forwarding to 1, which sets that of every interface: where a default route comes \
+                 from router advertisements, set accept_ra to 2 on that interface first, or the route goes. Or delete the \
+                 entries on {name}.",
+            );
+            (what, why, remedy, Remedy::default())
+        }
+        FindingId::Ipv6ProxyNdpOff => {
+            evidence.extend(settings(context, interface, Ipv6Sysctl::ProxyNdp));
+            let why = "An IPv6 proxy entry answers only where proxy_ndp of the interface or of `all` is on.";
+            let remedy = format!("Set net.ipv6.conf.{name}.proxy_ndp to 1, or delete the entries.");
+            let scope = SysctlScope::Interface { index: interface.index, name };
+            let sysctl = Ipv6Sysctl::ProxyNdp;
+            let before = interface.ipv6.get(sysctl);
+            let change = before.map(|before| Change::set(Object::Ipv6Sysctl { scope, sysctl }, before, 1));
+            (silent, why, remedy, context.cure_by_changes(change.into_iter().collect()))
+        }
+        FindingId::Ipv6ProxySilent => {
+            let why =
+                "What decides is in the evidence: the kernel looks at that before it looks for entries.";
+            (silent, why, "Take that away, or delete the entries.".to_owned(), deleted())
+        }
+        FindingId::Ipv6ProxyNoRoute => {
+            let what =
+                format!("{name} answers for {whose} (proxy entries), and what is sent to {it} goes nowhere.");
+            let why = "An IPv6 proxy entry answers whatever the routes say, and for packets that come in by this interface \
+                       the rules and tables give no route to the address, or one that rejects it.";
+            let remedy = "Add the route to the container or host behind this one, or delete the entries: another host that has \
+                          the address is not reached while this one answers."
+                .to_owned();
+            (what, why, remedy, deleted())
+        }
+        _ => {
+            let what = format!(
+                "{name} answers for {whose} (proxy entries), which this host itself looks for by {name}."
+            );
+            let why = "An IPv6 proxy entry answers whatever the routes say: neighbours send here what they could send to \
+                       the address itself, and this host sends it back to the same wire.";
+            let remedy = "Delete the entries, or add the route that leads to the address behind this host; where neighbours \
+                          on the wire must not hear each other (a private VLAN), ignore this."
+                .to_owned();
+            (what, why, remedy, deleted())
+        }
+    };
+    let text = Text { what, why: why.into(), remedy };
+    finding(id, text, Objects { interfaces: vec![name], addresses }, evidence, cure)
+}
+
+/// The values of a sysctl of the interface and of `all`, as evidence.
+fn settings(context: &Context<'_>, interface: &Interface, sysctl: Ipv6Sysctl) -> Vec<Evidence> {
+    let setting = |folder: String, value: Option<i32>| {
+        Some(Evidence::Setting {
+            name: format!("net.ipv6.conf.{folder}.{sysctl}"),
+            value: value?.to_string(),
+        })
+    };
+    let own = setting(interface.name.to_string(), interface.ipv6.get(sysctl));
+    let all = setting("all".into(), context.snapshot.all_ipv6.get(sysctl));
+    own.into_iter().chain(all).collect()
+}
+
+/// The addresses of an interface, and whose address that is.
+fn held<'s>(context: &Context<'s>) -> impl Iterator<Item = (&'s Address, &'s Interface)> {
+    let snapshot = context.snapshot;
+    let held = snapshot.addresses.iter().filter(|held| held.local.is_ipv6() && !held.local.is_loopback());
+    held.filter_map(|held| Some((held, snapshot.interface(held.interface)?)))
+}
+
+/// Addresses of which duplicate address detection failed. While it is under way nothing is wrong yet.
+fn unusable(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    let found: Vec<(&Address, &Interface)> =
+        held(context).filter(|(held, _)| held.flags.contains(AddressFlags::DADFAILED)).collect();
+    let Some((first, interface)) = found.first() else { return };
+    let addresses: Vec<IpAddr> = found.iter().map(|(held, _)| held.local).collect();
+    let mut interfaces: Vec<&Interface> = found.iter().map(|(_, interface)| *interface).collect();
+    interfaces.dedup_by_key(|interface| interface.index);
+    let fact = |(held, interface): &(&Address, &Interface)| Evidence::Fact {
+        text: format!("{} holds {}/{}, tentative, dadfailed", interface.name, held.local, held.prefix_len),
+    };
+    let text = Text {
+        what: format!(
+            "{} {} not used, nor answered for: duplicate address detection failed.",
+            listed(&addresses),
+            by_number(addresses.len(), "is", "are"),
+        ),
+        why: "Another host, or a proxy, answered for the address when it was added, or was about to take it too; the kernel \
+              keeps such an address and never tries again by itself."
+            .into(),
+        remedy: format!(
+            "Find out who has it (`arpflux detect -i {} {}`); once nobody has, delete the address and add it again.",
+            interface.name, first.local,
+        ),
+    };
+    let objects = Objects { interfaces: names(&interfaces), addresses };
+    let evidence = found.iter().take(SHOWN).map(fact).collect();
+    findings.push(finding(FindingId::DetectionFailed, text, objects, evidence, Remedy::default()));
+}
+
+fn is_global(held: &Address) -> bool {
+    matches!(held.local, IpAddr::V6(local) if !local.is_unicast_link_local()) && held.is_public()
+}
+
+/// Addresses that no interface answers for: of IPv6 only the one that holds it does.
+fn answered_nowhere(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    let mut silent: BTreeMap<bool, Vec<(&Address, &Interface, Evidence)>> = BTreeMap::new();
+    for (held, interface) in held(context).filter(|(held, _)| is_global(held)) {
+        if held.flags.contains(AddressFlags::TENTATIVE) || context.snapshot.discovery.is_none() {
+            continue;
+        }
+        // Nobody asks on `lo` or a dummy; neighbours do where a subnet of theirs is around it.
+        let aside = interface.reach() == Reach::Nowhere;
+        let asked: Vec<&Interface> = if aside {
+            let around = |other: &&Interface| {
+                context.snapshot.addresses_of(other.index).any(|beside| {
+                    beside.prefix_len < 128 && is_global(beside) && beside.subnet().contains(&held.local)
+                })
+            };
+            context.listeners.iter().copied().filter(around).collect()
+        } else {
+            context.listener(interface.index).into_iter().collect()
+        };
+        let ask = |on: &Interface| {
+            let sender = context.sender_of_family(on.index, held.local);
+            // A filter that may drop the answer is nothing that is found here.
+            let verdict = context.model.answer(&Request::ordinary(on.index, sender, held.local)?);
+            let evidence = Evidence::Request { interface: on.name, sender, target: held.local, verdict };
+            Some((verdict.answers() == Some(false), evidence))
+        };
+        let answers: Vec<(bool, Evidence)> = asked.into_iter().filter_map(ask).collect();
+        if let Some((_, evidence)) = answers.first()
+            && answers.iter().all(|(silent, _)| *silent)
+        {
+            silent.entry(aside).or_default().push((held, interface, evidence.clone()));
+        }
+    }
+    for (aside, found) in silent {
+        let addresses: Vec<IpAddr> = found.iter().map(|(held, ..)| held.local).collect();
+        let mut interfaces: Vec<&Interface> = found.iter().map(|(_, interface, _)| *interface).collect();
+        interfaces.dedup_by_key(|interface| interface.index);
+        let (why, remedy) = if aside {
+            (
+                "For IPv6 an interface answers for its own addresses only, unlike for IPv4: one on a loopback or dummy \
+                 interface is not answered for on the wire whose subnet is around it.",
+                "Where neighbours are to reach it without a route, put it on the interface of that wire, or publish it there \
+                 (a proxy entry does not work for an address of the host itself); where routers know the way, ignore this.",
+            )
+        } else {
+            (
+                "What keeps the interface from answering is in the evidence.",
+                "Take away the route or rule that keeps multicast from the interface, or give it its route for ff00::/8 again.",
+            )
+        };
+        let text = Text {
+            what: format!("Neighbours get no answer for {}.", listed(&addresses)),
+            why: why.into(),
+            remedy: remedy.into(),
+        };
+        let evidence = found.iter().take(SHOWN).map(|(.., evidence)| evidence.clone()).collect();
+        let objects = Objects { interfaces: names(&interfaces), addresses };
+        let mut made = finding(FindingId::Ipv6AnsweredNowhere, text, objects, evidence, Remedy::default());
+        if aside {
+            made.severity = Severity::Info;
+        }
+        findings.push(made);
+    }
+}
