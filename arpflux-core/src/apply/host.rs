@@ -114,7 +114,7 @@ impl Host {
     /// ```
     ///
     /// # Errors
-    /// As [`Transaction::apply`]; [`ErrorKind::Refused`](crate::ErrorKind::Refused) if it would do
+    /// As [`Transaction::apply`]; [`ErrorKind::Refused`] if it would do
     /// [harm], unless [`Options::accept_harm`].
     pub fn apply(&self, plan: &Plan, options: impl Into<Options>) -> Result<Applied> {
         self.apply_with(options, |_| Ok(plan.in_order()))
