@@ -45,6 +45,22 @@ fn detect(host: &Host, addresses: &[&str]) -> Vec<Detected> {
         .unwrap()
 }
 
+/// Each interface sees that `thief` is about to take the address, as `probe` is sent again and again.
+fn seen_probing(hn: &Host, address: &str, thief: Mac, probe: impl Fn()) {
+    let found = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| detect(hn, &[address]));
+        for _ in 0..8 {
+            probe();
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        asking.join().unwrap()
+    });
+    assert_eq!(found.len(), 3);
+    for one in found {
+        assert_eq!(one.conflicts, [Conflict { mac: thief, claim: Claim::Probing }], "{}", one.interface);
+    }
+}
+
 #[test]
 fn holders_and_proxies_are_found_on_every_interface_and_own_ones_are_not_blamed() {
     let (_lab, hn, other) = hosts();
@@ -136,18 +152,7 @@ fn who_is_about_to_take_an_ipv6_address_is_seen() {
     }
     let probe = Ndp::solicit(thief, Ipv6Addr::UNSPECIFIED, HELD6.parse().unwrap());
     let socket = other.packet_socket("eth0", Filter::Ndp).unwrap();
-    let found = std::thread::scope(|scope| {
-        let asking = scope.spawn(|| detect(&hn, &[HELD6]));
-        for _ in 0..8 {
-            socket.send(&probe).unwrap();
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        asking.join().unwrap()
-    });
-    assert_eq!(found.len(), 3);
-    for one in found {
-        assert_eq!(one.conflicts, [Conflict { mac: thief, claim: Claim::Probing }], "{}", one.interface);
-    }
+    seen_probing(&hn, HELD6, thief, || socket.send(&probe).unwrap());
 }
 
 /// What RFC 5227 alone sees, and that it is said.
@@ -175,18 +180,7 @@ fn somebody_who_is_about_to_take_it_is_seen() {
     let socket = other.packet_socket("eth0", Filter::Arp).unwrap();
     let thief = other.mac("eth0").unwrap();
     let probe = Ipv4Arp::probe(thief, ip("192.168.18.50")).to_frame(Mac::BROADCAST);
-    let found = std::thread::scope(|scope| {
-        let asking = scope.spawn(|| detect(&hn, &["192.168.18.50"]));
-        for _ in 0..8 {
-            socket.send(&probe).unwrap();
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        asking.join().unwrap()
-    });
-    assert_eq!(found.len(), 3);
-    for one in found {
-        assert_eq!(one.conflicts, [Conflict { mac: thief, claim: Claim::Probing }], "{}", one.interface);
-    }
+    seen_probing(&hn, "192.168.18.50", thief, || socket.send(&probe).unwrap());
 }
 
 #[test]

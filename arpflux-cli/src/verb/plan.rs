@@ -3,7 +3,7 @@
 use arpflux_core::outward::Planned;
 use arpflux_core::plan::{Folded, Impact, Plan, Sign};
 use arpflux_core::words::counted;
-use arpflux_core::{Result, harm, judgement};
+use arpflux_core::{Result, harm};
 
 use crate::Source;
 use crate::exit;
@@ -13,7 +13,7 @@ use crate::output::{Output, Progress, Style};
 /// Say what has to change so that a policy holds, why, and which answers change with it.
 ///
 /// Nothing is changed, and no privilege is needed. `arpflux apply` makes the change; it also takes the
-/// JSON that this prints.
+/// JSON that this prints. Exit code 6 if who answers afterwards cannot be told, and so whether there is harm.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -49,11 +49,12 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     progress.end();
     let harm = harm::of_plan(&snapshot, &plan)?;
     let sum = plan.sum(&snapshot, &harm);
-    let code = match (args.exit_code, sum.unknown) {
+    let last_line = sum.last_line();
+    let code = match (args.exit_code, &last_line) {
         _ if plan.is_empty() => exit::GOOD,
         (true, _) => exit::BAD,
-        (false, 0) => exit::GOOD,
-        (false, _) => exit::UNDETERMINED,
+        (false, None) => exit::GOOD,
+        (false, Some(_)) => exit::UNDETERMINED,
     };
     if output.json() {
         let none = Impact::default();
@@ -86,10 +87,8 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         let policy = quoted(&args.policy.path().display().to_string());
         text += &format!("Next: arpflux apply{} {policy} --confirm 30s\n", args.source.arguments());
     }
-    if sum.unknown > 0 {
-        let open = counted(sum.unknown, "address", "addresses");
-        let apart = if harm.is_empty() { "no harm is known" } else { "the harm above is certain" };
-        text += &(judgement::last_line(&format!("Who answers for {open}"), &sum.missing, apart) + "\n");
+    if let Some(line) = last_line {
+        text += &(line + "\n");
     }
     output.text(text)?;
     Ok(code)

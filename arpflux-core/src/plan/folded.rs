@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::{Change, Impact, Plan, Turn};
 use crate::harm::Harm;
-use crate::judgement::Gap;
+use crate::judgement::{self, Gap};
 use crate::predict::{Model, Outcome, Overview, listeners, targets};
 use crate::snapshot::{Route, RouteKind, Rule, Snapshot};
 use crate::state::{Object, route_in_words, rule_in_words};
@@ -191,6 +191,16 @@ pub struct Sum {
     pub unknown: usize,
     /// What leaves that open.
     pub missing: Vec<Gap>,
+}
+
+impl Sum {
+    /// The last line where who answers afterwards cannot be told: how much that leaves open, and how to get it told.
+    #[must_use]
+    pub fn last_line(&self) -> Option<String> {
+        let open = format!("Who answers for {}", counted(self.unknown, "address", "addresses"));
+        let apart = if self.harm == 0 { "no harm is known" } else { "the harm above is certain" };
+        (self.unknown > 0).then(|| judgement::last_line(&open, &self.missing, apart))
+    }
 }
 
 impl fmt::Display for Sum {

@@ -44,28 +44,25 @@ const fn equal(k: u32, jt: u8, jf: u8) -> libc::sock_filter {
     libc::sock_filter { code: JUMP_EQUAL, jt, jf, k }
 }
 
-const ADVERTISEMENTS: [libc::sock_filter; 8] = [
-    statement(LOAD_HALF, ETHER_TYPE),
-    equal(IPV6, 0, 5),
-    statement(LOAD_BYTE, 20),
-    equal(58, 0, 3),
-    statement(LOAD_BYTE, 54),
-    equal(136, 0, 1),
-    statement(RETURN, KEEP),
-    statement(RETURN, 0),
-];
+/// Messages of neighbour discovery of these types.
+fn ndp(types: &[u32]) -> Vec<libc::sock_filter> {
+    let many = types.len() as u8;
+    let mut program = vec![
+        statement(LOAD_HALF, ETHER_TYPE),
+        equal(IPV6, 0, many + 4),
+        statement(LOAD_BYTE, 20),
+        equal(58, 0, many + 2),
+        statement(LOAD_BYTE, 54),
+    ];
+    for (left, of_type) in (0..many).rev().zip(types) {
+        program.push(equal(*of_type, left, u8::from(left == 0)));
+    }
+    program.extend([statement(RETURN, KEEP), statement(RETURN, 0)]);
+    program
+}
 
-const NDP: [libc::sock_filter; 9] = [
-    statement(LOAD_HALF, ETHER_TYPE),
-    equal(IPV6, 0, 6),
-    statement(LOAD_BYTE, 20),
-    equal(58, 0, 4),
-    statement(LOAD_BYTE, 54),
-    equal(135, 1, 0),
-    equal(136, 0, 1),
-    statement(RETURN, KEEP),
-    statement(RETURN, 0),
-];
+const SOLICITATION: u32 = 135;
+const ADVERTISEMENT: u32 = 136;
 
 impl Filter {
     /// The program; empty for [`Filter::All`].
@@ -99,14 +96,14 @@ impl Filter {
                     statement(RETURN, KEEP),
                     statement(RETURN, 0),
                 ];
-                program.extend_from_slice(&ADVERTISEMENTS);
+                program.extend(ndp(&[ADVERTISEMENT]));
                 program
             }
-            Self::Ndp => NDP.to_vec(),
+            Self::Ndp => ndp(&[SOLICITATION, ADVERTISEMENT]),
             Self::ArpAndNdp => {
                 let mut program =
                     vec![statement(LOAD_HALF, ETHER_TYPE), equal(ARP, 0, 1), statement(RETURN, KEEP)];
-                program.extend_from_slice(&NDP);
+                program.extend(ndp(&[SOLICITATION, ADVERTISEMENT]));
                 program
             }
         }
