@@ -17,12 +17,13 @@ fn in_words(state: &FileState) -> String {
     }
 }
 
-/// Whether every file is still what the plan saw.
+/// Whether every file is one of arpflux's, and still what the plan saw.
 ///
 /// # Errors
-/// [`ErrorKind::Changed`] names the first that is not.
+/// [`ErrorKind::Refused`] and [`ErrorKind::Changed`] name the first that is not.
 pub(super) fn check(files: &[FileChange]) -> Result<()> {
     for file in files {
+        file.check().map_err(|error| error.during("apply"))?;
         if file.now()? != file.before {
             return Err(Error::new(ErrorKind::Changed, "somebody else changed the file meanwhile")
                 .during("apply")

@@ -300,7 +300,13 @@ pub(crate) fn parse(text: &[u8]) -> Result<(Log, Crc, u64)> {
             _ if number == 1 => return damaged(number, "is not the first line of a journal"),
             "begin" if number == 2 => header = Some(value!()),
             "change" if header.is_some() && !ready && files.is_empty() => changes.push(value!()),
-            "file" if header.is_some() && !ready => files.push(value!()),
+            "file" if header.is_some() && !ready => {
+                let file: FileChange = value!();
+                if let Err(error) = file.check() {
+                    return damaged(number, &format!("(file) is refused: {error}"));
+                }
+                files.push(file);
+            }
             "ready" if header.is_some() && !ready => {
                 let count: usize = value!();
                 let there = changes.len() + files.len();

@@ -67,7 +67,8 @@ impl<'a> Transaction<'a> {
         self
     }
 
-    /// Changes the files that `persist` names in the same transaction; on trial, when it is confirmed.
+    /// Changes the files that `persist` names in the same transaction; on trial, when it is confirmed. Only files that
+    /// arpflux writes, with nothing but permissions in their modes: others are refused.
     #[must_use]
     pub fn persist(mut self, persist: &'a mut Persist<'a>) -> Self {
         self.persist = Some(persist);

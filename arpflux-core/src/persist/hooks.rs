@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::{FileState, Layout, POLICY};
 use crate::error::Result;
 
-const UNIT: &str = "/etc/systemd/system/arpflux.service";
-const UNIT_WANTED: &str = "/etc/systemd/system/multi-user.target.wants/arpflux.service";
+pub(super) const UNIT: &str = "/etc/systemd/system/arpflux.service";
+pub(super) const UNIT_WANTED: &str = "/etc/systemd/system/multi-user.target.wants/arpflux.service";
 pub(super) const IF_UP: &str = "/etc/network/if-up.d/arpflux";
 pub(super) const DISPATCHER: &str = "/etc/NetworkManager/dispatcher.d/90-arpflux";
 

@@ -21,6 +21,7 @@ mod networkd;
 mod persistence;
 mod root;
 pub mod sysctld;
+mod written;
 
 use std::path::{Path, PathBuf};
 

@@ -23,12 +23,25 @@ use crate::state::Object;
 use crate::sysctl::Ipv6Sysctl;
 use crate::types::{IfIndex, IpNet};
 
+/// Where the administrator's files are.
+const FOLDER: &str = "/etc/systemd/network";
 /// The name of the drop-in, in each `NAME.network.d`.
 const DROP_IN: &str = "90-arpflux.conf";
 /// Where networkd is told to leave alone what it does not know.
-const LENIENT: &str = "/etc/systemd/networkd.conf.d/90-arpflux.conf";
+pub(super) const LENIENT: &str = "/etc/systemd/networkd.conf.d/90-arpflux.conf";
 /// `RTPROT_STATIC`: what networkd marks with what its files say.
 const STATIC: u8 = 4;
+
+/// Whether it is the path of a drop-in of ours, below the root.
+pub(super) fn is_drop_in(path: &Path) -> bool {
+    let inside =
+        path.strip_prefix(FOLDER).ok().and_then(|inside| Some((inside.parent()?, inside.file_name()?)));
+    inside.is_some_and(|(folder, name)| {
+        name == DROP_IN
+            && folder.components().count() == 1
+            && folder.to_string_lossy().ends_with(".network.d")
+    })
+}
 
 const HEADING: &str = "# Written by `arpflux apply --persist`.\n";
 
@@ -45,7 +58,7 @@ pub(super) fn drop_ins(used: bool, desired: &Desired, layout: &Layout) -> Result
     for (index, network) in &networks {
         let Some(text) = carried.text(*index, desired) else { continue };
         let Some(name) = network.file_name() else { continue };
-        let mut folder = PathBuf::from("/etc/systemd/network").join(name).into_os_string();
+        let mut folder = PathBuf::from(FOLDER).join(name).into_os_string();
         folder.push(".d");
         let path = layout.below(Path::new(&folder)).join(DROP_IN);
         files.insert(path, FileState::text(format!("{HEADING}{text}"), 0o644));
@@ -117,7 +130,7 @@ fn hop(route: &Route) -> Option<IfIndex> {
 
 /// Our drop-ins that are there.
 fn existing(root: &Root, layout: &Layout) -> Result<Vec<PathBuf>> {
-    let folder = layout.below("/etc/systemd/network");
+    let folder = layout.below(FOLDER);
     let names = root.names(&folder)?.into_iter().map(|name| folder.join(name));
     let folders = names.filter(|path| path.extension().is_some_and(|e| e == "d"));
     Ok(folders.map(|path| path.join(DROP_IN)).filter(|path| root.has_entry(path)).collect())

@@ -33,3 +33,10 @@ pub(crate) use node::{REGISTRY, of_file};
 pub use plan::{Idle, leads_behind};
 pub use registry::{Held, Registry};
 pub use veid::Veid;
+
+use std::path::Path;
+
+/// Whether a file of this path is changed by transactions of this module.
+pub(crate) fn writes(path: &Path) -> bool {
+    node::writes(path) || setup::writes(path)
+}

@@ -237,19 +237,22 @@ fn files_and_changes_together_or_not_at_all() {
     let scratch = Scratch::new("files");
     let options = scratch.options();
     let etc = Scratch::new("files-etc");
-    let (made, changed) = (etc.0.join("sysctl.d/60-arpflux.conf"), etc.0.join("policy.toml"));
+    let below = |path: &str| etc.0.join(&path[1..]);
+    let (made, changed) = (below("/etc/sysctl.d/99-zz-arpflux.conf"), below("/etc/arpflux/policy.toml"));
     let text = |text: &str| FileState::Regular { text: text.into(), mode: 0o600 };
-    let files = [
-        FileChange::new(made.clone(), FileState::Absent, text("new\n")),
-        FileChange::new(changed.clone(), text("old\n"), text("other\n")),
-    ];
+    let change = |path: &Path, before, after| FileChange {
+        root: etc.0.clone(),
+        ..FileChange::new(path.to_owned(), before, after)
+    };
+    let files =
+        [change(&made, FileState::Absent, text("new\n")), change(&changed, text("old\n"), text("other\n"))];
     let plan = plans::plan(&host(), "t", 2, &mut Random::new(3));
     let (before, after) = (comparable(&host()), comparable(&host().with(&plan.changes)));
     let reset = || {
         scratch.clear();
         etc.clear();
         std::fs::create_dir_all(&etc.0).unwrap();
-        FileChange::new(changed.clone(), FileState::Absent, text("old\n")).make().unwrap();
+        change(&changed, FileState::Absent, text("old\n")).make().unwrap();
         FakeKernel::new(host())
     };
     let run = |kernel: &mut dyn Kernel| {
@@ -274,7 +277,7 @@ fn files_and_changes_together_or_not_at_all() {
     assert!(counted(Call::Rename) >= 2 + 2 && counted(Call::Write) >= 2 + 3, "{calls:?}");
     let left_over = || {
         let all = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path());
-        let below = all(&etc.0).chain(all(&etc.0.join("sysctl.d")));
+        let below = all(&below("/etc/arpflux")).chain(all(&below("/etc/sysctl.d")));
         below.filter(|path| path.extension().is_some_and(|end| end == "arpflux-new")).count()
     };
     let mut points = 0;

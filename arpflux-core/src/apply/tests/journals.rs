@@ -38,7 +38,19 @@ fn damaged_and_foreign_journals_are_set_aside_and_never_replayed() {
     let good = std::fs::read(scratch.journal()).unwrap();
     let state = stopped.state().clone();
 
-    let damage: [(&str, Vec<u8>); 4] = [
+    // By somebody who can make checksums: a file that is not arpflux's, and a mode that is no permission.
+    let victim = scratch.0.join("victim");
+    let forged = |path: &str, mode: u32| {
+        let file = format!(
+            r#"file {{"path":"{path}","before":{{"is":"regular","text":"x","mode":{mode}}},"after":{{"is":"absent"}}}}"#
+        );
+        let records = String::from_utf8(fuzz::records(&good)).unwrap();
+        assert!(records.contains("ready 1\n"), "{records}");
+        fuzz::journal(records.replace("ready 1\n", &format!("{file}\nready 2\n")).as_bytes())
+    };
+    let damage: [(&str, Vec<u8>); 6] = [
+        ("a file of others", forged(victim.to_str().unwrap(), 0o644)),
+        ("set-user-ID", forged("/etc/network/if-up.d/arpflux", 0o4755)),
         ("empty", Vec::new()),
         ("cut", good[..good.len() / 3].to_vec()),
         ("text", b"rm -rf /\n".to_vec()),
@@ -54,7 +66,7 @@ fn damaged_and_foreign_journals_are_set_aside_and_never_replayed() {
         let error = recover(&mut kernel, &scratch.options(), false).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidData, "{name}");
         assert!(error.remedy().unwrap().contains("/aside/journal-"), "{name}: {error}");
-        assert!(kernel.made().is_empty());
+        assert!(kernel.made().is_empty() && !victim.exists(), "{name}");
         assert!(recover(&mut kernel, &scratch.options(), false).unwrap().is_clean());
     }
     let elsewhere = [

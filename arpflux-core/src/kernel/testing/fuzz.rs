@@ -1,7 +1,8 @@
 //! A deterministic mutational fuzzer: input made from a corpus by small changes, the same for the same seed.
 //!
 //! `ARPFLUX_FUZZ` sets the executions of each target, `ARPFLUX_FUZZ_SEED` the seed; a failure prints the input in
-//! hexadecimal. Targets outside of this crate use this file as well.
+//! hexadecimal. Targets outside of this crate use this file as well. For millions of executions, which say how far they
+//! are (`--nocapture`), build with `--release` and `CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -53,7 +54,8 @@ const WORDS: [&str; 40] = [
     "]",
 ];
 
-fn setting(name: &str, default: u64) -> u64 {
+/// The number that a variable of the environment has.
+pub fn setting(name: &str, default: u64) -> u64 {
     match std::env::var(name) {
         Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")),
         Err(_) => default,
@@ -86,6 +88,9 @@ pub fn run(
     let mut mutator = Mutator::new(setting("ARPFLUX_FUZZ_SEED", 1), corpus, inputs);
     let mut understood = 0_u64;
     for execution in 0..executions {
+        if execution % 100_000 == 0 && execution > 0 {
+            println!("{name}: {execution} executions, {understood} understood so far");
+        }
         let input = mutator.next();
         match catch_unwind(AssertUnwindSafe(|| target(input))) {
             Ok(found) => understood += u64::from(found > 0),

@@ -35,6 +35,15 @@ use crate::wire::announce::{self, announce_planned};
 
 /// The file of the registry, in the folder of its namespace.
 pub(crate) const REGISTRY: &str = "containers.toml";
+
+/// Whether a file of this path is changed with what containers have.
+pub(super) fn writes(path: &Path) -> bool {
+    let name = |path: &Path| path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+    let folder = path.parent().and_then(name);
+    let number = folder.as_deref().and_then(|folder| folder.strip_prefix("ns-"));
+    number.is_some_and(|number| number.parse::<u64>().is_ok())
+        && name(path).is_some_and(|file| [REGISTRY, settings::FILE].contains(&file.as_str()))
+}
 /// Receivers may ignore what they hear within a second of what they heard before (`locktime`).
 pub const ANNOUNCE_AGAIN: Duration = Duration::from_millis(1100);
 

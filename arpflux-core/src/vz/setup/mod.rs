@@ -33,6 +33,12 @@ const WRAPPER: &str = include_str!("wrapper.sh");
 
 /// The scripts of OpenVZ 7 that publish and withdraw.
 const WRAPPED: [&str; 3] = ["vz-netns_dev_add", "vz-netns_dev_del", "vz-stop"];
+/// Their folder, beside that of the scripts.
+const WRAPPERS: &str = "script.d";
+/// The folder of our own files.
+const OWN: &str = "arpflux";
+const VZ_CONF: &str = "vz.conf";
+
 /// An integration: into which scripts, how, and what they shall call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setup {
@@ -66,9 +72,20 @@ pub enum Integration {
     },
 }
 
+/// Whether an integration has a file of this path, wherever vzctl's folders are.
+pub(super) fn writes(path: &Path) -> bool {
+    let name = |path: &Path| path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+    let (Some(file), Some(folder)) = (name(path), path.parent().and_then(name)) else { return false };
+    [Version::Vzctl, Version::Libvzctl]
+        .iter()
+        .any(|version| file == version.functions() || file == version.hook().0 && folder == OWN)
+        || file == VZ_CONF
+        || folder == WRAPPERS && WRAPPED.contains(&file.as_str())
+}
+
 impl Setup {
     fn own(&self, name: &str) -> PathBuf {
-        self.vz_folder.join("arpflux").join(name)
+        self.vz_folder.join(OWN).join(name)
     }
 
     fn functions(&self) -> PathBuf {
@@ -94,11 +111,11 @@ impl Setup {
     }
 
     fn vz_conf(&self) -> PathBuf {
-        self.vz_folder.join("vz.conf")
+        self.vz_folder.join(VZ_CONF)
     }
 
     fn wrapper(&self, name: &str) -> PathBuf {
-        self.installation.scripts.with_file_name("script.d").join(name)
+        self.installation.scripts.with_file_name(WRAPPERS).join(name)
     }
 
     /// Everything that any way writes.
