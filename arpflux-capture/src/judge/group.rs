@@ -77,7 +77,7 @@ impl Context<'_> {
 
 /// Whether a group has an address: its packets name it, or its virtual MAC claims it.
 fn concerns(id: &GroupKey, group: &Group, key: Key, entry: &Address) -> bool {
-    let is_ipv6 = key.address >> 32 != 0xffff;
+    let is_ipv6 = key.is_ipv6();
     let virtual_mac = |claim: &crate::table::Claim| {
         let of = claim.mac.octets().and_then(VirtualMac::of);
         of.is_some_and(|of| of.protocol == group.protocol && of.group == id.2)

@@ -253,6 +253,53 @@ fn packets_that_take_another_way_since_they_were_told_to() {
         s
     });
     assert_eq!(refreshed.ok, Some(true), "{refreshed:#?}");
+    // Nor does one that asks its client alone whether it is there still, when a route leads to it from then on.
+    let rerouted = scene(|s| {
+        outside(s, gateway);
+        s.ask_one(mac(3), 3, 9, victim).reply(victim, 9, mac(3), 3);
+        outside(s, mac(3));
+        s
+    });
+    assert_eq!(rerouted.ok, Some(true), "{rerouted:#?}");
+    // A packet that a router passes on is seen twice, and goes nowhere else for it.
+    let passed_on = scene(|s| {
+        s.wait(SECOND).packet((victim, 9), (gateway, 2), 64).reply(mac(2), 2, gateway, 1);
+        s.packet((gateway, 9), (mac(2), 2), 63)
+    });
+    assert_eq!(class(&passed_on, ip(2)), Class::Single, "{passed_on:#?}");
+    // What comes back to the gateway once it is over is nobody's lie.
+    let over = scene(|s| {
+        s.ask(gateway, 1, 8);
+        for _ in 0..4 {
+            s.wait(SECOND).reply(liar, 1, victim, 9);
+        }
+        outside(s, liar);
+        s.ask_one(gateway, 1, 9, victim).reply(victim, 9, gateway, 1);
+        outside(s, gateway);
+        s
+    });
+    let address = over.address(ip(1)).unwrap();
+    assert_eq!((address.class, &address.suspects[..]), (Class::Spoof, &[liar][..]), "{address:#?}");
+}
+
+/// Its requests are not in the capture, but answers name who asked.
+#[test]
+fn who_asks_in_others_names_is_the_culprit_and_not_those_who_answer() {
+    let (one, two, liar) = (mac(1), mac(2), mac(3));
+    let report = scene(|s| {
+        s.ask(one, 1, 8);
+        for _ in 0..6 {
+            s.wait(SECOND).reply(two, 2, liar, 1).reply(one, 1, liar, 2);
+        }
+        for _ in 0..3 {
+            s.packet((one, 1), (liar, 2), 64).packet((liar, 1), (two, 2), 63);
+        }
+        s
+    });
+    for address in [1, 2] {
+        let address = report.address(ip(address)).unwrap();
+        assert_eq!((address.class, &address.suspects[..]), (Class::Spoof, &[liar][..]), "{address:#?}");
+    }
 }
 
 #[test]

@@ -80,8 +80,13 @@ impl Context<'_> {
         let by = |claim: &Claim, holder: &Claim| {
             // One host's bond pushes as well, but it answers too.
             let excused = kin.is_some() && claim.replies > claim.unasked.count;
-            let pushes = claim.pushes || (kin.is_none() && (only_points(claim) || claim.diverted.count > 0));
-            asked_for && pushes && !excused && of(claim).is_none() && holds(holder)
+            // What goes back to one whose name was abused, is not diverted.
+            let diverted = claim.diverted.count > 0 && !holder.pushes;
+            let pushes = claim.pushes || (kin.is_none() && (only_points(claim) || diverted));
+            // What is said to the one that asks in its name answers that, and deceives nobody.
+            let answers = |claim: &Claim, asker: &Claim| claim.told == [asker.mac] && asker.pointed.count > 0;
+            let held = holds(holder) || answers(holder, claim);
+            asked_for && pushes && !answers(claim, holder) && !excused && of(claim).is_none() && held
         };
         let mut liars: Vec<&Claim> = Vec::new();
         liars.extend(by(one, other).then_some(one));
@@ -318,7 +323,7 @@ fn askers_apart(pair: &Pair<'_>) -> bool {
 }
 
 /// Whether a MAC claims the address by requests to single hosts alone, as tools do that forge requests.
-fn only_points(claim: &Claim) -> bool {
+pub(super) fn only_points(claim: &Claim) -> bool {
     claim.pointed.count >= 3
         && claim.pointed.count == claim.requests
         && claim.announcements == 0

@@ -2,6 +2,7 @@
 
 use super::Finding;
 use super::kinship::{Context, near};
+use super::pair::only_points;
 use crate::evidence::{Evidence, EvidenceKind};
 use crate::report::{Certainty, Class};
 use crate::table::{Claim, Key, Mark};
@@ -40,7 +41,9 @@ impl Context<'_> {
             let suspects = vec![claim.mac];
             return Finding { suspects, ..Finding::new(Class::Undetermined, None, vec![piece]) };
         }
-        if let Some(before) = claim.diverted_from.filter(|before| !near(*before, claim.mac)) {
+        // Neighbours ask one another alone whether they are there still; replies that nobody asked for are no part of that.
+        let pushes = claim.unasked.count > 0 || only_points(claim);
+        if let Some(before) = claim.diverted_from.filter(|before| pushes && !near(*before, claim.mac)) {
             let piece = self.diverted(claim, before);
             let text = "a fail-over told to single hosts looks the same";
             let open = Evidence::new(EvidenceKind::Open, text.into()).against();

@@ -101,7 +101,7 @@ impl Groups {
         seen: Seen,
         clocked: bool,
     ) {
-        let key = (source.wire, packet.name, packet.group, source.address >> 32 != 0xffff);
+        let key = (source.wire, packet.name, packet.group, source.is_ipv6());
         if self.0.len() >= MOST_GROUPS && !self.0.contains_key(&key) {
             return;
         }

@@ -77,6 +77,10 @@ impl Key {
     fn is_some(self) -> bool {
         self.address != 0xffff << 32 && self.address != 0
     }
+
+    pub(crate) fn is_ipv6(self) -> bool {
+        self.address >> 32 != 0xffff
+    }
 }
 
 /// Everything seen, in bounded memory.

@@ -42,9 +42,17 @@ pub(super) struct Push {
     pub time: u64,
 }
 
-/// To which MAC a peer sent last what was for an address, and when.
+/// The last packet from one address to another.
+#[derive(Debug, Clone, Copy)]
+struct Talk {
+    from: Mac,
+    to: Mac,
+    time: u64,
+}
+
+/// What was sent last from each address to each other.
 #[derive(Debug, Default)]
-pub(super) struct Conversations(HashMap<(Key, Key), (Mac, u64), RandomState>);
+pub(super) struct Conversations(HashMap<(Key, Key), Talk, RandomState>);
 
 impl Table {
     pub(super) fn packet(
@@ -65,10 +73,10 @@ impl Table {
             }
             let forwarded = claim.ttl.is_forwarded() || ttl.is_some_and(|ttl| !matches!(ttl, 64 | 128 | 255));
             let talk = self.conversations.0.get(&(destination, source));
-            let talk = talk.filter(|(_, time)| seen.time.saturating_sub(*time) <= DEFEND).copied();
+            let talk = talk.filter(|talk| seen.time.saturating_sub(talk.time) <= DEFEND).copied();
             match talk {
-                Some((sent_to, _)) if sent_to == from => claim.straight.note(seen),
-                Some((sent_to, _)) if address.find(sent_to).is_some() => {
+                Some(Talk { to: sent_to, .. }) if sent_to == from => claim.straight.note(seen),
+                Some(Talk { to: sent_to, .. }) if address.find(sent_to).is_some() => {
                     let kind = if forwarded { LinkKind::Forwarded } else { LinkKind::Answered };
                     self.link(sent_to, from, kind, seen);
                 }
@@ -79,9 +87,11 @@ impl Table {
             if self.conversations.0.len() >= CONVERSATIONS {
                 self.conversations.0.clear();
             }
-            let before = self.conversations.0.insert((source, destination), (to, seen.time));
-            if let Some((before, _)) = before.filter(|(before, _)| *before != to) {
-                self.diverted(seen, from, before, to);
+            let talk = Talk { from, to, time: seen.time };
+            let before = self.conversations.0.insert((source, destination), talk);
+            // One that is seen again behind whoever passes it on comes from another MAC.
+            if let Some(before) = before.filter(|before| before.from == from && before.to != to) {
+                self.diverted(seen, talk, before.to, destination);
             }
         }
     }
@@ -94,15 +104,18 @@ impl Table {
         self.pushes.push_back(push);
     }
 
-    /// The packets of `sender` to somebody went to `before`, and go to `to` from here on: perhaps since `to` told it so.
+    /// The packets of a host to `destination` went to `before`, and go elsewhere from here on: perhaps since it was told so,
+    /// about the next hop, which has an address of the same family.
     #[cold]
-    fn diverted(&mut self, seen: Seen, sender: Mac, before: Mac, to: Mac) {
+    fn diverted(&mut self, seen: Seen, talk: Talk, before: Mac, destination: Key) {
         let told = self.pushes.iter().rev().find(|push| {
-            push.by == to && push.told == sender && seen.time.saturating_sub(push.time) <= DEFEND
+            (push.by, push.told) == (talk.to, talk.from)
+                && push.address.is_ipv6() == destination.is_ipv6()
+                && seen.time.saturating_sub(push.time) <= DEFEND
         });
         if let Some(address) = told.filter(|_| self.clocked).map(|push| push.address)
             && let Some(entry) = self.addresses.get_mut(&address)
-            && let Some(place) = entry.find(to)
+            && let Some(place) = entry.find(talk.to)
         {
             let claim = &mut entry.claims[place];
             claim.diverted.note(seen);

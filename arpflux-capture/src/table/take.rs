@@ -99,6 +99,7 @@ impl Table {
             {
                 claim.unasked(packet.seen, packet.peer);
                 self.note_push(packet);
+                self.asked_in_anothers_name(packet);
             }
             return;
         };
@@ -127,6 +128,29 @@ impl Table {
         }
         if let Some(to) = linked {
             self.link(to, packet.mac, LinkKind::Answered, packet.seen);
+        }
+    }
+
+    /// A reply repeats the sender of its request. If that request was not seen, and another MAC has its sender's address,
+    /// the one that is answered asked in its name.
+    fn asked_in_anothers_name(&mut self, packet: &Packet) {
+        let Some(target) = packet.target.filter(|target| target.is_some()) else { return };
+        let target = Key { wire: self.wires.known[target.wire as usize].1, ..target };
+        let is_anothers = self.addresses.get(&target).is_some_and(|address| {
+            address.claims.iter().any(|claim| claim.mac != packet.peer && claim.replies + claim.requests > 0)
+        });
+        if packet.to == Some(packet.peer) && is_anothers {
+            let request = Packet {
+                reply: false,
+                sender: target,
+                mac: packet.peer,
+                target: Some(packet.sender),
+                source: packet.peer,
+                to: Some(packet.source),
+                padded: None,
+                ..*packet
+            };
+            self.claim(&request, How::Request, false);
         }
     }
 
