@@ -55,8 +55,11 @@ fn link<'a>(record: &Record<'a>, link_type: LinkType, data: &'a [u8]) -> Read<'a
                 (header[10], &header[12..12 + length], u16::from_be_bytes([header[0], header[1]]))
             })
         }
-        LinkType::IEEE802_11 => wireless(frame, data),
-        LinkType::RADIOTAP => behind(le16(2), LinkType::IEEE802_11),
+        LinkType::IEEE802_11 => wireless(frame, data, false),
+        LinkType::RADIOTAP => match le16(2).and_then(|length| data.get(length..)) {
+            Some(rest) if rest.len() < data.len() => wireless(frame, rest, is_aligned(data)),
+            _ => Read::Cut,
+        },
         LinkType::PRISM => behind(le32(4).map(|length| length as usize), LinkType::IEEE802_11),
         LinkType::AVS => behind(be32(4).map(|length| length as usize), LinkType::IEEE802_11),
         LinkType::PPI => behind(le16(2), LinkType(le32(4).unwrap_or(u32::MAX))),
@@ -73,8 +76,37 @@ fn link<'a>(record: &Record<'a>, link_type: LinkType, data: &'a [u8]) -> Read<'a
         LinkType::DSA_BRCM_PREPEND => behind(Some(4), LinkType::ETHERNET),
         LinkType::DSA_BRCM | LinkType::DSA => switch_tag(frame, data, 4),
         LinkType::EDSA => switch_tag(frame, data, 8),
+        // IP without a link layer, perhaps behind the number of its family: of use for tunnels in it alone.
+        LinkType(12 | 14 | 101 | 228 | 229) => {
+            tunnel::raw(frame, data).unwrap_or(Read::Unread(Unread::LinkType(link_type)))
+        }
+        LinkType(0 | 108) => data
+            .get(4..)
+            .and_then(|packet| tunnel::raw(frame, packet))
+            .unwrap_or(Read::Unread(Unread::LinkType(link_type))),
         other => Read::Unread(Unread::LinkType(other)),
     }
+}
+
+/// Whether a radiotap header says that the 802.11 header behind it is filled up to four bytes.
+fn is_aligned(radiotap: &[u8]) -> bool {
+    const TIME: u32 = 1;
+    const FLAGS: u32 = 2;
+    const MORE: u32 = 1 << 31;
+    let word = |at: usize| {
+        radiotap.get(at..).and_then(<[u8]>::first_chunk::<4>).map(|bytes| u32::from_le_bytes(*bytes))
+    };
+    let Some(present) = word(4) else { return false };
+    let mut at = 8;
+    let mut last = present;
+    while last & MORE != 0 {
+        let Some(next) = word(at) else { return false };
+        (last, at) = (next, at + 4);
+    }
+    if present & TIME != 0 {
+        at = at.next_multiple_of(8) + 8;
+    }
+    present & FLAGS != 0 && radiotap.get(at).is_some_and(|flags| flags & 0x20 != 0)
 }
 
 /// An Ethernet frame, also one inside of another.
@@ -133,8 +165,9 @@ fn cooked<'a>(
     tagged(frame, rest)
 }
 
-/// An 802.11 frame: data in the clear with LLC and SNAP; the rest is about other things.
-fn wireless<'a>(frame: Frame<'_, 'a>, data: &'a [u8]) -> Read<'a> {
+/// An 802.11 frame: data in the clear with LLC and SNAP, its header filled up to four bytes perhaps; the rest is about
+/// other things.
+fn wireless<'a>(frame: Frame<'_, 'a>, data: &'a [u8], aligned: bool) -> Read<'a> {
     const DATA: u8 = 2;
     /// No data in it (subtype bit 2), and quality of service (bit 3).
     const NULL: u8 = 4;
@@ -160,6 +193,9 @@ fn wireless<'a>(frame: Frame<'_, 'a>, data: &'a [u8]) -> Read<'a> {
         aggregated = data.get(length).is_some_and(|low| low & 0x80 != 0);
         // Quality of service, then high throughput if the order flag says so.
         length += if flags & 0x80 != 0 { 6 } else { 2 };
+    }
+    if aligned {
+        length = length.next_multiple_of(4);
     }
     let Some(payload) = data.get(length..) else { return Read::Cut };
     if flags & 0x40 != 0 {

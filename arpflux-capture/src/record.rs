@@ -69,12 +69,15 @@ impl LinkType {
     #[must_use]
     pub const fn name(self) -> Option<&'static str> {
         Some(match self.0 {
-            0 => "BSD loopback",
+            0 | 108 => "BSD loopback",
             1 => "Ethernet",
             6 => "Token Ring",
             9 => "PPP",
             10 => "FDDI",
-            12 | 14 | 101 => "raw IP, which has no link layer and no ARP",
+            8 => "SLIP",
+            12 | 14 | 101 | 228 | 229 => "raw IP, which has no link layer and no ARP",
+            104 => "Cisco HDLC",
+            107 => "frame relay",
             105 => "802.11",
             113 => "Linux cooked",
             119 => "802.11 with Prism header",

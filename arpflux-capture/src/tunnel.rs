@@ -7,6 +7,8 @@ use crate::record::{Read, Tunnel, TunnelKind, Unread, Vlans, Wire};
 
 const UDP: u8 = 17;
 const GRE: u8 = 47;
+const IPIP: u8 = 4;
+const IPV6: u8 = 41;
 /// Ethernet inside of GRE and GENEVE ("transparent Ethernet bridging").
 const BRIDGING: u16 = 0x6558;
 const ARP: u16 = EtherType::ARP.0;
@@ -49,8 +51,34 @@ pub(crate) fn ip<'a>(frame: Frame<'_, 'a>, protocol: u8, payload: &'a [u8]) -> O
     match protocol {
         UDP => udp(frame, payload),
         GRE => gre(frame, payload),
+        IPIP => packet_inside(frame, EtherType::IPV4, payload),
+        IPV6 => packet_inside(frame, EtherType::IPV6, payload),
+        97 => Some(Read::Unread(Unread::Tunnel("EtherIP"))),
+        115 => Some(Read::Unread(Unread::Tunnel("L2TP"))),
         _ => None,
     }
+}
+
+/// The frame inside an IP packet that is inside another one; what is no tunnel in turn is told of by the outer packet.
+fn packet_inside<'a>(frame: Frame<'_, 'a>, kind: EtherType, packet: &'a [u8]) -> Option<Read<'a>> {
+    if frame.depth >= DEEPEST {
+        return Some(Read::Unread(Unread::Tunnel("tunnels in tunnels")));
+    }
+    match content(Frame { depth: frame.depth + 1, ..frame }, kind, packet) {
+        Read::Sighting(sighting) if sighting.wire.tunnel == frame.wire.tunnel => None,
+        Read::Other => None,
+        read => Some(read),
+    }
+}
+
+/// The frame inside an IP packet without a link layer.
+pub(crate) fn raw<'a>(frame: Frame<'_, 'a>, packet: &'a [u8]) -> Option<Read<'a>> {
+    let kind = match packet.first()? >> 4 {
+        4 => EtherType::IPV4,
+        6 => EtherType::IPV6,
+        _ => return None,
+    };
+    packet_inside(frame, kind, packet)
 }
 
 fn udp<'a>(frame: Frame<'_, 'a>, datagram: &'a [u8]) -> Option<Read<'a>> {
@@ -104,6 +132,7 @@ fn gre<'a>(frame: Frame<'_, 'a>, packet: &'a [u8]) -> Option<Read<'a>> {
         // NVGRE's key is a number of 24 bits and a flow of eight; a plain key is taken whole.
         BRIDGING => Some(frame.ethernet_inside(TunnelKind::Gre, key, packet.get(length..))),
         ARP => Some(arp_inside(frame, TunnelKind::Gre, key, packet.get(length..))),
+        0x0800 | 0x86dd => packet_inside(frame, EtherType(kind), packet.get(length..)?),
         // Type I has no header of its own.
         ERSPAN if !sequence => Some(frame.ethernet_inside(TunnelKind::Erspan, 0, packet.get(length..))),
         ERSPAN => {
@@ -128,6 +157,9 @@ pub(crate) fn ether_type<'a>(frame: Frame<'_, 'a>, kind: EtherType, payload: &'a
         }
         // Encrypted between neighbours; PPPoE and others carry no ARP.
         0x88e5 => Some(Read::Unread(Unread::Tunnel("MACsec"))),
+        0x22f3 => Some(Read::Unread(Unread::Tunnel("TRILL"))),
+        0x4305 => Some(Read::Unread(Unread::Tunnel("batman-adv"))),
+        0x8903 => Some(Read::Unread(Unread::Tunnel("FabricPath"))),
         _ => None,
     }
 }
@@ -140,12 +172,15 @@ fn mpls<'a>(frame: Frame<'_, 'a>, mut payload: &'a [u8]) -> Option<Read<'a>> {
         if entry & 0x100 == 0 {
             continue;
         }
-        return match payload.first()? >> 4 {
-            4 => Some(content(frame, EtherType::IPV4, payload)),
-            6 => Some(content(frame, EtherType::IPV6, payload)),
-            // A control word begins with four zero bits (RFC 4385).
-            0 => Some(frame.ethernet_inside(TunnelKind::Mpls, entry >> 12, payload.get(4..))),
-            _ => Some(frame.ethernet_inside(TunnelKind::Mpls, entry >> 12, Some(payload))),
-        };
+        let inside = |data| frame.ethernet_inside(TunnelKind::Mpls, entry >> 12, data);
+        return Some(match payload.first()? >> 4 {
+            4 => content(frame, EtherType::IPV4, payload),
+            6 => content(frame, EtherType::IPV6, payload),
+            // A control word begins with four zero bits (RFC 4385), and so do many MACs.
+            0 => match (inside(payload.get(4..)), inside(Some(payload))) {
+                (read @ Read::Sighting(_), _) | (_, read @ Read::Sighting(_)) | (read, _) => read,
+            },
+            _ => inside(Some(payload)),
+        });
     }
 }

@@ -70,6 +70,7 @@ fn cases() -> Vec<Case> {
     };
     let alone_inside = |name, frame, kind, id| Case { addressed: false, ..inside(name, frame, kind, id) };
     let eth = ethernet();
+    let vxlan = udp(4789, &join(&[&[8, 0, 0, 0, 0, 0, 7, 0], &eth]));
     let mut prism = vec![0; 144];
     (prism[0], prism[4]) = (0x44, 144);
     let mut avs = vec![0; 64];
@@ -83,6 +84,10 @@ fn cases() -> Vec<Case> {
     vec![
         plain("802.11", LinkType::IEEE802_11, wireless()),
         plain("radiotap", LinkType::RADIOTAP, join(&[&[0, 0, 8, 0, 0, 0, 0, 0], &wireless()])),
+        plain("radiotap that fills up", LinkType::RADIOTAP, {
+            let (flags, wireless) = ([0, 0, 9, 0, 2, 0, 0, 0, 0x20], wireless());
+            join(&[&flags, &[0x88], &wireless[1..24], &[0; 4], &wireless[24..]])
+        }),
         plain("Prism", LinkType::PRISM, join(&[&prism, &wireless()])),
         plain("AVS", LinkType::AVS, join(&[&avs, &wireless()])),
         plain("PPI with Ethernet", LinkType::PPI, join(&[&[0, 0, 8, 0, 1, 0, 0, 0], &eth])),
@@ -96,7 +101,7 @@ fn cases() -> Vec<Case> {
         alone("Broadcom's tag in front", LinkType::DSA_BRCM_PREPEND, join(&[&[0, 0, 0, 3], &eth])),
         alone("Marvell's tag", LinkType::DSA, behind(&[0xc0, 0x18, 0, 1])),
         alone("Marvell's longer tag", LinkType::EDSA, behind(&[0xda, 0xda, 0, 0, 0xc0, 0x18, 0, 1])),
-        inside("VXLAN", udp(4789, &join(&[&[8, 0, 0, 0, 0, 0, 7, 0], &eth])), TunnelKind::Vxlan, 7),
+        inside("VXLAN", vxlan.clone(), TunnelKind::Vxlan, 7),
         inside("GENEVE", udp(6081, &join(&[&[0, 0, 0x65, 0x58, 0, 0, 7, 0], &eth])), TunnelKind::Geneve, 7),
         inside(
             "GENEVE with an option",
@@ -140,6 +145,26 @@ fn cases() -> Vec<Case> {
             TunnelKind::Mpls,
             16,
         ),
+        Case {
+            // tshark takes the beginning of the MAC for one.
+            tshark: false,
+            ..inside(
+                "MPLS without a control word, before a MAC that begins like one",
+                join(&[&OUTER, &[0x88, 0x47, 0, 1, 0x01, 64], &eth]),
+                TunnelKind::Mpls,
+                16,
+            )
+        },
+        inside("VXLAN in IP in IP", ipv4(4, &vxlan[14..]), TunnelKind::Vxlan, 7),
+        inside("VXLAN in IP in GRE", ipv4(47, &join(&[&[0, 0, 8, 0], &vxlan[14..]])), TunnelKind::Vxlan, 7),
+        Case {
+            link_type: LinkType(101),
+            ..inside("VXLAN without a link layer", vxlan[14..].to_vec(), TunnelKind::Vxlan, 7)
+        },
+        Case {
+            link_type: LinkType(0),
+            ..inside("VXLAN on a loopback", join(&[&[2, 0, 0, 0], &vxlan[14..]]), TunnelKind::Vxlan, 7)
+        },
         inside(
             "a provider backbone bridge",
             join(&[&OUTER, &[0x88, 0xe7, 0, 0, 0, 8], &eth]),
