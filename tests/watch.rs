@@ -5,6 +5,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use arpflux_core::state::{Change, Object};
 use arpflux_core::sysctl::Sysctl;
 use arpflux_core::watch::{Cause, Drift, Options, Outcome, Watcher};
 use arpflux_core::{Host, Policy, Stop, apply};
@@ -436,6 +437,28 @@ fn wrong_answers_are_told_where_every_value_is_as_the_policy_says() {
     node.hn.down("eth9").unwrap();
     until(&mut watcher, |line| line.outcome == Outcome::Recovered);
     good(&mut watcher);
+}
+
+/// While an interface is down its table is empty, and whoever puts a route there then is first.
+#[test]
+fn a_route_put_into_an_own_table_before_it_is_filled_again_is_replaced_and_told() {
+    let node = Node::new("own-table");
+    node.hn.run(|| ip("route add default via 192.168.18.1 dev eth0")).unwrap();
+    let mut watcher = node.at_rest();
+    let table =
+        175_000 + node.host.snapshot().unwrap().interface_named(&"eth4".parse().unwrap()).unwrap().index.0;
+    node.hn.down("eth4").unwrap();
+    until(&mut watcher, |line| line.outcome == Outcome::Healed);
+    while !watcher.wait(Some(Duration::from_millis(300))).unwrap().is_empty() {}
+    let batch = format!("link set eth4 up\nroute replace default via 192.168.18.2 dev eth4 table {table}");
+    node.hn.run(move || ip(&batch)).unwrap();
+    let is_of_table =
+        |change: &Change| matches!(&change.object, Object::Route(route) if route.table == table);
+    until(&mut watcher, |line| line.outcome == Outcome::Healed && line.changes.iter().any(is_of_table));
+    let routes = node.host.snapshot().unwrap().routes.into_iter().filter(|route| route.table == table);
+    let protocols: Vec<u8> = routes.map(|route| route.protocol).collect();
+    assert_eq!(protocols, [175, 175]);
+    assert!(plan_is_empty(&node));
 }
 
 /// What fails is told, and hinders nothing else.

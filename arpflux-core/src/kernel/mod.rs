@@ -38,6 +38,12 @@ pub struct Failed {
 }
 
 impl Failed {
+    /// Those of `changes` that were made all the same.
+    pub(crate) fn made(&self, changes: &[Change]) -> Vec<Change> {
+        let beyond = self.beyond.iter().filter_map(|place| changes.get(*place));
+        changes.iter().take(self.at).chain(beyond).cloned().collect()
+    }
+
     /// The same with places counted in a longer list, in which the shorter one begins at `start`.
     pub(crate) fn from(self, start: usize) -> Self {
         let beyond = self.beyond.into_iter().map(|place| start + place).collect();

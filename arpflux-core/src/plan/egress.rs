@@ -25,14 +25,14 @@ use super::foreign::{ForeignRules, Found};
 use super::tables::Main;
 use super::view::{Family, View};
 use crate::error::{Error, ErrorKind, Result};
-use crate::snapshot::{Route, Rule, RuleAction, RuleFlags, table};
+use crate::snapshot::{NextHop, Route, Rule, RuleAction, RuleFlags, table};
 use crate::types::{IfIndex, IpNet};
 use crate::words::listed;
 
 /// The table of an interface is this plus its number, unless somebody else uses that table.
 pub const TABLE_BASE: u32 = 175_000;
 /// How far to go on where a table is taken.
-pub(super) const TABLE_STEP: u32 = 1_000_000;
+const TABLE_STEP: u32 = 1_000_000;
 /// The priority of the first look-up for a source; the others have the next ones. Unless somebody else uses them.
 pub const RULE_PRIORITY: u32 = 17_500;
 
@@ -331,6 +331,18 @@ impl Priorities {
     }
 }
 
+/// Whether a route of others is in the table of the interface that it leads out of. Where no rule of theirs leads there,
+/// it was put in the place of one of ours: the table stays the interface's, also if nothing of ours is left in it.
+fn stands_in_place_of_ours(route: &Route) -> bool {
+    let its = |hop: &NextHop| hop.interface.is_some_and(|index| is_table_of(index, route.table));
+    !route.next_hops.is_empty() && route.next_hops.iter().all(its)
+}
+
+/// Whether this is a number that the table of an interface may have.
+pub(super) const fn is_table_of(interface: IfIndex, number: u32) -> bool {
+    number % TABLE_STEP == TABLE_BASE.wrapping_add(interface.0) % TABLE_STEP
+}
+
 /// The tables that somebody uses.
 struct UsedTables {
     own: HashSet<u32>,
@@ -343,12 +355,14 @@ impl UsedTables {
             own: HashSet::new(),
             others: HashSet::from_iter([table::UNSPEC, table::DEFAULT, table::MAIN, table::LOCAL]),
         };
+        let routes = view.snapshot.routes.iter();
+        let routes = routes.filter(|route| route.protocol == PROTOCOL || !stands_in_place_of_ours(route));
         for (number, protocol) in view
             .snapshot
             .rules
             .iter()
             .map(|rule| (rule.table, rule.protocol))
-            .chain(view.snapshot.routes.iter().map(|route| (route.table, route.protocol)))
+            .chain(routes.map(|route| (route.table, route.protocol)))
         {
             if protocol == PROTOCOL {
                 used.own.insert(number);

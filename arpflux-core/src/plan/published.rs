@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use foldhash::{HashMap, HashMapExt as _, HashSet};
 
-use super::egress::{Source, TABLE_BASE, TABLE_STEP};
+use super::egress::{Source, is_table_of};
 use super::interfaces::Managed;
 use super::view::View;
 use super::{Change, PROTOCOL};
@@ -60,9 +60,7 @@ pub(super) fn sources(
     for (address, table) in ruled {
         // Each address once, though a second rule of ours may name it.
         let Some(entries) = candidates.remove(&address) else { continue };
-        let of_rule = |entry: &&&ProxyEntry| {
-            entry.interface.is_some_and(|index| table % TABLE_STEP == (TABLE_BASE + index.0) % TABLE_STEP)
-        };
+        let of_rule = |entry: &&&ProxyEntry| entry.interface.is_some_and(|index| is_table_of(index, table));
         let ours = |entry: &&&ProxyEntry| entry.protocol == PROTOCOL && entry.interface.is_some();
         let entry = entries.iter().find(of_rule).or_else(|| entries.iter().find(ours));
         kept.extend(entry.and_then(|entry| Some(Source { address, interface: entry.interface? })));

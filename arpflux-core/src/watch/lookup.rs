@@ -109,10 +109,16 @@ impl Watcher {
                 return Ok(false);
             }
         };
-        if let Err(failed) = self.kernel.make(&changes) {
-            // A look finds out what is left, and tells if that cannot be put right.
-            self.seen.proxies.clear();
-            self.look_soon(if failed.at == 0 { cause } else { Cause::Event });
+        let (changes, all) = match self.kernel.make(&changes) {
+            Ok(()) => (changes, all),
+            Err(failed) => {
+                // A look finds out what is left, and tells if that cannot be put right.
+                self.seen.proxies.clear();
+                self.look_soon(if failed.at == 0 { cause } else { Cause::Event });
+                (failed.made(&changes), false)
+            }
+        };
+        if changes.is_empty() {
             return Ok(false);
         }
         drop(lock);

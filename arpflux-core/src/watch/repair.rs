@@ -199,9 +199,16 @@ impl Watcher {
             // Before anything was changed: the state folder cannot be used, is full or gone. Each change is one step,
             // and the next look goes on where this one was cut off.
             Err((true, error)) => {
-                self.kernel.make(&plan.changes).map_err(|failed| failed.error)?;
-                self.tell_peers(plan.announcements.clone());
                 made.unrecorded = Some(error);
+                if let Err(failed) = self.kernel.make(&plan.changes) {
+                    let some = failed.made(&plan.changes);
+                    if some.is_empty() {
+                        return Err(failed.error);
+                    }
+                    made.healed.extend(some);
+                    return Ok(());
+                }
+                self.tell_peers(plan.announcements.clone());
             }
             Err((false, error)) => return Err(error),
         }

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
-use super::{Options, Outcome, Watcher};
+use super::{Drift, Options, Outcome, Watcher};
 use crate::apply::fault::{self, Fault};
 use crate::kernel::testing::in_new_netns;
+use crate::state::Object;
 use crate::{Host, Policy, apply};
 
 fn ip(lines: &str) {
@@ -42,6 +43,14 @@ fn whatever_fails_on_the_state_folder_the_policy_is_kept() {
                 lines.extend(watcher.wait(Some(Duration::from_millis(100))).unwrap());
             }
             let seen = fault::seen().len();
+            let is_told = |line: &Drift| {
+                line.outcome == Outcome::Healed
+                    && line.changes.iter().any(|change| matches!(change.object, Object::Rule(_)))
+            };
+            while !lines.iter().any(is_told) {
+                assert!(Instant::now() < end, "not told: {faults:?}: {lines:#?}");
+                lines.extend(watcher.wait(Some(Duration::from_millis(100))).unwrap());
+            }
             fault::disarm();
             let failed = lines.iter().find(|line| matches!(line.outcome, Outcome::Failed { .. }));
             assert_eq!(failed, None, "{faults:?}");

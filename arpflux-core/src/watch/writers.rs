@@ -1,8 +1,10 @@
 //! Which process writes a sysctl that is changed again and again.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::AsRawFd as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::AT_FDCWD;
@@ -74,10 +76,56 @@ impl Writers {
 
 fn path_of(object: &Object) -> Option<PathBuf> {
     match object {
-        Object::Sysctl { scope: SysctlScope::Interface { name, .. }, sysctl } => {
-            let name = name.to_string();
-            Some(Path::new("/proc/sys/net/ipv4/conf").join(name).join(sysctl.name()))
-        }
+        Object::Sysctl { scope: SysctlScope::Interface { name, .. }, sysctl } => Some(
+            Path::new("/proc/sys/net/ipv4/conf").join(OsStr::from_bytes(name.as_bytes())).join(sysctl.name()),
+        ),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::kernel::testing::in_new_netns;
+    use crate::sysctl::Sysctl;
+    use crate::types::IfName;
+
+    /// Who writes is heard in the first user namespace only.
+    #[test]
+    fn who_writes_is_named_whatever_the_interface_is_called() {
+        let users = fs::read_to_string("/proc/self/uid_map").unwrap();
+        if !users.split_ascii_whitespace().eq(["0", "0", "4294967295"]) {
+            println!("not tried: another user namespace, {users}");
+            return;
+        }
+        in_new_netns(|| {
+            for name in [&b"eth0"[..], b"a\\b", b"\xff\xfe", b"gr\xc3\xb6\xc3\x9fe", b"e0.10"] {
+                let text = OsStr::from_bytes(name);
+                let added =
+                    Command::new("ip").args(["link", "add"]).arg(text).args(["type", "veth"]).status();
+                assert!(added.unwrap().success(), "{text:?}");
+                let scope = SysctlScope::Interface {
+                    index: crate::types::IfIndex(0),
+                    name: IfName::from_bytes(name).unwrap(),
+                };
+                let object = Object::Sysctl { scope, sysctl: Sysctl::ArpIgnore };
+                let mut writers = Writers::default();
+                writers.follow(&object);
+                let path = path_of(&object).unwrap();
+                let script = "echo 1 >\"$0\"; read -r end";
+                let mut shell = Command::new("sh");
+                let shell = shell.args(["-c", script]).arg(path).stdin(std::process::Stdio::piped());
+                let mut writer = shell.spawn().unwrap();
+                let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+                while writers.last(&object).is_none() && std::time::Instant::now() < deadline {
+                    writers.note();
+                }
+                assert_eq!(writers.last(&object), Some(format!("sh, process {}", writer.id())), "{text:?}");
+                drop(writer.stdin.take());
+                writer.wait().unwrap();
+            }
+        });
     }
 }

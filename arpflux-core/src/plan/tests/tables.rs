@@ -89,6 +89,21 @@ fn numbers_of_others_are_avoided_and_ours_are_kept() {
 }
 
 #[test]
+fn a_table_stays_the_interfaces_where_others_left_nothing_of_ours_but_a_route_out_of_it() {
+    let bare = Host::openvz();
+    let wanted = bare.0.with(&plan(&bare, OPENVZ_POLICY).changes);
+    let replaced = || Host::openvz().table_route(TABLE_BASE + 3, "192.168.18.0/24", 3);
+    let after = replaced().0.with(&plan(&replaced(), OPENVZ_POLICY).changes);
+    assert_eq!(after.rules, wanted.rules);
+    assert_eq!(table_of(&after, TABLE_BASE + 3), table_of(&wanted, TABLE_BASE + 3));
+    // With a rule of theirs it is their table.
+    let used = replaced().rule(rule(false, 100, Some(net("10.0.0.0/8")), TABLE_BASE + 3));
+    let after = used.0.with(&plan(&used, OPENVZ_POLICY).changes);
+    let rules = ours(&after);
+    assert!(rules.iter().all(|rule| rule.table != TABLE_BASE + 3), "{rules:?}");
+}
+
+#[test]
 fn rules_stand_between_local_and_main_wherever_those_are() {
     let move_to = |number: u32, priority: u32| {
         let mut host = Host::openvz();
