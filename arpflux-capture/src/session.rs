@@ -296,9 +296,12 @@ fn placed(name: &str, error: Error) -> Error {
 fn nothing(file: &FileReport, counts: &Counts, packets: u64) -> Option<Missing> {
     let name = &file.file;
     if packets > 0 {
-        let text = format!("{name}: {packets} requests and no MAC in them: print them with tcpdump -e -n");
-        let no_macs = counts.text.without_mac == packets;
-        return no_macs.then(|| Missing::new(MissingKind::NoMacs, packets, text));
+        let lacking = counts.text.without_mac;
+        let text = format!(
+            "{name}: {lacking} of {packets} packets are requests without the MAC of who asks, and peers learn from these, too: \
+             print them with tcpdump -e -n"
+        );
+        return (lacking > 0).then(|| Missing::new(MissingKind::NoMacs, lacking, text));
     }
     if counts.cut
         + counts.malformed

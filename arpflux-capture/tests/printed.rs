@@ -144,6 +144,8 @@ fn every_form_gives_the_same_verdict_or_says_what_it_lacks() {
         "-e",
         "arp.dst.proto_ipv4",
     ];
+    // The other way round, the target is not the last one.
+    let turned: Vec<&str> = fields.chunks(2).rev().flatten().copied().collect();
     let fields =
         |options: &[&'static str]| [&["tshark", "-n", "-T", "fields"], options, &fields[..]].concat();
     let mut commands = vec![
@@ -151,7 +153,11 @@ fn every_form_gives_the_same_verdict_or_says_what_it_lacks() {
         fields(&["-E", "header=y"]),
         fields(&["-E", "header=y", "-E", "separator=,", "-E", "quote=d"]),
         fields(&["-E", "header=y", "-E", "separator=;"]),
+        fields(&["-E", "separator=;"]),
+        [&["tshark", "-n", "-T", "fields", "-E", "header=y"], &turned[..]].concat(),
         vec!["tshark", "-n", "-T", "json"],
+        vec!["tshark", "-n", "-T", "pdml"],
+        vec!["tcpdump", "-e"],
     ];
     for option in
         ["-e", "-et", "-ett", "-ettt", "-etttt", "-ettttt", "-ev", "-evv", "-eq", "-ex", "-eXX", "-e#"]
@@ -195,6 +201,35 @@ fn every_form_gives_the_same_verdict_or_says_what_it_lacks() {
     }
     std::fs::remove_dir_all(&folder).unwrap();
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn without_the_macs_of_those_who_ask_nothing_is_good() {
+    let folder = std::env::temp_dir().join(format!("arpflux-askers-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("scene.pcap");
+    std::fs::write(&path, file(&scenes()[..1])).unwrap();
+    for (command, good) in [(["tcpdump", "-en"], Some(true)), (["tcpdump", "-n"], None)] {
+        let report = report(&print(&path, &command));
+        assert_eq!(report.ok, good, "{command:?}: {report:#?}");
+        let lacks = report.missing.iter().any(|one| one.reason == MissingKind::NoMacs);
+        assert_eq!(lacks, good.is_none(), "{command:?}: {report:#?}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// MAC, address, when it was seen last, name, interface.
+#[test]
+fn the_list_of_arpwatch_shows_several_macs() {
+    let list = "0:c:29:b3:a2:54\t10.0.0.1\t1700000000\tgate\teth0\n\
+                2:1:11:1:22:1\t10.0.0.1\t1700003600\t\teth0\n\
+                2:2:11:2:22:2\t10.0.0.2\t1700000000\n";
+    let report = report(list.as_bytes());
+    let macs =
+        |address: [u8; 4]| report.address(Ipv4Addr::from(address)).map(|one| (one.class, one.macs.len()));
+    assert_eq!(macs([10, 0, 0, 1]), Some((Class::Undetermined, 2)), "{report:#?}");
+    assert_eq!(macs([10, 0, 0, 2]), Some((Class::Single, 1)), "{report:#?}");
+    assert_eq!(report.ok, None);
 }
 
 /// As a mail quotes it.
@@ -266,6 +301,22 @@ fn neighbour_discovery_is_read_from_text_or_what_it_lacks_is_said() {
     let expected: Vec<Option<Class>> = scenes.iter().map(|(_, class, _)| Some(*class)).collect();
     let frames = report(&bytes);
     assert_eq!(classes(&frames), expected, "{:#?}", frames.addresses);
+    const FIELDS: [&str; 3] = ["tshark", "-T", "fields"];
+    let mut fields = vec!["tshark", "-n", "-T", "fields", "-E", "header=y", "-E", "separator=,"];
+    for field in [
+        "frame.time_epoch",
+        "eth.src",
+        "eth.dst",
+        "icmpv6.opt.linkaddr",
+        "icmpv6.nd.ns.target_address",
+        "icmpv6.nd.na.target_address",
+        "icmpv6.nd.na.flag.r",
+        "icmpv6.nd.na.flag.s",
+        "icmpv6.nd.na.flag.o",
+        "ipv6.src",
+    ] {
+        fields.extend(["-e", field]);
+    }
     // Whether it says all that counts.
     for (command, whole) in [
         (["tcpdump", "-n", "-ev"], true),
@@ -278,8 +329,11 @@ fn neighbour_discovery_is_read_from_text_or_what_it_lacks_is_said() {
         (["tshark", "-n", "-tad"], true),
         (["tshark", "-n", "-te"], true),
         (["tshark", "-n", "-tr"], true),
+        (["tshark", "-n", "-Tjson"], true),
+        (["tshark", "-n", "-Tpdml"], true),
+        (FIELDS, true),
     ] {
-        let text = print(&path, &command);
+        let text = print(&path, if command == FIELDS { &fields } else { &command });
         for form in [text.clone(), quoted(&text)] {
             let printed = report(&form);
             let lacks = printed.missing.iter().any(|one| one.reason == MissingKind::NeighbourText);

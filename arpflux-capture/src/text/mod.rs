@@ -13,10 +13,11 @@
 //! Limits: a reply's text does not name the asker, so the frame's destination stands for it; without
 //! `-e` a request's sender has no MAC; names (without `-n`) are not addresses and are passed over.
 //!
-//! Neighbour discovery: [`discovery`]. Besides: tshark's fields and JSON ([`table`]), what both `arping`s and arp-scan print, and logs ([`log`]).
+//! Neighbour discovery: [`discovery`]. Besides: tshark's fields, JSON and PDML ([`table`], [`fields`]), what both `arping`s and arp-scan print, arpwatch's `arp.dat`, and logs ([`log`]).
 
 mod clock;
 mod discovery;
+mod fields;
 mod log;
 mod table;
 mod value;
@@ -30,9 +31,10 @@ use crate::record::{Content, Sighting, Vlans, Wire};
 use arpflux_core::types::Mac;
 use clock::are_deltas;
 use discovery::Discovery;
+use fields::Fields;
 use log::{Line, Mail};
-use table::{Columns, Field, Row};
-use value::{Address, ipv4, is_masked, number, seconds, trim};
+use table::{Columns, Row};
+use value::{Address, ipv4, is_masked, trim};
 use words::{Expect, Last};
 
 /// A longer word is none of ours and is passed over.
@@ -92,9 +94,11 @@ pub(super) struct Text {
     discovery: Discovery,
     columns: Columns,
     row: Row,
-    /// Of tshark's JSON and its fields: operation, and both ends as far as they came.
-    operation: Option<Operation>,
-    sender: (u32, Address),
+    fields: Fields,
+    /// Within `(oui …)`, which tcpdump without `-n` puts behind a MAC.
+    oui: bool,
+    /// Within PDML, where names and values of fields alone count.
+    pdml: bool,
     protocol_addresses: [[u8; 4]; 2],
 }
 
@@ -111,8 +115,9 @@ impl Text {
             discovery: Discovery::default(),
             columns: Columns::default(),
             row: Row::default(),
-            operation: None,
-            sender: (0, Address::default()),
+            fields: Fields::default(),
+            oui: false,
+            pdml: false,
             expect: Expect::Nothing,
             last: Last::Other,
             source: Address::default(),
@@ -145,7 +150,7 @@ impl Text {
 
     /// What was left out so far.
     pub(super) fn counts(&self) -> TextCounts {
-        self.counts
+        TextCounts { ndp: self.counts.ndp + u64::from(self.fields.is_open()), ..self.counts }
     }
 
     /// Whether there was any address in it.
@@ -239,6 +244,14 @@ impl Text {
         if std::mem::take(&mut self.complete) {
             self.frame();
         }
+        if self.oui || raw == b"(oui" {
+            self.oui = !raw.contains(&b')');
+            return false;
+        }
+        if let Some(complete) = self.of_tshark(raw) {
+            (self.begins_line, self.complete) = (false, complete);
+            return complete;
+        }
         let word = trim(raw);
         self.counts.masked += u64::from(is_masked(word));
         self.addresses |= is_masked(word) || ipv4(word).is_some() || Address::parse(word).is_some();
@@ -275,19 +288,27 @@ impl Text {
     fn cells(&mut self, word: &[u8]) -> bool {
         if self.begins_line {
             self.frame();
-            (self.operation, self.sender) = (None, (0, Address::default()));
         }
         let (cells, ends) = self.columns.cells(word);
-        let mut complete = false;
         for (field, cell) in cells {
-            complete |= self.field(field, trim(cell)) == Some(true);
+            self.field(field, trim(cell));
         }
-        complete && ends
+        ends && self.packet()
     }
 
     /// Takes a word of a row without a heading.
     fn row(&mut self, word: &[u8], begins_line: bool) -> bool {
-        let Some(told) = self.row.word(word, begins_line) else { return false };
+        let mut told = None;
+        for (place, cell) in word.split(|byte| b",;|".contains(byte)).enumerate() {
+            told = told.or(self.row.word(trim(cell), begins_line && place == 0));
+        }
+        if let Some((to, address, time)) = self.row.known() {
+            self.frame();
+            self.at(time);
+            self.found = Found::Log { address, from: Address::default(), to, duplicate: false };
+            return true;
+        }
+        let Some(told) = told else { return false };
         self.frame();
         if let Some(time) = told.time {
             self.at(time);
@@ -337,39 +358,9 @@ impl Text {
         }
     }
 
-    /// The value of a field of tshark's; the last one completes a packet.
-    fn field(&mut self, field: Field, word: &[u8]) -> Option<bool> {
-        match field {
-            Field::Time => {
-                self.frame();
-                match seconds(word) {
-                    Some(time) => self.at(time),
-                    None => return self.clock(word).then_some(false),
-                }
-            }
-            Field::SinceBegin => self.at(seconds(word)?),
-            Field::Vlan => self.vlans = self.vlans.inside(u16::try_from(number(word)?).ok()?),
-            Field::Source => self.source = Address::parse(word)?,
-            Field::Destination => self.destination = Address::parse(word)?,
-            Field::Operation => {
-                self.operation = Some(Operation::from_code(u16::try_from(number(word)?).ok()?));
-            }
-            Field::SenderMac => self.sender.1 = Address::parse(word)?,
-            Field::Sender => self.sender.0 = ipv4(word)?,
-            Field::TargetMac => self.target_mac = Address::parse(word)?,
-            Field::Target => {
-                let (sender, sender_mac) = std::mem::take(&mut self.sender);
-                let (operation, target) = (self.operation.take()?, Some(ipv4(word)?));
-                self.found =
-                    Found::Arp { operation, sender, target, sender_mac, target_mac: self.target_mac };
-                return Some(true);
-            }
-        }
-        Some(false)
-    }
-
     /// Forgets the frame before.
     fn frame(&mut self) {
+        self.fields = Fields::default();
         self.target_mac = Address::default();
         self.source = Address::default();
         self.destination = Address::default();

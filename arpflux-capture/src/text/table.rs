@@ -1,4 +1,5 @@
-//! Fields that tshark was asked for: `-T json`, `-T fields` with a heading (`-E header=y`) and without.
+//! Fields that tshark was asked for: `-T json`, `-T pdml`, `-T fields` with a heading (`-E header=y`) and without; and rows of
+//! arpwatch's `arp.dat`.
 
 use super::value::{Address, ipv4, number, seconds};
 
@@ -15,6 +16,13 @@ pub(super) enum Field {
     Sender,
     TargetMac,
     Target,
+    Ipv6Source,
+    Solicitation,
+    Advertisement,
+    Router,
+    Solicited,
+    Overrides,
+    Named,
 }
 
 impl Field {
@@ -30,6 +38,13 @@ impl Field {
             b"arp.src.proto_ipv4" => Self::Sender,
             b"arp.dst.hw_mac" => Self::TargetMac,
             b"arp.dst.proto_ipv4" => Self::Target,
+            b"ipv6.src" => Self::Ipv6Source,
+            b"icmpv6.nd.ns.target_address" => Self::Solicitation,
+            b"icmpv6.nd.na.target_address" => Self::Advertisement,
+            b"icmpv6.nd.na.flag.r" => Self::Router,
+            b"icmpv6.nd.na.flag.s" => Self::Solicited,
+            b"icmpv6.nd.na.flag.o" => Self::Overrides,
+            b"icmpv6.opt.linkaddr" => Self::Named,
             _ => return None,
         })
     }
@@ -102,7 +117,7 @@ impl Columns {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Token {
     Operation(u16),
-    Number,
+    Number(u64),
     Time(u64),
     Mac(Address),
     Ipv4(u32),
@@ -127,7 +142,20 @@ pub(super) struct Told {
     pub target: (u32, Address),
 }
 
+/// A number of seconds since 1970 is no less: nobody kept such a list before 1989.
+const MOMENT: u64 = 600_000_000;
+
 impl Row {
+    /// A row of arpwatch's list as far as its third word: MAC, address and when it was seen last, in ns.
+    pub(super) fn known(&self) -> Option<(Address, u32, u64)> {
+        match *self.tokens {
+            [Token::Mac(mac), Token::Ipv4(address), Token::Number(time)] if time >= MOMENT && !self.other => {
+                Some((mac, address, time.checked_mul(1_000_000_000)?))
+            }
+            _ => None,
+        }
+    }
+
     /// Takes the next word.
     pub(super) fn word(&mut self, word: &[u8], begins_line: bool) -> Option<Told> {
         if begins_line {
@@ -139,7 +167,7 @@ impl Row {
         } else if let Some(mac) = Address::parse(word) {
             Token::Mac(mac)
         } else if let Some(number) = number(word) {
-            if matches!(number, 1 | 2) { Token::Operation(number as u16) } else { Token::Number }
+            if matches!(number, 1 | 2) { Token::Operation(number as u16) } else { Token::Number(number) }
         } else if let Some(time) = seconds(word) {
             Token::Time(time)
         } else {

@@ -99,7 +99,7 @@ impl Text {
                     b"tell" | b"Tell" => Expect::Sender { target },
                     // `Who has 10.0.0.1? (ARP Probe)`
                     b"Probe" => return Some(self.request(0, target)),
-                    b"oui" | b"Unknown" | b"ARP" => expected,
+                    b"ARP" => expected,
                     _ => {
                         self.target_mac = Address::parse(word)?;
                         expected
@@ -202,8 +202,6 @@ impl Text {
             (b"Who", _) => return Last::Who,
             (b"reply", _) => return Last::Reply,
             (b"bytes", _) => return Last::Bytes,
-            // What tcpdump without -n says of a MAC.
-            (b"oui" | b"Unknown", Last::Mac(_)) => return last,
             (b"is", Last::Ipv4(address) | Last::First(address)) => return Last::Is(address),
             _ => {}
         }
