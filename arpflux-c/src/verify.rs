@@ -3,6 +3,7 @@
 use std::ffi::{CString, c_char};
 use std::ptr;
 
+use arpflux_core::apply::Options;
 use arpflux_core::verify::{self, Report};
 use arpflux_core::{Error, ErrorKind};
 
@@ -127,6 +128,7 @@ pub unsafe extern "C" fn arpflux_host_verify(
                     .during("call with argument")
                     .on("options.wire"));
             }
+            host.0.clear(&Options::default())?;
             let snapshot = host.0.snapshot()?;
             let mut report = verify::check(&policy.0, &snapshot)?;
             match options.wire {

@@ -138,19 +138,14 @@ fn a_signal_during_a_change_undoes_it_or_finds_it_finished() {
     assert!(undone >= 4, "{undone} were undone, {finished} were finished");
 }
 
-#[test]
-fn a_watch_that_heals_begins_with_undoing_what_was_cut_off() {
-    let bench = Bench::new("watch");
-    std::fs::write(bench.folder.join("own.toml"), OWN).unwrap();
-    assert_eq!(bench.run(&["apply", "own.toml", "--accept-harm"]).0, 0);
-    let before = comparable(&bench.host.snapshot().unwrap());
+/// A change that was killed in the midst of it, at last.
+fn cut_off(bench: &Bench) {
     let many = 4 * ADDRESSES;
     let addresses: Vec<String> = (0..many).map(|n| format!("10.{}.{}.1", n / 250, n % 250)).collect();
     let proxies = |verb| {
         let addresses = addresses.iter().map(String::as_str);
         bench.start(&["proxy", verb, "-i", "eth3"].into_iter().chain(addresses).collect::<Vec<_>>())
     };
-    // Killed in the midst of it, at last.
     let cut_off = (0..20).any(|_| {
         let mut child = proxies("add");
         let begun = Instant::now();
@@ -164,6 +159,36 @@ fn a_watch_that_heals_begins_with_undoing_what_was_cut_off() {
         made > 0 && made < many
     });
     assert!(cut_off);
+}
+
+/// With the policy in force; it says nothing of the entries that are cut off.
+fn bench_with_own_policy(name: &str) -> (Bench, Snapshot) {
+    let bench = Bench::new(name);
+    std::fs::write(bench.folder.join("own.toml"), OWN).unwrap();
+    assert_eq!(bench.run(&["apply", "own.toml", "--accept-harm"]).0, 0);
+    let before = comparable(&bench.host.snapshot().unwrap());
+    (bench, before)
+}
+
+#[test]
+fn a_change_that_was_cut_off_is_told_and_undone_before_a_verification() {
+    let (bench, before) = bench_with_own_policy("cut-off");
+    let (as_ever, _) = bench.run(&["verify", "own.toml"]);
+    cut_off(&bench);
+    for arguments in [&["diagnose", "--fail-on", "never"][..], &["vz", "status"]] {
+        let (code, text) = bench.run(arguments);
+        assert!(code == 6 && text.contains("was cut off"), "{arguments:?}: {code}: {text}");
+    }
+    let (code, text) = bench.run(&["verify", "own.toml"]);
+    assert!(code == as_ever && text.contains("was cut off, and is undone"), "{code}, not {as_ever}: {text}");
+    assert!(comparable(&bench.host.snapshot().unwrap()) == before, "{text}");
+    assert_eq!(bench.run(&["recover"]), (0, "nothing was left half done\n".into()));
+}
+
+#[test]
+fn a_watch_that_heals_begins_with_undoing_what_was_cut_off() {
+    let (bench, before) = bench_with_own_policy("watch");
+    cut_off(&bench);
     // The policy says nothing of these entries, so that there is nothing to put right.
     let watch = bench.start(&["watch", "--policy", "own.toml", "--heal"]);
     let begun = Instant::now();

@@ -1,5 +1,6 @@
 //! Whether a host is as a policy says.
 
+use arpflux_core::apply::Options;
 use arpflux_core::verify;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -143,10 +144,11 @@ pub fn verify<'py>(
         return Err(invalid("interface", "it is the peer's, and belongs to wire='peer'"));
     }
     if !by_wire {
+        interruptible(py, |_| host.0.clear(&Options::default()))?;
         return policy.check(py, &host.take(py)?);
     }
     let report = interruptible(py, |stop| {
-        arpflux_core::wire::inject::clear(&host.0)?;
+        host.0.clear(&Options::default())?;
         let snapshot = host.0.snapshot()?;
         let mut report = verify::check(&policy.0, &snapshot)?;
         report.merge(match &peer {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use arpflux_core::apply::Options;
 use arpflux_core::segment::Wires;
 use arpflux_core::types::IfName;
-use arpflux_core::wire::{inject, stop_on_interrupt};
+use arpflux_core::wire::stop_on_interrupt;
 use arpflux_core::words::thousands;
 use arpflux_core::{Host, Result, verify};
 
@@ -60,10 +60,11 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let mut overdue = None;
     if args.source.file().is_none() {
         let host = args.source.host()?;
-        if let Some(left) = inject::clear(&host)? {
+        let options = Options::default();
+        for left in host.clear(&options)? {
             output.note(left);
         }
-        overdue = host.overdue(&Options::default())?;
+        overdue = host.overdue(&options)?;
     }
     let snapshot = args.source.snapshot()?;
     let wires = args.segments.as_deref().map(|path| Wires::from_json(&read_text(path)?)).transpose()?;

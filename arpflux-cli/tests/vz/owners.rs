@@ -329,11 +329,17 @@ fn settings_of_an_interface_go_back_with_its_last_address() {
     // that stays.
     change("net-add", "101", "192.168.18.101");
     bench.hn.proxy("eth3", "192.168.18.150".parse().unwrap()).unwrap();
-    bench.good(&["stop", "101"]);
+    let said = bench.vz(&["stop", "101"]);
+    assert!(said.code == 0 && said.stderr.contains("net.ipv4.conf.venet0.forwarding = 1"), "{said:?}");
     set("1", 0, "another program's entry is there");
+    let said = bench.vz(&["uninstall"]);
+    assert!(said.code == 0 && said.stderr.contains("`arpflux vz stop` of any container"), "{said:?}");
+    set("1", 0, "the integration went before another program's entry");
     let mut command = std::process::Command::new("ip");
     command.args(["neigh", "del", "proxy", "192.168.18.150", "dev", "eth3"]);
     assert_eq!(bench.run(command).code, 0);
+    bench.good(&["uninstall"]);
+    set("0", 800, "the integration went");
     change("net-add", "101", "192.168.18.101");
     bench.hn.sysctl("net/ipv4/ip_forward", 1).unwrap();
     bench.hn.sysctl("net/ipv4/neigh/eth3/proxy_delay", 40).unwrap();

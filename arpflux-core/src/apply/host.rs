@@ -6,6 +6,7 @@ use std::ops::Deref;
 use super::history;
 use super::owners::owners_after;
 use super::receipt::{Outcome, Receipt};
+use super::recover::cut_off;
 use super::store::Folder;
 use super::{Options, Recovered, Reopen, Transaction, confirm, pending, recover};
 use crate::error::{ErrorKind, Result};
@@ -244,8 +245,27 @@ impl Host {
         self.with_kernel(|kernel| confirm(kernel, options, id))
     }
 
-    /// Says that a change on trial was not undone in time, if so, or that the state may not be read that would tell: for
-    /// verbs that look at what it left.
+    /// Undoes a change that was cut off, and removes what a killed verification by frames left, before somebody looks:
+    /// one sentence for each. Without the right to, the change is left, and [`Host::overdue`] tells of it.
+    ///
+    /// # Errors
+    /// As [`Host::recover`].
+    pub fn clear(&self, options: &Options) -> Result<Vec<String>> {
+        let may_undo = self.with_kernel(|kernel| match cut_off(kernel, options) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(false),
+            found => Ok(found?.is_some() && kernel.may_change().is_ok()),
+        })?;
+        if !may_undo {
+            return Ok(inject::clear(self)?.into_iter().collect());
+        }
+        let recovered = self.recover(false, options)?;
+        let undone = recovered.undone.and_then(|receipt| receipt.id);
+        let undone = undone.map(|id| format!("transaction {id} was cut off, and is undone"));
+        Ok(undone.into_iter().chain(recovered.notes).collect())
+    }
+
+    /// Says that a change on trial was not undone in time, or that one was cut off, and that it is still in force, if so;
+    /// or that the state may not be read that would tell: for verbs that look at what it left.
     ///
     /// # Errors
     /// As [`Host::pending`], but for [`ErrorKind::PermissionDenied`].
@@ -256,6 +276,11 @@ impl Host {
             }
             pending => pending?,
         };
+        if let Some(id) = self.with_kernel(|kernel| cut_off(kernel, options))? {
+            return Ok(Some(format!(
+                "transaction {id} was cut off, and what it made is still in force; `arpflux recover` undoes it"
+            )));
+        }
         let overdue = pending.filter(Receipt::is_overdue);
         Ok(overdue.map(|receipt| {
             let id = receipt.id.unwrap_or_default();

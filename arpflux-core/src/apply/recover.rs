@@ -109,6 +109,28 @@ pub(crate) fn settle(
     Ok(recovered)
 }
 
+/// The transaction that was cut off half way and is still in force; none while a run is at work.
+///
+/// # Errors
+/// Any failure to read the state.
+pub(crate) fn cut_off(kernel: &mut dyn Kernel, options: &Options) -> Result<Option<u64>> {
+    let netns = kernel.identity()?;
+    let Some(folder) = Folder::look(options.state_dir.as_deref(), &netns)? else { return Ok(None) };
+    let open = || {
+        let log = Journal::look(&folder)?;
+        let log = log.filter(|log| log.state == State::Open && foreign(&log.header.netns, &netns).is_none());
+        Ok(log.map(|log| log.header.id))
+    };
+    if open()?.is_none() {
+        return Ok(None);
+    }
+    match Lock::take(&folder, Duration::ZERO, &options.stop) {
+        Ok(_lock) => open(),
+        Err(error) if error.kind() == ErrorKind::Busy => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Whose journal it is, if not this namespace's.
 pub(crate) fn foreign(written: &NetnsIdentity, here: &NetnsIdentity) -> Option<&'static str> {
     if written.boot_id != here.boot_id {

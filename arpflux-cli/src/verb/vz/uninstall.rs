@@ -33,7 +33,11 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     if !args.dry_run && !changes.is_empty() {
         setup.make(args.common.node()?.host(), &args.common.state.changing()?, changes.clone())?;
     }
-    let warnings = args.common.node()?.left()?;
+    let node = args.common.node()?;
+    if !args.dry_run {
+        node.settle()?;
+    }
+    let warnings = node.left()?;
     if output.json() {
         let changed = !args.dry_run && !changes.is_empty();
         output.answer(&Files { changed, files: &changes, warnings })?;

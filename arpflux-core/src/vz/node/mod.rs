@@ -245,11 +245,7 @@ pub(crate) fn of_file(state: &FileState, path: &Path) -> Result<Registry> {
 /// `registry` is the registry's path.
 fn settle(registry: &Path, snapshot: &Snapshot, plan: &mut Plan) -> Result<Option<FileChange>> {
     let path = registry.with_file_name(settings::FILE);
-    let before = FileState::read(&path)?;
-    let mut settings = match &before {
-        FileState::Regular { text, .. } => Settings::from_json(text),
-        _ => Settings::default(),
-    };
+    let (before, mut settings) = Settings::read(registry)?;
     settings.settle(snapshot, plan);
     let after = match settings.to_json() {
         Some(text) => FileState::Regular { text, mode: 0o600 },

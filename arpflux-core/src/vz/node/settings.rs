@@ -1,5 +1,9 @@
 //! What was set on interfaces so that they publish: it goes back with the last address there.
 
+use std::path::Path;
+
+use crate::error::Result;
+use crate::persist::FileState;
 use crate::plan::{Change, Plan};
 use crate::snapshot::Snapshot;
 use crate::state::{Object, State, SysctlScope};
@@ -14,8 +18,24 @@ pub(super) struct Settings(Vec<Change>);
 
 impl Settings {
     /// Reads the file's text; what cannot be read counts as nothing, as no stop may fail for it.
-    pub(super) fn from_json(text: &str) -> Self {
+    fn from_json(text: &str) -> Self {
         Self(serde_json::from_str(text).unwrap_or_default())
+    }
+
+    /// Reads the file beside the registry, and gives what is there.
+    pub(super) fn read(registry: &Path) -> Result<(FileState, Self)> {
+        let state = FileState::read(&registry.with_file_name(FILE))?;
+        let settings = match &state {
+            FileState::Regular { text, .. } => Self::from_json(text),
+            _ => Self::default(),
+        };
+        Ok((state, settings))
+    }
+
+    /// What is set, and to what: `net.ipv4.conf.venet0.forwarding = 1`.
+    pub(super) fn set(&self, snapshot: &Snapshot) -> Vec<String> {
+        let name = |index| snapshot.interface(index).map(|interface| interface.name);
+        self.0.iter().map(|made| format!("{} = {}", made.object.name(&name), made.after)).collect()
     }
 
     /// The file's text; `None` if there is nothing to write.

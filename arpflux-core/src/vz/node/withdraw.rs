@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::settings::Settings;
 use super::{Done, Node, Taken, settle};
 use crate::error::Result;
 use crate::plan::Plan;
@@ -66,7 +67,35 @@ impl Node {
         })?;
         done.taken = left.taken;
         done.notes = left.notes;
+        // It is withdrawn, whether or not this can be told.
+        done.notes.extend(self.still_set().ok().flatten());
         Ok(done)
+    }
+
+    /// Takes back what interfaces were set to for containers, where none of these publishes and no proxy entry of others
+    /// needs it.
+    ///
+    /// # Errors
+    /// As [`Transaction::apply`](crate::apply::Transaction::apply).
+    pub fn settle(&self) -> Result<()> {
+        if self.still_set()?.is_some() {
+            let netns = |snapshot: &Snapshot| snapshot.netns.clone();
+            self.transact(|now, registry| Ok((Plan { netns: netns(now), ..Plan::default() }, registry)))?;
+        }
+        Ok(())
+    }
+
+    /// What is set for containers though none of them publishes, as others' proxy entries need it.
+    fn still_set(&self) -> Result<Option<String>> {
+        let settings = Settings::read(&self.registry_path()?)?.1;
+        if settings == Settings::default() || !self.registry()?.held.is_empty() {
+            return Ok(None);
+        }
+        let set = crate::words::listed(settings.set(&self.host.snapshot()?));
+        Ok(Some(format!(
+            "still set as containers had it, for proxy entries of others: {set}; `arpflux vz stop` of any container \
+             takes it back once these are gone"
+        )))
     }
 
     /// The plan of a withdrawal, and the registry afterwards.
@@ -138,6 +167,6 @@ impl Node {
                 "still published for container {owner}: {addresses}; `arpflux vz stop {owner}` withdraws it"
             )
         };
-        Ok(owners.into_iter().map(one).collect())
+        Ok(owners.into_iter().map(one).chain(self.still_set()?).collect())
     }
 }
