@@ -319,6 +319,19 @@ fn what_drifts_during_a_repair_is_put_right_soon() {
     }
 }
 
+/// What comes before the look that follows a repair is told as what it was noticed by.
+#[test]
+fn what_drifts_just_after_a_repair_is_no_find_of_the_regular_look() {
+    let node = Node::new("after");
+    let mut watcher = node.at_rest();
+    let flush = || node.hn.run(|| ip("rule flush protocol 175")).unwrap();
+    flush();
+    assert_eq!(next(&mut watcher).cause, Cause::Event);
+    flush();
+    assert_eq!(next(&mut watcher).cause, Cause::Event);
+    assert!(plan_is_empty(&node));
+}
+
 #[test]
 fn a_writer_that_never_stops_costs_little_and_is_told_in_few_lines() {
     use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -66,9 +66,11 @@ impl Status {
             out.head(&format!("arpflux_watch_{name}"), "counter", help);
             out.sample(&format!("arpflux_watch_{name}_total"), &[], value);
         }
-        let last_look = self.last_look_ms.map_or(0.0, seconds);
+        let [ok_since, last_look] = [self.ok_since_ms, self.last_look_ms].map(|ms| ms.map_or(0.0, seconds));
+        let help_ok_since = "Since when all is as the policy says, since 1970; 0 while something is not.";
         for (name, help, value) in [
             ("ok", "1 while all is as the policy says.", f64::from(u8::from(self.ok_since_ms.is_some()))),
+            ("ok_since_timestamp_seconds", help_ok_since, ok_since),
             ("open", "What is not as it should be now.", self.open.len() as f64),
             ("contested", "What somebody else changes again and again.", self.contested as f64),
             ("last_look_timestamp_seconds", "When everything was looked at last, since 1970.", last_look),
@@ -121,6 +123,7 @@ mod tests {
             "# TYPE arpflux_watch_healed counter",
             "arpflux_watch_healed_total{kind=\"rule\"} 3",
             "arpflux_watch_ok 1",
+            "arpflux_watch_ok_since_timestamp_seconds 1",
             "arpflux_watch_judgement{judgement=\"good\"} 1",
             "arpflux_watch_last_look_timestamp_seconds 1.5",
         ] {

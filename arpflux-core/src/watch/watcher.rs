@@ -329,6 +329,7 @@ impl Watcher {
     pub(super) fn look_soon(&mut self, cause: Cause) {
         // The first reason is told; one that says more takes its place.
         match self.pending {
+            Some(Cause::Event) if cause == Cause::Poll => {}
             Some(Cause::Event) | None => self.pending = Some(cause),
             Some(_) => {}
         }

@@ -27,32 +27,43 @@ def rows(_reasons: dict) -> list[Row]:
         ),
         _heal("sysctl", "A sysctl written by somebody else is put right", 1e6),
         _heal("proxy", "A proxy entry on the wrong NIC is removed (10,000 others there)", 100e6),
+        _heal("rules", "All rules removed and a sysctl written: put right after the last of it", 50e6),
     ]
 
 
 def _heal(what: str, work: str, reach: float) -> Row:
+    rounds = 15 if what == "rules" else 40
+
     def setup(size: int) -> None:
-        veths(2)
+        veths(size if what == "rules" else 2)
+        if what == "rules":
+            # Two in one subnet, whose addresses get rules.
+            sh("ip address add 10.100.0.2/24 dev v1")
         if what == "proxy":
             # On the other end: the policy is about v0 only.
             sh(f"{RELEASE}/arpflux-bench proxies add v1 {size}")
 
     def check(_contender: Contender, _size: int, taken: Taken) -> None:
-        if taken.result != 40:
-            raise Void(f"{taken.result} repairs instead of 40")
+        if taken.result != rounds:
+            raise Void(f"{taken.result} repairs instead of {rounds}")
 
     return Row(
         key=f"heal-{what}",
         work=work,
         unit="proxy entries" if what == "proxy" else "interfaces",
-        sizes=[10_000] if what == "proxy" else [2],
+        sizes={"proxy": [10_000], "rules": [10, 1_000]}.get(what, [2]),
         measure="wall",
         reach=Reach(ns=reach),
         setup=setup,
         check=check,
         rounds=3,
-        note="Each run is the median of 40 changes, from before the change to its effect being gone.",
+        note=f"Each run is the median of {rounds} changes, from before the change (from after the last one of a burst) "
+        "to its effect being gone.",
         contenders=[
-            Contender("arpflux watch", "ours", lambda n: [str(RELEASE / "arpflux-bench"), "heal", what, "v0", "40"])
+            Contender(
+                "arpflux watch",
+                "ours",
+                lambda n: [str(RELEASE / "arpflux-bench"), "heal", what, "v0", str(rounds)],
+            )
         ],
     )

@@ -2,14 +2,16 @@
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use arpflux_core::error::{Error, ErrorKind};
 use arpflux_core::kernel::{Kernel as _, LinuxKernel};
+use arpflux_core::plan::PROTOCOL;
 use arpflux_core::snapshot::ProxyEntry;
 use arpflux_core::state::{Change, Object, SysctlScope};
 use arpflux_core::sysctl::Sysctl;
-use arpflux_core::watch::{Options, Watcher};
+use arpflux_core::watch::{Drift, Options, Outcome, Watcher};
 use arpflux_core::{Host, Result, apply};
 
 use crate::measure::print;
@@ -28,28 +30,39 @@ pub fn run(what: &str, interface: &str, rounds: usize) -> Result<()> {
     let options = Options::default().heal(true).apply(apply::Options::default().state_dir(&state));
     let scope = SysctlScope::Interface { index: interface.index, name: interface.name };
     let stray = ProxyEntry::new(Ipv4Addr::new(10, 255, 255, 1).into(), Some(interface.index));
+    // Of all interfaces where there are to be rules: those of one subnet get some.
+    let hosts = match what {
+        "rules" => String::new(),
+        _ => format!("interfaces = [\"{}\"]\negress = \"unmanaged\"\n", interface.name),
+    };
     let policy = arpflux_core::Policy::from_toml(
         &format!(
-            "version = 1\n[host]\ninterfaces = [\"{}\"]\nstrategy = \"strict\"\negress = \"unmanaged\"\n\
-             foreign_proxies = \"remove\"\nannounce = false\n",
-            interface.name
+            "version = 1\n[host]\n{hosts}strategy = \"strict\"\nforeign_proxies = \"remove\"\nannounce = false\n"
         ),
         "policy",
     )?;
     let mut watcher = Watcher::new(&host, policy, options)?;
-    // The first look puts the host right.
-    for _ in 0..5 {
+    // The first look puts the host right, and what that comes to is judged.
+    let begun = Instant::now();
+    while watcher.status().judgement.is_none() || begun.elapsed() < Duration::from_secs(1) {
         watcher.wait(Some(Duration::from_millis(200)))?;
     }
     let stop = AtomicBool::new(false);
+    let (sender, lines) = channel();
     let mut times = std::thread::scope(|scope_| {
         let watching = scope_.spawn(|| -> Result<()> {
             while !stop.load(Ordering::Relaxed) {
-                watcher.wait(Some(Duration::from_millis(100)))?;
+                for drift in watcher.wait(Some(Duration::from_millis(100)))? {
+                    // Nobody else reads them.
+                    let _ = sender.send((Instant::now(), drift));
+                }
             }
             Ok(())
         });
-        let measured = measure(what, rounds, scope, &stray);
+        let measured = match what {
+            "rules" => bursts(rounds, scope, &lines),
+            _ => measure(what, rounds, scope, &stray),
+        };
         stop.store(true, Ordering::Relaxed);
         match watching.join() {
             Ok(Ok(())) => measured,
@@ -59,6 +72,7 @@ pub fn run(what: &str, interface: &str, rounds: usize) -> Result<()> {
     })?;
     let _ = std::fs::remove_dir_all(&state);
     times.sort_unstable();
+    eprintln!("the longest of {rounds}: {:?}", times[times.len() - 1]);
     let median = times[times.len() / 2].as_nanos() as i128;
     print(median, median, rounds)
 }
@@ -91,6 +105,32 @@ fn measure(what: &str, rounds: usize, scope: SysctlScope, stray: &ProxyEntry) ->
             std::thread::sleep(Duration::from_micros(if what == "sysctl" { 20 } else { 2_000 }));
         }
         times.push(begun.elapsed());
+    }
+    Ok(times)
+}
+
+/// All rules of arpflux removed one after the other, then a sysctl written: from there to the last line about it.
+fn bursts(rounds: usize, scope: SysctlScope, lines: &Receiver<(Instant, Drift)>) -> Result<Vec<Duration>> {
+    let mut kernel = LinuxKernel::open()?;
+    let rules = kernel.snapshot()?.rules.into_iter().filter(|rule| rule.protocol == PROTOCOL);
+    let mut burst: Vec<Change> = rules.map(Change::remove).collect();
+    burst.push(Change::set(Object::Sysctl { scope, sysctl: Sysctl::ArpIgnore }, 1, 0));
+    let mut times = Vec::new();
+    for _ in 0..rounds {
+        // Long enough that no fight is seen in it.
+        std::thread::sleep(Duration::from_millis(500));
+        lines.try_iter().for_each(drop);
+        kernel.make(&burst).map_err(|failed| failed.error)?;
+        let last = Instant::now();
+        let (mut healed, mut at) = (0, last);
+        while healed < burst.len() {
+            let timeout = |_| Error::new(ErrorKind::TimedOut, "not healed within 10 s");
+            let (when, drift) = lines.recv_timeout(Duration::from_secs(10)).map_err(timeout)?;
+            if drift.outcome == Outcome::Healed {
+                (healed, at) = (healed + drift.count, when);
+            }
+        }
+        times.push(at.saturating_duration_since(last));
     }
     Ok(times)
 }
