@@ -1,15 +1,15 @@
-//! A capture beside the state of one of its hosts: what of that host's ARP the model explains.
+//! A capture beside the state of one of its hosts: what of that host's ARP and neighbour discovery the model explains.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, Ipv4Addr};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, Ipv6Addr};
 
-use arpflux_core::frame::{Arp, Operation};
-use arpflux_core::predict::{ArpRequest, Model, Verdict};
+use arpflux_core::frame::{Arp, Ndp, Operation};
+use arpflux_core::predict::{Model, Request, Verdict};
 use arpflux_core::types::Mac;
 use arpflux_core::{Result, Snapshot};
 use serde::Serialize;
 
-use crate::record::{Content, Sighting};
+use crate::record::{Content, Sighting, Wire};
 
 /// Different answers beyond this number are only counted.
 const MOST: usize = 4096;
@@ -45,20 +45,31 @@ pub struct Explained {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Deed {
     /// It answered; whether the request had come to it alone.
-    Answered { target: u32, asker: u32, asker_mac: Mac, unicast: bool },
+    Answered { target: IpAddr, asker: IpAddr, asker_mac: Mac, unicast: bool },
     /// It answered, and nobody seen had asked.
-    Unasked { target: u32 },
+    Unasked { target: IpAddr },
     /// It used the address as its own, in a request or an announcement.
-    Sent { address: u32 },
+    Sent { address: IpAddr },
 }
 
 #[derive(Debug)]
-struct Request {
-    target: u32,
-    asker: u32,
+struct Question {
+    target: IpAddr,
+    asker: IpAddr,
     mac: Mac,
     unicast: bool,
     time: u64,
+}
+
+/// What matters of an ARP packet, a solicitation or an advertisement.
+struct Packet {
+    reply: bool,
+    /// The address that it claims, and its MAC.
+    sender: IpAddr,
+    mac: Mac,
+    target: Option<IpAddr>,
+    /// Whom it is for; nobody alone.
+    to: Mac,
 }
 
 /// The frames of one host, as they pass by.
@@ -66,16 +77,50 @@ struct Request {
 pub(crate) struct Witness {
     snapshot: Snapshot,
     own: Vec<Mac>,
-    requests: VecDeque<Request>,
+    requests: VecDeque<Question>,
     /// How often, and the first frame.
-    deeds: BTreeMap<(Mac, Deed), (u32, u64)>,
+    deeds: BTreeMap<(Wire, Mac, Deed), (u32, u64)>,
     /// Frames that found no room.
     further: u64,
     frames: u64,
 }
 
-fn address(bytes: &[u8]) -> Option<u32> {
-    bytes.first_chunk().map(|octets| u32::from_be_bytes(*octets))
+fn arp(arp: &Arp<'_>) -> Option<Packet> {
+    let address = |bytes: &[u8]| bytes.first_chunk::<4>().map(|octets| IpAddr::from(*octets));
+    Some(Packet {
+        reply: match arp.operation {
+            Operation::Request => false,
+            Operation::Reply => true,
+            Operation::Other(_) => return None,
+        },
+        sender: address(arp.sender_protocol)?,
+        mac: Mac::from_bytes(arp.sender_hardware).ok()?,
+        target: address(arp.target_protocol),
+        to: Mac::from_bytes(arp.target_hardware).unwrap_or(Mac::NONE),
+    })
+}
+
+fn discovery(message: &Ndp, source: Ipv6Addr, sighting: &Sighting<'_>) -> Option<Packet> {
+    let from = Mac::from_bytes(sighting.source).ok();
+    let to_all = sighting.destination.first().is_some_and(|byte| byte & 1 == 1);
+    let to = Mac::from_bytes(sighting.destination).ok().filter(|_| !to_all).unwrap_or(Mac::NONE);
+    Some(match *message {
+        Ndp::Solicitation { target, source_mac } => Packet {
+            reply: false,
+            sender: source.into(),
+            mac: source_mac.or(from)?,
+            target: Some(target.into()),
+            to: Mac::NONE,
+        },
+        Ndp::Advertisement { target, target_mac, solicited, .. } => Packet {
+            reply: true,
+            sender: target.into(),
+            mac: target_mac.or(from)?,
+            // To all it announces, unless somebody asked whether the address is free.
+            target: (to_all && !solicited).then(|| target.into()),
+            to,
+        },
+    })
 }
 
 impl Witness {
@@ -98,53 +143,45 @@ impl Witness {
     /// Takes a frame.
     pub(crate) fn observe(&mut self, sighting: &Sighting<'_>) {
         self.frames += 1;
-        let Content::Arp(arp) = &sighting.content else { return };
         let time = sighting.time.map_or(0, |time| time.0);
         let frame = if sighting.number == 0 { self.frames } else { sighting.number };
-        self.arp(arp, sighting.destination, time, frame);
-    }
-
-    fn arp(&mut self, arp: &Arp<'_>, destination: &[u8], time: u64, frame: u64) {
-        let (Some(sender), Ok(mac)) = (address(arp.sender_protocol), Mac::from_bytes(arp.sender_hardware))
-        else {
-            return;
+        let packet = match &sighting.content {
+            Content::Arp(packet) => arp(packet),
+            Content::Ndp { message, source } => discovery(message, *source, sighting),
+            _ => None,
         };
-        let own = self.own.contains(&mac);
-        let target = address(arp.target_protocol);
+        let Some(Packet { reply, sender, mac, target, to }) = packet else { return };
         let gratuitous = target == Some(sender);
-        if let (Operation::Request, Some(target), false) = (arp.operation, target, gratuitous) {
-            let unicast = destination.first().is_some_and(|byte| byte & 1 == 0);
-            self.requests.push_back(Request { target, asker: sender, mac, unicast, time });
+        if let (false, Some(target), false) = (reply, target, gratuitous) {
+            let unicast = sighting.destination.first().is_some_and(|byte| byte & 1 == 0);
+            self.requests.push_back(Question { target, asker: sender, mac, unicast, time });
             self.requests.drain(..self.requests.len().saturating_sub(REMEMBERED));
         }
-        let deed = match arp.operation {
-            _ if !own || sender == 0 => return,
-            Operation::Reply if !gratuitous => {
-                let to = Mac::from_bytes(arp.target_hardware).unwrap_or(Mac::NONE);
-                let request = self.requests.iter().rev().find(|request| {
-                    request.target == sender
-                        && (request.mac == to || to == Mac::NONE)
-                        && time.saturating_sub(request.time) <= ANSWER_WITHIN
-                });
-                match request {
-                    Some(request) => Deed::Answered {
-                        target: sender,
-                        asker: request.asker,
-                        asker_mac: request.mac,
-                        unicast: request.unicast,
-                    },
-                    None => Deed::Unasked { target: sender },
-                }
-            }
-            Operation::Request | Operation::Reply => Deed::Sent { address: sender },
-            Operation::Other(_) => return,
+        if !self.own.contains(&mac) || sender.is_unspecified() {
+            return;
+        }
+        let question = self.requests.iter().rev().find(|question| {
+            question.target == sender
+                && (question.mac == to || to == Mac::NONE)
+                && (!gratuitous || question.asker.is_unspecified())
+                && time.saturating_sub(question.time) <= ANSWER_WITHIN
+        });
+        let deed = match question.filter(|_| reply) {
+            Some(question) => Deed::Answered {
+                target: sender,
+                asker: question.asker,
+                asker_mac: question.mac,
+                unicast: question.unicast,
+            },
+            None if reply && !gratuitous => Deed::Unasked { target: sender },
+            None => Deed::Sent { address: sender },
         };
         let full = self.deeds.len() >= MOST;
-        match self.deeds.get_mut(&(mac, deed)) {
+        match self.deeds.get_mut(&(sighting.wire, mac, deed)) {
             Some((count, _)) => *count = count.saturating_add(1),
             None if full => self.further += 1,
             None => {
-                self.deeds.insert((mac, deed), (1, frame));
+                self.deeds.insert((sighting.wire, mac, deed), (1, frame));
             }
         }
     }
@@ -163,9 +200,9 @@ impl Witness {
         let mut all: Vec<Explained> = self
             .deeds
             .iter()
-            .map(|((mac, deed), (count, frame))| {
+            .map(|((_, mac, deed), (count, frame))| {
                 let (address, asker) = match *deed {
-                    Deed::Answered { target, asker, .. } => (target, Some(Ipv4Addr::from_bits(asker).into())),
+                    Deed::Answered { target, asker, .. } => (target, Some(asker)),
                     Deed::Unasked { target } | Deed::Sent { address: target } => (target, None),
                 };
                 let (explained, why) = self.judge(&model, *mac, *deed);
@@ -173,7 +210,7 @@ impl Witness {
                 Explained {
                     mac: *mac,
                     interfaces: with_mac.map(|interface| interface.name.to_string()).collect(),
-                    address: Ipv4Addr::from_bits(address).into(),
+                    address,
                     asker,
                     count: *count,
                     frame: *frame,
@@ -191,18 +228,38 @@ impl Witness {
         Ok(all)
     }
 
+    /// Answers that the model gives beside those that were seen, on the same wire and to the same asker: there they would
+    /// have been seen, too.
+    ///
+    /// # Errors
+    /// As [`Model::new`].
+    pub(crate) fn silent(&self) -> Result<Vec<String>> {
+        let model = Model::new(&self.snapshot)?;
+        let mut silent = BTreeSet::new();
+        for (wire, _, deed) in self.deeds.keys() {
+            let Deed::Answered { target, unicast: false, .. } = *deed else { continue };
+            let answered = |mac| self.deeds.contains_key(&(*wire, mac, *deed));
+            let macs: BTreeSet<Mac> =
+                self.deeds.keys().filter(|key| key.0 == *wire && !answered(key.1)).map(|key| key.1).collect();
+            for mac in macs {
+                if self.judge(&model, mac, *deed).0 == Some(true) {
+                    silent.insert(format!("{mac} for {target}"));
+                }
+            }
+        }
+        Ok(silent.into_iter().collect())
+    }
+
     fn judge(&self, model: &Model<'_>, mac: Mac, deed: Deed) -> (Option<bool>, Vec<String>) {
         match deed {
             Deed::Answered { target, asker, asker_mac, unicast } => {
                 let mut other = None;
                 for interface in self.snapshot.interfaces.iter().filter(|interface| interface.mac == mac) {
-                    let explanation = model.explain(&ArpRequest {
-                        interface: interface.index,
-                        sender: Ipv4Addr::from_bits(asker),
-                        sender_mac: (asker_mac != Mac::NONE).then_some(asker_mac),
-                        target: Ipv4Addr::from_bits(target),
-                        unicast,
-                    });
+                    let asker = (asker, (asker_mac != Mac::NONE).then_some(asker_mac));
+                    let Some(request) = Request::new(interface.index, asker, target, unicast) else {
+                        continue;
+                    };
+                    let explanation = model.explain(&request);
                     let why = || explanation.to_string().lines().map(String::from).collect();
                     match &explanation.verdict {
                         Verdict::Answers { mac: answer, .. } if *answer == mac => return (Some(true), why()),
@@ -217,8 +274,7 @@ impl Witness {
                 (Some(false), vec!["nobody seen had asked, and the kernel answers requests only".into()])
             }
             Deed::Sent { address } => {
-                let address = Ipv4Addr::from_bits(address);
-                let mut holders = self.snapshot.holders_of(address.into());
+                let mut holders = self.snapshot.holders_of(address);
                 match holders.next() {
                     Some(index) => {
                         let name = self.snapshot.name_of(index);

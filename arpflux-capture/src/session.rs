@@ -259,8 +259,8 @@ fn explain(witness: &Witness, report: &mut Report) {
             report.missing.push(Missing::new(MissingKind::Unexplained, count, text));
         }
     };
-    match witness.explain() {
-        Ok(explained) => {
+    match witness.explain().and_then(|explained| Ok((explained, witness.silent()?))) {
+        Ok((explained, silent)) => {
             let kinds = |what| explained.iter().filter(|one| one.explained == what).count() as u64;
             let (not, unclear) = (kinds(Some(false)), kinds(None));
             open(
@@ -272,6 +272,13 @@ fn explain(witness: &Witness, report: &mut Report) {
             open(
                 unclear,
                 format!("whether the host of the snapshot does {unclear} of what it did cannot be told"),
+            );
+            open(
+                silent.len() as u64,
+                format!(
+                    "the model of the snapshot answers by more MACs than were seen: it was another state ({})",
+                    silent.iter().take(8).map(String::as_str).collect::<Vec<_>>().join(", ")
+                ),
             );
             report.explained = explained;
         }

@@ -45,6 +45,15 @@ fn a_snapshot_explains_each_answer_of_its_host() {
     assert!(text.contains("192.168.18.99 with 00:0c:29:b3:a2:54: NOT explained"), "{text}");
     assert!(stderr.contains("is not what the model does"), "{stderr}");
 
+    // Both NICs are on that wire, and the model answers by both of them for either address.
+    let both = answer("192.168.18.10", "00:0c:29:b3:a2:5e") + &answer("192.168.18.11", "00:0c:29:b3:a2:54");
+    let (code, _, stderr) = capture(&["--snapshot", SNAPSHOT], &both);
+    assert_eq!(code, 6, "{stderr}");
+    assert!(
+        stderr.contains("answers by more MACs") && stderr.contains("b3:a2:54 for 192.168.18.10"),
+        "{stderr}"
+    );
+
     // Others are none of the snapshot's business.
     let (code, text, _) = of("192.168.18.99", "00:0c:29:00:00:01");
     assert_eq!(code, 0, "{text}");
