@@ -227,6 +227,8 @@ fn a_polite_request_to_end_undoes_at_once() {
     assert!(!bench.is_as_before());
     kill(watchers[0], Signal::SIGTERM).unwrap();
     bench.undone_within(Duration::from_secs(5)).expect("not undone");
+    let error = bench.host.confirm(None, &bench.options(60)).unwrap_err();
+    assert!(error.remedy().unwrap().contains("was told to end"), "{error}");
 }
 
 #[test]

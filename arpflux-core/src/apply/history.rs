@@ -18,7 +18,7 @@ pub(super) const ROUTINE: &str = "routine";
 pub(super) const ASIDE: &str = "aside";
 /// How many finished transactions are kept at most in each of the two, beside those of persons that stand.
 const KEPT: usize = 32;
-/// How many bytes of them are kept at most; the last is always kept.
+/// How many bytes are kept at most of those that stand, and of the others; the last is always kept.
 const KEPT_BYTES: u64 = 32 << 20;
 
 impl Maker {
@@ -103,11 +103,12 @@ pub(crate) fn next_id(folder: &Folder) -> Result<u64> {
 pub(crate) fn file(folder: &Folder, header: &Header) -> Result<()> {
     let history = folder.folder(header.by.folder().as_ref())?;
     folder.rename(journal::NAME, &history, &file_name(header.id))?;
-    let (mut bytes, mut kept) = (0, 0);
+    // Each kind has bytes of its own, so that no trial that failed pushes out what stands.
+    let (mut bytes, mut standing_bytes, mut kept) = (0, 0, 0);
     let mut taken_back = TakenBack::default();
     for id in numbers(&history)?.into_iter().rev() {
         let name = file_name(id);
-        bytes += history.inode(&name).map_or(0, |(_, size)| size);
+        let size = history.inode(&name).map_or(0, |(_, size)| size);
         let receipt = match header.by {
             Maker::Person => read(&history, id, &header.netns)?,
             Maker::Watch | Maker::Vz => None,
@@ -117,8 +118,14 @@ pub(crate) fn file(folder: &Folder, header: &Header) -> Result<()> {
                 && receipt.outcome == Outcome::Applied
                 && receipt.rollback_of.is_none()
         });
-        kept += usize::from(!stands);
-        if id != header.id && (bytes > KEPT_BYTES || !stands && kept > KEPT) {
+        let forgotten = if stands {
+            standing_bytes += size;
+            standing_bytes > KEPT_BYTES
+        } else {
+            (bytes, kept) = (bytes + size, kept + 1);
+            bytes > KEPT_BYTES || kept > KEPT
+        };
+        if id != header.id && forgotten {
             history.remove(&name)?;
         }
     }

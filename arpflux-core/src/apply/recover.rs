@@ -100,6 +100,10 @@ pub(crate) fn settle(
             recovered.pending = Some(Receipt::of(&journal.log));
             return Ok(recovered);
         }
+        // Whoever waits undoes it before its time only when it has to go.
+        State::Pending(pending) if confirm::now() < pending.deadline => {
+            "the process that waited for a confirmation was told to end"
+        }
         State::Pending(_) => "no confirmation came in time",
         State::Open => "the run that made it was cut off",
     };

@@ -26,6 +26,21 @@ fn the_history_is_bounded() {
 }
 
 #[test]
+fn what_was_undone_never_pushes_out_what_stands() {
+    let (scratch, mut kernel) = (Scratch::new(), host());
+    apply(&mut kernel, &scratch, &[sysctl(1, 0, 1)]).unwrap();
+    let file = |id: u64| scratch.namespace().join("history").join(format!("{id:010}"));
+    // As large as none that stands: 20,000 addresses that were on trial a few times.
+    for id in 2..4 {
+        std::fs::write(file(id), "").unwrap();
+        std::fs::set_permissions(file(id), std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::fs::File::options().write(true).open(file(id)).unwrap().set_len(20 << 20).unwrap();
+    }
+    apply(&mut kernel, &scratch, &[sysctl(2, 0, 1)]).unwrap();
+    assert_eq!([1, 2, 3, 4].map(|id| file(id).exists()), [true, false, true, true]);
+}
+
+#[test]
 fn a_change_that_could_not_begin_is_not_remembered() {
     let (scratch, mut kernel) = (Scratch::new(), host().failing_at(0, nix::libc::EIO));
     let options = scratch.options();
