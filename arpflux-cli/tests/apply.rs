@@ -178,6 +178,35 @@ fn a_plan_printed_earlier_is_refused_once_the_host_has_changed() {
 }
 
 #[test]
+fn what_does_harm_on_a_twin_is_not_applied() {
+    let bench = Bench::new("rehearse");
+    let silent = bench.path("silent.json");
+    let plan = bench.good(&["plan", "--json", &bench.path("policy.toml")]);
+    let mut plan = json(&plan);
+    // The policy's own plan, but that eth3 is told to answer for nothing.
+    let changes = plan["changes"].as_array_mut().unwrap();
+    let of_eth3 = changes
+        .iter_mut()
+        .find(|change| {
+            let object = change["object"].to_string();
+            object.contains("eth3") && object.contains("arp_ignore")
+        })
+        .unwrap();
+    of_eth3["after"] = 8.into();
+    std::fs::write(&silent, plan.to_string()).unwrap();
+    let (code, text, errors) = bench.run(&["apply", "--rehearse", "--plan", &silent]);
+    assert_eq!(code, 2, "{text}{errors}");
+    assert!(errors.contains("tried on a twin, it does harm"), "{errors}");
+    assert!(errors.contains("- 192.168.18.11 on eth0, eth3 and eth4"), "{errors}");
+    assert!(bench.is_as_before() && !bench.journal_is_there());
+
+    let (code, text, errors) = bench.run(&["apply", "--rehearse", &bench.path("policy.toml")]);
+    assert_eq!(code, 0, "{text}{errors}");
+    assert!(errors.contains("tried on a twin") && errors.contains("0 lost"), "{errors}");
+    assert!(text.contains("made and checked"), "{text}");
+}
+
+#[test]
 fn the_plan_of_a_finding_is_applied_as_it_stands() {
     let bench = Bench::new("finding");
     let found = || json(&bench.run(&["diagnose", "--json"]).1)["findings"].as_array().unwrap().clone();

@@ -1,5 +1,6 @@
 //! What a change silences or cuts off that worked before: the one place that decides it.
 
+mod around;
 mod hosts;
 
 use std::fmt;
@@ -7,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::around::{Around, ELSEWHERE};
 use self::hosts::Hosts;
 use crate::diagnose::{self, Finding, FindingId, Objects, Severity};
 use crate::error::{Error, ErrorKind, Result};

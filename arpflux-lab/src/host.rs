@@ -331,6 +331,15 @@ impl Host {
         rtnl::proxy(&mut self.rtnl(), false, index, address)
     }
 
+    /// Adds a permanent neighbour.
+    ///
+    /// # Errors
+    /// What the kernel refuses.
+    pub fn set_neighbour(&self, interface: &str, address: IpAddr, mac: Mac) -> Result<()> {
+        let index = self.index(interface)?;
+        rtnl::permanent(&mut self.rtnl(), index, address, Some(mac))
+    }
+
     /// What it believes about its neighbours.
     ///
     /// # Errors

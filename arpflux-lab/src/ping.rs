@@ -45,10 +45,14 @@ fn address(address: Ipv4Addr) -> libc::sockaddr_in {
     }
 }
 
-/// Pings from the calling thread's namespace.
-pub(super) fn run(from: Option<Ipv4Addr>, to: Ipv4Addr, count: u16) -> Result<Pings> {
+/// An identifier, other for each call.
+fn fresh_id() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(1);
-    let id = (std::process::id() as u16).wrapping_mul(251).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+    (std::process::id() as u16).wrapping_mul(251).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A raw socket of the calling thread's namespace.
+fn open() -> Result<OwnedFd> {
     // SAFETY: plain system call.
     let fd = unsafe {
         libc::socket(
@@ -58,10 +62,14 @@ pub(super) fn run(from: Option<Ipv4Addr>, to: Ipv4Addr, count: u16) -> Result<Pi
         )
     };
     if fd < 0 {
-        return Err(failed("open a raw socket to ping", to));
+        return Err(failed("open a raw socket to ping", Ipv4Addr::UNSPECIFIED));
     }
     // SAFETY: the descriptor is new and owned by nobody else.
-    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Gives a socket its source, if it is to have one, and its destination.
+fn connect(fd: &OwnedFd, from: Option<Ipv4Addr>, to: Ipv4Addr) -> Result<()> {
     let length = size_of::<libc::sockaddr_in>() as libc::socklen_t;
     if let Some(from) = from {
         let own = address(from);
@@ -75,18 +83,28 @@ pub(super) fn run(from: Option<Ipv4Addr>, to: Ipv4Addr, count: u16) -> Result<Pi
     if unsafe { libc::connect(fd.as_raw_fd(), std::ptr::from_ref(&target).cast(), length) } < 0 {
         return Err(failed("ping", to));
     }
+    Ok(())
+}
+
+/// Sends one request; the errno, if the kernel does not.
+fn send(fd: &OwnedFd, id: u16, sequence: u16) -> std::result::Result<(), Option<i32>> {
+    let request = request(id, sequence);
+    // SAFETY: pointer and length are of one live slice.
+    let sent = unsafe { libc::send(fd.as_raw_fd(), request.as_ptr().cast(), request.len(), 0) };
+    if sent < 0 { Err(std::io::Error::last_os_error().raw_os_error()) } else { Ok(()) }
+}
+
+/// Pings from the calling thread's namespace.
+pub(super) fn run(from: Option<Ipv4Addr>, to: Ipv4Addr, count: u16) -> Result<Pings> {
+    let (fd, id) = (open()?, fresh_id());
+    connect(&fd, from, to)?;
     let mut pings = Pings { sent: 0, received: 0, duplicates: 0, id };
     let mut answered = vec![false; usize::from(count) + 1];
     for sequence in 1..=count {
-        let request = request(id, sequence);
-        // SAFETY: pointer and length are of one live slice.
-        let sent = unsafe { libc::send(fd.as_raw_fd(), request.as_ptr().cast(), request.len(), 0) };
-        if sent < 0 {
+        match send(&fd, id, sequence) {
             // The neighbour does not answer, or no route leads there: that is an answer too.
-            match std::io::Error::last_os_error().raw_os_error() {
-                Some(libc::EHOSTUNREACH | libc::ENETUNREACH) => {}
-                _ => return Err(failed("ping", to)),
-            }
+            Ok(()) | Err(Some(libc::EHOSTUNREACH | libc::ENETUNREACH)) => {}
+            Err(_) => return Err(failed("ping", to)),
         }
         pings.sent += 1;
         let deadline = Instant::now() + PATIENCE;
@@ -97,6 +115,49 @@ pub(super) fn run(from: Option<Ipv4Addr>, to: Ipv4Addr, count: u16) -> Result<Pi
         }
     }
     Ok(pings)
+}
+
+/// How often an echo request is sent where no reply comes.
+const TRIES: u16 = 2;
+
+/// Sends one echo request from each source (the kernel's choice, where there is none) to its destination, all at once from
+/// the calling thread's namespace, and again to those that do not answer within a second; which of them answered.
+pub(super) fn all(ways: &[(Option<Ipv4Addr>, Ipv4Addr)]) -> Result<Vec<bool>> {
+    let mut answered = vec![false; ways.len()];
+    for sequence in 1..=TRIES {
+        let mut waiting = Vec::new();
+        for (place, (from, to)) in ways.iter().enumerate().filter(|(place, _)| !answered[*place]) {
+            let (fd, id) = (open()?, fresh_id());
+            // A source that is not there, or no route: no packet goes out.
+            if connect(&fd, *from, *to).is_ok() && send(&fd, id, sequence).is_ok() {
+                waiting.push((place, fd, id));
+            }
+        }
+        let deadline = Instant::now() + PATIENCE;
+        while !waiting.is_empty() {
+            let sockets: Vec<_> = waiting.iter().map(|(_, fd, _)| fd.as_fd()).collect();
+            if !wait(&sockets, deadline)? {
+                break;
+            }
+            waiting.retain(|(place, fd, id)| {
+                let came = receive(fd).is_some_and(|reply| reply == (*id, sequence));
+                answered[*place] |= came;
+                !came
+            });
+        }
+    }
+    Ok(answered)
+}
+
+/// The identifier and the number of an echo reply that is there to be read.
+fn receive(fd: &OwnedFd) -> Option<(u16, u16)> {
+    let mut packet = [0u8; 1500];
+    // SAFETY: pointer and length are of one live array.
+    let length = unsafe { libc::recv(fd.as_raw_fd(), packet.as_mut_ptr().cast(), packet.len(), 0) };
+    // Errors here are unreachable messages about earlier requests: those count as unanswered.
+    let packet = packet.get(..usize::try_from(length).ok()?)?;
+    let echo = Ipv4::parse(packet).ok()?.echo()?;
+    echo.reply.then_some((echo.id, echo.sequence))
 }
 
 /// Waits for one packet; false when the time is over.
@@ -110,16 +171,9 @@ fn listen(
     if !wait(&[fd.as_fd()], deadline)? {
         return Ok(false);
     }
-    let mut packet = [0u8; 1500];
-    // SAFETY: pointer and length are of one live array.
-    let length = unsafe { libc::recv(fd.as_raw_fd(), packet.as_mut_ptr().cast(), packet.len(), 0) };
-    // Errors here are unreachable messages about earlier requests: those count as unanswered.
-    let echo = packet
-        .get(..usize::try_from(length).unwrap_or(0))
-        .and_then(|packet| Ipv4::parse(packet).ok())
-        .and_then(|packet| packet.echo());
-    if let Some(echo) = echo.filter(|echo| echo.reply && echo.id == id)
-        && let Some(seen) = answered.get_mut(usize::from(echo.sequence))
+    if let Some((of, sequence)) = receive(fd)
+        && of == id
+        && let Some(seen) = answered.get_mut(usize::from(sequence))
     {
         if *seen {
             pings.duplicates += 1;

@@ -398,6 +398,22 @@ pub(super) fn entry(index: IfIndex, address: IpAddr) -> NeighbourMessage {
     message
 }
 
+/// Adds a permanent neighbour.
+pub(super) fn permanent(
+    connection: &mut Connection,
+    index: IfIndex,
+    address: IpAddr,
+    mac: Option<Mac>,
+) -> Result<()> {
+    let mut message = entry(index, address);
+    message.header.state = NeighbourState::Permanent;
+    let mac = mac.and_then(|mac| mac.octets()).unwrap_or_default();
+    message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.to_vec()));
+    connection
+        .change(Message::NewNeighbour(message), NLM_F_CREATE)
+        .map_err(|error| error.during("add neighbour").on(address.to_string()))
+}
+
 /// Adds or deletes a proxy entry, permanent as `ip neigh add proxy` makes it.
 pub(super) fn proxy(connection: &mut Connection, add: bool, index: IfIndex, address: IpAddr) -> Result<()> {
     let mut message = entry(index, address);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use arpflux_core::kernel::{Kernel as _, LinuxKernel};
-use arpflux_core::outward::{Heard, HeardTurn, Rehearsal, RehearsedAnswer};
+use arpflux_core::outward::{Heard, HeardTurn, Rehearsal, RehearsedAnswer, RehearsedWay};
 use arpflux_core::plan::Plan;
 use arpflux_core::snapshot::{InterfaceFlags, Interference, LinkKind};
 use arpflux_core::state::{Change, Object, SysctlScope};
@@ -84,6 +84,106 @@ fn what_silences_an_address_is_bad() {
         assert!(found.answers.iter().any(|answer| answer.turn == HeardTurn::Lost), "{found:#?}");
         let other = Plan::default().changes(vec![Change::set(object, 1, 8)]);
         assert_eq!(rehearse(&host, &other, &mut |_| {}).unwrap_err().kind(), ErrorKind::Changed);
+    });
+}
+
+/// The ways that a plan takes, one sentence each.
+fn lost(found: &Rehearsal) -> BTreeSet<String> {
+    assert!(found.turned_ways().all(|way| way.turn == HeardTurn::Lost), "{found:#?}");
+    found.turned_ways().map(|way| format!("{} to {}", way.from, way.to)).collect()
+}
+
+#[test]
+fn packets_are_sent_to_and_by_those_around() {
+    in_new_netns(|| {
+        let _wires = make(
+            "card eth0 lan
+             card eth1 lan
+             card cont0 inside
+             ip addr add 192.168.18.10/24 dev eth0
+             ip addr add 192.168.18.11/24 dev eth1
+             ip route add default via 192.168.18.1
+             sysctl net.ipv4.ip_forward=1
+             ip route add 192.168.18.101 dev cont0
+             ip neigh add proxy 192.168.18.101 dev eth1",
+        );
+        let host = snapshot();
+        let nothing = rehearse(&host, &Plan::default(), &mut |_| {}).unwrap();
+        assert_eq!((nothing.ok, nothing.turned_ways().count()), (Some(true), 0), "{nothing:#?}");
+        let silent: Vec<_> = nothing.ways.iter().filter(|way| !way.after).collect();
+        assert!(silent.is_empty() && nothing.ways.len() > 15, "{silent:#?}");
+
+        let forwarding = Object::Sysctl { scope: SysctlScope::All, sysctl: Sysctl::Forwarding };
+        let plan = Plan::default().changes(vec![Change::set(forwarding, 1, 0)]);
+        let found = rehearse(&host, &plan, &mut |_| {}).unwrap();
+        assert_eq!((found.ok, &found.faults), (Some(false), &vec![]), "{found:#?}");
+        let guest = "192.168.18.101 (a guest on cont0)";
+        let expected = [
+            format!("192.168.18.1 (a gateway on eth0) to {guest}"),
+            format!("{guest} to 192.168.18.1 (a gateway on eth0)"),
+            format!("{guest} to the rest of the world"),
+            format!("the rest of the world to {guest}"),
+        ];
+        let lost = lost(&found);
+        assert!(expected.iter().all(|way| lost.contains(way)), "{lost:#?}");
+        assert!(lost.iter().all(|way| way.contains(guest) && !way.contains("the host")), "{lost:#?}");
+    });
+}
+
+/// Every answer stays, and packets that come in by the second uplink are lost.
+#[test]
+fn a_second_uplink_that_loses_its_way_back_is_bad() {
+    in_new_netns(|| {
+        let _wires = make(
+            "card eth0 lan
+             card eth1 wan
+             ip addr add 10.0.0.2/24 dev eth0
+             ip addr add 10.1.0.2/24 dev eth1
+             sysctl net.ipv4.conf.eth1.rp_filter=1
+             ip route add default via 10.0.0.1
+             ip route add default via 10.1.0.1 table 100
+             ip rule add from 10.1.0.2 lookup 100 pref 100",
+        );
+        let host = snapshot();
+        let rule = host.rules.iter().find(|rule| rule.table == 100).cloned().unwrap();
+        let plan = Plan::default().changes(vec![Change::remove(rule)]);
+        let found = rehearse(&host, &plan, &mut |_| {}).unwrap();
+        assert_eq!(
+            (found.ok, found.turned().count(), &found.faults),
+            (Some(false), 0, &vec![]),
+            "{found:#?}"
+        );
+        assert_eq!(
+            lost(&found),
+            BTreeSet::from([
+                "the host (10.1.0.2) to the rest of the world".to_owned(),
+                "the rest of the world to the host (10.1.0.2)".to_owned()
+            ]),
+            "{found:#?}"
+        );
+    });
+}
+
+/// `venet0` has no Ethernet: whoever is behind it is reached all the same.
+#[test]
+fn containers_behind_an_interface_without_arp_are_reached() {
+    in_new_netns(|| {
+        let _wires = make(
+            "card eth0 lan
+             card venet0 inside
+             ip link set venet0 arp off
+             ip addr add 192.168.18.10/24 dev eth0
+             sysctl net.ipv4.ip_forward=1
+             ip route add 192.168.18.101 dev venet0
+             ip neigh add proxy 192.168.18.101 dev eth0",
+        );
+        let mut host = snapshot();
+        let venet = host.interfaces.iter_mut().find(|one| one.name.as_bytes() == b"venet0").unwrap();
+        (venet.link_type, venet.kind, venet.link, venet.link_netnsid) = (65534, None, None, None);
+        let found = rehearse(&host, &Plan::default(), &mut |_| {}).unwrap();
+        let guest = |way: &&RehearsedWay| way.to.interface.is_some_and(|name| name.as_bytes() == b"venet0");
+        assert!(found.ways.iter().filter(guest).count() > 2, "{found:#?}");
+        assert!(found.ways.iter().all(|way| way.after) && found.faults.is_empty(), "{found:#?}");
     });
 }
 

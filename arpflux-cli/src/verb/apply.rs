@@ -15,6 +15,7 @@ use arpflux_core::{Error, ErrorKind, Host, Plan, Policy, Result, Snapshot};
 use crate::input::{Live, PolicyFile, State, quoted, read_text};
 use crate::output::{Output, Style};
 use crate::verb::plan::{ROWS, decisions, rows};
+use crate::verb::rehearse;
 use crate::{exit, input};
 
 /// Make a policy so, as one transaction: all of it, or nothing of it.
@@ -43,6 +44,9 @@ pub struct Args {
     /// what would be lost.
     #[arg(long)]
     accept_harm: bool,
+    /// Try it on a twin of the host first, as `arpflux rehearse` does, and change nothing if it does harm there.
+    #[arg(long, conflicts_with = "dry_run")]
+    rehearse: bool,
     /// Only print what would be changed.
     #[arg(long)]
     dry_run: bool,
@@ -164,13 +168,15 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     options.accept_harm = args.accept_harm;
     let trial = options.clone();
     options.confirm = args.confirm.map_or(Confirm::Now, Confirm::Within);
-    let show = |plan: &Plan, files: &[FileChange]| match output.json() || plan.is_empty() && files.is_empty()
-    {
-        true => Ok(()),
-        false => {
-            let (rows, decisions) = (rows(plan, ROWS, output), decisions(plan));
-            output.text(format!("{rows}{decisions}{}\n", listed(files)))
+    let show = |plan: &Plan, files: &[FileChange]| {
+        if args.rehearse && !plan.is_empty() {
+            rehearse::first(&host.snapshot()?, plan, args.accept_harm, output)?;
         }
+        if output.json() || plan.is_empty() && files.is_empty() {
+            return Ok(());
+        }
+        let (rows, decisions) = (rows(plan, ROWS, output), decisions(plan));
+        output.text(format!("{rows}{decisions}{}\n", listed(files)))
     };
     let applied = match &wanted {
         Wanted::Persistence(persistence) => host.apply_and_persist(persistence, options, show)?,

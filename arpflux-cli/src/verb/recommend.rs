@@ -11,6 +11,7 @@ use arpflux_core::{Error, ErrorKind, Result};
 use crate::Source;
 use crate::input::{folder_of, quoted, read_text};
 use crate::output::{Output, Style};
+use crate::verb::rehearse;
 
 /// Write a policy that fits this host, with comments that say why, and the proof that it works here.
 ///
@@ -29,6 +30,9 @@ pub struct Args {
     /// Which interfaces share a wire, as `arpflux segments --json` prints it. Default: what the subnets tell.
     #[arg(long, value_name = "FILE")]
     segments: Option<PathBuf>,
+    /// Try the policy on a twin of the host, as `arpflux rehearse` does, and write none if it does harm there.
+    #[arg(long)]
+    rehearse: bool,
     #[command(flatten)]
     source: Source,
 }
@@ -38,9 +42,15 @@ pub struct Args {
 /// # Errors
 /// If there is no snapshot to be had, no policy would work on the host, or the file cannot be written.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
+    if args.rehearse {
+        arpflux_lab::enter()?;
+    }
     let snapshot = args.source.snapshot()?;
     let wires = args.segments.as_deref().map(|path| Wires::from_json(&read_text(path)?)).transpose()?;
     let recommended = recommend_with(&snapshot, wires.as_ref())?;
+    if args.rehearse {
+        rehearse::first(&snapshot, &recommended.policy.plan(&snapshot)?, false, output)?;
+    }
     let file = recommended.to_toml()?;
     if let Some(path) = &args.out {
         write(path, &file, args.force)?;

@@ -3,20 +3,20 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use arpflux_core::Result;
 use arpflux_core::outward::{Heard, HeardTurn, LeftOut, Rehearsal, RehearsedAnswer};
 use arpflux_core::plan::Plan;
 use arpflux_core::words::{counted, listed};
+use arpflux_core::{Error, ErrorKind, Result, Snapshot};
 
 use crate::Source;
 use crate::input::{PolicyFile, quoted};
 use crate::output::{Output, Progress, Style};
 
 /// Try a plan on a twin of the host: the same kernel, interfaces, addresses and settings in throw-away namespaces, asked
-/// with real frames before and after.
+/// with real frames before and after, and packets sent between the host, neighbours, gateways and guests.
 ///
-/// Says which answers are won, lost and changed, takes the plan back on the twin and compares, and checks every answer
-/// against the model. Nothing of this host is touched, and no root is needed where users may make namespaces.
+/// Says which answers and which ways of packets are won, lost and changed, takes the plan back on the twin and compares,
+/// and checks every answer against the model. Nothing of this host is touched, and no root is needed where users may make namespaces.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -45,13 +45,59 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         Some(path) => Plan::from_path(path)?,
         None => args.policy.read()?.plan(&snapshot)?,
     };
-    let progress = Progress::new(output);
-    let found = arpflux_lab::rehearse(&snapshot, &plan, &mut |step| progress.announce(step))?;
-    progress.end();
+    let found = tried(&snapshot, &plan, output)?;
     if output.json() {
         output.answer(&found)?;
         return Ok(found.exit().code());
     }
+    let mut text = bad(&found, output);
+    text += &answers(&found, args.verbose, output);
+    text += &ways(&found, args.verbose, output);
+    text += &list("not on the twin", &found.left_out);
+    if args.verbose {
+        text += &list("on the twin by something else", &found.stand_ins);
+    }
+    if !found.open.is_empty() {
+        text += "not tried\n";
+        found.open.iter().for_each(|line| text += &format!("    {line}\n"));
+    }
+    text += &format!("\n{}\n", painted_sum(&found, output));
+    if found.ok == Some(true) && found.changes > 0 && args.source.file().is_none() {
+        let policy = args.plan.as_deref().unwrap_or(args.policy.path());
+        let policy = quoted(&policy.display().to_string());
+        text += &format!("Next: arpflux apply{} {policy} --confirm 30s\n", args.source.arguments());
+    }
+    output.text(text)?;
+    Ok(found.exit().code())
+}
+
+fn tried(snapshot: &Snapshot, plan: &Plan, output: &Output) -> Result<Rehearsal> {
+    let progress = Progress::new(output);
+    let found = arpflux_lab::rehearse(snapshot, plan, &mut |step| progress.announce(step));
+    progress.end();
+    found
+}
+
+/// Tries a plan on a twin on behalf of another verb, and says what came of it.
+///
+/// # Errors
+/// If it does harm there, unless that is accepted; those of building the twin.
+pub(super) fn first(snapshot: &Snapshot, plan: &Plan, accept_harm: bool, output: &Output) -> Result<()> {
+    arpflux_lab::privileges()?;
+    let found = tried(snapshot, plan, output)?;
+    if !output.json() {
+        output.note(bad(&found, output) + &turned(&found, output) + &painted_sum(&found, output));
+    }
+    if found.ok == Some(false) && !accept_harm {
+        return Err(Error::new(ErrorKind::Refused, "tried on a twin, it does harm: nothing was changed")
+            .during("rehearse")
+            .hint("`arpflux rehearse` tells all that came of it; --accept-harm does it all the same"));
+    }
+    Ok(())
+}
+
+/// What is wrong with what was tried.
+fn bad(found: &Rehearsal, output: &Output) -> String {
     let mut text = String::new();
     for harm in &found.harm {
         text += &format!("{}  {harm}\n", output.paint(Style::Bad, "HARM"));
@@ -62,28 +108,12 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     if let Some(refused) = &found.refused {
         text += &format!("{}  {refused}\n", output.paint(Style::Bad, "REFUSED BY THE KERNEL"));
     }
-    text += &answers(&found, args.verbose, output);
-    text += &list("not on the twin", &found.left_out);
-    if args.verbose {
-        text += &list("on the twin by something else", &found.stand_ins);
-    }
-    if !found.open.is_empty() {
-        text += "not tried\n";
-        found.open.iter().for_each(|line| text += &format!("    {line}\n"));
-    }
-    let style = match found.ok {
-        Some(true) => Style::Good,
-        Some(false) => Style::Bad,
-        None => Style::Caution,
-    };
-    text += &format!("\n{}\n", output.paint(style, sum(&found)));
-    if found.ok == Some(true) && found.changes > 0 && args.source.file().is_none() {
-        let policy = args.plan.as_deref().unwrap_or(args.policy.path());
-        let policy = quoted(&policy.display().to_string());
-        text += &format!("Next: arpflux apply{} {policy} --confirm 30s\n", args.source.arguments());
-    }
-    output.text(text)?;
-    Ok(found.exit().code())
+    text
+}
+
+/// What turns.
+fn turned(found: &Rehearsal, output: &Output) -> String {
+    answers(found, false, output) + &ways(found, false, output)
 }
 
 /// The answers that turn, or all; those of senders that fare alike in one line.
@@ -117,7 +147,28 @@ fn answers(found: &Rehearsal, all: bool, output: &Output) -> String {
             heard(&answer.after),
         )
     });
-    let lines: Vec<String> = lines.collect();
+    shortened(&lines.collect::<Vec<_>>(), all)
+}
+
+/// The ways of packets that turn, or all.
+fn ways(found: &Rehearsal, all: bool, output: &Output) -> String {
+    let shown = found.ways.iter().filter(|way| all || way.turn != HeardTurn::Same);
+    let lines: Vec<String> = shown
+        .map(|way| {
+            let (sign, style, what) = match (way.turn, way.after) {
+                (HeardTurn::Won, _) => ("+", Style::Good, "no reply -> replies"),
+                (HeardTurn::Lost, _) => ("-", Style::Bad, "replies -> no reply"),
+                (_, true) => ("=", Style::Faint, "replies"),
+                (_, false) => ("=", Style::Faint, "no reply"),
+            };
+            format!("{} packets from {} to {}: {what}\n", output.paint(style, sign), way.from, way.to)
+        })
+        .collect();
+    shortened(&lines, all)
+}
+
+/// The first lines, or all of them.
+fn shortened(lines: &[String], all: bool) -> String {
     let more = if all { 0 } else { lines.len().saturating_sub(LINES) };
     let text = lines[..lines.len() - more].concat();
     if more == 0 { text } else { text + &format!("and {} (-v)\n", counted(more, "more", "more")) }
@@ -148,6 +199,15 @@ fn list(heading: &str, of: &[LeftOut]) -> String {
     if lines.is_empty() { lines } else { format!("{heading}\n{lines}") }
 }
 
+fn painted_sum(found: &Rehearsal, output: &Output) -> String {
+    let style = match found.ok {
+        Some(true) => Style::Good,
+        Some(false) => Style::Bad,
+        None => Style::Caution,
+    };
+    output.paint(style, sum(found))
+}
+
 fn sum(found: &Rehearsal) -> String {
     let count = |turn| found.answers.iter().filter(|answer| answer.turn == turn).count();
     let (won, lost, changed) = (count(HeardTurn::Won), count(HeardTurn::Lost), count(HeardTurn::Changed));
@@ -160,6 +220,11 @@ fn sum(found: &Rehearsal) -> String {
     );
     if open > 0 {
         text += &format!(", {open} open");
+    }
+    if !found.ways.is_empty() {
+        let ways = counted(found.ways.len(), "way of packets", "ways of packets");
+        let turned = |turn| found.turned_ways().filter(|way| way.turn == turn).count();
+        text += &format!("; {ways}: {} won, {} lost", turned(HeardTurn::Won), turned(HeardTurn::Lost));
     }
     text + if found.taken_back { "; taken back exactly" } else { "; NOT taken back exactly" }
 }

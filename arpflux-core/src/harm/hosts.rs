@@ -4,73 +4,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::Harm;
+use super::around::{Around, ELSEWHERE, HOSTS_MAX, is_macvlan};
 use crate::predict::{ArpRequest, Forwarded, Model, Neighbours, Outgoing, Verdict, listeners, targets};
-use crate::snapshot::{Interface, MacvlanMode, RouteKind, Scope, Snapshot, WireMap};
-use crate::types::{IfIndex, IfName, IpNet, Ipv4Net};
+use crate::snapshot::{Interface, Scope, Snapshot, WireMap};
+use crate::types::{IfIndex, IfName, Ipv4Net};
 
-/// How many hosts behind one interface are tried.
-const HOSTS_MAX: usize = 8;
 /// How many addresses of the host each of them asks for, and packets are sent from.
 const ADDRESSES_MAX: usize = 64;
 /// The gateway that Calico and its kin give to pods and proxy on the host's side.
 const CNI_GATEWAY: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
-/// Stands for the rest of the world: of the range for benchmarks (RFC 2544), which nobody routes.
-const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(198, 18, 99, 99);
 
 /// Who lives where, as the snapshot before the change tells.
 pub(super) struct Hosts<'s> {
     snapshot: &'s Snapshot,
     wires: WireMap,
     listeners: Vec<IfIndex>,
-    /// The subnets of each interface that is up and has carrier.
-    subnets: BTreeMap<IfIndex, Vec<Ipv4Net>>,
-    /// Hosts that a route or a peer address says are on the link of an interface.
-    routed: BTreeMap<IfIndex, Vec<Ipv4Addr>>,
-}
-
-/// Whether it is a macvlan whose frames reach its siblings on this host.
-fn is_macvlan(snapshot: &Snapshot, index: IfIndex) -> bool {
-    snapshot.interface(index).is_some_and(|one| one.macvlan_mode == Some(MacvlanMode::Bridge))
+    around: Around,
 }
 
 impl<'s> Hosts<'s> {
     pub(super) fn new(snapshot: &'s Snapshot) -> Self {
         let wires = WireMap::of(snapshot);
-        let mut subnets: BTreeMap<IfIndex, Vec<Ipv4Net>> = BTreeMap::new();
-        let mut routed: BTreeMap<IfIndex, Vec<Ipv4Addr>> = BTreeMap::new();
-        for address in snapshot.addresses.iter().filter(|address| wires.is_connected(address.interface)) {
-            match (address.peer, address.subnet()) {
-                (Some(IpAddr::V4(peer)), _) => routed.entry(address.interface).or_default().push(peer),
-                (None, IpNet::V4(net)) if net.prefix_len() < 32 => {
-                    let known = subnets.entry(address.interface).or_default();
-                    if !known.contains(&net.trunc()) {
-                        known.push(net.trunc());
-                    }
-                }
-                _ => {}
-            }
-        }
-        for route in snapshot.routes.iter().filter(|route| route.kind == RouteKind::Unicast) {
-            let [hop] = route.next_hops.as_slice() else { continue };
-            let (Some(index), None, IpNet::V4(net)) = (hop.interface, hop.gateway, route.destination) else {
-                continue;
-            };
-            let host = match net.prefix_len() {
-                32 => Some(net.addr()),
-                // A part of the wire that a macvlan leads to is where its siblings are, in namespaces of their own.
-                1.. if is_macvlan(snapshot, index) && !subnets.contains_key(&index) => {
-                    net.hosts().find(|host| snapshot.holders_of(IpAddr::V4(*host)).next().is_none())
-                }
-                _ => None,
-            };
-            if let Some(host) = host.filter(|_| wires.is_connected(index)) {
-                let known = routed.entry(index).or_default();
-                if known.len() < HOSTS_MAX && !known.contains(&host) {
-                    known.push(host);
-                }
-            }
-        }
-        Self { snapshot, listeners: listeners(snapshot), wires, subnets, routed }
+        let around = Around::on(snapshot, &wires);
+        Self { snapshot, wires, listeners: listeners(snapshot), around }
     }
 
     fn name(&self, index: IfIndex) -> Option<IfName> {
@@ -102,7 +58,7 @@ impl<'s> Hosts<'s> {
     fn hear(&self, index: IfIndex, host: Ipv4Addr) -> Vec<IfIndex> {
         let mut wire = self.beside(index);
         if is_macvlan(self.snapshot, index)
-            && self.routed.get(&index).is_some_and(|routed| routed.contains(&host))
+            && self.around.routed.get(&index).is_some_and(|routed| routed.contains(&host))
         {
             wire.retain(|one| is_macvlan(self.snapshot, *one));
         }
@@ -115,7 +71,7 @@ impl<'s> Hosts<'s> {
         let mut done: BTreeSet<(usize, Ipv4Addr)> = BTreeSet::new();
         let mut subnets_done: BTreeSet<(usize, Ipv4Net)> = BTreeSet::new();
         let own = targets(self.snapshot);
-        for (index, subnets) in &self.subnets {
+        for (index, subnets) in &self.around.subnets {
             let Some(number) = self.wires.number(*index) else { continue };
             let new = subnets.iter().filter(|subnet| subnets_done.insert((number, **subnet)));
             let new: Vec<&Ipv4Net> = new.collect();
@@ -132,7 +88,7 @@ impl<'s> Hosts<'s> {
                 harm.extend(self.loses(now, then, &wire, asker, target));
             }
         }
-        for (index, hosts) in &self.routed {
+        for (index, hosts) in &self.around.routed {
             let asked = std::iter::once(CNI_GATEWAY).chain(own.iter().copied().take(ADDRESSES_MAX));
             let asked: Vec<Ipv4Addr> = asked.collect();
             for asker in hosts.iter().take(HOSTS_MAX) {
@@ -145,12 +101,13 @@ impl<'s> Hosts<'s> {
         // Addresses of no subnet here: who asks for them, and on which wire, nothing on the host tells.
         for target in own {
             let Some(holder) = self.snapshot.holders_of(IpAddr::V4(target)).next() else { continue };
-            if self.subnets.values().flatten().any(|subnet| subnet.contains(&target)) {
+            if self.around.subnets.values().flatten().any(|subnet| subnet.contains(&target)) {
                 continue;
             }
             if self.aside(target).is_none() {
                 // On its own wire, or on one of which nothing is known: some interface that answered has to answer.
-                let without = |on: &&IfIndex| self.wires.is_connected(**on) && !self.subnets.contains_key(on);
+                let without =
+                    |on: &&IfIndex| self.wires.is_connected(**on) && !self.around.subnets.contains_key(on);
                 let mut there = self.beside(holder);
                 there.extend(self.listeners.iter().filter(without));
                 let asker = neighbours.of(holder, target);
@@ -158,7 +115,7 @@ impl<'s> Hosts<'s> {
             } else if !target.is_link_local() {
                 // On any wire. Addresses of RFC 3927 are for the host itself there (a resolver of the node's own).
                 let mut wires = BTreeSet::new();
-                let first = self.subnets.keys().filter(|on| wires.insert(self.wires.number(**on)));
+                let first = self.around.subnets.keys().filter(|on| wires.insert(self.wires.number(**on)));
                 for on in first {
                     let asker = neighbours.of(*on, target);
                     harm.extend(self.loses(now, then, &self.beside(*on), asker, target));
@@ -200,12 +157,12 @@ impl<'s> Hosts<'s> {
     fn destinations(&self) -> Vec<(IfIndex, Ipv4Addr)> {
         let mut neighbours = Neighbours::new(self.snapshot);
         let mut found = Vec::new();
-        for (index, subnets) in &self.subnets {
+        for (index, subnets) in &self.around.subnets {
             for subnet in subnets {
                 found.push((*index, neighbours.of(*index, subnet.network())));
             }
         }
-        for (index, hosts) in &self.routed {
+        for (index, hosts) in &self.around.routed {
             found.extend(hosts.iter().take(HOSTS_MAX).map(|host| (*index, *host)));
         }
         found
@@ -272,7 +229,7 @@ impl<'s> Hosts<'s> {
                     self.wires.is_connected(*holder) && self.wires.share(*arrival, *holder) != Some(false)
                 };
                 let holder = self.snapshot.holders_of(IpAddr::V4(to)).find(near);
-                let around = holder.and_then(|holder| self.subnets.get(&holder));
+                let around = holder.and_then(|holder| self.around.subnets.get(&holder));
                 around.is_some_and(|subnets| subnets.iter().any(|subnet| subnet.contains(&to)))
             };
             let number = groups.len();

@@ -29,6 +29,8 @@ pub struct Rehearsal {
     pub wires: Vec<RehearsedWire>,
     /// What came of each request, before and after the plan.
     pub answers: Vec<RehearsedAnswer>,
+    /// What came of packets between the host and those around it, before and after the plan.
+    pub ways: Vec<RehearsedWay>,
     /// What the model says that the plan cuts off.
     pub harm: Vec<Harm>,
     /// What the kernel refused of the plan, if it did.
@@ -77,6 +79,52 @@ pub struct RehearsedAnswer {
     pub near: bool,
     /// Why what the twin did says nothing about the host, if so.
     pub open: Option<String>,
+}
+
+/// Packets from one to another and back, tried by echo requests before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RehearsedWay {
+    /// Who sent the echo request.
+    pub from: WayEnd,
+    /// Who was to answer it.
+    pub to: WayEnd,
+    /// Whether the reply came before.
+    pub before: bool,
+    /// Whether it came afterwards.
+    pub after: bool,
+    /// What became of it: `same`, `won` or `lost`.
+    pub turn: HeardTurn,
+}
+
+/// One end of a way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct WayEnd {
+    /// Who it is.
+    pub who: WayHost,
+    /// Its address; of the host that sends, null: the kernel chooses the source.
+    pub address: Option<Ipv4Addr>,
+    /// The interface of the host on whose link it is; null for the host itself and for the rest of the world.
+    pub interface: Option<IfName>,
+}
+
+/// Who sends and answers on a twin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WayHost {
+    /// The host itself.
+    Host,
+    /// Another host of a subnet.
+    Neighbour,
+    /// A gateway of the host's routes.
+    Gateway,
+    /// Who is behind an interface of the host, as a route to one address tells: a container, a guest, a peer.
+    Guest,
+    /// The rest of the world, behind the gateways.
+    Elsewhere,
 }
 
 /// An answer that was heard.
@@ -130,6 +178,11 @@ impl Rehearsal {
         self.answers.iter().filter(|answer| answer.turn != HeardTurn::Same)
     }
 
+    /// The ways of packets that are other ones afterwards.
+    pub fn turned_ways(&self) -> impl Iterator<Item = &RehearsedWay> {
+        self.ways.iter().filter(|way| way.turn != HeardTurn::Same)
+    }
+
     /// The interfaces of a wire: `eth0 and eth1`.
     #[must_use]
     pub fn wire_in_words(&self, wire: usize) -> String {
@@ -146,6 +199,44 @@ impl HeardTurn {
             ([], _) => Self::Won,
             (_, []) => Self::Lost,
             _ => Self::Changed,
+        }
+    }
+}
+
+impl RehearsedWay {
+    /// What became of a way on which echo requests were answered, or not, before and after.
+    #[must_use]
+    pub const fn new(from: WayEnd, to: WayEnd, before: bool, after: bool) -> Self {
+        let turn = match (before, after) {
+            (false, true) => HeardTurn::Won,
+            (true, false) => HeardTurn::Lost,
+            _ => HeardTurn::Same,
+        };
+        Self { from, to, before, after, turn }
+    }
+}
+
+impl WayHost {
+    /// What it is called.
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Host => "the host",
+            Self::Neighbour => "a neighbour",
+            Self::Gateway => "a gateway",
+            Self::Guest => "a guest",
+            Self::Elsewhere => "the rest of the world",
+        }
+    }
+}
+
+impl fmt::Display for WayEnd {
+    /// `192.168.18.1 (a neighbour on eth0)`, `the host (192.168.18.10)`, `the rest of the world`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let who = self.who.text();
+        match (self.who, self.address, self.interface) {
+            (WayHost::Host, Some(address), _) => write!(f, "{who} ({address})"),
+            (_, Some(address), Some(interface)) => write!(f, "{address} ({who} on {interface})"),
+            _ => f.write_str(who),
         }
     }
 }

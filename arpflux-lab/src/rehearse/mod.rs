@@ -1,12 +1,14 @@
-//! A plan tried on a host's twin: every address asked from every wire, before and after, with real frames.
+//! A plan tried on a host's twin: every address asked from every wire, and packets sent between the host and those around
+//! it, before and after.
 
 mod ask;
+mod ways;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use arpflux_core::harm;
-use arpflux_core::outward::{Heard, HeardTurn, Rehearsal, RehearsedAnswer, RehearsedWire};
+use arpflux_core::outward::{Heard, HeardTurn, Rehearsal, RehearsedAnswer, RehearsedWay, RehearsedWire};
 use arpflux_core::plan::Plan;
 use arpflux_core::predict::{Model, Neighbours, listeners, targets};
 use arpflux_core::snapshot::{Certainty, Snapshot, WireMap};
@@ -16,6 +18,7 @@ use arpflux_core::words::counted;
 use arpflux_core::{Error, ErrorKind, Result};
 
 use self::ask::{Request, ask_all, is_slow, said};
+use self::ways::Ways;
 use crate::twin::{Twin, differences_of};
 
 /// The most requests that are sent before, and again after.
@@ -43,11 +46,12 @@ pub fn rehearse(snapshot: &Snapshot, plan: &Plan, tell: &mut dyn FnMut(&str)) ->
     let harm = harm::of_plan(snapshot, plan)?;
     tell("building the twin");
     let mut twin = Twin::build(snapshot)?;
+    let mut open = Vec::new();
+    let ways = Ways::new(&mut twin, snapshot, &mut open)?;
     let before = twin.snapshot()?;
     let mut faults: Vec<String> =
         twin.differences()?.into_iter().map(|what| format!("the twin is not the host: {what}")).collect();
     let after = snapshot.with(&plan.changes);
-    let mut open = Vec::new();
     let requests = requests(&twin, snapshot, &after, &mut open);
     let changes: Vec<Change> =
         plan.changes.iter().filter(|change| can_be_tried(&twin, change)).cloned().collect();
@@ -57,9 +61,10 @@ pub fn rehearse(snapshot: &Snapshot, plan: &Plan, tell: &mut dyn FnMut(&str)) ->
     }
     tell("asking before the plan");
     let heard_before = ask_all(&mut twin, &before, &requests)?;
+    let ways_before = ways.try_all(&twin)?;
     tell("making the plan on the twin");
     let made = twin.make(&changes);
-    let (mut heard_after, mut refused) = (heard_before.clone(), None);
+    let (mut heard_after, mut ways_after, mut refused) = (heard_before.clone(), ways_before.clone(), None);
     let mut then = before.clone();
     match &made {
         Ok(()) => {
@@ -70,6 +75,7 @@ pub fn rehearse(snapshot: &Snapshot, plan: &Plan, tell: &mut dyn FnMut(&str)) ->
             );
             tell("asking after the plan");
             heard_after = ask_all(&mut twin, &then, &requests)?;
+            ways_after = ways.try_all(&twin)?;
         }
         Err(failed) => refused = Some(failed.error.to_string()),
     }
@@ -117,6 +123,7 @@ pub fn rehearse(snapshot: &Snapshot, plan: &Plan, tell: &mut dyn FnMut(&str)) ->
         requests: 2 * requests.len(),
         wires: wires(&twin, snapshot),
         answers,
+        ways: ways.report(&ways_before, &ways_after),
         harm,
         refused,
         taken_back,
@@ -276,7 +283,7 @@ fn wires(twin: &Twin, snapshot: &Snapshot) -> Vec<RehearsedWire> {
     twin.wires().iter().map(wire).collect()
 }
 
-/// Good if nobody loses an answer who needs it, all is as the model says, and all was tried.
+/// Good if nobody loses an answer who needs it or a way of packets, all is as the model says, and all was tried.
 fn judge(found: &Rehearsal, plan: &Plan) -> Option<bool> {
     let harmed = |answer: &RehearsedAnswer| {
         answer.turn == HeardTurn::Lost
@@ -284,11 +291,16 @@ fn judge(found: &Rehearsal, plan: &Plan) -> Option<bool> {
             && answer.open.is_none()
             && !plan.silence.contains(&IpAddr::V4(answer.address))
     };
+    let cut_off = |way: &RehearsedWay| {
+        let silent = way.to.address.is_some_and(|to| plan.silence.contains(&IpAddr::V4(to)));
+        way.turn == HeardTurn::Lost && !silent
+    };
     let bad = !found.faults.is_empty()
         || !found.harm.is_empty()
         || found.refused.is_some()
         || !found.taken_back
-        || found.answers.iter().any(harmed);
+        || found.answers.iter().any(harmed)
+        || found.ways.iter().any(cut_off);
     let open = !found.open.is_empty() || found.answers.iter().any(|answer| answer.open.is_some());
     match (bad, open) {
         (true, _) => Some(false),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use arpflux_core::kernel::{Kernel as _, LinuxKernel};
 use arpflux_core::snapshot::{
-    Address, AddressFlags, Interface, NeighParams, Neighbour, Route, RouteKind, Rule, Snapshot, table,
+    Address, AddressFlags, Interface, NeighParams, Route, RouteKind, Rule, Snapshot, table,
 };
 use arpflux_core::state::{Change, Object, SysctlScope};
 use arpflux_core::sysctl::SysctlValues;
@@ -15,7 +15,6 @@ use netlink_packet_route::RouteNetlinkMessage as Message;
 use netlink_packet_route::address::{
     AddressAttribute, AddressFlags as FlagsOut, AddressMessage, AddressScope,
 };
-use netlink_packet_route::neighbour::{NeighbourAttribute, NeighbourState};
 
 use super::Twin;
 use crate::host::write_sysctl;
@@ -142,20 +141,13 @@ impl Twin {
         let entries = self.blueprint.host.proxies.iter().copied().map(Change::add).collect();
         self.try_or_leave_out(entries)?;
         for entry in self.blueprint.host.neighbours.clone() {
-            if let Err(error) = self.set_neighbour(&entry) {
+            let made = rtnl::permanent(&mut self.host.rtnl(), entry.interface, entry.address, entry.mac);
+            if let Err(error) = made {
                 let what = format!("permanent neighbour {}", entry.address);
                 self.blueprint.leave_out(what, format!("this kernel refuses it: {error}"));
             }
         }
         Ok(())
-    }
-
-    fn set_neighbour(&self, entry: &Neighbour) -> Result<()> {
-        let mut message = rtnl::entry(entry.interface, entry.address);
-        message.header.state = NeighbourState::Permanent;
-        let mac = entry.mac.and_then(|mac| mac.octets()).unwrap_or_default();
-        message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.to_vec()));
-        self.host.rtnl().change(Message::NewNeighbour(message), NLM_F_CREATE)
     }
 
     pub(super) fn set_rules(&mut self) -> Result<()> {

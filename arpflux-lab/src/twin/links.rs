@@ -29,6 +29,8 @@ pub struct Wire {
     pub certainty: Certainty,
     /// The interface of the fabric by which it is asked; `None`: nothing outside of the host is on it.
     pub(super) entry: Option<IfName>,
+    /// What others are plugged into who are to live on it, and their VLAN there.
+    pub(super) plug: Option<(Switch, Option<u16>)>,
 }
 
 impl Wire {
@@ -143,18 +145,23 @@ impl Twin {
                 .filter(|index| self.blueprint.role(*index).is_some_and(|role| role != Role::Mute))
                 .collect();
             let certainty = members.first().map_or(Certainty::Unknown, |first| map.certainty(*first));
-            let entry = self.plug_wire(snapshot, &map, members)?;
-            self.wires.push(Wire { interfaces, certainty, entry });
+            let (entry, plug) = match self.plug_wire(snapshot, &map, members)? {
+                Some((entry, switch)) => (Some(entry), Some((switch, None))),
+                None => (None, None),
+            };
+            self.wires.push(Wire { interfaces, certainty, entry, plug });
         }
         // VLANs are asked through the wire that they are on.
         for number in 0..self.wires.len() {
             let tagged = self.wires[number].interfaces.iter().find_map(|index| {
                 let one = snapshot.interface(*index)?;
-                let below = self.wires.get(map.number(one.link?)?)?.entry;
-                (one.reach() == Reach::LowerTagged).then_some((below?, one.vlan_id?))
+                let below = self.wires.get(map.number(one.link?)?)?;
+                let (entry, (switch, _)) = (below.entry?, below.plug.clone()?);
+                (one.reach() == Reach::LowerTagged).then_some((entry, switch, one.vlan_id?))
             });
-            if let (None, Some((below, id))) = (&self.wires[number].entry, tagged) {
+            if let (None, Some((below, switch, id))) = (&self.wires[number].entry, tagged) {
                 self.wires[number].entry = tagged_entry(&self.fabric, &below, id).ok();
+                self.wires[number].plug = Some((switch, Some(id)));
             }
         }
         self.settle()
@@ -165,7 +172,7 @@ impl Twin {
         snapshot: &Snapshot,
         map: &WireMap,
         members: &[IfIndex],
-    ) -> Result<Option<IfName>> {
+    ) -> Result<Option<(IfName, Switch)>> {
         let mut plugged: Vec<IfIndex> = Vec::new();
         let mut switch = None;
         for index in members {
@@ -198,7 +205,7 @@ impl Twin {
             self.fabric.set_up(name, true)?;
         }
         self.entries.push(far);
-        Ok(Some(near))
+        Ok(Some((near, switch)))
     }
 
     /// Waits until frames get through all that carries any.

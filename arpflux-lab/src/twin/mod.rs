@@ -13,6 +13,7 @@ mod blueprint;
 mod compare;
 mod fill;
 mod links;
+mod others;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use arpflux_core::wire::{Filter, PacketSocket};
 
 use self::blueprint::Blueprint;
 pub use self::links::Wire;
+pub(crate) use self::others::CARD;
 use crate::switch::Fabric;
 use crate::{Answer, Asker, Host, Question};
 
