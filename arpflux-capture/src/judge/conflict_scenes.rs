@@ -312,7 +312,7 @@ fn more_conflict_never_makes_it_better() {
 /// Two answers to one request are a fault, whoever gives them.
 #[test]
 fn two_macs_that_answer_one_request_are_never_good() {
-    let macs = [mac(1), mac(2), mac(0x81), mac(0x82), VRRP, VRRP_8, GLBP_1, NLB];
+    let macs = [mac(1), mac(2), mac(0x81), mac(0x82), VRRP, VRRP_8, GLBP_1, GLBP_2, NLB];
     for a in macs {
         for b in macs.into_iter().filter(|b| *b != a) {
             let scene = scene(|s| s.round(1, &[a, b]));

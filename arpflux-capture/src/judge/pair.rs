@@ -206,7 +206,8 @@ impl Context<'_> {
             return likely(self.evidence(EvidenceKind::Straight, &pair.other.straight, text.into()));
         }
         if self.table.clocked && relation.returns.count > 0 && relation.announced > 1 {
-            let text = "its holder announced itself again when another announced it";
+            let text =
+                "one claimed it again within ten seconds of the other, and it was announced more than once";
             return likely(self.evidence(EvidenceKind::Returned, &relation.returns, text.into()));
         }
         let at_once = |claim: &Claim| claim.prompt >= 3 && claim.late == 0 && self.alone.contains(&claim.mac);
@@ -277,6 +278,11 @@ impl Context<'_> {
         }
         let mut evidence =
             turns(format!("it passed between MACs {moves}, {} unannounced", times(unannounced)));
+        if askers_apart(pair) {
+            let text = "each of its MACs answers askers of its own, as a bond in mode balance-alb does, or two hosts";
+            evidence.push(Evidence::new(EvidenceKind::AskersApart, text.into()));
+            return Finding::new(Class::Undetermined, None, evidence);
+        }
         if clocked && relation.returns.count > 1 {
             let text = "it went back within ten seconds, more than once: both claim it";
             evidence.push(self.evidence(EvidenceKind::Returned, &relation.returns, text.into()));
@@ -295,7 +301,11 @@ fn excused(pair: &Pair<'_>) -> Option<Finding> {
     let relation = pair.relation;
     let group = match (of(pair.one), of(pair.other)) {
         // GLBP hands out several of one group.
-        (Some(a), Some(b)) => (a == b && a.protocol == Redundancy::Glbp).then_some(a)?,
+        (Some(a), Some(b)) => {
+            // To one request one of them answers.
+            let shares_out = a == b && a.protocol == Redundancy::Glbp && relation.contested.count == 0;
+            shares_out.then_some(a)?
+        }
         (Some(group), None) | (None, Some(group)) => {
             let own = if of(pair.one).is_none() { pair.one } else { pair.other };
             let only_asks = own.replies == 0 && own.announcements == 0;

@@ -199,6 +199,14 @@ fn what_cannot_be_told_is_not_good() {
             scene(|s| s.round(1, &[VRRP]).wait(3 * SECOND).reply(b, 1, mac(9), 9)),
         ),
         ("two announcements in half a second", scene(|s| s.announce(a, 1).wait(400 * MS).announce(b, 1))),
+        ("a bond, balance-alb, whose MACs are of two makers", {
+            let mut s = Scene::default();
+            for _ in 0..3 {
+                s.wait(3 * SECOND).ask(mac(9), 9, 1).reply(a, 1, mac(9), 9);
+                s.wait(3 * SECOND).ask(mac(8), 8, 1).reply(b, 1, mac(8), 8);
+            }
+            s
+        }),
         ("two groups of VRRP, one address", scene(|s| s.round(1, &[VRRP]).round(1, &[VRRP_8]))),
     ];
     for (what, scene) in open {

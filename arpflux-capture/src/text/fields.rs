@@ -45,9 +45,8 @@ fn is_set(word: &[u8]) -> bool {
 impl Text {
     /// Takes a word of PDML, or the one that begins a packet there and in JSON; `None` if it is neither.
     pub(super) fn of_tshark(&mut self, raw: &[u8]) -> Option<bool> {
-        let begins = raw == b"<packet>";
-        self.pdml = begins || self.pdml && raw != b"</pdml>";
-        if begins || raw.starts_with(b"\"_index\"") {
+        self.pdml = raw == b"<pdml" || self.pdml && raw != b"</pdml>";
+        if raw.starts_with(b"\"_index\"") || self.pdml && raw == b"<packet>" {
             return Some(self.fields.is_open() && self.packet());
         }
         if !self.pdml {

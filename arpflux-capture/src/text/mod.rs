@@ -40,6 +40,9 @@ use words::{Expect, Last};
 /// A longer word is none of ours and is passed over.
 const LONGEST_WORD: usize = 512;
 
+/// So many words has a maker's name, with `(oui` before it.
+const LONGEST_OUI: u8 = 8;
+
 /// What of a text was left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -95,8 +98,8 @@ pub(super) struct Text {
     columns: Columns,
     row: Row,
     fields: Fields,
-    /// Within `(oui …)`, which tcpdump without `-n` puts behind a MAC.
-    oui: bool,
+    /// How many more words there may be of `(oui …)`, which tcpdump without `-n` puts behind a MAC.
+    oui: u8,
     /// Within PDML, where names and values of fields alone count.
     pdml: bool,
     protocol_addresses: [[u8; 4]; 2],
@@ -116,7 +119,7 @@ impl Text {
             columns: Columns::default(),
             row: Row::default(),
             fields: Fields::default(),
-            oui: false,
+            oui: 0,
             pdml: false,
             expect: Expect::Nothing,
             last: Last::Other,
@@ -244,8 +247,13 @@ impl Text {
         if std::mem::take(&mut self.complete) {
             self.frame();
         }
-        if self.oui || raw == b"(oui" {
-            self.oui = !raw.contains(&b')');
+        self.oui = match raw {
+            b"(oui" => LONGEST_OUI,
+            _ if begins_line => 0,
+            _ => self.oui,
+        };
+        if self.oui > 0 {
+            self.oui = if raw.contains(&b')') { 0 } else { self.oui - 1 };
             return false;
         }
         if let Some(complete) = self.of_tshark(raw) {

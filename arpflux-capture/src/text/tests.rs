@@ -285,3 +285,14 @@ fn deltas_of_tshark_are_added_up() {
         frames(&text).iter().map(|frame| frame.split(' ').next().unwrap().to_string()).collect();
     assert_eq!(times, ["Some(0)", "Some(500)", "Some(800)"]);
 }
+
+#[test]
+fn what_begins_and_does_not_end_hides_nothing() {
+    let line =
+        "00:0c:29:b3:a2:54 > 00:0c:29:d2:c7:aa, ARP, length 60: arp reply 10.0.0.1 is-at 00:0c:29:b3:a2:54\n";
+    let read = frames(line);
+    assert_eq!(read.len(), 1);
+    for begins in ["00:0c:29:d2:c7:aa (oui Never Ends\n", "<packet>\n", "\"_index\": \"x\"\n"] {
+        assert_eq!(frames(&format!("{begins}{line}")), read, "{begins}");
+    }
+}
