@@ -281,6 +281,8 @@ fn a_value_set_through_netlink_is_found_by_the_regular_look() {
     watcher.set_policy(policy).unwrap();
     let drift = next(&mut watcher);
     assert_eq!((drift.cause, &drift.outcome), (Cause::Policy, &Outcome::Healed), "{drift:?}");
+    // Not in the look that follows a repair.
+    assert_eq!(watcher.wait(Some(Duration::from_millis(700))).unwrap(), []);
     node.hn
         .run(|| {
             let status = std::process::Command::new("ip")

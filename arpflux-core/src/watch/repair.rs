@@ -107,6 +107,7 @@ impl Watcher {
         let plan = plan.filter(|change| ready.contains(change));
         let begun = cpu_time();
         let mut made = Made::default();
+        let mut whole_raced = false;
         match self.make(now, &plan, &mut made) {
             Ok(()) => {}
             // Somebody is at it, or waits for a confirmation.
@@ -119,22 +120,22 @@ impl Watcher {
                 self.retry = Some((cause, woken + RETRY.min(self.options.look)));
                 return Ok(false);
             }
-            // Somebody was faster.
-            Err(error) if error.kind() == ErrorKind::Changed && self.tries < TRIES => {
-                self.tries += 1;
-                self.look_soon(cause);
+            Err(error) if raced(&error) && self.tries < TRIES => {
+                self.try_again(cause);
                 return Ok(false);
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(false),
-            Err(error) => self.make_parts(now, &plan, error, &mut made),
+            Err(error) => {
+                // A part may do harm where the whole does none.
+                whole_raced = raced(&error);
+                self.make_parts(now, &plan, error, &mut made);
+            }
         }
         self.trouble(Kind::Waiting, cause, Vec::new(), woken, drifts);
-        // In vain as somebody was faster, or so for all that can be told.
-        let raced = |error: &Error| matches!(error.kind(), ErrorKind::Changed | ErrorKind::RolledBack);
-        let again = |(error, _): &(Error, _)| raced(error) && self.tries < TRIES_IN_ALL;
+        let in_vain = |error: &Error| raced(error) || whole_raced && error.kind() == ErrorKind::Refused;
+        let again = |(error, _): &(Error, _)| in_vain(error) && self.tries < TRIES_IN_ALL;
         if made.failed.extract_if(.., |failed| again(failed)).count() > 0 {
-            self.tries += 1;
-            self.look_soon(cause);
+            self.try_again(cause);
         } else {
             self.tries = 0;
         }
@@ -154,6 +155,13 @@ impl Watcher {
         let failed = made.failed.into_iter().map(|(error, changes)| (Outcome::Failed { error }, changes));
         self.trouble(Kind::Failed, cause, failed.collect(), woken, drifts);
         Ok(any)
+    }
+
+    /// Looks again at once, whatever looks have cost: what is not as the policy says is known. [`TRIES_IN_ALL`] bounds how often.
+    fn try_again(&mut self, cause: Cause) {
+        self.tries += 1;
+        self.repaired = true;
+        self.look_soon(cause);
     }
 
     /// Makes a plan that could not be made as one, as much of it as can be: by halves, down to what fails by itself.
@@ -316,6 +324,11 @@ impl Watcher {
             let _ = announce::announce_planned(&Snapshot::default(), &announcements, &once(), stop);
         }
     }
+}
+
+/// In vain as somebody was faster, or so for all that can be told.
+fn raced(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Changed | ErrorKind::RolledBack)
 }
 
 /// One round: a second would keep the watch from its work for more than a second.

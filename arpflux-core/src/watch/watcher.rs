@@ -67,7 +67,7 @@ pub struct Watcher {
     interface_poll: Interval,
     next_interfaces: Instant,
     budget: Budget,
-    /// The look that is under way has put something right.
+    /// The look that is under way has put something right, or somebody was faster.
     pub(super) repaired: bool,
     rest: Interval,
     next_look: Instant,
