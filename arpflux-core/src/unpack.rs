@@ -56,7 +56,11 @@ const MOST_MEMORY: u32 = 128 << 20;
 /// assert_eq!(text, "arp");
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub struct Unpacked<R: Read>(Inner<R>);
+pub struct Unpacked<R: Read> {
+    inner: Inner<R>,
+    /// An unpacker that failed is never asked again: some go on for ever then.
+    failed: Option<ErrorKind>,
+}
 
 enum Inner<R: Read> {
     Gzip(Box<MultiGzDecoder<R>>),
@@ -74,23 +78,35 @@ impl<R: Read> std::fmt::Debug for Unpacked<R> {
 impl<R: Read> Unpacked<R> {
     /// Unpacks what `source` gives, from its first byte on.
     pub fn new(packing: Packing, source: R) -> Self {
-        Self(match packing {
+        let inner = match packing {
             Packing::Gzip => Inner::Gzip(Box::new(MultiGzDecoder::new(source))),
             Packing::Zstd => Inner::Zstd(Box::new(Zstd::new(source))),
             Packing::Xz => Inner::Xz(Box::new(XzReader::new_mem_limit(source, true, MOST_MEMORY / 1024))),
             Packing::Lz4 => Inner::Lz4(Box::new(Lz4::new(BufReader::new(source)))),
-        })
+        };
+        Self { inner, failed: None }
     }
 }
 
 impl<R: Read> Read for Unpacked<R> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        match &mut self.0 {
-            Inner::Gzip(source) => source.read(buffer),
-            Inner::Zstd(source) => source.read(buffer),
-            Inner::Xz(source) => source.read(buffer).map_err(damaged),
+        if let Some(kind) = self.failed {
+            return Err(kind.into());
+        }
+        let read = self.inner.read(buffer);
+        self.failed = read.as_ref().err().map(Error::kind).filter(|kind| *kind != ErrorKind::Interrupted);
+        read
+    }
+}
+
+impl<R: Read> Read for Inner<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        match self {
+            Self::Gzip(source) => source.read(buffer),
+            Self::Zstd(source) => source.read(buffer),
+            Self::Xz(source) => source.read(buffer).map_err(damaged),
             // It gives nothing where one frame ends, and goes on with the next.
-            Inner::Lz4(source) => loop {
+            Self::Lz4(source) => loop {
                 let read = source.read(buffer).map_err(damaged)?;
                 if read > 0 || source.get_mut().fill_buf()?.is_empty() {
                     return Ok(read);
