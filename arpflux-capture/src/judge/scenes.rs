@@ -207,6 +207,14 @@ fn what_cannot_be_told_is_not_good() {
             }
             s
         }),
+        ("one that tells several hosts unasked, and nobody else has it", {
+            let mut s = Scene::default();
+            s.ask(mac(7), 7, 2);
+            for _ in 0..2 {
+                s.wait(SECOND).reply(a, 1, mac(9), 9).reply(a, 1, mac(8), 8);
+            }
+            s
+        }),
         ("two groups of VRRP, one address", scene(|s| s.round(1, &[VRRP]).round(1, &[VRRP_8]))),
     ];
     for (what, scene) in open {

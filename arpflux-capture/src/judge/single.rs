@@ -51,6 +51,16 @@ impl Context<'_> {
             let finding = Finding::new(Class::Spoof, Some(Certainty::Suspected), vec![piece, open]);
             return Finding { suspects, ..finding };
         }
+        let asked_for = self.table.counts.requests + self.table.counts.neighbour > 0;
+        if asked_for && claim.pushes && claim.told.len() > 1 {
+            let text = format!(
+                "{} told several hosts unasked that it has the address: forged, or in answer to requests that the capture lacks",
+                claim.mac
+            );
+            let piece = self.evidence(EvidenceKind::Unasked, &claim.unasked, text);
+            let suspects = vec![claim.mac];
+            return Finding { suspects, ..Finding::new(Class::Undetermined, None, vec![piece]) };
+        }
         let mut evidence = self.proxied(key, claim);
         if claim.flags.yields() {
             let text =
