@@ -72,6 +72,20 @@
 /** The room that the longest address needs as text, its NUL included. */
 #define ARPFLUX_IP_TEXT_SIZE 46
 
+/**
+ * What a whole comes to. Only `ARPFLUX_JUDGED_GOOD` is good; no object at all, or one without anything to judge, is
+ * undetermined.
+ */
+typedef uint32_t arpflux_judged;
+enum {
+    /** Nothing bad is known, and something that decides could not be read or understood. */
+    ARPFLUX_JUDGED_UNDETERMINED = 0,
+    /** As it should be. */
+    ARPFLUX_JUDGED_GOOD = 1,
+    /** Not as it should be. */
+    ARPFLUX_JUDGED_BAD = 2,
+};
+
 /** What became of a transaction. */
 typedef uint32_t arpflux_outcome;
 enum {
@@ -117,20 +131,6 @@ enum {
     ARPFLUX_SUBJECT_RULE = 5,
     /** A route comes or goes. */
     ARPFLUX_SUBJECT_ROUTE = 6,
-};
-
-/**
- * What a whole comes to. Only `ARPFLUX_JUDGED_GOOD` is good; no object at all, or one without anything to judge, is
- * undetermined.
- */
-typedef uint32_t arpflux_judged;
-enum {
-    /** Nothing bad is known, and something that decides could not be read or understood. */
-    ARPFLUX_JUDGED_UNDETERMINED = 0,
-    /** As it should be. */
-    ARPFLUX_JUDGED_GOOD = 1,
-    /** Not as it should be. */
-    ARPFLUX_JUDGED_BAD = 2,
 };
 
 /** What class of failure an error is. Numbers never change their meaning; later versions may add some. */
@@ -302,6 +302,9 @@ enum {
     /** Another namespace on the same wire. */
     ARPFLUX_WIRE_PEER = 2,
 };
+
+/** What a plan harms. It never changes; free it with `arpflux_assessment_free`. */
+typedef struct arpflux_assessment arpflux_assessment;
 
 /**
  * Collects who claimed which address, out of files, streams and frames; free it with `arpflux_capture_free`. It grows to about
@@ -757,6 +760,38 @@ extern "C" {
 #endif // __cplusplus
 
 /**
+ * What it comes to: bad if something would be lost, undetermined if who answers afterwards cannot be told of each address.
+ * Undetermined for NULL.
+ */
+arpflux_judged arpflux_assessment_judged(const arpflux_assessment *assessment);
+
+/** How much would be lost; 0 for NULL. */
+size_t arpflux_assessment_harm_count(const arpflux_assessment *assessment);
+
+/**
+ * What would be lost, at a place from 0, as a sentence. Borrowed from the assessment; NULL beyond the last.
+ */
+const char *arpflux_assessment_harm_at(const arpflux_assessment *assessment, size_t at);
+
+/**
+ * All of it for people: what would be lost, one a line, and what cannot be told; empty if there is neither. Borrowed; NULL
+ * for NULL.
+ */
+const char *arpflux_assessment_text(const arpflux_assessment *assessment);
+
+/**
+ * The assessment as one JSON object with `"schema": 1`.
+ *
+ * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
+ */
+ARPFLUX_MUST_USE char *arpflux_assessment_to_json(const arpflux_assessment *assessment, arpflux_error **err);
+
+/**
+ * Frees an assessment, and with it all that was borrowed from it. NULL and assessments already freed are left alone.
+ */
+void arpflux_assessment_free(arpflux_assessment *assessment);
+
+/**
  * Tells everybody on the wire that addresses are at one interface: gratuitous ARP in request and reply form, for IPv6
  * unsolicited neighbour advertisements. Takes until the last round, 1.1 s by default. The addresses need not be on the interface,
  * and no sysctl is touched; what another interface of the host holds or proxies is refused. `options` and `frames` may be NULL.
@@ -774,7 +809,8 @@ bool arpflux_host_announce(const arpflux_host *host,
                            arpflux_error **err);
 
 /**
- * Makes a plan so, as one transaction: all of it, or nothing of it. `options` may be NULL.
+ * Makes a plan so, as one transaction: all of it, or nothing of it. `options` may be NULL. Where it cannot be told whether it
+ * does harm, it is made, and `arpflux_receipt_judged` says so.
  *
  * Returns a receipt to be freed with `arpflux_receipt_free`, or NULL and sets `*err`: `ARPFLUX_CODE_CHANGED` if the host is no
  * longer what the plan saw, `ARPFLUX_CODE_ROLLED_BACK` if a step failed and all was undone,
@@ -864,6 +900,12 @@ size_t arpflux_receipt_note_count(const arpflux_receipt *receipt);
  */
 const char *arpflux_receipt_note_at(const arpflux_receipt *receipt,
                                     size_t at);
+
+/**
+ * What was told beforehand of the harm that the change may do (`arpflux_plan_assess`): good, or undetermined, as what is bad
+ * is refused; good also where harm was accepted, and of what is no apply. Undetermined for NULL.
+ */
+arpflux_judged arpflux_receipt_judged(const arpflux_receipt *receipt);
 
 /**
  * The receipt as one JSON object with `"schema": 1`.
@@ -1486,6 +1528,15 @@ size_t arpflux_plan_change_count(const arpflux_plan *plan);
  * The change at a place, from 0, in the order they are made. Borrowed from the plan; NULL beyond the last.
  */
 const arpflux_change *arpflux_plan_change_at(const arpflux_plan *plan, size_t at);
+
+/**
+ * What the plan harms on the host that the snapshot shows, and whether that is all; what `arpflux_host_apply` refuses.
+ *
+ * Returns an assessment to be freed with `arpflux_assessment_free`, or NULL and sets `*err`.
+ */
+ARPFLUX_MUST_USE arpflux_assessment *arpflux_plan_assess(const arpflux_plan *plan,
+                                        const arpflux_snapshot *before,
+                                        arpflux_error **err);
 
 /** All of it for people, several lines. Borrowed from the plan; NULL for NULL. */
 const char *arpflux_plan_text(const arpflux_plan *plan);

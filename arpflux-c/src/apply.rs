@@ -15,6 +15,7 @@ use crate::change::{self, arpflux_change};
 use crate::error::arpflux_error;
 use crate::handle::{self, Handle};
 use crate::host::{self, arpflux_host};
+use crate::judgement::arpflux_judged;
 use crate::options::{self, Sized0};
 use crate::plan::{self, arpflux_plan};
 use crate::stop::{self, arpflux_stop};
@@ -176,7 +177,8 @@ pub(crate) fn give_receipt(receipt: Receipt) -> *mut arpflux_receipt {
     handle::give(Owned::new(receipt, None))
 }
 
-/// Makes a plan so, as one transaction: all of it, or nothing of it. `options` may be NULL.
+/// Makes a plan so, as one transaction: all of it, or nothing of it. `options` may be NULL. Where it cannot be told whether it
+/// does harm, it is made, and `arpflux_receipt_judged` says so.
 ///
 /// Returns a receipt to be freed with `arpflux_receipt_free`, or NULL and sets `*err`: `ARPFLUX_CODE_CHANGED` if the host is no
 /// longer what the plan saw, `ARPFLUX_CODE_ROLLED_BACK` if a step failed and all was undone,
@@ -377,6 +379,15 @@ pub unsafe extern "C" fn arpflux_receipt_note_at(
     at: usize,
 ) -> *const c_char {
     handle::text_at(receipt, at, |owned: &Owned| &owned.notes)
+}
+
+/// What was told beforehand of the harm that the change may do (`arpflux_plan_assess`): good, or undetermined, as what is bad
+/// is refused; good also where harm was accepted, and of what is no apply. Undetermined for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_receipt_judged(receipt: *const arpflux_receipt) -> arpflux_judged {
+    getter(arpflux_judged::Undetermined, || {
+        Some((&handle::find::<Owned>(receipt)?.state().receipt.assessment.judgement()).into())
+    })
 }
 
 /// The receipt as one JSON object with `"schema": 1`.

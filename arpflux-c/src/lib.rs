@@ -10,6 +10,7 @@
 compile_error!("a panic must not end the caller's process: build with panic = \"unwind\"");
 
 mod args;
+mod assessment;
 mod boundary;
 mod callback;
 mod fork;

@@ -5,6 +5,7 @@ use std::ptr;
 
 use arpflux_core::{Plan, Result};
 
+use crate::assessment::{self, arpflux_assessment};
 use crate::boundary::{getter, guard};
 use crate::change::{self, arpflux_change};
 use crate::error::arpflux_error;
@@ -91,6 +92,24 @@ pub unsafe extern "C" fn arpflux_plan_change_at(
     at: usize,
 ) -> *const arpflux_change {
     handle::lend(plan, |owned: &Owned| &owned.changes, at)
+}
+
+/// What the plan harms on the host that the snapshot shows, and whether that is all; what `arpflux_host_apply` refuses.
+///
+/// Returns an assessment to be freed with `arpflux_assessment_free`, or NULL and sets `*err`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_plan_assess(
+    plan: *const arpflux_plan,
+    before: *const arpflux_snapshot,
+    err: *mut *mut arpflux_error,
+) -> *mut arpflux_assessment {
+    // SAFETY: all pointers are as the conventions say.
+    unsafe {
+        guard(err, ptr::null_mut(), || {
+            let before = handle::get::<snapshot::Owned>(before)?;
+            assessment::give(handle::get::<Owned>(plan)?.plan.assess(&before.snapshot)?)
+        })
+    }
 }
 
 /// All of it for people, several lines. Borrowed from the plan; NULL for NULL.

@@ -71,6 +71,23 @@ impl Bench {
         (status.code().unwrap(), text(stdout) + &text(stderr))
     }
 
+    /// A program that leads every request away.
+    fn filter(&self) {
+        let tc = |arguments: &str| {
+            let words = arguments.split(' ').map(|word| word.replace('~', " "));
+            let run = || Command::new("tc").args(words.clone()).output().unwrap();
+            let output = self.node.run(run).unwrap();
+            assert!(output.status.success(), "{arguments}: {output:?}");
+        };
+        for interface in ["eth0", "eth1"] {
+            tc(&format!("qdisc add dev {interface} clsact"));
+            tc(&format!(
+                "filter add dev {interface} ingress protocol arp prio 1 bpf bytecode 1,6~0~0~4294967295 action mirred egress \
+                 redirect dev lo"
+            ));
+        }
+    }
+
     fn apply(&self) {
         let (code, text) = self.run(&self.node, &[], &["apply", "--policy", &self.path("policy.toml")]);
         assert_eq!(code, 0, "{text}");
@@ -95,6 +112,7 @@ impl Bench {
             &["diagnose"],
             &["recommend", "-o", &self.path("recommended.toml")],
             &["plan", &self.path("other.toml")],
+            &["apply", "--dry-run", &self.path("other.toml")],
             &["verify", "--policy", &policy],
             &["watch", "--policy", &policy, "--duration", "1s"],
         ] {
@@ -107,7 +125,7 @@ impl Bench {
             }
             assert!(!text.contains("all good") && !text.contains("No address has"), "{verb:?}: {text}");
             assert!(!text.contains("harm: none\n"), "{verb:?}: {text}");
-            if ["recommend", "plan", "watch"].contains(&verb[0]) {
+            if ["recommend", "plan", "apply", "watch"].contains(&verb[0]) {
                 continue;
             }
             let (code, text) = self.run(&self.node, program, &[verb, &["--json"]].concat());
@@ -167,22 +185,41 @@ fn beside_a_filter_no_verb_says_good() {
     bench.apply();
     let answers = || bench.run(&bench.client, &[], &["probe", "10.1.0.1", "--json"]).1;
     assert!(answers().contains("\"macs\": 1"), "{}", answers());
-    let tc = |arguments: &str| {
-        let words = arguments.split(' ').map(|word| word.replace('~', " "));
-        let run = || Command::new("tc").args(words.clone()).output().unwrap();
-        let output = bench.node.run(run).unwrap();
-        assert!(output.status.success(), "{arguments}: {output:?}");
-    };
-    for interface in ["eth0", "eth1"] {
-        tc(&format!("qdisc add dev {interface} clsact"));
-        tc(&format!(
-            "filter add dev {interface} ingress protocol arp prio 1 bpf bytecode 1,6~0~0~4294967295 action mirred egress \
-             redirect dev lo"
-        ));
-    }
+    bench.filter();
     // On the wire: no answer.
     assert!(answers().contains("\"macs\": 0"), "{}", answers());
-    bench.nothing_is_good(&[], &["the traffic control filter on eth0", "apart from that"]);
+    let filter = ["the traffic control filter on eth0", "apart from that"];
+    bench.nothing_is_good(&[], &filter);
+    // What is made and cannot be told is no good either, until somebody accepts it.
+    let (code, text) = bench.run(&bench.node, &[], &["apply", &bench.path("other.toml")]);
+    let last = text.lines().last().unwrap_or_default();
+    assert!(code == 6 && text.contains("made and checked"), "{text}");
+    assert!(last.starts_with("Who answers for ") && filter.iter().all(|word| last.contains(word)), "{last}");
+    let (code, text) = bench.run(&bench.node, &[], &["apply", &bench.path("other.toml")]);
+    assert!(code == 0 && text.contains("nothing to change"), "{text}");
+    let (code, text) = bench.run(&bench.node, &[], &["proxy", "add", "-i", "eth0", "10.2.0.2", "--json"]);
+    let receipt: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, &receipt["outcome"]), (6, &"applied".into()), "{text}");
+    assert!(receipt["unknown"] != 0 && receipt["missing"][0]["missing"] == "traffic_control", "{text}");
+    assert_eq!(bench.run(&bench.node, &[], &["rollback", "--all"]).0, 0);
+    let accepted = ["apply", "--accept-harm", &bench.path("other.toml")];
+    assert_eq!(bench.run(&bench.node, &[], &accepted).0, 0);
+}
+
+/// What a filter leaves open does not hide what is harm apart from it.
+#[test]
+fn harm_is_seen_beside_what_cannot_be_told() {
+    let bench = Bench::new("harm");
+    bench.filter();
+    let silent = r#"{"schema":1,"any_namespace":true,"netns":{"device":0,"inode":0,"boot_id":"","cookie":0},"interfaces":[],"decisions":[],"announcements":[],
+        "changes":[{"object":{"sysctl":{"scope":"all","sysctl":"arp_ignore"}},"before":0,"after":8}]}"#;
+    std::fs::write(bench.path("silent.json"), silent).unwrap();
+    let silent = bench.path("silent.json");
+    let (code, text) = bench.run(&bench.node, &[], &["apply", "--dry-run", "--plan", &silent]);
+    assert!(code == 1 && text.contains("HARM") && text.contains("no answer for 10.1.0.1"), "{text}");
+    assert!(text.lines().last().unwrap_or_default().contains("the traffic control filter on eth0"), "{text}");
+    let (code, text) = bench.run(&bench.node, &[], &["apply", "--plan", &silent]);
+    assert!(code == 2 && text.contains("it would do harm"), "{text}");
 }
 
 #[test]

@@ -12,10 +12,12 @@ pub use self::around::{Around, ELSEWHERE};
 use self::hosts::Hosts;
 use crate::diagnose::{self, Finding, FindingId, Objects, Severity};
 use crate::error::{Error, ErrorKind, Result};
+use crate::judgement::{self, Gap, Judgement};
 use crate::plan::Plan;
-use crate::predict::Model;
+use crate::predict::{Model, Outcome, Overview, listeners, targets};
 use crate::snapshot::{ProxyEntry, Snapshot};
-use crate::types::IfName;
+use crate::types::{IfIndex, IfName};
+use crate::words::counted;
 
 /// Something that worked and would not any more.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -92,7 +94,8 @@ impl fmt::Display for Harm {
 /// point-to-point peers); and what [`crate::diagnose`] finds then and not before. The latter is not looked for on
 /// hosts so large that it would take long, nor counted where it says that what the change itself publishes gets no answer
 /// yet: an entry for a container that is not started takes nothing away. That several MACs answer for it,
-/// or that its packets are not passed on, does count.
+/// or that its packets are not passed on, does count. What cannot be told of either (a filter that is not understood, state
+/// that cannot be read) is taken to be without effect: [`Assessment::unknown`] counts what that leaves open.
 ///
 /// ```
 /// use arpflux_core::harm::harm;
@@ -105,7 +108,7 @@ impl fmt::Display for Harm {
 pub fn harm(before: &Snapshot, after: &Snapshot) -> Vec<Harm> {
     let mut harm = losses(before, after);
     if is_small(before) {
-        harm.extend(new_findings(&diagnose::certain(before), before, after));
+        harm.extend(new_findings(&diagnose::apart_from_missing(before), before, after));
     }
     harm
 }
@@ -113,7 +116,7 @@ pub fn harm(before: &Snapshot, after: &Snapshot) -> Vec<Harm> {
 /// The answers and ways that are lost.
 pub(crate) fn losses(before: &Snapshot, after: &Snapshot) -> Vec<Harm> {
     let hosts = Hosts::new(before);
-    let (now, then) = (Model::of(before), Model::of(after));
+    let [now, then] = [before, after].map(|host| Model::of(host).without_interference());
     let mut harm = hosts.answers(&now, &then);
     harm.extend(hosts.ways(&now, &then));
     harm
@@ -140,7 +143,7 @@ pub(crate) fn new_findings(known: &[Finding], before: &Snapshot, after: &Snapsho
             .any(|other| (other.address, other.interface) == (entry.address, entry.interface))
     };
     let published: Vec<&ProxyEntry> = after.proxies.iter().filter(|entry| !there(entry)).collect();
-    let mut found = diagnose::certain(after);
+    let mut found = diagnose::apart_from_missing(after);
     found.retain(|finding| {
         let asked_for = finding.id == FindingId::ProxyQueue && !published.is_empty();
         let waits: &[&ProxyEntry] = if comes_with_an_entry(finding.id) { &published } else { &[] };
@@ -198,20 +201,126 @@ fn hides(one: FindingId, other: FindingId) -> bool {
     (one, other) == (FindingId::SeveralAnswer, FindingId::TeachesWrongMac)
 }
 
+/// What a plan harms, and whether that is all.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Assessment {
+    /// What would be lost: [`of_plan`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub harm: Vec<Harm>,
+    /// Addresses of which cannot be told who answers for them afterwards, so that not all harm to them would be seen.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unknown: usize,
+    /// What leaves that open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Gap>,
+    /// Addresses that have several MACs afterwards; `None`: not all were looked at.
+    #[serde(skip)]
+    pub(crate) floating: Option<usize>,
+}
+
+const fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+impl Assessment {
+    /// Bad if something would be lost; undetermined if who answers afterwards cannot be told of each address.
+    #[must_use]
+    pub fn judgement(&self) -> Judgement {
+        match (self.harm.as_slice(), self.unknown) {
+            ([], 0) => Judgement::Good,
+            ([], _) => Judgement::Undetermined { missing: self.missing.clone(), apart: Some(true) },
+            _ => Judgement::Bad,
+        }
+    }
+
+    /// The last line where who answers afterwards cannot be told: how much that leaves open, and how to get it told.
+    #[must_use]
+    pub fn last_line(&self) -> Option<String> {
+        let open = format!("Who answers for {}", counted(self.unknown, "address", "addresses"));
+        let apart = if self.harm.is_empty() { "no harm is known" } else { "there is the harm above" };
+        (self.unknown > 0).then(|| judgement::last_line(&open, &self.missing, apart))
+    }
+
+    /// Refuses what does harm.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] with what would be lost.
+    pub fn refuse(&self) -> Result<()> {
+        let Some(first) = self.harm.first() else { return Ok(()) };
+        let more = match self.harm.len() {
+            1 => String::new(),
+            count => format!(", and {} more", count - 1),
+        };
+        Err(Error::new(ErrorKind::Refused, format!("it would do harm: {first}{more}")).during("apply").hint(
+            "`arpflux plan` lists all; --accept-harm does it all the same, a [[service]] asks for silence",
+        ))
+    }
+}
+
+impl fmt::Display for Assessment {
+    /// The harm, one a line, then the last line; nothing if there is neither.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.harm.iter().try_for_each(|harm| writeln!(f, "{harm}"))?;
+        self.last_line().map_or(Ok(()), |line| writeln!(f, "{line}"))
+    }
+}
+
+/// So many pairs of an interface and an address are looked at; beyond that it would take long.
+pub(crate) const PAIRS_MOST: usize = 20_000;
+
+/// Who answers on a host for its addresses, and for how many it was not asked as there are too many of them.
+pub(crate) fn overview(host: &Snapshot) -> (Overview, usize) {
+    let interfaces: Vec<IfIndex> = listeners(host);
+    let mut targets: Vec<IpAddr> = targets(host).into_iter().map(IpAddr::V4).collect();
+    let all = targets.len();
+    if all.saturating_mul(interfaces.len()) > PAIRS_MOST {
+        // What leaves one address open on an interface mostly does so for all of them.
+        targets.truncate(PAIRS_MOST / 10 / interfaces.len() + 1);
+    }
+    let asked = targets.len();
+    (Overview::of(&Model::of(host), &targets, &interfaces, None, |_| {}), all - asked)
+}
+
+impl Plan {
+    /// What it harms on the host that `before` was taken from, apart from the silence that was asked for
+    /// ([`Plan::silence`]), and whether that is all. Of very many addresses, only some are asked for.
+    ///
+    /// ```
+    /// use arpflux_core::Policy;
+    /// use arpflux_core::judgement::Judgement;
+    /// use arpflux_core::snapshot::Snapshot;
+    ///
+    /// let host = Snapshot::default();
+    /// let plan = Policy::default().plan(&host)?;
+    /// assert_eq!(plan.assess(&host)?.judgement(), Judgement::Good);
+    /// # Ok::<(), arpflux_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Snapshot::check`].
+    pub fn assess(&self, before: &Snapshot) -> Result<Assessment> {
+        let harm = of_plan(before, self)?;
+        if self.changes.is_empty() {
+            return Ok(Assessment::default());
+        }
+        let (after, left_out) = overview(&before.with(&self.changes));
+        Ok(Assessment {
+            harm,
+            unknown: after.count(Outcome::Unknown),
+            floating: (left_out == 0).then(|| after.count(Outcome::Flux)),
+            missing: after.missing,
+        })
+    }
+}
+
 /// Refuses a plan that does harm.
 ///
 /// # Errors
 /// [`ErrorKind::Refused`] with what would be lost; those of [`Snapshot::check`].
 pub fn refuse(before: &Snapshot, plan: &Plan) -> Result<()> {
-    let harm = of_plan(before, plan)?;
-    let Some(first) = harm.first() else { return Ok(()) };
-    let more = match harm.len() {
-        1 => String::new(),
-        count => format!(", and {} more", count - 1),
-    };
-    Err(Error::new(ErrorKind::Refused, format!("it would do harm: {first}{more}"))
-        .during("apply")
-        .hint("`arpflux plan` lists all; --accept-harm does it all the same, a [[service]] asks for silence"))
+    Assessment { harm: of_plan(before, plan)?, ..Assessment::default() }.refuse()
 }
 
 /// What a plan harms, apart from the silence that was asked for ([`Plan::silence`]).

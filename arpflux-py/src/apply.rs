@@ -133,6 +133,20 @@ impl Receipt {
         PyTuple::new(py, notes)
     }
 
+    /// Whether it was told beforehand that the change does no harm (`Plan.assess`), or harm was accepted; None: that could not
+    /// be told, and it was made.
+    #[getter]
+    fn ok(&self, py: Python<'_>) -> Option<bool> {
+        self.locked(py).receipt.assessment.judgement().ok()
+    }
+
+    /// What is missing for that, as Gap.
+    #[getter]
+    fn missing<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
+        let missing = self.locked(py).receipt.assessment.missing.clone();
+        value::typed_all(py, "Gap", &missing)
+    }
+
     /// Keeps the change. Raises NotFound if it was undone meanwhile.
     fn confirm(&self, py: Python<'_>) -> Result<()> {
         self.decide(py, Applied::confirm)

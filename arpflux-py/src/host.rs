@@ -277,6 +277,7 @@ impl Host {
     /// writer, 10 s without. `state_dir`: where receipts and journals lie; all writers of a namespace have to agree.
     /// `accept_harm`: do it even if an address loses its last answer, or a neighbour or container its way.
     ///
+    /// Where it cannot be told whether it does such harm, it is made, and the receipt's `ok` is None.
     /// Raises Refused if it would do such harm, Changed if the host is no longer what the plan saw, RolledBack if a step failed and all was undone,
     /// PartlyApplied if not all could be undone, Busy if another writer is in the way.
     #[pyo3(signature = (plan, *, confirm = None, accept_harm = false, lock_wait = None, state_dir = None))]

@@ -45,7 +45,7 @@ mod _native {
     #[pymodule_export]
     use crate::persist::{BootReport, FileChange, Persistence};
     #[pymodule_export]
-    use crate::plan::{Change, Plan};
+    use crate::plan::{Assessment, Change, Plan};
     #[pymodule_export]
     use crate::policy::Policy;
     #[pymodule_export]

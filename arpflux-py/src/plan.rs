@@ -202,6 +202,11 @@ impl Plan {
         Snapshot(Arc::new(py.detach(|| snapshot.0.with(&self.0.changes))))
     }
 
+    /// What the plan harms on the host that the snapshot shows, and whether that is all: what `Host.apply` refuses.
+    fn assess(&self, py: Python<'_>, snapshot: &Snapshot) -> Result<Assessment> {
+        Ok(Assessment(py.detach(|| self.0.assess(&snapshot.0))?))
+    }
+
     /// What a notebook shows: the drawing of the HTML report.
     fn _repr_html_(&self, py: Python<'_>) -> String {
         py.detach(|| html::plan(&self.0))
@@ -234,5 +239,58 @@ impl Plan {
 
     fn __repr__(&self) -> String {
         format!("<Plan: {} changes>", self.0.changes.len())
+    }
+}
+
+/// What a plan harms, and what of that cannot be told. It is true if it certainly does no harm; `str()` gives it for people.
+#[pyclass(frozen, eq, module = "arpflux")]
+#[derive(PartialEq)]
+pub struct Assessment(arpflux_core::harm::Assessment);
+
+#[pymethods]
+impl Assessment {
+    /// Whether it does no harm; None if that cannot be told.
+    #[getter]
+    fn ok(&self) -> Option<bool> {
+        self.0.judgement().ok()
+    }
+
+    /// What would be lost, one sentence each.
+    #[getter]
+    fn harm<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.0.harm.iter().map(ToString::to_string))
+    }
+
+    /// Of how many addresses cannot be told who answers for them afterwards.
+    #[getter]
+    fn unknown(&self) -> usize {
+        self.0.unknown
+    }
+
+    /// What is missing for that, as Gap.
+    #[getter]
+    fn missing<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
+        value::typed_all(py, "Gap", &self.0.missing)
+    }
+
+    /// The same as plain dicts, lists, strings and numbers.
+    fn to_dict<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        value::to_python(py, &self.0)
+    }
+
+    fn __bool__(&self) -> bool {
+        self.ok() == Some(true)
+    }
+
+    fn __hash__(&self) -> Result<u64> {
+        Ok(value::hash(&value::to_json(&self.0)?))
+    }
+
+    fn __str__(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Assessment: {} harm, {} unknown>", self.0.harm.len(), self.0.unknown)
     }
 }

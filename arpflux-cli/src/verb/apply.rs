@@ -6,22 +6,22 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use arpflux_core::apply::{self, Confirm, Outcome, Receipt};
-use arpflux_core::harm::{self, Harm};
-use arpflux_core::outward::{DryRun, Transactions};
+use arpflux_core::outward::{DryRun, Planned, Transactions};
 use arpflux_core::persist::{FileChange, Layout, Manager, Persistence, at_boot};
 use arpflux_core::words::counted;
 use arpflux_core::{Error, ErrorKind, Host, Plan, Policy, Result, Snapshot};
 
 use crate::input::{Live, PolicyFile, State, quoted, read_text};
 use crate::output::{Output, Style};
-use crate::verb::plan::{ROWS, decisions, rows};
+use crate::verb::plan::{ROWS, decisions, harms, last_line, rows};
 use crate::verb::rehearse;
 use crate::{exit, input};
 
 /// Make a policy so, as one transaction: all of it, or nothing of it.
 ///
 /// Everything is written down before it is done, so that neither a failure nor a crash leaves the host
-/// half changed. A second run changes nothing and says so. --persist brings it back at boot.
+/// half changed. A second run changes nothing and says so. --persist brings it back at boot. What does harm is refused;
+/// where that cannot be told it is made, and the exit code is 6.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -41,7 +41,7 @@ pub struct Args {
     #[command(flatten)]
     boot: Boot,
     /// Do it even if an address loses its last answer, or a neighbour or container its way: `arpflux plan` lists
-    /// what would be lost.
+    /// what would be lost. Whether it does so is not asked then.
     #[arg(long)]
     accept_harm: bool,
     /// Try it on a twin of the host first, as `arpflux rehearse` does, and change nothing if it does harm there.
@@ -190,12 +190,22 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let receipt = applied.leave();
     report(&receipt, &args.live, output);
     beside_a_watch(&host, &trial, output);
+    let mut code = exit::GOOD;
     if receipt.outcome == Outcome::Pending && wait::somebody_is_there(output) {
-        return wait::wait(&host, &trial, &receipt, &args.live, output);
+        code = wait::wait(&host, &trial, &receipt, &args.live, output)?;
+    } else {
+        let policy = args.what.plan.is_none().then(|| args.what.policy.path());
+        report_next_boot(&host, &receipt, &args.live, policy, output);
     }
-    let policy = args.what.plan.is_none().then(|| args.what.policy.path());
-    report_next_boot(&host, &receipt, &args.live, policy, output);
-    Ok(exit::GOOD)
+    Ok(if code == exit::GOOD { certainty(&receipt, output) } else { code })
+}
+
+/// The exit code of a change that was made, after the last line where it cannot be told what that does.
+pub(super) fn certainty(receipt: &Receipt, output: &Output) -> u8 {
+    if !output.json() {
+        let _ = output.text(last_line(&receipt.assessment));
+    }
+    receipt.assessment.judgement().exit_code()
 }
 
 /// Says what the next boot does to what was made, where nothing was written for it.
@@ -237,21 +247,20 @@ fn dry_run(wanted: &Wanted, now: &Snapshot, output: &Output) -> Result<u8> {
         Wanted::Persistence(persistence) => persistence.files(now)?,
         _ => Vec::new(),
     };
-    let harm = harm::of_plan(now, &plan)?;
+    let assessment = plan.assess(now)?;
     if output.json() {
-        output.answer(&DryRun::new(&plan, &files, &harm))?;
+        output.answer(&DryRun::new(Planned::new(&plan, None, &assessment), &files))?;
     } else {
-        print_harm(&harm, output)?;
-        let (rows, decisions) = (rows(&plan, ROWS, output), decisions(&plan));
-        let rows = if plan.is_empty() { "Nothing to change.\n".into() } else { rows };
-        output.text(format!("{rows}{decisions}{}\nnothing was changed (--dry-run)\n", listed(&files)))?;
+        let rows = if plan.is_empty() { "Nothing to change.\n".into() } else { rows(&plan, ROWS, output) };
+        output.text(format!(
+            "{}{rows}{}{}\nnothing was changed (--dry-run)\n{}",
+            harms(&assessment, output),
+            decisions(&plan),
+            listed(&files),
+            last_line(&assessment),
+        ))?;
     }
-    Ok(exit::GOOD)
-}
-
-/// What would be lost, one a line.
-fn print_harm(harm: &[Harm], output: &Output) -> Result<()> {
-    harm.iter().try_for_each(|harm| output.text(format!("{}  {harm}\n", output.paint(Style::Bad, "HARM"))))
+    Ok(assessment.judgement().exit_code())
 }
 
 /// Files with what becomes of them, one a line.

@@ -1,9 +1,10 @@
 //! `arpflux plan`.
 
+use arpflux_core::Result;
+use arpflux_core::harm::Assessment;
 use arpflux_core::outward::Planned;
 use arpflux_core::plan::{Folded, Impact, Plan, Sign};
 use arpflux_core::words::counted;
-use arpflux_core::{Result, harm};
 
 use crate::Source;
 use crate::exit;
@@ -13,7 +14,8 @@ use crate::output::{Output, Progress, Style};
 /// Say what has to change so that a policy holds, why, and which answers change with it.
 ///
 /// Nothing is changed, and no privilege is needed. `arpflux apply` makes the change; it also takes the
-/// JSON that this prints. Exit code 6 if who answers afterwards cannot be told, and so whether there is harm.
+/// JSON that this prints. Exit code 1 if it does harm, which `apply` refuses; 6 if who answers afterwards cannot be told, and
+/// so whether there is harm.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -47,25 +49,18 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let impact =
         (!args.no_impact && !plan.is_empty()).then(|| plan.impact(&snapshot, &policy)).transpose()?;
     progress.end();
-    let harm = harm::of_plan(&snapshot, &plan)?;
-    let sum = plan.sum(&snapshot, &harm);
-    let last_line = sum.last_line();
-    let code = match (args.exit_code, &last_line) {
-        _ if plan.is_empty() => exit::GOOD,
-        (true, _) => exit::BAD,
-        (false, None) => exit::GOOD,
-        (false, Some(_)) => exit::UNDETERMINED,
+    let assessment = plan.assess(&snapshot)?;
+    let code = match args.exit_code && !plan.is_empty() {
+        true => exit::BAD,
+        false => assessment.judgement().exit_code(),
     };
     if output.json() {
         let none = Impact::default();
         let impact = if args.no_impact { None } else { impact.as_ref().or(Some(&none)) };
-        output.answer(&Planned::new(&plan, impact, &harm, &sum.missing))?;
+        output.answer(&Planned::new(&plan, impact, &assessment))?;
         return Ok(code);
     }
-    let mut text = String::new();
-    for harm in &harm {
-        text += &format!("{}  {harm}\n", output.paint(Style::Bad, "HARM"));
-    }
+    let mut text = harms(&assessment, output);
     if plan.is_empty() {
         text += "Nothing to change.\n";
         // What the policy asks for and this host cannot have is no part of that.
@@ -82,16 +77,28 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         text += &decisions(&plan);
         text += &impact.as_ref().map_or_else(String::new, answers);
     }
-    text += &format!("\n{}\n", output.paint(Style::Strong, format!("Plan: {sum}")));
+    text += &format!(
+        "\n{}\n",
+        output.paint(Style::Strong, format!("Plan: {}", plan.sum(&snapshot, &assessment)))
+    );
     if args.source.file().is_none() {
         let policy = quoted(&args.policy.path().display().to_string());
         text += &format!("Next: arpflux apply{} {policy} --confirm 30s\n", args.source.arguments());
     }
-    if let Some(line) = last_line {
-        text += &(line + "\n");
-    }
+    text += &last_line(&assessment);
     output.text(text)?;
     Ok(code)
+}
+
+/// What would be lost, one a line.
+pub fn harms(assessment: &Assessment, output: &Output) -> String {
+    let line = |harm| format!("{}  {harm}\n", output.paint(Style::Bad, "HARM"));
+    assessment.harm.iter().map(line).collect()
+}
+
+/// What cannot be told of it, if anything.
+pub fn last_line(assessment: &Assessment) -> String {
+    assessment.last_line().map_or_else(String::new, |line| line + "\n")
 }
 
 /// How many rows of changes are shown.

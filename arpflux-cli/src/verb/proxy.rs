@@ -6,10 +6,11 @@ use arpflux_core::apply::{AddProxies, add_proxies, remove_proxies};
 use arpflux_core::outward::{Planned, Proxies, Proxy};
 use arpflux_core::types::{IfName, IpNet};
 use arpflux_core::words::counted;
-use arpflux_core::{Host, Plan, Result};
+use arpflux_core::{Host, Plan, Result, Snapshot};
 
-use super::apply::report;
+use super::apply::{certainty, report};
 use super::examples;
+use super::plan::{harms, last_line};
 use crate::exit;
 use crate::input::{Live, State, either_address};
 use crate::output::Output;
@@ -132,7 +133,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
             let host = Host::from(add.live.netns()?);
             let plan = |now: &_| add_proxies(now, &add.interface, &add.addresses, how);
             if add.plan {
-                return show(&plan(&host.snapshot()?)?, output);
+                return show(&host.snapshot()?, plan, output);
             }
             (host.apply_with(add.state.changing()?, plan)?, &add.live)
         }
@@ -140,23 +141,27 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
             let host = Host::from(del.live.netns()?);
             let plan = |now: &_| remove_proxies(now, del.interface.as_ref(), &del.addresses);
             if del.plan {
-                return show(&plan(&host.snapshot()?)?, output);
+                return show(&host.snapshot()?, plan, output);
             }
             (host.apply_with(del.state.changing()?, plan)?, &del.live)
         }
     };
-    report(&receipt.leave(), live, output);
-    Ok(exit::GOOD)
+    let receipt = receipt.leave();
+    report(&receipt, live, output);
+    Ok(certainty(&receipt, output))
 }
 
 /// Prints a plan; `arpflux apply` takes its JSON.
-fn show(plan: &Plan, output: &Output) -> Result<u8> {
+fn show(now: &Snapshot, plan: impl FnOnce(&Snapshot) -> Result<Plan>, output: &Output) -> Result<u8> {
+    let plan = plan(now)?;
+    let assessment = plan.assess(now)?;
     if output.json() {
-        output.answer(&Planned::new(plan, None, &[], &[]))?;
+        output.answer(&Planned::new(&plan, None, &assessment))?;
     } else {
-        output.text(format!("{plan}nothing was changed (--plan)\n"))?;
+        let (harms, open) = (harms(&assessment, output), last_line(&assessment));
+        output.text(format!("{harms}{plan}nothing was changed (--plan)\n{open}"))?;
     }
-    Ok(exit::GOOD)
+    Ok(assessment.judgement().exit_code())
 }
 
 fn print(list: &List, output: &Output) -> Result<u8> {

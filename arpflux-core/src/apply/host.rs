@@ -10,7 +10,7 @@ use super::recover::cut_off;
 use super::store::Folder;
 use super::{Options, Recovered, Reopen, Transaction, confirm, pending, recover};
 use crate::error::{ErrorKind, Result};
-use crate::harm;
+use crate::harm::Assessment;
 use crate::host::Host;
 use crate::kernel::{Kernel, LinuxKernel};
 use crate::persist::{FileChange, Persistence};
@@ -53,7 +53,7 @@ impl Applied {
         }
         let receipt = self.host.confirm(self.receipt.id, &self.options)?;
         self.on_trial = false;
-        Ok(receipt)
+        Ok(Receipt { assessment: self.receipt.assessment.clone(), ..receipt })
     }
 
     /// Takes the change back, on trial or not; what somebody else changed since is left alone.
@@ -89,12 +89,14 @@ fn reopen() -> Result<Box<dyn Kernel>> {
     Ok(Box::new(LinuxKernel::open()?))
 }
 
-/// The plan, unless it does harm that nobody accepted.
-fn harmless(now: &Snapshot, plan: Plan, options: &Options) -> Result<Plan> {
-    if !options.accept_harm {
-        harm::refuse(now, &plan)?;
+/// What a plan harms, or an error if it does so and nobody accepted that.
+fn assessed(now: &Snapshot, plan: &Plan, options: &Options) -> Result<Assessment> {
+    if options.accept_harm {
+        return Ok(Assessment::default());
     }
-    Ok(plan)
+    let assessment = plan.assess(now)?;
+    assessment.refuse()?;
+    Ok(assessment)
 }
 
 impl Host {
@@ -116,7 +118,7 @@ impl Host {
     ///
     /// # Errors
     /// As [`Transaction::apply`]; [`ErrorKind::Refused`] if it would do
-    /// [harm], unless [`Options::accept_harm`].
+    /// [harm](crate::harm), unless [`Options::accept_harm`]. Where that cannot be told it is made, and [`Receipt::assessment`] says so.
     pub fn apply(&self, plan: &Plan, options: impl Into<Options>) -> Result<Applied> {
         self.apply_with(options, |_| Ok(plan.in_order()))
     }
@@ -134,10 +136,17 @@ impl Host {
         let options = options.into();
         let left = inject::clear(self)?;
         let mut receipt = self.with_kernel(|kernel| {
-            Transaction::new(kernel, &options)
+            let mut assessment = Assessment::default();
+            let checked = |now: &Snapshot| {
+                let plan = make_plan(now)?;
+                assessment = assessed(now, &plan, &options)?;
+                Ok(plan)
+            };
+            let receipt = Transaction::new(kernel, &options)
                 .reopen(Reopen::new(&reopen, &[]).announce(announce_undone))
                 .announce(&mut announcer(&options.stop))
-                .apply_with(|now| harmless(now, make_plan(now)?, &options))
+                .apply_with(checked)?;
+            Ok(Receipt { assessment, ..receipt })
         })?;
         receipt.notes.extend(left);
         let on_trial = receipt.outcome == Outcome::Pending;
@@ -178,13 +187,15 @@ impl Host {
         let left = inject::clear(self)?;
         let receipt = self.with_kernel(|kernel| {
             let files = RefCell::new(Vec::new());
+            let mut assessment = Assessment::default();
             let mut persist = |_: &Snapshot, _: &Plan| Ok(files.take());
             let make_plan = |now: &Snapshot| {
                 let plan = persistence.plan(now)?;
                 let wanted = persistence.files(now)?;
                 see(&plan, &wanted)?;
                 files.replace(wanted);
-                harmless(now, plan, &options)
+                assessment = assessed(now, &plan, &options)?;
+                Ok(plan)
             };
             let mut receipt = Transaction::new(kernel, &options)
                 .reopen(Reopen::new(&reopen, &[]).announce(announce_undone))
@@ -193,6 +204,7 @@ impl Host {
                 .apply_with(make_plan)?;
             receipt.notes.extend(left);
             receipt.notes.extend(persistence.notes(&receipt.files));
+            receipt.assessment = assessment;
             Ok(receipt)
         })?;
         let on_trial = receipt.outcome == Outcome::Pending;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::journal::{Log, State};
 use crate::error::Result;
+use crate::harm::Assessment;
 use crate::json;
 use crate::persist::FileChange;
 use crate::plan::{Change, InterfaceIdentity};
@@ -107,6 +108,9 @@ pub struct Receipt {
     #[serde(rename = "remaining_ms", serialize_with = "milliseconds", deserialize_with = "of_milliseconds")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>"))]
     pub remaining: Option<Duration>,
+    /// What could not be told of the harm that it may do, when it was applied; in receipts of other verbs nothing.
+    #[serde(flatten)]
+    pub assessment: Assessment,
     #[serde(skip)]
     pub(crate) interfaces: Vec<InterfaceIdentity>,
     /// Whether peers were told who owns the addresses.
@@ -147,6 +151,7 @@ impl Receipt {
             command: super::lock::command(),
             undo: None,
             remaining: None,
+            assessment: Assessment::default(),
             interfaces: Vec::new(),
             announced: false,
         }

@@ -52,8 +52,8 @@ pub(super) struct Context<'s> {
     pub remedies: bool,
     /// Whether the model is one without what is missing.
     pub apart: bool,
-    /// What is certainly found on this host, for the harm of remedies.
-    pub(super) certain: OnceCell<Vec<Finding>>,
+    /// What is found on this host, for the harm of remedies.
+    pub(super) known: OnceCell<Vec<Finding>>,
 }
 
 /// Who answers for one address on one wire.
@@ -136,7 +136,7 @@ impl<'s> Context<'s> {
             cures: RefCell::new(HashMap::new()),
             remedies: true,
             apart: false,
-            certain: OnceCell::new(),
+            known: OnceCell::new(),
         }
     }
 

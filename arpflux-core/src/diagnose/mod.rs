@@ -215,10 +215,12 @@ pub fn diagnose(snapshot: &Snapshot, options: &Options) -> Result<Diagnosis> {
     Ok(Diagnosis { findings, unseen: context.unseen(&missing), missing })
 }
 
-/// What is certainly found, without remedies: for [`crate::harm`], which remedies themselves ask.
-pub(crate) fn certain(snapshot: &Snapshot) -> Vec<Finding> {
+/// What is found with all that is missing taken to be without effect, without remedies: for [`crate::harm`], which
+/// remedies themselves ask.
+pub(crate) fn apart_from_missing(snapshot: &Snapshot) -> Vec<Finding> {
     let options = Options { impact: false, ..Options::default() };
-    let mut context = Context::new(snapshot, &options, Model::of(snapshot));
+    let mut context = Context::new(snapshot, &options, Model::of(snapshot).without_interference());
+    context.apart = true;
     context.remedies = false;
     examine(&context)
 }

@@ -141,7 +141,7 @@ impl Context<'_> {
             let after = self.snapshot.with(&plan.changes);
             let mut harm = losses(self.snapshot, &after);
             if harm.is_empty() {
-                let known = self.certain.get_or_init(|| super::certain(self.snapshot));
+                let known = self.known.get_or_init(|| super::apart_from_missing(self.snapshot));
                 harm = new_findings(known, self.snapshot, &after);
             }
             if let Some(harm) = harm.first() {

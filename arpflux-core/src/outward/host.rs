@@ -4,11 +4,10 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::Planned;
 use crate::apply::Receipt;
-use crate::harm::Harm;
 use crate::persist::sysctld::Assignment;
 use crate::persist::{BootReport, BootValue, FileChange};
-use crate::plan::Plan;
 use crate::snapshot::Snapshot;
 
 /// What `apply --dry-run` would change.
@@ -16,18 +15,16 @@ use crate::snapshot::Snapshot;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DryRun<'a> {
     #[serde(flatten)]
-    plan: &'a Plan,
+    planned: Planned<'a>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     files: &'a [FileChange],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    harm: &'a [Harm],
 }
 
 impl<'a> DryRun<'a> {
-    /// A plan, the files that would be written, and what would be lost.
+    /// A plan with what it does, and the files that would be written.
     #[must_use]
-    pub const fn new(plan: &'a Plan, files: &'a [FileChange], harm: &'a [Harm]) -> Self {
-        Self { plan, files, harm }
+    pub const fn new(planned: Planned<'a>, files: &'a [FileChange]) -> Self {
+        Self { planned, files }
     }
 }
 

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::diagnose::{Diagnosis, FindingId, Severity};
 use crate::error::{Error, Result};
-use crate::harm::Harm;
-use crate::judgement::{Gap, Judgement};
+use crate::harm::Assessment;
+use crate::judgement::Judgement;
 use crate::plan::{Impact, Plan};
 use crate::recommend::Recommendation;
 
@@ -147,30 +147,24 @@ impl<'a> Recommended<'a> {
     }
 }
 
-/// A plan, with which answers change if that was worked out.
+/// A plan with what it does.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Planned<'a> {
+    /// Whether it does no harm; null: that cannot be told.
+    ok: Option<bool>,
     #[serde(flatten)]
     plan: &'a Plan,
     #[serde(skip_serializing_if = "Option::is_none")]
     impact: Option<&'a Impact>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    harm: &'a [Harm],
-    /// What leaves open who answers afterwards, and with it whether there is harm.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    missing: &'a [Gap],
+    #[serde(flatten)]
+    assessment: &'a Assessment,
 }
 
 impl<'a> Planned<'a> {
-    /// A plan with its impact, what would be lost, and what leaves that open.
+    /// A plan, which answers change if that was worked out, and what it harms.
     #[must_use]
-    pub const fn new(
-        plan: &'a Plan,
-        impact: Option<&'a Impact>,
-        harm: &'a [Harm],
-        missing: &'a [Gap],
-    ) -> Self {
-        Self { plan, impact, harm, missing }
+    pub fn new(plan: &'a Plan, impact: Option<&'a Impact>, assessment: &'a Assessment) -> Self {
+        Self { ok: assessment.judgement().ok(), plan, impact, assessment }
     }
 }

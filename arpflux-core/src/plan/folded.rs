@@ -1,12 +1,10 @@
 //! A plan in few lines: what is alike is told once, and what it comes to in one line.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use super::{Change, Impact, Plan, Turn};
-use crate::harm::Harm;
-use crate::judgement::{self, Gap};
-use crate::predict::{Model, Outcome, Overview, listeners, targets};
+use crate::harm::{Assessment, overview};
+use crate::predict::Outcome;
 use crate::snapshot::{Route, RouteKind, Rule, Snapshot};
 use crate::state::{Object, route_in_words, rule_in_words};
 use crate::types::IfIndex;
@@ -86,35 +84,20 @@ impl Plan {
         groups.into_iter().map(line).collect()
     }
 
-    /// How many things come, change and go, and what that does.
+    /// How many things come, change and go, and what that does; `assessment`: what [`Plan::assess`] said.
     #[must_use]
-    pub fn sum(&self, before: &Snapshot, harm: &[Harm]) -> Sum {
+    pub fn sum(&self, before: &Snapshot, assessment: &Assessment) -> Sum {
         let count = |sign| self.changes.iter().filter(|change| Sign::from(*change) == sign).count();
-        let overviews = self.overviews(before);
-        let floating = overviews.as_ref().map(|each| each.each_ref().map(|one| one.count(Outcome::Flux)));
-        let after = overviews.map(|[_, after]| after);
+        let stop = |after| overview(before).0.count(Outcome::Flux).saturating_sub(after);
         Sum {
             add: count(Sign::Add),
             change: count(Sign::Change),
             delete: count(Sign::Delete),
-            stop_floating: floating.map(|[before, after]| before.saturating_sub(after)),
+            stop_floating: assessment.floating.map(stop),
             announcements: self.announcements.len(),
-            harm: harm.len(),
-            unknown: after.as_ref().map_or(0, |after| after.count(Outcome::Unknown)),
-            missing: after.map_or_else(Vec::new, |after| after.missing),
+            harm: assessment.harm.len(),
+            unknown: assessment.unknown,
         }
-    }
-
-    /// Who answers for the host's addresses before and afterwards; `None` on hosts so large that it would take long.
-    fn overviews(&self, before: &Snapshot) -> Option<[Overview; 2]> {
-        const MOST: usize = 20_000;
-        let targets: Vec<IpAddr> = targets(before).into_iter().map(IpAddr::V4).collect();
-        let interfaces = listeners(before);
-        if targets.len().saturating_mul(interfaces.len()) > MOST {
-            return None;
-        }
-        let after = before.with(&self.changes);
-        Some([before, &after].map(|host| Overview::of(&Model::of(host), &targets, &interfaces, None, |_| {})))
     }
 }
 
@@ -187,20 +170,8 @@ pub struct Sum {
     pub announcements: usize,
     /// What would be lost.
     pub harm: usize,
-    /// Addresses of which cannot be told who answers for them afterwards: harm to them would not be seen.
+    /// Addresses of which cannot be told who answers for them afterwards.
     pub unknown: usize,
-    /// What leaves that open.
-    pub missing: Vec<Gap>,
-}
-
-impl Sum {
-    /// The last line where who answers afterwards cannot be told: how much that leaves open, and how to get it told.
-    #[must_use]
-    pub fn last_line(&self) -> Option<String> {
-        let open = format!("Who answers for {}", counted(self.unknown, "address", "addresses"));
-        let apart = if self.harm == 0 { "no harm is known" } else { "the harm above is certain" };
-        (self.unknown > 0).then(|| judgement::last_line(&open, &self.missing, apart))
-    }
 }
 
 impl fmt::Display for Sum {

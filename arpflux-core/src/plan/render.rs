@@ -158,8 +158,8 @@ impl Plan {
                 invalid(json::unknown(&other)).hint("make the plan again with this version of arpflux")
             );
         }
-        // The impact and the harm are for people to read; they are not a part of the plan.
-        without(text, &["impact", "harm", "missing"])
+        // What was worked out of the plan is no part of it.
+        without(text, &["ok", "impact", "harm", "unknown", "missing"])
             .and_then(|rest| serde_json::from_str(&rest))
             .map_err(unreadable)
     }

@@ -166,7 +166,7 @@ pub fn recommend_with(snapshot: &Snapshot, wires: Option<&Wires>) -> Result<Reco
 
 /// What the whole diagnosis finds on the host after the plan.
 fn left(after: &Snapshot) -> Vec<Left> {
-    let mut found = diagnose::certain(after);
+    let mut found = diagnose::apart_from_missing(after);
     found.retain(|finding| finding.severity >= Severity::Warning);
     found.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.id));
     found.into_iter().map(|finding| Left { id: finding.id, what: finding.what }).collect()

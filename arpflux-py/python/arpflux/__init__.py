@@ -94,6 +94,7 @@ from ._names import (
 )
 from ._native import (
     Address,
+    Assessment,
     BootReport,
     Capture,
     Change,
