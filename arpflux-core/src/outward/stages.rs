@@ -151,8 +151,6 @@ impl<'a> Recommended<'a> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Planned<'a> {
-    /// Whether it does no harm; null: that cannot be told.
-    ok: Option<bool>,
     #[serde(flatten)]
     plan: &'a Plan,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -164,7 +162,7 @@ pub struct Planned<'a> {
 impl<'a> Planned<'a> {
     /// A plan, which answers change if that was worked out, and what it harms.
     #[must_use]
-    pub fn new(plan: &'a Plan, impact: Option<&'a Impact>, assessment: &'a Assessment) -> Self {
-        Self { ok: assessment.judgement().ok(), plan, impact, assessment }
+    pub const fn new(plan: &'a Plan, impact: Option<&'a Impact>, assessment: &'a Assessment) -> Self {
+        Self { plan, impact, assessment }
     }
 }
