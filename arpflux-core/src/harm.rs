@@ -14,7 +14,7 @@ use crate::diagnose::{self, Finding, FindingId, Objects, Severity};
 use crate::error::{Error, ErrorKind, Result};
 use crate::judgement::{self, Gap, Judgement};
 use crate::plan::Plan;
-use crate::predict::{Model, Outcome, Overview, listeners, targets};
+use crate::predict::{Missing, Model, Outcome, Overview, listeners, targets};
 use crate::snapshot::{ProxyEntry, Snapshot};
 use crate::types::{IfIndex, IfName};
 use crate::words::counted;
@@ -306,12 +306,13 @@ impl Plan {
             return Ok(Assessment::default());
         }
         let (after, left_out) = overview(&before.with(&self.changes));
-        Ok(Assessment {
-            harm,
-            unknown: after.count(Outcome::Unknown),
-            floating: (left_out == 0).then(|| after.count(Outcome::Flux)),
-            missing: after.missing,
-        })
+        let floating = (left_out == 0).then(|| after.count(Outcome::Flux));
+        // Which interfaces share a wire leaves open whether an address has several MACs. It hides no loss: each interface of
+        // an unknown wire is taken for the only one there.
+        if after.missing.iter().all(|gap| gap.missing == Missing::Wire) {
+            return Ok(Assessment { harm, floating, ..Assessment::default() });
+        }
+        Ok(Assessment { harm, unknown: after.count(Outcome::Unknown), floating, missing: after.missing })
     }
 }
 
