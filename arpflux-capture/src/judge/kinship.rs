@@ -23,6 +23,8 @@ pub(super) struct Context<'a> {
     partners: BTreeMap<Mac, BTreeSet<Mac>>,
     /// For MACs that pushed replies on others: for how many addresses.
     pub pushed: BTreeMap<Mac, u32>,
+    /// For MACs that pushed replies without a name on others: for how many addresses.
+    pub nameless: BTreeMap<Mac, u32>,
     /// MACs that have addresses only when somebody asks whether they are free: how many, from three on.
     pub denies: BTreeMap<Mac, u32>,
     /// MACs with an address whose packets no router has counted down.
@@ -102,11 +104,15 @@ impl<'a> Context<'a> {
             alone: BTreeSet::new(),
             partners: BTreeMap::new(),
             pushed: BTreeMap::new(),
+            nameless: BTreeMap::new(),
             denies: BTreeMap::new(),
             fresh: HashMap::new(),
         };
         for (key, address) in &table.addresses {
             for claim in &address.claims {
+                if claim.pushes && claim.nameless {
+                    *context.nameless.entry(claim.mac).or_default() += 1;
+                }
                 if only_denies(claim) {
                     *context.denies.entry(claim.mac).or_default() += 1;
                 }

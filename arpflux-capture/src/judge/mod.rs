@@ -114,9 +114,10 @@ impl Table {
     /// *One MAC*: [`Class::Virtual`]; [`Class::Proxy`], *likely*, if its answers to broadcasts come late, as Linux delays
     /// proxied ones by up to 0.8 s, or if its packets from the address have all passed a router while those of another
     /// address of the same MAC have not; never if it asks with the address as sender, which a proxy does not. One whose
-    /// claims came from another Ethernet source is undetermined; so is one that told several hosts unasked, and one that has
-    /// addresses only when somebody asks whether they are free. [`Class::Spoof`], *suspected*, if it told a host unasked that it has the address, and that host's
-    /// packets went to it from then on and no more to another MAC. [`Class::Single`] otherwise.
+    /// claims came from another Ethernet source is undetermined; so is one that told several hosts unasked, one that told
+    /// hosts that text does not name that it has several addresses, and one that has addresses only when somebody asks
+    /// whether they are free. [`Class::Spoof`], *suspected*, if it told a host unasked that it has the address, and that
+    /// host's packets went to it from then on and no more to another MAC. [`Class::Single`] otherwise.
     ///
     /// *Neighbour discovery*: advertisements that answer a question to all and never override come from proxies and from
     /// holders of anycast addresses; where all who answer yield so, it is undetermined.

@@ -61,6 +61,17 @@ impl Context<'_> {
             let suspects = vec![claim.mac];
             return Finding { suspects, ..Finding::new(Class::Undetermined, None, vec![piece]) };
         }
+        let addresses = self.nameless.get(&claim.mac).copied().unwrap_or_default();
+        if claim.pushes && claim.nameless && addresses > 1 {
+            let text = format!(
+                "{} told hosts unasked that it has {addresses} addresses, and text does not say in whose name they are: forged, or \
+                 in answer to requests that it lacks; the packets themselves (tcpdump -w) tell more",
+                claim.mac
+            );
+            let piece = self.evidence(EvidenceKind::Unasked, &claim.unasked, text);
+            let suspects = vec![claim.mac];
+            return Finding { suspects, ..Finding::new(Class::Undetermined, None, vec![piece]) };
+        }
         let mut evidence = self.proxied(key, claim);
         if claim.flags.yields() {
             let text =

@@ -250,6 +250,22 @@ fn two_hosts_with_one_address() {
     assert_eq!((address.class, address.certainty), (Class::Duplicate, Some(Certainty::Likely)));
 }
 
+/// The packets name whom a reply is for; text does not.
+#[test]
+fn text_without_the_names_of_those_who_are_told_is_not_good() {
+    let mut talk = Talk::default();
+    for _ in 0..12 {
+        talk.wait(1000).reply(ONE, CLIENT, "10.0.0.1").wait(10).reply(ONE, TWO, "10.0.0.2");
+    }
+    assert_eq!(talk.judge("10.0.0.1").class, Class::Undetermined);
+    assert_eq!(talk.report_with(&Known::default()).judgement().exit_code(), 6);
+    let mut one = Talk::default();
+    for _ in 0..12 {
+        one.wait(1000).reply(ONE, CLIENT, "10.0.0.1");
+    }
+    assert_eq!(one.judge("10.0.0.1").class, Class::Single, "answers to requests that were filtered out");
+}
+
 #[test]
 fn a_probe_answered_and_ignored_is_told_with_the_duplicate() {
     let mut talk = Talk::default();

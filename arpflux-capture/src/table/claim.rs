@@ -130,6 +130,8 @@ pub(crate) struct Claim {
     /// Packets that went to it and no more to another MAC, soon after it had told their sender so unasked; and which MAC.
     pub diverted: Mark,
     pub diverted_from: Option<Mac>,
+    /// An unasked reply did not name whom it was for, as in tcpdump's text.
+    pub nameless: bool,
     /// Whom its unasked replies went to, the first few.
     pub told: Vec<Mac>,
     /// ARP packets with padding, and those without.
@@ -192,6 +194,7 @@ impl Claim {
             askers: [None; ASKERS],
             diverted: Mark::default(),
             diverted_from: None,
+            nameless: false,
             told: Vec::new(),
             padded: 0,
             unpadded: 0,
@@ -291,6 +294,7 @@ impl Claim {
         self.pointed.join(&other.pointed);
         self.unasked.join(&other.unasked);
         self.pushes |= other.pushes;
+        self.nameless |= other.nameless;
         self.straight.join(&other.straight);
         if self.foreign.count == 0 {
             self.foreign_source = other.foreign_source;

@@ -98,6 +98,7 @@ impl Table {
                 && let Some(claim) = self.claim_at(packet.sender, place)
             {
                 claim.unasked(packet.seen, packet.peer);
+                claim.nameless |= packet.target.is_none();
                 self.note_push(packet);
                 self.asked_in_anothers_name(packet);
             }
