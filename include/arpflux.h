@@ -1902,8 +1902,8 @@ ARPFLUX_MUST_USE arpflux_report *arpflux_policy_verify(const arpflux_policy *pol
 
 /**
  * Takes a snapshot of the host and checks it as `arpflux_policy_verify` does; with `wire`, by frames as well: each IPv4 address of
- * the policy is asked for, and one interface may answer. That takes a second and more, as proxies answer late. `options` may be
- * NULL.
+ * the policy is asked for, and one interface may answer. That takes a second and more, as proxies answer late. What a killed run
+ * left is undone first; a change on trial that was not undone in time leaves the report open. `options` may be NULL.
  *
  * Returns a report to be freed with `arpflux_report_free`, or NULL and sets `*err`.
  */

@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char};
 use std::ptr;
 
 use arpflux_core::apply::Options;
-use arpflux_core::verify::{self, Report};
+use arpflux_core::verify::{self, Report, Verified};
 use arpflux_core::{Error, ErrorKind};
 
 use crate::args;
@@ -103,8 +103,8 @@ pub struct arpflux_verify_options {
 unsafe impl Sized0 for arpflux_verify_options {}
 
 /// Takes a snapshot of the host and checks it as `arpflux_policy_verify` does; with `wire`, by frames as well: each IPv4 address of
-/// the policy is asked for, and one interface may answer. That takes a second and more, as proxies answer late. `options` may be
-/// NULL.
+/// the policy is asked for, and one interface may answer. That takes a second and more, as proxies answer late. What a killed run
+/// left is undone first; a change on trial that was not undone in time leaves the report open. `options` may be NULL.
 ///
 /// Returns a report to be freed with `arpflux_report_free`, or NULL and sets `*err`.
 #[unsafe(no_mangle)]
@@ -128,9 +128,8 @@ pub unsafe extern "C" fn arpflux_host_verify(
                     .during("call with argument")
                     .on("options.wire"));
             }
-            host.0.clear(&Options::default())?;
-            let snapshot = host.0.snapshot()?;
-            let mut report = verify::check(&policy.0, &snapshot)?;
+            let Verified { mut report, snapshot, .. } =
+                host.0.verify(&policy.0, None, &Options::default())?;
             match options.wire {
                 1 => report.merge(verify::wire::own_until(&policy.0, &snapshot, &host.0, &stop)?),
                 2 => {

@@ -1,7 +1,7 @@
 //! Whether a host is as a policy says.
 
 use arpflux_core::apply::Options;
-use arpflux_core::verify;
+use arpflux_core::verify::{self, Verified};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -143,18 +143,15 @@ pub fn verify<'py>(
     if interface.is_some() && peer.is_none() {
         return Err(invalid("interface", "it is the peer's, and belongs to wire='peer'"));
     }
-    if !by_wire {
-        interruptible(py, |_| host.0.clear(&Options::default()))?;
-        return policy.check(py, &host.take(py)?);
-    }
     let report = interruptible(py, |stop| {
-        host.0.clear(&Options::default())?;
-        let snapshot = host.0.snapshot()?;
-        let mut report = verify::check(&policy.0, &snapshot)?;
-        report.merge(match &peer {
-            Some(peer) => verify::wire::peer_until(&policy.0, &snapshot, peer, interface.as_ref(), stop)?,
-            None => verify::wire::own_until(&policy.0, &snapshot, &host.0, stop)?,
-        });
+        let Verified { mut report, snapshot, .. } = host.0.verify(&policy.0, None, &Options::default())?;
+        match &peer {
+            Some(peer) => {
+                report.merge(verify::wire::peer_until(&policy.0, &snapshot, peer, interface.as_ref(), stop)?);
+            }
+            None if by_wire => report.merge(verify::wire::own_until(&policy.0, &snapshot, &host.0, stop)?),
+            None => {}
+        }
         Ok(report)
     })?;
     Ok(Report(report))

@@ -57,24 +57,19 @@ enum Wire {
 /// If the policy is not valid, or there is no snapshot to be had.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let policy = args.policy.read()?;
-    let mut overdue = None;
-    if args.source.file().is_none() {
-        let host = args.source.host()?;
-        let options = Options::default();
-        for left in host.clear(&options)? {
-            output.note(left);
-        }
-        overdue = host.overdue(&options)?;
-    }
-    let snapshot = args.source.snapshot()?;
     let wires = args.segments.as_deref().map(|path| Wires::from_json(&read_text(path)?)).transpose()?;
-    let mut report = match &wires {
-        Some(wires) => verify::check_with(&policy, &snapshot, wires)?,
-        None => verify::check(&policy, &snapshot)?,
+    let (mut report, snapshot) = if args.source.file().is_none() {
+        let verified = args.source.host()?.verify(&policy, wires.as_ref(), &Options::default())?;
+        verified.notes.iter().for_each(|note| output.note(note));
+        (verified.report, verified.snapshot)
+    } else {
+        let snapshot = args.source.snapshot()?;
+        let report = match &wires {
+            Some(wires) => verify::check_with(&policy, &snapshot, wires)?,
+            None => verify::check(&policy, &snapshot)?,
+        };
+        (report, snapshot)
     };
-    if let Some(sentence) = overdue {
-        report.leave_open(sentence, Vec::new(), None);
-    }
     match (args.wire, args.peer.as_deref()) {
         (Some(Wire::Own), _) => {
             // Ctrl-C has to take away what was made to ask.

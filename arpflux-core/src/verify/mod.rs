@@ -8,6 +8,8 @@
 //! A report counts what was checked: one that has checked nothing is never good.
 
 mod configuration;
+#[cfg(feature = "kernel")]
+mod live;
 mod model;
 mod report;
 #[cfg(feature = "kernel")]
@@ -20,6 +22,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 pub use configuration::configuration;
+#[cfg(feature = "kernel")]
+pub use live::Verified;
 pub use model::model;
 pub use report::{AddressReport, CheckKind, Failure, Report, ReportRecord, Witnesses};
 
