@@ -10,7 +10,7 @@ use arpflux_core::sysctl::Sysctl;
 use arpflux_core::watch::{Cause, Drift, Options, Outcome, Watcher};
 use arpflux_core::{Host, Policy, Stop, apply};
 use arpflux_lab::Lab;
-use arpflux_tests::iproute::ip;
+use arpflux_tests::iproute::{ip, run};
 
 const POLICY: &str = r#"
 version = 1
@@ -452,6 +452,27 @@ fn wrong_answers_are_told_where_every_value_is_as_the_policy_says() {
     node.hn.down("eth9").unwrap();
     until(&mut watcher, |line| line.outcome == Outcome::Recovered);
     good(&mut watcher);
+}
+
+/// Rules of nftables are news: nobody has to wait for the regular look.
+#[test]
+fn a_filter_that_hides_an_address_is_told_at_once() {
+    let node = Node::new("filter");
+    let policy = Policy::from_toml(POLICY, "policy.toml").unwrap();
+    let apply = apply::Options::default().state_dir(&node.state);
+    let options = Options::default().heal(true).look(Duration::from_secs(600)).apply(apply);
+    let mut watcher = Watcher::new(&node.host, policy, options).unwrap();
+    until(&mut watcher, |line| line.outcome == Outcome::Healed);
+    while !watcher.wait(Some(Duration::from_millis(1500))).unwrap().is_empty() {}
+    let nft = |words: &str| node.hn.run(|| drop(run(&format!("nft {words}")))).unwrap();
+    for _ in 0..2 {
+        nft("add table arp t");
+        nft("add chain arp t c { type filter hook input priority 0 ; }");
+        nft("add rule arp t c arp operation request drop");
+        until(&mut watcher, |line| matches!(line.outcome, Outcome::Misanswered { .. }));
+        nft("delete table arp t");
+        until(&mut watcher, |line| line.outcome == Outcome::Recovered);
+    }
 }
 
 /// While an interface is down its table is empty, and whoever puts a route there then is first.

@@ -106,9 +106,8 @@ impl Watcher {
                 .during("watch")
                 .on("time between two looks"));
         }
-        let (mut kernel, events) = host
-            .namespace()
-            .run(|| -> Result<_> { Ok((LinuxKernel::open()?, Events::of_both_families()?)) })??;
+        let (mut kernel, events) =
+            host.namespace().run(|| -> Result<_> { Ok((LinuxKernel::open()?, Events::of_all()?)) })??;
         kernel.until(&options.apply.stop);
         let now = Instant::now();
         let sysctls = SysctlWatch::new()?;
@@ -116,7 +115,7 @@ impl Watcher {
         let judge = Judge::new(now)?;
         let failed = |errno: nix::Error| Error::os("watch", "descriptors", errno as i32);
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
-        for fd in [events.as_fd(), sysctls.as_fd(), timer.as_fd(), judge.as_fd()] {
+        for fd in events.as_fds().chain([sysctls.as_fd(), timer.as_fd(), judge.as_fd()]) {
             epoll.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, 0)).map_err(failed)?;
         }
         timer.arm(Duration::ZERO)?;

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
-use netlink_sys::protocols::NETLINK_ROUTE;
+use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
 use netlink_sys::{Socket, SocketAddr};
 use nix::libc;
 use nix::sys::socket::{setsockopt, sockopt};
@@ -16,6 +16,9 @@ use crate::snapshot::Route;
 const GROUPS: [u32; 5] = [1, 5, 7, 8, 24];
 /// `RTNLGRP_IPV6_IFADDR`, `_IPV6_ROUTE`, `_IPV6_RULE`, `_IPV6_NETCONF`.
 const IPV6: [u32; 4] = [9, 11, 19, 25];
+
+/// `NFNLGRP_NFTABLES`, of netfilter.
+const NFTABLES: u32 = 7;
 
 /// How much news the kernel may hold until it is read: some thousand changes of routes, so that none is lost while others
 /// are read. Memory is taken only for what is there.
@@ -38,14 +41,21 @@ pub(crate) enum Changed {
 #[derive(Debug)]
 pub(crate) struct Events {
     socket: Socket,
+    /// For those of nftables, where they are heard and the right to is there (`CAP_NET_ADMIN`).
+    filters: Option<Socket>,
+}
+
+fn bound(protocol: isize) -> std::io::Result<Socket> {
+    let mut socket = Socket::new(protocol)?;
+    socket.bind(&SocketAddr::new(0, 0))?;
+    Ok(socket)
 }
 
 impl Events {
     /// Starts listening in the calling thread's namespace.
     pub fn open() -> Result<Self> {
         let failed = |error: std::io::Error| Error::io("open", "netlink socket for notices", &error);
-        let mut socket = Socket::new(NETLINK_ROUTE).map_err(failed)?;
-        socket.bind(&SocketAddr::new(0, 0)).map_err(failed)?;
+        let socket = bound(NETLINK_ROUTE).map_err(failed)?;
         // Without the right to, as much as everybody may.
         if setsockopt(&socket, sockopt::RcvBufForce, &UNREAD).is_err() {
             let _ = setsockopt(&socket, sockopt::RcvBuf, &UNREAD);
@@ -53,23 +63,29 @@ impl Events {
         for group in GROUPS {
             socket.add_membership(group).map_err(failed)?;
         }
-        Ok(Self { socket })
+        Ok(Self { socket, filters: None })
     }
 
-    /// The same with those of IPv6.
-    pub fn of_both_families() -> Result<Self> {
-        let events = Self::open()?;
+    /// The same with those of IPv6, and of rules of nftables.
+    pub fn of_all() -> Result<Self> {
+        let mut events = Self::open()?;
         for group in IPV6 {
             // A kernel without IPv6 has none of them.
             let _ = events.socket.add_membership(group);
         }
+        let filters = bound(NETLINK_NETFILTER).and_then(|socket| {
+            socket.add_membership(NFTABLES)?;
+            Ok(socket)
+        });
+        events.filters = filters.ok();
         Ok(events)
     }
 
     /// Readable when there is news.
-    pub fn as_fd(&self) -> BorrowedFd<'_> {
+    pub fn as_fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         // SAFETY: the descriptor belongs to the socket, which outlives the borrow of `self`.
-        unsafe { BorrowedFd::borrow_raw(self.socket.as_raw_fd()) }
+        let borrowed = |socket: &Socket| unsafe { BorrowedFd::borrow_raw(socket.as_raw_fd()) };
+        std::iter::once(borrowed(&self.socket)).chain(self.filters.as_ref().map(borrowed))
     }
 
     /// What has changed since the last call. Does not wait.
@@ -79,7 +95,7 @@ impl Events {
 
     /// The same; of routes only those that matter count.
     pub fn changed_but_for(&self, matters: impl Fn(&Route) -> bool) -> Changed {
-        let mut changed = Changed::Nothing;
+        let mut changed = if self.filters_changed() { Changed::More } else { Changed::Nothing };
         // Of other messages the type is all that is looked at: the rest may be cut off.
         let mut message = [0u8; 4096];
         loop {
@@ -104,6 +120,20 @@ impl Events {
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => changed = Changed::Links,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(_) => return Changed::Links,
+            }
+        }
+    }
+
+    fn filters_changed(&self) -> bool {
+        let Some(socket) = &self.filters else { return false };
+        let mut changed = false;
+        loop {
+            // That there was any is all: what is lost (ENOBUFS) counts as well.
+            match socket.recv(&mut &mut [0u8; 64][..], libc::MSG_DONTWAIT) {
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return changed,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) if error.raw_os_error() != Some(libc::ENOBUFS) => return true,
+                Ok(_) | Err(_) => changed = true,
             }
         }
     }
