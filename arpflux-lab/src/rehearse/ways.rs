@@ -6,13 +6,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use arpflux_core::harm::{Around, ELSEWHERE};
 use arpflux_core::outward::{RehearsedWay, WayEnd, WayHost};
 use arpflux_core::predict::Neighbours;
-use arpflux_core::snapshot::{MacvlanMode, Scope, Snapshot, WireMap};
+use arpflux_core::snapshot::{Interface, MacvlanMode, Scope, Snapshot, WireMap};
 use arpflux_core::types::{IfIndex, Ipv4Net, Mac};
 use arpflux_core::words::counted;
 use arpflux_core::{Error, ErrorKind, Result};
 
 use crate::twin::{CARD, Twin};
-use crate::{Host, NewRoute, Switch, ping};
+use crate::{Host, NewRoute, ping};
 
 /// The most hosts that are made around a twin.
 const PLACES_MOST: usize = 64;
@@ -113,16 +113,23 @@ impl Ways {
                         continue;
                     }
                     let mac = mac_of(snapshot, &map, wire, address);
-                    let Some((host, card)) = twin.neighbour(wire, who_in_words(who), mac)? else { continue };
-                    host.address(&card, &format!("{address}/{}", subnet.prefix_len()))?;
-                    self.places.push(Place {
-                        host,
-                        who,
-                        addresses: vec![address],
-                        subnet: Some(*subnet),
-                        interface: *index,
-                        card: None,
-                    });
+                    let make = || -> Result<Option<Host>> {
+                        let made = twin.neighbour(wire, who_in_words(who), mac)?;
+                        let Some((host, card)) = made else { return Ok(None) };
+                        host.address(&card, &format!("{address}/{}", subnet.prefix_len()))?;
+                        Ok(Some(host))
+                    };
+                    match make() {
+                        Ok(host) => self.places.extend(host.map(|host| Place {
+                            host,
+                            who,
+                            addresses: vec![address],
+                            subnet: Some(*subnet),
+                            interface: *index,
+                            card: None,
+                        })),
+                        Err(error) => open.push(format!("packets of {address}: {error}")),
+                    }
                 }
             }
         }
@@ -155,33 +162,19 @@ impl Ways {
                 not_tried("they are too many");
                 continue;
             }
-            let who = who_in_words(WayHost::Guest);
-            let made = match (twin.behind(*index, who)?, map.number(*index)) {
-                (Some((host, card)), _) => Some((host, card, false)),
-                (None, Some(wire)) => {
-                    twin.neighbour(wire, who, Mac::NONE)?.map(|(host, card)| (host, card, true))
-                }
-                (None, None) => None,
-            };
-            // Behind a veth pair that is here whole, they are on the host itself.
-            let Some((host, card, on_wire)) = made else { continue };
-            for guest in guests {
-                host.address(&card, &format!("{guest}/32"))?;
+            match make_guest(twin, map.number(*index), near, guests) {
+                // Behind a veth pair that is here whole, they are on the host itself.
+                Ok(None) => {}
+                Ok(Some((host, card))) => self.places.push(Place {
+                    host,
+                    who: WayHost::Guest,
+                    addresses: guests.clone(),
+                    subnet: None,
+                    interface: *index,
+                    card,
+                }),
+                Err(error) => not_tried(&error.to_string()),
             }
-            if on_wire {
-                let gateway = IpAddr::V4(GUEST_GATEWAY);
-                host.route(&NewRoute::to(&format!("{gateway}/32"))?.device(&card)?)?;
-                host.route(&NewRoute::to("0.0.0.0/0")?.device(&card)?.via(gateway))?;
-                host.set_neighbour(&card, gateway, near.mac)?;
-            }
-            self.places.push(Place {
-                host,
-                who: WayHost::Guest,
-                addresses: guests.clone(),
-                subnet: None,
-                interface: *index,
-                card: on_wire.then_some(CARD),
-            });
         }
         Ok(())
     }
@@ -199,7 +192,7 @@ impl Ways {
         if led.is_empty() {
             return Ok(());
         }
-        let switch: Switch = twin.far_switch()?;
+        let switch = twin.far_switch()?;
         let world = twin.far_host()?;
         world.plug(&switch, CARD, Mac::NONE)?;
         world.address(CARD, &format!("{ELSEWHERE}/{}", FAR_NET.prefix_len()))?;
@@ -353,6 +346,33 @@ impl Ways {
         let pairs = self.tries.into_iter().zip(before.iter().zip(after));
         pairs.map(|(one, (before, after))| RehearsedWay::new(one.from, one.to, *before, *after)).collect()
     }
+}
+
+/// A host with the addresses of all who are behind an interface; and its card, if it is on a wire that is asked.
+fn make_guest(
+    twin: &mut Twin,
+    wire: Option<usize>,
+    near: &Interface,
+    guests: &[Ipv4Addr],
+) -> Result<Option<(Host, Option<&'static str>)>> {
+    let who = who_in_words(WayHost::Guest);
+    let address = |host: &Host, card: &str| {
+        guests.iter().try_for_each(|guest| host.address(card, &format!("{guest}/32")))
+    };
+    if let Some((host, card)) = twin.behind(near.index, who)? {
+        address(&host, &card)?;
+        return Ok(Some((host, None)));
+    }
+    let Some((host, card)) = wire.map(|wire| twin.neighbour(wire, who, Mac::NONE)).transpose()?.flatten()
+    else {
+        return Ok(None);
+    };
+    address(&host, &card)?;
+    let gateway = IpAddr::V4(GUEST_GATEWAY);
+    host.route(&NewRoute::to(&format!("{gateway}/32"))?.device(&card)?)?;
+    host.route(&NewRoute::to("0.0.0.0/0")?.device(&card)?.via(gateway))?;
+    host.set_neighbour(&card, gateway, near.mac)?;
+    Ok(Some((host, Some(CARD))))
 }
 
 /// The MAC that the host knows of a neighbour, so that what it was told for good goes on working.
