@@ -73,6 +73,10 @@ impl Text {
 /// `-t d`): they begin at zero and go back. Wireshark's lines begin with their number.
 pub(super) fn are_deltas(start: &[u8]) -> bool {
     let first_time = |line: &[u8]| {
+        // Fields of JSON and PDML have names.
+        if matches!(line.trim_ascii_start().first(), Some(b'"' | b'<')) {
+            return None;
+        }
         let is_quote = |word: &[u8]| word.iter().all(|byte| matches!(byte, b'>' | b'|'));
         let words = line.split(u8::is_ascii_whitespace).filter(|word| !is_quote(word));
         words.take(2).find_map(|word| time_of_day(trim(word)).or_else(|| relative(trim(word))))

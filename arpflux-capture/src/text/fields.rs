@@ -77,6 +77,8 @@ impl Text {
                     None => return self.clock(word).then_some(false),
                 }
             }
+            // Where the time since 1970 is there as well, that one counts.
+            Field::SinceBegin if self.dated => {}
             Field::SinceBegin => self.at(seconds(word)?),
             Field::Vlan => self.vlans = self.vlans.inside(u16::try_from(number(word)?).ok()?),
             Field::Source => self.source = Address::parse(word)?,

@@ -276,6 +276,38 @@ fn fields_of_tshark_with_a_heading_and_without() {
     assert_eq!(frames(&turned)[1], format!("None [] > 10.0.0.1@{A} says 10.0.0.9@{B}"));
 }
 
+/// JSON and PDML have every time of a frame: the one since 1970 counts.
+#[test]
+fn of_several_times_of_a_frame_the_date_counts() {
+    let packet = |field: fn(&str, &str) -> String, begin: &str, since: u64| {
+        let times = [
+            field("frame.time_epoch", &format!("17000000{since:02}.000000000")),
+            field("frame.time_delta", &format!("{}.000000000", since.min(1))),
+            field("frame.time_relative", &format!("{since}.000000000")),
+        ];
+        let rest = [("eth.src", A), ("eth.dst", B), ("arp.opcode", "2"), ("arp.src.hw_mac", A)];
+        let ends = [("arp.src.proto_ipv4", "10.0.0.1"), ("arp.dst.proto_ipv4", "10.0.0.9")];
+        let rest: String = rest.iter().chain(&ends).map(|(name, value)| field(name, value)).collect();
+        format!("{begin}{}{rest}", times.concat())
+    };
+    let json = |name: &str, value: &str| format!("          \"{name}\": \"{value}\",\n");
+    let pdml = |name: &str, value: &str| format!("    <field name=\"{name}\" show=\"{value}\"/>\n");
+    let texts = [
+        packet(json, "    \"_index\": \"x\",\n", 20) + &packet(json, "    \"_index\": \"x\",\n", 22),
+        format!(
+            "<?xml version=\"1.0\"?>\n<pdml version=\"0\">\n{}{}",
+            packet(pdml, "<packet>\n", 20),
+            packet(pdml, "<packet>\n", 22)
+        ),
+    ];
+    for text in texts {
+        let times: Vec<String> =
+            frames(&text).iter().map(|frame| frame.split(' ').next().unwrap().to_string()).collect();
+        assert_eq!(times, ["Some(1700000020000)", "Some(1700000022000)"], "{text}");
+        assert!(!super::Text::new(text.as_bytes()).counts.deltas, "{text}");
+    }
+}
+
 #[test]
 fn deltas_of_tshark_are_added_up() {
     let line =
