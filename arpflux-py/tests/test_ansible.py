@@ -305,6 +305,32 @@ def test_failures_are_clear(tmp_path):
     assert "arpflux" in failed["result"]["msg"]
 
 
+def test_what_does_harm_fails_in_check_mode_as_well(tmp_path):
+    fleet = Fleet(tmp_path, size=1)
+    (name,) = fleet.names
+    # Answered for by any card, and by none that answers for its own addresses alone.
+    run("ip", "-n", name, "address", "add", "192.168.18.99/32", "dev", "lo")
+    policy = {"version": 1, "host": {"interfaces": ["eth0", "eth3", "eth4"], "announce": False}}
+    arguments = {"netns": name, "state_dir": str(tmp_path / "state"), "policy": policy}
+    tasks = [
+        {"name": "Check", "arpflux.host.policy": arguments, "check_mode": True, "ignore_errors": True},
+        {"name": "Do", "arpflux.host.policy": arguments, "ignore_errors": True},
+        {"name": "Accept", "arpflux.host.policy": {**arguments, "accept_harm": True}},
+    ]
+    book = tmp_path / "book.yml"
+    book.write_text(json.dumps([{"hosts": name, "gather_facts": False, "tasks": tasks}]))
+    try:
+        code, results, output = fleet.play(playbook=book)
+    finally:
+        fleet.close()
+    assert code == 0, output
+    for task in ("Check", "Do"):
+        (failed,) = of(results, task, "failed")
+        assert "it would do harm" in failed["result"]["msg"] and "192.168.18.99" in failed["result"]["msg"], failed
+    (done,) = of(results, "Accept")
+    assert done["result"]["assessment"]["harm"] and done["result"]["changed"], done
+
+
 def test_modules_are_documented_with_the_arguments_they_take(tmp_path):
     environment = {
         **os.environ,
@@ -314,7 +340,7 @@ def test_modules_are_documented_with_the_arguments_they_take(tmp_path):
     }
     taken = {
         "facts": {"netns", "policy", "path", "metrics"},
-        "policy": {"netns", "policy", "path", "confirm", "state_dir", "lock_wait"},
+        "policy": {"netns", "policy", "path", "confirm", "accept_harm", "state_dir", "lock_wait"},
         "verify": {"netns", "policy", "path", "wire", "confirm", "undo", "state_dir", "lock_wait"},
         "segment": {"snapshots", "group", "fact", "require_all", "fail_on"},
     }

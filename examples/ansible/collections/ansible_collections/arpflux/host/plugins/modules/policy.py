@@ -9,6 +9,7 @@ module: policy
 short_description: Make an ARP policy so, as one transaction
 description:
   - Changes what is not as the policy says, all of it or nothing of it. What the policy does not name is never touched.
+  - A change that would do harm fails the task, in check mode too, unless O(accept_harm) is set.
   - With O(confirm) the change is on trial. It is undone unless M(arpflux.host.verify) with O(confirm=true), or
     C(arpflux confirm), comes in time, even if the host can no longer be reached.
 author: The arpflux authors
@@ -21,6 +22,10 @@ options:
   confirm:
     description: Undo the change unless it is confirmed within this time, in seconds, 1 to 86400.
     type: float
+  accept_harm:
+    description: Make it so even if an address loses its last answer, or a neighbour or container its way.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -48,6 +53,10 @@ decisions:
   returned: always
   type: list
   elements: str
+assessment:
+  description: What the plan harms (C(harm)), and what is missing where that cannot be told of every address (C(missing), C(ok) is null).
+  returned: always
+  type: dict
 receipt:
   description: What the transaction did; its id names it in C(arpflux rollback).
   returned: when something was changed
@@ -61,13 +70,23 @@ from ansible_collections.arpflux.host.plugins.module_utils import common
 
 def work(module, params):
     host, policy = common.host(params), common.policy(params)
-    plan = policy.plan(host.snapshot())
+    snapshot = host.snapshot()
+    plan = policy.plan(snapshot)
+    assessment = plan.assess(snapshot)
     lines = [str(change) for change in plan.changes]
     result = {"changed": bool(lines), "changes": lines, "plan": plan.to_dict(), "decisions": list(plan.decisions)}
+    result["assessment"] = assessment.to_dict()
+    if assessment.ok is None:
+        gaps = "; ".join(str(gap) for gap in assessment.missing)
+        module.warn(f"whether the change does harm cannot be told of {assessment.unknown} addresses: {gaps}")
+    if module.check_mode and assessment.harm and not params["accept_harm"]:
+        return {**result, "failed": True, "msg": "it would do harm: " + "; ".join(assessment.harm)}
     if module._diff and lines:
         result["diff"] = {"prepared": "\n".join(lines) + "\n"}
     if lines and not module.check_mode:
-        receipt = host.apply(plan, confirm=params["confirm"], **common.state(params))
+        receipt = host.apply(
+            plan, confirm=params["confirm"], accept_harm=params["accept_harm"], **common.state(params)
+        )
         if params["confirm"]:
             # It waits for its confirmation in a process of its own.
             receipt.leave()
@@ -77,7 +96,13 @@ def work(module, params):
 
 def main():
     module = AnsibleModule(
-        {**common.HOST, **common.POLICY, **common.STATE, "confirm": {"type": "float"}},
+        {
+            **common.HOST,
+            **common.POLICY,
+            **common.STATE,
+            "confirm": {"type": "float"},
+            "accept_harm": {"type": "bool", "default": False},
+        },
         mutually_exclusive=[("policy", "path")],
         required_one_of=[("policy", "path")],
         supports_check_mode=True,
