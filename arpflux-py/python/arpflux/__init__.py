@@ -156,6 +156,7 @@ __all__ = [
     "AddressClass",
     "Advertised",
     "ApartWires",
+    "Assessment",
     "Assignment",
     "BootEffective",
     "BootEntry",
