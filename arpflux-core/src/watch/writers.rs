@@ -39,25 +39,22 @@ impl Writers {
 
     /// Notes who wrote since the last call: soon, as a process that has ended has no name.
     pub fn note(&mut self) {
-        let Some(fanotify) = &self.fanotify else { return };
-        while let Ok(events) = fanotify.read_events() {
-            for event in events {
-                let process = event.pid();
-                let Some(file) = event.fd() else { continue };
-                let Ok(path) = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())) else { continue };
-                if u32::try_from(process) == Ok(std::process::id()) || process <= 0 {
-                    continue;
+        // Once: while somebody writes as fast as he can, there is always more.
+        let Some(Ok(events)) = self.fanotify.as_ref().map(Fanotify::read_events) else { return };
+        for event in events {
+            let process = event.pid();
+            let Some(file) = event.fd() else { continue };
+            let Ok(path) = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())) else { continue };
+            if u32::try_from(process) == Ok(std::process::id()) || process <= 0 {
+                continue;
+            }
+            match fs::read_to_string(format!("/proc/{process}/comm")) {
+                Ok(name) => {
+                    let name = name.trim_end().escape_debug();
+                    self.last.insert(path, format!("{name}, process {process}"));
                 }
-                match fs::read_to_string(format!("/proc/{process}/comm")) {
-                    Ok(name) => {
-                        let name = name.trim_end().escape_debug();
-                        self.last.insert(path, format!("{name}, process {process}"));
-                    }
-                    Err(_) => {
-                        self.last
-                            .entry(path)
-                            .or_insert_with(|| format!("process {process}, which has ended"));
-                    }
+                Err(_) => {
+                    self.last.entry(path).or_insert_with(|| format!("process {process}, which has ended"));
                 }
             }
         }
