@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use arpflux_core::outward::{Heard, HeardTurn, LeftOut, Rehearsal, RehearsedAnswer};
 use arpflux_core::plan::Plan;
 use arpflux_core::words::{counted, listed};
-use arpflux_core::{Error, ErrorKind, Result, Snapshot};
+use arpflux_core::{Result, Snapshot};
 
 use crate::Source;
 use crate::input::{PolicyFile, quoted};
@@ -88,12 +88,7 @@ pub(super) fn first(snapshot: &Snapshot, plan: &Plan, accept_harm: bool, output:
     if !output.json() {
         output.note(bad(&found, output) + &turned(&found, output) + &painted_sum(&found, output));
     }
-    if found.ok == Some(false) && !accept_harm {
-        return Err(Error::new(ErrorKind::Refused, "tried on a twin, it does harm: nothing was changed")
-            .during("rehearse")
-            .hint("`arpflux rehearse` tells all that came of it; --accept-harm does it all the same"));
-    }
-    Ok(())
+    if accept_harm { Ok(()) } else { found.refuse() }
 }
 
 /// What is wrong with what was tried.

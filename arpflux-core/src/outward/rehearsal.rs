@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use serde::Serialize;
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::harm::Harm;
 use crate::snapshot::Certainty;
@@ -171,6 +172,19 @@ impl Rehearsal {
             Some(false) => Exit::Bad,
             None => Exit::Undetermined,
         }
+    }
+
+    /// Refuses what does harm on the twin.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] if `ok` is false.
+    pub fn refuse(&self) -> Result<()> {
+        if self.ok != Some(false) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Refused, "tried on a twin, it does harm")
+            .during("rehearse")
+            .hint("`arpflux rehearse` tells all that came of it; `apply --accept-harm` does it all the same"))
     }
 
     /// The answers that are other ones afterwards.

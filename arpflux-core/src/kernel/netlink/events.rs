@@ -37,7 +37,7 @@ pub(crate) enum Changed {
     Links,
 }
 
-/// Hears of changes of interfaces, IPv4 addresses, routes, rules and some sysctls.
+/// Hears of changes of interfaces, addresses, routes, rules, some sysctls, and rules of nftables.
 #[derive(Debug)]
 pub(crate) struct Events {
     socket: Socket,

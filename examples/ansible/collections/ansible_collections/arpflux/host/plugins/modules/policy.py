@@ -54,7 +54,7 @@ decisions:
   type: list
   elements: str
 assessment:
-  description: What the plan harms (C(harm)), and what is missing where that cannot be told of every address (C(missing), C(ok) is null).
+  description: What the plan harms (C(harm)); C(unknown) and C(missing) where that cannot be told of every address.
   returned: always
   type: dict
 receipt:
@@ -77,8 +77,7 @@ def work(module, params):
     result = {"changed": bool(lines), "changes": lines, "plan": plan.to_dict(), "decisions": list(plan.decisions)}
     result["assessment"] = assessment.to_dict()
     if assessment.ok is None:
-        gaps = "; ".join(str(gap) for gap in assessment.missing)
-        module.warn(f"whether the change does harm cannot be told of {assessment.unknown} addresses: {gaps}")
+        module.warn(str(assessment).strip())
     if module.check_mode and assessment.harm and not params["accept_harm"]:
         return {**result, "failed": True, "msg": "it would do harm: " + "; ".join(assessment.harm)}
     if module._diff and lines:
