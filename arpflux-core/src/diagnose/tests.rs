@@ -5,7 +5,7 @@ use crate::persist::{Layout, at_boot};
 use crate::plan::Plan;
 use crate::plan::tests::Host;
 use crate::segment::Wires;
-use crate::snapshot::Interference;
+use crate::snapshot::{Interference, LinkKind};
 use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
 
@@ -103,6 +103,26 @@ fn the_effects_of_a_remedy_are_those_of_its_plan() {
     let without = diagnose(&host.0, &Options { impact: false, ..Options::default() }).unwrap();
     assert!(without.findings.iter().all(|finding| finding.remedy_changes.is_none()));
     assert_eq!(without.findings.len(), diagnosis.findings.len());
+}
+
+#[test]
+fn how_neighbours_know_an_address_that_nobody_answers_for_is_left_alone() {
+    let mut sick = two_nics().venet(4, "tun0").address(4, "10.8.0.1/24");
+    sick.0.interfaces[3].kind = Some(LinkKind::Tun);
+    let sick = [("10.0.0.1/32", 101, 2), ("10.0.0.2/32", 102, 3)].into_iter().enumerate().fold(
+        sick,
+        |host, (number, (source, table, on))| {
+            host.source_rule(1000 + number as u32, source, table).table_route(table, "0.0.0.0/0", on)
+        },
+    );
+    let remedy = |host: &Host| {
+        let found = diagnose(&host.0, &Options::default()).unwrap().findings;
+        let found = found.into_iter().find(|finding| finding.id == FindingId::RulesHideNetwork).unwrap();
+        (found.plan.is_some(), found.remedy)
+    };
+    assert!(remedy(&sick).0);
+    let (plan, words) = remedy(&sick.all(Sysctl::ArpIgnore, 8));
+    assert!(!plan && words.contains("nobody answers for 10.0.0.1, so neighbours know it only"), "{words}");
 }
 
 #[test]
