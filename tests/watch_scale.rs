@@ -18,6 +18,14 @@ use arpflux_lab::Lab;
 const INTERFACES: usize = 1_000;
 const PROXIES: usize = 10_000;
 
+/// Threads of this process that judge.
+fn judging() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let name =
+        |task: std::io::Result<std::fs::DirEntry>| std::fs::read_to_string(task.unwrap().path().join("comm"));
+    tasks.filter_map(|task| name(task).ok()).filter(|name| name == "arpflux-judge\n").count()
+}
+
 fn policy() -> Policy {
     let mut text =
         String::from("version = 1\n[host]\nannounce = false\nstrategy = \"strict\"\ninterfaces = [");
@@ -100,6 +108,16 @@ fn a_large_host_at_rest_costs_little_and_is_put_right_soon() {
     assert_eq!((first.cause, &first.outcome), (Cause::Start, &Outcome::Healed));
     println!("{} changes at the start in {} ms", first.changes.len(), first.took_us / 1000);
     assert!(first.changes.len() >= 2 * INTERFACES + PROXIES);
+    // A judgement of all of it takes long. It ends with its watch, and no thread is left behind.
+    let before = judging();
+    let mut other = Watcher::new(&host, policy(), Options::default()).unwrap();
+    assert_eq!(other.wait(Some(Duration::from_millis(1))).unwrap(), []);
+    assert_eq!(judging(), before + 1);
+    let ends = Instant::now();
+    drop(other);
+    println!("a watch that judges ended within {:?}", ends.elapsed());
+    assert_eq!(judging(), before);
+    assert!(ends.elapsed() < Duration::from_secs(5));
     // Not at rest before it is known what all of it comes to.
     while watcher.status().judgement.is_none() {
         assert_eq!(watcher.wait(Some(Duration::from_secs(1))).unwrap(), []);

@@ -60,6 +60,7 @@ pub(crate) fn check_until(policy: &Policy, snapshot: &Snapshot, stop: &Stop) -> 
 pub(crate) fn check_on(policy: &Policy, snapshot: &Snapshot, map: &WireMap, stop: &Stop) -> Result<Report> {
     let mut report = configuration(policy, snapshot)?;
     let as_wanted = report.failures.is_empty();
+    stop.check()?;
     report.merge(model::model_until(policy, snapshot, map, stop)?);
     if as_wanted && let Ok(desired) = wanted(policy, snapshot)? {
         count_settings(&desired, snapshot, &mut report);

@@ -55,6 +55,7 @@ fn prove(
     report: &mut Report,
 ) -> Result<()> {
     let mut prover = Prover::of(snapshot).until(stop);
+    stop.check()?;
     let looked_after: HashSet<IfIndex> = desired
         .sysctls
         .iter()
@@ -138,8 +139,10 @@ fn prove(
         });
     }
     others(desired, snapshot, map, &mut prover, report);
+    stop.check()?;
     services(desired, snapshot, &mut prover, report);
     published(desired, snapshot, &mut prover, report);
+    stop.check()?;
     egress(desired, snapshot, &mut prover, report);
     stop.check()
 }

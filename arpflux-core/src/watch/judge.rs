@@ -30,8 +30,6 @@ const NAMED: usize = 5;
 const MOST: u64 = 4_000_000;
 /// How long somebody who asks waits for a judgement that is under way.
 const PATIENCE: Duration = Duration::from_millis(300);
-/// And how long the end of a watch.
-const LAST: Duration = Duration::from_millis(100);
 
 /// What a state comes to.
 #[derive(Debug)]
@@ -156,13 +154,11 @@ impl AsFd for Judge {
 }
 
 impl Drop for Judge {
-    /// What is under way ends with the watch, or soon after: a step of it that takes long is not waited for.
+    /// No thread outlives the watch: its library may be unloaded next. What is under way looks at its flag often.
     fn drop(&mut self) {
         if let Some(known) = self.under_way.take() {
             known.stop.raise();
-            if !matches!(known.done.recv_timeout(LAST), Err(RecvTimeoutError::Timeout)) {
-                let _ = known.thread.join();
-            }
+            let _ = known.thread.join();
         }
     }
 }
