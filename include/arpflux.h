@@ -142,9 +142,7 @@ enum {
     ARPFLUX_CODE_INVALID_INPUT = 1,
     /** A policy file is not valid. */
     ARPFLUX_CODE_INVALID_POLICY = 2,
-    /**
-     * A stored snapshot, receipt or journal cannot be read, or is of a version this build does not know.
-     */
+    /** A stored snapshot, receipt or journal cannot be read, or is of a version this build does not know. */
     ARPFLUX_CODE_INVALID_DATA = 3,
     /** The policy asks for something that would not work on this host, and says why. */
     ARPFLUX_CODE_REFUSED = 4,
@@ -263,9 +261,7 @@ enum {
     ARPFLUX_REMEDY_WAITING = 8,
     /** Repairs are made, and cannot be written down in the state folder: nothing can take them back. */
     ARPFLUX_REMEDY_UNRECORDED = 9,
-    /**
-     * Addresses are not answered for as the policy says, and nothing that the policy may change puts that right.
-     */
+    /** Addresses are not answered for as the policy says, and nothing that the policy may change puts that right. */
     ARPFLUX_REMEDY_MISANSWERED = 10,
     /** Whether addresses are answered for as the policy says cannot be told. */
     ARPFLUX_REMEDY_UNDETERMINED = 11,
@@ -276,9 +272,7 @@ typedef uint32_t arpflux_claim_kind;
 enum {
     /** None was set: such a claim is refused. */
     ARPFLUX_CLAIM_KIND_UNKNOWN = 0,
-    /**
-     * One of `among` answers for `address`, the same one whoever asks, and it answers every neighbour.
-     */
+    /** One of `among` answers for `address`, the same one whoever asks, and it answers every neighbour. */
     ARPFLUX_CLAIM_KIND_EXACTLY_ONE = 1,
     /** Whoever asks for an address of the prefix, no interface but `interface` answers. */
     ARPFLUX_CLAIM_KIND_NOTHING_BUT = 2,
@@ -295,9 +289,7 @@ typedef uint32_t arpflux_wire;
 enum {
     /** Nobody: nothing is sent. */
     ARPFLUX_WIRE_NONE = 0,
-    /**
-     * The host asks itself, as if from the wire, without a second machine and without a frame on the wire.
-     */
+    /** The host asks itself, as if from the wire, without a second machine and without a frame on the wire. */
     ARPFLUX_WIRE_OWN = 1,
     /** Another namespace on the same wire. */
     ARPFLUX_WIRE_PEER = 2,
@@ -330,9 +322,7 @@ typedef struct arpflux_detection arpflux_detection;
 /** What is wrong with a host. It never changes; free it with `arpflux_diagnosis_free`. */
 typedef struct arpflux_diagnosis arpflux_diagnosis;
 
-/**
- * The host was found to be otherwise than the policy says. Borrowed: it lives until the function that it was handed to returns.
- */
+/** The host was found to be otherwise than the policy says. Borrowed: it lives until the function that it was handed to returns. */
 typedef struct arpflux_drift arpflux_drift;
 
 /**
@@ -341,9 +331,7 @@ typedef struct arpflux_drift arpflux_drift;
  */
 typedef struct arpflux_error arpflux_error;
 
-/**
- * What the kernel does with a request, and why. It never changes; free it with `arpflux_explanation_free`.
- */
+/** What the kernel does with a request, and why. It never changes; free it with `arpflux_explanation_free`. */
 typedef struct arpflux_explanation arpflux_explanation;
 
 /**
@@ -353,17 +341,13 @@ typedef struct arpflux_explanation arpflux_explanation;
  */
 typedef struct arpflux_host arpflux_host;
 
-/**
- * Which requests are answered otherwise after a plan. It never changes; free it with `arpflux_impact_free`.
- */
+/** Which requests are answered otherwise after a plan. It never changes; free it with `arpflux_impact_free`. */
 typedef struct arpflux_impact arpflux_impact;
 
 /** An interface of a snapshot, borrowed from it. */
 typedef struct arpflux_interface arpflux_interface;
 
-/**
- * Who answers for which address on which interface. It never changes; free it with `arpflux_matrix_free`.
- */
+/** Who answers for which address on which interface. It never changes; free it with `arpflux_matrix_free`. */
 typedef struct arpflux_matrix arpflux_matrix;
 
 /** Ordered changes; it never changes itself. Free it with `arpflux_plan_free`. */
@@ -405,9 +389,7 @@ typedef struct arpflux_snapshot arpflux_snapshot;
  */
 typedef struct arpflux_stop arpflux_stop;
 
-/**
- * Watches one namespace for one policy; free it with `arpflux_watch_free`. Calls on one watch wait for each other.
- */
+/** Watches one namespace for one policy; free it with `arpflux_watch_free`. Calls on one watch wait for each other. */
 typedef struct arpflux_watch arpflux_watch;
 
 /** An IPv4 or IPv6 address, by value. */
@@ -424,9 +406,7 @@ typedef struct {
     size_t size;
     /** How often each address is announced, up to 100; 0: twice. */
     uint32_t rounds;
-    /**
-     * The time between rounds, in ms, up to 600,000; 0: 1100. Below 1000 a receiver may ignore the second.
-     */
+    /** The time between rounds, in ms, up to 600,000; 0: 1100. Below 1000 a receiver may ignore the second. */
     uint32_t spacing_ms;
     /** Not 0: no gratuitous requests. */
     uint32_t no_request;
@@ -442,9 +422,7 @@ typedef struct {
     uint32_t anyway;
 } arpflux_announce_options;
 
-/**
- * How a transaction is run. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
- */
+/** How a transaction is run. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults. */
 typedef struct {
     /** `sizeof` of this struct. */
     size_t size;
@@ -492,9 +470,7 @@ typedef struct {
  */
 typedef bool (*arpflux_listen_fn)(uint64_t frames, void *context);
 
-/**
- * How addresses are published. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
- */
+/** How addresses are published. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults. */
 typedef struct {
     /** `sizeof` of this struct. */
     size_t size;
@@ -516,13 +492,9 @@ typedef struct {
     uint32_t announce;
     /** When booking, not 0: nobody is asked on the wire. */
     uint32_t skip_wire;
-    /**
-     * When booking: for how long, which is until this process ends or the addresses are published; 0: the calling process.
-     */
+    /** When booking: for how long, which is until this process ends or the addresses are published; 0: the calling process. */
     uint32_t pid;
-    /**
-     * How the transaction is run; NULL: the defaults. `confirm_within_ms` and `by` have no meaning here.
-     */
+    /** How the transaction is run; NULL: the defaults. `confirm_within_ms` and `by` have no meaning here. */
     const arpflux_apply_options *apply;
 } arpflux_publish_options;
 
@@ -541,9 +513,7 @@ typedef struct {
     uint32_t rounds;
     /** The time from one round to the next, in ms, up to 60,000; 0: 500. */
     uint32_t spacing_ms;
-    /**
-     * How long to listen after the last round, in ms, up to 60,000; 0: 1000. Below 800 late proxies are missed.
-     */
+    /** How long to listen after the last round, in ms, up to 60,000; 0: 1000. Below 800 late proxies are missed. */
     uint32_t wait_ms;
     /** Ends the wait when it is raised; may be NULL. */
     const arpflux_stop *stop;
@@ -607,17 +577,13 @@ typedef struct {
     const char *interface;
 } arpflux_packet;
 
-/**
- * Where the files of the host's managers are. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
- */
+/** Where the files of the host's managers are. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults. */
 typedef struct {
     /** `sizeof` of this struct. */
     size_t size;
     /** The folder that stands for `/`, for images and tests; NULL: `/`. */
     const char *root;
-    /**
-     * The absolute path of the command `arpflux` as the host sees it at boot; NULL: `/usr/bin/arpflux`.
-     */
+    /** The absolute path of the command `arpflux` as the host sees it at boot; NULL: `/usr/bin/arpflux`. */
     const char *command;
     /** How the transaction is run; NULL: the defaults. */
     const arpflux_apply_options *apply;
@@ -631,15 +597,11 @@ typedef struct {
     const char *interface;
     /** How often an address that stays silent is asked, up to 10; 0: twice. */
     uint32_t tries;
-    /**
-     * How long an address may take to answer, in ms, up to 60,000; 0: 1000. Below 800 late proxies are missed.
-     */
+    /** How long an address may take to answer, in ms, up to 60,000; 0: 1000. Below 800 late proxies are missed. */
     uint32_t wait_ms;
     /** Requests per second, up to 10,000,000; 0: 10,000. */
     uint32_t rate;
-    /**
-     * Not 0: does not find out which MACs only proxy the address, which takes a second question to each.
-     */
+    /** Not 0: does not find out which MACs only proxy the address, which takes a second question to each. */
     uint32_t any_holder;
     /** Ends the wait for answers when it is raised; may be NULL. */
     const arpflux_stop *stop;
@@ -650,11 +612,7 @@ typedef struct {
  * for `address` for the first time. `context` is as it was given. Returns whether to go on. Runs on a thread of the library
  * while the caller waits, and must neither throw nor jump out.
  */
-typedef bool (*arpflux_progress_fn)(size_t done,
-                                    size_t total,
-                                    arpflux_ip address,
-                                    const char *mac,
-                                    void *context);
+typedef bool (*arpflux_progress_fn)(size_t done, size_t total, arpflux_ip address, const char *mac, void *context);
 
 /** A claim. */
 typedef struct {
@@ -662,25 +620,19 @@ typedef struct {
     size_t size;
     /** An `ARPFLUX_CLAIM_KIND_...`. */
     uint32_t kind;
-    /**
-     * For the kinds that speak of a prefix: its length in bits, 1 to 32; 0: 32, that is `address` alone.
-     */
+    /** For the kinds that speak of a prefix: its length in bits, 1 to 32; 0: 32, that is `address` alone. */
     uint32_t prefix_len;
     /** The IPv4 address that the claim is about. */
     arpflux_ip address;
     /** The interface that the claim is about; of no meaning for `ARPFLUX_CLAIM_KIND_EXACTLY_ONE`. */
     const char *interface;
-    /**
-     * The names of the interfaces that count, usually those on one wire; NULL: all that take ARP requests.
-     */
+    /** The names of the interfaces that count, usually those on one wire; NULL: all that take ARP requests. */
     const char *const *among;
     /** How many names `among` has. */
     size_t among_count;
 } arpflux_claim;
 
-/**
- * How proxy entries are added. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
- */
+/** How proxy entries are added. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults. */
 typedef struct {
     /** `sizeof` of this struct. */
     size_t size;
@@ -700,9 +652,7 @@ typedef struct {
     const char *interface;
 } arpflux_port;
 
-/**
- * How a host is verified. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
- */
+/** How a host is verified. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults. */
 typedef struct {
     /** `sizeof` of this struct. */
     size_t size;
@@ -722,9 +672,7 @@ typedef struct {
     size_t size;
     /** Not 0: puts right what drifts, each time as a transaction; else it is only told. */
     uint32_t heal;
-    /**
-     * The longest time between two looks at everything, in ms, 100 at least; 0: 5000. It is for what the kernel sends no news of.
-     */
+    /** The longest time between two looks at everything, in ms, 100 at least; 0: 5000. It is for what the kernel sends no news of. */
     uint32_t look_ms;
     /** How a repair is run; NULL: the defaults. `confirm_within_ms` has no meaning here. */
     const arpflux_apply_options *apply;
@@ -741,9 +689,7 @@ typedef struct {
  */
 typedef bool (*arpflux_drift_fn)(const arpflux_drift *drift, void *context);
 
-/**
- * How wires are looked for. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults.
- */
+/** How wires are looked for. All 0 (besides `size`), or NULL instead of the struct, asks for the defaults. */
 typedef struct {
     /** `sizeof` of this struct. */
     size_t size;
@@ -768,9 +714,7 @@ arpflux_judged arpflux_assessment_judged(const arpflux_assessment *assessment);
 /** How much would be lost; 0 for NULL. */
 size_t arpflux_assessment_harm_count(const arpflux_assessment *assessment);
 
-/**
- * What would be lost, at a place from 0, as a sentence. Borrowed from the assessment; NULL beyond the last.
- */
+/** What would be lost, at a place from 0, as a sentence. Borrowed from the assessment; NULL beyond the last. */
 const char *arpflux_assessment_harm_at(const arpflux_assessment *assessment, size_t at);
 
 /**
@@ -786,9 +730,7 @@ const char *arpflux_assessment_text(const arpflux_assessment *assessment);
  */
 ARPFLUX_MUST_USE char *arpflux_assessment_to_json(const arpflux_assessment *assessment, arpflux_error **err);
 
-/**
- * Frees an assessment, and with it all that was borrowed from it. NULL and assessments already freed are left alone.
- */
+/** Frees an assessment, and with it all that was borrowed from it. NULL and assessments already freed are left alone. */
 void arpflux_assessment_free(arpflux_assessment *assessment);
 
 /**
@@ -868,8 +810,7 @@ bool arpflux_receipt_undo(arpflux_receipt *receipt, arpflux_error **err);
  *
  * Returns true, or false and sets `*err`.
  */
-bool arpflux_receipt_leave(arpflux_receipt *receipt,
-                           arpflux_error **err);
+bool arpflux_receipt_leave(arpflux_receipt *receipt, arpflux_error **err);
 
 /** The number of the transaction, from 1 up; 0 if there was nothing to do, or for NULL. */
 uint64_t arpflux_receipt_id(const arpflux_receipt *receipt);
@@ -895,11 +836,8 @@ const char *arpflux_receipt_conflict_at(const arpflux_receipt *receipt, size_t a
 /** How many notes there are. */
 size_t arpflux_receipt_note_count(const arpflux_receipt *receipt);
 
-/**
- * Whatever else is worth knowing, at a place from 0, as a sentence. Borrowed from the receipt; NULL beyond the last.
- */
-const char *arpflux_receipt_note_at(const arpflux_receipt *receipt,
-                                    size_t at);
+/** Whatever else is worth knowing, at a place from 0, as a sentence. Borrowed from the receipt; NULL beyond the last. */
+const char *arpflux_receipt_note_at(const arpflux_receipt *receipt, size_t at);
 
 /**
  * What was told beforehand of the harm that the change may do (`arpflux_plan_assess`): good, or undetermined, as what is bad
@@ -932,10 +870,7 @@ ARPFLUX_MUST_USE arpflux_capture *arpflux_capture_new(arpflux_error **err);
  *
  * Returns true, or false and sets `*err`.
  */
-bool arpflux_capture_know_host(arpflux_capture *capture,
-                               const char *const *macs,
-                               size_t count,
-                               arpflux_error **err);
+bool arpflux_capture_know_host(arpflux_capture *capture, const char *const *macs, size_t count, arpflux_error **err);
 
 /**
  * Gives the state of a host of that wire: its MACs are one host's, and the report says of each of its answers, under
@@ -943,9 +878,7 @@ bool arpflux_capture_know_host(arpflux_capture *capture,
  *
  * Returns true, or false and sets `*err`.
  */
-bool arpflux_capture_know_snapshot(arpflux_capture *capture,
-                                   const arpflux_snapshot *snapshot,
-                                   arpflux_error **err);
+bool arpflux_capture_know_snapshot(arpflux_capture *capture, const arpflux_snapshot *snapshot, arpflux_error **err);
 
 /**
  * Reads a file: pcap or pcapng in all their variants, either of them compressed with gzip, zstd, xz or lz4, or what tcpdump printed.
@@ -962,11 +895,7 @@ bool arpflux_capture_read_path(arpflux_capture *capture,
  *
  * Returns true, or false and sets `*err`.
  */
-bool arpflux_capture_feed(arpflux_capture *capture,
-                          uint64_t time_ns,
-                          const uint8_t *frame,
-                          size_t length,
-                          arpflux_error **err);
+bool arpflux_capture_feed(arpflux_capture *capture, uint64_t time_ns, const uint8_t *frame, size_t length, arpflux_error **err);
 
 /**
  * Takes ARP frames from an interface into a capture, and notes the host's own MACs as one host's. `options` and `tell` may be
@@ -1009,9 +938,7 @@ size_t arpflux_capture_report_count(const arpflux_capture_report *report);
  */
 ARPFLUX_MUST_USE char *arpflux_capture_report_to_json(const arpflux_capture_report *report, arpflux_error **err);
 
-/**
- * Frees a report, and with it all that was borrowed from it. NULL and reports already freed are left alone.
- */
+/** Frees a report, and with it all that was borrowed from it. NULL and reports already freed are left alone. */
 void arpflux_capture_report_free(arpflux_capture_report *report);
 
 /** What it is about; `ARPFLUX_SUBJECT_UNKNOWN` for NULL. */
@@ -1084,14 +1011,11 @@ ARPFLUX_MUST_USE arpflux_plan *arpflux_host_plan_withdraw(const arpflux_host *ho
  *
  * Returns a receipt to be freed with `arpflux_receipt_free`, or NULL and sets `*err`, as `arpflux_host_apply`.
  */
-ARPFLUX_MUST_USE arpflux_receipt *arpflux_host_sync(const arpflux_host *host,
-                                   const arpflux_publish_options *options,
-                                   arpflux_error **err);
+ARPFLUX_MUST_USE arpflux_receipt *arpflux_host_sync(const arpflux_host *host, const arpflux_publish_options *options, arpflux_error **err);
 
 /**
  * Books `count` addresses for `owner` before they are published: no other owner gets them from now on; and asks on the wire whether
- * another host has them, which takes 1.0 s for any number of them. Answers of this host are no conflict; IPv6 addresses are not
- * asked for. `options` may be NULL.
+ * another host has them, which takes 1.0 s for any number of them. Answers of this host are no conflict. `options` may be NULL.
  *
  * Returns a detection to be freed with `arpflux_detection_free`, which tells whether they are free out there; or NULL and sets `*err`:
  * `ARPFLUX_CODE_REFUSED` if another owner has one of them; `ARPFLUX_CODE_UNDETERMINED` if nobody could be asked on an interface.
@@ -1125,11 +1049,8 @@ const char *arpflux_published_owner_at(const arpflux_published *published, size_
 /** The interface where the address at a place belongs. Borrowed; NULL beyond the last. */
 const char *arpflux_published_interface_at(const arpflux_published *published, size_t at);
 
-/**
- * How the address at a place stands, for people: `"published"`, or what is missing. Borrowed; NULL beyond the last.
- */
-const char *arpflux_published_text_at(const arpflux_published *published,
-                                      size_t at);
+/** How the address at a place stands, for people: `"published"`, or what is missing. Borrowed; NULL beyond the last. */
+const char *arpflux_published_text_at(const arpflux_published *published, size_t at);
 
 /** Whether all of it is as it should be; undetermined for NULL, and where nothing is published. */
 arpflux_judged arpflux_published_judged(const arpflux_published *published);
@@ -1139,8 +1060,7 @@ arpflux_judged arpflux_published_judged(const arpflux_published *published);
  *
  * Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`.
  */
-ARPFLUX_MUST_USE char *arpflux_published_to_json(const arpflux_published *published,
-                                arpflux_error **err);
+ARPFLUX_MUST_USE char *arpflux_published_to_json(const arpflux_published *published, arpflux_error **err);
 
 /** Frees a list. NULL and lists already freed are left alone. */
 void arpflux_published_free(arpflux_published *published);
@@ -1169,9 +1089,7 @@ size_t arpflux_detection_count(const arpflux_detection *detection);
 /** The address at a place, from 0; of family 0 beyond the last. */
 arpflux_ip arpflux_detection_address_at(const arpflux_detection *detection, size_t at);
 
-/**
- * The name of the interface that the address at a place was asked for on. Borrowed; NULL beyond the last.
- */
+/** The name of the interface that the address at a place was asked for on. Borrowed; NULL beyond the last. */
 const char *arpflux_detection_interface_at(const arpflux_detection *detection, size_t at);
 
 /** How many others have the address at a place; 0 if it is free, or beyond the last. */
@@ -1208,9 +1126,7 @@ size_t arpflux_diagnosis_count(const arpflux_diagnosis *diagnosis);
  */
 arpflux_judged arpflux_diagnosis_judged(const arpflux_diagnosis *diagnosis);
 
-/**
- * The findings for people, the worst first, several lines each; empty if there is none. Borrowed; NULL for NULL.
- */
+/** The findings for people, the worst first, several lines each; empty if there is none. Borrowed; NULL for NULL. */
 const char *arpflux_diagnosis_text(const arpflux_diagnosis *diagnosis);
 
 /**
@@ -1220,9 +1136,7 @@ const char *arpflux_diagnosis_text(const arpflux_diagnosis *diagnosis);
  */
 ARPFLUX_MUST_USE char *arpflux_diagnosis_to_json(const arpflux_diagnosis *diagnosis, arpflux_error **err);
 
-/**
- * Frees a diagnosis, and with it all that was borrowed from it. NULL and diagnoses already freed are left alone.
- */
+/** Frees a diagnosis, and with it all that was borrowed from it. NULL and diagnoses already freed are left alone. */
 void arpflux_diagnosis_free(arpflux_diagnosis *diagnosis);
 
 /** The stable number of the class of failure; `ARPFLUX_CODE_OK` for NULL. */
@@ -1234,9 +1148,7 @@ int arpflux_error_errno(const arpflux_error *error);
 /** What to do about it, or NULL where that is not known. Borrowed from the error. */
 const char *arpflux_error_hint(const arpflux_error *error);
 
-/**
- * All of it as one line for people, not much longer than 4096 bytes. Borrowed from the error; NULL for NULL.
- */
+/** All of it as one line for people, not much longer than 4096 bytes. Borrowed from the error; NULL for NULL. */
 const char *arpflux_error_text(const arpflux_error *error);
 
 /**
@@ -1291,8 +1203,7 @@ ARPFLUX_MUST_USE arpflux_host *arpflux_host_open_current(arpflux_error **err);
  * Returns a host to be freed with `arpflux_host_free`, or NULL and sets `*err`: `ARPFLUX_CODE_NOT_FOUND` if there
  * is none, `ARPFLUX_CODE_INVALID_INPUT` if it is no network namespace.
  */
-ARPFLUX_MUST_USE arpflux_host *arpflux_host_open_netns(const char *name_or_path,
-                                      arpflux_error **err);
+ARPFLUX_MUST_USE arpflux_host *arpflux_host_open_netns(const char *name_or_path, arpflux_error **err);
 
 /**
  * The namespace that a file descriptor stands for: its own file, or any socket of it. The descriptor stays open.
@@ -1300,8 +1211,7 @@ ARPFLUX_MUST_USE arpflux_host *arpflux_host_open_netns(const char *name_or_path,
  * Returns a host to be freed with `arpflux_host_free`, or NULL and sets `*err`: `ARPFLUX_CODE_INVALID_INPUT` if it is
  * neither.
  */
-ARPFLUX_MUST_USE arpflux_host *arpflux_host_open_fd(int fd,
-                                   arpflux_error **err);
+ARPFLUX_MUST_USE arpflux_host *arpflux_host_open_fd(int fd, arpflux_error **err);
 
 /**
  * Reads everything that decides about ARP there, consistently.
@@ -1309,8 +1219,7 @@ ARPFLUX_MUST_USE arpflux_host *arpflux_host_open_fd(int fd,
  * Returns a snapshot to be freed with `arpflux_snapshot_free`, or NULL and sets `*err`:
  * `ARPFLUX_CODE_PERMISSION_DENIED` if the namespace may not be entered, `ARPFLUX_CODE_RACED` if it kept changing.
  */
-ARPFLUX_MUST_USE arpflux_snapshot *arpflux_host_snapshot(const arpflux_host *host,
-                                        arpflux_error **err);
+ARPFLUX_MUST_USE arpflux_snapshot *arpflux_host_snapshot(const arpflux_host *host, arpflux_error **err);
 
 /** Frees a host. NULL and hosts already freed are left alone. */
 void arpflux_host_free(arpflux_host *host);
@@ -1342,9 +1251,7 @@ const char *arpflux_impact_text(const arpflux_impact *impact);
  */
 ARPFLUX_MUST_USE char *arpflux_impact_to_json(const arpflux_impact *impact, arpflux_error **err);
 
-/**
- * Frees an impact, and with it all that was borrowed from it. NULL and impacts already freed are left alone.
- */
+/** Frees an impact, and with it all that was borrowed from it. NULL and impacts already freed are left alone. */
 void arpflux_impact_free(arpflux_impact *impact);
 
 /**
@@ -1358,9 +1265,7 @@ bool arpflux_ip_parse(const char *text, arpflux_ip *out, arpflux_error **err);
  * Writes an address as text, ending in NUL, into `buffer` of `size` bytes (`ARPFLUX_IP_TEXT_SIZE` is always
  * enough). Returns its length without the NUL; 0, and nothing written besides an empty text, if it does not fit or is no address.
  */
-size_t arpflux_ip_format(arpflux_ip address,
-                         char *buffer,
-                         size_t size);
+size_t arpflux_ip_format(arpflux_ip address, char *buffer, size_t size);
 
 /**
  * Who answers for each address on each interface, for an ordinary neighbour and for an RFC 5227 probe. `options` may be
@@ -1383,17 +1288,13 @@ const char *arpflux_matrix_interface_at(const arpflux_matrix *matrix, size_t at)
  * Which wire the interface at a place is on, counted from 0: interfaces with overlapping subnets are taken to share one.
  * `SIZE_MAX` beyond the last.
  */
-size_t arpflux_matrix_wire_at(const arpflux_matrix *matrix,
-                              size_t at);
+size_t arpflux_matrix_wire_at(const arpflux_matrix *matrix, size_t at);
 
 /** How many addresses there are; 0 for NULL. */
 size_t arpflux_matrix_address_count(const arpflux_matrix *matrix);
 
-/**
- * The address at a place, from 0: the host's own come first, then those it proxies. Of family 0 beyond the last.
- */
-arpflux_ip arpflux_matrix_address_at(const arpflux_matrix *matrix,
-                                     size_t at);
+/** The address at a place, from 0: the host's own come first, then those it proxies. Of family 0 beyond the last. */
+arpflux_ip arpflux_matrix_address_at(const arpflux_matrix *matrix, size_t at);
 
 /**
  * Whether one MAC at most answers for each address on each wire: good, bad (flux), or undetermined. Undetermined for NULL and for
@@ -1411,9 +1312,7 @@ size_t arpflux_matrix_undetermined_count(const arpflux_matrix *matrix);
  * What the interface at one place does with requests for the address at another. Borrowed from the matrix; NULL beyond the
  * last of either.
  */
-const arpflux_cell *arpflux_matrix_cell(const arpflux_matrix *matrix,
-                                        size_t address_at,
-                                        size_t interface_at);
+const arpflux_cell *arpflux_matrix_cell(const arpflux_matrix *matrix, size_t address_at, size_t interface_at);
 
 /** Whether an ordinary neighbour gets an answer; `ARPFLUX_ANSWER_UNDETERMINED` for NULL. */
 arpflux_answer arpflux_cell_answer(const arpflux_cell *cell);
@@ -1421,9 +1320,7 @@ arpflux_answer arpflux_cell_answer(const arpflux_cell *cell);
 /** The MAC in the answer. Borrowed; NULL if there is none. */
 const char *arpflux_cell_mac(const arpflux_cell *cell);
 
-/**
- * The rule that decided, in a few words, such as `"arp_ignore=1"` or `"proxy entry"`. Borrowed; NULL for NULL.
- */
+/** The rule that decided, in a few words, such as `"arp_ignore=1"` or `"proxy entry"`. Borrowed; NULL for NULL. */
 const char *arpflux_cell_rule(const arpflux_cell *cell);
 
 /**
@@ -1433,14 +1330,10 @@ const char *arpflux_cell_rule(const arpflux_cell *cell);
  */
 ARPFLUX_MUST_USE char *arpflux_matrix_to_json(const arpflux_matrix *matrix, arpflux_error **err);
 
-/**
- * Frees a matrix, and with it all that was borrowed from it. NULL and matrices already freed are left alone.
- */
+/** Frees a matrix, and with it all that was borrowed from it. NULL and matrices already freed are left alone. */
 void arpflux_matrix_free(arpflux_matrix *matrix);
 
-/**
- * The name of an `ARPFLUX_CODE_...`, such as `"not_found"`; `"unknown"` for any other number. Static, as all names are.
- */
+/** The name of an `ARPFLUX_CODE_...`, such as `"not_found"`; `"unknown"` for any other number. Static, as all names are. */
 const char *arpflux_code_name(uint32_t code);
 
 /** The name of an `ARPFLUX_ANSWER_...`. */
@@ -1477,9 +1370,7 @@ const char *arpflux_subject_name(uint32_t subject);
  * Returns one JSON object with `"schema": 1`, as `arpflux explain --outgoing --json` prints it, a text to be freed with
  * `arpflux_string_free`; or NULL and sets `*err`.
  */
-ARPFLUX_MUST_USE char *arpflux_snapshot_outgoing_to_json(const arpflux_snapshot *snapshot,
-                                        const arpflux_packet *packet,
-                                        arpflux_error **err);
+ARPFLUX_MUST_USE char *arpflux_snapshot_outgoing_to_json(const arpflux_snapshot *snapshot, const arpflux_packet *packet, arpflux_error **err);
 
 /**
  * Makes a policy so, now and at every boot: the files of the host's own managers (sysctl.d, systemd, networkd, ifupdown,
@@ -1510,9 +1401,7 @@ ARPFLUX_MUST_USE char *arpflux_snapshot_boot_to_json(const arpflux_snapshot *sna
  * Returns a plan to be freed with `arpflux_plan_free`, or NULL and sets `*err`: `ARPFLUX_CODE_REFUSED` if the policy would
  * not work there, `ARPFLUX_CODE_NOT_FOUND` if an interface is not there.
  */
-ARPFLUX_MUST_USE arpflux_plan *arpflux_policy_plan(const arpflux_policy *policy,
-                                  const arpflux_snapshot *snapshot,
-                                  arpflux_error **err);
+ARPFLUX_MUST_USE arpflux_plan *arpflux_policy_plan(const arpflux_policy *policy, const arpflux_snapshot *snapshot, arpflux_error **err);
 
 /**
  * The plan as one JSON object with `"schema": 1`.
@@ -1524,9 +1413,7 @@ ARPFLUX_MUST_USE char *arpflux_plan_to_json(const arpflux_plan *plan, arpflux_er
 /** How many changes there are; 0: nothing has to change (or NULL). */
 size_t arpflux_plan_change_count(const arpflux_plan *plan);
 
-/**
- * The change at a place, from 0, in the order they are made. Borrowed from the plan; NULL beyond the last.
- */
+/** The change at a place, from 0, in the order they are made. Borrowed from the plan; NULL beyond the last. */
 const arpflux_change *arpflux_plan_change_at(const arpflux_plan *plan, size_t at);
 
 /**
@@ -1534,9 +1421,7 @@ const arpflux_change *arpflux_plan_change_at(const arpflux_plan *plan, size_t at
  *
  * Returns an assessment to be freed with `arpflux_assessment_free`, or NULL and sets `*err`.
  */
-ARPFLUX_MUST_USE arpflux_assessment *arpflux_plan_assess(const arpflux_plan *plan,
-                                        const arpflux_snapshot *before,
-                                        arpflux_error **err);
+ARPFLUX_MUST_USE arpflux_assessment *arpflux_plan_assess(const arpflux_plan *plan, const arpflux_snapshot *before, arpflux_error **err);
 
 /** All of it for people, several lines. Borrowed from the plan; NULL for NULL. */
 const char *arpflux_plan_text(const arpflux_plan *plan);
@@ -1550,26 +1435,21 @@ void arpflux_plan_free(arpflux_plan *plan);
  * Returns a policy to be freed with `arpflux_policy_free`, or NULL and sets `*err`: `ARPFLUX_CODE_INVALID_POLICY`
  * with `FILE:LINE:COLUMN` as its object, or any failure to read the file.
  */
-ARPFLUX_MUST_USE arpflux_policy *arpflux_policy_from_path(const char *path,
-                                         arpflux_error **err);
+ARPFLUX_MUST_USE arpflux_policy *arpflux_policy_from_path(const char *path, arpflux_error **err);
 
 /**
  * Reads the TOML form of a policy. `source_name` stands for the file in errors.
  *
  * Returns a policy to be freed with `arpflux_policy_free`, or NULL and sets `*err` (`ARPFLUX_CODE_INVALID_POLICY`).
  */
-ARPFLUX_MUST_USE arpflux_policy *arpflux_policy_from_toml(const char *text,
-                                         const char *source_name,
-                                         arpflux_error **err);
+ARPFLUX_MUST_USE arpflux_policy *arpflux_policy_from_toml(const char *text, const char *source_name, arpflux_error **err);
 
 /**
  * Reads the JSON form of a policy. `source_name` stands for the file in errors.
  *
  * Returns a policy to be freed with `arpflux_policy_free`, or NULL and sets `*err` (`ARPFLUX_CODE_INVALID_POLICY`).
  */
-ARPFLUX_MUST_USE arpflux_policy *arpflux_policy_from_json(const char *text,
-                                         const char *source_name,
-                                         arpflux_error **err);
+ARPFLUX_MUST_USE arpflux_policy *arpflux_policy_from_json(const char *text, const char *source_name, arpflux_error **err);
 
 /** The JSON form. Returns a text to be freed with `arpflux_string_free`, or NULL and sets `*err`. */
 ARPFLUX_MUST_USE char *arpflux_policy_to_json(const arpflux_policy *policy, arpflux_error **err);
@@ -1631,9 +1511,7 @@ size_t arpflux_probes_reply_count(const arpflux_probes *probes, size_t at);
  * A MAC that answered for the address at a place, in the order of their first replies. Borrowed from the probes; NULL beyond
  * the last of either.
  */
-const char *arpflux_probes_reply_mac(const arpflux_probes *probes,
-                                     size_t at,
-                                     size_t reply_at);
+const char *arpflux_probes_reply_mac(const arpflux_probes *probes, size_t at, size_t reply_at);
 
 /**
  * The probes as one JSON object with `"schema": 1`.
@@ -1642,9 +1520,7 @@ const char *arpflux_probes_reply_mac(const arpflux_probes *probes,
  */
 ARPFLUX_MUST_USE char *arpflux_probes_to_json(const arpflux_probes *probes, arpflux_error **err);
 
-/**
- * Frees probes, and with them all that was borrowed from them. NULL and probes already freed are left alone.
- */
+/** Frees probes, and with them all that was borrowed from them. NULL and probes already freed are left alone. */
 void arpflux_probes_free(arpflux_probes *probes);
 
 /**
@@ -1665,8 +1541,7 @@ ARPFLUX_MUST_USE arpflux_proofs *arpflux_snapshot_prove(const arpflux_snapshot *
  *
  * Returns the proofs, to be freed with `arpflux_proofs_free`; or NULL and sets `*err`.
  */
-ARPFLUX_MUST_USE arpflux_proofs *arpflux_snapshot_prove_wires(const arpflux_snapshot *snapshot,
-                                             arpflux_error **err);
+ARPFLUX_MUST_USE arpflux_proofs *arpflux_snapshot_prove_wires(const arpflux_snapshot *snapshot, arpflux_error **err);
 
 /** How many claims there were; 0 for NULL. */
 size_t arpflux_proofs_count(const arpflux_proofs *proofs);
@@ -1681,8 +1556,7 @@ const char *arpflux_proofs_sentence_at(const arpflux_proofs *proofs, size_t at);
  * Why: how many requests stand for all, a request that tells against the claim, or what is missing. Borrowed; NULL
  * beyond the last.
  */
-const char *arpflux_proofs_reason_at(const arpflux_proofs *proofs,
-                                     size_t at);
+const char *arpflux_proofs_reason_at(const arpflux_proofs *proofs, size_t at);
 
 /** Whether there is a claim and all of them are proved; false for NULL. */
 bool arpflux_proofs_all_proved(const arpflux_proofs *proofs);
@@ -1741,8 +1615,7 @@ ARPFLUX_MUST_USE arpflux_receipt *arpflux_host_apply_policy(const arpflux_host *
  * Returns a policy to be freed with `arpflux_policy_free`, or NULL and sets `*err`: `ARPFLUX_CODE_REFUSED` if no
  * policy would work on this host as it is.
  */
-ARPFLUX_MUST_USE arpflux_policy *arpflux_snapshot_recommend(const arpflux_snapshot *snapshot,
-                                           arpflux_error **err);
+ARPFLUX_MUST_USE arpflux_policy *arpflux_snapshot_recommend(const arpflux_snapshot *snapshot, arpflux_error **err);
 
 /**
  * The same with reasons and proof.
@@ -1750,8 +1623,7 @@ ARPFLUX_MUST_USE arpflux_policy *arpflux_snapshot_recommend(const arpflux_snapsh
  * Returns one JSON object with `"schema": 1`, as `arpflux recommend --json` prints it, a text to be freed with
  * `arpflux_string_free`; or NULL and sets `*err`.
  */
-ARPFLUX_MUST_USE char *arpflux_snapshot_recommend_to_json(const arpflux_snapshot *snapshot,
-                                         arpflux_error **err);
+ARPFLUX_MUST_USE char *arpflux_snapshot_recommend_to_json(const arpflux_snapshot *snapshot, arpflux_error **err);
 
 /**
  * Who answers for each address that one of several hosts holds or proxies, on the wires they share. `names` and `snapshots` are
@@ -1776,9 +1648,7 @@ ARPFLUX_MUST_USE char *arpflux_segments_to_json(const char *const *names,
  * Returns a snapshot to be freed with `arpflux_snapshot_free`, or NULL and sets `*err`
  * (`ARPFLUX_CODE_INVALID_DATA`).
  */
-ARPFLUX_MUST_USE arpflux_snapshot *arpflux_snapshot_from_json(const char *text,
-                                             size_t length,
-                                             arpflux_error **err);
+ARPFLUX_MUST_USE arpflux_snapshot *arpflux_snapshot_from_json(const char *text, size_t length, arpflux_error **err);
 
 /**
  * Reads such a snapshot from a file.
@@ -1795,9 +1665,7 @@ ARPFLUX_MUST_USE arpflux_snapshot *arpflux_snapshot_from_path(const char *path, 
  */
 ARPFLUX_MUST_USE char *arpflux_snapshot_to_json(const arpflux_snapshot *snapshot, arpflux_error **err);
 
-/**
- * The release of the kernel that it was taken from, such as `"6.1.0-26-amd64"`. Borrowed; NULL for NULL.
- */
+/** The release of the kernel that it was taken from, such as `"6.1.0-26-amd64"`. Borrowed; NULL for NULL. */
 const char *arpflux_snapshot_kernel(const arpflux_snapshot *snapshot);
 
 /** `net.ipv4.ip_forward`; 0 for NULL. */
@@ -1812,29 +1680,20 @@ size_t arpflux_snapshot_interference_count(const arpflux_snapshot *snapshot);
 /** The interference at a place, from 0, in words. Borrowed from the snapshot; NULL beyond the last. */
 const char *arpflux_snapshot_interference_at(const arpflux_snapshot *snapshot, size_t at);
 
-/**
- * Frees a snapshot, and with it all that was borrowed from it. NULL and snapshots already freed are left alone.
- */
+/** Frees a snapshot, and with it all that was borrowed from it. NULL and snapshots already freed are left alone. */
 void arpflux_snapshot_free(arpflux_snapshot *snapshot);
 
 /** How many interfaces there are; 0 for NULL. */
 size_t arpflux_snapshot_interface_count(const arpflux_snapshot *snapshot);
 
-/**
- * The interface at a place, from 0, in the order of their numbers. Borrowed from the snapshot; NULL beyond the last.
- */
-const arpflux_interface *arpflux_snapshot_interface_at(const arpflux_snapshot *snapshot,
-                                                       size_t at);
+/** The interface at a place, from 0, in the order of their numbers. Borrowed from the snapshot; NULL beyond the last. */
+const arpflux_interface *arpflux_snapshot_interface_at(const arpflux_snapshot *snapshot, size_t at);
 
 /** The interface of that name. Borrowed from the snapshot; NULL if there is none. */
-const arpflux_interface *arpflux_snapshot_interface_by_name(const arpflux_snapshot *snapshot,
-                                                            const char *name);
+const arpflux_interface *arpflux_snapshot_interface_by_name(const arpflux_snapshot *snapshot, const char *name);
 
-/**
- * The interface of that number, which entries, changes and rules are known by. Borrowed from the snapshot; NULL if there is none.
- */
-const arpflux_interface *arpflux_snapshot_interface_by_index(const arpflux_snapshot *snapshot,
-                                                             uint32_t index);
+/** The interface of that number, which entries, changes and rules are known by. Borrowed from the snapshot; NULL if there is none. */
+const arpflux_interface *arpflux_snapshot_interface_by_index(const arpflux_snapshot *snapshot, uint32_t index);
 
 /** Its name. Borrowed; NULL for NULL. Interface names are bytes: they need not be UTF-8. */
 const char *arpflux_interface_name(const arpflux_interface *interface);
@@ -1842,9 +1701,7 @@ const char *arpflux_interface_name(const arpflux_interface *interface);
 /** Its number; 0 for NULL. */
 uint32_t arpflux_interface_index(const arpflux_interface *interface);
 
-/**
- * Its link-layer address as text, such as `"00:0c:29:b3:a2:54"`; empty if it has none. Borrowed; NULL for NULL.
- */
+/** Its link-layer address as text, such as `"00:0c:29:b3:a2:54"`; empty if it has none. Borrowed; NULL for NULL. */
 const char *arpflux_interface_mac(const arpflux_interface *interface);
 
 /** Whether the kernel handles ARP on it at all: up, not loopback, not `NOARP`. */
@@ -1853,11 +1710,8 @@ bool arpflux_interface_speaks_arp(const arpflux_interface *interface);
 /** How many proxy entries of both families there are; 0 for NULL. */
 size_t arpflux_snapshot_proxy_count(const arpflux_snapshot *snapshot);
 
-/**
- * The proxy entry at a place, from 0, in the kernel's order. Borrowed from the snapshot; NULL beyond the last.
- */
-const arpflux_proxy *arpflux_snapshot_proxy_at(const arpflux_snapshot *snapshot,
-                                               size_t at);
+/** The proxy entry at a place, from 0, in the kernel's order. Borrowed from the snapshot; NULL beyond the last. */
+const arpflux_proxy *arpflux_snapshot_proxy_at(const arpflux_snapshot *snapshot, size_t at);
 
 /** The address answered for; of family 0 for NULL. */
 arpflux_ip arpflux_proxy_address(const arpflux_proxy *proxy);
@@ -1881,9 +1735,7 @@ void arpflux_stop_raise(arpflux_stop *stop);
 /** Whether it was raised; false for NULL. */
 bool arpflux_stop_is_raised(const arpflux_stop *stop);
 
-/**
- * Frees a flag; what waits with it goes on waiting. NULL and flags already freed are left alone. Not to be called from a handler.
- */
+/** Frees a flag; what waits with it goes on waiting. NULL and flags already freed are left alone. Not to be called from a handler. */
 void arpflux_stop_free(arpflux_stop *stop);
 
 /** Frees a text that arpflux returned as `char *`. NULL, and what is not such a text, is left alone. */
@@ -1896,9 +1748,7 @@ void arpflux_string_free(char *text);
  * Returns a report to be freed with `arpflux_report_free`, which also tells what is not as it should be; or NULL and sets `*err`
  * (`ARPFLUX_CODE_INVALID_POLICY`).
  */
-ARPFLUX_MUST_USE arpflux_report *arpflux_policy_verify(const arpflux_policy *policy,
-                                      const arpflux_snapshot *snapshot,
-                                      arpflux_error **err);
+ARPFLUX_MUST_USE arpflux_report *arpflux_policy_verify(const arpflux_policy *policy, const arpflux_snapshot *snapshot, arpflux_error **err);
 
 /**
  * Takes a snapshot of the host and checks it as `arpflux_policy_verify` does; with `wire`, by frames as well: each IPv4 address of
@@ -1916,12 +1766,9 @@ ARPFLUX_MUST_USE arpflux_report *arpflux_host_verify(const arpflux_host *host,
  * True if the report is good; else false, and sets `*err` to an error that names the first thing that is not so
  * (`ARPFLUX_CODE_VERIFY_FAILED`), or what cannot be told (`ARPFLUX_CODE_UNDETERMINED`).
  */
-bool arpflux_report_check(const arpflux_report *report,
-                          arpflux_error **err);
+bool arpflux_report_check(const arpflux_report *report, arpflux_error **err);
 
-/**
- * What it comes to: good, bad (something is not so, or nothing was checked), or undetermined. Undetermined for NULL.
- */
+/** What it comes to: good, bad (something is not so, or nothing was checked), or undetermined. Undetermined for NULL. */
 arpflux_judged arpflux_report_judged(const arpflux_report *report);
 
 /** How many things were checked; 0 for NULL. */
@@ -1936,9 +1783,7 @@ const char *arpflux_report_failure_at(const arpflux_report *report, size_t at);
 /** How much cannot be told from the snapshot; 0 for NULL. */
 size_t arpflux_report_undetermined_count(const arpflux_report *report);
 
-/**
- * What cannot be told, at a place from 0, as a sentence. Borrowed from the report; NULL beyond the last.
- */
+/** What cannot be told, at a place from 0, as a sentence. Borrowed from the report; NULL beyond the last. */
 const char *arpflux_report_undetermined_at(const arpflux_report *report, size_t at);
 
 /**
@@ -2005,9 +1850,7 @@ bool arpflux_watch_wait(arpflux_watch *watch,
  */
 bool arpflux_watch_set_policy(arpflux_watch *watch, const arpflux_policy *policy, arpflux_error **err);
 
-/**
- * Ends a watch, and closes its descriptor once no other thread is in a call on it. NULL and watches already freed are left alone.
- */
+/** Ends a watch, and closes its descriptor once no other thread is in a call on it. NULL and watches already freed are left alone. */
 void arpflux_watch_free(arpflux_watch *watch);
 
 /** What made the watch look; `ARPFLUX_CAUSE_UNKNOWN` for NULL. */
@@ -2016,9 +1859,7 @@ arpflux_cause arpflux_drift_cause(const arpflux_drift *drift);
 /** What became of it; `ARPFLUX_REMEDY_UNKNOWN` for NULL. */
 arpflux_remedy arpflux_drift_remedy(const arpflux_drift *drift);
 
-/**
- * Why it could not be put right, or the policy cannot be kept, as one line. Borrowed; NULL where nothing failed.
- */
+/** Why it could not be put right, or the policy cannot be kept, as one line. Borrowed; NULL where nothing failed. */
 const char *arpflux_drift_error(const arpflux_drift *drift);
 
 /** All of it for people, a line and one more for each change. Borrowed; NULL for NULL. */

@@ -274,8 +274,7 @@ pub unsafe extern "C" fn arpflux_host_sync(
 }
 
 /// Books `count` addresses for `owner` before they are published: no other owner gets them from now on; and asks on the wire whether
-/// another host has them, which takes 1.0 s for any number of them. Answers of this host are no conflict; IPv6 addresses are not
-/// asked for. `options` may be NULL.
+/// another host has them, which takes 1.0 s for any number of them. Answers of this host are no conflict. `options` may be NULL.
 ///
 /// Returns a detection to be freed with `arpflux_detection_free`, which tells whether they are free out there; or NULL and sets `*err`:
 /// `ARPFLUX_CODE_REFUSED` if another owner has one of them; `ARPFLUX_CODE_UNDETERMINED` if nobody could be asked on an interface.

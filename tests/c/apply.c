@@ -68,6 +68,65 @@ static void a_plan_lists_its_changes(void)
     arpflux_snapshot_free(snapshot);
 }
 
+/* What the plan of a policy harms here. */
+static arpflux_assessment *assessed(const char *text, arpflux_plan **plan)
+{
+    arpflux_error *err = NULL;
+    arpflux_policy *policy = arpflux_policy_from_toml(text, "policy.toml", &err);
+    arpflux_snapshot *snapshot = here();
+    arpflux_assessment *assessment;
+
+    CHECK_OK(policy != NULL, err);
+    *plan = arpflux_policy_plan(policy, snapshot, &err);
+    CHECK_OK(*plan != NULL, err);
+    assessment = arpflux_plan_assess(*plan, snapshot, &err);
+    CHECK_OK(assessment != NULL, err);
+    CHECK(arpflux_plan_assess(*plan, NULL, NULL) == NULL && arpflux_plan_assess(NULL, snapshot, NULL) == NULL);
+    arpflux_snapshot_free(snapshot);
+    arpflux_policy_free(policy);
+    return assessment;
+}
+
+/* What is assessed beforehand is what applying says afterwards, and what it refuses. */
+static void harm_is_told_beforehand_and_refused(void)
+{
+    static const char *const taken =
+        "version = 1\n[host]\ninterfaces = [\"eth0\", \"eth3\", \"eth4\"]\nforeign_proxies = \"remove\"\n";
+    arpflux_apply_options options;
+    arpflux_error *err = NULL;
+    arpflux_receipt *receipt;
+    arpflux_plan *plan;
+    arpflux_assessment *assessment = assessed(policy_text, &plan);
+
+    CHECK(arpflux_assessment_judged(assessment) == ARPFLUX_JUDGED_GOOD);
+    CHECK(arpflux_assessment_harm_count(assessment) == 0 && arpflux_assessment_harm_at(assessment, 0) == NULL);
+    CHECK(strcmp(arpflux_assessment_text(assessment), "") == 0);
+    CHECK(json(arpflux_assessment_to_json(assessment, &err), "\"schema\": 1"));
+    arpflux_assessment_free(assessment);
+    arpflux_plan_free(plan);
+
+    /* Nobody would answer for the container any more. */
+    assessment = assessed(taken, &plan);
+    CHECK(arpflux_assessment_judged(assessment) == ARPFLUX_JUDGED_BAD);
+    CHECK(arpflux_assessment_harm_count(assessment) == 1 && strstr(arpflux_assessment_harm_at(assessment, 0), "192.168.18.101"));
+    CHECK(strstr(arpflux_assessment_text(assessment), arpflux_assessment_harm_at(assessment, 0)) != NULL);
+    CHECK(json(arpflux_assessment_to_json(assessment, &err), "\"harm\": ["));
+    CHECK(arpflux_host_apply(host, plan, NULL, &err) == NULL);
+    CHECK(arpflux_error_code(err) == ARPFLUX_CODE_REFUSED && about(err, "harm"));
+    arpflux_error_free(err);
+    CHECK(arp_ignore("eth0") == 0);
+    INIT(options);
+    options.accept_harm = 1;
+    receipt = arpflux_host_apply(host, plan, &options, &err);
+    CHECK_OK(receipt != NULL && arp_ignore("eth0") == 1, err);
+    CHECK_OK(arpflux_receipt_undo(receipt, &err), err);
+    arpflux_receipt_free(receipt);
+    arpflux_assessment_free(assessment);
+    arpflux_assessment_free(assessment);
+    CHECK(arpflux_assessment_judged(NULL) == ARPFLUX_JUDGED_UNDETERMINED && arpflux_assessment_text(NULL) == NULL);
+    arpflux_plan_free(plan);
+}
+
 static void applied_twice_changes_once_and_rolls_back_exactly(void)
 {
     arpflux_error *err = NULL;
@@ -264,6 +323,7 @@ int main(void)
         return 1;
     }
     RUN(a_plan_lists_its_changes);
+    RUN(harm_is_told_beforehand_and_refused);
     RUN(applied_twice_changes_once_and_rolls_back_exactly);
     RUN(verify_sees_the_difference);
     RUN(on_trial);

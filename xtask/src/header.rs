@@ -29,6 +29,10 @@ pub fn generate(root: &Path) -> Result<(Generated, Generated), String> {
     let text = String::from_utf8(bytes).map_err(|error| format!("cbindgen wrote no UTF-8: {error}"))?;
     let text = must_use(&short_docs(&plain_enums(&text)?));
     documented(&text)?;
+    let lines = text.lines().count();
+    if lines >= 2000 {
+        return Err(format!("the header has {lines} lines: a person reads it, and it stays below 2,000"));
+    }
     let symbols = symbols(&text);
     if symbols.is_empty() {
         return Err("the header declares no function".into());
@@ -65,7 +69,7 @@ fn short_docs(header: &str) -> String {
         let words = lines.get(at + 1).and_then(|words| words.trim_start().strip_prefix("* "));
         match (words, lines.get(at + 2)) {
             (Some(words), Some(end))
-                if line.trim() == "/**" && end.trim() == "*/" && indent.len() + words.len() < 100 =>
+                if line.trim() == "/**" && end.trim() == "*/" && indent.len() + words.len() < 130 =>
             {
                 let _ = writeln!(text, "{indent}/** {words} */");
                 at += 3;
