@@ -36,6 +36,21 @@ impl Version {
             Libvzctl => "libvzctl",
         }
     }
+
+    pub fn other(self) -> Self {
+        match self {
+            Vzctl => Libvzctl,
+            Libvzctl => Vzctl,
+        }
+    }
+
+    /// The file of functions that a package of this version has, and that `setup` adds a line to.
+    pub fn functions(self) -> &'static str {
+        match self {
+            Vzctl => "vps-functions",
+            Libvzctl => "vz-functions",
+        }
+    }
 }
 
 /// What a script said.
@@ -55,6 +70,8 @@ pub struct Bench {
     pub lan: Switch,
     venet: Venet,
     pub lab: Lab,
+    /// Whose scripts are in `lib/scripts`; the other version's, if they are there, are in a folder of their own.
+    first: Version,
 }
 
 impl Bench {
@@ -77,7 +94,7 @@ impl Bench {
         let folder = PathBuf::from(format!("/run/arpflux-vz-{}-{number}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         let host = hn.run(|| Host::current().unwrap()).unwrap();
-        let bench = Self { version, hn, client, host, folder, lan, venet, lab };
+        let bench = Self { version, hn, client, host, folder, lan, venet, lab, first: version };
         bench.write("etc/vz/vz.conf", "VIRTUOZZO=yes\nERROR_ON_ARPFAIL=\"no\"\n");
         bench.write("etc/vz/conf/101.conf", "IP_ADDRESS=\"192.168.18.101\"\nARPFLUX_IF=\"eth3\"\n");
         bench.write("etc/vz/conf/102.conf", "IP_ADDRESS=\"192.168.18.102\"\nARPFLUX_IF=\"eth4\"\n");
@@ -98,6 +115,22 @@ impl Bench {
         bench
     }
 
+    /// The scripts of both versions on one node, set up; `version` says whose are run, and may be changed.
+    pub fn both(version: Version) -> Self {
+        let mut bench = Self::bare(version);
+        for one in [version.other(), version] {
+            bench.version = one;
+            bench.install_scripts();
+            bench.good(&["setup"]);
+        }
+        bench
+    }
+
+    /// Where the scripts are that `version` names.
+    pub fn scripts(&self) -> PathBuf {
+        self.path(if self.version == self.first { "lib/scripts" } else { "other/scripts" })
+    }
+
     fn install_scripts(&self) {
         let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vzctl");
         let from = std::env::var_os("ARPFLUX_VZCTL_SCRIPTS").map_or(own, PathBuf::from);
@@ -108,14 +141,15 @@ impl Bench {
             let text = std::fs::read_to_string(&path).unwrap();
             let text = text
                 .replace("@PKGCONFDIR@", self.path("etc/vz").to_str().unwrap())
-                .replace("@SCRIPTDIR@", self.path("lib/scripts").to_str().unwrap())
+                .replace("@SCRIPTDIR@", self.scripts().to_str().unwrap())
                 .replace("@VEIPDUMPDIR@", self.path("veip").to_str().unwrap())
                 .replace("@VPSCONFDIR@", self.path("etc/vz/conf").to_str().unwrap())
                 .replace("@SBINDIR@", "/usr/sbin");
-            let name = format!("lib/scripts/{}", path.file_name().unwrap().to_str().unwrap());
-            self.write(&name, &text);
+            let path = self.scripts().join(path.file_name().unwrap());
+            std::fs::create_dir_all(self.scripts()).unwrap();
+            std::fs::write(&path, text).unwrap();
             let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-            std::fs::set_permissions(self.path(&name), mode).unwrap();
+            std::fs::set_permissions(path, mode).unwrap();
         }
     }
 
@@ -143,7 +177,7 @@ impl Bench {
         command.arg("vz").args(arguments).args(["--vz-dir", self.path("etc/vz").to_str().unwrap()]);
         command.args(["--policy", self.path("policy.toml").to_str().unwrap()]);
         if matches!(arguments.first(), Some(&"setup" | &"uninstall" | &"status")) {
-            command.args(["--scripts", self.path("lib/scripts").to_str().unwrap()]);
+            command.args(["--scripts", self.scripts().to_str().unwrap()]);
             command.args(["--command", self.path("arpflux").to_str().unwrap()]);
         }
         command.args(["--state-dir", self.path("state").to_str().unwrap()]);
@@ -169,7 +203,7 @@ impl Bench {
 
     /// A script, called as vzctl calls it: with nothing in the environment but this.
     pub fn script(&self, name: &str, environment: &[(&str, &str)]) -> Command {
-        let mut command = Command::new(self.path("lib/scripts").join(name));
+        let mut command = Command::new(self.scripts().join(name));
         command
             .env_clear()
             // A folder of the test's own first, for commands that it looks over the shoulder of.

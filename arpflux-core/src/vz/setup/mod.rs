@@ -320,7 +320,8 @@ impl Setup {
         match self.way {
             Way::Functions => warnings.push(format!(
                 "{} belongs to a package: an upgrade of it takes the line away (`arpflux vz status` says so, \
-                 `arpflux vz setup` puts it back)",
+                 `arpflux vz setup` puts it back; under systemd `systemctl enable --now arpflux-vz.path` has that \
+                 done by itself)",
                 self.functions().display(),
             )),
             Way::Locked => warnings.push(
