@@ -265,6 +265,8 @@ enum {
     ARPFLUX_REMEDY_MISANSWERED = 10,
     /** Whether addresses are answered for as the policy says cannot be told. */
     ARPFLUX_REMEDY_UNDETERMINED = 11,
+    /** The watch ends: only in lines of the command. */
+    ARPFLUX_REMEDY_ENDED = 12,
 };
 
 /** What is claimed. */

@@ -1,107 +1,17 @@
 //! The watch on the running kernel: what drifts is noticed, told and put right, and how soon.
 #![allow(missing_docs, reason = "a test")]
 
-use std::os::fd::{AsFd as _, AsRawFd as _};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use arpflux_core::state::{Change, Object};
 use arpflux_core::sysctl::Sysctl;
 use arpflux_core::watch::{Cause, Drift, Options, Outcome, Watcher};
-use arpflux_core::{Host, Policy, Stop, apply};
-use arpflux_lab::Lab;
+use arpflux_core::{Policy, Stop, apply};
 use arpflux_tests::iproute::{ip, run};
-
-const POLICY: &str = r#"
-version = 1
-[host]
-interfaces = ["eth0", "eth3", "eth4"]
-strategy = "strict"
-announce = false
-[[proxy]]
-owner = "101"
-addresses = ["192.168.18.101"]
-interface = "eth3"
-"#;
-
-/// A node as on the page, and what is needed to watch it.
-struct Node {
-    hn: arpflux_lab::Host,
-    host: Host,
-    state: PathBuf,
-    _lab: Lab,
-}
-
-impl Node {
-    fn new(name: &str) -> Self {
-        let lab = Lab::new().unwrap();
-        let lan = lab.switch("lan").unwrap();
-        let hn = lab.host("hn").unwrap();
-        for (interface, mac, address) in [
-            ("eth0", "00:0c:29:b3:a2:54", "192.168.18.10/24"),
-            ("eth3", "00:0c:29:b3:a2:68", "192.168.18.11/24"),
-            ("eth4", "00:0c:29:b3:a2:5e", "192.168.18.12/24"),
-        ] {
-            hn.plug(&lan, interface, mac.parse().unwrap()).unwrap();
-            hn.address(interface, address).unwrap();
-        }
-        let host = Host::at(format!("/proc/self/fd/{}", hn.netns().as_fd().as_raw_fd()).as_ref()).unwrap();
-        let state = std::env::temp_dir().join(format!("arpflux-watch-{}-{name}", std::process::id()));
-        std::fs::create_dir(&state).unwrap();
-        Self { hn, host, state, _lab: lab }
-    }
-
-    fn watcher(&self, heal: bool) -> Watcher {
-        let policy = Policy::from_toml(POLICY, "policy.toml").unwrap();
-        let apply = apply::Options::default().state_dir(&self.state);
-        let options = Options::default().heal(heal).look(Duration::from_millis(500)).apply(apply);
-        Watcher::new(&self.host, policy, options).unwrap()
-    }
-
-    /// A watcher that has seen everything as the policy says.
-    fn at_rest(&self) -> Watcher {
-        let mut watcher = self.watcher(true);
-        let first = next(&mut watcher);
-        assert_eq!((first.cause, &first.outcome), (Cause::Start, &Outcome::Healed), "{first:?}");
-        assert_eq!(watcher.wait(Some(Duration::from_millis(700))).unwrap(), [], "nothing is left to do");
-        watcher
-    }
-
-    fn proxies(&self) -> Vec<(String, String)> {
-        let snapshot = self.host.snapshot().unwrap();
-        let mut proxies: Vec<_> = snapshot
-            .proxies
-            .iter()
-            .map(|proxy| {
-                (proxy.address.to_string(), proxy.interface.map_or("all".into(), |i| snapshot.name_of(i)))
-            })
-            .collect();
-        proxies.sort();
-        proxies
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.state);
-    }
-}
-
-fn next(watcher: &mut Watcher) -> Drift {
-    // Generous: somebody else may have the machine, or the lock, for a while.
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        let mut drifts = watcher.wait(Some(Duration::from_secs(1))).unwrap();
-        assert!(drifts.len() <= 1, "one at a time here: {drifts:#?}");
-        if let Some(drift) = drifts.pop() {
-            return drift;
-        }
-        assert!(Instant::now() < deadline, "nothing was noticed");
-    }
-}
+use arpflux_tests::watched::{Node, POLICY, PROXIED, next, policy, until, until_so};
 
 fn wanted() -> Vec<(String, String)> {
-    vec![("192.168.18.101".into(), "eth3".into())]
+    vec![(PROXIED.into(), "eth3".into())]
 }
 
 #[test]
@@ -141,13 +51,13 @@ fn a_proxy_entry_on_the_wrong_interface_goes_and_one_that_was_lost_comes_back() 
     // Again and again the same one: each time it is news, not only to the regular look.
     for _ in 0..3 {
         let added = Instant::now();
-        node.hn.proxy("eth0", "192.168.18.101".parse().unwrap()).unwrap();
+        node.hn.proxy("eth0", PROXIED.parse().unwrap()).unwrap();
         let drift = next(&mut watcher);
         after = added.elapsed();
         assert_eq!((drift.cause, &drift.outcome), (Cause::Proxies, &Outcome::Healed), "{drift:?}");
     }
     let added = Instant::now();
-    node.hn.proxy("eth0", "192.168.18.101".parse().unwrap()).unwrap();
+    node.hn.proxy("eth0", PROXIED.parse().unwrap()).unwrap();
     let drift = next(&mut watcher);
     after = after.max(added.elapsed());
     assert_eq!((drift.cause, &drift.outcome), (Cause::Proxies, &Outcome::Healed), "{drift:?}");
@@ -164,15 +74,10 @@ fn a_proxy_entry_on_the_wrong_interface_goes_and_one_that_was_lost_comes_back() 
     node.hn.down("eth3").unwrap();
     node.hn.up("eth3").unwrap();
     let deadline = Instant::now() + Duration::from_secs(10);
-    while node.proxies() != wanted() || !plan_is_empty(&node) {
+    while node.proxies() != wanted() || !node.is_kept() {
         watcher.wait(Some(Duration::from_millis(100))).unwrap();
         assert!(Instant::now() < deadline, "{:?}", node.proxies());
     }
-}
-
-fn plan_is_empty(node: &Node) -> bool {
-    let policy = Policy::from_toml(POLICY, "policy.toml").unwrap();
-    policy.plan(&node.host.snapshot().unwrap()).is_ok_and(|plan| plan.is_empty())
 }
 
 #[test]
@@ -193,7 +98,7 @@ fn an_interface_that_goes_is_told_once_and_one_that_comes_is_set_up() {
     node.hn.up("eth4").unwrap();
     let deadline = Instant::now() + Duration::from_secs(10);
     let mut possible = false;
-    while !possible || !plan_is_empty(&node) {
+    while !possible || !node.is_kept() {
         let drifts = watcher.wait(Some(Duration::from_millis(100))).unwrap();
         possible |= drifts.iter().any(|drift| drift.outcome == Outcome::Possible);
         assert!(Instant::now() < deadline);
@@ -227,11 +132,17 @@ fn somebody_elses_transaction_is_waited_for() {
     // Told once, when it takes longer than a moment.
     let waiting = next(&mut watcher);
     assert!(matches!(waiting.outcome, Outcome::Waiting { .. }), "{waiting}");
+    let number = format!("transaction {}", receipt.id.unwrap());
+    assert!(waiting.to_string().contains(&number), "{waiting}");
     for _ in 0..4 {
         assert_eq!(watcher.wait(Some(Duration::from_millis(300))).unwrap(), []);
     }
     assert_eq!(watcher.status().waits, 1);
-    assert_eq!(node.proxies(), [("192.168.18.101".to_owned(), "eth4".to_owned())]);
+    // What it is not about is kept meanwhile, and what it is about is left alone.
+    node.hn.sysctl("net.ipv4.conf.eth0.arp_ignore", 0).unwrap();
+    let kept = || node.hn.read_sysctl("net.ipv4.conf.eth0.arp_ignore").unwrap() == "1";
+    until_so(&mut watcher, "it is put right", |_| kept());
+    assert_eq!(node.proxies(), [(PROXIED.to_owned(), "eth4".to_owned())]);
     node.host.rollback(receipt.id, false, &options).unwrap();
     let deadline = Instant::now() + Duration::from_secs(10);
     while node.proxies() != wanted() {
@@ -258,7 +169,7 @@ fn when_the_kernel_loses_events_everything_is_looked_at() {
     let drift = next(&mut watcher);
     assert_eq!((drift.cause, &drift.outcome), (Cause::Lost, &Outcome::Healed), "{drift:?}");
     assert_eq!(node.hn.read_sysctl("net.ipv4.conf.eth3.arp_ignore").unwrap(), "1");
-    assert!(plan_is_empty(&node));
+    assert!(node.is_kept());
 }
 
 /// No event tells of a value that is set through netlink.
@@ -276,7 +187,7 @@ fn a_value_set_through_netlink_is_found_by_the_regular_look() {
         .unwrap();
     // Not named by the policy: looked at, and left alone.
     assert_eq!(watcher.wait(Some(Duration::from_millis(1200))).unwrap(), []);
-    let mut policy = Policy::from_toml(POLICY, "policy.toml").unwrap();
+    let mut policy = policy();
     policy.host.proxy_delay = Some(0);
     watcher.set_policy(policy).unwrap();
     let drift = next(&mut watcher);
@@ -293,7 +204,7 @@ fn a_value_set_through_netlink_is_found_by_the_regular_look() {
         .unwrap();
     let drift = next(&mut watcher);
     assert_eq!((drift.cause, &drift.outcome), (Cause::Poll, &Outcome::Healed), "{drift:?}");
-    assert!(plan_is_empty(&node));
+    assert!(node.is_kept());
 }
 
 #[test]
@@ -331,7 +242,7 @@ fn what_drifts_just_after_a_repair_is_no_find_of_the_regular_look() {
     assert_eq!(next(&mut watcher).cause, Cause::Event);
     flush();
     assert_eq!(next(&mut watcher).cause, Cause::Event);
-    assert!(plan_is_empty(&node));
+    assert!(node.is_kept());
 }
 
 #[test]
@@ -408,23 +319,11 @@ fn a_state_folder_that_cannot_be_used_keeps_nothing_from_being_put_right() {
     // What takes a transaction as well.
     node.hn.run(|| ip("rule flush")).unwrap();
     until(&mut watcher, |line| line.outcome == Outcome::Healed);
-    assert!(plan_is_empty(&node));
+    assert!(node.is_kept());
     mode(0o700);
     node.hn.sysctl("net.ipv4.conf.eth3.arp_ignore", 0).unwrap();
     until(&mut watcher, |line| line.outcome == Outcome::Recovered);
     assert!(watcher.status().open.is_empty());
-}
-
-/// Waits for such a line; gives all up to it.
-#[track_caller]
-fn until(watcher: &mut Watcher, is_it: impl Fn(&Drift) -> bool) -> Vec<Drift> {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    let mut lines = Vec::new();
-    while !lines.iter().any(&is_it) {
-        assert!(Instant::now() < deadline, "not among {lines:#?}: {:#?}", watcher.status());
-        lines.extend(watcher.wait(Some(Duration::from_millis(200))).unwrap());
-    }
-    lines
 }
 
 /// The policy's own plan does not see this.
@@ -441,7 +340,7 @@ fn wrong_answers_are_told_where_every_value_is_as_the_policy_says() {
     };
     good(&mut watcher);
     // Another card of the subnet answers for the addresses of the first.
-    let lan = node._lab.switch("lan2").unwrap();
+    let lan = node.lab.switch("lan2").unwrap();
     node.hn.plug(&lan, "eth9", "00:0c:29:b3:a2:99".parse().unwrap()).unwrap();
     node.hn.address("eth9", "192.168.18.19/24").unwrap();
     let lines = until(&mut watcher, |line| matches!(line.outcome, Outcome::Misanswered { .. }));
@@ -458,7 +357,7 @@ fn wrong_answers_are_told_where_every_value_is_as_the_policy_says() {
 #[test]
 fn a_filter_that_hides_an_address_is_told_at_once() {
     let node = Node::new("filter");
-    let policy = Policy::from_toml(POLICY, "policy.toml").unwrap();
+    let policy = policy();
     let apply = apply::Options::default().state_dir(&node.state);
     let options = Options::default().heal(true).look(Duration::from_secs(600)).apply(apply);
     let mut watcher = Watcher::new(&node.host, policy, options).unwrap();
@@ -494,38 +393,7 @@ fn a_route_put_into_an_own_table_before_it_is_filled_again_is_replaced_and_told(
     let routes = node.host.snapshot().unwrap().routes.into_iter().filter(|route| route.table == table);
     let protocols: Vec<u8> = routes.map(|route| route.protocol).collect();
     assert_eq!(protocols, [175, 175]);
-    assert!(plan_is_empty(&node));
-}
-
-/// What fails is told, and hinders nothing else.
-#[test]
-fn a_rule_of_others_in_the_way_stops_nothing_else() {
-    let node = Node::new("foreign");
-    let mut watcher = node.at_rest();
-    node.hn.run(|| ip("rule add pref 100 from 192.168.18.11 lookup main")).unwrap();
-    until(&mut watcher, |line| matches!(line.outcome, Outcome::Impossible { .. }));
-    let rule = node.host.snapshot().unwrap();
-    let rule = rule.rules.iter().find(|rule| rule.protocol == 175 && rule.source.is_some()).unwrap().clone();
-    let source = rule.source.unwrap().addr();
-    node.hn.run(move || ip(&format!("rule del pref {} from {source}", rule.priority))).unwrap();
-    node.hn.sysctl("net.ipv4.conf.eth0.arp_ignore", 0).unwrap();
-    node.hn.proxy("eth0", "192.168.18.101".parse().unwrap()).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(10);
-    let right = || {
-        let rules = node.host.snapshot().unwrap().rules;
-        node.hn.read_sysctl("net.ipv4.conf.eth0.arp_ignore").unwrap() == "1"
-            && node.proxies() == wanted()
-            && rules
-                .iter()
-                .any(|rule| rule.protocol == 175 && rule.source.is_some_and(|net| net.addr() == source))
-    };
-    while !right() {
-        watcher.wait(Some(Duration::from_millis(50))).unwrap();
-        assert!(Instant::now() < deadline, "{:?}", watcher.status());
-    }
-    assert_eq!(watcher.judgement().ok(), Some(false));
-    node.hn.run(|| ip("rule del pref 100")).unwrap();
-    until(&mut watcher, |line| line.outcome == Outcome::Possible);
+    assert!(node.is_kept());
 }
 
 /// An interface that was called otherwise for a moment has another folder of sysctls under the same name.
@@ -536,7 +404,7 @@ fn a_rename_and_back_does_not_blind_it() {
     let batch = "link set eth4 down\nlink set eth4 name y4\nlink set y4 name eth4\nlink set eth4 up\n";
     node.hn.run(move || ip(batch)).unwrap();
     let deadline = Instant::now() + Duration::from_secs(10);
-    while !plan_is_empty(&node) {
+    while !node.is_kept() {
         watcher.wait(Some(Duration::from_millis(50))).unwrap();
         assert!(Instant::now() < deadline);
     }
@@ -552,7 +420,7 @@ fn a_wait_ends_when_somebody_raises_its_stop() {
     let node = Node::new("stop");
     let stop = Stop::default();
     let apply = apply::Options::default().state_dir(&node.state).stop(stop.clone());
-    let policy = Policy::from_toml(POLICY, "policy.toml").unwrap();
+    let policy = policy();
     let mut watcher = Watcher::new(&node.host, policy, Options::default().heal(true).apply(apply)).unwrap();
     next(&mut watcher);
     let waiting = std::thread::spawn(move || {

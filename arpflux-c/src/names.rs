@@ -122,6 +122,7 @@ pub extern "C" fn arpflux_remedy_name(remedy: u32) -> *const c_char {
         c"unrecorded",
         c"misanswered",
         c"undetermined",
+        c"ended",
     ];
     name(names, remedy)
 }

@@ -103,6 +103,8 @@ pub enum arpflux_remedy {
     Misanswered = 10,
     /// Whether addresses are answered for as the policy says cannot be told.
     Undetermined = 11,
+    /// The watch ends: only in lines of the command.
+    Ended = 12,
 }
 
 /// Is handed one drift, and `context` as it was given. Returns whether to go on with the next one. Runs on the calling thread, with
@@ -322,6 +324,7 @@ pub unsafe extern "C" fn arpflux_drift_remedy(drift: *const arpflux_drift) -> ar
         Outcome::Unrecorded { .. } => arpflux_remedy::Unrecorded,
         Outcome::Misanswered { .. } => arpflux_remedy::Misanswered,
         Outcome::Undetermined { .. } => arpflux_remedy::Undetermined,
+        Outcome::Ended { .. } => arpflux_remedy::Ended,
         Outcome::Asked { .. } => arpflux_remedy::Unknown,
     })
 }

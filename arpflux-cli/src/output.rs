@@ -209,17 +209,22 @@ impl Output {
 
     /// Prints an error: text on standard error, and with `--json` also one object on standard output.
     pub fn error(&self, error: &Error) {
+        self.error_text(error);
+        if self.json {
+            // In one line, as it may follow lines of answers. The message has been printed and the exit code
+            // tells the rest.
+            let _ = self.answer_line(&Failed::new(error));
+        }
+    }
+
+    /// Prints an error as text on standard error.
+    pub fn error_text(&self, error: &Error) {
         let prefix = if std::io::stderr().is_terminal() && self.colour {
             self.paint(Style::Bad, "arpflux:")
         } else {
             "arpflux:".into()
         };
         let _ = writeln!(std::io::stderr(), "{}", shown(&format!("{prefix} {error}"), self.colour()));
-        if self.json {
-            // In one line, as it may follow lines of answers. The message has been printed and the exit code
-            // tells the rest.
-            let _ = self.answer_line(&Failed::new(error));
-        }
     }
 
     /// Shows how far a long piece of work is, in one line that is written over: on a terminal only. An empty

@@ -46,6 +46,7 @@ mod transaction;
 mod undo;
 mod watcher;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -60,6 +61,7 @@ pub use watcher::Reopen;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
+use crate::state::Object;
 use crate::stop::Stop;
 
 /// When a change counts as kept.
@@ -145,9 +147,15 @@ impl Options {
     }
 }
 
-/// The right to change the namespace, while it is held; nobody else's transaction is under way or
-/// waits for its confirmation. `None` if somebody has it: no waiting.
-pub(crate) fn try_lock(kernel: &mut dyn Kernel, options: &Options) -> Result<Option<impl Sized + use<>>> {
+/// The right to make single changes in the namespace, while it is held; nobody else's transaction is under way.
+pub(crate) struct Right {
+    _lock: lock::Lock,
+    /// What a transaction has changed that waits for its confirmation: not to be touched.
+    pub on_trial: HashSet<Object>,
+}
+
+/// That right; `None` if somebody has it: no waiting.
+pub(crate) fn try_lock(kernel: &mut dyn Kernel, options: &Options) -> Result<Option<Right>> {
     let netns = kernel.identity()?;
     let folder = store::Folder::state(options.state_dir.as_deref())?.namespace(&netns)?;
     let lock = match lock::Lock::take(&folder, Duration::ZERO, &options.stop) {
@@ -155,8 +163,17 @@ pub(crate) fn try_lock(kernel: &mut dyn Kernel, options: &Options) -> Result<Opt
         Err(error) if error.kind() == ErrorKind::Busy => return Ok(None),
         Err(error) => return Err(error),
     };
-    // A journal that is there belongs to a transaction that waits, or that a crash cut off.
-    Ok(folder.inode(journal::NAME).is_none().then_some(lock))
+    let right = |on_trial| Ok(Some(Right { _lock: lock, on_trial }));
+    if folder.inode(journal::NAME).is_none() {
+        return right(HashSet::new());
+    }
+    match journal::Journal::look(&folder) {
+        Ok(Some(log)) if matches!(log.state, journal::State::Pending(_)) => {
+            right(log.changes.into_iter().map(|change| change.object).collect())
+        }
+        // A crash cut it off: nothing single is made before that is undone.
+        _ => Ok(None),
+    }
 }
 
 /// The folder in which transactions of this namespace are written down; made if it is missing.

@@ -33,6 +33,7 @@ pub struct Transaction<'a> {
     announce: Option<&'a mut Announce<'a>>,
     persist: Option<&'a mut Persist<'a>>,
     reopen: Option<Reopen<'a>>,
+    known: Option<&'a Snapshot>,
 }
 
 impl std::fmt::Debug for Transaction<'_> {
@@ -57,7 +58,7 @@ struct Work {
 impl<'a> Transaction<'a> {
     /// Changes to `kernel`, as `options` say.
     pub fn new(kernel: &'a mut dyn Kernel, options: &'a Options) -> Self {
-        Self { kernel, options, announce: None, persist: None, reopen: None }
+        Self { kernel, options, announce: None, persist: None, reopen: None, known: None }
     }
 
     /// Sends a plan's announcements by `announce`; without it they are not sent, which the receipt notes.
@@ -80,6 +81,13 @@ impl<'a> Transaction<'a> {
     #[must_use]
     pub fn reopen(mut self, reopen: Reopen<'a>) -> Self {
         self.reopen = Some(reopen);
+        self
+    }
+
+    /// Takes the state for this, which has just been read, instead of reading it again.
+    #[must_use]
+    pub(crate) fn known(mut self, snapshot: Option<&'a Snapshot>) -> Self {
+        self.known = snapshot;
         self
     }
 
@@ -112,11 +120,18 @@ impl<'a> Transaction<'a> {
             let (id, why) = (receipt.id.unwrap_or_default(), receipt.reason.as_deref().unwrap_or_default());
             notes.insert(0, format!("transaction {id} was undone first: {why}"));
         }
-        let snapshot = self.kernel.snapshot()?;
-        let plan = make_plan(&snapshot)?;
-        check_plan(&plan, &snapshot, &netns)?;
+        let read;
+        let snapshot = match self.known.filter(|_| undone.is_none()) {
+            Some(known) => known,
+            None => {
+                read = self.kernel.snapshot()?;
+                &read
+            }
+        };
+        let plan = make_plan(snapshot)?;
+        check_plan(&plan, snapshot, &netns)?;
         let files = match &mut self.persist {
-            Some(persist) => persist(&snapshot, &plan)?,
+            Some(persist) => persist(snapshot, &plan)?,
             None => Vec::new(),
         };
         files::check(&files)?;
@@ -130,7 +145,7 @@ impl<'a> Transaction<'a> {
             }
             Receipt { by: self.options.by, ..Receipt::unchanged(notes) }
         } else {
-            let interfaces = identities(&plan.changes, &plan.interfaces, &snapshot);
+            let interfaces = identities(&plan.changes, &plan.interfaces, snapshot);
             let work = Work {
                 changes: plan.changes,
                 files,
@@ -146,7 +161,7 @@ impl<'a> Transaction<'a> {
         // Telling the peers takes a second or more, in which others may write.
         drop(lock);
         if !on_trial || receipt.is_unchanged() {
-            receipt.notes.extend(self.tell(&snapshot, &plan.announcements));
+            receipt.notes.extend(self.tell(snapshot, &plan.announcements));
         }
         if let Some(undone) = undone {
             receipt.notes.extend(self.tell_again(&undone));

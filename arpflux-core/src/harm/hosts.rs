@@ -7,7 +7,7 @@ use super::Harm;
 use super::around::{Around, ELSEWHERE, HOSTS_MAX, is_macvlan};
 use crate::predict::{ArpRequest, Forwarded, Model, Neighbours, Outgoing, Verdict, listeners, targets};
 use crate::snapshot::{Interface, Scope, Snapshot, WireMap};
-use crate::types::{IfIndex, IfName, Ipv4Net};
+use crate::types::{IfIndex, IfName, IpNet, Ipv4Net};
 
 /// How many addresses of the host each of them asks for, and packets are sent from.
 const ADDRESSES_MAX: usize = 64;
@@ -71,6 +71,7 @@ impl<'s> Hosts<'s> {
         let mut done: BTreeSet<(usize, Ipv4Addr)> = BTreeSet::new();
         let mut subnets_done: BTreeSet<(usize, Ipv4Net)> = BTreeSet::new();
         let own = targets(self.snapshot);
+        let places = Places::of(&own);
         for (index, subnets) in &self.around.subnets {
             let Some(number) = self.wires.number(*index) else { continue };
             let new = subnets.iter().filter(|subnet| subnets_done.insert((number, **subnet)));
@@ -79,9 +80,8 @@ impl<'s> Hosts<'s> {
                 continue;
             }
             let wire = self.beside(*index);
-            for target in own.iter().copied() {
-                let around = new.iter().any(|subnet| subnet.contains(&target));
-                if !around || !done.insert((number, target)) {
+            for target in places.within(&new).into_iter().map(|place| own[place]) {
+                if !done.insert((number, target)) {
                     continue;
                 }
                 let asker = neighbours.of(*index, target);
@@ -99,11 +99,13 @@ impl<'s> Hosts<'s> {
             }
         }
         // Addresses of no subnet here: who asks for them, and on which wire, nothing on the host tells.
-        for target in own {
-            let Some(holder) = self.snapshot.holders_of(IpAddr::V4(target)).next() else { continue };
-            if self.around.subnets.values().flatten().any(|subnet| subnet.contains(&target)) {
+        let subnets: Vec<&Ipv4Net> = self.around.subnets.values().flatten().collect();
+        let around = places.within(&subnets);
+        for (place, target) in own.into_iter().enumerate() {
+            if around.contains(&place) {
                 continue;
             }
+            let Some(holder) = self.snapshot.holders_of(IpAddr::V4(target)).next() else { continue };
             if self.aside(target).is_none() {
                 // On its own wire, or on one of which nothing is known: some interface that answered has to answer.
                 let without =
@@ -189,14 +191,19 @@ impl<'s> Hosts<'s> {
             _ => None,
         });
         let sources: Vec<Option<Ipv4Addr>> = std::iter::once(None).chain(own.take(ADDRESSES_MAX)).collect();
+        let alike = alike(&[now.snapshot(), then.snapshot()], &sources);
         for (index, to) in &destinations {
-            for from in &sources {
+            let mut lost = Vec::with_capacity(sources.len());
+            for (place, from) in sources.iter().enumerate() {
                 let reaches =
                     |model: &Model<'_>| self.reaches(&model.outgoing(*to, *from, None), *index, *to);
-                if reaches(now) == Some(true)
-                    && reaches(then) == Some(false)
-                    && let Some(interface) = self.name(*index)
-                {
+                // Those alike come later, and fare alike.
+                let loses = match alike[place] {
+                    first if first < place => lost[first],
+                    _ => reaches(now) == Some(true) && reaches(then) == Some(false),
+                };
+                lost.push(loses);
+                if loses && let Some(interface) = self.name(*index) {
                     harm.push(Harm::Way { from: *from, to: *to, interface });
                 }
             }
@@ -267,4 +274,52 @@ impl<'s> Hosts<'s> {
         }
         harm
     }
+}
+
+/// Addresses in order, to find those of a subnet without looking at each.
+struct Places(Vec<(Ipv4Addr, usize)>);
+
+impl Places {
+    fn of(addresses: &[Ipv4Addr]) -> Self {
+        let mut places: Vec<_> = addresses.iter().copied().zip(0..).collect();
+        places.sort();
+        Self(places)
+    }
+
+    /// The places of the addresses that lie in any of the subnets, rising.
+    fn within(&self, subnets: &[&Ipv4Net]) -> BTreeSet<usize> {
+        let of = |subnet: &&Ipv4Net| {
+            let first = self.0.partition_point(|(address, _)| *address < subnet.network());
+            let last = subnet.broadcast();
+            self.0[first..].iter().take_while(move |(address, _)| *address <= last).map(|(_, place)| *place)
+        };
+        subnets.iter().flat_map(of).collect()
+    }
+}
+
+/// For each source the first one that packets are routed for alike, whatever their destination, on all of these hosts: the
+/// same rules ask for both. On hosts where more than rules looks at the source each is for itself.
+fn alike(hosts: &[&Snapshot], sources: &[Option<Ipv4Addr>]) -> Vec<usize> {
+    // Of several next hops one may be preferred for a source, and filters look into the requests that it is in.
+    let looks = |host: &&Snapshot| {
+        !host.filters.chains.is_empty() || host.routes.iter().any(|route| route.next_hops.len() > 1)
+    };
+    if hosts.iter().any(looks) {
+        return (0..sources.len()).collect();
+    }
+    let rules = hosts.iter().flat_map(|host| &host.rules);
+    let nets: BTreeSet<Ipv4Net> = rules
+        .filter_map(|rule| match rule.source? {
+            IpNet::V4(net) => Some(net.trunc()),
+            IpNet::V6(_) => None,
+        })
+        .collect();
+    let nets: Vec<Ipv4Net> = nets.into_iter().collect();
+    let mut first: BTreeMap<Vec<usize>, usize> = BTreeMap::new();
+    let alike = |(place, source): (usize, &Option<Ipv4Addr>)| {
+        let Some(source) = source else { return place };
+        let asked = nets.iter().enumerate().filter(|(_, net)| net.contains(source));
+        *first.entry(asked.map(|(number, _)| number).collect()).or_insert(place)
+    };
+    sources.iter().enumerate().map(alike).collect()
 }

@@ -9,6 +9,8 @@ use super::PROTOCOL;
 use super::competing::Competing;
 use super::egress::{self, Egress, Source, Sources};
 use super::interfaces::{self, Managed};
+#[cfg(feature = "kernel")]
+use super::order;
 use super::proxies;
 use super::published;
 use super::services::{self, Service};
@@ -80,6 +82,49 @@ impl Desired {
         let wanted =
             self.sysctls.iter().find(|wanted| (wanted.interface, wanted.sysctl) == (interface, sysctl));
         wanted.map(|wanted| wanted.value)
+    }
+
+    /// What it takes to keep it on a host on which it cannot be told anew: of the interfaces that are still there, and nothing
+    /// is taken away but what stands in the place of something.
+    ///
+    /// # Errors
+    /// As [`Policy::plan`], if an interface has no such value any more.
+    #[cfg(feature = "kernel")]
+    pub(crate) fn still(
+        &self,
+        policy: &Policy,
+        snapshot: &Snapshot,
+        is_there: impl Fn(IfIndex) -> bool,
+    ) -> Result<Vec<Change>> {
+        let leads = |route: &Route| route.next_hops.iter().filter_map(|hop| hop.interface).all(&is_there);
+        let on = |entry: &ProxyEntry| entry.interface.is_none_or(&is_there);
+        let routes: Vec<Route> = self.routes.iter().filter(|route| leads(route)).cloned().collect();
+        let places: HashSet<RouteKey> = routes.iter().map(route_key).collect();
+        let mut unwanted_routes = unwanted_routes(&routes, snapshot);
+        unwanted_routes.retain(|route| places.contains(&route_key(route)));
+        let is = |entry: &&ProxyEntry| snapshot.proxies.contains(entry);
+        let kept = Self {
+            sysctls: self.sysctls.iter().filter(|wanted| is_there(wanted.interface)).copied().collect(),
+            ipv6_sysctls: self
+                .ipv6_sysctls
+                .iter()
+                .filter(|wanted| is_there(wanted.interface))
+                .copied()
+                .collect(),
+            proxy_delays: self.proxy_delays.iter().filter(|(index, _)| is_there(*index)).copied().collect(),
+            missing_proxies: self.proxies.iter().filter(|entry| on(entry) && !is(entry)).copied().collect(),
+            unwanted_proxies: snapshot
+                .proxies
+                .iter()
+                .filter(|entry| self.wants_entry(policy, &Change::remove(**entry)))
+                .copied()
+                .collect(),
+            rules: self.rules.clone(),
+            routes,
+            unwanted_routes,
+            ..Self::default()
+        };
+        order::changes(&kept, snapshot)
     }
 
     /// Whether this is what the policy itself does with a proxy entry. The entries of others are theirs.

@@ -113,6 +113,13 @@ pub enum Outcome {
         #[cfg_attr(feature = "schema", schemars(with = "String"))]
         error: Error,
     },
+    /// The watch ends with this, or could not begin.
+    Ended {
+        /// Why.
+        #[serde(serialize_with = "as_text")]
+        #[cfg_attr(feature = "schema", schemars(with = "String"))]
+        error: Error,
+    },
     /// What is so now, because it was asked for.
     Asked {
         /// It.
@@ -156,7 +163,8 @@ impl Outcome {
             | Self::Waiting { error }
             | Self::Unrecorded { error }
             | Self::Misanswered { error }
-            | Self::Undetermined { error } => Some(error),
+            | Self::Undetermined { error }
+            | Self::Ended { error } => Some(error),
             Self::Reported
             | Self::Healed
             | Self::Possible
@@ -176,7 +184,9 @@ impl Outcome {
             | Self::Waiting { .. }
             | Self::Unrecorded { .. }
             | Self::Undetermined { .. } => Severity::Warning,
-            Self::Failed { .. } | Self::Impossible { .. } | Self::Misanswered { .. } => Severity::Error,
+            Self::Failed { .. } | Self::Impossible { .. } | Self::Misanswered { .. } | Self::Ended { .. } => {
+                Severity::Error
+            }
         }
     }
 
@@ -228,11 +238,38 @@ pub struct Drift {
 }
 
 impl Drift {
+    /// The line of a watch that ends with an error, or that could not begin: in the form of all others. `number` and `policy` are those
+    /// of its last line; 0 and empty if there was none.
+    #[must_use]
+    pub fn ended(error: Error, number: u64, policy: &str) -> Self {
+        let outcome = Outcome::Ended { error };
+        Self {
+            number: number + 1,
+            at_ms: Self::now_ms(),
+            host: host_name(),
+            policy: policy.to_owned(),
+            severity: outcome.severity(),
+            cause: if number == 0 { Cause::Start } else { Cause::Event },
+            changes: Vec::new(),
+            count: 0,
+            interfaces: Vec::new(),
+            outcome,
+            took_us: 0,
+            times: 1,
+            within_ms: 0,
+        }
+    }
+
     pub(super) fn now_ms() -> u64 {
         SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
+}
+
+/// The name of this host.
+pub(super) fn host_name() -> String {
+    nix::unistd::gethostname().map_or_else(|_| String::new(), |name| name.to_string_lossy().into())
 }
 
 impl fmt::Display for Drift {
@@ -263,6 +300,7 @@ impl fmt::Display for Drift {
             }
             Outcome::Misanswered { error: why } => write!(f, "wrong answers: {}", error(why))?,
             Outcome::Undetermined { error: why } => write!(f, "{}", error(why))?,
+            Outcome::Ended { error: why } => write!(f, "the watch ends: {}", error(why))?,
             Outcome::Asked { status } => write!(f, "{status}")?,
         }
         for change in self.changes.iter().take(SHOWN) {

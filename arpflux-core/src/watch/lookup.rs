@@ -99,16 +99,26 @@ impl Watcher {
             return Ok(all);
         }
         let begun = cpu_time();
-        let lock = apply::try_lock(&mut self.kernel, &self.options.apply);
-        let unrecorded = match &lock {
-            Ok(Some(_)) => None,
+        let (right, unrecorded) = match apply::try_lock(&mut self.kernel, &self.options.apply) {
+            Ok(Some(right)) => (Some(right), None),
             // Where nobody can have the lock, nobody is in the middle of anything.
-            Err(error) => Some(error.clone()),
+            Err(error) => (None, Some(error)),
             Ok(None) => {
                 self.look_soon(cause);
                 return Ok(false);
             }
         };
+        // What somebody tries out stays his until that is over; a look tells that it waits.
+        let is_tried =
+            |change: &Change| right.as_ref().is_some_and(|right| right.on_trial.contains(&change.object));
+        let (tried, changes): (Vec<_>, Vec<_>) = changes.into_iter().partition(is_tried);
+        let all = all && tried.is_empty();
+        if !tried.is_empty() {
+            self.look_soon(cause);
+        }
+        if changes.is_empty() {
+            return Ok(false);
+        }
         let (changes, all) = match self.kernel.make(&changes) {
             Ok(()) => (changes, all),
             Err(failed) => {
@@ -121,7 +131,7 @@ impl Watcher {
         if changes.is_empty() {
             return Ok(false);
         }
-        drop(lock);
+        drop(right);
         self.tell_peers(self.owners_of_entries(&changes));
         self.tell_healed(cause, changes, cpu_time().saturating_sub(begun), woken, drifts);
         let unrecorded = unrecorded.map(|error| (Outcome::Unrecorded { error }, Vec::new()));

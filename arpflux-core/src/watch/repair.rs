@@ -1,12 +1,12 @@
 //! The look at everything, and repairs as transactions.
 
 use std::collections::HashSet;
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::contender;
 use super::drift::{Cause, Drift, Outcome};
 use super::fight::Word;
+use super::peers::once;
 use super::seen::{self, Digests, Seen};
 use super::trouble::Kind;
 use super::watcher::{Watcher, cpu_time};
@@ -14,10 +14,9 @@ use crate::apply::{self, Transaction};
 use crate::error::{Error, ErrorKind, Result};
 use crate::harm;
 use crate::kernel::Kernel as _;
-use crate::plan::{Announcement, Plan};
+use crate::plan::Plan;
 use crate::snapshot::Snapshot;
 use crate::state::{Change, Object};
-use crate::types::IfIndex;
 use crate::wire::announce;
 
 /// How long to wait before trying again what somebody else's transaction was in the way of.
@@ -41,26 +40,30 @@ impl Watcher {
         let near = seen::near(&self.policy, self.desired.as_ref());
         self.kernel.only_near(near.clone());
         let snapshot = self.kernel.snapshot()?;
-        let before = std::mem::replace(&mut self.seen, Seen::of(&snapshot, &near));
+        self.seen = Seen::of(&snapshot, &near);
         self.follow_sysctls()?;
         self.options.apply.stop.check()?;
-        let (plan, desired) = match self.policy.plan_and_desired(&snapshot) {
-            Ok(both) => both,
-            // What was wanted before goes on being kept where it can be looked up.
-            Err(error) => {
-                let all = vec![(Outcome::Impossible { error }, Vec::new())];
-                self.trouble(Kind::Unmet, cause, all, woken, drifts);
-                return Ok(());
+        let kept = self.kept;
+        let planned = self.policy.plan_and_desired(&snapshot);
+        let is_planned = planned.is_ok();
+        let (plan, unmet) = match planned {
+            Ok((plan, mut desired)) => {
+                let unmet = std::mem::take(&mut desired.unmet);
+                self.wanted_on = self.seen.names();
+                self.desired = Some(desired);
+                (plan, unmet)
             }
+            // What was wanted before goes on being kept.
+            Err(error) => (self.plan_as_before(&snapshot), vec![error]),
         };
-        let unmet =
-            desired.unmet.iter().map(|error| (Outcome::Impossible { error: error.clone() }, Vec::new()));
+        let unmet = unmet.into_iter().map(|error| (Outcome::Impossible { error }, Vec::new()));
         self.trouble(Kind::Unmet, cause, unmet.collect(), woken, drifts);
-        self.seen.near(&seen::near(&self.policy, Some(&desired)), &snapshot);
-        self.desired = Some(desired);
-        self.tell_peers(self.owners_on(&self.seen.with_another_mac(&before)));
+        self.seen.near(&seen::near(&self.policy, self.desired.as_ref()), &snapshot);
         if self.options.heal {
-            if self.heal(cause, &snapshot, &plan, woken, drifts)? {
+            let healed = self.heal(cause, &snapshot, &plan, woken, drifts)?;
+            self.kept = if is_planned { self.kept } else { kept };
+            self.tell_of_moved(&snapshot, if healed { &plan.announcements } else { &[] });
+            if healed {
                 // What it has come to is for the look that follows.
                 self.judge.owe();
                 // Until the next look nothing is known of the state: it comes at once. Fights bound how often.
@@ -79,6 +82,15 @@ impl Watcher {
         let after = if plan.is_empty() { snapshot } else { snapshot.with(&plan.changes) };
         self.judge.begin(&self.policy, after, woken);
         Ok(())
+    }
+
+    /// What it takes to keep what was wanted when that could be told last, of the interfaces that are still there.
+    fn plan_as_before(&self, snapshot: &Snapshot) -> Plan {
+        let is_there = |index| snapshot.interface(index).map(|now| &now.name) == self.wanted_on.get(&index);
+        let changes = self.desired.as_ref().map(|desired| desired.still(&self.policy, snapshot, is_there));
+        // Where that cannot be told either, single values and entries are looked up all the same.
+        let changes = changes.and_then(Result::ok).unwrap_or_default();
+        Plan { netns: snapshot.netns.clone(), changes, ..Plan::default() }
     }
 
     /// Makes as much of the plan as can be made now, and tells what became of it; whether anything was made.
@@ -195,7 +207,7 @@ impl Watcher {
             harm::refuse(put_back.as_ref().unwrap_or(now), plan)?;
         }
         let recorded = match apply::state_folder(&mut self.kernel, &self.options.apply) {
-            Ok(folder) => self.transaction(plan).map_err(|error| {
+            Ok(folder) => self.transaction(now, plan).map_err(|error| {
                 let unusable = error.kind() != ErrorKind::PartlyApplied
                     && error.path().is_some_and(|path| path.starts_with(folder));
                 (unusable, error)
@@ -224,7 +236,14 @@ impl Watcher {
         Ok(())
     }
 
-    fn transaction(&mut self, plan: &Plan) -> Result<()> {
+    fn transaction(&mut self, now: &Snapshot, plan: &Plan) -> Result<()> {
+        // Reading it once more would only take time, in which more drifts, where the kernel says that nothing changed since.
+        let known = if self.news() {
+            self.look_soon(Cause::Event);
+            None
+        } else {
+            Some(now)
+        };
         let options = apply::Options {
             confirm: apply::Confirm::Now,
             by: apply::Maker::Watch,
@@ -232,7 +251,11 @@ impl Watcher {
         };
         let once = once();
         let mut announce = announce::announcer(self.host.namespace(), &once, &options.stop);
-        Transaction::new(&mut self.kernel, &options).announce(&mut announce).apply(plan).map(drop)
+        Transaction::new(&mut self.kernel, &options)
+            .known(known)
+            .announce(&mut announce)
+            .apply(plan)
+            .map(drop)
     }
 
     /// Tells what was put right, in one line for many where it comes again and again.
@@ -288,52 +311,11 @@ impl Watcher {
             .or_else(|| contender::programs(change, netns?.inode))
             .or_else(|| contender::line_of_boot(change))
     }
-
-    /// Who answers for the addresses of proxy entries that came or went.
-    pub(super) fn owners_of_entries(&self, changes: &[Change]) -> Vec<Announcement> {
-        let named: HashSet<IpAddr> = changes
-            .iter()
-            .filter_map(|change| match &change.object {
-                Object::Proxy { address, .. } => Some(*address),
-                _ => None,
-            })
-            .collect();
-        self.owners(|address, _| named.contains(&address))
-    }
-
-    /// Who answers on these interfaces.
-    fn owners_on(&self, interfaces: &HashSet<IfIndex>) -> Vec<Announcement> {
-        self.owners(|_, interface| interfaces.contains(&interface))
-    }
-
-    fn owners(&self, which: impl Fn(IpAddr, IfIndex) -> bool) -> Vec<Announcement> {
-        let Some(desired) = self.desired.as_ref().filter(|_| self.policy.host.announce && self.options.heal)
-        else {
-            return Vec::new();
-        };
-        let all = desired.host_addresses.iter().chain(&desired.proxied).copied();
-        all.filter(|(address, interface)| which(*address, *interface))
-            .map(|(address, interface)| Announcement { interface, address })
-            .collect()
-    }
-
-    /// Tells everybody on the wire which MAC answers; who does not hear it learns by himself, a little later.
-    pub(super) fn tell_peers(&self, announcements: Vec<Announcement>) {
-        if !announcements.is_empty() {
-            let stop = &self.options.apply.stop;
-            let _ = announce::announce_planned(&Snapshot::default(), &announcements, &once(), stop);
-        }
-    }
 }
 
 /// In vain as somebody was faster, or so for all that can be told.
 fn raced(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Changed | ErrorKind::RolledBack)
-}
-
-/// One round: a second would keep the watch from its work for more than a second.
-fn once() -> announce::Options {
-    announce::Options { rounds: 1, ..announce::Options::default() }
 }
 
 /// What became of a plan.

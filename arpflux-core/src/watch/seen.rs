@@ -1,6 +1,6 @@
 //! What the last look saw, as far as later news is compared with it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::error::Result;
 use crate::kernel::LinuxKernel;
@@ -9,7 +9,7 @@ use crate::plan::{InterfaceIdentity, PROTOCOL};
 use crate::policy::Policy;
 use crate::snapshot::{Near, ProxyEntry, Route, Snapshot};
 use crate::sysctl::{Sysctl, SysctlValues};
-use crate::types::IfIndex;
+use crate::types::{IfIndex, IfName};
 
 use super::sysctls::Folder;
 
@@ -72,6 +72,11 @@ impl Seen {
         self.near.matters(route)
     }
 
+    /// What the interfaces are called.
+    pub fn names(&self) -> HashMap<IfIndex, IfName> {
+        self.interfaces.values().map(|(known, _)| (known.index, known.name)).collect()
+    }
+
     /// The folders of sysctls that are to be watched.
     pub fn folders(&self) -> Vec<Folder> {
         let with_sysctls =
@@ -91,13 +96,5 @@ impl Seen {
                 if known.name == name { sysctls.get(sysctl) } else { None }
             }
         }
-    }
-
-    /// The interfaces whose MAC is another one than before.
-    pub fn with_another_mac(&self, before: &Self) -> HashSet<IfIndex> {
-        let changed = self.interfaces.iter().filter(|(index, (now, _))| {
-            before.interfaces.get(index).is_some_and(|(known, _)| known.mac != now.mac)
-        });
-        changed.map(|(index, _)| *index).collect()
     }
 }

@@ -7,7 +7,7 @@ use crate::state::Change;
 
 /// How often something that goes on is told again.
 const REMIND: Duration = Duration::from_secs(600);
-/// Another transaction in the way is worth a word only from then on.
+/// Another run in the way is worth a word only from then on.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What may be wrong for longer, one kind independent of the other.
@@ -74,7 +74,9 @@ impl Troubles {
                 Some(place) => before.swap_remove(place),
                 None => Trouble { kind, line: Line { cause, outcome, changes }, since: now, told: None },
             };
-            let patient = kind == Kind::Waiting && now < trouble.since + PATIENCE;
+            // A trial is told at once: it is known to take long.
+            let is_short = trouble.line.outcome.error().is_some_and(|error| error.operation() == "lock");
+            let patient = kind == Kind::Waiting && is_short && now < trouble.since + PATIENCE;
             if trouble.told.is_none() && !patient {
                 trouble.told = Some(now);
                 lines.push(trouble.line.again());
@@ -145,7 +147,7 @@ mod tests {
     fn waiting_for_others_is_told_when_it_takes_long() {
         let (mut troubles, now) = (Troubles::default(), Instant::now());
         let waiting = || {
-            let error = Error::new(ErrorKind::Busy, format!("for {:?}", now.elapsed()));
+            let error = Error::new(ErrorKind::Busy, format!("for {:?}", now.elapsed())).during("lock");
             vec![(Outcome::Waiting { error }, Vec::new())]
         };
         assert!(troubles.set(Kind::Waiting, Cause::Event, waiting(), now).is_empty());

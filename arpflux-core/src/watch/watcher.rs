@@ -1,5 +1,6 @@
 //! The watcher: where news comes in, and when what is done on it.
 
+use std::collections::HashMap;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::{Duration, Instant};
 
@@ -8,11 +9,12 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
 use super::budget::Budget;
 use super::digest::digest;
-use super::drift::{Cause, Drift};
+use super::drift::{self, Cause, Drift};
 use super::fight::Fights;
 use super::interval::Interval;
 use super::judge::Judge;
 use super::options::{Options, PROXY_POLL};
+use super::peers::Answering;
 use super::seen::{Digests, Seen};
 use super::status::Status;
 use super::sysctls::SysctlWatch;
@@ -28,6 +30,7 @@ use crate::plan::desired::Desired;
 use crate::policy::Policy;
 use crate::state::Change;
 use crate::stop::Stop;
+use crate::types::{IfIndex, IfName};
 
 /// One part in this many of a processor may go into polling proxy entries.
 const PROXY_SHARE: u32 = 300;
@@ -58,8 +61,11 @@ pub struct Watcher {
     timer: Timer,
     epoll: Epoll,
     pub(super) seen: Seen,
+    pub(super) answering: Answering,
     /// What the policy wants, at the last look at which that could be told.
     pub(super) desired: Option<Desired>,
+    /// What the interfaces were called then.
+    pub(super) wanted_on: HashMap<IfIndex, IfName>,
     /// What the kernel said at that time, or since.
     pub(super) digests: Digests,
     pub(super) proxy_poll: Interval,
@@ -128,8 +134,7 @@ impl Watcher {
             let _ = apply::recover(&mut kernel, &options.apply, false);
         }
         let status = Status {
-            host: nix::unistd::gethostname()
-                .map_or_else(|_| String::new(), |name| name.to_string_lossy().into()),
+            host: drift::host_name(),
             policy: format!("{:016x}", digest(&policy)),
             heal: options.heal,
             since_ms: Drift::now_ms(),
@@ -150,7 +155,9 @@ impl Watcher {
             timer,
             epoll,
             seen: Seen::default(),
+            answering: Answering::default(),
             desired: None,
+            wanted_on: HashMap::new(),
             digests: Digests::default(),
             next_proxies: now,
             next_interfaces: now,

@@ -645,6 +645,8 @@ class DriftOutcome(Name):
     MISANSWERED = "misanswered"
     #: Whether addresses are answered for as the policy says cannot be told.
     UNDETERMINED = "undetermined"
+    #: The watch ends with this, or could not begin.
+    ENDED = "ended"
     #: What is so now, because it was asked for.
     ASKED = "asked"
 

@@ -27,7 +27,7 @@ def rows(_reasons: dict) -> list[Row]:
         ),
         _heal("sysctl", "A sysctl written by somebody else is put right", 1e6),
         _heal("proxy", "A proxy entry on the wrong NIC is removed (10,000 others there)", 100e6),
-        _heal("rules", "All rules removed and a sysctl written: put right after the last of it", 50e6),
+        _heal("rules", "All rules removed and a sysctl written: right again after the last of it", 50e6),
     ]
 
 

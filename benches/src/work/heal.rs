@@ -1,6 +1,8 @@
 //! How soon `watch` puts right what somebody changed.
 
+use std::io::{BufRead as _, BufReader};
 use std::net::Ipv4Addr;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -109,28 +111,76 @@ fn measure(what: &str, rounds: usize, scope: SysctlScope, stray: &ProxyEntry) ->
     Ok(times)
 }
 
-/// All rules of arpflux removed one after the other, then a sysctl written: from there to the last line about it.
+/// All rules of arpflux removed one after the other, then a sysctl written: from there to the last of it being right again.
 fn bursts(rounds: usize, scope: SysctlScope, lines: &Receiver<(Instant, Drift)>) -> Result<Vec<Duration>> {
     let mut kernel = LinuxKernel::open()?;
     let rules = kernel.snapshot()?.rules.into_iter().filter(|rule| rule.protocol == PROTOCOL);
     let mut burst: Vec<Change> = rules.map(Change::remove).collect();
+    let count = burst.len();
     burst.push(Change::set(Object::Sysctl { scope, sysctl: Sysctl::ArpIgnore }, 1, 0));
-    let mut times = Vec::new();
+    let coming = Coming::listen()?;
+    let (mut times, mut told) = (Vec::new(), Vec::new());
+    let late = |_| Error::new(ErrorKind::TimedOut, "not healed within 10 s");
     for _ in 0..rounds {
         // Long enough that no fight is seen in it.
         std::thread::sleep(Duration::from_millis(500));
         lines.try_iter().for_each(drop);
+        coming.rules.try_iter().for_each(drop);
         kernel.make(&burst).map_err(|failed| failed.error)?;
         let last = Instant::now();
+        let mut right = last;
+        for _ in 0..count {
+            right = coming.rules.recv_timeout(Duration::from_secs(10)).map_err(late)?;
+        }
+        while kernel.sysctl(&scope, Sysctl::ArpIgnore)? != 1 {
+            std::thread::sleep(Duration::from_micros(200));
+            right = Instant::now();
+        }
+        times.push(right.saturating_duration_since(last));
         let (mut healed, mut at) = (0, last);
         while healed < burst.len() {
-            let timeout = |_| Error::new(ErrorKind::TimedOut, "not healed within 10 s");
-            let (when, drift) = lines.recv_timeout(Duration::from_secs(10)).map_err(timeout)?;
+            let (when, drift) = lines.recv_timeout(Duration::from_secs(10)).map_err(late)?;
             if drift.outcome == Outcome::Healed {
                 (healed, at) = (healed + drift.count, when);
             }
         }
-        times.push(at.saturating_duration_since(last));
+        told.push(at.saturating_duration_since(last));
     }
+    told.sort_unstable();
+    eprintln!("told after {:?} (median), {:?} (the longest)", told[told.len() / 2], told[told.len() - 1]);
     Ok(times)
+}
+
+/// Rules as they come, by `ip monitor`, which the watch knows nothing of.
+struct Coming {
+    rules: Receiver<Instant>,
+    monitor: Child,
+}
+
+impl Coming {
+    fn listen() -> Result<Self> {
+        let failed = |error: std::io::Error| Error::io("run", "ip monitor rule", &error);
+        let mut monitor =
+            Command::new("ip").args(["monitor", "rule"]).stdout(Stdio::piped()).spawn().map_err(failed)?;
+        let (sender, rules) = channel();
+        if let Some(output) = monitor.stdout.take() {
+            std::thread::spawn(move || {
+                for line in BufReader::new(output).lines().map_while(std::io::Result::ok) {
+                    if !line.starts_with("Deleted") && sender.send(Instant::now()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        // Until it listens.
+        std::thread::sleep(Duration::from_millis(500));
+        Ok(Self { rules, monitor })
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        let _ = self.monitor.kill();
+        let _ = self.monitor.wait();
+    }
 }

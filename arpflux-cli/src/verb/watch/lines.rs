@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-use arpflux_core::Result;
 use arpflux_core::diagnose::Severity;
 use arpflux_core::watch::{Drift, Outcome};
+use arpflux_core::{Error, Result};
 
 use crate::Output;
 use crate::input::time_of_day;
@@ -28,6 +28,8 @@ pub struct Lines {
     sender: Option<SyncSender<Line>>,
     dropped: Arc<AtomicU64>,
     done: Receiver<()>,
+    /// The number and the policy of the last line of this watch.
+    last: (u64, String),
 }
 
 impl Lines {
@@ -57,12 +59,19 @@ impl Lines {
             }
             let _ = ended.send(());
         });
-        Self { sender: Some(sender), dropped, done }
+        Self { sender: Some(sender), dropped, done, last: (0, String::new()) }
     }
 
     /// Prints what was found.
-    pub fn tell(&self, drift: Drift) {
+    pub fn tell(&mut self, drift: Drift) {
+        self.last = (drift.number, drift.policy.clone());
         self.send(Line::Drift(Box::new(drift)));
+    }
+
+    /// Prints what a watch ends with.
+    pub fn end(&mut self, error: Error) {
+        let (number, policy) = std::mem::take(&mut self.last);
+        self.send(Line::Drift(Box::new(Drift::ended(error, number, &policy))));
     }
 
     /// Prints a remark on standard error.

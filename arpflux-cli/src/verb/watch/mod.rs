@@ -7,6 +7,7 @@ use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use arpflux_core::exit::Exit;
 use arpflux_core::watch::{Options, Request, ServiceManager, Signals, Watcher};
 use arpflux_core::wire::stop_on_interrupt;
 use arpflux_core::{Host, Result, Stop};
@@ -65,14 +66,28 @@ const TURN: Duration = Duration::from_millis(500);
 /// If the policy is not valid at the start, or the namespace cannot be read.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     // Before there is any thread.
-    let signals = Signals::new()?;
-    let stop = stop_on_interrupt()?;
+    let (signals, stop) = (Signals::new(), stop_on_interrupt());
+    let mut lines = Lines::start(*output);
+    let ended = signals.and_then(|signals| watch_all(args, &mut lines, signals, stop?));
+    let Err(error) = ended else { return ended };
+    if !output.json() {
+        return Err(error);
+    }
+    // Whoever reads the lines finds errors among them, in the same form.
+    output.error_text(&error);
+    let code = Exit::of_error(error.kind(), true).code();
+    lines.end(error);
+    Ok(code)
+}
+
+/// Watches one namespace after the other, as was asked for.
+fn watch_all(args: &Args, lines: &mut Lines, signals: Signals, stop: Stop) -> Result<u8> {
     let mut run = Run {
         args,
         stop,
         signals,
         manager: ServiceManager::from_environment(),
-        lines: Lines::start(*output),
+        lines,
         publish: Publish::new(args.metrics.as_deref(), args.socket.as_deref())?,
         started: Instant::now(),
         fed: Instant::now(),
@@ -84,7 +99,6 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         if code != exit::GONE {
             return Ok(code);
         }
-        run.lines.note(format!("{} is gone", host.namespace().label()));
         drop(host);
         if !args.follow {
             return Ok(code);
@@ -105,7 +119,7 @@ struct Run<'a> {
     stop: Stop,
     signals: Signals,
     manager: ServiceManager,
-    lines: Lines,
+    lines: &'a mut Lines,
     publish: Publish,
     started: Instant,
     /// When the watchdog was fed.
@@ -156,7 +170,10 @@ impl Run<'_> {
             let turn = self.left().min(TURN).min(self.manager.interval().unwrap_or(TURN));
             match watcher.wait_unless(Some(turn), Some(self.signals.as_fd())) {
                 Ok(drifts) => drifts.into_iter().for_each(|drift| self.lines.tell(drift)),
-                Err(_) if host.namespace().is_gone() => return Ok(exit::GONE),
+                Err(error) if host.namespace().is_gone() => {
+                    self.lines.end(error);
+                    return Ok(exit::GONE);
+                }
                 Err(error) => return Err(error),
             }
             if !ready && watcher.status().looks > 0 {
