@@ -25,7 +25,7 @@ interface = "eth3"
 pub const PROXIED: &str = "192.168.18.101";
 
 /// A node as on the page: three cards of one subnet. See the module text.
-#[allow(missing_debug_implementations, reason = "for tests")]
+#[derive(Debug)]
 pub struct Node {
     /// Its namespace, as the administrator has it.
     pub hn: arpflux_lab::Host,
