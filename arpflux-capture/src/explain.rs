@@ -186,6 +186,24 @@ impl Witness {
         }
     }
 
+    /// What to say if none of the host's interfaces was seen.
+    pub(crate) fn absent(&self) -> Option<String> {
+        if !self.deeds.is_empty() || self.further > 0 {
+            return None;
+        }
+        let speaking = self.snapshot.interfaces.iter().filter(|interface| interface.speaks_arp());
+        let names: Vec<String> =
+            speaking.take(8).map(|interface| format!("{} {}", interface.name, interface.mac)).collect();
+        Some(match names.as_slice() {
+            [] => "no interface of the snapshot sends ARP: nothing of the capture is joined with it".into(),
+            _ => format!(
+                "the host of the snapshot is not in the capture ({} sent neither ARP nor neighbour discovery): nothing is joined \
+                 with it; capture on its wire, or give the snapshot of a host that is there",
+                names.join(", ")
+            ),
+        })
+    }
+
     /// Frames that found no room.
     pub(crate) fn further(&self) -> u64 {
         self.further

@@ -29,12 +29,16 @@ pub enum MissingKind {
     Masked,
     /// Text without the MACs of those who ask.
     NoMacs,
+    /// Text in which packets begin, and are not there whole.
+    BrokenText,
     /// Text of a switch about a MAC that moves between its ports.
     MacMoves,
     /// Text about neighbour discovery.
     NeighbourText,
     /// What the host of the snapshot did, and the model does not, or cannot tell.
     Unexplained,
+    /// No interface of the snapshot was seen to send ARP or neighbour discovery.
+    HostAbsent,
     /// The table was full.
     Full,
     /// Frames came too fast and were lost.
@@ -117,6 +121,12 @@ pub(crate) fn of_file(file: &FileReport, counts: &Counts, arp: u64) -> Vec<Missi
                 );
                 add(MissingKind::Encrypted, *count, text);
             }
+            Unread::Encapsulated => {
+                let text = format!(
+                    "{count} of {records} frames are encrypted by IPsec (ESP): if there is a tunnel with frames in it, capture behind its end"
+                );
+                add(MissingKind::Encrypted, *count, text);
+            }
             Unread::Tunnel(protocol) => {
                 add(
                     MissingKind::Tunnel,
@@ -141,6 +151,15 @@ pub(crate) fn of_file(file: &FileReport, counts: &Counts, arp: u64) -> Vec<Missi
         format!(
             "{} MACs are masked: the lines with them were left out; give the capture with whole MACs, or with each replaced by another",
             text.masked
+        ),
+    );
+    add(
+        MissingKind::BrokenText,
+        text.broken,
+        format!(
+            "{} packets of ARP in it could not be read: lines are cut, or have names in place of addresses; print them with \
+             tcpdump -e -n, one packet on a line",
+            text.broken
         ),
     );
     add(

@@ -309,6 +309,8 @@ pub enum Unread {
     LinkType(LinkType),
     /// 802.11 data that is encrypted: the key is needed.
     Encrypted,
+    /// Encrypted by IPsec (ESP): it may be a tunnel, with frames in it.
+    Encapsulated,
     /// Inside a tunnel of this protocol, which is not opened.
     Tunnel(&'static str),
 }

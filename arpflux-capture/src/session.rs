@@ -254,6 +254,9 @@ impl Capture {
 
 /// Puts the host of the snapshot beside the model.
 fn explain(witness: &Witness, report: &mut Report) {
+    if let Some(text) = witness.absent() {
+        report.missing.push(Missing::new(MissingKind::HostAbsent, 1, text));
+    }
     let mut open = |count: u64, text: String| {
         if count > 0 {
             report.missing.push(Missing::new(MissingKind::Unexplained, count, text));
@@ -305,7 +308,7 @@ fn nothing(file: &FileReport, counts: &Counts, packets: u64) -> Option<Missing> 
     if packets > 0 {
         let lacking = counts.text.without_mac;
         let text = format!(
-            "{name}: {lacking} of {packets} packets are requests without the MAC of who asks, and peers learn from these, too: \
+            "{name}: {lacking} of {packets} packets stand there without the MACs of their frames, and peers learn from these, too: \
              print them with tcpdump -e -n"
         );
         return (lacking > 0).then(|| Missing::new(MissingKind::NoMacs, lacking, text));
@@ -316,6 +319,7 @@ fn nothing(file: &FileReport, counts: &Counts, packets: u64) -> Option<Missing> 
         + counts.text.masked
         + counts.text.ndp
         + counts.text.mac_moves
+        + counts.text.broken
         > 0
     {
         return None;
@@ -323,7 +327,9 @@ fn nothing(file: &FileReport, counts: &Counts, packets: u64) -> Option<Missing> 
     let (reason, text) = match (counts.records, file.format) {
         (0, Some("text")) => (
             MissingKind::NoArp,
-            "no line like those of tcpdump -e -n, tshark, arping, arp-scan, arpwatch or a log that names addresses".to_string(),
+            "no line like those of tcpdump -e -n, tshark (summaries, -V, -T fields -E header=y, json, ek, pdml), arping, arp-scan, \
+             arpwatch or a log that names addresses"
+                .to_string(),
         ),
         (0, _) => (MissingKind::Empty, "no record in it".to_string()),
         (records, _) => {

@@ -334,8 +334,9 @@ impl<R: Read> Source<R> {
         let needed = needed.max(had + 1);
         self.end = fill(&mut self.bytes, &mut self.buffer, had, needed, &mut self.counts)?;
         self.at_end = self.end < needed;
-        // Text takes one more turn: the end completes its last word.
-        Ok(!self.at_end || (matches!(self.decoder, Decoder::Text(_)) && self.end > 0))
+        // Text takes one more turn: the end completes its last word, or its last packet.
+        let is_open = |text: &Text| self.end > 0 || text.is_open();
+        Ok(!self.at_end || matches!(&self.decoder, Decoder::Text(text) if is_open(text)))
     }
 }
 

@@ -53,6 +53,7 @@ pub(crate) fn ip<'a>(frame: Frame<'_, 'a>, protocol: u8, payload: &'a [u8]) -> O
         GRE => gre(frame, payload),
         IPIP => packet_inside(frame, EtherType::IPV4, payload),
         IPV6 => packet_inside(frame, EtherType::IPV6, payload),
+        50 => Some(Read::Unread(Unread::Encapsulated)),
         97 => Some(Read::Unread(Unread::Tunnel("EtherIP"))),
         115 => Some(Read::Unread(Unread::Tunnel("L2TP"))),
         _ => None,
@@ -107,8 +108,29 @@ fn udp<'a>(frame: Frame<'_, 'a>, datagram: &'a [u8]) -> Option<Read<'a>> {
         5247 => Some(Read::Unread(Unread::Tunnel("CAPWAP"))),
         37008 => Some(Read::Unread(Unread::Tunnel("TZSP"))),
         1701 => Some(Read::Unread(Unread::Tunnel("L2TP"))),
-        _ => None,
+        _ => on_any_port(frame, payload),
     }
+}
+
+/// VXLAN and GENEVE on ports of their own: where all that is fixed in their headers is so, and an Ethernet frame follows.
+fn on_any_port<'a>(frame: Frame<'_, 'a>, payload: &'a [u8]) -> Option<Read<'a>> {
+    let (header, inside) = payload.split_first_chunk::<8>()?;
+    let number = be32(header, 4)? >> 8;
+    let kind = match *header {
+        [0x08, 0, 0, 0, _, _, _, 0] => TunnelKind::Vxlan,
+        // Without options.
+        [0, flags, 0x65, 0x58, _, _, _, 0] if flags & 0x3f == 0 => TunnelKind::Geneve,
+        _ => return None,
+    };
+    let is_frame = inside.get(6)? & 1 == 0
+        && match (be16(inside, 12)?, inside.get(14..)?) {
+            (ARP, [0, 1, 8, 0, 6, 4, ..]) => true,
+            (0x0800, [first, ..]) => first >> 4 == 4,
+            (0x86dd, [first, ..]) => first >> 4 == 6,
+            (0x8100 | 0x88a8, _) => true,
+            _ => false,
+        };
+    is_frame.then(|| frame.ethernet_inside(kind, number, Some(inside)))
 }
 
 fn gre<'a>(frame: Frame<'_, 'a>, packet: &'a [u8]) -> Option<Read<'a>> {

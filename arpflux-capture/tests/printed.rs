@@ -157,8 +157,22 @@ fn every_form_gives_the_same_verdict_or_says_what_it_lacks() {
         [&["tshark", "-n", "-T", "fields", "-E", "header=y"], &turned[..]].concat(),
         vec!["tshark", "-n", "-T", "json"],
         vec!["tshark", "-n", "-T", "pdml"],
+        vec!["tshark", "-n", "-T", "jsonraw"],
+        vec!["tshark", "-n", "-T", "ek"],
+        vec!["tshark", "-n", "-V"],
+        vec!["tshark", "-V"],
+        vec!["tshark", "-P", "-V", "-x"],
+        vec!["tshark", "-O", "arp"],
         vec!["tcpdump", "-e"],
     ];
+    let dated: Vec<&str> = fields(&[])
+        .into_iter()
+        .map(|word| if word == "frame.time_epoch" { "frame.time" } else { word })
+        .collect();
+    commands.push(dated.clone());
+    for separator in ["separator=/t", "separator=,", "separator=;"] {
+        commands.push([&dated[..], &["-E", "header=y", "-E", separator, "-E", "quote=d"]].concat());
+    }
     for option in
         ["-e", "-et", "-ett", "-ettt", "-etttt", "-ettttt", "-ev", "-evv", "-eq", "-ex", "-eXX", "-e#"]
     {
@@ -182,8 +196,10 @@ fn every_form_gives_the_same_verdict_or_says_what_it_lacks() {
     let mut wrong = String::new();
     for command in &commands {
         let text = print(&file, command);
-        for form in [text.clone(), quoted(&text)] {
+        for form in [text.clone(), quoted(&text), [b"\xef\xbb\xbf", &text[..]].concat(), with_returns(&text)]
+        {
             let printed = report(&form);
+            assert_eq!(printed.missing, [], "{command:?}");
             for scene in &scenes {
                 let (target, class) = (scene.target(), scene.class);
                 let found = printed.address(target).map(|address| address.class);
@@ -230,6 +246,11 @@ fn the_list_of_arpwatch_shows_several_macs() {
     assert_eq!(macs([10, 0, 0, 1]), Some((Class::Undetermined, 2)), "{report:#?}");
     assert_eq!(macs([10, 0, 0, 2]), Some((Class::Single, 1)), "{report:#?}");
     assert_eq!(report.ok, None);
+}
+
+/// As Windows ends lines.
+fn with_returns(text: &[u8]) -> Vec<u8> {
+    text.split(|byte| *byte == b'\n').collect::<Vec<_>>().join(&b"\r\n"[..])
 }
 
 /// As a mail quotes it.
@@ -331,6 +352,9 @@ fn neighbour_discovery_is_read_from_text_or_what_it_lacks_is_said() {
         (["tshark", "-n", "-tr"], true),
         (["tshark", "-n", "-Tjson"], true),
         (["tshark", "-n", "-Tpdml"], true),
+        (["tshark", "-n", "-Tek"], true),
+        (["tshark", "-n", "-Tjsonraw"], true),
+        (["tshark", "-n", "-V"], true),
         (FIELDS, true),
     ] {
         let text = print(&path, if command == FIELDS { &fields } else { &command });

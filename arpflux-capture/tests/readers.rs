@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::ops::ControlFlow;
 use std::process::Command;
 
-use arpflux_capture::{Content, LinkType, Source, TunnelKind};
+use arpflux_capture::{Capture, Content, LinkType, MissingKind, Source, TunnelKind};
 use arpflux_core::frame::Ipv4Arp;
 use arpflux_core::types::Mac;
 
@@ -102,6 +102,24 @@ fn cases() -> Vec<Case> {
         alone("Marvell's tag", LinkType::DSA, behind(&[0xc0, 0x18, 0, 1])),
         alone("Marvell's longer tag", LinkType::EDSA, behind(&[0xda, 0xda, 0, 0, 0xc0, 0x18, 0, 1])),
         inside("VXLAN", vxlan.clone(), TunnelKind::Vxlan, 7),
+        Case {
+            tshark: false,
+            ..inside(
+                "VXLAN on a port of its own",
+                udp(14789, &join(&[&[8, 0, 0, 0, 0, 0, 7, 0], &eth])),
+                TunnelKind::Vxlan,
+                7,
+            )
+        },
+        Case {
+            tshark: false,
+            ..inside(
+                "GENEVE on a port of its own",
+                udp(6082, &join(&[&[0, 0, 0x65, 0x58, 0, 0, 7, 0], &eth])),
+                TunnelKind::Geneve,
+                7,
+            )
+        },
         inside("GENEVE", udp(6081, &join(&[&[0, 0, 0x65, 0x58, 0, 0, 7, 0], &eth])), TunnelKind::Geneve, 7),
         inside(
             "GENEVE with an option",
@@ -232,4 +250,32 @@ fn every_wrapping_is_read_as_tshark_reads_it() {
         }
     }
     let _ = std::fs::remove_file(path);
+}
+
+/// What is encrypted is named, and what only resembles a tunnel is none.
+#[test]
+fn what_cannot_be_looked_into_is_named() {
+    let case = |frame| Case {
+        name: "",
+        link_type: LinkType::ETHERNET,
+        frame,
+        tunnel: None,
+        addressed: true,
+        tshark: true,
+    };
+    let report = |frame| {
+        let mut capture = Capture::new();
+        capture.read("plain", &file(&case(ethernet()))[..]).unwrap();
+        capture.read("more", &file(&case(frame))[..]).unwrap();
+        capture.report()
+    };
+    let esp = report(ipv4(50, &[0, 0, 1, 0, 0, 0, 0, 1, 9, 9, 9, 9]));
+    assert_eq!(esp.ok, None, "{esp:#?}");
+    assert!(esp.missing.iter().any(|one| one.reason == MissingKind::Encrypted && one.text.contains("ESP")));
+    let eth = ethernet();
+    for header in [[8, 0, 0, 1, 0, 0, 7, 0], [8, 0, 0, 0, 0, 0, 7, 1], [0, 0, 0x65, 0x59, 0, 0, 7, 0]] {
+        let report = report(udp(14789, &join(&[&header, &eth])));
+        let why: Vec<MissingKind> = report.missing.iter().map(|one| one.reason).collect();
+        assert_eq!(why, [MissingKind::NoArp], "{header:?}: {report:#?}");
+    }
 }

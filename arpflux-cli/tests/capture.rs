@@ -54,10 +54,15 @@ fn a_snapshot_explains_each_answer_of_its_host() {
         "{stderr}"
     );
 
-    // Others are none of the snapshot's business.
-    let (code, text, _) = of("192.168.18.99", "00:0c:29:00:00:01");
-    assert_eq!(code, 0, "{text}");
+    // Others are none of the snapshot's business; that its host is not there is said.
+    let (code, text, stderr) = of("192.168.18.99", "00:0c:29:00:00:01");
+    assert_eq!(code, 6, "{text}");
     assert!(!text.contains("explained") && !text.contains("answered"), "{text}");
+    assert!(
+        stderr.contains("host of the snapshot is not in the capture")
+            && stderr.contains("eth4 00:0c:29:b3:a2:5e"),
+        "{stderr}"
+    );
 }
 
 #[test]

@@ -3,13 +3,52 @@
 use arpflux_core::frame::Timestamp;
 
 use super::Text;
-use super::value::{date, relative, seconds, time_of_day, trim};
+use super::value::{date, days, month, number, relative, seconds, time_of_day, trim};
 
 const DAY: u64 = 86_400 * 1_000_000_000;
 /// Whole seconds of so many digits are those since 1970.
 const EPOCH_DIGITS: usize = 9;
 
+/// A date as Wireshark writes it, so far: `Nov 14, 2023 22:13:20.000000000 CET`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Calendar {
+    #[default]
+    Nothing,
+    Month(u64),
+    Day(u64, u64),
+    Year,
+    Zone,
+}
+
 impl Text {
+    /// Takes a word of a date; `None` if it is none, else what stands behind the zone in the same word, which is a row's then.
+    pub(super) fn calendar<'a>(&mut self, raw: &'a [u8]) -> Option<&'a [u8]> {
+        let word = trim(raw);
+        let digits =
+            |lengths: std::ops::RangeInclusive<usize>| number(word).filter(|_| lengths.contains(&word.len()));
+        self.calendar = match std::mem::take(&mut self.calendar) {
+            Calendar::Nothing => Calendar::Month(month(word)?),
+            Calendar::Month(month) => Calendar::Day(month, digits(1..=2)?),
+            Calendar::Day(month, day) => {
+                self.days = days(digits(4..=4)?, month, day)?;
+                Calendar::Year
+            }
+            Calendar::Year => {
+                let now = time_of_day(word)?;
+                let time = self.days.checked_mul(DAY).and_then(|days| days.checked_add(now));
+                (self.time, self.dated) = (time.map(Timestamp), true);
+                Calendar::Zone
+            }
+            Calendar::Zone => {
+                let end = raw.iter().position(|byte| b",;|\"".contains(byte)).unwrap_or(raw.len());
+                let is_zone = raw[..end].iter().all(|byte| !byte.is_ascii_digit() && *byte != b':');
+                let is_packet = matches!(word, b"ARP" | b"IP" | b"IP6");
+                return (is_zone && !is_packet).then_some(&raw[end..]);
+            }
+        };
+        Some(&[])
+    }
+
     /// Takes seconds since the capture began, or since the line before.
     pub(super) fn since_begin(&mut self, word: &[u8]) -> bool {
         let Some(time) = relative(word) else { return false };
@@ -74,7 +113,7 @@ impl Text {
 pub(super) fn are_deltas(start: &[u8]) -> bool {
     let first_time = |line: &[u8]| {
         // Fields of JSON and PDML have names.
-        if matches!(line.trim_ascii_start().first(), Some(b'"' | b'<')) {
+        if matches!(line.trim_ascii_start().first(), Some(b'"' | b'<' | b'{' | b'[')) {
             return None;
         }
         let is_quote = |word: &[u8]| word.iter().all(|byte| matches!(byte, b'>' | b'|'));

@@ -68,6 +68,16 @@ fn mac(address: &Address) -> Option<Mac> {
 }
 
 impl Discovery {
+    /// Whether a packet began and did not end.
+    pub(super) fn is_open(&self) -> bool {
+        match self.state {
+            State::Other | State::Neighbor => false,
+            // Prose speaks of solicitations, too.
+            State::Target { .. } => self.source.is_some(),
+            State::Rest { .. } | State::Owner { .. } => true,
+        }
+    }
+
     /// Takes a word; `frame` is the source of the frame it is in, and `ends_line` says that it is the last one of its line.
     pub(super) fn word(
         &mut self,
@@ -83,7 +93,7 @@ impl Discovery {
                 && self.is_verbose
                 && matches!(word, b"source" | b"destination");
             if !goes_on {
-                let was_open = matches!(self.state, State::Rest { .. } | State::Owner { .. });
+                let was_open = self.is_open();
                 *self = Self::default();
                 if was_open {
                     self.address(raw);

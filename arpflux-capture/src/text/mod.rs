@@ -13,12 +13,15 @@
 //! Limits: a reply's text does not name the asker, so the frame's destination stands for it; without
 //! `-e` a request's sender has no MAC; names (without `-n`) are not addresses and are passed over.
 //!
-//! Neighbour discovery: [`discovery`]. Besides: tshark's fields, JSON and PDML ([`table`], [`fields`]), what both `arping`s and arp-scan print, arpwatch's `arp.dat`, and logs ([`log`]).
+//! Neighbour discovery: [`discovery`]. Besides: tshark's fields, JSON and PDML ([`table`], [`fields`], [`markup`]), packets in full ([`details`]), what both `arping`s and arp-scan print, arpwatch's `arp.dat`, and logs ([`log`]).
 
 mod clock;
+mod details;
 mod discovery;
 mod fields;
+mod lines;
 mod log;
+mod markup;
 mod table;
 mod value;
 mod words;
@@ -27,14 +30,15 @@ use std::net::Ipv6Addr;
 
 use arpflux_core::frame::{Arp, Ndp, Operation, Timestamp};
 
-use crate::record::{Content, Sighting, Vlans, Wire};
+use crate::record::{Content, Sighting, Tunnel, Vlans, Wire};
 use arpflux_core::types::Mac;
-use clock::are_deltas;
+use clock::{Calendar, are_deltas};
+use details::Details;
 use discovery::Discovery;
 use fields::Fields;
 use log::{Line, Mail};
 use table::{Columns, Row};
-use value::{Address, ipv4, is_masked, trim};
+use value::{Address, ipv4, is_masked, number, trim};
 use words::{Expect, Last};
 
 /// A longer word is none of ours and is passed over.
@@ -49,14 +53,26 @@ const LONGEST_OUI: u8 = 8;
 pub struct TextCounts {
     /// MACs of which a part is hidden.
     pub masked: u64,
-    /// Requests whose asker has no MAC: tcpdump was called without `-e`.
+    /// Packets without the MAC of their frame: tcpdump was called without `-e`.
     pub without_mac: u64,
     /// Lines about neighbour discovery without flags or MACs: tcpdump was called without `-v` or `-e`.
     pub ndp: u64,
+    /// Packets of ARP that begin and do not end as they should: cut lines, names in place of addresses.
+    pub broken: u64,
     /// Lines of a switch about a MAC that moves between its ports.
     pub mac_moves: u64,
     /// Its times are how long after the line before (`-ttt`).
     pub deltas: bool,
+}
+
+/// What stands before the word for ARP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BeforeArp {
+    Other,
+    /// *Reverse ARP* is another protocol.
+    Reverse,
+    /// A frame begins, perhaps with names in place of its addresses.
+    EtherType,
 }
 
 /// What was found.
@@ -77,11 +93,15 @@ pub(super) struct Text {
     destination: Address,
     target_mac: Address,
     vlans: Vlans,
+    tunnel: Option<Tunnel>,
+    /// The tunnel that the next frame is in.
+    next_tunnel: Option<Tunnel>,
     ttl: Option<u8>,
     days: u64,
     time_of_day: Option<u64>,
     time: Option<Timestamp>,
     dated: bool,
+    calendar: Calendar,
     /// Within a word that is too long.
     overlong: bool,
     /// The frame is complete; the next word begins another.
@@ -98,6 +118,21 @@ pub(super) struct Text {
     columns: Columns,
     row: Row,
     fields: Fields,
+    details: Details,
+    /// There are packets in full, and summaries of the same ones perhaps.
+    detailed: bool,
+    /// Within the line of such a summary.
+    summary: bool,
+    /// The line is JSON without white space.
+    json: bool,
+    /// Tabs before the word at hand in its line.
+    tabs: usize,
+    /// A packet began: its time or its link-layer addresses came.
+    begun: bool,
+    /// It is said to be ARP, and did not end yet.
+    pending: bool,
+    /// The word before, as far as the one for ARP refers to it.
+    before_arp: BeforeArp,
     /// How many more words there may be of `(oui …)`, which tcpdump without `-n` puts behind a MAC.
     oui: u8,
     /// Within PDML, where names and values of fields alone count.
@@ -119,6 +154,14 @@ impl Text {
             columns: Columns::default(),
             row: Row::default(),
             fields: Fields::default(),
+            details: Details::default(),
+            detailed: details::are_there(start),
+            summary: false,
+            json: false,
+            tabs: 0,
+            begun: false,
+            pending: false,
+            before_arp: BeforeArp::Other,
             oui: 0,
             pdml: false,
             expect: Expect::Nothing,
@@ -127,11 +170,14 @@ impl Text {
             destination: Address::default(),
             target_mac: Address::default(),
             vlans: Vlans::NONE,
+            tunnel: None,
+            next_tunnel: None,
             ttl: None,
             days: 0,
             time_of_day: None,
             time: None,
             dated: false,
+            calendar: Calendar::Nothing,
             overlong: false,
             complete: false,
             found: Found::Ipv4 { source: 0, destination: 0 },
@@ -153,7 +199,16 @@ impl Text {
 
     /// What was left out so far.
     pub(super) fn counts(&self) -> TextCounts {
-        TextCounts { ndp: self.counts.ndp + u64::from(self.fields.is_open()), ..self.counts }
+        TextCounts {
+            ndp: self.counts.ndp + u64::from(self.discovery.is_open()),
+            broken: self.counts.broken + u64::from(self.pending),
+            ..self.counts
+        }
+    }
+
+    /// Whether the end completes a packet.
+    pub(super) fn is_open(&self) -> bool {
+        self.fields.is_open()
     }
 
     /// Whether there was any address in it.
@@ -168,15 +223,22 @@ impl Text {
         let mut at = 0;
         loop {
             let rest = &bytes[at..];
-            let Some(start) = rest.iter().position(|byte| !byte.is_ascii_whitespace()) else {
+            let Some(start) = rest.iter().position(|byte| !self.is_space(*byte)) else {
                 self.overlong &= rest.is_empty();
-                self.begins_line |= rest.contains(&b'\n');
-                return (bytes.len(), false);
+                self.pass(rest);
+                let ends = at_end && self.fields.is_open() && self.packet();
+                self.complete |= ends;
+                return (bytes.len(), ends);
             };
             self.overlong &= start == 0;
-            let begins_line = rest[..start].contains(&b'\n');
+            self.pass(&rest[..start]);
+            at += start;
             let word = &rest[start..];
-            let end = word.iter().position(u8::is_ascii_whitespace);
+            if self.begins_line && !self.json && Self::is_dense_json(word) {
+                self.json = true;
+                continue;
+            }
+            let end = word.iter().position(|byte| self.is_space(*byte));
             let length = match end {
                 Some(end) => end,
                 None if at_end => word.len(),
@@ -184,13 +246,13 @@ impl Text {
                     self.overlong = true;
                     return (bytes.len(), false);
                 }
-                None => {
-                    self.begins_line |= begins_line;
-                    return (at + start, false);
-                }
+                None => return (at, false),
             };
-            self.begins_line |= begins_line;
-            at += start + length;
+            if self.ends_packet(&word[..length]) {
+                self.complete = true;
+                return (at, true);
+            }
+            at += length;
             if std::mem::take(&mut self.overlong) || length > LONGEST_WORD {
                 self.expect = Expect::Nothing;
                 self.last = Last::Other;
@@ -198,6 +260,28 @@ impl Text {
                 return (at, true);
             }
         }
+    }
+
+    fn is_space(&self, byte: u8) -> bool {
+        byte.is_ascii_whitespace() || self.json && b",{}[]".contains(&byte)
+    }
+
+    /// Takes what stands between words.
+    fn pass(&mut self, space: &[u8]) {
+        let line = space.iter().rposition(|byte| *byte == b'\n');
+        let rest = &space[line.map_or(0, |at| at + 1)..];
+        if line.is_some() {
+            (self.begins_line, self.tabs) = (true, 0);
+            self.json &= rest.contains(&b'{');
+        }
+        self.tabs += rest.iter().filter(|byte| **byte == b'\t').count();
+    }
+
+    /// Whether a word ends the packet that is at hand.
+    fn ends_packet(&mut self, raw: &[u8]) -> bool {
+        let ends_row = || self.columns.are_known() && !is_quote(raw);
+        let ends = self.begins_packet(raw) || self.begins_line && (ends_row() || self.ends_details(raw));
+        ends && self.fields.is_open() && self.packet()
     }
 
     /// The frame that [`Text::step`] announced.
@@ -230,7 +314,7 @@ impl Text {
             padded: None,
             number,
             time: self.time,
-            wire: Wire { vlans: self.vlans, ..Wire::default() },
+            wire: Wire { vlans: self.vlans, tunnel: self.tunnel, ..Wire::default() },
             source: self.source.bytes(),
             destination: self.destination.bytes(),
             content,
@@ -240,13 +324,36 @@ impl Text {
     /// Takes one word and says whether it completes a frame.
     fn word(&mut self, raw: &[u8], ends_line: bool) -> bool {
         let begins_line = self.begins_line;
-        if begins_line && raw.iter().all(|byte| matches!(byte, b'>' | b'|')) {
+        if begins_line && is_quote(raw) {
             // Quoted in a mail; the line begins behind it.
             return false;
         }
         if std::mem::take(&mut self.complete) {
             self.frame();
         }
+        if begins_line && self.calendar == Calendar::Nothing {
+            self.columns.begin_line();
+        }
+        let was_in_date = self.calendar != Calendar::Nothing;
+        let complete = match self.calendar(raw) {
+            // The row, or the line, begins behind the date.
+            Some(rest) if self.calendar == Calendar::Nothing && self.columns.are_known() => self.cells(rest),
+            Some(rest) if trim(rest).is_empty() => return false,
+            Some(rest) => self.undated(trim(rest), ends_line, begins_line),
+            None if was_in_date && self.columns.are_known() => self.cells(b"") || self.cells(raw),
+            None => self.undated(raw, ends_line, begins_line),
+        };
+        self.begins_line = false;
+        self.complete = complete;
+        if complete {
+            (self.line, self.expect, self.last) = (Line::default(), Expect::Nothing, Last::Other);
+            (self.begun, self.pending) = (false, false);
+        }
+        complete
+    }
+
+    /// Takes a word that is none of a date.
+    fn undated(&mut self, raw: &[u8], ends_line: bool, begins_line: bool) -> bool {
         self.oui = match raw {
             b"(oui" => LONGEST_OUI,
             _ if begins_line => 0,
@@ -256,118 +363,59 @@ impl Text {
             self.oui = if raw.contains(&b')') { 0 } else { self.oui - 1 };
             return false;
         }
-        if let Some(complete) = self.of_tshark(raw) {
-            (self.begins_line, self.complete) = (false, complete);
+        if begins_line {
+            self.summary = self.detailed && number(raw).is_some();
+        }
+        if self.summary {
+            return false;
+        }
+        if let Some(complete) = self.of_tshark(raw).or_else(|| self.detail(raw, begins_line)) {
             return complete;
         }
         let word = trim(raw);
         self.counts.masked += u64::from(is_masked(word));
         self.addresses |= is_masked(word) || ipv4(word).is_some() || Address::parse(word).is_some();
-        if begins_line {
-            self.columns.begin_line();
-        }
         // Names of fields in quotation marks are JSON's.
         let discovered = self.discovery.word(raw, begins_line, ends_line, &self.source);
-        let complete = if self.discovered(discovered) {
+        if self.discovered(discovered) {
             true
-        } else if raw[0] != b'"' && self.columns.heads(word, begins_line) {
+        } else if raw[0] != b'"' && self.columns.heads(word, begins_line, self.tabs) {
             false
         } else if self.columns.are_known() {
-            self.cells(word)
+            self.cells(raw)
         } else if self.row(word, begins_line) || self.logged(word, begins_line) {
             true
         } else {
+            self.note_arp(word, begins_line);
             let expected = std::mem::replace(&mut self.expect, Expect::Nothing);
             let last = std::mem::replace(&mut self.last, Last::Other);
             match self.expected(expected, word) {
                 Some(complete) => complete,
                 None => self.unexpected(last, word),
             }
+        }
+    }
+
+    /// Notes that a packet is said to be ARP.
+    fn note_arp(&mut self, word: &[u8], begins_line: bool) {
+        let before = self.before_arp;
+        self.before_arp = match word {
+            b"Reverse" => BeforeArp::Reverse,
+            b"ethertype" => BeforeArp::EtherType,
+            _ => BeforeArp::Other,
         };
-        self.begins_line = false;
-        self.complete = complete;
-        if complete {
-            (self.line, self.expect, self.last) = (Line::default(), Expect::Nothing, Last::Other);
-        }
-        complete
-    }
-
-    /// Takes a word of a row below a heading of fields.
-    fn cells(&mut self, word: &[u8]) -> bool {
-        if self.begins_line {
-            self.frame();
-        }
-        let (cells, ends) = self.columns.cells(word);
-        for (field, cell) in cells {
-            self.field(field, trim(cell));
-        }
-        ends && self.packet()
-    }
-
-    /// Takes a word of a row without a heading.
-    fn row(&mut self, word: &[u8], begins_line: bool) -> bool {
-        let mut told = None;
-        for (place, cell) in word.split(|byte| b",;|".contains(byte)).enumerate() {
-            told = told.or(self.row.word(trim(cell), begins_line && place == 0));
-        }
-        if let Some((to, address, time)) = self.row.known() {
-            self.frame();
-            self.at(time);
-            self.found = Found::Log { address, from: Address::default(), to, duplicate: false };
-            return true;
-        }
-        let Some(told) = told else { return false };
-        self.frame();
-        if let Some(time) = told.time {
-            self.at(time);
-        }
-        if let Some((source, destination)) = told.frame {
-            (self.source, self.destination) = (source, destination);
-        }
-        let ((sender, sender_mac), (target, target_mac)) = (told.sender, told.target);
-        let (operation, target) = (Operation::from_code(told.operation), Some(target));
-        self.found = Found::Arp { operation, sender, target, sender_mac, target_mac };
-        true
-    }
-
-    /// Takes a message of neighbour discovery.
-    fn discovered(&mut self, told: Option<discovery::Told>) -> bool {
-        match told {
-            Some(discovery::Told::Message { message, source, lacks }) => {
-                self.counts.ndp += u64::from(lacks);
-                self.found = Found::Ndp { message, source };
-                true
-            }
-            Some(discovery::Told::Cut) => {
-                self.counts.ndp += 1;
-                false
-            }
-            None => false,
-        }
-    }
-
-    /// Takes a word of a log.
-    fn logged(&mut self, word: &[u8], begins_line: bool) -> bool {
-        if begins_line {
-            self.line = Line::default();
-        }
-        let mailed = self.mail.word(word, begins_line);
-        match mailed.or_else(|| self.line.word(word)) {
-            Some(log::Told::Address { address, from, to, duplicate }) => {
-                self.frame();
-                self.found = Found::Log { address, from, to, duplicate };
-                true
-            }
-            Some(log::Told::MacMoves) => {
-                self.counts.mac_moves += 1;
-                false
-            }
-            None => false,
+        let begins = self.begun || begins_line || before == BeforeArp::EtherType;
+        if matches!(word, b"ARP" | b"arp") && begins && before != BeforeArp::Reverse {
+            self.counts.broken += u64::from(self.pending && !self.begun);
+            self.pending = true;
         }
     }
 
     /// Forgets the frame before.
     fn frame(&mut self) {
+        self.counts.broken += u64::from(std::mem::take(&mut self.pending));
+        self.begun = false;
+        self.tunnel = None;
         self.fields = Fields::default();
         self.target_mac = Address::default();
         self.source = Address::default();
@@ -375,6 +423,11 @@ impl Text {
         self.vlans = Vlans::NONE;
         self.ttl = None;
     }
+}
+
+/// What mails put before lines that they quote.
+fn is_quote(raw: &[u8]) -> bool {
+    raw.iter().all(|byte| matches!(byte, b'>' | b'|'))
 }
 
 #[cfg(test)]

@@ -2,13 +2,16 @@
 //! arpwatch's `arp.dat`.
 
 use super::value::{Address, ipv4, number, seconds};
+use crate::record::TunnelKind;
 
 /// Fields that are of use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
     Time,
+    Date,
     SinceBegin,
     Vlan,
+    Tunnel(TunnelKind),
     Source,
     Destination,
     Operation,
@@ -16,6 +19,9 @@ pub(super) enum Field {
     Sender,
     TargetMac,
     Target,
+    Ipv4Source,
+    Ipv4Destination,
+    TimeToLive,
     Ipv6Source,
     Solicitation,
     Advertisement,
@@ -25,30 +31,55 @@ pub(super) enum Field {
     Named,
 }
 
+/// What tshark calls them.
+const NAMES: [(&[u8], Field); 27] = [
+    (b"frame.time_epoch", Field::Time),
+    (b"frame.time", Field::Date),
+    (b"frame.time_utc", Field::Date),
+    (b"frame.time_relative", Field::SinceBegin),
+    (b"vlan.id", Field::Vlan),
+    (b"vxlan.vni", Field::Tunnel(TunnelKind::Vxlan)),
+    (b"geneve.vni", Field::Tunnel(TunnelKind::Geneve)),
+    (b"eth.src", Field::Source),
+    (b"eth.dst", Field::Destination),
+    (b"sll.src.eth", Field::Source),
+    (b"wlan.sa", Field::Source),
+    (b"wlan.da", Field::Destination),
+    (b"arp.opcode", Field::Operation),
+    (b"arp.src.hw_mac", Field::SenderMac),
+    (b"arp.src.proto_ipv4", Field::Sender),
+    (b"arp.dst.hw_mac", Field::TargetMac),
+    (b"arp.dst.proto_ipv4", Field::Target),
+    (b"ip.src", Field::Ipv4Source),
+    (b"ip.dst", Field::Ipv4Destination),
+    (b"ip.ttl", Field::TimeToLive),
+    (b"ipv6.src", Field::Ipv6Source),
+    (b"icmpv6.nd.ns.target_address", Field::Solicitation),
+    (b"icmpv6.nd.na.target_address", Field::Advertisement),
+    (b"icmpv6.nd.na.flag.r", Field::Router),
+    (b"icmpv6.nd.na.flag.s", Field::Solicited),
+    (b"icmpv6.nd.na.flag.o", Field::Overrides),
+    (b"icmpv6.opt.linkaddr", Field::Named),
+];
+
 impl Field {
     pub(super) fn of(word: &[u8]) -> Option<Self> {
-        Some(match word {
-            b"frame.time_epoch" => Self::Time,
-            b"frame.time_relative" => Self::SinceBegin,
-            b"vlan.id" => Self::Vlan,
-            b"eth.src" => Self::Source,
-            b"eth.dst" => Self::Destination,
-            b"arp.opcode" => Self::Operation,
-            b"arp.src.hw_mac" => Self::SenderMac,
-            b"arp.src.proto_ipv4" => Self::Sender,
-            b"arp.dst.hw_mac" => Self::TargetMac,
-            b"arp.dst.proto_ipv4" => Self::Target,
-            b"ipv6.src" => Self::Ipv6Source,
-            b"icmpv6.nd.ns.target_address" => Self::Solicitation,
-            b"icmpv6.nd.na.target_address" => Self::Advertisement,
-            b"icmpv6.nd.na.flag.r" => Self::Router,
-            b"icmpv6.nd.na.flag.s" => Self::Solicited,
-            b"icmpv6.nd.na.flag.o" => Self::Overrides,
-            b"icmpv6.opt.linkaddr" => Self::Named,
-            _ => return None,
-        })
+        NAMES.iter().find(|(name, _)| *name == word).map(|(_, field)| *field)
+    }
+
+    /// As `-T ek` calls it: `arp_arp_src_hw_mac`.
+    pub(super) fn of_ek(word: &[u8]) -> Option<Self> {
+        let layer = word.iter().position(|byte| *byte == b'_')?;
+        let is_alike = |(one, other): (&u8, &u8)| one == other || (*one == b'.' && *other == b'_');
+        let word = &word[layer + 1..];
+        let is_it = |name: &[u8]| name.len() == word.len() && name.iter().zip(word).all(is_alike);
+        NAMES.iter().find(|(name, _)| is_it(name)).map(|(_, field)| *field)
     }
 }
+
+/// Layers that tshark names fields of first.
+const LAYERS: [&[u8]; 11] =
+    [b"frame", b"eth", b"arp", b"ip", b"ipv6", b"icmpv6", b"vlan", b"_ws", b"sll", b"wlan", b"vxlan"];
 
 /// Most columns of a table; more are no table of ours.
 const MOST: usize = 64;
@@ -58,6 +89,8 @@ const MOST: usize = 64;
 pub(super) struct Columns {
     fields: Vec<Option<Field>>,
     separator: Option<u8>,
+    /// Tabs stand between the columns, and two of them around an empty cell.
+    tabbed: bool,
     /// The line at hand is the heading.
     heading: bool,
     at: usize,
@@ -74,24 +107,27 @@ impl Columns {
         (self.heading, self.at) = (false, 0);
     }
 
-    /// Takes a word of the heading, or one that begins it; says whether it is one.
-    pub(super) fn heads(&mut self, word: &[u8], begins_line: bool) -> bool {
+    /// No row follows any more.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Takes a word of the heading, or one that begins it; says whether it is one. So many tabs stand before it in its line.
+    pub(super) fn heads(&mut self, word: &[u8], begins_line: bool, tabs: usize) -> bool {
         if begins_line {
             let is_name = |part: &[u8]| {
-                part.contains(&b'.')
-                    && part[0].is_ascii_lowercase()
-                    && part.iter().all(|byte| {
-                        byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._".contains(byte)
-                    })
+                let layer = part.split(|byte| *byte == b'.').next();
+                part.contains(&b'.') && layer.is_some_and(|layer| LAYERS.contains(&layer))
             };
             let separator = word.iter().copied().find(|byte| b",;|".contains(byte));
             let mut parts = word.split(|byte| Some(*byte) == separator);
             if !parts.all(|part| !part.is_empty() && is_name(part)) {
                 return false;
             }
-            (self.fields, self.separator, self.heading) = (Vec::new(), separator, true);
+            (self.fields, self.separator, self.heading, self.tabbed) = (Vec::new(), separator, true, false);
         }
         if self.heading {
+            self.tabbed |= tabs > 0;
             let separator = self.separator;
             self.fields.extend(word.split(|byte| Some(*byte) == separator).map(Field::of));
             self.fields.truncate(MOST);
@@ -100,8 +136,11 @@ impl Columns {
     }
 
     /// The cells of a word, each with its field, and whether the last of them ends a row.
-    pub(super) fn cells<'a>(&mut self, word: &'a [u8]) -> (Vec<(Field, &'a [u8])>, bool) {
+    pub(super) fn cells<'a>(&mut self, word: &'a [u8], tabs: usize) -> (Vec<(Field, &'a [u8])>, bool) {
         let separator = self.separator;
+        if self.tabbed {
+            self.at = tabs;
+        }
         let mut cells = Vec::new();
         for cell in word.split(|byte| Some(*byte) == separator) {
             if let Some(Some(field)) = self.fields.get(self.at) {

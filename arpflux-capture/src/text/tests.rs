@@ -328,3 +328,32 @@ fn what_begins_and_does_not_end_hides_nothing() {
         assert_eq!(frames(&format!("{begins}{line}")), read, "{begins}");
     }
 }
+
+/// Packets that begin and are not whole are counted, in every form: what is left of the text may look good.
+#[test]
+fn what_is_not_read_of_a_text_is_said() {
+    let line = |number: u8, to: &str, what: &str| {
+        format!("12:00:00.{number} {A} > {to}, ethertype ARP (0x0806), length 42: {what}, length 28\n")
+    };
+    let all = "ff:ff:ff:ff:ff:ff";
+    let good = line(1, all, "Request who-has 10.0.0.9 tell 10.0.0.1")
+        + &line(2, all, "Request who-has 10.0.0.8 tell 10.0.0.1");
+    assert_eq!(judged(&good).1.ok, Some(true));
+    let heading = "frame.time_epoch\teth.src\teth.dst\tarp.opcode\tarp.src.hw_mac\tarp.src.proto_ipv4\tarp.dst.proto_ipv4\n";
+    let row = |mac: &str| format!("1700000000.5\t{A}\t{all}\t1\t{mac}\t10.0.0.1\t10.0.0.9\n");
+    assert_eq!(judged(&(heading.to_string() + &row(A))).1.ok, Some(true));
+    for text in [
+        good.clone() + &line(3, B, "Reply gateway is-at 00:0c:29:b3:a2:54"),
+        good.clone()
+            + "12:00:00.3 nic2 > nic1, ethertype ARP (0x0806), length 42: Reply 10.0.0.1 is-at nic2, length 28\n",
+        good.clone() + &line(3, B, "Reply 10.0.0.1 is-at 00:0c:29")[..90],
+        good.clone() + "Frame 3: 42 bytes\nAddress Resolution Protocol (reply)\n    Opcode: reply (2)\n",
+        heading.to_string() + &row(A) + &row("mallory"),
+        heading.to_string() + &row(A) + &row("00:0c:29:xx:xx:xx"),
+        heading.to_string() + &row(A) + "12:00:00.3 ARP, Reply 10.0.0.1 is-at 00:0c:29:11:22:33, length 28\n",
+    ] {
+        let report = judged(&text).1;
+        assert_ne!(report.ok, Some(true), "{text}");
+        assert!(!report.missing.is_empty(), "{text}: {report:#?}");
+    }
+}

@@ -74,6 +74,15 @@ pub(super) fn number(digits: &[u8]) -> Option<u64> {
         .try_fold(0u64, |value, byte| byte.is_ascii_digit().then(|| value * 10 + u64::from(byte - b'0')))
 }
 
+/// The number of a tunnel: `7` or `0x000007`.
+pub(super) fn tunnel_number(word: &[u8]) -> Option<u32> {
+    let digits = std::str::from_utf8(word).ok()?;
+    match digits.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None => digits.parse().ok(),
+    }
+}
+
 /// Nanoseconds of a fraction: `5` is half a second.
 fn fraction(digits: &[u8]) -> Option<u64> {
     let kept = &digits[..digits.len().min(9)];
@@ -105,7 +114,15 @@ pub(super) fn time_of_day(word: &[u8]) -> Option<u64> {
 pub(super) fn date(word: &[u8]) -> Option<u64> {
     let mut parts = word.split(|byte| *byte == b'-');
     let (year, month, day) = (number(parts.next()?)?, number(parts.next()?)?, number(parts.next()?)?);
-    if parts.next().is_some() || !(1970..3000).contains(&year) || !(1..=12).contains(&month) {
+    if parts.next().is_some() {
+        return None;
+    }
+    days(year, month, day)
+}
+
+/// The days from 1970 to a day.
+pub(super) fn days(year: u64, month: u64, day: u64) -> Option<u64> {
+    if !(1970..3000).contains(&year) || !(1..=12).contains(&month) {
         return None;
     }
     if !(1..=31).contains(&day) {
@@ -115,6 +132,13 @@ pub(super) fn date(word: &[u8]) -> Option<u64> {
     let year = if month < 3 { year - 1 } else { year };
     let month = (month + 9) % 12;
     (365 * year + year / 4 - year / 100 + year / 400 + (month * 306 + 5) / 10 + day - 1).checked_sub(719_468)
+}
+
+/// The month that these three letters stand for.
+pub(super) fn month(word: &[u8]) -> Option<u64> {
+    const MONTHS: [&[u8]; 12] =
+        [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+    MONTHS.iter().position(|month| *month == word).map(|month| month as u64 + 1)
 }
 
 /// A word without the punctuation around it.

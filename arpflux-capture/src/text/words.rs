@@ -3,8 +3,9 @@
 use arpflux_core::frame::Operation;
 
 use super::table::Field;
-use super::value::{Address, ipv4, number};
+use super::value::{Address, ipv4, number, tunnel_number};
 use super::{Found, Text};
+use crate::record::{Tunnel, TunnelKind};
 
 /// What the words so far want next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub(super) enum Expect {
     },
     /// Behind `vlan`.
     VlanId,
+    /// Behind `vni`.
+    Vni,
     /// Behind `ttl`.
     Ttl,
     /// Behind `Announcement`.
@@ -54,6 +57,8 @@ pub(super) enum Expect {
     },
     /// Behind the name of a field, in tshark's JSON.
     Field(Field),
+    /// The same, in bytes.
+    Raw(Field),
 }
 
 /// The word before, as far as the next one may refer to it.
@@ -117,7 +122,11 @@ impl Text {
                 let address = ipv4(word)?;
                 Some(self.request(address, address))
             }
-            Expect::Owner { sender } => Some(self.reply(sender, Address::parse(word)?)),
+            Expect::Owner { sender } => {
+                let mac = Address::parse(word)?;
+                self.counts.without_mac += u64::from(self.source.len == 0);
+                Some(self.reply(sender, mac))
+            }
             Expect::Pinged => Some(self.request(0, ipv4(word)?)),
             Expect::Answerer => {
                 self.expect = Expect::AnswererMac { sender: ipv4(word)? };
@@ -130,12 +139,18 @@ impl Text {
             }
             Expect::AnswererBehind { mac } => Some(self.reply(ipv4(word)?, mac)),
             Expect::Field(field) => self.field(field, word),
+            Expect::Raw(field) => self.raw_field(field, word),
             Expect::PacketDestination { source } => {
                 self.found = Found::Ipv4 { source, destination: ipv4(word)? };
                 Some(true)
             }
             Expect::VlanId => {
                 self.vlans = self.vlans.inside(number(word).and_then(|id| u16::try_from(id).ok())?);
+                Some(false)
+            }
+            Expect::Vni => {
+                let kind = self.next_tunnel.map_or(TunnelKind::Vxlan, |tunnel| tunnel.kind);
+                self.next_tunnel = Some(Tunnel { kind, id: tunnel_number(word)? });
                 Some(false)
             }
             Expect::Ttl => {
@@ -177,17 +192,17 @@ impl Text {
             (b"from", Last::Reply) => Expect::Answerer,
             (b"from", Last::Bytes) => Expect::AnsweringMac,
             (b"vlan", _) if in_frame => Expect::VlanId,
+            (b"vni", _) => Expect::Vni,
             (b"ttl", _) if in_frame => Expect::Ttl,
             // The last is the arrow of Wireshark's summary.
             (b">" | b"->" | b"\xe2\x86\x92", Last::Mac(source)) => {
                 self.frame();
-                self.source = source;
+                (self.source, self.begun, self.tunnel) = (source, true, self.next_tunnel.take());
                 Expect::FrameDestination
             }
             (b">", Last::Ipv4(source) | Last::First(source)) if in_frame => {
                 Expect::PacketDestination { source }
             }
-            (name, _) if Field::of(name).is_some() => Field::of(name).map_or(Expect::Nothing, Expect::Field),
             _ => {
                 self.last = self.plain(last, word);
                 return false;
@@ -200,6 +215,7 @@ impl Text {
     fn plain(&mut self, last: Last, word: &[u8]) -> Last {
         match (word, last) {
             (b"Who", _) => return Last::Who,
+            (b"Geneve", _) => self.next_tunnel = Some(Tunnel { kind: TunnelKind::Geneve, id: 0 }),
             (b"reply", _) => return Last::Reply,
             (b"bytes", _) => return Last::Bytes,
             (b"is", Last::Ipv4(address) | Last::First(address)) => return Last::Is(address),
@@ -211,12 +227,14 @@ impl Text {
             if self.begins_line { Last::First(address) } else { Last::Ipv4(address) }
         } else if (self.begins_line || matches!(last, Last::Number)) && self.since_begin(word) {
             self.frame();
+            self.begun = true;
             Last::Other
         } else if self.begins_line && number(word).is_some() {
             Last::Number
         } else {
             if self.clock(word) {
                 self.frame();
+                (self.begun, self.next_tunnel) = (true, None);
             }
             Last::Other
         }
