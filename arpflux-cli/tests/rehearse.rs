@@ -100,3 +100,25 @@ fn killed_at_any_moment_it_leaves_nothing() {
     assert!(matches!(output.status.code(), Some(0 | 1)), "{}", text(&output));
     assert_eq!(text(&output).trim(), "3", "the namespace of this test has lo alone");
 }
+
+#[test]
+fn explain_shows_the_kernels_own_answer() {
+    let explain = |more: &[&str]| {
+        let mut command = Command::new(ARPFLUX);
+        command.args(["explain", "192.168.1.10", "--rehearse", "--snapshot"]).arg(hosts::file("small"));
+        command.args(more).output().unwrap()
+    };
+    let output = explain(&[]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("Tried on a twin (kernel "), "{said}");
+    assert!(said.contains("a probe on enp1s0 and enp2s0: enp1s0 enp2s0"), "{said}");
+    let record: Value = serde_json::from_str(&text(&explain(&["--json"]))).unwrap();
+    assert_eq!(
+        (&record["ok"], &record["tried"]["faults"]),
+        (&false.into(), &serde_json::json!([])),
+        "{record}"
+    );
+    let heard = &record["tried"]["requests"][0]["heard"];
+    assert_eq!(heard.as_array().map(Vec::len), Some(2), "{record}");
+}

@@ -1,6 +1,8 @@
 //! A twin is the host it was built from: hosts made by plain `ip`, their snapshots, and both asked the same.
 #![allow(missing_docs, reason = "a test")]
 
+mod address;
+mod filters;
 mod host;
 mod hostile;
 mod random;

@@ -86,6 +86,10 @@ pub struct Args {
     /// Instead of who answers: a letter for each interface.
     #[arg(long, help_heading = "What is listed", conflicts_with_all = ["address", "stdin", "prove", "also", "json"])]
     matrix: bool,
+    /// Ask this kernel as well: the host is built again in throw-away namespaces (its twin), and asked with real frames.
+    /// What it answers stands beside what the model says, and counts where the model cannot tell for its version alone.
+    #[arg(long, requires = "address", conflicts_with_all = ["stdin", "prove", "also", "outgoing", "learn", "as_if_connected"])]
+    rehearse: bool,
     #[command(flatten)]
     source: Source,
 }
@@ -100,6 +104,10 @@ pub fn matrix_letters(matrix: &Matrix, output: &Output) -> String {
 /// # Errors
 /// If there is no snapshot to be had, or no such interface.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
+    if let Some(address) = args.address.filter(|_| args.rehearse) {
+        ipv4(address, "--rehearse")?;
+        arpflux_lab::enter()?;
+    }
     let mut snapshot = args.source.snapshot()?;
     if args.as_if_connected {
         snapshot = snapshot.as_if_connected();
@@ -141,7 +149,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         return learning::run(&model, ipv4(address, "--learn")?, mac, &interfaces, output);
     }
     match args.address {
-        Some(target) => address::run(&model, target, &interfaces, args.from, output),
+        Some(target) => address::run(&model, target, &interfaces, args.from, args.rehearse, output),
         None => list::run(args, &model, &interfaces, output),
     }
 }

@@ -184,7 +184,8 @@ fn senders(found: &Rehearsal, answers: &[&RehearsedAnswer]) -> String {
     format!(" asked by {}", listed(&names))
 }
 
-fn heard(answers: &[Heard]) -> String {
+/// Who was heard: the names of the interfaces.
+pub(super) fn heard(answers: &[Heard]) -> String {
     let names: Vec<String> = answers.iter().map(ToString::to_string).collect();
     if names.is_empty() { "nobody".into() } else { names.join(" ") }
 }

@@ -8,6 +8,7 @@
 mod host;
 mod rehearsal;
 mod stages;
+mod tried;
 #[cfg(feature = "kernel")]
 pub mod vz;
 
@@ -17,3 +18,4 @@ pub use rehearsal::{
     Heard, HeardTurn, LeftOut, Rehearsal, RehearsedAnswer, RehearsedWay, RehearsedWire, WayEnd, WayHost,
 };
 pub use stages::{Catalogue, CatalogueEntry, Diagnosed, Failed, Failure, Planned, Recommended};
+pub use tried::{Tried, TriedRequest};

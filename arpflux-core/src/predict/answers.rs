@@ -9,6 +9,7 @@ use super::{
     Outgoing, PacketKind, PassedOver, Received, Request, Row,
 };
 use crate::judgement::{Gap, Judgement};
+use crate::outward::Tried;
 use crate::snapshot::Snapshot;
 use crate::types::{IfIndex, IfName, Mac};
 
@@ -28,6 +29,9 @@ pub struct AddressAnswers {
     pub answering: Vec<IfName>,
     /// Each interface with the steps that decide.
     pub interfaces: Vec<AnswerOn>,
+    /// What the kernel itself answered on a twin of the host, where that was tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tried: Option<Tried>,
 }
 
 /// How requests on one interface fare.
@@ -77,6 +81,7 @@ impl AddressAnswers {
             judgement: matrix.judgement_of(row),
             answering: row.answering().map(|at| matrix.interfaces[at].name).collect(),
             interfaces: interfaces.collect(),
+            tried: None,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arpflux_core::Result;
 use arpflux_core::outward::Heard;
-use arpflux_core::predict::{ArpRequest, Missing, Model, Verdict};
+use arpflux_core::predict::{ArpRequest, MissingSet, Model, Verdict};
 use arpflux_core::snapshot::{Interface, Snapshot};
 use arpflux_core::sysctl::Sysctl;
 use arpflux_core::types::{IfIndex, Mac};
@@ -128,13 +128,13 @@ pub(super) fn said(
     twin: &Twin,
     model: &Model<'_>,
     request: &Request,
-) -> std::result::Result<BTreeSet<Mac>, Vec<&'static str>> {
-    let (mut macs, mut missing) = (BTreeSet::new(), Vec::new());
+) -> std::result::Result<BTreeSet<Mac>, MissingSet> {
+    let (mut macs, mut missing) = (BTreeSet::new(), MissingSet::NONE);
     for interface in twin.wires().get(request.wire).map_or(&[][..], |wire| &wire.interfaces) {
         match model.reply(&ArpRequest::broadcast(*interface, request.sender, request.target)) {
             Verdict::Answers { mac, .. } => _ = macs.insert(mac),
             Verdict::Silent { .. } => {}
-            Verdict::Undetermined { missing: these } => missing.extend(these.iter().map(Missing::text)),
+            Verdict::Undetermined { missing: these } => missing = missing.and(these),
         }
     }
     if missing.is_empty() { Ok(macs) } else { Err(missing) }

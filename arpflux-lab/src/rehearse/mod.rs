@@ -1,6 +1,7 @@
 //! A plan tried on a host's twin: every address asked from every wire, and packets sent between the host and those around
 //! it, before and after.
 
+mod address;
 mod ask;
 mod ways;
 
@@ -10,13 +11,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use arpflux_core::harm;
 use arpflux_core::outward::{Heard, HeardTurn, Rehearsal, RehearsedAnswer, RehearsedWay, RehearsedWire};
 use arpflux_core::plan::Plan;
-use arpflux_core::predict::{Model, Neighbours, listeners, targets};
+use arpflux_core::predict::{Missing, MissingSet, Model, Neighbours, listeners, targets};
 use arpflux_core::snapshot::{Certainty, Snapshot, WireMap};
 use arpflux_core::state::{Change, Object, State};
 use arpflux_core::types::{IfIndex, IpNet, Mac};
 use arpflux_core::words::counted;
 use arpflux_core::{Error, ErrorKind, Result};
 
+pub use self::address::try_address;
 use self::ask::{Request, ask_all, is_slow, said};
 use self::ways::Ways;
 use crate::twin::{Twin, differences_of};
@@ -25,6 +27,7 @@ use crate::twin::{Twin, differences_of};
 const REQUESTS_MOST: usize = 8192;
 /// How many neighbours of one wire ask for an address, each of another interface.
 const SENDERS_MOST: usize = 4;
+
 /// Builds the twin of the host that `snapshot` shows, makes `plan` on it, and takes it back.
 ///
 /// `tell` is called with what is done next. Nothing outside of the twin is touched.
@@ -49,8 +52,7 @@ pub fn rehearse(snapshot: &Snapshot, plan: &Plan, tell: &mut dyn FnMut(&str)) ->
     let mut open = Vec::new();
     let ways = Ways::new(&mut twin, snapshot, &mut open)?;
     let before = twin.snapshot()?;
-    let mut faults: Vec<String> =
-        twin.differences()?.into_iter().map(|what| format!("the twin is not the host: {what}")).collect();
+    let mut faults = twin.faults()?;
     let after = snapshot.with(&plan.changes);
     let requests = requests(&twin, snapshot, &after, &mut open);
     let changes: Vec<Change> =
@@ -237,6 +239,7 @@ enum Found {
 
 fn compare(twin: &Twin, request: &Request, host: &Model<'_>, of_twin: &Model<'_>, heard: &[Heard]) -> Found {
     let came: BTreeSet<Mac> = heard.iter().map(|answer| answer.mac).collect();
+    let same_kernel = host.snapshot().kernel == of_twin.snapshot().kernel;
     match (said(twin, host, request), said(twin, of_twin, request)) {
         (_, Ok(macs)) if macs != came => {
             let wire = twin.wires().get(request.wire).map_or(&[][..], |wire| &wire.interfaces);
@@ -250,9 +253,9 @@ fn compare(twin: &Twin, request: &Request, host: &Model<'_>, of_twin: &Model<'_>
                 in_words(&came)
             ))
         }
-        (Err(missing), _) => {
-            Found::Open(format!("the host has what the twin may not have: {}", missing.join(", ")))
-        }
+        // The twin has the very kernel, which knows what it does.
+        (Err(missing), Err(on_twin)) if same_kernel && only_version(missing.and(on_twin)) => Found::Agrees,
+        (Err(missing), _) => Found::Open(format!("the host has what the twin may not have: {missing}")),
         // Where the model cannot tell of the twin, its kernel can.
         (Ok(on_host), on_twin) if on_host != *on_twin.as_ref().unwrap_or(&came) => Found::Open(format!(
             "on the host {} would answer, by what the twin does not have",
@@ -260,6 +263,11 @@ fn compare(twin: &Twin, request: &Request, host: &Model<'_>, of_twin: &Model<'_>
         )),
         (Ok(_), _) => Found::Agrees,
     }
+}
+
+/// Whether nothing but the kernel's version leaves an answer open.
+fn only_version(missing: MissingSet) -> bool {
+    missing == MissingSet::only(Missing::KernelVersion)
 }
 
 fn in_words(macs: &BTreeSet<Mac>) -> String {
@@ -317,4 +325,17 @@ fn is_near(twin: &Twin, snapshot: &Snapshot, request: &Request) -> bool {
         IpNet::V4(net) => net.contains(&request.sender) && net.contains(&request.target),
         IpNet::V6(_) => false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_knows_what_its_version_does_not_tell() {
+        let version = MissingSet::only(Missing::KernelVersion);
+        assert!(only_version(version));
+        assert!(!only_version(version.and(MissingSet::only(Missing::Xdp))));
+        assert!(!only_version(MissingSet::NONE));
+    }
 }

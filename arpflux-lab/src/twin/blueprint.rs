@@ -10,6 +10,8 @@ use arpflux_core::snapshot::{
 use arpflux_core::types::IfIndex;
 use arpflux_core::{Error, ErrorKind, Result};
 
+use super::filters;
+
 /// By what an interface is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
@@ -44,13 +46,23 @@ pub(super) struct Blueprint {
 type Count = fn(&Snapshot) -> usize;
 
 /// The most that is built of each: a snapshot may be a stranger's.
-const MOST: [(&str, Count, usize); 6] = [
+const MOST: [(&str, Count, usize); 8] = [
     ("interfaces", |snapshot| snapshot.interfaces.len(), 512),
     ("addresses", |snapshot| snapshot.addresses.len(), 4096),
     ("routes", |snapshot| snapshot.routes.len(), 20_000),
     ("rules", |snapshot| snapshot.rules.len(), 2048),
     ("proxy entries", |snapshot| snapshot.proxies.len(), 4096),
     ("permanent neighbours", permanent, 4096),
+    (
+        "rules of filters",
+        |snapshot| snapshot.filters.chains.iter().map(|chain| 1 + chain.rules.len()).sum(),
+        4096,
+    ),
+    (
+        "elements of sets",
+        |snapshot| snapshot.filters.sets.iter().map(|set| 1 + set.elements.len()).sum(),
+        20_000,
+    ),
 ];
 
 fn permanent(snapshot: &Snapshot) -> usize {
@@ -83,6 +95,11 @@ impl Blueprint {
         let mut roles = this.roles(snapshot);
         this.arrange(snapshot, &mut roles);
         this.part_masters();
+        let mut filters = std::mem::take(&mut this.host.filters);
+        let (left_out, stand_ins) = filters::leave_out(&mut filters, &this.host);
+        this.host.filters = filters;
+        this.left_out.extend(left_out);
+        this.stand_ins.extend(stand_ins);
         this.join();
         Ok(this)
     }
@@ -126,7 +143,7 @@ impl Blueprint {
         self.order.retain(|(index, _)| host.interface(*index).is_some());
     }
 
-    /// What is left out of every twin: IPv6, filters and other programs, and what would outlive the twin.
+    /// What is left out of every twin: IPv6, programs, and what would outlive the twin.
     fn leave_out_lists(&mut self, snapshot: &Snapshot) {
         let host = &mut self.host;
         host.addresses.retain(|held| held.local.is_ipv4());
@@ -134,7 +151,6 @@ impl Blueprint {
         host.rules.retain(|rule| !rule.ipv6);
         host.neighbours.retain(|entry| entry.address.is_ipv4() && entry.state.is_permanent());
         host.proxies.retain(|entry| entry.address.is_ipv4() && entry.interface.is_some());
-        host.filters = Default::default();
         host.interference.clear();
         let objects = host.routes.iter_mut().filter_map(|route| route.nexthop_id.take()).count();
         if objects > 0 {
@@ -153,9 +169,6 @@ impl Blueprint {
                 let why = "one without an interface may stay in the kernel when the twin is gone";
                 self.leave_out(format!("proxy entry {} on all interfaces", entry.address), why);
             }
-        }
-        if !snapshot.filters.is_empty() {
-            self.leave_out("packet filters", "their rules are not built");
         }
         for other in &snapshot.interference {
             let on = |index: &IfIndex| snapshot.name_of(*index);

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
+use arpflux_core::filter::{Chain, Filters};
 use arpflux_core::snapshot::{AddressFlags, Interface, InterfaceFlags, Route, Rule, RuleFlags, Snapshot};
 use arpflux_core::sysctl::SysctlValues;
 
 use super::fill::same;
+use super::filters;
 
 /// In what `twin` differs from `host`, one sentence each.
 pub fn differences(host: &Snapshot, twin: &Snapshot) -> Vec<String> {
@@ -74,7 +76,20 @@ pub fn differences(host: &Snapshot, twin: &Snapshot) -> Vec<String> {
         entries
     };
     compare("the list of permanent neighbours".into(), &permanent(host), &permanent(twin));
+    compare_filters(host, twin, &mut compare);
     found
+}
+
+fn compare_filters(host: &Snapshot, twin: &Snapshot, compare: &mut Compare<'_>) {
+    let (host, twin) = (filters::sorted(&host.filters), filters::sorted(&twin.filters));
+    let titles = |of: &Filters| -> Vec<String> { of.chains.iter().map(Chain::title).collect() };
+    compare("the list of chains".into(), &titles(&host), &titles(&twin));
+    for (one, other) in
+        host.chains.iter().zip(&twin.chains).filter(|(one, other)| one.title() == other.title())
+    {
+        compare(one.title(), one, other);
+    }
+    compare("the list of sets".into(), &host.sets, &twin.sets);
 }
 
 /// In what the kernels remember otherwise what no dump shows, where both are known.

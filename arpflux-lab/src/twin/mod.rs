@@ -12,6 +12,7 @@
 mod blueprint;
 mod compare;
 mod fill;
+mod filters;
 mod links;
 mod others;
 
@@ -98,6 +99,7 @@ impl Twin {
         self.set_rules()?;
         self.set_routes()?;
         self.set_entries()?;
+        self.set_filters()?;
         self.unplug()
     }
 
@@ -133,6 +135,7 @@ impl Twin {
     pub fn snapshot(&self) -> Result<Snapshot> {
         let mut twin = self.read()?;
         let roles = self.blueprint.order.iter().copied().collect();
+        filters::in_the_hosts_words(&mut twin.filters);
         links::in_the_hosts_words(&mut twin, &self.blueprint.host, &roles, &self.original);
         twin.addresses.retain(|held| held.local.is_ipv4());
         twin.routes.retain(|route| route.destination.addr().is_ipv4());
@@ -149,6 +152,12 @@ impl Twin {
         let mut found = compare::differences(host, &twin);
         found.extend(compare::memories(host, &twin));
         Ok(found)
+    }
+
+    /// The same as faults.
+    pub(crate) fn faults(&self) -> Result<Vec<String>> {
+        let found = self.differences()?.into_iter();
+        Ok(found.map(|what| format!("the twin is not the host: {what}")).collect())
     }
 
     /// Puts questions to a wire, by its number in [`Twin::wires`], and collects the answers; `wait` longer for those that

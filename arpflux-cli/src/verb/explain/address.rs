@@ -3,24 +3,33 @@
 use std::net::IpAddr;
 
 use arpflux_core::Result;
+use arpflux_core::outward::Tried;
 use arpflux_core::predict::{AddressAnswers, AnswerOn, Explanation, Matrix, Model, Row, Step, Verdict};
 use arpflux_core::types::IfIndex;
-use arpflux_core::words::folded;
+use arpflux_core::words::{folded, listed};
 
-use crate::output::Style;
+use crate::output::{Progress, Style};
+use crate::verb::rehearse;
 use crate::{Output, exit};
 
-/// Explains one address on each of `interfaces`.
+/// Explains one address on each of `interfaces`; `tried`: the kernel of a twin is asked as well.
 pub fn run(
     model: &Model<'_>,
     target: IpAddr,
     interfaces: &[IfIndex],
     from: Option<IpAddr>,
+    tried: bool,
     output: &Output,
 ) -> Result<u8> {
     let matrix = Matrix::with(model, &[target], interfaces, from);
     let Some(row) = matrix.rows.first() else { return Ok(exit::GOOD) };
-    let answers = AddressAnswers::new(model, &matrix, row, from);
+    let mut answers = AddressAnswers::new(model, &matrix, row, from);
+    if tried {
+        let progress = Progress::new(output);
+        let found = arpflux_lab::try_address(model.snapshot(), answers, &mut |step| progress.announce(step));
+        progress.end();
+        answers = found?;
+    }
     let code = answers.judgement.exit_code();
     if output.json() {
         output.answer(&answers)?;
@@ -30,6 +39,10 @@ pub fn run(
     for group in answers.alike() {
         text.push('\n');
         text.push_str(&section(&group, output));
+    }
+    if let Some(tried) = &answers.tried {
+        text.push('\n');
+        text.push_str(&heard(tried, output));
     }
     if answers.judgement.ok().is_none() {
         text.push_str(&format!("\n{}\n", output.paint(Style::Caution, matrix.summary())));
@@ -69,6 +82,41 @@ fn headline(matrix: &Matrix, row: &Row, output: &Output) -> String {
         output.paint(Style::Strong, row.target),
         output.paint(style, format!("{who}{flux}"))
     )
+}
+
+/// What the kernel of a twin answered.
+fn heard(tried: &Tried, output: &Output) -> String {
+    let flux = match tried.flux() {
+        Some(true) => output.paint(Style::Bad, ", with several MACs on one wire: flux"),
+        _ => String::new(),
+    };
+    let mut text = format!(
+        "{}{flux}\n",
+        output.paint(Style::Strong, format!("Tried on a twin (kernel {})", tried.kernel))
+    );
+    for fault in &tried.faults {
+        text += &format!("  {}  {fault}\n", output.paint(Style::Bad, "FAULT OF ARPFLUX"));
+    }
+    for request in &tried.requests {
+        let who = match request.sender_ip.is_unspecified() {
+            true => "a probe".to_owned(),
+            false => format!("{} asks", request.sender_ip),
+        };
+        text += &format!("  {who} on {}: {}\n", listed(&request.interfaces), rehearse::heard(&request.heard));
+        if let Some(open) = &request.open {
+            text += &format!(
+                "    {}\n",
+                output.paint(Style::Caution, format!("That says nothing about the host: {open}."))
+            );
+        }
+    }
+    for open in &tried.open {
+        text += &format!("  not tried: {open}\n");
+    }
+    for left_out in &tried.left_out {
+        text += &format!("  not on the twin: {left_out}\n");
+    }
+    text
 }
 
 /// What is said of the first of a group, and the others of which the same holds.

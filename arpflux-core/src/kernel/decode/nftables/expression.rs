@@ -70,7 +70,7 @@ fn payload(data: &[u8]) -> Option<Expression> {
 /// The outer `None`: it is not understood; the inner: it does nothing.
 fn meta(data: &[u8]) -> Option<Option<Expression>> {
     const PRIORITY: u32 = 2;
-    const NFTRACE: u32 = 13;
+    const NFTRACE: u32 = 12;
     let key = be32(&find(data, 2)?);
     let meta = match key {
         1 => Meta::Protocol,
