@@ -70,7 +70,7 @@ pub(crate) fn make(table: &Table<'_>) -> Result<()> {
             batch.text(1, table.name);
             batch.text(2, &chain.name);
             batch.nest(4, |batch| {
-                rule.iter().for_each(|one| batch.nest(ELEMENT, |batch| batch.expression(one)))
+                rule.iter().for_each(|one| batch.nest(ELEMENT, |batch| batch.expression(one)));
             });
         }
     }
