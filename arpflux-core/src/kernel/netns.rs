@@ -128,6 +128,21 @@ impl Netns {
     /// The handle, if the file is one of a network namespace.
     fn checked(file: File, name: &str, label: String) -> Result<Self> {
         const NSFS_MAGIC: i64 = 0x6e73_6673;
+        // `_IO` says "no argument" by a bit on some architectures (their asm/ioctl.h). With a number that lacks it, each
+        // namespace would seem to be of another kind.
+        const NO_ARGUMENT: u32 = if cfg!(any(
+            target_arch = "mips",
+            target_arch = "mips64",
+            target_arch = "powerpc",
+            target_arch = "powerpc64",
+            target_arch = "sparc",
+            target_arch = "sparc64"
+        )) {
+            1 << 29
+        } else {
+            0
+        };
+        const _: () = assert!(libc::NS_GET_NSTYPE as u32 == NO_ARGUMENT | 0xb703);
         let kind = nix::sys::statfs::fstatfs(&file)
             .map_err(|errno| Error::os("look at", name.to_owned(), errno as i32))?
             .filesystem_type();

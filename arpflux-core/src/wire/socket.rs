@@ -96,6 +96,11 @@ pub(super) fn bind(fd: RawFd, interface: IfIndex, protocol: u16) -> Result<()> {
     Ok(())
 }
 
+/// Whether a length, whose type is not the same in each C library, is this one.
+fn is_length(length: impl TryInto<usize>, bytes: u32) -> bool {
+    length.try_into().is_ok_and(|length| length == bytes as usize)
+}
+
 impl PacketSocket {
     /// Opens a socket on an interface of the calling thread's namespace; [`IfIndex`] 0 means all of
     /// them, for listening only.
@@ -354,7 +359,13 @@ impl PacketSocket {
             unsafe {
                 let data = libc::CMSG_DATA(header);
                 match ((*header).cmsg_level, (*header).cmsg_type) {
-                    (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => {
+                    // Where seconds have two widths, the other one is no time.
+                    (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS)
+                        if is_length(
+                            (*header).cmsg_len,
+                            libc::CMSG_LEN(size_of::<libc::timespec>() as u32),
+                        ) =>
+                    {
                         let time: libc::timespec = std::ptr::read_unaligned(data.cast());
                         at = Some(Timestamp::from_parts(time.tv_sec as u64, time.tv_nsec as u32));
                     }

@@ -36,6 +36,9 @@ pub(super) fn netns(socket: &NetlinkSocket) -> Result<NetnsIdentity> {
 
 /// `SO_NETNS_COOKIE`, which kernels before 5.14 do not have.
 fn cookie(socket: &NetlinkSocket) -> Option<u64> {
+    // Another number in sparc's asm/socket.h; there 71 asks for something else.
+    const SPARC: bool = cfg!(any(target_arch = "sparc", target_arch = "sparc64"));
+    const _: () = assert!(libc::SO_NETNS_COOKIE == if SPARC { 0x50 } else { 71 });
     let mut cookie = 0u64;
     let mut len = size_of::<u64>() as libc::socklen_t;
     // SAFETY: the socket is open, and the buffer is as long as `len` says.
