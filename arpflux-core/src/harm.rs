@@ -348,7 +348,7 @@ pub fn of_plan(before: &Snapshot, plan: &Plan) -> Result<Vec<Harm>> {
 mod tests {
     use super::*;
     use crate::plan::tests::host::Host;
-    use crate::snapshot::{LinkKind, MacvlanMode};
+    use crate::snapshot::{LinkKind, MacvlanMode, Rule, RuleAction};
     use crate::sysctl::Sysctl;
     use crate::types::IfIndex;
 
@@ -458,6 +458,26 @@ mod tests {
         let host = host.route("10.0.0.0/24", None, 2, 0).route("10.0.0.0/24", None, 3, 1);
         let lost = changed(&host, |host| host.each(Sysctl::ArpIgnore, 1));
         assert!(!lost.iter().any(|one| one.contains("172.17.0.1")), "{lost:?}");
+    }
+
+    /// Sources that the same rules ask for are looked at once.
+    #[test]
+    fn a_rule_for_one_source_takes_the_way_of_that_source_alone() {
+        let host =
+            Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.1.0.2/24", "10.1.0.3/24"]);
+        let host = host.route("10.0.0.0/24", None, 2, 0).route("10.1.0.0/24", None, 3, 0);
+        let reject = |source: &str| Rule {
+            action: RuleAction::Unreachable,
+            ..Rule::lookup(100, 0).source(source.parse::<crate::types::IpNet>().unwrap())
+        };
+        let from = |lost: &[String], source: &str| {
+            lost.iter().filter(|one| one.starts_with(&format!("packets from {source} "))).count()
+        };
+        let lost = changed(&host, |host| host.rule(reject("10.1.0.3/32")));
+        assert!(from(&lost, "10.1.0.3") > 0 && from(&lost, "10.1.0.2") == 0, "{lost:?}");
+        let lost = changed(&host, |host| host.rule(reject("10.1.0.2/31")));
+        assert!(from(&lost, "10.1.0.3") > 0 && from(&lost, "10.1.0.2") > 0, "{lost:?}");
+        assert_eq!(from(&lost, "10.0.0.2"), 0, "{lost:?}");
     }
 
     #[test]

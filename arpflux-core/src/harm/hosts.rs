@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::Harm;
 use super::around::{Around, ELSEWHERE, HOSTS_MAX, is_macvlan};
 use crate::predict::{ArpRequest, Forwarded, Model, Neighbours, Outgoing, Verdict, listeners, targets};
-use crate::snapshot::{Interface, Scope, Snapshot, WireMap};
+use crate::snapshot::{Index, Interface, Scope, Snapshot, WireMap};
 use crate::types::{IfIndex, IfName, IpNet, Ipv4Net};
 
 /// How many addresses of the host each of them asks for, and packets are sent from.
@@ -17,6 +17,7 @@ const CNI_GATEWAY: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
 /// Who lives where, as the snapshot before the change tells.
 pub(super) struct Hosts<'s> {
     snapshot: &'s Snapshot,
+    index: Index<'s>,
     wires: WireMap,
     listeners: Vec<IfIndex>,
     around: Around,
@@ -26,7 +27,7 @@ impl<'s> Hosts<'s> {
     pub(super) fn new(snapshot: &'s Snapshot) -> Self {
         let wires = WireMap::of(snapshot);
         let around = Around::on(snapshot, &wires);
-        Self { snapshot, wires, listeners: listeners(snapshot), around }
+        Self { snapshot, index: Index::new(snapshot), wires, listeners: listeners(snapshot), around }
     }
 
     fn name(&self, index: IfIndex) -> Option<IfName> {
@@ -39,7 +40,7 @@ impl<'s> Hosts<'s> {
             let speaks = self.snapshot.interface(*holder).is_some_and(Interface::speaks_arp);
             speaks && self.wires.is_connected(*holder)
         };
-        let holders: Vec<IfIndex> = self.snapshot.holders_of(IpAddr::V4(address)).collect();
+        let holders = self.index.holders(IpAddr::V4(address));
         if holders.iter().any(reached) {
             return None;
         }
@@ -105,7 +106,7 @@ impl<'s> Hosts<'s> {
             if around.contains(&place) {
                 continue;
             }
-            let Some(holder) = self.snapshot.holders_of(IpAddr::V4(target)).next() else { continue };
+            let Some(holder) = self.index.holders(IpAddr::V4(target)).first().copied() else { continue };
             if self.aside(target).is_none() {
                 // On its own wire, or on one of which nothing is known: some interface that answered has to answer.
                 let without =
@@ -235,7 +236,7 @@ impl<'s> Hosts<'s> {
                 let near = |holder: &IfIndex| {
                     self.wires.is_connected(*holder) && self.wires.share(*arrival, *holder) != Some(false)
                 };
-                let holder = self.snapshot.holders_of(IpAddr::V4(to)).find(near);
+                let holder = self.index.holders(IpAddr::V4(to)).iter().copied().find(near);
                 let around = holder.and_then(|holder| self.around.subnets.get(&holder));
                 around.is_some_and(|subnets| subnets.iter().any(|subnet| subnet.contains(&to)))
             };
