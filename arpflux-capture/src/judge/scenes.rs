@@ -3,6 +3,7 @@
 
 use super::scene::{GLBP_1, GLBP_2, MS, NLB, SECOND, Scene, VRRP, VRRP_8, expect, mac, scene};
 use crate::{Certainty, Class};
+use arpflux_core::types::Mac;
 
 #[test]
 fn healthy_wires() {
@@ -79,6 +80,14 @@ fn healthy_wires() {
             "VRRP with the router's Ethernet source",
             Class::Virtual,
             scene(|s| s.ask(mac(9), 9, 1).reply_as(a, VRRP, 1, mac(9), 9)),
+        ),
+        (
+            "the NAT of VirtualBox",
+            Class::Single,
+            scene(|s| {
+                let [from, named] = [0, 2].map(|low| Mac::ethernet([0x52, 0x54, 0, 0x12, 0x35, low]));
+                s.ask(mac(9), 9, 1).reply_as(from, named, 1, mac(9), 9)
+            }),
         ),
         (
             "GLBP shares out",

@@ -35,9 +35,13 @@ impl Packet {
         self.target == Some(self.sender)
     }
 
-    /// Whether it speaks of another MAC than the one that it came from. A virtual MAC may stand in the packet alone.
+    /// Whether it speaks of another MAC than the one that it came from. A virtual MAC may stand in the packet alone, and the
+    /// NAT of VirtualBox answers so for its own addresses.
     pub(super) fn is_foreign(&self) -> bool {
+        const VIRTUAL_BOX: &[u8] = &[0x52, 0x54, 0x00, 0x12, 0x35];
+        let is_its_own = [self.source, self.mac].iter().all(|mac| mac.as_bytes().starts_with(VIRTUAL_BOX));
         self.source != self.mac
+            && !is_its_own
             && self.source.as_bytes().len() == self.mac.as_bytes().len()
             && self.mac.octets().is_none_or(|mac| VirtualMac::of(mac).is_none())
             && self.source.octets().is_none_or(|mac| VirtualMac::of(mac).is_none())
