@@ -63,7 +63,7 @@ const HOSTS: &[(&str, &str, usize)] = &[
         "arptables-legacy -A INPUT -i eth1 -d 10.0.0.1 -j DROP
          arptables-legacy -N other
          arptables-legacy -A OUTPUT -j other
-         arptables-legacy -A other -o eth0 -s 10.0.0.2 -j mangle --mangle-mac-s 02:00:00:00:00:98",
+         arptables-legacy -A other -o eth0 -s 10.0.0.2 --h-length 6 -j mangle --mangle-mac-s 02:00:00:00:00:98",
         1,
     ),
 ];
