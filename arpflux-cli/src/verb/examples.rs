@@ -5,7 +5,7 @@ Examples:
   arpflux explain                          who answers for each address of this host, bad ones first
   arpflux explain 192.168.18.10            who answers for it, rule by rule
   arpflux explain 192.168.18.10 --prove    decided for all senders, with a counter-example if not
-  arpflux explain 192.168.18.10 --rehearse this kernel asked as well, on a twin of the host";
+  arpflux explain 192.168.18.10 --rehearse  this kernel asked as well, on a twin";
 pub(super) const DIAGNOSE: &str = "\
 Examples:
   arpflux diagnose                         what is wrong with this host
