@@ -16,6 +16,9 @@
  * - On failure a function returns NULL or false and, if `err` is not NULL, sets `*err` to a new error, to be freed with
  *   arpflux_error_free. What `*err` held before is overwritten and not freed. Outputs are written on success only,
  *   and so is `*err` on failure only.
+ * - A list is a pointer and a count. A count of 0 is an empty list, for which nothing is done; NULL with another count is
+ *   ARPFLUX_CODE_INVALID_INPUT; where NULL stands for all, the function says so. Nothing is never good: verdicts on an empty list are
+ *   UNDETERMINED or an error.
  * - Texts are UTF-8 and end in NUL. Interface names are bytes, as the kernel has them. Numbers of interfaces are from 1 up.
  * - Structs for options begin with `size`, which the caller sets to `sizeof` of the struct; later versions of the
  *   library only add members at the end, and 0 always asks for the default. ARPFLUX_OPTIONS declares one.

@@ -3,12 +3,10 @@
 use std::ffi::{CString, c_char};
 use std::path::PathBuf;
 use std::ptr;
-use std::time::Instant;
 
-use arpflux_core::apply::Outcome;
 use arpflux_core::outward::vz::Status;
-use arpflux_core::vz::{ANNOUNCE_AGAIN, Asking, Call, Done, Node, Places, Standing, Taken};
-use arpflux_core::{Error, ErrorKind, Result, Stop, json};
+use arpflux_core::vz::{Asking, Call, Node, Places, Standing};
+use arpflux_core::{Result, json};
 
 use crate::apply::{self, arpflux_apply_options, arpflux_receipt};
 use crate::args;
@@ -56,7 +54,6 @@ unsafe impl Sized0 for arpflux_publish_options {}
 struct Asked {
     node: Node,
     call: Call,
-    stop: Stop,
     given: arpflux_publish_options,
 }
 
@@ -92,8 +89,7 @@ unsafe fn read(
             interface: args::optional_if_name(given.interface, "options.interface")?,
         };
         let options = apply::read(given.apply)?;
-        let stop = options.stop.clone();
-        Ok(Asked { node: Node::new(host.0.clone(), options, places), call, stop, given })
+        Ok(Asked { node: Node::new(host.0.clone(), options, places), call, given })
     }
 }
 
@@ -113,36 +109,6 @@ unsafe fn read_owned(
     }
     // SAFETY: the caller says so.
     unsafe { read(host, owner, addresses, count, options) }
-}
-
-/// For calls that publish: without an address there is nothing to do, which is a mistake.
-fn some(asked: &Asked) -> Result<()> {
-    if asked.call.addresses.is_empty() {
-        return Err(Error::new(ErrorKind::InvalidInput, "there is no address").during("publish"));
-    }
-    Ok(())
-}
-
-fn sentence(taken: &Taken) -> String {
-    format!("{} is in use by container {} of this host", taken.address, taken.owner)
-}
-
-/// An error, if another owner has one of the addresses.
-fn free(taken: &[Taken]) -> Result<()> {
-    match taken.first() {
-        None => Ok(()),
-        Some(first) => Err(Error::new(ErrorKind::Refused, sentence(first))
-            .during("publish")
-            .hint("withdraw it there first, or give this owner another address")),
-    }
-}
-
-/// The receipt, with all that is to be said among its notes.
-fn give(done: Done) -> *mut arpflux_receipt {
-    let mut receipt = done.receipt;
-    receipt.notes.extend(done.notes);
-    receipt.notes.extend(done.taken.iter().map(|taken| format!("left alone: {}", sentence(taken))));
-    apply::give_receipt(receipt)
 }
 
 /// Publishes `count` addresses of `owner` (a container's id, or a name of letters, digits, `-`, `_` and `.`): the interface where they
@@ -166,17 +132,8 @@ pub unsafe extern "C" fn arpflux_host_publish(
     unsafe {
         guard(err, ptr::null_mut(), || {
             let asked = read_owned(host, owner, addresses, count, options)?;
-            some(&asked)?;
-            let done = asked.node.publish(&asked.call)?;
-            free(&done.taken)?;
-            if asked.given.announce != 0 {
-                if done.receipt.outcome == Outcome::Unchanged {
-                    asked.node.announce(&asked.call)?;
-                }
-                asked.stop.sleep_until(Instant::now() + ANNOUNCE_AGAIN)?;
-                asked.node.announce(&asked.call)?;
-            }
-            Ok(give(done))
+            let announce = asked.given.announce != 0;
+            Ok(apply::give_receipt(asked.node.publish_or_refuse(&asked.call, announce)?))
         })
     }
 }
@@ -199,10 +156,11 @@ pub unsafe extern "C" fn arpflux_host_withdraw(
     unsafe {
         guard(err, ptr::null_mut(), || {
             let asked = read_owned(host, owner, addresses, count, options)?;
-            Ok(give(match (&asked.call.veid, addresses.is_null()) {
+            let done = match (&asked.call.veid, addresses.is_null()) {
                 (Some(owner), true) => asked.node.stop(owner)?,
                 _ => asked.node.withdraw(&asked.call)?,
-            }))
+            };
+            Ok(apply::give_receipt(done.into_receipt()))
         })
     }
 }
@@ -223,10 +181,7 @@ pub unsafe extern "C" fn arpflux_host_plan_publish(
     unsafe {
         guard(err, ptr::null_mut(), || {
             let asked = read_owned(host, owner, addresses, count, options)?;
-            some(&asked)?;
-            let (plan, taken) = asked.node.plan_publish(&asked.call)?;
-            free(&taken)?;
-            Ok(plan::give(plan))
+            Ok(plan::give(asked.node.plan_publish_or_refuse(&asked.call)?))
         })
     }
 }
@@ -268,7 +223,8 @@ pub unsafe extern "C" fn arpflux_host_sync(
     // SAFETY: all pointers are as the conventions say.
     unsafe {
         guard(err, ptr::null_mut(), || {
-            Ok(give(read(host, ptr::null(), ptr::null(), 0, options)?.node.sync()?))
+            let done = read(host, ptr::null(), ptr::null(), 0, options)?.node.sync()?;
+            Ok(apply::give_receipt(done.into_receipt()))
         })
     }
 }
@@ -291,20 +247,9 @@ pub unsafe extern "C" fn arpflux_host_book(
     unsafe {
         guard(err, ptr::null_mut(), || {
             let asked = read_owned(host, owner, addresses, count, options)?;
-            some(&asked)?;
             let pid = if asked.given.pid == 0 { std::process::id() } else { asked.given.pid };
             let asking = Asking { skip_wire: asked.given.skip_wire != 0, claim: Some(pid) };
-            let found = asked.node.detect(&asked.call, asking)?;
-            free(&found.taken)?;
-            if let Some(unasked) = found.unasked.first() {
-                return Err(Error::new(
-                    ErrorKind::Undetermined,
-                    format!("nobody was asked: {}", unasked.why),
-                )
-                .during("detect duplicates")
-                .on(unasked.interface.to_string()));
-            }
-            Ok(detect::give(found.found))
+            Ok(detect::give(asked.node.detect_or_refuse(&asked.call, asking)?))
         })
     }
 }

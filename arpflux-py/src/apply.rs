@@ -36,7 +36,7 @@ struct State {
 }
 
 impl Receipt {
-    fn new(receipt: apply::Receipt, applied: Option<Applied>) -> Self {
+    pub(crate) fn new(receipt: apply::Receipt, applied: Option<Applied>) -> Self {
         Self { state: Mutex::new(State { receipt, applied }), process: std::process::id() }
     }
 

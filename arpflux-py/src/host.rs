@@ -12,6 +12,7 @@ use pyo3::types::{PyBytes, PyString, PyTuple};
 
 use crate::apply::{self, Receipt};
 use crate::argument;
+use crate::container::{self, Containers};
 use crate::diagnose::{self, Diagnosis};
 use crate::error::Result;
 use crate::explain::{self, Matrix, Question, Scope};
@@ -346,6 +347,20 @@ impl Host {
     ) -> Result<Receipt> {
         let options = apply::options(None, lock_wait, state_dir)?;
         apply::remove_proxies(py, self, addresses, interface, options)
+    }
+
+    /// The containers, and other machines, behind this host: Containers. `policy`: the file of the policy, by default
+    /// `/etc/arpflux/policy.toml`; `vz_dir`: the folder with `vz.conf` and `conf/OWNER.conf`, by default `/etc/vz`. Neither
+    /// needs to exist.
+    #[pyo3(signature = (*, policy = None, vz_dir = None, lock_wait = None, state_dir = None))]
+    fn containers<'py>(
+        &self,
+        policy: Given<'_, 'py>,
+        vz_dir: Given<'_, 'py>,
+        lock_wait: Given<'_, 'py>,
+        state_dir: Given<'_, 'py>,
+    ) -> Result<Containers> {
+        container::containers(&self.0, policy, vz_dir, apply::options(None, lock_wait, state_dir)?)
     }
 
     /// Takes a transaction back: the one of number `id`, or the last that a person made and that stands: what a watch or

@@ -6,6 +6,7 @@ mod apply;
 mod argument;
 mod capture;
 mod command;
+mod container;
 mod diagnose;
 mod error;
 mod explain;
@@ -34,6 +35,8 @@ mod _native {
     use crate::capture::{Capture, Sighting, capture};
     #[pymodule_export]
     use crate::command::_command;
+    #[pymodule_export]
+    use crate::container::Containers;
     #[pymodule_export]
     use crate::diagnose::{Diagnosis, Finding};
     #[pymodule_export]

@@ -28,6 +28,7 @@ def test_wheel_holds_exactly_this():
             "arpflux/__init__.py",
             "arpflux/__main__.py",
             "arpflux/_base.py",
+            "arpflux/_container.py",
             "arpflux/_errors.py",
             "arpflux/_model.py",
             "arpflux/_names.py",

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "arpflux.h"
@@ -188,6 +189,49 @@ static void drift_is_only_told_without_heal(void)
     arpflux_policy_free(policy);
 }
 
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* On a quiet host a watch wakes up less than once a second, where it is told to look seldom at what sends no news. */
+static void a_quiet_watch_sleeps(void)
+{
+    struct seen seen = {0, 0, 0, 0, NULL, NULL};
+    arpflux_error *err = NULL;
+    arpflux_watch_options options;
+    arpflux_policy *policy = policy_for("eth3");
+    arpflux_receipt *receipt = arpflux_host_apply_policy(host, policy, NULL, &err);
+    arpflux_watch *watch;
+    double end;
+    int woken = 0;
+
+    CHECK_OK(receipt != NULL, err);
+    memset(&options, 0, sizeof options);
+    options.size = sizeof options;
+    options.look_ms = 60000;
+    options.proxy_ms = 2000;
+    watch = arpflux_host_watch(host, policy, &options, &err);
+    CHECK_OK(watch != NULL, err);
+    CHECK_OK(arpflux_watch_wait(watch, 2000, NULL, see, &seen, &err), err); /* the first look, and what it leaves */
+    for (end = now() + 5; now() < end;) {
+        struct pollfd pollfd = {arpflux_watch_fd(watch), POLLIN, 0};
+        if (poll(&pollfd, 1, (int)((end - now()) * 1000) + 1) == 1) {
+            woken++;
+            CHECK_OK(arpflux_watch_step(watch, see, &seen, &err), err);
+        }
+    }
+    if (woken >= 5)
+        fprintf(stderr, "woken %d times in 5 s\n", woken);
+    CHECK(woken < 5 && seen.drifts == 0);
+    arpflux_watch_free(watch);
+    CHECK_OK(arpflux_receipt_undo(receipt, &err), err);
+    arpflux_receipt_free(receipt);
+    arpflux_policy_free(policy);
+}
+
 int main(void)
 {
     arpflux_error *err = NULL;
@@ -198,6 +242,7 @@ int main(void)
     }
     RUN(drift_is_healed_from_an_event_loop);
     RUN(drift_is_only_told_without_heal);
+    RUN(a_quiet_watch_sleeps);
     arpflux_host_free(host);
     return report();
 }

@@ -22,6 +22,25 @@ pub struct Nics {
     pub interfaces: Vec<IfName>,
 }
 
+/// One address of a container, and how it stands.
+#[derive(Debug, Serialize)]
+pub struct Published<'a> {
+    #[serde(flatten)]
+    standing: &'a Standing,
+    /// Whether it is as it should be.
+    right: bool,
+    /// How it stands, in words.
+    state: String,
+}
+
+impl<'a> Published<'a> {
+    /// The record of an address.
+    #[must_use]
+    pub fn new(standing: &'a Standing) -> Self {
+        Self { standing, right: standing.is_right(), state: standing.state() }
+    }
+}
+
 /// What is published, and whether the scripts call arpflux.
 #[derive(Debug, Serialize)]
 pub struct Status<'a> {
@@ -33,7 +52,7 @@ pub struct Status<'a> {
     /// Whether the scripts call arpflux; `None`: there are none.
     pub integration: Option<Integration>,
     registry: String,
-    addresses: &'a [Standing],
+    addresses: Vec<Published<'a>>,
 }
 
 impl<'a> Status<'a> {
@@ -42,6 +61,7 @@ impl<'a> Status<'a> {
     pub fn new(integration: Option<Integration>, registry: String, addresses: &'a [Standing]) -> Self {
         let damaged = matches!(integration, Some(Integration::Damaged { .. }));
         let right = addresses.iter().all(Standing::is_right) && !damaged;
+        let addresses = addresses.iter().map(Published::new).collect();
         Self { right: Some(right), overdue: None, integration, registry, addresses }
     }
 

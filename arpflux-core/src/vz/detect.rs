@@ -56,6 +56,26 @@ pub struct Asking {
 }
 
 impl Node {
+    /// [`Node::detect`] for programs: an error if another owner has one of the addresses, or nobody could be asked.
+    ///
+    /// # Errors
+    /// As [`Node::detect`]; [`ErrorKind::Refused`] if another owner has one of the addresses,
+    /// [`ErrorKind::Undetermined`] if nobody could be asked on an interface, [`ErrorKind::InvalidInput`] if there is no
+    /// address.
+    pub fn detect_or_refuse(&self, call: &Call, asking: Asking) -> Result<Vec<Detected>> {
+        call.some()?;
+        let detection = self.detect(call, asking)?;
+        Taken::refuse(&detection.taken)?;
+        match detection.unasked.first() {
+            None => Ok(detection.found),
+            Some(unasked) => {
+                Err(Error::new(ErrorKind::Undetermined, format!("nobody was asked: {}", unasked.why))
+                    .during("detect duplicates")
+                    .on(unasked.interface.to_string()))
+            }
+        }
+    }
+
     /// Asks for the call's addresses, each on the interface where it belongs, all at once: 1.0 s for
     /// any number of them. Answers of this host are no conflict.
     ///

@@ -15,6 +15,7 @@ if not _in_main_interpreter():
     raise ImportError("arpflux works in the main interpreter of a process only, not in subinterpreters")
 
 from ._base import Value
+from ._container import Published
 from ._errors import (
     Busy,
     Changed,
@@ -98,6 +99,7 @@ from ._native import (
     BootReport,
     Capture,
     Change,
+    Containers,
     Diagnosis,
     FileChange,
     Finding,
@@ -188,6 +190,7 @@ __all__ = [
     "CheckKind",
     "Claim",
     "Conflict",
+    "Containers",
     "Delay",
     "Detected",
     "Diagnosis",
@@ -246,6 +249,7 @@ __all__ = [
     "Protocol",
     "ProxyEntry",
     "ProxyPolicy",
+    "Published",
     "Raced",
     "Reason",
     "Receipt",

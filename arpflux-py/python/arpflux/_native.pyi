@@ -19,6 +19,7 @@ from ._model import (
     SharedWires,
     VerifiedAddress,
 )
+from ._container import Published
 from ._names import CaptureFormat, ChangeKind, FindingId, Manager, Outcome, RouteKind, RuleAction, Severity
 from ._names import Protocol as FrameProtocol
 from ._policy import ProxyPolicy, ServicePolicy
@@ -35,6 +36,7 @@ __all__ = [
     "BootReport",
     "Capture",
     "Change",
+    "Containers",
     "Diagnosis",
     "FileChange",
     "Finding",
@@ -843,6 +845,42 @@ class Report:
     def __reduce__(self, /) -> Any: ...
 
 @final
+class Containers:
+    def publish(
+        self,
+        /,
+        owner: str,
+        addresses: Union[_AddressArgument, Iterable[_AddressArgument]],
+        *,
+        interface: Optional[str] = None,
+        all: bool = False,
+        announce: bool = False,
+    ) -> Receipt: ...
+    def plan_publish(
+        self,
+        /,
+        owner: str,
+        addresses: Union[_AddressArgument, Iterable[_AddressArgument]],
+        *,
+        interface: Optional[str] = None,
+        all: bool = False,
+    ) -> Plan: ...
+    def withdraw(
+        self,
+        /,
+        owner: str,
+        addresses: Optional[Union[_AddressArgument, Iterable[_AddressArgument]]] = None,
+    ) -> Receipt: ...
+    def plan_withdraw(
+        self,
+        /,
+        owner: str,
+        addresses: Optional[Union[_AddressArgument, Iterable[_AddressArgument]]] = None,
+    ) -> Plan: ...
+    def sync(self, /) -> Receipt: ...
+    def published(self, /) -> tuple[Published, ...]: ...
+
+@final
 class Receipt:
     @property
     def id(self) -> Optional[int]: ...
@@ -1025,6 +1063,15 @@ class Host:
         lock_wait: Optional[_Seconds] = None,
         state_dir: Optional[_Path] = None,
     ) -> Receipt: ...
+    def containers(
+        self,
+        /,
+        *,
+        policy: Optional[_Path] = None,
+        vz_dir: Optional[_Path] = None,
+        lock_wait: Optional[_Seconds] = None,
+        state_dir: Optional[_Path] = None,
+    ) -> Containers: ...
     def rollback(
         self,
         /,

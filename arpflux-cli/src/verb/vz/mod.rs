@@ -153,8 +153,8 @@ fn summary(receipt: &Receipt, output: &Output) {
 }
 
 fn refuse(taken: &[Taken], output: &Output) {
-    for Taken { address, owner } in taken {
-        output.note(format!("arpflux: {address} is in use by container {owner} of this node"));
+    for taken in taken {
+        output.note(format!("arpflux: {taken}"));
     }
 }
 

@@ -8,6 +8,7 @@ mod sync;
 mod withdraw;
 
 use std::cell::RefCell;
+use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -64,6 +65,24 @@ pub struct Taken {
     pub owner: String,
 }
 
+impl fmt::Display for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is in use by container {} of this node", self.address, self.owner)
+    }
+}
+
+impl Taken {
+    /// Refuses to publish what another owner has.
+    pub(in crate::vz) fn refuse(taken: &[Self]) -> Result<()> {
+        match taken.first() {
+            None => Ok(()),
+            Some(first) => Err(Error::new(ErrorKind::Refused, first.to_string())
+                .during("publish")
+                .hint("withdraw it there first, or give this owner another address")),
+        }
+    }
+}
+
 /// What came of a call that changes something.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -76,6 +95,17 @@ pub struct Done {
     pub announce_again: Vec<IpAddr>,
     /// Whatever else is worth knowing, one sentence each.
     pub notes: Vec<String>,
+}
+
+impl Done {
+    /// The receipt, with all that is to be said among its notes.
+    #[must_use]
+    pub fn into_receipt(self) -> Receipt {
+        let mut receipt = self.receipt;
+        receipt.notes.extend(self.notes);
+        receipt.notes.extend(self.taken.iter().map(|taken| format!("left alone: {taken}")));
+        receipt
+    }
 }
 
 impl Node {

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
+use std::time::Instant;
 
-use super::{Done, Node, Taken, read_claims, settle};
+use super::{ANNOUNCE_AGAIN, Done, Node, Taken, read_claims, settle};
+use crate::apply::Receipt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Plan;
 use crate::policy::Policy;
@@ -46,6 +48,37 @@ impl Node {
         let (mut plan, _) = self.publishing(call, &policy, &path, &snapshot, registry, &mut taken)?;
         settle(&path, &snapshot, &mut plan)?;
         Ok((plan, taken))
+    }
+
+    /// [`Node::publish`] for programs, which wait: an error if another owner has one of the addresses. With
+    /// `announce` peers are told even if nothing had to change, and once more after [`ANNOUNCE_AGAIN`].
+    ///
+    /// # Errors
+    /// As [`Node::publish`]; [`ErrorKind::Refused`] if another owner has one of the addresses,
+    /// [`ErrorKind::InvalidInput`] if there is none.
+    pub fn publish_or_refuse(&self, call: &Call, announce: bool) -> Result<Receipt> {
+        call.some()?;
+        let done = self.publish(call)?;
+        Taken::refuse(&done.taken)?;
+        if announce {
+            if done.receipt.is_unchanged() {
+                self.announce(call)?;
+            }
+            self.stop_flag().sleep_until(Instant::now() + ANNOUNCE_AGAIN)?;
+            self.announce(call)?;
+        }
+        Ok(done.into_receipt())
+    }
+
+    /// What [`Node::publish_or_refuse`] would change now.
+    ///
+    /// # Errors
+    /// As [`Node::publish_or_refuse`].
+    pub fn plan_publish_or_refuse(&self, call: &Call) -> Result<Plan> {
+        call.some()?;
+        let (plan, taken) = self.plan_publish(call)?;
+        Taken::refuse(&taken)?;
+        Ok(plan)
     }
 
     /// The plan of a publication, and the registry afterwards; `path` is the registry's.
