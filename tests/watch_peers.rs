@@ -14,7 +14,9 @@ use arpflux_tests::watched::{Node, POLICY, PROXIED, until_so};
 /// A node, a client on its wire that listens, and a watch at rest.
 fn scene(name: &str) -> (Node, PacketSocket, Watcher) {
     let node = Node::new(name);
-    let policy = Policy::from_toml(&POLICY.replace("announce = false", ""), "policy.toml").unwrap();
+    let policy =
+        Policy::from_toml(&POLICY.replace("announce = false", "egress = \"unmanaged\""), "policy.toml")
+            .unwrap();
     let client = node.lab.host("client").unwrap();
     client.plug(&node.lan, "eth0", Mac::NONE).unwrap();
     let mut watcher = node.watcher_of(&policy, true);
