@@ -11,10 +11,9 @@ impl Text {
         if self.begins_line {
             self.frame();
         }
-        if matches!(word, b"who-has" | b"is-at") {
-            // Other lines follow; the words of this one are gone.
-            self.columns.forget();
-            self.counts.broken += 1;
+        if matches!(word, b"who-has" | b"is-at") || self.columns.is_heading() {
+            // Other lines follow, or a row in the line of the heading; the words of this one are gone.
+            self.leave_table();
             return false;
         }
         let (cells, ends) = self.columns.cells(word, self.tabs);
@@ -24,11 +23,21 @@ impl Text {
         ends && self.packet()
     }
 
+    /// No row of the heading follows any more, and one was broken.
+    pub(super) fn leave_table(&mut self) {
+        self.columns.forget();
+        self.counts.broken += 1;
+    }
+
     /// Takes a word of a row without a heading.
     pub(super) fn row(&mut self, word: &[u8], begins_line: bool) -> bool {
+        if begins_line {
+            self.counts.broken += u64::from(self.row.is_broken());
+            self.row.begin_line();
+        }
         let mut told = None;
-        for (place, cell) in word.split(|byte| b",;|".contains(byte)).enumerate() {
-            told = told.or(self.row.word(trim(cell), begins_line && place == 0));
+        for cell in word.split(|byte| b",;|".contains(byte)) {
+            told = told.or(self.row.word(trim(cell)));
         }
         if let Some((to, address, time)) = self.row.known() {
             self.frame();

@@ -201,7 +201,7 @@ impl Text {
     pub(super) fn counts(&self) -> TextCounts {
         TextCounts {
             ndp: self.counts.ndp + u64::from(self.discovery.is_open()),
-            broken: self.counts.broken + u64::from(self.pending),
+            broken: self.counts.broken + u64::from(self.pending) + u64::from(self.row.is_broken()),
             ..self.counts
         }
     }
@@ -348,6 +348,7 @@ impl Text {
         if complete {
             (self.line, self.expect, self.last) = (Line::default(), Expect::Nothing, Last::Other);
             (self.begun, self.pending) = (false, false);
+            self.row.has_told();
         }
         complete
     }
@@ -379,6 +380,9 @@ impl Text {
         let discovered = self.discovery.word(raw, begins_line, ends_line, &self.source);
         if self.discovered(discovered) {
             true
+        } else if self.columns.runs_on(word) {
+            self.leave_table();
+            false
         } else if raw[0] != b'"' && self.columns.heads(word, begins_line, self.tabs) {
             false
         } else if self.columns.are_known() {

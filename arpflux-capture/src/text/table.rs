@@ -1,7 +1,7 @@
 //! Fields that tshark was asked for: `-T json`, `-T pdml`, `-T fields` with a heading (`-E header=y`) and without; and rows of
 //! arpwatch's `arp.dat`.
 
-use super::value::{Address, ipv4, number, seconds};
+use super::value::{Address, ipv4, number, seconds, trim};
 use crate::record::TunnelKind;
 
 /// Fields that are of use.
@@ -112,6 +112,17 @@ impl Columns {
         *self = Self::default();
     }
 
+    /// Whether the line at hand is the heading.
+    pub(super) fn is_heading(&self) -> bool {
+        self.heading
+    }
+
+    /// Whether a word of the heading is none: rows follow it in the same line.
+    pub(super) fn runs_on(&self, word: &[u8]) -> bool {
+        let is_value = |part: &[u8]| ipv4(part).is_some() || Address::parse(part).is_some();
+        self.heading && word.split(|byte| b",;|".contains(byte)).any(|part| is_value(trim(part)))
+    }
+
     /// Takes a word of the heading, or one that begins it; says whether it is one. So many tabs stand before it in its line.
     pub(super) fn heads(&mut self, word: &[u8], begins_line: bool, tabs: usize) -> bool {
         if begins_line {
@@ -166,8 +177,12 @@ enum Token {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Row {
     tokens: Vec<Token>,
-    /// There was a word of another kind in the line.
-    other: bool,
+    /// Words of another kind in the line.
+    others: usize,
+    /// Addresses and MACs in the line.
+    addresses: usize,
+    /// The line told something.
+    told: bool,
 }
 
 /// What a row holds.
@@ -185,10 +200,27 @@ pub(super) struct Told {
 const MOMENT: u64 = 600_000_000;
 
 impl Row {
+    /// Whether the line at hand is a row in which names stand for addresses.
+    pub(super) fn is_broken(&self) -> bool {
+        !self.told && self.addresses >= 3 && self.others <= 3
+    }
+
+    /// The line told something, perhaps in another form than this one.
+    pub(super) fn has_told(&mut self) {
+        self.told = true;
+    }
+
+    /// A line begins.
+    pub(super) fn begin_line(&mut self) {
+        *self = Self::default();
+    }
+
     /// A row of arpwatch's list as far as its third word: MAC, address and when it was seen last, in ns.
     pub(super) fn known(&self) -> Option<(Address, u32, u64)> {
         match *self.tokens {
-            [Token::Mac(mac), Token::Ipv4(address), Token::Number(time)] if time >= MOMENT && !self.other => {
+            [Token::Mac(mac), Token::Ipv4(address), Token::Number(time)]
+                if time >= MOMENT && self.others == 0 =>
+            {
                 Some((mac, address, time.checked_mul(1_000_000_000)?))
             }
             _ => None,
@@ -196,11 +228,7 @@ impl Row {
     }
 
     /// Takes the next word.
-    pub(super) fn word(&mut self, word: &[u8], begins_line: bool) -> Option<Told> {
-        if begins_line {
-            self.tokens.clear();
-            self.other = false;
-        }
+    pub(super) fn word(&mut self, word: &[u8]) -> Option<Told> {
         let token = if let Some(address) = ipv4(word) {
             Token::Ipv4(address)
         } else if let Some(mac) = Address::parse(word) {
@@ -210,10 +238,11 @@ impl Row {
         } else if let Some(time) = seconds(word) {
             Token::Time(time)
         } else {
-            self.other = true;
+            self.others += 1;
             return None;
         };
-        if self.other || self.tokens.len() >= MOST {
+        self.addresses += usize::from(matches!(token, Token::Mac(_) | Token::Ipv4(_)));
+        if self.others > 0 || self.tokens.len() >= MOST {
             return None;
         }
         self.tokens.push(token);

@@ -276,6 +276,22 @@ fn fields_of_tshark_with_a_heading_and_without() {
     assert_eq!(frames(&turned)[1], format!("None [] > 10.0.0.1@{A} says 10.0.0.9@{B}"));
 }
 
+#[test]
+fn rows_that_lost_their_lines_or_addresses_are_not_good() {
+    let row = format!("1700000000.6\t{A}\t{B}\t2\t{A}\t10.0.0.1\t{B}\t10.0.0.9\n");
+    let heading = "frame.time_epoch\teth.src\teth.dst\tarp.opcode\tarp.src.hw_mac\tarp.src.proto_ipv4\tarp.dst.hw_mac\tarp.dst.proto_ipv4";
+    for (rows, ok) in [
+        (format!("{heading}\n{row}"), Some(true)),
+        (format!("{heading} {row}").replace('\n', " "), None),
+        (format!("{heading} \"Nov 14, 2023 22:13:20 UTC\"{}", &row["1700000000.6".len()..]), None),
+        (row.clone(), Some(true)),
+        (format!("{row}{}", row.replace(A, "mallory")), None),
+        (format!("{row}{}", row.replace("10.0.0.1", "gateway")), None),
+    ] {
+        assert_eq!(judged(&rows).1.ok, ok, "{rows}");
+    }
+}
+
 /// JSON and PDML have every time of a frame: the one since 1970 counts.
 #[test]
 fn of_several_times_of_a_frame_the_date_counts() {
