@@ -261,7 +261,7 @@ pub fn all() -> Vec<(&'static str, Schema)> {
 #[must_use]
 pub fn enums() -> Vec<(&'static str, Schema)> {
     use crate::error::ErrorKind;
-    use crate::{diagnose, segment, snapshot, state, types, verify};
+    use crate::{diagnose, plan, predict, proof, segment, snapshot, state, types, verify};
     let pure = [
         ("ErrorKind", input::<ErrorKind>()),
         ("Reason", input::<Reason>()),
@@ -279,6 +279,12 @@ pub fn enums() -> Vec<(&'static str, Schema)> {
         ("RouteKind", input::<snapshot::RouteKind>()),
         ("RuleAction", input::<snapshot::RuleAction>()),
         ("InterferenceKind", input::<snapshot::Interference>()),
+        ("Expect", record::<proof::Expectation>()),
+        ("ProofOutcome", record::<proof::Proof>()),
+        ("Outgoing", record::<predict::Outgoing>()),
+        ("SourceRule", record::<predict::SourceRule>()),
+        ("Learning", record::<predict::Learning>()),
+        ("AnswerChange", record::<plan::Turn>()),
         ("Severity", input::<diagnose::Severity>()),
         ("FindingId", input::<FindingId>()),
     ];

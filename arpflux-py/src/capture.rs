@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::argument;
 use crate::error::{PyError, Result};
+use crate::host::Host;
 use crate::interrupt;
 use crate::records::record;
 use crate::snapshot::Snapshot;
@@ -404,6 +405,34 @@ pub fn capture(
         Err(error) if error.object() == name => Err(error.into()),
         Err(error) => Err(capture(None).failure(error)),
     }
+}
+
+/// See `Host.listen`.
+pub fn listen<'py>(
+    py: Python<'py>,
+    host: &Host,
+    interface: &Bound<'py, PyAny>,
+    duration: Given<'_, 'py>,
+    frames: Given<'_, 'py>,
+) -> Result<Bound<'py, PyAny>> {
+    let interface = argument::interface("interface", interface)?;
+    let duration = duration.map(|time| argument::seconds("duration", time)).transpose()?;
+    let frames = frames.map(|frames| argument::number("frames", frames, 1..=i64::MAX)).transpose()?;
+    if duration.is_none() && frames.is_none() {
+        return Err(argument::invalid(
+            "duration",
+            "nothing would end it: give a duration or a number of frames",
+        ));
+    }
+    let report = interrupt::interruptible(py, |stop| {
+        let mut capture = core::Capture::new();
+        let go_on = |_| if stop.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        host.0
+            .namespace()
+            .run(|| capture.listen(&interface, core::Until::new(duration, frames), go_on))??;
+        Ok(capture.report())
+    })?;
+    value::typed(py, "CaptureReport", &report)
 }
 
 /// What was read so far, as `CaptureCounts` has it.

@@ -12,6 +12,7 @@ use pyo3::types::{PyBytes, PyString, PyTuple};
 
 use crate::apply::{self, Receipt};
 use crate::argument;
+use crate::capture;
 use crate::container::{self, Containers};
 use crate::diagnose::{self, Diagnosis};
 use crate::error::Result;
@@ -214,6 +215,21 @@ impl Host {
         anyway: bool,
     ) -> Result<usize> {
         wire::announce(py, self, addresses, interface, rounds, spacing, request, reply, never, anyway)
+    }
+
+    /// Captures ARP on an interface as it comes, and says what it shows: a CaptureReport. It ends after `duration` or as many
+    /// `frames`, whichever is first; one of them is needed. Nothing is sent.
+    ///
+    /// Raises NotFound if there is no such interface, PermissionDenied without CAP_NET_RAW.
+    #[pyo3(signature = (interface, *, duration = None, frames = None))]
+    fn listen<'py>(
+        &self,
+        py: Python<'py>,
+        interface: &Bound<'py, PyAny>,
+        duration: Given<'_, 'py>,
+        frames: Given<'_, 'py>,
+    ) -> Result<Bound<'py, PyAny>> {
+        capture::listen(py, self, interface, duration, frames)
     }
 
     /// Finds out whether somebody else has addresses already, proxies included: a tuple of Detected, one for each

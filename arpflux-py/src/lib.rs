@@ -13,6 +13,7 @@ mod explain;
 mod host;
 mod interpreter;
 mod interrupt;
+mod model;
 mod persist;
 mod plan;
 mod policy;

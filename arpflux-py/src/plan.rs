@@ -12,6 +12,8 @@ use pyo3::types::{PyDict, PyIterator, PyTuple};
 
 use crate::argument;
 use crate::error::Result;
+use crate::model;
+use crate::policy::Policy;
 use crate::records::{ProxyEntry, record, tuple};
 use crate::routing::{Route, Rule};
 use crate::snapshot::Snapshot;
@@ -195,6 +197,12 @@ impl Plan {
     /// The plan that restores what was there before, in the opposite order.
     fn inverse(&self) -> Self {
         Self(self.0.inverse())
+    }
+
+    /// Which requests are answered otherwise after this plan on the host that `before` was taken from, for all senders and
+    /// targets: an Impact. `policy` is the one the plan was made for: effects on what it does not name come first.
+    fn impact<'py>(&self, py: Python<'py>, before: &Snapshot, policy: &Policy) -> Result<Bound<'py, PyAny>> {
+        model::impact(py, self, before, policy)
     }
 
     /// The state after this plan, as the kernel would have it: to see what the plan leads to without a kernel.

@@ -12,6 +12,7 @@ use crate::argument;
 use crate::diagnose::{self, Diagnosis};
 use crate::error::Result;
 use crate::explain::{self, Matrix, Question, Scope};
+use crate::model;
 use crate::persist::{self, BootReport};
 use crate::plan::Plan;
 use crate::policy::Policy;
@@ -100,6 +101,51 @@ impl Snapshot {
         sender: Given<'_, 'py>,
     ) -> Result<Matrix> {
         explain::matrix(py, self, Scope::new(targets, interfaces, sender)?)
+    }
+
+    /// Claims decided for all 2^32 senders by the model of the kernel: Proofs. Nothing is sent.
+    ///
+    /// Without `claims`: for each wire and each address that is held or proxied there (or for `target` alone), that exactly
+    /// one interface answers. `claims`: an iterable of Expectation. Raises NotFound if there is no such interface.
+    ///
+    /// >>> import arpflux
+    /// >>> snapshot = arpflux.Host.current().snapshot()
+    /// >>> snapshot.prove(claims=[arpflux.Expectation.never("lo", "192.0.2.0/24")])[0].outcome
+    /// <ProofOutcome.PROVED: 'proved'>
+    #[pyo3(signature = (target = None, *, claims = None))]
+    fn prove<'py>(
+        &self,
+        py: Python<'py>,
+        target: Given<'_, 'py>,
+        claims: Given<'_, 'py>,
+    ) -> Result<Bound<'py, PyAny>> {
+        model::prove(py, self, target, claims)
+    }
+
+    /// How the host reaches an IPv4 address, and what its request for that teaches its peers: a Reached. `source`: the packet's
+    /// source address if the program chose one; `interface`: the name of the interface if it chose one (`SO_BINDTODEVICE`).
+    #[pyo3(signature = (destination, *, source = None, interface = None))]
+    fn outgoing<'py>(
+        &self,
+        py: Python<'py>,
+        destination: &Bound<'py, PyAny>,
+        source: Given<'_, 'py>,
+        interface: Given<'_, 'py>,
+    ) -> Result<Bound<'py, PyAny>> {
+        model::outgoing(py, self, destination, source, interface)
+    }
+
+    /// What the host learns when it is told that an IPv4 address is at a MAC, by interface and kind of frame: a Learned.
+    /// `interfaces`: names; without, all that take requests for themselves.
+    #[pyo3(signature = (address, mac, *, interfaces = None))]
+    fn learns<'py>(
+        &self,
+        py: Python<'py>,
+        address: &Bound<'py, PyAny>,
+        mac: &Bound<'py, PyAny>,
+        interfaces: Given<'_, 'py>,
+    ) -> Result<Bound<'py, PyAny>> {
+        model::learns(py, self, address, mac, interfaces)
     }
 
     /// What is wrong, why, and what to do: a Diagnosis. With `policy` also what is not as that says. `wires`: which

@@ -446,6 +446,82 @@ class InterferenceKind(Name):
     UNREADABLE = "unreadable"
 
 
+class Expect(Name):
+    """A claim about a snapshot. `among` restricts it to some interfaces, usually those on one wire; empty means every interface that takes ARP requests."""
+
+    #: One interface answers for `target`, the same one whoever asks, and it answers every neighbour: all hosts of its subnets around `target`; of any of its subnets if none is around it; anybody at all if it has none.
+    EXACTLY_ONE = "exactly_one"
+    #: Whoever asks for an address of `target`, no interface but `interface` answers. It need not answer either.
+    NOTHING_BUT = "nothing_but"
+    #: `interface` answers every neighbour that asks for `target`.
+    ANSWERS = "answers"
+    #: Whoever asks `interface` for an address of `target` gets no answer.
+    NEVER = "never"
+    #: Packets from `source`, wherever they go, leave by none of `among` but `interface`: the host's own packets or, if the address is not the host's, those it forwards for the container behind it. Packets to the host itself, to other interfaces (containers) and to nowhere do not count.
+    LEAVES_BY = "leaves_by"
+
+
+class ProofOutcome(Name):
+    """What became of a claim."""
+
+    #: It holds for all senders and all targets it is about.
+    PROVED = "proved"
+    #: It does not hold, and this is a case.
+    REFUTED = "refuted"
+    #: It cannot be decided: nothing known speaks against it, but some case cannot be told.
+    UNDETERMINED = "undetermined"
+
+
+class Outgoing(Name):
+    """What the host does to reach an address."""
+
+    #: It asks, unless it knows already. Everyone who hears the request may learn that `sender` is at `mac`; the one asked surely does.
+    ASKS = "asks"
+    #: It sends without asking: to itself, to a broadcast or multicast address, through a gateway with an IPv6 address, or by an interface that does no ARP; or a packet filter, or a bridge without a port for broadcasts, keeps the request from leaving.
+    NO_REQUEST = "no_request"
+    #: It cannot send.
+    UNREACHABLE = "unreachable"
+    #: That cannot be told from the snapshot.
+    UNDETERMINED = "undetermined"
+
+
+class SourceRule(Name):
+    """Which rule of `arp_announce` gave the sender address of a request."""
+
+    #: The packet's own source address: `arp_announce` is 0, or a value without meaning.
+    PACKET = "packet"
+    #: The packet's own source address, which `arp_announce=1` allows: it shares a subnet of the interface with the target.
+    SAME_SUBNET = "same_subnet"
+    #: The interface's best address for the target (`inet_select_addr()`): `arp_announce` is 2, or 1 and the packet's source was refused, or the packet's source is not local.
+    BEST = "best"
+
+
+class Learning(Name):
+    """What becomes of the host's neighbour entry for the sender."""
+
+    #: Nothing: none is made, and one that is there stays as it is.
+    NOTHING = "nothing"
+    #: The entry keeps its MAC if it holds another one: it is too fresh (`locktime`), so the first of several quick answers wins.
+    KEEPS_OTHER = "keeps_other"
+    #: The entry is made, or gets the frame's MAC.
+    TAKES = "takes"
+    #: That cannot be told from the snapshot.
+    UNDETERMINED = "undetermined"
+
+
+class AnswerChange(Name):
+    """How a verdict changes."""
+
+    #: There was an answer and there is none any more.
+    LOSES = "loses"
+    #: Whether there is an answer cannot be told before or afterwards.
+    UNCLEAR = "unclear"
+    #: The answer has another MAC.
+    MOVES = "moves"
+    #: There was no answer and now there is one.
+    GAINS = "gains"
+
+
 class Severity(Ordered):
     """How bad a finding is; later ones are worse."""
 

@@ -23,8 +23,10 @@ from ._container import Published
 from ._names import CaptureFormat, ChangeKind, FindingId, Manager, Outcome, RouteKind, RuleAction, Severity
 from ._names import Protocol as FrameProtocol
 from ._policy import ProxyPolicy, ServicePolicy
+from ._proof import Expectation, Proofs
 from ._persist import BootEntry, BootNeighbour, BootPolicy, BootValue, FileState, Lint, Unfollowed
 from ._snapshot import Discovery, Interference, KernelVersion, NetnsIdentity, RoutingMemory
+from ._traffic import Impact, Learned, Reached
 from ._watch import Drift, Watch
 from ._wire import CaptureCounts, CaptureReport, Detected, Probed, Segments
 
@@ -680,6 +682,15 @@ class Snapshot:
         interfaces: Optional[Union[str, Iterable[str]]] = None,
         sender: Optional[_Ipv4] = None,
     ) -> Matrix: ...
+    def prove(
+        self, /, target: Optional[_Ipv4] = None, *, claims: Optional[Iterable[Expectation]] = None
+    ) -> Proofs: ...
+    def outgoing(
+        self, /, destination: _Ipv4, *, source: Optional[_Ipv4] = None, interface: Optional[str] = None
+    ) -> Reached: ...
+    def learns(
+        self, /, address: _Ipv4, mac: str, *, interfaces: Optional[Union[str, Iterable[str]]] = None
+    ) -> Learned: ...
     def diagnose(
         self,
         /,
@@ -714,6 +725,7 @@ class Plan:
     @property
     def decisions(self) -> tuple[str, ...]: ...
     def inverse(self, /) -> Plan: ...
+    def impact(self, /, before: Snapshot, policy: Policy) -> Impact: ...
     def predict(self, /, snapshot: Snapshot) -> Snapshot: ...
     def assess(self, /, snapshot: Snapshot) -> Assessment: ...
     def __len__(self, /) -> int: ...
@@ -995,6 +1007,9 @@ class Host:
         never: Optional[Union[_Network, Iterable[_Network]]] = None,
         anyway: bool = False,
     ) -> int: ...
+    def listen(
+        self, /, interface: str, *, duration: Optional[_Seconds] = None, frames: Optional[int] = None
+    ) -> CaptureReport: ...
     def detect(
         self,
         /,
