@@ -260,7 +260,7 @@ enum {
     ARPFLUX_REMEDY_RECOVERED = 6,
     /** Somebody else changes it again and again: it is put right with pauses, and told once a minute. */
     ARPFLUX_REMEDY_CONTESTED = 7,
-    /** Somebody else's transaction is in the way; it is put right afterwards. */
+    /** Somebody else's transaction is in the way: what it changes is put right afterwards, all else meanwhile. */
     ARPFLUX_REMEDY_WAITING = 8,
     /** Repairs are made, and cannot be written down in the state folder: nothing can take them back. */
     ARPFLUX_REMEDY_UNRECORDED = 9,

@@ -119,39 +119,6 @@ fn without_heal_it_only_tells_and_tells_once() {
 }
 
 #[test]
-fn somebody_elses_transaction_is_waited_for() {
-    let node = Node::new("lock");
-    let mut watcher = node.at_rest();
-    // A transaction that waits for its confirmation owns the namespace.
-    let policy = Policy::from_toml(&POLICY.replace("eth3\"\n", "eth4\"\n"), "other.toml").unwrap();
-    let options =
-        apply::Options::from(apply::Confirm::Within(Duration::from_secs(60))).state_dir(&node.state);
-    let plan = policy.plan(&node.host.snapshot().unwrap()).unwrap();
-    assert!(!plan.is_empty());
-    let receipt = node.host.apply(&plan, options.clone()).unwrap().leave();
-    // Told once, when it takes longer than a moment.
-    let waiting = next(&mut watcher);
-    assert!(matches!(waiting.outcome, Outcome::Waiting { .. }), "{waiting}");
-    let number = format!("transaction {}", receipt.id.unwrap());
-    assert!(waiting.to_string().contains(&number), "{waiting}");
-    for _ in 0..4 {
-        assert_eq!(watcher.wait(Some(Duration::from_millis(300))).unwrap(), []);
-    }
-    assert_eq!(watcher.status().waits, 1);
-    // What it is not about is kept meanwhile, and what it is about is left alone.
-    node.hn.sysctl("net.ipv4.conf.eth0.arp_ignore", 0).unwrap();
-    let kept = || node.hn.read_sysctl("net.ipv4.conf.eth0.arp_ignore").unwrap() == "1";
-    until_so(&mut watcher, "it is put right", |_| kept());
-    assert_eq!(node.proxies(), [(PROXIED.to_owned(), "eth4".to_owned())]);
-    node.host.rollback(receipt.id, false, &options).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while node.proxies() != wanted() {
-        watcher.wait(Some(Duration::from_millis(100))).unwrap();
-        assert!(Instant::now() < deadline);
-    }
-}
-
-#[test]
 fn when_the_kernel_loses_events_everything_is_looked_at() {
     let node = Node::new("lost");
     let mut watcher = node.at_rest();
@@ -291,39 +258,6 @@ fn a_writer_that_never_stops_costs_little_and_is_told_in_few_lines() {
     let contested = |line: &&Drift| matches!(line.outcome, Outcome::Contested { .. });
     let fight = lines.iter().find(contested).expect("it is told that somebody fights");
     assert!(fight.times > 20 && fight.to_string().contains("put back 21 times in the last"), "{fight}");
-}
-
-#[test]
-fn a_second_watch_that_heals_is_told_of_the_first() {
-    let node = Node::new("two");
-    let (mut first, mut second) = (node.watcher(true), node.watcher(true));
-    assert_eq!(first.other().unwrap(), None);
-    let other = second.other().unwrap().unwrap();
-    assert!(other.contains(&format!("process {}", std::process::id())), "{other}");
-    drop(first);
-    assert_eq!(second.other().unwrap(), None);
-}
-
-#[test]
-fn a_state_folder_that_cannot_be_used_keeps_nothing_from_being_put_right() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let node = Node::new("folder");
-    let mut watcher = node.at_rest();
-    let mode = |mode| std::fs::set_permissions(&node.state, std::fs::Permissions::from_mode(mode)).unwrap();
-    mode(0o777);
-    node.hn.sysctl("net.ipv4.conf.eth3.arp_ignore", 0).unwrap();
-    let lines = until(&mut watcher, |line| matches!(line.outcome, Outcome::Unrecorded { .. }));
-    assert!(lines.iter().any(|line| line.outcome == Outcome::Healed), "{lines:#?}");
-    assert_eq!(node.hn.read_sysctl("net.ipv4.conf.eth3.arp_ignore").unwrap(), "1");
-    assert_eq!(watcher.status().open.len(), 1);
-    // What takes a transaction as well.
-    node.hn.run(|| ip("rule flush")).unwrap();
-    until(&mut watcher, |line| line.outcome == Outcome::Healed);
-    assert!(node.is_kept());
-    mode(0o700);
-    node.hn.sysctl("net.ipv4.conf.eth3.arp_ignore", 0).unwrap();
-    until(&mut watcher, |line| line.outcome == Outcome::Recovered);
-    assert!(watcher.status().open.is_empty());
 }
 
 /// The policy's own plan does not see this.

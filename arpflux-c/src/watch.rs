@@ -95,7 +95,7 @@ pub enum arpflux_remedy {
     Recovered = 6,
     /// Somebody else changes it again and again: it is put right with pauses, and told once a minute.
     Contested = 7,
-    /// Somebody else's transaction is in the way; it is put right afterwards.
+    /// Somebody else's transaction is in the way: what it changes is put right afterwards, all else meanwhile.
     Waiting = 8,
     /// Repairs are made, and cannot be written down in the state folder: nothing can take them back.
     Unrecorded = 9,

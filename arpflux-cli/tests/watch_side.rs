@@ -156,6 +156,55 @@ fn it_ends_soon_whatever_it_is_at() {
     }
 }
 
+/// A run that hangs in the middle: what it is not about is put right, and it ends as it would have.
+#[test]
+fn a_run_that_hangs_keeps_nothing_else_from_being_put_right() {
+    let mut bench = Bench::new("hangs");
+    bench.start(&[]);
+    bench.until("it is kept", || bench.sysctl("eth1") == "1");
+    let many =
+        (0..3000).map(|at| format!("\"10.2.{}.{}\"", at / 250, at % 250 + 1)).collect::<Vec<_>>().join(",");
+    let other =
+        format!("{}[[proxy]]\nowner = \"1\"\ninterface = \"eth0\"\naddresses = [{many}]\n", watched::POLICY);
+    std::fs::write(bench.path("other.toml"), other).unwrap();
+    let journal = || {
+        let folders = std::fs::read_dir(bench.path("state")).unwrap().flatten();
+        folders.map(|folder| folder.path().join("journal")).find(|journal| journal.exists())
+    };
+    bench.until("nobody is at work", || journal().is_none());
+    let mut apply = Command::new(env!("CARGO_BIN_EXE_arpflux"))
+        .args(["apply", "--netns", &bench.name, "--policy", &bench.path("other.toml"), "--accept-harm"])
+        .env("ARPFLUX_STATE_DIR", bench.path("state"))
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = apply.id().to_string();
+    let end = Instant::now() + Duration::from_secs(60);
+    while journal().is_none() {
+        assert!(Instant::now() < end && apply.try_wait().unwrap().is_none(), "it never began");
+    }
+    assert!(Command::new("kill").args(["-STOP", &pid]).status().unwrap().success());
+    let text = std::fs::read_to_string(journal().expect("it is in the middle")).unwrap();
+    assert!(!text.contains("applied"), "stopped too late");
+    let told = |wanted: &str| bench.lines().iter().filter(|line| outcome(line) == wanted).count();
+    let write = "echo 0 >/proc/sys/net/ipv4/conf/eth1/arp_ignore";
+    for _ in 0..3 {
+        ip(&["netns", "exec", &bench.name, "sh", "-c", write]);
+        bench.until("it is put right", || bench.sysctl("eth1") == "1");
+    }
+    bench.until("it is told", || told("waiting") == 1);
+    let lines = bench.lines();
+    let waiting = lines.iter().find(|line| outcome(line) == "waiting").unwrap();
+    assert!(waiting["error"].as_str().unwrap().contains(&format!("process {pid} (")), "{waiting}");
+    assert!(Command::new("kill").args(["-CONT", &pid]).status().unwrap().success());
+    assert!(apply.wait().unwrap().success());
+    bench.until("it is over", || told("recovered") == 1);
+    assert_eq!((told("waiting"), told("failed")), (1, 0), "{:#?}", bench.lines());
+    bench.signal("-TERM");
+    let took = bench.end().1;
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
 /// Has `ip` do all of this in the namespace.
 fn batch(bench: &Bench, lines: &str) {
     let mut child = Command::new("ip")

@@ -14,6 +14,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::stop::Stop;
 
 pub(crate) const NAME: &str = "lock";
+/// The note in it has fewer bytes.
+pub(crate) const LONGEST: u64 = 1024;
 
 /// The lock, held until it is dropped. It dies with its process, so no lock is ever left behind.
 #[derive(Debug)]

@@ -24,6 +24,7 @@
 //! `local` and `main` were ever split (`net/ipv4/fib_frontend.c`, `fib_unmerge`). Proxy entries are
 //! always put back permanent.
 
+mod access;
 mod check;
 mod confirm;
 pub(crate) mod fault;
@@ -46,10 +47,10 @@ mod transaction;
 mod undo;
 mod watcher;
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub(crate) use access::{Access, Others};
 pub use confirm::{confirm, pending};
 pub use host::Applied;
 pub use proxy::{AddProxies, add_proxies, remove_proxies};
@@ -61,7 +62,6 @@ pub use watcher::Reopen;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
-use crate::state::Object;
 use crate::stop::Stop;
 
 /// When a change counts as kept.
@@ -144,35 +144,6 @@ impl Options {
             .hint("30 s is usual")),
             _ => Ok(()),
         }
-    }
-}
-
-/// The right to make single changes in the namespace, while it is held; nobody else's transaction is under way.
-pub(crate) struct Right {
-    _lock: lock::Lock,
-    /// What a transaction has changed that waits for its confirmation: not to be touched.
-    pub on_trial: HashSet<Object>,
-}
-
-/// That right; `None` if somebody has it: no waiting.
-pub(crate) fn try_lock(kernel: &mut dyn Kernel, options: &Options) -> Result<Option<Right>> {
-    let netns = kernel.identity()?;
-    let folder = store::Folder::state(options.state_dir.as_deref())?.namespace(&netns)?;
-    let lock = match lock::Lock::take(&folder, Duration::ZERO, &options.stop) {
-        Ok(lock) => lock,
-        Err(error) if error.kind() == ErrorKind::Busy => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let right = |on_trial| Ok(Some(Right { _lock: lock, on_trial }));
-    if folder.inode(journal::NAME).is_none() {
-        return right(HashSet::new());
-    }
-    match journal::Journal::look(&folder) {
-        Ok(Some(log)) if matches!(log.state, journal::State::Pending(_)) => {
-            right(log.changes.into_iter().map(|change| change.object).collect())
-        }
-        // A crash cut it off: nothing single is made before that is undone.
-        _ => Ok(None),
     }
 }
 

@@ -85,7 +85,7 @@ pub enum Outcome {
         /// What is known of the other.
         by: Option<String>,
     },
-    /// Somebody else's transaction is in the way; it is put right afterwards.
+    /// Somebody else's transaction is in the way: what it changes is put right afterwards, all else meanwhile.
     Waiting {
         /// Whose.
         #[serde(serialize_with = "as_text")]
@@ -294,7 +294,9 @@ impl fmt::Display for Drift {
                     None => write!(f, " (another policy, sysctl.d, a program that manages the network)")?,
                 }
             }
-            Outcome::Waiting { error: why } => write!(f, "put right later: {}", error(why))?,
+            Outcome::Waiting { error: why } => {
+                write!(f, "put right as far as this leaves it: {}", error(why))?
+            }
             Outcome::Unrecorded { error: why } => {
                 write!(f, "put right, but nothing can take that back: {}", error(why))?;
             }

@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use super::drift::{Cause, Drift, Outcome};
+use super::others::May;
 use super::sysctls::{Folder, SysctlEvent};
 use super::trouble::Kind;
 use super::watcher::{Watcher, cpu_time};
-use crate::apply;
 use crate::error::Result;
 use crate::kernel::Kernel as _;
 use crate::snapshot::Snapshot;
@@ -76,8 +76,8 @@ impl Watcher {
 
     /// Makes a few changes that the policy wants at once, or tells of them; whether all are made.
     ///
-    /// Each is made in one step: there is nothing a crash could leave half done. The lock keeps this from
-    /// the middle of somebody's transaction.
+    /// Each is made in one step: there is nothing a crash could leave half done. What somebody's transaction is about stays
+    /// his.
     fn put_right(
         &mut self,
         cause: Cause,
@@ -99,23 +99,23 @@ impl Watcher {
             return Ok(all);
         }
         let begun = cpu_time();
-        let (right, unrecorded) = match apply::try_lock(&mut self.kernel, &self.options.apply) {
-            Ok(Some(right)) => (Some(right), None),
-            // Where nobody can have the lock, nobody is in the middle of anything.
-            Err(error) => (None, Some(error)),
-            Ok(None) => {
+        let (may, unrecorded) = match self.may_change(&changes, cause, woken, drifts) {
+            // A look goes on when they are out of the way.
+            Ok(May::Nothing) => return Ok(false),
+            Ok(May::Settle) => {
                 self.look_soon(cause);
                 return Ok(false);
             }
+            Ok(may) => (Some(may), None),
+            // Where nobody can have the lock, nobody is in the middle of anything.
+            Err(error) => (None, Some(error)),
         };
-        // What somebody tries out stays his until that is over; a look tells that it waits.
-        let is_tried =
-            |change: &Change| right.as_ref().is_some_and(|right| right.on_trial.contains(&change.object));
-        let (tried, changes): (Vec<_>, Vec<_>) = changes.into_iter().partition(is_tried);
-        let all = all && tried.is_empty();
-        if !tried.is_empty() {
-            self.look_soon(cause);
+        let mut changes = changes;
+        let wanted = changes.len();
+        if let Some(May::Beside(others)) = &may {
+            changes.retain(|change| others.leave(change));
         }
+        let all = all && changes.len() == wanted;
         if changes.is_empty() {
             return Ok(false);
         }
@@ -131,7 +131,7 @@ impl Watcher {
         if changes.is_empty() {
             return Ok(false);
         }
-        drop(right);
+        drop(may);
         self.tell_peers(self.owners_of_entries(&changes));
         self.tell_healed(cause, changes, cpu_time().saturating_sub(begun), woken, drifts);
         let unrecorded = unrecorded.map(|error| (Outcome::Unrecorded { error }, Vec::new()));

@@ -31,6 +31,7 @@ mod judge;
 mod lookup;
 mod notify;
 mod options;
+mod others;
 mod peers;
 mod repair;
 mod seen;

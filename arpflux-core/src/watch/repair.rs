@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::contender;
 use super::drift::{Cause, Drift, Outcome};
 use super::fight::Word;
+use super::others::May;
 use super::peers::once;
 use super::seen::{self, Digests, Seen};
 use super::trouble::Kind;
@@ -19,8 +20,6 @@ use crate::snapshot::Snapshot;
 use crate::state::{Change, Object};
 use crate::wire::announce;
 
-/// How long to wait before trying again what somebody else's transaction was in the way of.
-const RETRY: Duration = Duration::from_millis(200);
 /// So often in a row the host may have changed before a repair is tried in parts,
 const TRIES: u32 = 3;
 /// and so often in all before what cannot be made of it counts as failed.
@@ -105,8 +104,9 @@ impl Watcher {
         self.fights.wanted_now(&plan.changes);
         if plan.is_empty() {
             (self.kept, self.tries) = (true, 0);
-            for kind in [Kind::Failed, Kind::Waiting] {
-                self.trouble(kind, cause, Vec::new(), woken, drifts);
+            self.trouble(Kind::Failed, cause, Vec::new(), woken, drifts);
+            if self.in_the_way.is_none() {
+                self.trouble(Kind::Waiting, cause, Vec::new(), woken, drifts);
             }
             return Ok(false);
         }
@@ -116,22 +116,26 @@ impl Watcher {
             return Ok(false);
         }
         let ready: HashSet<&Change> = ready.iter().collect();
-        let plan = plan.filter(|change| ready.contains(change));
+        let mut plan = plan.filter(|change| ready.contains(change));
+        // The lock is let go: a transaction takes it. If the folder cannot be used, it finds that out.
+        let others = match self.may_change(&plan.changes, cause, woken, drifts) {
+            Ok(May::Nothing) => return Ok(false),
+            Ok(May::Beside(others)) => Some(others),
+            Ok(May::All { .. } | May::Settle) | Err(_) => None,
+        };
+        if let Some(others) = &others {
+            plan = plan.filter(|change| others.leave(change));
+            if plan.is_empty() {
+                return Ok(false);
+            }
+        } else {
+            self.trouble(Kind::Waiting, cause, Vec::new(), woken, drifts);
+        }
         let begun = cpu_time();
-        let mut made = Made::default();
+        let mut made = Made { beside: others.is_some(), ..Made::default() };
         let mut whole_raced = false;
         match self.make(now, &plan, &mut made) {
             Ok(()) => {}
-            // Somebody is at it, or waits for a confirmation.
-            Err(error) if error.kind() == ErrorKind::Busy => {
-                if !self.troubles.any(Kind::Waiting) {
-                    self.status.waits += 1;
-                }
-                let all = vec![(Outcome::Waiting { error }, Vec::new())];
-                self.trouble(Kind::Waiting, cause, all, woken, drifts);
-                self.retry = Some((cause, woken + RETRY.min(self.options.look)));
-                return Ok(false);
-            }
             Err(error) if raced(&error) && self.tries < TRIES => {
                 self.try_again(cause);
                 return Ok(false);
@@ -143,7 +147,6 @@ impl Watcher {
                 self.make_parts(now, &plan, error, &mut made);
             }
         }
-        self.trouble(Kind::Waiting, cause, Vec::new(), woken, drifts);
         let in_vain = |error: &Error| raced(error) || whole_raced && error.kind() == ErrorKind::Refused;
         let again = |(error, _): &(Error, _)| in_vain(error) && self.tries < TRIES_IN_ALL;
         if made.failed.extract_if(.., |failed| again(failed)).count() > 0 {
@@ -206,6 +209,9 @@ impl Watcher {
             let put_back = (!single.is_empty()).then(|| now.with(&single));
             harm::refuse(put_back.as_ref().unwrap_or(now), plan)?;
         }
+        if made.beside {
+            return self.make_unrecorded(plan, made);
+        }
         let recorded = match apply::state_folder(&mut self.kernel, &self.options.apply) {
             Ok(folder) => self.transaction(now, plan).map_err(|error| {
                 let unusable = error.kind() != ErrorKind::PartlyApplied
@@ -215,24 +221,34 @@ impl Watcher {
             Err(error) => Err((true, error)),
         };
         match recorded {
-            Ok(()) => {}
-            // Before anything was changed: the state folder cannot be used, is full or gone. Each change is one step,
-            // and the next look goes on where this one was cut off.
+            Ok(()) => {
+                made.healed.extend(plan.changes.iter().cloned());
+                Ok(())
+            }
+            // Before anything was changed: the state folder cannot be used, is full or gone.
             Err((true, error)) => {
                 made.unrecorded = Some(error);
-                if let Err(failed) = self.kernel.make(&plan.changes) {
-                    let some = failed.made(&plan.changes);
-                    if some.is_empty() {
-                        return Err(failed.error);
-                    }
-                    made.healed.extend(some);
-                    return Ok(());
-                }
-                self.tell_peers(plan.announcements.clone());
+                self.make_unrecorded(plan, made)
             }
-            Err((false, error)) => return Err(error),
+            Err((false, error)) => Err(error),
         }
-        made.healed.extend(plan.changes.iter().cloned());
+    }
+
+    /// Makes a plan without a record. Each change is one step, and the next look goes on where this one was cut off.
+    fn make_unrecorded(&mut self, plan: &Plan, made: &mut Made) -> Result<()> {
+        match self.kernel.make(&plan.changes) {
+            Ok(()) => {
+                self.tell_peers(plan.announcements.clone());
+                made.healed.extend(plan.changes.iter().cloned());
+            }
+            Err(failed) => {
+                let some = failed.made(&plan.changes);
+                if some.is_empty() {
+                    return Err(failed.error);
+                }
+                made.healed.extend(some);
+            }
+        }
         Ok(())
     }
 
@@ -315,7 +331,7 @@ impl Watcher {
 
 /// In vain as somebody was faster, or so for all that can be told.
 fn raced(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Changed | ErrorKind::RolledBack)
+    matches!(error.kind(), ErrorKind::Changed | ErrorKind::RolledBack | ErrorKind::Busy)
 }
 
 /// What became of a plan.
@@ -324,6 +340,8 @@ struct Made {
     healed: Vec<Change>,
     failed: Vec<(Error, Vec<Change>)>,
     unrecorded: Option<Error>,
+    /// Somebody else's transaction is in the way of a record.
+    beside: bool,
 }
 
 /// The places at which a list of changes can be divided: what goes to make room for another stays with it.

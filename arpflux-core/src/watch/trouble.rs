@@ -7,8 +7,6 @@ use crate::state::Change;
 
 /// How often something that goes on is told again.
 const REMIND: Duration = Duration::from_secs(600);
-/// Another run in the way is worth a word only from then on.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What may be wrong for longer, one kind independent of the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +41,6 @@ pub(super) struct Line {
 struct Trouble {
     kind: Kind,
     line: Line,
-    since: Instant,
     told: Option<Instant>,
 }
 
@@ -72,12 +69,9 @@ impl Troubles {
             };
             let mut trouble = match before.iter().position(same) {
                 Some(place) => before.swap_remove(place),
-                None => Trouble { kind, line: Line { cause, outcome, changes }, since: now, told: None },
+                None => Trouble { kind, line: Line { cause, outcome, changes }, told: None },
             };
-            // A trial is told at once: it is known to take long.
-            let is_short = trouble.line.outcome.error().is_some_and(|error| error.operation() == "lock");
-            let patient = kind == Kind::Waiting && is_short && now < trouble.since + PATIENCE;
-            if trouble.told.is_none() && !patient {
+            if trouble.told.is_none() {
                 trouble.told = Some(now);
                 lines.push(trouble.line.again());
             }
@@ -141,19 +135,5 @@ mod tests {
         let over = troubles.set(Kind::Unmet, Cause::Event, Vec::new(), now);
         assert_eq!(over[0].outcome, Outcome::Possible);
         assert_eq!(troubles.all().count(), 0);
-    }
-
-    #[test]
-    fn waiting_for_others_is_told_when_it_takes_long() {
-        let (mut troubles, now) = (Troubles::default(), Instant::now());
-        let waiting = || {
-            let error = Error::new(ErrorKind::Busy, format!("for {:?}", now.elapsed())).during("lock");
-            vec![(Outcome::Waiting { error }, Vec::new())]
-        };
-        assert!(troubles.set(Kind::Waiting, Cause::Event, waiting(), now).is_empty());
-        assert!(troubles.set(Kind::Waiting, Cause::Event, Vec::new(), now).is_empty());
-        troubles.set(Kind::Waiting, Cause::Event, waiting(), now);
-        assert_eq!(troubles.set(Kind::Waiting, Cause::Event, waiting(), now + PATIENCE).len(), 1);
-        assert_eq!(troubles.set(Kind::Waiting, Cause::Event, waiting(), now + PATIENCE * 2).len(), 0);
     }
 }

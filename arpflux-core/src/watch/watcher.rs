@@ -14,6 +14,7 @@ use super::fight::Fights;
 use super::interval::Interval;
 use super::judge::Judge;
 use super::options::{Options, PROXY_POLL};
+use super::others::InTheWay;
 use super::peers::Answering;
 use super::seen::{Digests, Seen};
 use super::status::Status;
@@ -79,8 +80,7 @@ pub struct Watcher {
     next_look: Instant,
     /// A look is due as soon as the budget allows, for this reason.
     pending: Option<Cause>,
-    /// The next look repeats one for this reason, as it was in vain.
-    pub(super) retry: Option<(Cause, Instant)>,
+    pub(super) in_the_way: Option<InTheWay>,
     /// Interfaces came, went or were renamed since their sysctls were followed.
     links: bool,
     pub(super) troubles: Troubles,
@@ -163,7 +163,7 @@ impl Watcher {
             next_interfaces: now,
             next_look: now,
             pending: Some(Cause::Start),
-            retry: None,
+            in_the_way: None,
             links: true,
             troubles: Troubles::default(),
             fights: Fights::default(),
@@ -294,9 +294,7 @@ impl Watcher {
         if let Some(judged) = self.judge.take(woken) {
             self.take_judged(judged, woken, &mut drifts);
         }
-        if let Some((cause, _)) = self.retry.take_if(|(_, at)| woken >= *at) {
-            self.look_soon(cause);
-        }
+        self.poll_others(woken);
         let owed = self.judge.due().is_some_and(|due| woken >= due);
         if owed || woken >= self.next_look {
             self.look_soon(Cause::Poll);
@@ -346,12 +344,12 @@ impl Watcher {
         let now = Instant::now();
         let mut next = self.next_proxies.min(self.next_interfaces).min(self.next_look);
         let pending = self.pending.map(|_| self.budget.ready());
-        let retry = self.retry.map(|(_, at)| at);
+        let others = self.in_the_way.as_ref().map(|known| known.next);
         let held = if self.held.is_empty() { None } else { self.fights.next(now).or(Some(now)) };
         let by_the_clock = self.by_the_clock.then(|| now + BY_THE_CLOCK);
         // The look that is due already serves what is owed: else it would wake up again and again until then.
         let owed = self.judge.due().filter(|_| self.pending.is_none());
-        for moment in [pending, retry, held, by_the_clock, owed].into_iter().flatten() {
+        for moment in [pending, others, held, by_the_clock, owed].into_iter().flatten() {
             next = next.min(moment);
         }
         self.timer.arm(next.saturating_duration_since(now))

@@ -713,7 +713,7 @@ class DriftOutcome(Name):
     RECOVERED = "recovered"
     #: Somebody else changes it again and again: it is put right with pauses, and told once a minute.
     CONTESTED = "contested"
-    #: Somebody else's transaction is in the way; it is put right afterwards.
+    #: Somebody else's transaction is in the way: what it changes is put right afterwards, all else meanwhile.
     WAITING = "waiting"
     #: Repairs are made, and cannot be written down in the state folder: nothing can take them back.
     UNRECORDED = "unrecorded"
