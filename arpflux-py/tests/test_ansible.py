@@ -42,6 +42,10 @@ class Fleet:
             run("ip", "-n", name, "link", "add", "venet0", "type", "veth", "peer", "ve101")
             run("ip", "-n", name, "link", "set", "venet0", "arp", "off", "up")
             run("ip", "-n", name, "route", "add", f"192.168.18.{100 + place}", "dev", "venet0")
+        #: What the policies say besides of each host.
+        self.host = {}
+        #: What else they publish, by node.
+        self.more = {}
         self.addresses = {name: f"192.168.18.{100 + place}" for place, name in enumerate(self.names, 1)}
 
     def close(self) -> None:
@@ -56,8 +60,9 @@ class Fleet:
                 "arpflux_metrics": str(self.folder / f"{name}.prom"),
                 "arpflux_policy": {
                     "version": 1,
-                    "host": {"interfaces": ["eth0", "eth3", "eth4"], "announce": False},
-                    "proxy": [{"owner": name, "addresses": [self.addresses[name]], "interface": "eth3"}],
+                    "host": {"interfaces": ["eth0", "eth3", "eth4"], "announce": False, **self.host},
+                    "proxy": [{"owner": name, "addresses": [self.addresses[name], *self.more.get(name, ())],
+                               "interface": "eth3"}],
                 },
             }
         shared = {
@@ -187,7 +192,8 @@ def test_a_host_that_fails_verification_is_undone_and_stops_the_batches(fleet):
     first, second, third = fleet.names
     by_host = {name: [(one["task"].split()[0], one["status"]) for one in results if one["host"] == name] for name in fleet.names}
     assert ("Make", "changed") in by_host[first] and ("Verify", "ok") in by_host[first]
-    assert by_host[second][-2:] == [("Make", "changed"), ("Verify", "failed")], output
+    made = by_host[second].index(("Make", "changed"))
+    assert by_host[second][made + 1] == ("Verify", "failed") and by_host[second][-1] == ("End", "failed"), output
     assert not any(task == "Make" for task, _ in by_host[third]), "the next batch was begun"
     after = fleet.snapshots()
     assert settings(after[second]) == settings(before[second]), "not undone exactly"
@@ -259,6 +265,111 @@ def test_a_plan_that_would_make_a_duplicate_is_refused_before_anything_changes(f
     assert {name: settings(one) for name, one in fleet.snapshots().items()} == {
         name: settings(one) for name, one in before.items()
     }
+
+
+def moved(fleet):
+    """Everything is applied, then the first host's address goes to the second, and the first gets another one."""
+    fleet.host["foreign_proxies"] = "remove"
+    code, _, output = fleet.play()
+    assert code == 0, output
+    first, second, _ = fleet.names
+    address = fleet.addresses[first]
+    run("ip", "-n", first, "route", "delete", address, "dev", "venet0")
+    fleet.addresses[first], fleet.more[second] = "192.168.18.140", [address]
+    run("ip", "-n", first, "route", "add", fleet.addresses[first], "dev", "venet0")
+    run("ip", "-n", second, "route", "add", address, "dev", "venet0")
+    return address
+
+
+def test_an_address_that_moves_is_withdrawn_before_it_is_published(fleet):
+    address = moved(fleet)
+    first, second, _ = fleet.names
+    macs = {name: arpflux.Host.netns(name).snapshot().interface("eth3").mac for name in fleet.names}
+    answered, stop = [], threading.Event()
+
+    def ask() -> None:
+        # From the third node, all the time: who answers the same request.
+        while not stop.is_set():
+            (probed,) = arpflux.Host.netns(fleet.names[2]).probe(address, interface="eth0", wait=0.1, tries=1)
+            answered.append(set(probed.macs))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        code, results, output = fleet.play()
+    finally:
+        stop.set()
+        asking.join()
+    assert code == 0, output
+    order = of(results, "Who answers", "ok")[0]["result"]["order"]
+    assert order["withdraw"][second] == [{"host": first, "addresses": [address]}] and order["ok"] is True
+    assert sum(order["batches"]) == 3 and sorted(order["hosts"]) == sorted(fleet.names)
+    made = [(one["task"].split()[0], one["host"]) for one in results if one["status"] == "changed"]
+    assert made.index(("Withdraw", second)) < made.index(("Make", second)), made
+    assert {macs[first]} in answered and {macs[second]} in answered
+    assert all(len(macs) <= 1 for macs in answered), "two hosts answered"
+
+
+def test_what_was_withdrawn_is_published_again_where_the_new_host_fails(fleet):
+    address = moved(fleet)
+    first, second, _ = fleet.names
+    done = threading.Event()
+
+    def sabotage() -> None:
+        host = arpflux.Host.netns(second)
+        while not done.wait(0.02):
+            if host.pending(state_dir=fleet.folder / "state"):
+                run("ip", "netns", "exec", second, "sysctl", "-qw", "net.ipv4.conf.eth4.arp_ignore=0")
+                return
+
+    saboteur = threading.Thread(target=sabotage)
+    saboteur.start()
+    try:
+        code, results, output = fleet.play()
+    finally:
+        done.set()
+        saboteur.join()
+    assert code != 0 and of(results, "Publish again", "changed"), output
+    assert "not as the policy says" in of(results, "End here", "failed")[0]["result"]["msg"]
+    assert address in run("ip", "-n", first, "neigh", "show", "proxy")
+    assert address not in run("ip", "-n", second, "neigh", "show", "proxy")
+
+
+def test_modules_add_delete_and_take_back_entries_and_recommend(tmp_path):
+    fleet = Fleet(tmp_path, size=1)
+    (name,) = fleet.names
+    shared = {"netns": name, "state_dir": str(tmp_path / "state"), "addresses": ["192.168.18.101"]}
+    add = {**shared, "interface": "eth3"}
+    back = {"netns": name, "state_dir": shared["state_dir"], "id": "{{ moved.receipt.id }}"}
+    tasks = [
+        {"name": "Predicted", "arpflux.host.proxy": add, "check_mode": True},
+        {"name": "Added", "arpflux.host.proxy": add},
+        {"name": "Again", "arpflux.host.proxy": add},
+        {"name": "Moved", "arpflux.host.proxy": {**add, "interface": "eth4", "only": True}, "register": "moved"},
+        {"name": "Back", "arpflux.host.rollback": back},
+        {"name": "Elsewhere", "arpflux.host.proxy": {**shared, "state": "absent", "interface": "eth4"}},
+        {"name": "Deleted", "arpflux.host.proxy": {**shared, "state": "absent"}},
+        {"name": "Wrong", "arpflux.host.proxy": {**add, "interface": "eth9"}, "ignore_errors": True},
+        {"name": "Recommended", "arpflux.host.recommend": {"netns": name}},
+    ]
+    book = tmp_path / "book.yml"
+    book.write_text(json.dumps([{"hosts": name, "gather_facts": False, "tasks": tasks}]))
+    try:
+        code, results, output = fleet.play(playbook=book)
+        recommended = arpflux.Host.netns(name).snapshot().recommend()
+    finally:
+        fleet.close()
+    assert code == 0, output
+    by_task = {one["task"]: one for one in results}
+    statuses = {task: one["status"] for task, one in by_task.items()}
+    assert statuses == {
+        "Predicted": "changed", "Added": "changed", "Again": "ok", "Moved": "changed", "Back": "changed",
+        "Elsewhere": "ok", "Deleted": "changed", "Wrong": "failed", "Recommended": "ok",
+    }  # fmt: skip
+    assert by_task["Moved"]["result"]["changes"] == ["- 192.168.18.101 on eth3", "+ 192.168.18.101 on eth4"]
+    assert by_task["Deleted"]["result"]["changes"] == ["- 192.168.18.101 on eth3"], "taken back, and deleted where it was"
+    assert "eth9" in by_task["Wrong"]["result"]["msg"]
+    assert arpflux.Policy.from_dict(by_task["Recommended"]["result"]["policy"]) == recommended.policy
 
 
 def test_hosts_that_were_not_looked_at_are_named_and_decide(fleet):
@@ -342,7 +453,10 @@ def test_modules_are_documented_with_the_arguments_they_take(tmp_path):
         "facts": {"netns", "policy", "path", "metrics"},
         "policy": {"netns", "policy", "path", "confirm", "accept_harm", "state_dir", "lock_wait"},
         "verify": {"netns", "policy", "path", "wire", "confirm", "undo", "state_dir", "lock_wait"},
-        "segment": {"snapshots", "group", "fact", "require_all", "fail_on"},
+        "proxy": {"netns", "addresses", "interface", "state", "only", "state_dir", "lock_wait"},
+        "rollback": {"netns", "id", "force", "state_dir", "lock_wait"},
+        "recommend": {"netns"},
+        "segment": {"snapshots", "group", "fact", "require_all", "fail_on", "order_by", "at_once"},
     }
     names = [f"arpflux.host.{name}" for name in taken]
     done = subprocess.run(

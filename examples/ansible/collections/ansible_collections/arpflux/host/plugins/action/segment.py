@@ -11,6 +11,16 @@ from ansible_collections.arpflux.host.plugins.module_utils import common
 class ActionModule(ActionBase):
     """With `group` the snapshots never leave the controller's memory; templates and module arguments would copy them."""
 
+    def order(self, hosts, given, task_vars):
+        """In which order these hosts of the play are changed."""
+        snapshots, policies = {}, {}
+        for host in hosts:
+            variables = task_vars["hostvars"][host]
+            facts = task_vars["hostvars"].raw_get(host)["ansible_facts"]
+            snapshots[host] = common.arpflux.Snapshot.from_dict(facts["arpflux_snapshot"])
+            policies[host] = common.arpflux.Policy.from_dict(dict(variables[given["order_by"]]))
+        return common.order(snapshots, policies, given["at_once"])
+
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         arguments = self._task.args
@@ -35,6 +45,13 @@ class ActionModule(ActionBase):
         looked = f"looked at {len(snapshots)} of {len(hosts)} hosts of {given['group']}"
         try:
             result.update(common.judge(snapshots, given["fail_on"]))
+            if given["order_by"]:
+                result["order"] = self.order(list(snapshots), given, task_vars)
+                several = [one for one in result["order"]["doubts"] if one["state"] == "several" and one["from_batch"]]
+                if several and "several" in given["fail_on"]:
+                    said = [result["msg"]] if "msg" in result else []
+                    said += [f"on the way {one['address']} has answers of {', '.join(one['hosts'])}" for one in several]
+                    result.update(failed=True, msg="; ".join(said))
         except common.arpflux.Error as error:
             result.update(failed=True, msg=str(error), kind=error.kind, hint=error.hint)
         if left_out or not snapshots:

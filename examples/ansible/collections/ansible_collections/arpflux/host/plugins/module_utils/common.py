@@ -21,7 +21,9 @@ SEGMENT = {
     "group": {"type": "str"},
     "fact": {"type": "str", "default": "arpflux_planned"},
     "require_all": {"type": "bool", "default": True},
-    "fail_on": {"type": "list", "elements": "str", "choices": ["duplicate", "flux", "undetermined"], "default": []},
+    "fail_on": {"type": "list", "elements": "str", "choices": ["duplicate", "flux", "undetermined", "several"], "default": []},
+    "order_by": {"type": "str"},
+    "at_once": {"type": "int", "default": 1},
 }
 STATE = {"state_dir": {"type": "path"}, "lock_wait": {"type": "float", "default": 10.0}}
 
@@ -53,6 +55,29 @@ def policy(params):
 def state(params):
     """The keyword arguments that all transactions have."""
     return {"state_dir": params["state_dir"], "lock_wait": params["lock_wait"]}
+
+
+def order(snapshots, policies, at_once):
+    """In which order hosts are changed: all of them, in batches, and what is withdrawn elsewhere before each."""
+    found = arpflux.order(snapshots, policies, at_once=at_once)
+    batches, withdraw, leaving = {}, {}, []
+    for step in found:
+        if step.action is arpflux.OrderAction.WITHDRAW:
+            leaving.append({"host": step.host, "addresses": [str(address) for address in step.addresses]})
+            continue
+        batches.setdefault(step.batch, []).append(step.host)
+        if leaving:
+            withdraw[step.host], leaving = leaving, []
+    hosts = [host for batch in batches.values() for host in batch]
+    rest = [host for host in snapshots if host not in hosts]
+    return {
+        "steps": [step.to_dict() for step in found],
+        "doubts": [doubt.to_dict() for doubt in found.doubts],
+        "hosts": hosts + rest,
+        "batches": [len(batch) for batch in batches.values()] + ([len(rest)] if rest else []),
+        "withdraw": withdraw,
+        "ok": found.ok,
+    }
 
 
 def judge(snapshots, fail_on):

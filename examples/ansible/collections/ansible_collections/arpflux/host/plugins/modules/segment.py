@@ -33,11 +33,21 @@ options:
     type: bool
     default: true
   fail_on:
-    description: Fail if any address comes to this.
+    description: Fail if any address comes to this; V(several) means that on the way, in the best order, two hosts answer for one
+      that one answered for.
     type: list
     elements: str
-    choices: [duplicate, flux, undetermined]
+    choices: [duplicate, flux, undetermined, several]
     default: []
+  order_by:
+    description:
+      - The variable that has the policy of each host of O(group). With it RV(order) says in which order they are changed.
+      - It needs the fact C(arpflux_snapshot) of each, as M(arpflux.host.facts) sets it.
+    type: str
+  at_once:
+    description: How many hosts are changed at once, at most.
+    type: int
+    default: 1
 """
 
 EXAMPLES = r"""
@@ -67,6 +77,19 @@ looked:
   description: How many hosts were looked at, and which were not.
   returned: with a group
   type: str
+order:
+  description: In which order the hosts are changed.
+  returned: with O(order_by)
+  type: dict
+  contains:
+    hosts: {description: The hosts; those that do not change come last., type: list, elements: str}
+    batches: {description: How many of them are changed at once. It can be the C(serial) of a play., type: list, elements: int}
+    withdraw:
+      description: By host, C(host) and C(addresses) that are deleted from proxy entries elsewhere immediately before.
+      type: dict
+    steps: {description: What C(arpflux segments --policies --json) prints., type: list, elements: dict}
+    doubts: {description: When an address is not answered for by exactly one host., type: list, elements: dict}
+    ok: {description: Whether no address gets a second answer or stays without one on the way., type: bool}
 left_out:
   description: The hosts of the group that were not looked at.
   returned: with a group
