@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 
@@ -440,6 +441,21 @@ def test_what_does_harm_fails_in_check_mode_as_well(tmp_path):
         assert "it would do harm" in failed["result"]["msg"] and "192.168.18.99" in failed["result"]["msg"], failed
     (done,) = of(results, "Accept")
     assert done["result"]["assessment"]["harm"] and done["result"]["changed"], done
+
+
+def test_the_collection_is_built_and_the_playbook_read(tmp_path):
+    environment = {**os.environ, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
+    environment["ANSIBLE_COLLECTIONS_PATH"] = str(EXAMPLE / "collections")
+    source = EXAMPLE / "collections" / "ansible_collections" / "arpflux" / "host"
+    build = [str(BIN / "ansible-galaxy"), "collection", "build", "--output-path", str(tmp_path), str(source)]
+    subprocess.run(build, env=environment, check=True, stdout=subprocess.PIPE)
+    (archive,) = tmp_path.glob("arpflux-host-*.tar.gz")
+    with tarfile.open(archive) as files:
+        names = set(files.getnames())
+    modules = {f"plugins/modules/{path.name}" for path in source.glob("plugins/modules/*.py")}
+    assert modules <= names and "plugins/action/segment.py" in names and not [name for name in names if "pyc" in name]
+    read = [str(BIN / "ansible-playbook"), "--syntax-check", "-i", str(EXAMPLE / "inventory.yml"), str(EXAMPLE / "segment.yml")]
+    subprocess.run(read, env=environment, check=True, stdout=subprocess.PIPE)
 
 
 def test_modules_are_documented_with_the_arguments_they_take(tmp_path):

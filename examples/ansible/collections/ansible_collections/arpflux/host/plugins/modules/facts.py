@@ -10,7 +10,7 @@ short_description: Take a snapshot of everything that decides about ARP
 description:
   - Sets the fact C(arpflux_snapshot), and with a policy also C(arpflux_planned), the state that the policy leads to.
   - Changes nothing on the network.
-author: The arpflux authors
+author: The arpflux authors (@arpflux)
 requirements: [arpflux]
 extends_documentation_fragment: [arpflux.host.options.host, arpflux.host.options.policy]
 attributes:

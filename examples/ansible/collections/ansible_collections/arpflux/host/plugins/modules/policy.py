@@ -12,7 +12,7 @@ description:
   - A change that would do harm fails the task, in check mode too, unless O(accept_harm) is set.
   - With O(confirm) the change is on trial. It is undone unless M(arpflux.host.verify) with O(confirm=true), or
     C(arpflux confirm), comes in time, even if the host can no longer be reached.
-author: The arpflux authors
+author: The arpflux authors (@arpflux)
 requirements: [arpflux]
 extends_documentation_fragment: [arpflux.host.options.host, arpflux.host.options.policy, arpflux.host.options.state]
 attributes:

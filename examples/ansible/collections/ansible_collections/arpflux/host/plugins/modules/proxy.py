@@ -11,7 +11,7 @@ description:
   - With O(state=present) the host answers for the addresses on O(interface), and peers are told.
   - With O(state=absent) it stops. What a policy wants besides (rules, tables) is left to M(arpflux.host.policy).
   - What it did is taken back by M(arpflux.host.rollback) with the number in RV(receipt).
-author: The arpflux authors
+author: The arpflux authors (@arpflux)
 requirements: [arpflux]
 extends_documentation_fragment: [arpflux.host.options.host, arpflux.host.options.state]
 attributes:

@@ -10,7 +10,7 @@ short_description: Say which policy fits a host, and why
 description:
   - Changes nothing. The policy can be given to M(arpflux.host.policy) as it is.
   - Fails where no policy would work on the host as it is.
-author: The arpflux authors
+author: The arpflux authors (@arpflux)
 requirements: [arpflux]
 extends_documentation_fragment: [arpflux.host.options.host]
 attributes:

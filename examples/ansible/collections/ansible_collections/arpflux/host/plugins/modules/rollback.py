@@ -10,7 +10,7 @@ short_description: Take a transaction back
 description:
   - Takes back the transaction of a number, as RV(arpflux.host.policy#module:receipt) has it, or the last that a person made.
   - What somebody else changed since is left alone, and named.
-author: The arpflux authors
+author: The arpflux authors (@arpflux)
 requirements: [arpflux]
 extends_documentation_fragment: [arpflux.host.options.host, arpflux.host.options.state]
 attributes:
@@ -33,7 +33,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 receipt:
-  description: What was taken back; RV(receipt.conflicts) has what was left.
+  description: What was taken back; C(conflicts) in it has what was left.
   returned: always but in check mode
   type: dict
 """

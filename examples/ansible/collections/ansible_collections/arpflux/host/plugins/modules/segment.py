@@ -12,7 +12,7 @@ description:
     which needs the package arpflux too. Hosts that have none (left out by C(--limit), dead) are counted and named.
   - With O(snapshots) it works on these, wherever it runs.
   - Changes nothing.
-author: The arpflux authors
+author: The arpflux authors (@arpflux)
 requirements: [arpflux]
 attributes:
   check_mode: {support: full, description: Changes nothing anyway.}

@@ -11,7 +11,7 @@ description:
   - Every value, entry, rule and route; by the model of the kernel for all senders and targets; by frames with O(wire).
   - Fails if anything is not so, or cannot be told. With O(undo) what is on trial is taken back then, exactly.
   - In check mode it checks the state that the policy leads to, and sends no frames.
-author: The arpflux authors
+author: The arpflux authors (@arpflux)
 requirements: [arpflux]
 extends_documentation_fragment: [arpflux.host.options.host, arpflux.host.options.policy, arpflux.host.options.state]
 attributes:
