@@ -42,12 +42,11 @@ impl Watcher {
         self.seen = Seen::of(&snapshot, &near);
         self.follow_sysctls()?;
         self.options.apply.stop.check()?;
-        let kept = self.kept;
         let planned = self.policy.plan_and_desired(&snapshot);
-        let is_planned = planned.is_ok();
         let (plan, unmet) = match planned {
             Ok((plan, mut desired)) => {
                 let unmet = std::mem::take(&mut desired.unmet);
+                self.kept |= plan.is_empty();
                 self.wanted_on = self.seen.names();
                 self.desired = Some(desired);
                 (plan, unmet)
@@ -60,7 +59,6 @@ impl Watcher {
         self.seen.near(&seen::near(&self.policy, self.desired.as_ref()), &snapshot);
         if self.options.heal {
             let healed = self.heal(cause, &snapshot, &plan, woken, drifts)?;
-            self.kept = if is_planned { self.kept } else { kept };
             self.tell_of_moved(&snapshot, if healed { &plan.announcements } else { &[] });
             if healed {
                 // What it has come to is for the look that follows.
@@ -103,7 +101,7 @@ impl Watcher {
     ) -> Result<bool> {
         self.fights.wanted_now(&plan.changes);
         if plan.is_empty() {
-            (self.kept, self.tries) = (true, 0);
+            self.tries = 0;
             self.trouble(Kind::Failed, cause, Vec::new(), woken, drifts);
             if self.in_the_way.is_none() {
                 self.trouble(Kind::Waiting, cause, Vec::new(), woken, drifts);
