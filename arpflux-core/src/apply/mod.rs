@@ -39,6 +39,7 @@ mod owners;
 mod proxy;
 mod receipt;
 mod recover;
+mod rollback;
 mod stale;
 pub(crate) mod store;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The spine of a transaction, from the lock to the receipt.
 
 use super::check::{check_made, check_plan, identities};
-use super::history::{self, Target};
+use super::history;
 use super::journal::{self, Applied, Header, Journal, Pending, State};
 use super::lock::{self, Lock};
 use super::owners::owners_after;
@@ -9,7 +9,7 @@ use super::receipt::{Conflict, Maker, Receipt};
 use super::recover::{TakenBack, busy_pending, settle, take_back};
 use super::store::Folder;
 use super::watcher::{Reopen, Watcher};
-use super::{Confirm, Options, confirm, files, keep, net, stale, undo};
+use super::{Confirm, Options, confirm, files, stale};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
 use crate::persist::FileChange;
@@ -28,8 +28,8 @@ pub type Persist<'a> = dyn FnMut(&Snapshot, &Plan) -> Result<Vec<FileChange>> + 
 
 /// A kernel and how to change it. [`Transaction::apply`] runs one transaction.
 pub struct Transaction<'a> {
-    kernel: &'a mut dyn Kernel,
-    options: &'a Options,
+    pub(super) kernel: &'a mut dyn Kernel,
+    pub(super) options: &'a Options,
     announce: Option<&'a mut Announce<'a>>,
     persist: Option<&'a mut Persist<'a>>,
     reopen: Option<Reopen<'a>>,
@@ -43,16 +43,16 @@ impl std::fmt::Debug for Transaction<'_> {
 }
 
 /// What is about to be carried out.
-struct Work {
-    changes: Vec<Change>,
-    files: Vec<FileChange>,
-    interfaces: Vec<InterfaceIdentity>,
-    rollback_of: Option<u64>,
-    conflicts: Vec<Conflict>,
-    notes: Vec<String>,
+pub(super) struct Work {
+    pub(super) changes: Vec<Change>,
+    pub(super) files: Vec<FileChange>,
+    pub(super) interfaces: Vec<InterfaceIdentity>,
+    pub(super) rollback_of: Option<u64>,
+    pub(super) conflicts: Vec<Conflict>,
+    pub(super) notes: Vec<String>,
     /// What is told before the time of a trial begins.
-    announcements: Vec<Announcement>,
-    announced: bool,
+    pub(super) announcements: Vec<Announcement>,
+    pub(super) announced: bool,
 }
 
 impl<'a> Transaction<'a> {
@@ -186,111 +186,12 @@ impl<'a> Transaction<'a> {
     }
 
     /// Tells the peers who owns the addresses of a transaction after it was taken back, if they were told of it.
-    fn tell_again(&mut self, undone: &Receipt) -> Option<String> {
+    pub(super) fn tell_again(&mut self, undone: &Receipt) -> Option<String> {
         let (snapshot, owners) = owners_after(self.kernel, undone)?;
         self.tell(&snapshot, &owners)
     }
 
-    /// Takes a transaction back: the one of number `id`, or the last that a person made and that stands; one that
-    /// still waits for its confirmation is the last. What containers stand on that are published is left, and
-    /// named in [`Receipt::notes`].
-    ///
-    /// What somebody else changed since is left alone and listed in [`Receipt::conflicts`], unless `force`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotFound`] if there is nothing to take back, or no number is given and the last trial
-    /// ([`Confirm::Within`]) had nothing to change: it would take back what came before. And as [`Transaction::apply`].
-    pub fn rollback(mut self, id: Option<u64>, force: bool) -> Result<Receipt> {
-        self.options.check()?;
-        let (netns, folder, lock) = self.enter()?;
-        let settled = settle(self.kernel, &folder, &netns, confirm::now())?;
-        if let Some(waiting) = settled.pending {
-            if id.is_some() && id != waiting.id {
-                return Err(busy_pending(&waiting));
-            }
-            if let Some(mut journal) = Journal::open(&folder)? {
-                let reason = "rolled back before it was confirmed";
-                let taken_back = take_back(self.kernel, &folder, &mut journal, reason, 0)?;
-                let mut receipt = taken_back.receipt;
-                receipt.notes.extend(taken_back.notes);
-                drop(lock);
-                receipt.notes.extend(self.tell_again(&receipt));
-                return Ok(receipt);
-            }
-        }
-        let Target { receipt: target, since } = history::to_roll_back(&folder, id, &netns)?;
-        let snapshot = self.kernel.snapshot()?;
-        let mut inverse = undo::inverse(&target.changes, &target.interfaces, &snapshot, force);
-        let (files, of_files) = files::inverse(&target.files, force)?;
-        let mut notes = settled.notes;
-        if let (None, Some(number)) = (id, target.id) {
-            notes.push(format!(
-                "transaction {number} is taken back, the last that a person made: {}",
-                target.command
-            ));
-            if !since.is_empty() {
-                notes.push(format!("{}; these stay", history::routine(&since)));
-            }
-        }
-        let registry = keep::registry(&folder, &files)?;
-        notes.extend(keep::keep(&mut inverse.changes, &snapshot, &registry));
-        if !inverse.moot.is_empty() {
-            notes.push(format!("gone with its interface: {}", listed(&inverse.moot)));
-        }
-        let work = Work {
-            interfaces: identities(&inverse.changes, &[], &snapshot),
-            changes: inverse.changes,
-            files,
-            rollback_of: target.id,
-            conflicts: inverse.conflicts.into_iter().chain(of_files).collect(),
-            notes,
-            announcements: Vec::new(),
-            announced: target.announced,
-        };
-        let mut receipt = self.execute(&folder, &netns, work)?;
-        drop(lock);
-        receipt.notes.extend(self.tell_again(&receipt));
-        Ok(receipt)
-    }
-
-    /// After everything that stood was taken back one by one: what is left of what persons made, as the order in which
-    /// transactions were taken back before can bring back values of others. `None` if nothing is.
-    ///
-    /// # Errors
-    /// As [`Transaction::rollback`].
-    pub(crate) fn rollback_rest(mut self, force: bool) -> Result<Option<Receipt>> {
-        let (netns, folder, lock) = self.enter()?;
-        if let Some(waiting) = settle(self.kernel, &folder, &netns, confirm::now())?.pending {
-            return Err(busy_pending(&waiting));
-        }
-        let snapshot = self.kernel.snapshot()?;
-        let net = net::net(&history::all(&folder, &netns)?, &snapshot);
-        // What others changed since was told by those that stood.
-        let mut inverse = undo::inverse(&net.changes, &net.interfaces, &snapshot, force);
-        let (files, _) = files::inverse(&net.files, force)?;
-        let registry = keep::registry(&folder, &files)?;
-        let mut notes = vec!["what earlier rollbacks had brought back is taken back too".into()];
-        notes.extend(keep::keep(&mut inverse.changes, &snapshot, &registry));
-        if inverse.changes.is_empty() && files.is_empty() {
-            return Ok(None);
-        }
-        let work = Work {
-            interfaces: identities(&inverse.changes, &[], &snapshot),
-            changes: inverse.changes,
-            files,
-            rollback_of: net.first,
-            conflicts: Vec::new(),
-            notes,
-            announcements: Vec::new(),
-            announced: true,
-        };
-        let mut receipt = self.execute(&folder, &netns, work)?;
-        drop(lock);
-        receipt.notes.extend(self.tell_again(&receipt));
-        Ok(Some(receipt))
-    }
-
-    fn enter(&mut self) -> Result<(NetnsIdentity, Folder, Lock)> {
+    pub(super) fn enter(&mut self) -> Result<(NetnsIdentity, Folder, Lock)> {
         self.kernel.may_change()?;
         let netns = self.kernel.identity()?;
         let state = Folder::state(self.options.state_dir.as_deref())?;
@@ -303,7 +204,7 @@ impl<'a> Transaction<'a> {
         Ok((netns, folder, lock))
     }
 
-    fn execute(&mut self, folder: &Folder, netns: &NetnsIdentity, work: Work) -> Result<Receipt> {
+    pub(super) fn execute(&mut self, folder: &Folder, netns: &NetnsIdentity, work: Work) -> Result<Receipt> {
         let header = Header {
             id: history::next_id(folder)?,
             rollback_of: work.rollback_of,

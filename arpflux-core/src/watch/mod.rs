@@ -34,6 +34,7 @@ mod options;
 mod others;
 mod peers;
 mod repair;
+mod schedule;
 mod seen;
 mod signals;
 mod status;

@@ -16,6 +16,9 @@ use super::judge::Judge;
 use super::options::{Options, PROXY_POLL};
 use super::others::InTheWay;
 use super::peers::Answering;
+use super::schedule::{
+    INTERFACE_POLL, INTERFACE_SHARE, LOOK_SAVED, LOOK_SHARE, PROXY_SHARE, REST, REST_SHARE,
+};
 use super::seen::{Digests, Seen};
 use super::status::Status;
 use super::sysctls::SysctlWatch;
@@ -33,21 +36,6 @@ use crate::state::Change;
 use crate::stop::Stop;
 use crate::types::{IfIndex, IfName};
 
-/// One part in this many of a processor may go into polling proxy entries.
-const PROXY_SHARE: u32 = 300;
-/// The same for interfaces, which are looked at as often as the options say if that allows it.
-const INTERFACE_SHARE: u32 = 2_000;
-const INTERFACE_POLL: Duration = Duration::from_secs(60);
-/// One part in this many may go into looking at everything without a reason, but it is done this often.
-const REST_SHARE: u32 = 4_000;
-const REST: Duration = Duration::from_secs(300);
-/// How often events of sysctls are read that somebody writes again and again.
-const BY_THE_CLOCK: Duration = Duration::from_millis(50);
-/// Where the network changes all the time, one part in this many may go into looking at everything,
-const LOOK_SHARE: u32 = 20;
-/// and so much after a quiet time before that counts.
-const LOOK_SAVED: Duration = Duration::from_millis(500);
-
 /// Watches one namespace for one policy. See the [module](super) text.
 ///
 /// It belongs to the namespace of its host, whichever one the calling thread is in.
@@ -59,8 +47,8 @@ pub struct Watcher {
     pub(super) options: Options,
     events: Events,
     pub(super) sysctls: SysctlWatch,
-    timer: Timer,
-    epoll: Epoll,
+    pub(super) timer: Timer,
+    pub(super) epoll: Epoll,
     pub(super) seen: Seen,
     pub(super) answering: Answering,
     /// What the policy wants, at the last look at which that could be told.
@@ -71,15 +59,15 @@ pub struct Watcher {
     pub(super) digests: Digests,
     pub(super) proxy_poll: Interval,
     pub(super) next_proxies: Instant,
-    interface_poll: Interval,
-    next_interfaces: Instant,
-    budget: Budget,
+    pub(super) interface_poll: Interval,
+    pub(super) next_interfaces: Instant,
+    pub(super) budget: Budget,
     /// The look that is under way has put something right, or somebody was faster.
     pub(super) repaired: bool,
-    rest: Interval,
-    next_look: Instant,
+    pub(super) rest: Interval,
+    pub(super) next_look: Instant,
     /// A look is due as soon as the budget allows, for this reason.
-    pending: Option<Cause>,
+    pub(super) pending: Option<Cause>,
     pub(super) in_the_way: Option<InTheWay>,
     /// Interfaces came, went or were renamed since their sysctls were followed.
     links: bool,
@@ -93,7 +81,7 @@ pub struct Watcher {
     /// How often in a row a repair failed because the host had changed meanwhile.
     pub(super) tries: u32,
     /// Whether the descriptor of sysctl events is not waited for, as they come too fast.
-    by_the_clock: bool,
+    pub(super) by_the_clock: bool,
     pub(super) judge: Judge,
     pub(super) status: Status,
     pub(super) number: u64,
@@ -316,87 +304,6 @@ impl Watcher {
         let changed = self.events.changed_but_for(|route| self.seen.matters(route));
         self.links |= changed == Changed::Links;
         changed != Changed::Nothing
-    }
-
-    /// While somebody writes as fast as he can, events are read by the clock: the kernel keeps like ones as one.
-    fn wait_for_sysctls(&mut self, woken: Instant) -> Result<()> {
-        let by_the_clock = self.fights.is_about_sysctls(woken);
-        if by_the_clock != self.by_the_clock {
-            let failed = |errno: nix::Error| Error::os("watch", "descriptors", errno as i32);
-            let flags = if by_the_clock { EpollFlags::empty() } else { EpollFlags::EPOLLIN };
-            self.epoll.modify(self.sysctls.as_fd(), &mut EpollEvent::new(flags, 0)).map_err(failed)?;
-            self.by_the_clock = by_the_clock;
-        }
-        Ok(())
-    }
-
-    pub(super) fn look_soon(&mut self, cause: Cause) {
-        // The first reason is told; one that says more takes its place.
-        match self.pending {
-            Some(Cause::Event) if cause == Cause::Poll => {}
-            Some(Cause::Event) | None => self.pending = Some(cause),
-            Some(_) => {}
-        }
-    }
-
-    /// Sets the timer for the next thing that no event announces.
-    fn arm(&self) -> Result<()> {
-        let now = Instant::now();
-        let mut next = self.next_proxies.min(self.next_interfaces).min(self.next_look);
-        let pending = self.pending.map(|_| self.budget.ready());
-        let others = self.in_the_way.as_ref().map(|known| known.next);
-        let held = if self.held.is_empty() { None } else { self.fights.next(now).or(Some(now)) };
-        let by_the_clock = self.by_the_clock.then(|| now + BY_THE_CLOCK);
-        // The look that is due already serves what is owed: else it would wake up again and again until then.
-        let owed = self.judge.due().filter(|_| self.pending.is_none());
-        for moment in [pending, others, held, by_the_clock, owed].into_iter().flatten() {
-            next = next.min(moment);
-        }
-        self.timer.arm(next.saturating_duration_since(now))
-    }
-
-    fn poll_interfaces(&mut self) -> Result<()> {
-        let begun = cpu_time();
-        let digest = self.kernel.interfaces_digest();
-        self.interface_poll.spent(cpu_time().saturating_sub(begun));
-        self.next_interfaces = Instant::now() + self.interface_poll.current();
-        let digest = match digest {
-            Ok(digest) => digest,
-            // They are changing just now: events tell, and the next poll.
-            Err(error) if error.kind().is_transient() => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        if digest != self.digests.interfaces {
-            self.digests.interfaces = digest;
-            self.look_soon(Cause::Poll);
-        }
-        Ok(())
-    }
-
-    fn look_at_everything(&mut self, cause: Cause, woken: Instant, drifts: &mut Vec<Drift>) -> Result<()> {
-        let begun = cpu_time();
-        let result = self.look(cause, woken, drifts);
-        let (cost, now) = (cpu_time().saturating_sub(begun), Instant::now());
-        if std::mem::take(&mut self.repaired) {
-            self.budget = Budget::new(LOOK_SHARE, LOOK_SAVED, now);
-        } else {
-            self.budget.spent(cost, now);
-        }
-        self.rest.spent(cost);
-        self.next_look = now + self.rest.current();
-        match result {
-            // Too much is changing right now: the next look comes soon. Or the end has come.
-            Err(error) if error.kind().is_transient() || error.kind() == ErrorKind::Interrupted => {
-                self.look_soon(cause);
-                Ok(())
-            }
-            Ok(()) => {
-                self.status.looks += 1;
-                self.status.last_look_ms = Some(Drift::now_ms());
-                Ok(())
-            }
-            Err(error) => Err(error),
-        }
     }
 
     /// Watches the sysctls of the interfaces that were seen.
