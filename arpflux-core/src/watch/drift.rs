@@ -191,10 +191,10 @@ impl Outcome {
     }
 
     /// Whether two tell of the same trouble: how long somebody has the lock, or the number in a failure, makes no
-    /// news of it.
+    /// news of it; that what he does is on trial now does.
     pub(super) fn says_the_same_as(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Waiting { .. }, Self::Waiting { .. }) => true,
+            (Self::Waiting { error: a }, Self::Waiting { error: b }) => a.operation() == b.operation(),
             (Self::Failed { error: a }, Self::Failed { error: b })
             | (Self::Unrecorded { error: a }, Self::Unrecorded { error: b }) => a.kind() == b.kind(),
             _ => self == other,

@@ -136,4 +136,20 @@ mod tests {
         assert_eq!(over[0].outcome, Outcome::Possible);
         assert_eq!(troubles.all().count(), 0);
     }
+
+    #[test]
+    fn how_long_somebody_is_at_it_is_no_news_and_that_it_is_on_trial_now_is() {
+        let (mut troubles, now) = (Troubles::default(), Instant::now());
+        let busy = |during, text: &str| Error::new(ErrorKind::Busy, text).during(during);
+        let mut set = |error| {
+            let all = vec![(Outcome::Waiting { error }, Vec::new())];
+            troubles.set(Kind::Waiting, Cause::Event, all, now).len()
+        };
+        assert_eq!(set(busy("lock", "for 1 s")), 1);
+        assert_eq!(set(busy("lock", "for 2 s")), 0);
+        assert_eq!(set(busy("apply", "transaction 3, for 8 s")), 1);
+        assert_eq!(set(busy("apply", "transaction 3, for 7 s")), 0);
+        let over = troubles.set(Kind::Waiting, Cause::Event, Vec::new(), now);
+        assert_eq!((over.len(), &over[0].outcome), (1, &Outcome::Recovered));
+    }
 }
