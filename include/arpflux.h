@@ -34,7 +34,8 @@
  * - No function lets a panic out, installs a signal handler, or leaves a thread behind, and none ends the process but where memory is
  *   gone (SIGABRT). Calls on a host (and steps of a watch of another namespace) do their work in a thread of their own, which has
  *   ended when they return.
- * - In a signal handler arpflux_stop_raise is allowed, and nothing else. After fork(2) handles work in the child, whatever other threads
+ * - In a signal handler arpflux_stop_raise is allowed, and nothing else. A handler that ran ends no call, unless the call was given a
+ *   flag for which arpflux_stop_at_signals was called. After fork(2) handles work in the child, whatever other threads
  *   were doing; only a watch or capture that another thread was in a call on must not be used there.
  */
 
@@ -1737,6 +1738,13 @@ ARPFLUX_MUST_USE arpflux_stop *arpflux_stop_new(arpflux_error **err);
  */
 void arpflux_stop_raise(arpflux_stop *stop);
 
+/**
+ * From now on a call that is given this flag also ends when a handler of a signal runs on the calling thread meanwhile, as EINTR ends a
+ * system call: with `ARPFLUX_CODE_INTERRUPTED`, whatever `SA_RESTART` says, and without the flag's being raised. Signals that come
+ * between two calls end none. NULL is left alone.
+ */
+void arpflux_stop_at_signals(arpflux_stop *stop);
+
 /** Whether it was raised; false for NULL. */
 bool arpflux_stop_is_raised(const arpflux_stop *stop);
 
@@ -1839,7 +1847,8 @@ bool arpflux_watch_step(arpflux_watch *watch,
  * Waits for news up to `timeout_ms` (-1: without end) and does what is to be done; hands each drift to `each` (which may be NULL). Comes
  * back with the first drift, when the time is over, or when a handler of the calling thread ran. `stop` may be NULL.
  *
- * Returns true, or false and sets `*err`, as `arpflux_watch_step`; `ARPFLUX_CODE_INTERRUPTED` once `stop` was raised.
+ * Returns true, or false and sets `*err`, as `arpflux_watch_step`; `ARPFLUX_CODE_INTERRUPTED` once `stop` was raised, or when a handler
+ * ran and `arpflux_stop_at_signals` was asked for.
  */
 bool arpflux_watch_wait(arpflux_watch *watch,
                         int64_t timeout_ms,

@@ -156,10 +156,8 @@ pub unsafe extern "C" fn arpflux_host_withdraw(
     unsafe {
         guard(err, ptr::null_mut(), || {
             let asked = read_owned(host, owner, addresses, count, options)?;
-            let done = match (&asked.call.veid, addresses.is_null()) {
-                (Some(owner), true) => asked.node.stop(owner)?,
-                _ => asked.node.withdraw(&asked.call)?,
-            };
+            let listed = (!addresses.is_null()).then_some(asked.call.addresses.as_slice());
+            let done = asked.node.withdraw(asked.call.veid.as_ref(), listed)?;
             Ok(apply::give_receipt(done.into_receipt()))
         })
     }
@@ -181,7 +179,7 @@ pub unsafe extern "C" fn arpflux_host_plan_publish(
     unsafe {
         guard(err, ptr::null_mut(), || {
             let asked = read_owned(host, owner, addresses, count, options)?;
-            Ok(plan::give(asked.node.plan_publish_or_refuse(&asked.call)?))
+            Ok(plan::give(asked.node.plan_publish(&asked.call)?))
         })
     }
 }
@@ -202,10 +200,8 @@ pub unsafe extern "C" fn arpflux_host_plan_withdraw(
     unsafe {
         guard(err, ptr::null_mut(), || {
             let asked = read_owned(host, owner, addresses, count, options)?;
-            if asked.call.addresses.is_empty() && !addresses.is_null() {
-                return Ok(plan::give(arpflux_core::Plan::default()));
-            }
-            Ok(plan::give(asked.node.plan_withdraw(&asked.call)?))
+            let listed = (!addresses.is_null()).then_some(asked.call.addresses.as_slice());
+            Ok(plan::give(asked.node.plan_withdraw(asked.call.veid.as_ref(), listed)?))
         })
     }
 }
@@ -345,10 +341,10 @@ pub unsafe extern "C" fn arpflux_published_text_at(
 pub unsafe extern "C" fn arpflux_published_judged(published: *const arpflux_published) -> arpflux_judged {
     getter(arpflux_judged::Undetermined, || {
         let owned = handle::find::<Owned>(published)?;
-        Some(match owned.standing.as_slice() {
-            [] => arpflux_judged::Undetermined,
-            standing if standing.iter().all(Standing::is_right) => arpflux_judged::Good,
-            _ => arpflux_judged::Bad,
+        Some(match Standing::all_right(&owned.standing) {
+            None => arpflux_judged::Undetermined,
+            Some(true) => arpflux_judged::Good,
+            Some(false) => arpflux_judged::Bad,
         })
     })
 }

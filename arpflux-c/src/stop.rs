@@ -25,6 +25,7 @@ pub(crate) struct Slot {
     raised: Arc<AtomicBool>,
     event: OwnedFd,
     live: AtomicBool,
+    at_signals: AtomicBool,
     next: *const Slot,
 }
 
@@ -48,7 +49,8 @@ fn find(stop: *const arpflux_stop) -> Option<&'static Slot> {
 impl Slot {
     /// What the core waits with.
     pub(crate) fn stop(&self) -> Stop {
-        Arc::clone(&self.raised).into()
+        let stop = Stop::from(Arc::clone(&self.raised));
+        if self.at_signals.load(Ordering::Acquire) { stop.or_signal() } else { stop }
     }
 
     /// Readable once it was raised.
@@ -57,7 +59,13 @@ impl Slot {
     }
 
     fn new(next: *const Slot) -> Result<Self> {
-        Ok(Self { raised: Arc::default(), event: event()?, live: AtomicBool::new(true), next })
+        Ok(Self {
+            raised: Arc::default(),
+            event: event()?,
+            live: AtomicBool::new(true),
+            at_signals: AtomicBool::new(false),
+            next,
+        })
     }
 
     /// Gives out a slot of which nobody knows any more.
@@ -68,6 +76,7 @@ impl Slot {
             // SAFETY: the buffer has eight bytes. Nothing to read means that it was not raised.
             unsafe { libc::read(self.event.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
             self.raised.store(false, Ordering::Release);
+            self.at_signals.store(false, Ordering::Release);
             self.live.store(true, Ordering::Release);
         }
         free
@@ -146,6 +155,16 @@ pub unsafe extern "C" fn arpflux_stop_raise(stop: *mut arpflux_stop) {
             libc::write(slot.event.as_raw_fd(), one.as_ptr().cast(), one.len());
             *errno = before;
         }
+    }
+}
+
+/// From now on a call that is given this flag also ends when a handler of a signal runs on the calling thread meanwhile, as EINTR ends a
+/// system call: with `ARPFLUX_CODE_INTERRUPTED`, whatever `SA_RESTART` says, and without the flag's being raised. Signals that come
+/// between two calls end none. NULL is left alone.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_stop_at_signals(stop: *mut arpflux_stop) {
+    if let Some(slot) = find(stop) {
+        slot.at_signals.store(true, Ordering::Release);
     }
 }
 

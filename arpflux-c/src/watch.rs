@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arpflux_core::watch::{Cause, Drift, Options, Outcome, Watcher};
-use arpflux_core::{Error, ErrorKind, Result, json};
+use arpflux_core::{Error, ErrorKind, Result, Stop, json};
 
 use crate::apply::{self, arpflux_apply_options};
 use crate::args;
@@ -18,7 +18,7 @@ use crate::handle::{self, Handle, Lent, of};
 use crate::host::{self, arpflux_host};
 use crate::options::{self, Sized0};
 use crate::policy::{self, arpflux_policy};
-use crate::stop::{self, arpflux_stop};
+use crate::stop::{self, Slot, arpflux_stop};
 use crate::string;
 
 /// Watches one namespace for one policy; free it with `arpflux_watch_free`. Calls on one watch wait for each other.
@@ -150,6 +150,8 @@ pub unsafe extern "C" fn arpflux_host_watch(
                 options.look = Duration::from_millis(given.look_ms.into());
             }
             options.apply = apply::read(given.apply)?;
+            // The watch outlives this call; each wait has a flag of its own.
+            options.apply.stop = options.apply.stop.without_signal();
             let proxy_ms = args::bounded(given.proxy_ms, 20, 2000, "options.proxy_ms")?;
             options.proxy_poll = Duration::from_millis(proxy_ms.into());
             let watcher = Watcher::new(&host.0, policy.0.clone(), options)?;
@@ -184,7 +186,8 @@ pub unsafe extern "C" fn arpflux_watch_step(
 /// Waits for news up to `timeout_ms` (-1: without end) and does what is to be done; hands each drift to `each` (which may be NULL). Comes
 /// back with the first drift, when the time is over, or when a handler of the calling thread ran. `stop` may be NULL.
 ///
-/// Returns true, or false and sets `*err`, as `arpflux_watch_step`; `ARPFLUX_CODE_INTERRUPTED` once `stop` was raised.
+/// Returns true, or false and sets `*err`, as `arpflux_watch_step`; `ARPFLUX_CODE_INTERRUPTED` once `stop` was raised, or when a handler
+/// ran and `arpflux_stop_at_signals` was asked for.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_watch_wait(
     watch: *mut arpflux_watch,
@@ -203,10 +206,11 @@ pub unsafe extern "C" fn arpflux_watch_wait(
                     .during("call with argument")
                     .on("timeout_ms"));
             }
-            let stop = stop::slot(stop)?;
-            let drifts = watcher.wait_unless(timeout, stop.map(|stop| stop.event().as_fd()))?;
+            let slot = stop::slot(stop)?;
+            let stop = slot.map_or_else(Stop::default, Slot::stop);
+            let drifts = watcher.wait_unless(timeout, slot.map(|slot| slot.event().as_fd()))?;
             if drifts.is_empty() {
-                stop.map_or(Ok(()), |stop| stop.stop().check())?;
+                stop.check()?;
             }
             Ok(drifts)
         })

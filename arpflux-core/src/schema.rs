@@ -296,6 +296,7 @@ pub fn enums() -> Vec<(&'static str, Schema)> {
         ("Judgement", input::<crate::wire::probe::Judgement>()),
         ("Claim", record::<crate::wire::detect::Claim>()),
         ("Cause", record::<crate::watch::Cause>()),
+        ("Idle", record::<crate::vz::Idle>()),
         ("DriftOutcome", record::<crate::watch::Outcome>()),
         ("Manager", input::<crate::persist::Manager>()),
         ("FileKind", input::<crate::persist::FileState>()),

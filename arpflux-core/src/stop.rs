@@ -1,5 +1,8 @@
 //! Ending a wait from another thread.
 
+#[cfg(feature = "kernel")]
+pub(crate) mod signals;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -29,12 +32,14 @@ pub struct Stop {
     raised: Arc<AtomicBool>,
     /// How often it may be looked at before it counts as raised.
     looks: Option<Arc<AtomicU64>>,
+    /// That a signal came, where this ends the wait, too.
+    signalled: Option<Arc<AtomicBool>>,
 }
 
 /// A flag of the caller's own, which whoever has it may set: a signal handler, for one.
 impl From<Arc<AtomicBool>> for Stop {
     fn from(flag: Arc<AtomicBool>) -> Self {
-        Self { raised: flag, looks: None }
+        Self { raised: flag, ..Self::default() }
     }
 }
 
@@ -44,6 +49,22 @@ impl Stop {
     #[cfg(feature = "kernel")]
     pub(crate) fn after(looks: u64) -> Self {
         Self { looks: Some(Arc::new(AtomicU64::new(looks))), ..Self::default() }
+    }
+
+    /// One that counts as raised, too, once a signal handler ran on this thread while it waits for a call on a host: as
+    /// `EINTR` ends a system call. `SA_RESTART` makes no difference, and no signal comes unseen. It is for one call, on the
+    /// thread that makes it; this flag itself is not raised.
+    #[cfg(feature = "kernel")]
+    #[must_use]
+    pub fn or_signal(&self) -> Self {
+        Self { signalled: Some(signals::flag()), ..self.clone() }
+    }
+
+    /// The flag without what [`Stop::or_signal`] added: for what outlives the call.
+    #[cfg(feature = "kernel")]
+    #[must_use]
+    pub fn without_signal(&self) -> Self {
+        Self { signalled: None, ..self.clone() }
     }
 
     /// From now on nothing that has this flag waits any longer.
@@ -57,7 +78,8 @@ impl Stop {
         let used_up = |looks: &Arc<AtomicU64>| {
             looks.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err()
         };
-        self.raised.load(Ordering::Acquire) || self.looks.as_ref().is_some_and(used_up)
+        let signalled = self.signalled.as_ref().is_some_and(|signalled| signalled.load(Ordering::Acquire));
+        signalled || self.raised.load(Ordering::Acquire) || self.looks.as_ref().is_some_and(used_up)
     }
 
     /// Nothing, or an error if it was raised.

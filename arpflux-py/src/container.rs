@@ -1,10 +1,11 @@
 //! Addresses of containers and other machines behind a host: published while they run.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use arpflux_core::apply::Options;
 use arpflux_core::outward::vz::Published;
-use arpflux_core::vz::{Call, Done, Node, Places};
+use arpflux_core::vz::{Call, Done, Node, Places, Veid};
 use arpflux_core::{Host, Stop};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -45,19 +46,22 @@ pub fn containers<'py>(
     Ok(Containers { host: host.clone(), options, places })
 }
 
-/// What a caller asks for.
+/// Whose addresses go, and which: `None` for all.
+fn going<'py>(owner: &Bound<'py, PyAny>, addresses: Given<'_, 'py>) -> Result<(Veid, Option<Vec<IpAddr>>)> {
+    let addresses = addresses.map(|given| argument::addresses("addresses", given)).transpose()?;
+    Ok((argument::text("owner", owner)?.parse()?, addresses))
+}
+
+/// What a caller wants published.
 fn call<'py>(
     owner: &Bound<'py, PyAny>,
-    addresses: Given<'_, 'py>,
+    addresses: &Bound<'py, PyAny>,
     interface: Given<'_, 'py>,
     all: bool,
 ) -> Result<Call> {
     Ok(Call {
         veid: Some(argument::text("owner", owner)?.parse()?),
-        addresses: addresses
-            .map(|given| argument::addresses("addresses", given))
-            .transpose()?
-            .unwrap_or_default(),
+        addresses: argument::addresses("addresses", addresses)?,
         all,
         interface: interface.map(|name| argument::interface("interface", name)).transpose()?,
     })
@@ -101,7 +105,7 @@ impl Containers {
         all: bool,
         announce: bool,
     ) -> Result<Receipt> {
-        let call = call(owner, Some(addresses), interface, all)?;
+        let call = call(owner, addresses, interface, all)?;
         let made = self.run(py, |node| node.publish_or_refuse(&call, announce))?;
         Ok(Receipt::new(made, None))
     }
@@ -116,8 +120,8 @@ impl Containers {
         interface: Given<'_, 'py>,
         all: bool,
     ) -> Result<Plan> {
-        let call = call(owner, Some(addresses), interface, all)?;
-        self.run(py, |node| node.plan_publish_or_refuse(&call)).map(Plan)
+        let call = call(owner, addresses, interface, all)?;
+        self.run(py, |node| node.plan_publish(&call)).map(Plan)
     }
 
     /// Withdraws addresses of `owner`, or all of them without `addresses`: entries, rules and what only they needed. To be
@@ -130,12 +134,8 @@ impl Containers {
         owner: &Bound<'py, PyAny>,
         addresses: Given<'_, 'py>,
     ) -> Result<Receipt> {
-        let (call, all) = (call(owner, addresses, None, false)?, addresses.is_none());
-        let made = self.run(py, |node| match &call.veid {
-            Some(owner) if all => node.stop(owner),
-            _ => node.withdraw(&call),
-        })?;
-        Ok(receipt(made))
+        let (owner, addresses) = going(owner, addresses)?;
+        self.run(py, |node| node.withdraw(Some(&owner), addresses.as_deref())).map(receipt)
     }
 
     /// What `withdraw` would change now: Plan. Nothing is changed or sent.
@@ -146,11 +146,8 @@ impl Containers {
         owner: &Bound<'py, PyAny>,
         addresses: Given<'_, 'py>,
     ) -> Result<Plan> {
-        let call = call(owner, addresses, None, false)?;
-        if call.addresses.is_empty() && addresses.is_some() {
-            return Ok(Plan(arpflux_core::Plan::default()));
-        }
-        self.run(py, |node| node.plan_withdraw(&call)).map(Plan)
+        let (owner, addresses) = going(owner, addresses)?;
+        self.run(py, |node| node.plan_withdraw(Some(&owner), addresses.as_deref())).map(Plan)
     }
 
     /// Publishes again what is missing of what was published (an interface was down, or came late), withdraws what lost its

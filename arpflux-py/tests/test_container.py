@@ -57,7 +57,7 @@ def test_what_is_lost_is_told_and_brought_back(node, host, containers):
     # Its route goes, so nobody may answer for it any more.
     subprocess.run(["ip", "-n", node, "route", "del", ADDRESS], check=True)
     (idle,) = containers.published()
-    assert not idle and idle.idle == "no_route"
+    assert not idle and idle.idle is arpflux.Idle.NO_ROUTE
     containers.sync()
     assert on(host, ADDRESS) == []
 

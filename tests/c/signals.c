@@ -104,6 +104,58 @@ static void every_wait_ends(void)
     arpflux_capture_free(capture);
 }
 
+/* That a handler ran is enough where this is asked for; the handler raises nothing, and the flag stays as it was. */
+static void a_signal_alone_ends_a_wait(void)
+{
+    const char *target[] = {"192.168.18.77"};
+    arpflux_policy *policy = arpflux_policy_from_toml("version = 1\n[host]\ninterfaces = [\"eth0\"]\n", "policy.toml", NULL);
+    arpflux_watch *watch = arpflux_host_watch(host, policy, NULL, NULL);
+    arpflux_stop *at_signals = arpflux_stop_new(NULL);
+    arpflux_detect_options detect;
+    arpflux_probe_options probe;
+    arpflux_error *err = NULL;
+    time_t now;
+    bool good;
+    int i;
+
+    arpflux_stop_free(stop);
+    stop = NULL; /* what the handler raises */
+    arpflux_stop_at_signals(NULL);
+    arpflux_stop_at_signals(at_signals);
+    INIT(detect);
+    detect.wait_ms = 60000;
+    detect.stop = at_signals;
+    for (i = 0; i < 2; i++) { /* the second call waits anew */
+        raised = 0;
+        alarm(1);
+        now = time(NULL);
+        good = arpflux_host_detect(host, target, 1, &detect, &err) != NULL;
+        ended(good, err, now);
+        err = NULL;
+        CHECK(raised == 1 && !arpflux_stop_is_raised(at_signals));
+    }
+    alarm(1);
+    now = time(NULL);
+    while ((good = arpflux_watch_wait(watch, -1, at_signals, NULL, NULL, &err)) && time(NULL) - now < 50)
+        ; /* what drifted at first comes without waiting */
+    ended(good, err, now);
+    err = NULL;
+    /* Without it a handler ends nothing but the watch's wait, and that without an error. */
+    INIT(probe);
+    probe.wait_ms = 2500;
+    probe.interface = "eth0";
+    raised = 0;
+    alarm(1);
+    now = time(NULL);
+    arpflux_probes_free(arpflux_host_probe(host, target, 1, &probe, NULL, NULL, &err));
+    CHECK(err == NULL && raised == 1 && time(NULL) - now >= 2);
+    alarm(1);
+    CHECK(arpflux_watch_wait(watch, 60000, NULL, NULL, NULL, &err) && err == NULL);
+    arpflux_stop_free(at_signals);
+    arpflux_watch_free(watch);
+    arpflux_policy_free(policy);
+}
+
 /* Handlers interrupt the library anywhere, also where it holds its lock. */
 static void a_handler_may_come_at_any_time(void)
 {
@@ -185,6 +237,7 @@ int main(void)
     host = arpflux_host_open_current(NULL);
     CHECK(host != NULL);
     RUN(every_wait_ends);
+    RUN(a_signal_alone_ends_a_wait);
     RUN(a_handler_may_come_at_any_time);
 #ifndef __SANITIZE_ADDRESS__ /* whose own locks a child finds taken; under valgrind it runs */
     RUN(a_child_works_on);

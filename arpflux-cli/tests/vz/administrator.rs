@@ -122,18 +122,18 @@ fn the_units_notice_an_upgrade_of_the_package_and_mend_what_it_took() {
     assert_eq!(watched, SCRIPT_FOLDERS.iter().map(functions).collect::<Vec<_>>());
     let service = unit("arpflux-vz.service");
     let runs = |key: &str| service.lines().find_map(|line| line.strip_prefix(key)).unwrap();
-    assert_eq!(runs("ExecStart="), "/usr/sbin/arpflux vz setup");
     for version in [Vzctl, Libvzctl] {
         let bench = Bench::bare(version);
-        let condition = || {
-            let command = runs("ExecCondition=").replace("/etc/vz", bench.path("etc/vz").to_str().unwrap());
+        let run = |key: &str| {
+            let command = runs(key).replace("/etc/vz", bench.path("etc/vz").to_str().unwrap());
             let mut shell = Command::new("sh");
             shell.args(["-c", &format!("exec {command}")]);
-            bench.run(shell).code
+            bench.run(shell)
         };
+        let condition = || run("ExecCondition=").code;
         let name = if version == Version::Vzctl { "vps-functions" } else { "vz-functions" };
         let functions = bench.path("lib/scripts").join(name);
-        assert_eq!(condition(), 1, "nothing was set up yet");
+        assert!((1..255).contains(&condition()), "nothing was set up yet");
         bench.good(&["setup"]);
         assert_eq!(condition(), 0);
         // What is shipped now has a function more.
@@ -141,14 +141,17 @@ fn the_units_notice_an_upgrade_of_the_package_and_mend_what_it_took() {
         let new = old + "vznew() { :; }\n";
         std::fs::write(&functions, &new).unwrap();
         assert_eq!(bench.vz(&["status"]).code, 1);
-        bench.good(&["setup"]);
+        // With the options that `setup` was given: the bench's folders are not where packages have theirs.
+        let said = run("ExecStart=");
+        assert_eq!(said.code, 0, "{said:?}");
         bench.good(&["status"]);
         let text = std::fs::read_to_string(&functions).unwrap();
         assert!(text.starts_with(&new) && text.len() > new.len(), "{text}");
         // Called once more by its own change, it leaves all as it is.
-        assert!(bench.good(&["setup"]).contains("already"));
+        let said = run("ExecStart=");
+        assert!(said.code == 0 && said.stdout.contains("already"), "{said:?}");
         bench.good(&["uninstall"]);
         assert_eq!(std::fs::read_to_string(&functions).unwrap(), new);
-        assert_eq!(condition(), 1);
+        assert!((1..255).contains(&condition()));
     }
 }

@@ -183,6 +183,13 @@ fn status_and_verify_look_at_rule_table_and_forwarding() {
         node.bench.good(&["sync"]);
         node.check([true, true], named);
     }
+    // What others made may silence it, too.
+    ip(&["rule", "add", "pref", "50", "to", "192.168.18.101", "blackhole"]);
+    assert_eq!(node.bench.macs(A101), [] as [&str; 0]);
+    let said = node.bench.vz(&["status"]);
+    assert!(said.code == 1 && said.stdout.contains("eth3 does not answer"), "{said:?}");
+    ip(&["rule", "del", "pref", "50"]);
+    node.check([true, true], "somebody's rule");
     // With strict source validation the entry alone answers nobody, and verification of the node says so.
     ip(&["rule", "del", "pref", "17501", "from", "192.168.18.101"]);
     assert_eq!(node.bench.macs(A101), [] as [&str; 0]);

@@ -18,6 +18,7 @@ use std::time::Duration;
 use nix::fcntl::OFlag;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::SigSet;
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork, pipe2, setsid};
 
@@ -160,6 +161,8 @@ impl Task<'_> {
         let mut keep = self.reopen.keep.to_vec();
         keep.extend([self.folder.fd().as_raw_fd(), from_parent.as_raw_fd(), to_parent.as_raw_fd()]);
         detach(&mut keep);
+        // The thread that made it may have had them blocked.
+        let _ = SigSet::empty().thread_set_mask();
         // Where that is allowed; without memory to spare it is to be the last that is killed.
         let _ = std::fs::write("/proc/self/oom_score_adj", "-1000");
         let mut from_parent = std::fs::File::from(from_parent);

@@ -4,10 +4,12 @@ use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _};
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::OFlag;
 use nix::libc;
 use nix::sched::{CloneFlags, setns};
 
 use crate::error::{Error, ErrorKind, Result, Subject};
+use crate::stop::signals::Attentive;
 
 /// Where `ip netns` keeps the names.
 const NAMES: &str = "/run/netns";
@@ -207,9 +209,19 @@ impl Netns {
     }
 
     fn run_inside(&self, work: Box<dyn FnOnce() + Send + '_>) -> Result<()> {
+        // Before the thread begins: it inherits that signals are blocked, and leaves them to the caller's.
+        let attentive = match Attentive::here() {
+            Some(attentive) => {
+                let pipe = nix::unistd::pipe2(OFlag::O_CLOEXEC);
+                Some((attentive, pipe.map_err(|errno| Error::os("make", "a pipe", errno as i32))?))
+            }
+            None => None,
+        };
+        let (attentive, held) = attentive.map(|(attentive, (end, held))| ((attentive, end), held)).unzip();
         std::thread::scope(|scope| {
             let builder = std::thread::Builder::new().name("arpflux-netns".into());
-            let inside = builder.spawn_scoped(scope, || {
+            let inside = builder.spawn_scoped(scope, move || {
+                let _held = held;
                 // Entering the namespace one is in already needs no capability.
                 if !self.is_current()? {
                     setns(&self.file, CloneFlags::CLONE_NEWNET)
@@ -220,6 +232,9 @@ impl Netns {
             });
             let inside =
                 inside.map_err(|error| Error::io("start a thread to enter", self.label.clone(), &error))?;
+            if let Some((attentive, end)) = &attentive {
+                attentive.until_closed(end);
+            }
             match inside.join() {
                 Ok(result) => result,
                 Err(panic) => std::panic::resume_unwind(panic),

@@ -56,11 +56,11 @@ pub struct Status<'a> {
 }
 
 impl<'a> Status<'a> {
-    /// It is right if each address is, and the integration is not damaged; `None`: there are no scripts.
+    /// It is right if nothing has to be put right: no address, and no damage of the integration; `None`: there are no scripts.
     #[must_use]
     pub fn new(integration: Option<Integration>, registry: String, addresses: &'a [Standing]) -> Self {
         let damaged = matches!(integration, Some(Integration::Damaged { .. }));
-        let right = addresses.iter().all(Standing::is_right) && !damaged;
+        let right = Standing::all_right(addresses) != Some(false) && !damaged;
         let addresses = addresses.iter().map(Published::new).collect();
         Self { right: Some(right), overdue: None, integration, registry, addresses }
     }

@@ -75,7 +75,18 @@ impl Places {
             // A label of the policy, which no file can be called.
             Err(_) => None,
         };
-        assigned(policy, own.as_ref(), Conf::from_path(&self.global)?.as_ref(), owner, address)
+        let assigned =
+            assigned(policy, own.as_ref(), Conf::from_path(&self.global)?.as_ref(), owner, address);
+        assigned.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => error.hint(format!(
+                "write {}=\"eth3\" in {} (or, for all others, in {}), or a [[proxy]] with this owner in {}",
+                conf::INTERFACE,
+                self.containers.join(format!("{owner}.conf")).display(),
+                self.global.display(),
+                self.policy.display()
+            )),
+            _ => error,
+        })
     }
 
     /// Whose an address is: the policy knows, or the one container whose [`conf::ADDRESSES`] holds it.
@@ -191,11 +202,7 @@ pub fn assigned(
             Some(one) => Ok(one),
             None => Err(Error::new(ErrorKind::NotFound, "nothing says which interface it belongs on")
                 .during("look up interface of")
-                .on(object())
-                .hint(
-                    "write ARPFLUX_IF=\"eth3\" in the container's file in /etc/vz/conf (or, for all others, in \
-                     /etc/vz/vz.conf), or a [[proxy]] with this owner in /etc/arpflux/policy.toml",
-                )),
+                .on(object())),
         },
         _ => {
             let names: Vec<String> = of_owner.iter().map(ToString::to_string).collect();

@@ -53,6 +53,7 @@ pub(super) struct Wanted<'a> {
 
 /// Why an address of the registry is not published now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Idle {
     /// Its interface is not there.

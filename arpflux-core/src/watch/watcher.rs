@@ -34,6 +34,7 @@ use crate::plan::desired::Desired;
 use crate::policy::Policy;
 use crate::state::Change;
 use crate::stop::Stop;
+use crate::stop::signals::Attentive;
 use crate::types::{IfIndex, IfName};
 
 /// Watches one namespace for one policy. See the [module](super) text.
@@ -208,6 +209,7 @@ impl Watcher {
         end: Option<BorrowedFd<'_>>,
     ) -> Result<Vec<Drift>> {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        let attentive = Attentive::here();
         loop {
             let stop = &self.options.apply.stop;
             if stop.is_raised() {
@@ -222,7 +224,11 @@ impl Watcher {
             });
             let mut fds = vec![PollFd::new(self.epoll.0.as_fd(), PollFlags::POLLIN)];
             fds.extend(end.map(|end| PollFd::new(end, PollFlags::POLLIN)));
-            match poll(&mut fds, left) {
+            let ready = match &attentive {
+                Some(attentive) => attentive.poll(&mut fds, left),
+                None => poll(&mut fds, left),
+            };
+            match ready {
                 Ok(0) if until != deadline => continue,
                 Ok(0) | Err(nix::Error::EINTR) => return Ok(Vec::new()),
                 Ok(_) if fds.get(1).is_some_and(|end| end.any() == Some(true)) => return Ok(Vec::new()),

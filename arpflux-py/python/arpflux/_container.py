@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Optional, Tuple
 
 from ._base import IpAddress, Value
+from ._names import Idle
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Published(Value):
     state: str
     #: Other interfaces with an entry for it; "all" for one that is tied to none.
     elsewhere: Tuple[str, ...] = ()
-    #: Why it cannot be published now: "interface_gone", "no_route", "host_has_it", "next_hop"; None: it can.
-    idle: Optional[str] = None
+    #: Why it cannot be published now; None: it can.
+    idle: Optional[Idle] = None
     #: What would have to change besides for it to be reached and to leave by its own interface.
     lacks: Tuple[str, ...] = ()
 

@@ -696,6 +696,19 @@ class Cause(Name):
     ASKED = "asked"
 
 
+class Idle(Name):
+    """Why an address of the registry is not published now."""
+
+    #: Its interface is not there.
+    INTERFACE_GONE = "interface_gone"
+    #: No route leads to it behind this host.
+    NO_ROUTE = "no_route"
+    #: The host has the address itself.
+    HOST_HAS_IT = "host_has_it"
+    #: Routes of the host go through the address: it is a router's.
+    NEXT_HOP = "next_hop"
+
+
 class DriftOutcome(Name):
     """What became of a drift."""
 

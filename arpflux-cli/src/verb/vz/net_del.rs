@@ -25,7 +25,7 @@ pub struct Args {
 /// If an address is none, or withdrawing failed.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let call = args.whose.call(Purpose::Delete)?;
-    let done = args.common.node()?.withdraw(&call)?;
+    let done = args.common.node()?.withdraw(call.veid.as_ref(), Some(&call.addresses))?;
     report(&done, output);
     if !output.json() {
         let lines: String = done.taken.iter().map(|taken| format!("{}\n", taken.address)).collect();

@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
+use arpflux_core::Result;
 use arpflux_core::vz::{Call, Purpose};
-use arpflux_core::{Error, ErrorKind, Result};
 
 use super::{Common, report};
 use crate::exit;
@@ -26,11 +26,6 @@ pub struct Args {
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let veid = |name: &str| (name == "VEID").then(|| std::env::var_os(name)).flatten();
     let call = Call::read(args.veid.as_deref(), &[], Purpose::Delete, veid)?;
-    let Some(veid) = call.veid else {
-        return Err(Error::new(ErrorKind::InvalidInput, "no container is named")
-            .during("stop")
-            .hint("name it, or set VEID in the environment"));
-    };
-    report(&args.common.node()?.stop(&veid)?, output);
+    report(&args.common.node()?.withdraw(call.veid.as_ref(), None)?, output);
     Ok(exit::GOOD)
 }

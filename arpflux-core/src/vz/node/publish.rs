@@ -36,20 +36,6 @@ impl Node {
         Ok(done)
     }
 
-    /// What [`Node::publish`] would change now, and which addresses are another container's.
-    ///
-    /// # Errors
-    /// As [`Node::publish`].
-    pub fn plan_publish(&self, call: &Call) -> Result<(Plan, Vec<Taken>)> {
-        let policy = self.places.policy()?;
-        let path = self.registry_path()?;
-        let mut taken = Vec::new();
-        let (snapshot, registry) = (self.host.snapshot()?, self.registry()?);
-        let (mut plan, _) = self.publishing(call, &policy, &path, &snapshot, registry, &mut taken)?;
-        settle(&path, &snapshot, &mut plan)?;
-        Ok((plan, taken))
-    }
-
     /// [`Node::publish`] for programs, which wait: an error if another owner has one of the addresses. With
     /// `announce` peers are told even if nothing had to change, and once more after [`ANNOUNCE_AGAIN`].
     ///
@@ -64,7 +50,8 @@ impl Node {
             if done.receipt.is_unchanged() {
                 self.announce(call)?;
             }
-            self.stop_flag().sleep_until(Instant::now() + ANNOUNCE_AGAIN)?;
+            let again = Instant::now() + ANNOUNCE_AGAIN;
+            self.host.namespace().run(|| self.stop_flag().sleep_until(again))??;
             self.announce(call)?;
         }
         Ok(done.into_receipt())
@@ -74,10 +61,15 @@ impl Node {
     ///
     /// # Errors
     /// As [`Node::publish_or_refuse`].
-    pub fn plan_publish_or_refuse(&self, call: &Call) -> Result<Plan> {
+    pub fn plan_publish(&self, call: &Call) -> Result<Plan> {
         call.some()?;
-        let (plan, taken) = self.plan_publish(call)?;
+        let policy = self.places.policy()?;
+        let path = self.registry_path()?;
+        let mut taken = Vec::new();
+        let (snapshot, registry) = (self.host.snapshot()?, self.registry()?);
+        let (mut plan, _) = self.publishing(call, &policy, &path, &snapshot, registry, &mut taken)?;
         Taken::refuse(&taken)?;
+        settle(&path, &snapshot, &mut plan)?;
         Ok(plan)
     }
 

@@ -1,13 +1,17 @@
 //! How each address of the registry stands.
 
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use serde::Serialize;
 
 use super::Node;
 use crate::error::Result;
-use crate::vz::Held;
+use crate::predict::{Matrix, Model, Reason, Verdict};
+use crate::snapshot::Snapshot;
+use crate::types::IfIndex;
 use crate::vz::plan::{self, Idle};
+use crate::vz::{Held, Registry};
 
 /// One address of the registry, and how it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,7 +30,8 @@ pub struct Standing {
     /// Why it cannot be published now, if it cannot.
     pub idle: Option<Idle>,
     /// What would have to change besides for it to be reached and to leave by its own interface: the rule for its
-    /// packets, the routes of the table that this leads to, `forwarding`.
+    /// packets, the routes of the table that this leads to, `forwarding`; and why its interface answers nobody for it, where
+    /// none of that is the reason.
     pub lacks: Vec<String>,
 }
 
@@ -36,6 +41,13 @@ impl Standing {
     #[must_use]
     pub fn is_right(&self) -> bool {
         self.elsewhere.is_empty() && self.published == self.idle.is_none() && self.lacks.is_empty()
+    }
+
+    /// Whether all of them are as they should be; `None`: there are none, of which nothing can be said. Nothing has to be put
+    /// right then, which is what `arpflux vz status` asks.
+    #[must_use]
+    pub fn all_right(all: &[Self]) -> Option<bool> {
+        (!all.is_empty()).then(|| all.iter().all(Self::is_right))
     }
 
     /// How it stands, in words: `published`, or what is missing.
@@ -66,6 +78,7 @@ impl Node {
         let registry = self.registry()?;
         let snapshot = self.host.snapshot()?;
         let mut lacking = plan::lacking(&snapshot, &registry);
+        let silent = silent(&snapshot, &registry)?;
         let one = |(address, held): (&IpAddr, &Held)| {
             let there = snapshot.interface_named(&held.interface).map(|interface| interface.index);
             let entries = || snapshot.proxies.iter().filter(|entry| entry.address == *address);
@@ -82,6 +95,32 @@ impl Node {
                 lacks: lacking.remove(address).unwrap_or_default(),
             }
         };
-        Ok(registry.held.iter().map(one).collect())
+        let mut standing: Vec<Standing> = registry.held.iter().map(one).collect();
+        // What arpflux did not make may silence it all the same: rules, routes and filters of others.
+        for one in standing.iter_mut().filter(|one| one.is_right() && one.published) {
+            let why =
+                silent.get(&one.address).map(|reason| format!("{} does not answer: {reason}", one.interface));
+            one.lacks.extend(why);
+        }
+        Ok(standing)
     }
+}
+
+/// The addresses for which their interface answers no ordinary neighbour, with the rule of the kernel that decides.
+fn silent(snapshot: &Snapshot, registry: &Registry) -> Result<HashMap<IpAddr, Reason>> {
+    let model = Model::new(snapshot)?;
+    let mut places: BTreeMap<IfIndex, Vec<IpAddr>> = BTreeMap::new();
+    for (address, held) in &registry.held {
+        if let Some(interface) = snapshot.interface_named(&held.interface) {
+            places.entry(interface.index).or_default().push(*address);
+        }
+    }
+    let asked =
+        places.iter().flat_map(|(index, addresses)| Matrix::with(&model, addresses, &[*index], None).rows);
+    Ok(asked
+        .filter_map(|row| match row.cells.first()?.verdict {
+            Verdict::Silent { reason } => Some((row.target, reason)),
+            _ => None,
+        })
+        .collect())
 }

@@ -5,13 +5,13 @@ use std::net::IpAddr;
 
 use super::settings::Settings;
 use super::{Done, Node, Taken, settle};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
 use crate::types::IfName;
 use crate::vz::plan::{self, Wanted};
-use crate::vz::{Call, Held, Registry, Veid};
+use crate::vz::{Held, Registry, Veid};
 
 /// What a withdrawal left alone, and what it has to say.
 #[derive(Debug, Default)]
@@ -20,56 +20,59 @@ struct Left {
     notes: Vec<String>,
 }
 
+/// What is to go.
+enum Which<'a> {
+    All(&'a Veid),
+    These(Option<&'a Veid>, BTreeSet<IpAddr>),
+}
+
+impl<'a> Which<'a> {
+    fn of(veid: Option<&'a Veid>, addresses: Option<&[IpAddr]>) -> Result<Self> {
+        match (veid, addresses) {
+            (veid, Some(addresses)) => Ok(Self::These(veid, addresses.iter().copied().collect())),
+            (Some(veid), None) => Ok(Self::All(veid)),
+            (None, None) => Err(Error::new(ErrorKind::InvalidInput, "no container is named")
+                .during("withdraw")
+                .hint("name it, or set VEID in the environment")),
+        }
+    }
+}
+
 impl Node {
-    /// Withdraws addresses: proxy entries first, then the rules of their packets. To be called before the
+    /// Withdraws addresses of an owner, or without `addresses` all that it has: proxy entries first, then the rules of their
+    /// packets. An empty list is nothing. To be called before the
     /// routes go. Addresses that are not published are passed over; those of other containers stay
-    /// ([`Done::taken`]), and so should their routes.
+    /// ([`Done::taken`]), and so should their routes. Without an owner each address is whoever's it is.
     ///
     /// A policy that cannot be read, or would not work any more, is no reason to fail: then only what
     /// stands for these addresses goes.
     ///
     /// # Errors
-    /// As [`Transaction::apply`](crate::apply::Transaction::apply).
-    pub fn withdraw(&self, call: &Call) -> Result<Done> {
-        let addresses: BTreeSet<IpAddr> = call.addresses.iter().copied().collect();
-        self.take_away(call.veid.as_ref(), Some(&addresses))
-    }
-
-    /// Withdraws every address of a container.
-    ///
-    /// # Errors
-    /// As [`Transaction::apply`](crate::apply::Transaction::apply).
-    pub fn stop(&self, veid: &Veid) -> Result<Done> {
-        self.take_away(Some(veid), None)
-    }
-
-    /// What [`Node::withdraw`] would change now; of a call without addresses, [`Node::stop`].
-    ///
-    /// # Errors
-    /// Those of reading the state.
-    pub fn plan_withdraw(&self, call: &Call) -> Result<Plan> {
-        let addresses: BTreeSet<IpAddr> = call.addresses.iter().copied().collect();
-        let addresses = (!addresses.is_empty()).then_some(&addresses);
-        let (snapshot, registry) = (self.host.snapshot()?, self.registry()?);
+    /// As [`Transaction::apply`](crate::apply::Transaction::apply); [`ErrorKind::InvalidInput`] with neither.
+    pub fn withdraw(&self, veid: Option<&Veid>, addresses: Option<&[IpAddr]>) -> Result<Done> {
+        let which = Which::of(veid, addresses)?;
         let mut left = Left::default();
         let policy = self.places.policy();
-        let (mut plan, _) =
-            self.leaving(call.veid.as_ref(), addresses, &policy, &snapshot, registry, &mut left)?;
-        settle(&self.registry_path()?, &snapshot, &mut plan)?;
-        Ok(plan)
-    }
-
-    fn take_away(&self, veid: Option<&Veid>, addresses: Option<&BTreeSet<IpAddr>>) -> Result<Done> {
-        let mut left = Left::default();
-        let policy = self.places.policy();
-        let mut done = self.transact(|snapshot, registry| {
-            self.leaving(veid, addresses, &policy, snapshot, registry, &mut left)
-        })?;
+        let mut done =
+            self.transact(|snapshot, registry| self.leaving(&which, &policy, snapshot, registry, &mut left))?;
         done.taken = left.taken;
         done.notes = left.notes;
         // It is withdrawn, whether or not this can be told.
         done.notes.extend(self.still_set().ok().flatten());
         Ok(done)
+    }
+
+    /// What [`Node::withdraw`] would change now.
+    ///
+    /// # Errors
+    /// Those of reading the state; [`ErrorKind::InvalidInput`] with neither.
+    pub fn plan_withdraw(&self, veid: Option<&Veid>, addresses: Option<&[IpAddr]>) -> Result<Plan> {
+        let which = Which::of(veid, addresses)?;
+        let (snapshot, registry) = (self.host.snapshot()?, self.registry()?);
+        let mut left = Left::default();
+        let (mut plan, _) = self.leaving(&which, &self.places.policy(), &snapshot, registry, &mut left)?;
+        settle(&self.registry_path()?, &snapshot, &mut plan)?;
+        Ok(plan)
     }
 
     /// Takes back what interfaces were set to for containers, where none of these publishes and no proxy entry of others
@@ -101,21 +104,21 @@ impl Node {
     /// The plan of a withdrawal, and the registry afterwards.
     fn leaving(
         &self,
-        veid: Option<&Veid>,
-        addresses: Option<&BTreeSet<IpAddr>>,
+        which: &Which<'_>,
         policy: &Result<Policy>,
         snapshot: &Snapshot,
         mut registry: Registry,
         left: &mut Left,
     ) -> Result<(Plan, Registry)> {
         let mut withdrawn: BTreeMap<IpAddr, Option<IfName>> = BTreeMap::new();
-        let own = |held: &Held| veid.is_none_or(|veid| veid.as_str() == held.owner);
-        match addresses {
-            None => {
-                let all = registry.held.iter().filter(|(_, held)| own(held));
-                withdrawn.extend(all.map(|(address, held)| (*address, Some(held.interface))));
+        match which {
+            Which::All(veid) => {
+                withdrawn.extend(
+                    registry.of(veid.as_str()).map(|(address, held)| (address, Some(held.interface))),
+                );
             }
-            Some(addresses) => {
+            Which::These(veid, addresses) => {
+                let own = |held: &Held| veid.is_none_or(|veid| veid.as_str() == held.owner);
                 for address in addresses {
                     match registry.held.get(address) {
                         Some(held) if own(held) => {

@@ -38,6 +38,8 @@ const WRAPPERS: &str = "script.d";
 /// The folder of our own files.
 const OWN: &str = "arpflux";
 const VZ_CONF: &str = "vz.conf";
+/// What runs `setup` once more as it was run; `arpflux-vz.service` looks for files whose names begin so.
+const AGAIN: &str = "setup-";
 
 /// An integration: into which scripts, how, and what they shall call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +82,7 @@ pub(super) fn writes(path: &Path) -> bool {
         .iter()
         .any(|version| file == version.functions() || file == version.hook().0 && folder == OWN)
         || file == VZ_CONF
+        || file.starts_with(AGAIN) && folder == OWN
         || folder == WRAPPERS && WRAPPED.contains(&file.as_str())
 }
 
@@ -94,6 +97,10 @@ impl Setup {
 
     fn hook(&self) -> PathBuf {
         self.own(self.installation.version.hook().0)
+    }
+
+    fn again(&self) -> PathBuf {
+        self.own(&format!("{AGAIN}{}", self.installation.version.functions()))
     }
 
     /// Where the copy of a file of somebody else's is kept.
@@ -120,7 +127,7 @@ impl Setup {
 
     /// Everything that any way writes.
     fn all_files(&self) -> Vec<PathBuf> {
-        let mut files = vec![self.functions(), self.vz_conf(), self.hook()];
+        let mut files = vec![self.functions(), self.vz_conf(), self.hook(), self.again()];
         files.extend([self.backup(&self.functions()), self.backup(&self.vz_conf())]);
         files.extend(WRAPPED.iter().map(|name| self.wrapper(name)));
         files
@@ -193,6 +200,17 @@ impl Setup {
             let text = text.replace("@COMMAND@", &self.command.display().to_string());
             let text = text.replace("@OPTIONS@", &self.option_words());
             return Ok(file_if(used(&[Way::Functions, Way::Locked]), text, 0o644));
+        }
+        if path == self.again() {
+            let text = format!(
+                "# arpflux: puts the calls into the scripts again, as they were set up; arpflux-vz.service runs it.\n\
+                 exec {} --scripts {} --way {} --command {}\n",
+                self.call("setup"),
+                self.installation.scripts.display(),
+                self.way,
+                self.command.display(),
+            );
+            return Ok(file_if(true, text, 0o644));
         }
         if let Some(file) = [functions, self.vz_conf()].iter().find(|file| self.backup(file) == path) {
             let text = match FileState::read(file)? {
