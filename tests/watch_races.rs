@@ -71,7 +71,7 @@ fn nothing_that_drifts_in_quick_succession_is_lost() {
             self.0.store(true, Ordering::Relaxed);
         }
     }
-    let mut took = Vec::new();
+    let (mut took, mut alone) = (Vec::new(), Vec::new());
     let status = std::thread::scope(|scope| {
         let end = End(&over);
         let watching = scope.spawn(|| {
@@ -116,6 +116,8 @@ fn nothing_that_drifts_in_quick_succession_is_lost() {
                     write(&node, card);
                 }),
             ];
+            delete_rule(&node, other);
+            alone.push(settled("one rule"));
             for (what, race) in races {
                 race();
                 took.push(settled(what));
@@ -127,9 +129,10 @@ fn nothing_that_drifts_in_quick_succession_is_lost() {
         watching.join().unwrap()
     });
     took.sort();
+    alone.sort();
+    let (median, alone) = (took[took.len() / 2], alone[alone.len() / 2]);
     println!(
-        "kept again after the last of it: median {:?}, worst {:?}",
-        took[took.len() / 2],
+        "kept again after the last of it: median {median:?}, worst {:?}; alone {alone:?}",
         took[took.len() - 1]
     );
     assert_eq!(status.failed, 0, "{status:#?}");
