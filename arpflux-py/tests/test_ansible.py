@@ -1,5 +1,6 @@
 """The Ansible collection, run by the real ansible-core, with network namespaces as hosts."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -169,26 +170,32 @@ def test_check_mode_predicts_precisely_then_two_runs_the_second_all_ok(fleet):
     }
 
 
-def test_a_host_that_fails_verification_is_undone_and_stops_the_batches(fleet):
-    bad = fleet.names[1]
-    before = fleet.snapshots()
+@contextlib.contextmanager
+def sabotaged(fleet, name):
+    """Another tool that knows better: as soon as the change is made and on trial, a value is set back."""
     stop = threading.Event()
 
     def sabotage() -> None:
-        # Another tool that knows better: as soon as the change is made and on trial, a value is set back.
-        host = arpflux.Host.netns(bad)
+        host = arpflux.Host.netns(name)
         while not stop.wait(0.02):
             if host.pending(state_dir=fleet.folder / "state"):
-                run("ip", "netns", "exec", bad, "sysctl", "-qw", "net.ipv4.conf.eth4.arp_ignore=0")
+                run("ip", "netns", "exec", name, "sysctl", "-qw", "net.ipv4.conf.eth4.arp_ignore=0")
                 return
 
     saboteur = threading.Thread(target=sabotage)
     saboteur.start()
     try:
-        code, results, output = fleet.play()
+        yield
     finally:
         stop.set()
         saboteur.join()
+
+
+def test_a_host_that_fails_verification_is_undone_and_stops_the_batches(fleet):
+    bad = fleet.names[1]
+    before = fleet.snapshots()
+    with sabotaged(fleet, bad):
+        code, results, output = fleet.play()
     assert code != 0, output
     first, second, third = fleet.names
     by_host = {name: [(one["task"].split()[0], one["status"]) for one in results if one["host"] == name] for name in fleet.names}
@@ -314,22 +321,8 @@ def test_an_address_that_moves_is_withdrawn_before_it_is_published(fleet):
 def test_what_was_withdrawn_is_published_again_where_the_new_host_fails(fleet):
     address = moved(fleet)
     first, second, _ = fleet.names
-    done = threading.Event()
-
-    def sabotage() -> None:
-        host = arpflux.Host.netns(second)
-        while not done.wait(0.02):
-            if host.pending(state_dir=fleet.folder / "state"):
-                run("ip", "netns", "exec", second, "sysctl", "-qw", "net.ipv4.conf.eth4.arp_ignore=0")
-                return
-
-    saboteur = threading.Thread(target=sabotage)
-    saboteur.start()
-    try:
+    with sabotaged(fleet, second):
         code, results, output = fleet.play()
-    finally:
-        done.set()
-        saboteur.join()
     assert code != 0 and of(results, "Publish again", "changed"), output
     assert "not as the policy says" in of(results, "End here", "failed")[0]["result"]["msg"]
     assert address in run("ip", "-n", first, "neigh", "show", "proxy")
