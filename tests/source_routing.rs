@@ -7,6 +7,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use arpflux_core::diagnose::FindingId;
 use arpflux_core::plan::PROTOCOL;
 use arpflux_core::state::Object;
 use arpflux_core::verify;
@@ -228,6 +229,35 @@ fn a_route_of_ours_that_somebody_replaced_is_put_right() {
     site.apply(&mended);
     assert_eq!(ours(&site.snapshot()), ours(&applied));
     assert!(site.plan().is_empty());
+}
+
+#[test]
+fn where_somebody_deletes_a_connected_route_the_rules_stay_and_lead_as_before() {
+    for rp_filter in [0, 1] {
+        let site = Site::new(rp_filter);
+        site.apply(&site.plan());
+        for (gone, on) in [("eth0", "10.11.12.0/24"), ("eth1", "10.11.12.0/24"), ("eth2", "10.20.0.0/16")] {
+            site.ip(&format!("route del {on} dev {gone}"));
+            let plan = site.plan();
+            assert!(plan.is_empty(), "rp_filter={rp_filter}, without {on} on {gone}: {plan}");
+            let policy = Policy::from_toml(POLICY, "policy.toml").unwrap();
+            let report = verify::check(&policy, &site.snapshot()).unwrap();
+            assert!(report.ok(), "rp_filter={rp_filter}, without {on} on {gone}: {report}");
+            for (source, nic) in SOURCES {
+                let from = if source == "10.11.12.101" { &site.container } else { &site.node };
+                let wire = if source.starts_with("10.20") { "10.20.9.9" } else { "10.11.12.1" };
+                assert_eq!(site.leaves_by(from, source, wire), [nic], "rp_filter={rp_filter}: {source}");
+            }
+        }
+        // None is left for packets without a source on the first wire: that is told, and cured.
+        let found = site.snapshot().diagnose(&Default::default()).unwrap();
+        let lacks = found.findings.iter().find(|one| one.id == FindingId::ConnectedRouteMissing);
+        let remedy = lacks.and_then(|one| one.plan.as_ref()).expect("a remedy");
+        site.apply(remedy);
+        let found = site.snapshot().diagnose(&Default::default()).unwrap();
+        assert!(!found.findings.iter().any(|one| one.id == FindingId::ConnectedRouteMissing), "{found}");
+        assert!(site.plan().is_empty(), "{}", site.plan());
+    }
 }
 
 /// What the form with copies left: a rule for host routes, one for each source, and all of main in each table.

@@ -137,6 +137,8 @@ catalogue! {
     PermanentNeighbour = 40, Info, "A permanent neighbour entry keeps the host from asking";
     /// Rules of a packet filter keep an address from being answered for.
     HiddenByFilter = 41, Info, "A packet filter hides an address that arp_ignore would hide without";
+    /// Somebody deleted the route that comes with an address.
+    ConnectedRouteMissing = 42, Warning, "Table main has no route to a subnet that the host is on";
 
     // IPv6.
     /// Entries for one IPv6 address on several interfaces of one wire.

@@ -34,6 +34,7 @@ mod backup;
 mod boot;
 mod brief;
 mod catalogue;
+mod connected;
 mod context;
 mod discovery;
 mod egress;
@@ -247,6 +248,7 @@ fn examine(context: &Context<'_>) -> Vec<Finding> {
     proxy_arp::find(context, &mut findings);
     egress::find(context, &mut findings);
     hidden::find(context, &mut findings);
+    connected::find(context, &mut findings);
     way_back::find(context, &mut findings);
     neighbours::find(context, &mut findings);
     silenced::find(context, &mut findings);

@@ -145,9 +145,15 @@ impl Desired {
 pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
     snapshot.check()?;
     policy.check()?;
-    let view = View::new(snapshot);
+    let lacking;
+    let mut view = View::new(snapshot);
     let mut unmet = Vec::new();
     let managed = interfaces::resolve(policy, &view, &mut unmet)?;
+    let proxied = proxies::sources(policy, &managed);
+    let kept = published::sources(policy, &view, &managed, &proxied);
+    let of_kept = kept.iter().map(|source| source.interface);
+    lacking = view.lacking(&managed.all().map(|interface| interface.index).chain(of_kept).collect());
+    view.add(&lacking);
     let mut decisions = Vec::new();
     if policy.host.interfaces.is_none() && !managed.host.is_empty() {
         decisions.push(format!(
@@ -156,7 +162,6 @@ pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
         ));
     }
     let v4 = Competing::new(&view, Family::V4, &managed.named);
-    let proxied = proxies::sources(policy, &managed);
     let mut host_addresses = host_addresses(&view, &managed);
     let answer = |address: IpAddr| {
         policy
@@ -167,7 +172,6 @@ pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
     };
     // Nobody asks for what this host never answers for, so nothing goes back from there.
     host_addresses.retain(|source| answer(source.address) != Some(ServiceAnswer::Never));
-    let kept = published::sources(policy, &view, &managed, &proxied);
     // The host's own are IPv4.
     let wanted: Vec<Source> = host_addresses.iter().chain(&proxied).copied().collect();
     let sources = Sources { wanted: &wanted, kept: &kept };

@@ -2,9 +2,11 @@
 
 use std::net::IpAddr;
 
-use foldhash::{HashMap, HashMapExt as _};
+use foldhash::{HashMap, HashMapExt as _, HashSet};
 
-use crate::snapshot::{Address, Index, NextHop, Route, RouteKind, Snapshot, table};
+use crate::snapshot::{
+    Address, Index, InterfaceFlags, NextHop, Route, RouteKind, Scope, Snapshot, subnet_of_wire, table,
+};
 use crate::types::{IfIndex, IpNet};
 use crate::words::listed;
 
@@ -21,7 +23,8 @@ impl Family {
     }
 }
 
-/// A snapshot with its index, and the routes that source routing is about.
+/// A snapshot with its index, and the routes that source routing is about: those of table main, and connected ones
+/// that it lacks.
 #[derive(Debug)]
 pub(super) struct View<'s> {
     pub snapshot: &'s Snapshot,
@@ -44,6 +47,54 @@ impl<'s> View<'s> {
             }
         }
         view
+    }
+
+    /// Adds routes that table main should have: [`View::lacking`].
+    pub(super) fn add(&mut self, routes: &'s [Route]) {
+        for route in routes {
+            for index in route.next_hops.iter().filter_map(|hop| hop.interface) {
+                self.routes_mut(Family::of(route.destination.addr())).entry(index).or_default().push(route);
+            }
+        }
+    }
+
+    /// The connected routes that table main lacks for IPv4 addresses of `interfaces`. An address with a prefix says
+    /// what is on the wire, also where somebody has deleted the route, or has it in another table. (Of IPv6, a
+    /// router says what is on the link.)
+    pub(super) fn lacking(&self, interfaces: &HashSet<IfIndex>) -> Vec<Route> {
+        // A port of a VRF has its routes in a table of its own, and another port's addresses are not asked for.
+        let own = |index: &&IfIndex| {
+            self.snapshot.interface(**index).is_some_and(|interface| {
+                interface.flags.contains(InterfaceFlags::UP)
+                    && !interface.flags.contains(InterfaceFlags::LOOPBACK)
+                    && interface.master.is_none()
+            })
+        };
+        let mut lacking: Vec<Route> = Vec::new();
+        for index in interfaces.iter().filter(own) {
+            let on_link = |route: &Route, net: &IpNet| {
+                route.destination.trunc() == *net
+                    && route.kind == RouteKind::Unicast
+                    && is_connected(route, *index)
+            };
+            for held in self.all_addresses(*index) {
+                let Some(net @ IpNet::V4(_)) = subnet_of_wire(held) else { continue };
+                let known = self.routes(Family::V4, *index).iter().copied().chain(&lacking);
+                if known.into_iter().any(|route| on_link(route, &net)) {
+                    continue;
+                }
+                // As another table has it: that is the one that main had, if it was ours.
+                let other = self.snapshot.routes.iter().find(|route| on_link(route, &net));
+                let mut route = other.cloned().unwrap_or_else(|| Route {
+                    preferred_source: Some(held.local),
+                    scope: Scope::LINK,
+                    ..Route::new(net, *index)
+                });
+                route.table = table::MAIN;
+                lacking.push(route);
+            }
+        }
+        lacking
     }
 
     fn routes_mut(&mut self, family: Family) -> &mut HashMap<IfIndex, Vec<&'s Route>> {

@@ -1,7 +1,7 @@
 //! Source-routing tables and rules: what is in them, and how their numbers are chosen.
 
 use super::host::{Host, lan, net, rule};
-use super::{OPENVZ_POLICY, index, plan, refusal, unmet};
+use super::{OPENVZ_POLICY, index, plan, policy, refusal, unmet};
 use crate::plan::{PROTOCOL, RULE_PRIORITY, TABLE_BASE};
 use crate::snapshot::{Route, RouteKind, Rule, Snapshot, table};
 use crate::types::IpNet;
@@ -276,4 +276,37 @@ fn an_interface_that_is_down_keeps_its_sysctls_and_gets_no_routes() {
     // arp_announce, arp_ignore, and the wrong entry that goes.
     assert_eq!(plan.changes.iter().filter(|change| change.interface() == Some(index(4))).count(), 3);
     assert!(plan.announcements.iter().all(|announcement| announcement.interface != index(4)));
+}
+
+#[test]
+fn a_subnet_whose_connected_route_somebody_deleted_is_still_on_the_wire() {
+    let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.0.0.3/24"]);
+    let host = host.route("0.0.0.0/0", Some("10.0.0.1"), 2, 0);
+    let applied = Host(host.0.with(&plan(&host, "[host]\n").changes));
+    let deleted = |host: &Host, nics: &[u32]| {
+        let mut host = host.clone();
+        host.0.routes.retain(|route| {
+            let by = |nic: &u32| route.next_hops.iter().any(|hop| hop.interface == Some(index(*nic)));
+            route.table != table::MAIN || route.destination.prefix_len() == 0 || !nics.iter().any(by)
+        });
+        host
+    };
+    for nics in [&[2][..], &[3], &[2, 3]] {
+        let kept = plan(&deleted(&applied, nics), "[host]\n");
+        assert!(kept.is_empty(), "{nics:?}: {:?}", kept.changes);
+        let host = deleted(&host, nics);
+        let after = host.0.with(&plan(&host, "[host]\n").changes);
+        assert_eq!(ours(&after).len(), 8, "{nics:?}");
+        for nic in [2, 3] {
+            let nets = table_of(&after, TABLE_BASE + nic);
+            assert_eq!(nets, [net("10.0.0.0/24"), net("0.0.0.0/0")], "{nics:?}");
+        }
+    }
+    // The ports of a VRF have their routes in its table, and are no rivals here.
+    let mut vrf = deleted(&host, &[3]);
+    vrf.0.interfaces[2].master = Some(index(2));
+    assert!(
+        ours(&vrf.0.with(&policy("[host]\ninterfaces = [\"eth0\"]\n").plan(&vrf.0).unwrap().changes))
+            .is_empty()
+    );
 }
