@@ -2,6 +2,7 @@
 
 mod around;
 mod hosts;
+mod requests;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -46,6 +47,14 @@ pub enum Harm {
         /// The interface that they leave by, or arrive at.
         interface: IfName,
     },
+    /// Nobody answers for an address, so neighbours know it only by what this host asks them, and that would change:
+    /// which of them lose it, nothing on the host tells.
+    Known {
+        /// The address.
+        address: Ipv4Addr,
+        /// The interface that holds it.
+        interface: IfName,
+    },
     /// Something else is wrong then, which was not before: an error or a warning of [`crate::diagnose`].
     Finding {
         /// What it is.
@@ -82,6 +91,11 @@ impl fmt::Display for Harm {
             Self::Way { from: None, to, interface } => {
                 write!(f, "{to} on {interface} would not be reached any more")
             }
+            Self::Known { address, interface } => write!(
+                f,
+                "nobody answers for {address}, so neighbours know it only by what this host asks them, which this would \
+                 change; first let {interface} answer for it"
+            ),
             Self::Finding { id, what, .. } => {
                 write!(f, "{id} would be found, which is not now: {}", what.trim_end_matches('.'))
             }
@@ -106,19 +120,27 @@ impl fmt::Display for Harm {
 /// ```
 #[must_use]
 pub fn harm(before: &Snapshot, after: &Snapshot) -> Vec<Harm> {
-    let mut harm = losses(before, after);
+    let published = |address: Ipv4Addr| {
+        let of_it = |entry: &&ProxyEntry| entry.address == IpAddr::V4(address);
+        after.proxies.iter().any(|entry| of_it(&entry)) && !before.proxies.iter().any(|entry| of_it(&entry))
+    };
+    let mut harm = losses(before, after, published);
     if is_small(before) {
         harm.extend(new_findings(&diagnose::apart_from_missing(before), before, after));
     }
     harm
 }
 
-/// The answers and ways that are lost.
-pub(crate) fn losses(before: &Snapshot, after: &Snapshot) -> Vec<Harm> {
+/// The answers and ways that are lost, and what is known of the host only as long as it goes on as before.
+/// For addresses of which somebody `asked_for` an answer, that there is one is no harm.
+pub(crate) fn losses(before: &Snapshot, after: &Snapshot, asked_for: impl Fn(Ipv4Addr) -> bool) -> Vec<Harm> {
     let hosts = Hosts::new(before);
     let [now, then] = [before, after].map(|host| Model::of(host).without_interference());
     let mut harm = hosts.answers(&now, &then);
     harm.extend(hosts.ways(&now, &then));
+    if is_small(before) {
+        harm.extend(hosts.known_by_requests(&now, &then, asked_for));
+    }
     harm
 }
 
@@ -335,7 +357,9 @@ pub fn of_plan(before: &Snapshot, plan: &Plan) -> Result<Vec<Harm>> {
     }
     let mut found = harm(before, &before.with(&plan.changes));
     found.retain(|harm| match harm {
-        Harm::Answer { address, .. } => !plan.silence.contains(&IpAddr::V4(*address)),
+        Harm::Answer { address, .. } | Harm::Known { address, .. } => {
+            !plan.silence.contains(&IpAddr::V4(*address))
+        }
         Harm::Way { .. } => true,
         Harm::Finding { addresses, .. } => {
             addresses.is_empty() || !addresses.iter().all(|address| plan.silence.contains(address))
@@ -367,6 +391,44 @@ mod tests {
             "{silent:?}"
         );
         assert!(silent.iter().any(|one| one.starts_with("AF007 would be found")), "{silent:?}");
+    }
+
+    #[test]
+    fn answers_for_one_without_carrier_are_missed_where_single_addresses_alone_are_held() {
+        let host = Host::new().nic(2, "eth0", &["10.0.0.2/32"]).nic(3, "eth1", &["10.0.0.3/24"]);
+        let mut host = host;
+        host.0.interfaces[2].carrier = false;
+        let lost = changed(&host, |host| host.one(2, Sysctl::ArpIgnore, 1));
+        assert!(lost.iter().any(|one| one.contains("no answer for 10.0.0.3 on eth1")), "{lost:?}");
+    }
+
+    #[test]
+    fn what_neighbours_know_by_requests_alone_is_not_moved() {
+        let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.0.0.3/24"]);
+        let host = host.all(Sysctl::ArpIgnore, 8);
+        let policy = crate::plan::tests::policy("[host]\nstrategy = \"unmanaged\"\n");
+        let told = |host: &Host| {
+            let plan = policy.plan(&host.0).unwrap();
+            assert!(!plan.is_empty());
+            let harm = plan.assess(&host.0).unwrap().harm;
+            harm.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let harm = told(&host);
+        assert!(harm.iter().any(|one| one.starts_with("nobody answers for 10.0.0.3, so")), "{harm:?}");
+        // What comes to be answered for makes the host ask less, unless that is what was asked for.
+        let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(4, "ve0", &[]);
+        let host = host.route("10.0.0.77/32", None, 4, 0).one(2, Sysctl::ArpIgnore, 8).proxy("10.0.0.77", 2);
+        let more = changed(&host, |host| host.each(Sysctl::Forwarding, 1));
+        assert!(more.iter().any(|one| one.starts_with("nobody answers for 10.0.0.2, so")), "{more:?}");
+        let mut bare = host.each(Sysctl::Forwarding, 1);
+        bare.0.proxies.clear();
+        assert_eq!(changed(&bare, |host| host.proxy("10.0.0.77", 2)), [""; 0]);
+        let published = bare.clone().proxy("10.0.0.77", 2);
+        assert_eq!(losses(&bare.0, &published.0, |_| false).len(), 1, "by a remedy");
+        // Where somebody answers, they ask.
+        let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.0.0.3/24"]);
+        let harm = told(&host.all(Sysctl::ArpIgnore, 0));
+        assert!(!harm.iter().any(|one| one.starts_with("nobody answers")), "{harm:?}");
     }
 
     #[test]
@@ -501,6 +563,9 @@ mod tests {
             host.0.routes.retain(|route| route.destination.to_string() != "10.1.0.0/24");
             host.route("0.0.0.0/0", Some("10.0.0.1"), 2, 0)
         });
+        let (found, lost): (Vec<&String>, Vec<&String>) =
+            lost.iter().partition(|one| one.starts_with("AF042"));
         assert!(lost.iter().all(|one| one.contains("on eth1")) && !lost.is_empty(), "{lost:?}");
+        assert_eq!(found.len(), 1, "the missing route is found as well: {found:?}");
     }
 }

@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::context::{Answers, Context};
+use super::context::Context;
 use crate::error::Error;
 use crate::harm::{is_small, losses, new_findings};
 use crate::plan::{Announcement, Change, Impact, InterfaceIdentity, Plan, SysctlScope};
 use crate::policy::{HostPolicy, Policy, Strategy};
 use crate::predict::Model;
-use crate::snapshot::{Interface, Snapshot};
+use crate::snapshot::Interface;
 use crate::state::Object;
 use crate::sysctl::Sysctl;
-use crate::types::{IfIndex, IpNet, Mac};
+use crate::types::{IfIndex, Mac};
 
 /// The plan of a remedy and what it does, or why there is none.
 #[derive(Debug, Clone, Default)]
@@ -139,20 +139,13 @@ impl Context<'_> {
         }
         if is_small(self.snapshot) {
             let after = self.snapshot.with(&plan.changes);
-            let mut harm = losses(self.snapshot, &after);
+            let mut harm = losses(self.snapshot, &after, |_| false);
             if harm.is_empty() {
                 let known = self.known.get_or_init(|| super::apart_from_missing(self.snapshot));
                 harm = new_findings(known, self.snapshot, &after);
             }
             if let Some(harm) = harm.first() {
                 return Remedy { refused: Some(format!("it would do harm: {harm}")), ..Remedy::default() };
-            }
-            if let Some(address) = self.known_by_requests_alone(&plan.changes, &after) {
-                let refused = format!(
-                    "nobody answers for {address}, so neighbours know it only by what this host asks them, which this \
-                     would change; first let an interface answer for it"
-                );
-                return Remedy { refused: Some(refused), ..Remedy::default() };
             }
         }
         let changes = (self.options.impact && is_small(self.snapshot)).then(|| {
@@ -166,45 +159,6 @@ impl Context<'_> {
             Impact::of(self.snapshot, &after, &meant.collect())
         });
         Remedy { plan: Some(plan), changes, refused: None }
-    }
-
-    /// An own address that nobody answers for before and after changes that send its packets another way. A neighbour has
-    /// its MAC only from requests of this host, and which of them the changes end, nothing here tells.
-    fn known_by_requests_alone(&self, changes: &[Change], after: &Snapshot) -> Option<Ipv4Addr> {
-        let networks = changes.iter().filter_map(|change| match &change.object {
-            Object::Route(route) => Some(route.destination),
-            Object::Rule(_)
-            | Object::Proxy { .. }
-            | Object::ProxyDelay { .. }
-            | Object::Sysctl { .. }
-            | Object::Ipv6Sysctl { .. } => None,
-        });
-        let host = |network: IpNet| match network {
-            IpNet::V4(network) => network.hosts().find(|host| self.holders(*host).is_empty()),
-            IpNet::V6(_) => None,
-        };
-        let destinations: Vec<Ipv4Addr> = networks.filter_map(host).collect();
-        let unanswered = self.unanswered();
-        if destinations.is_empty() || unanswered.is_empty() {
-            return None;
-        }
-        let then = Context::new(after, self.options, Model::of(after));
-        let still = then.unanswered();
-        let moves = |address: &Ipv4Addr| {
-            let way = |model: &Model<'_>, to: Ipv4Addr| model.outgoing(to, Some(*address), None);
-            destinations.iter().any(|to| way(&self.model, *to) != way(&then.model, *to))
-        };
-        unanswered.into_iter().find(|address| still.contains(address) && moves(address))
-    }
-
-    /// The own addresses that no interface of their wire answers for.
-    fn unanswered(&self) -> BTreeSet<Ipv4Addr> {
-        let silent = |answers: &Answers<'_>| {
-            !answers.holders.is_empty()
-                && answers.asked.iter().all(|asked| asked.verdict.answers() == Some(false))
-        };
-        let all = (0..self.wires.len()).flat_map(|wire| self.answers_on(wire));
-        all.filter(silent).map(|answers| answers.target).collect()
     }
 
     /// Changes that give a sysctl the value `good` on some interfaces and leave it as it is on all others, also

@@ -16,10 +16,10 @@ const CNI_GATEWAY: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
 
 /// Who lives where, as the snapshot before the change tells.
 pub(super) struct Hosts<'s> {
-    snapshot: &'s Snapshot,
-    index: Index<'s>,
-    wires: WireMap,
-    listeners: Vec<IfIndex>,
+    pub(super) snapshot: &'s Snapshot,
+    pub(super) index: Index<'s>,
+    pub(super) wires: WireMap,
+    pub(super) listeners: Vec<IfIndex>,
     around: Around,
 }
 
@@ -30,7 +30,7 @@ impl<'s> Hosts<'s> {
         Self { snapshot, index: Index::new(snapshot), wires, listeners: listeners(snapshot), around }
     }
 
-    fn name(&self, index: IfIndex) -> Option<IfName> {
+    pub(super) fn name(&self, index: IfIndex) -> Option<IfName> {
         self.snapshot.interface(index).map(|interface| interface.name)
     }
 
@@ -48,7 +48,7 @@ impl<'s> Hosts<'s> {
     }
 
     /// The listeners on the wire of an interface, that one first.
-    fn beside(&self, index: IfIndex) -> Vec<IfIndex> {
+    pub(super) fn beside(&self, index: IfIndex) -> Vec<IfIndex> {
         let others = self.wires.beside(index).iter().copied().filter(|other| *other != index);
         let all = std::iter::once(index).chain(others);
         all.filter(|one| self.listeners.binary_search(one).is_ok() && self.wires.is_connected(*one)).collect()
@@ -118,8 +118,10 @@ impl<'s> Hosts<'s> {
             } else if !target.is_link_local() {
                 // On any wire. Addresses of RFC 3927 are for the host itself there (a resolver of the node's own).
                 let mut wires = BTreeSet::new();
-                let first = self.around.subnets.keys().filter(|on| wires.insert(self.wires.number(**on)));
-                for on in first {
+                // Also where single addresses alone are held, or none, as on a wire of which nothing is known.
+                let connected = |on: &&IfIndex| self.wires.is_connected(**on);
+                let all = self.around.subnets.keys().chain(self.listeners.iter().filter(connected));
+                for on in all.filter(|on| wires.insert(self.wires.number(**on).ok_or(**on))) {
                     let asker = neighbours.of(*on, target);
                     harm.extend(self.loses(now, then, &self.beside(*on), asker, target));
                 }
@@ -157,7 +159,7 @@ impl<'s> Hosts<'s> {
     }
 
     /// The hosts that packets are sent to, with the interface that they are on.
-    fn destinations(&self) -> Vec<(IfIndex, Ipv4Addr)> {
+    pub(super) fn destinations(&self) -> Vec<(IfIndex, Ipv4Addr)> {
         let mut neighbours = Neighbours::new(self.snapshot);
         let mut found = Vec::new();
         for (index, subnets) in &self.around.subnets {

@@ -92,7 +92,7 @@ fn what_a_plan_does_takes_requests_for_each_pair_of_addresses_and_not_for_each_i
             // Of the addresses before and behind its own.
             assert!(impact.effects.len() >= interfaces, "{impact}");
         });
-        (impact, asked(|| drop(harm::losses(&host, &after))))
+        (impact, asked(|| drop(harm::losses(&host, &after, |_| false))))
     });
     let [_, (impact, harm), (twice, twice_harm)] = counts;
     assert!(twice < 5 * impact && twice_harm < 5 * harm, "{counts:?}");

@@ -334,7 +334,7 @@ fn services_hint(harm: &[Harm]) -> String {
         .iter()
         .filter_map(|harm| match harm {
             Harm::Answer { address, aside: Some(_), .. } => Some(*address),
-            Harm::Answer { .. } | Harm::Way { .. } | Harm::Finding { .. } => None,
+            Harm::Answer { .. } | Harm::Way { .. } | Harm::Known { .. } | Harm::Finding { .. } => None,
         })
         .collect();
     let addresses = listed(addresses.iter().map(|address| format!("\"{address}\"")));
