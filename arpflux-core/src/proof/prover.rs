@@ -407,10 +407,26 @@ impl<'s> Prover<'s> {
     }
 
     fn answers(&mut self, interface: IfIndex, target: Ipv4Addr) -> Proof {
+        let neighbours = self.neighbours(interface, target);
+        self.answers_each(interface, target, &neighbours)
+    }
+
+    /// Whether `interface` answers every neighbour of `subnets` that asks for `target`; anybody at all if there is none.
+    pub(crate) fn answers_in(
+        &mut self,
+        interface: IfIndex,
+        target: Ipv4Addr,
+        subnets: Vec<Ipv4Net>,
+    ) -> Proof {
+        let neighbours = self.hosts_in(interface, subnets);
+        self.answers_each(interface, target, &neighbours)
+    }
+
+    fn answers_each(&mut self, interface: IfIndex, target: Ipv4Addr, neighbours: &Hosts) -> Proof {
         let number = u32::from(target);
         let mut asked = 0;
         let mut open = None;
-        for (class, sender) in self.neighbours(interface, target).iter().copied() {
+        for (class, sender) in neighbours.iter().copied() {
             if sender == number || self.stop.is_raised() {
                 continue;
             }
@@ -447,11 +463,16 @@ impl<'s> Prover<'s> {
     /// The classes of senders that would ask an interface for `target`, each with an example: its
     /// neighbours in the subnets around the target or, where none is, in any. No class comes twice.
     pub(super) fn neighbours(&mut self, interface: IfIndex, target: Ipv4Addr) -> Rc<Hosts> {
-        let senders = self.senders(interface);
         let all = self.index.subnets(interface);
         let around = all.iter().any(|subnet| subnet.contains(&target));
         let subnets: Vec<Ipv4Net> =
             all.iter().copied().filter(|subnet| !around || subnet.contains(&target)).collect();
+        self.hosts_in(interface, subnets)
+    }
+
+    /// The classes of senders that are hosts of `subnets`, each with an example.
+    fn hosts_in(&mut self, interface: IfIndex, subnets: Vec<Ipv4Net>) -> Rc<Hosts> {
+        let senders = self.senders(interface);
         // A subnet with very many single routes has as many intervals: they are gone through once.
         let space = &self.space;
         let own = (!space.is_common(&senders)).then_some(interface);

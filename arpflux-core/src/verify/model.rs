@@ -1,7 +1,7 @@
 //! What the model says of all senders and targets, proved and not sampled.
 
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::report::NOBODY;
 use super::{AddressReport, CheckKind, Failure, Report, Witnesses, wanted};
@@ -12,7 +12,7 @@ use crate::plan::desired::Desired;
 use crate::policy::Policy;
 use crate::predict::listeners;
 use crate::proof::{Expectation, Proof, Prover};
-use crate::snapshot::{ProxyEntry, Snapshot, WireMap, table};
+use crate::snapshot::{ProxyEntry, Snapshot, WireMap, subnet_of_wire, table};
 use crate::stop::Stop;
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IpNet, Ipv4Net};
@@ -82,7 +82,11 @@ fn prove(
         among.dedup();
         let IpAddr::V4(target) = *address else { continue };
         let answers = Expectation::Answers { interface: *owner, target };
-        let answered = heard(snapshot, *owner).then(|| prover.prove(&answers));
+        let answered =
+            heard(snapshot, *owner).then(|| match subnets_of_others(snapshot, map, *owner, target) {
+                none if none.is_empty() => prover.prove(&answers),
+                subnets => prover.answers_in(*owner, target, subnets),
+            });
         if let Some(answered) = &answered {
             judge(&mut prover, *address, &answers, answered, report);
         }
@@ -145,6 +149,27 @@ fn prove(
     stop.check()?;
     egress(desired, snapshot, &mut prover, report);
     stop.check()
+}
+
+/// The subnets that others of the wire have, where the interface holds an address alone and has none of its own there:
+/// those around the address or, where none is, all. Whoever lives there asks for it.
+fn subnets_of_others(snapshot: &Snapshot, map: &WireMap, owner: IfIndex, target: Ipv4Addr) -> Vec<Ipv4Net> {
+    let of = |index: IfIndex| {
+        snapshot.addresses_of(index).filter_map(|held| match subnet_of_wire(held) {
+            Some(IpNet::V4(net)) => Some(net),
+            _ => None,
+        })
+    };
+    if snapshot.holders_of(target.into()).all(|holder| holder != owner) || of(owner).next().is_some() {
+        return Vec::new();
+    }
+    let mut subnets: Vec<Ipv4Net> = map.beside(owner).iter().flat_map(|index| of(*index)).collect();
+    subnets.sort();
+    subnets.dedup();
+    if subnets.iter().any(|subnet| subnet.contains(&target)) {
+        subnets.retain(|subnet| subnet.contains(&target));
+    }
+    subnets
 }
 
 /// Whether anybody can ask on an interface: where it has no carrier, nothing is claimed of its answers.

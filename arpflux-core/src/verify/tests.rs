@@ -248,3 +248,26 @@ fn a_report_of_before_is_still_read() {
     let report: Report = serde_json::from_str(text).unwrap();
     assert_eq!(report.judgement().ok(), None);
 }
+
+#[test]
+fn a_single_address_is_asked_for_by_those_who_live_around_it() {
+    let text = "[host]\ninterfaces = [\"eth0\", \"eth1\"]\negress = \"unmanaged\"\n";
+    let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "mv0", &["10.0.0.3/32"]);
+    let mut host = host;
+    let mv0 = &mut host.0.interfaces[2];
+    (mv0.link, mv0.kind) = (Some(IfIndex(2)), Some(crate::snapshot::LinkKind::Macvlan));
+    mv0.macvlan_mode = Some(crate::snapshot::MacvlanMode::Bridge);
+    let text = text.replace("eth1", "mv0");
+    let report = |host: &Host| {
+        let policy = policy(&text);
+        let after = host.0.with(&policy.plan(&host.0).unwrap().changes);
+        model(&policy, &after).unwrap()
+    };
+    assert!(report(&host).ok(), "{}", report(&host));
+    // Mode 2 takes senders of the address's own prefix alone, and nobody else is in that.
+    let silent = report(&host.clone().all(Sysctl::ArpIgnore, 2));
+    assert!(silent.failures.iter().any(|one| one.object == "10.0.0.3"), "{silent}");
+    // Strict source validation: neighbours are on eth0.
+    let silent = report(&host.all(Sysctl::RpFilter, 1));
+    assert!(silent.failures.iter().any(|one| one.object == "10.0.0.3"), "{silent}");
+}

@@ -147,12 +147,12 @@ fn own_on(policy: &Policy, snapshot: &Snapshot, host: &Host, map: &WireMap, stop
     for index in &asked {
         stop.check()?;
         let Some(interface) = snapshot.interface(*index) else { continue };
-        let sender = asker(snapshot, map.beside(*index), interface, &owners);
+        let askers = askers(snapshot, map.beside(*index), interface, &owners);
         let requests: Vec<ArpRequest> = owners
             .iter()
             .map(|(target, _)| ArpRequest {
                 interface: *index,
-                sender,
+                sender: askers.of(*target),
                 sender_mac: None,
                 target: *target,
                 unicast: false,
@@ -258,14 +258,25 @@ fn longest_wait(snapshot: &Snapshot) -> Duration {
     Duration::from_millis(longest.unwrap_or(0)) + SLACK
 }
 
-/// An address to ask from that looks like a neighbour's on this interface: of its first subnet or one of its
-/// wire's, and not known to be anybody's. Where there is none, it is the sender of a probe (RFC 5227), 0.0.0.0.
-fn asker(
+/// Addresses to ask from that look like neighbours' on an interface, each of a subnet of it or of its wire, and not
+/// known to be anybody's.
+struct Askers(Vec<(Ipv4Net, Ipv4Addr)>);
+
+impl Askers {
+    /// Who asks for `target`: of the subnet around it, else of the interface's first or, where there is none, of one of
+    /// the wire. Where there is nobody it is the sender of a probe (RFC 5227), 0.0.0.0.
+    fn of(&self, target: Ipv4Addr) -> Ipv4Addr {
+        let around = self.0.iter().find(|(subnet, _)| subnet.contains(&target));
+        around.or(self.0.first()).map_or(Ipv4Addr::UNSPECIFIED, |(_, sender)| *sender)
+    }
+}
+
+fn askers(
     snapshot: &Snapshot,
     beside: &[IfIndex],
     interface: &Interface,
     owners: &[(Ipv4Addr, IfIndex)],
-) -> Ipv4Addr {
+) -> Askers {
     let known: HashSet<Ipv4Addr> = snapshot
         .addresses
         .iter()
@@ -289,5 +300,7 @@ fn asker(
         let (first, last) = (u32::from(subnet.network()), u32::from(subnet.broadcast()));
         (first.saturating_add(1)..last).rev().map(Ipv4Addr::from).find(|address| !known.contains(address))
     };
-    subnets.into_iter().find_map(free).unwrap_or(Ipv4Addr::UNSPECIFIED)
+    let mut seen = HashSet::new();
+    let new = subnets.filter(|subnet| seen.insert(*subnet));
+    Askers(new.filter_map(|subnet| Some((subnet, free(subnet)?))).collect())
 }
