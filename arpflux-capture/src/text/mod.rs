@@ -66,8 +66,9 @@ pub struct TextCounts {
 }
 
 /// What stands before the word for ARP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum BeforeArp {
+    #[default]
     Other,
     /// *Reverse ARP* is another protocol.
     Reverse,
@@ -84,8 +85,14 @@ enum Found {
     Log { address: u32, from: Address, to: Address, duplicate: bool },
 }
 
+impl Default for Found {
+    fn default() -> Self {
+        Self::Ipv4 { source: 0, destination: 0 }
+    }
+}
+
 /// Reads frames out of words.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Text {
     expect: Expect,
     last: Last,
@@ -147,41 +154,8 @@ impl Text {
         Self {
             begins_line: true,
             counts: TextCounts { deltas, ..TextCounts::default() },
-            addresses: false,
-            line: Line::default(),
-            mail: Mail::default(),
-            discovery: Discovery::default(),
-            columns: Columns::default(),
-            row: Row::default(),
-            fields: Fields::default(),
-            details: Details::default(),
             detailed: details::are_there(start),
-            summary: false,
-            json: false,
-            tabs: 0,
-            begun: false,
-            pending: false,
-            before_arp: BeforeArp::Other,
-            oui: 0,
-            pdml: false,
-            expect: Expect::Nothing,
-            last: Last::Other,
-            source: Address::default(),
-            destination: Address::default(),
-            target_mac: Address::default(),
-            vlans: Vlans::NONE,
-            tunnel: None,
-            next_tunnel: None,
-            ttl: None,
-            days: 0,
-            time_of_day: None,
-            time: None,
-            dated: false,
-            calendar: Calendar::Nothing,
-            overlong: false,
-            complete: false,
-            found: Found::Ipv4 { source: 0, destination: 0 },
-            protocol_addresses: [[0; 4]; 2],
+            ..Self::default()
         }
     }
 

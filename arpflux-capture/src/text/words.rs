@@ -8,29 +8,22 @@ use super::{Found, Text};
 use crate::record::{Tunnel, TunnelKind};
 
 /// What the words so far want next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Expect {
+    #[default]
     Nothing,
     /// Behind `MAC >`.
     FrameDestination,
     /// Behind `who-has`.
     Target,
     /// Behind `who-has X`: `tell`, perhaps with an address in brackets before.
-    Tell {
-        target: u32,
-    },
+    Tell { target: u32 },
     /// Behind `who-has X tell`.
-    Sender {
-        target: u32,
-    },
+    Sender { target: u32 },
     /// Behind `X is-at`.
-    Owner {
-        sender: u32,
-    },
+    Owner { sender: u32 },
     /// Behind `X >`.
-    PacketDestination {
-        source: u32,
-    },
+    PacketDestination { source: u32 },
     /// Behind `vlan`.
     VlanId,
     /// Behind `vni`.
@@ -46,15 +39,11 @@ pub(super) enum Expect {
     /// Behind `reply from`, of iputils' arping.
     Answerer,
     /// Behind `reply from X`.
-    AnswererMac {
-        sender: u32,
-    },
+    AnswererMac { sender: u32 },
     /// Behind `bytes from`, of the other arping.
     AnsweringMac,
     /// Behind `bytes from MAC`.
-    AnswererBehind {
-        mac: Address,
-    },
+    AnswererBehind { mac: Address },
     /// Behind the name of a field, in tshark's JSON.
     Field(Field),
     /// The same, in bytes.
@@ -62,8 +51,9 @@ pub(super) enum Expect {
 }
 
 /// The word before, as far as the next one may refer to it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) enum Last {
+    #[default]
     Other,
     Mac(Address),
     Ipv4(u32),
