@@ -94,8 +94,8 @@ impl Others {
     pub(crate) fn leave(&self, change: &Change) -> bool {
         let is_routing = |object: &Object| matches!(object, Object::Rule(_) | Object::Route(_));
         self.objects.as_ref().is_some_and(|objects| {
-            !objects.contains(&change.object)
-                && !(is_routing(&change.object) && objects.iter().any(is_routing))
+            let same = objects.contains(&change.object);
+            !(same || is_routing(&change.object) && objects.iter().any(is_routing))
         })
     }
 }

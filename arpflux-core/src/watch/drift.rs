@@ -295,7 +295,7 @@ impl fmt::Display for Drift {
                 }
             }
             Outcome::Waiting { error: why } => {
-                write!(f, "put right as far as this leaves it: {}", error(why))?
+                write!(f, "put right as far as this leaves it: {}", error(why))?;
             }
             Outcome::Unrecorded { error: why } => {
                 write!(f, "put right, but nothing can take that back: {}", error(why))?;
