@@ -103,3 +103,32 @@ impl Others {
 fn objects(changes: &[Change]) -> HashSet<Object> {
     changes.iter().map(|change| change.object.clone()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::Rule;
+    use crate::state::{SysctlScope, Value};
+    use crate::sysctl::Sysctl;
+
+    #[test]
+    fn what_a_transaction_changes_stays_its_own_and_routing_is_one_thing() {
+        let others = |objects: Option<&[Object]>| Others {
+            busy: Error::new(ErrorKind::Busy, "somebody is at it"),
+            by: String::new(),
+            lock: None,
+            objects: objects.map(|objects| objects.iter().cloned().collect()),
+        };
+        let sysctl = |sysctl| Object::Sysctl { scope: SysctlScope::All, sysctl };
+        let rule = |priority| Object::Rule(Box::new(Rule::lookup(priority, 100)));
+        let change = |object| Change { object, before: Value::Absent, after: Value::Present };
+        let leaves = |objects: Option<&[Object]>, object| others(objects).leave(&change(object));
+        let values = [sysctl(Sysctl::ArpIgnore)];
+        assert!(!leaves(Some(&values), sysctl(Sysctl::ArpIgnore)));
+        assert!(leaves(Some(&values), sysctl(Sysctl::ArpAnnounce)) && leaves(Some(&values), rule(1)));
+        assert!(!leaves(Some(&[rule(2)]), rule(1)) && leaves(Some(&[rule(2)]), sysctl(Sysctl::ArpIgnore)));
+        assert!(leaves(Some(&[]), rule(1)));
+        // Nobody knows what he is at.
+        assert!(!leaves(None, sysctl(Sysctl::ArpIgnore)));
+    }
+}
