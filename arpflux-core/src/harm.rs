@@ -403,6 +403,16 @@ mod tests {
     }
 
     #[test]
+    fn what_one_on_an_unknown_wire_alone_answers_for_is_missed() {
+        let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &[]);
+        let host = host.address(1, "10.0.0.77/32").one(2, Sysctl::ArpIgnore, 1);
+        let lost = changed(&host, |host| host.one(3, Sysctl::ArpIgnore, 1));
+        assert!(lost.iter().any(|one| one.contains("no answer for 10.0.0.77 on lo")), "{lost:?}");
+        // Of what another one answers for, nothing is lost.
+        assert!(!lost.iter().any(|one| one.contains("10.0.0.2 ")), "{lost:?}");
+    }
+
+    #[test]
     fn what_neighbours_know_by_requests_alone_is_not_moved() {
         let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.0.0.3/24"]);
         let host = host.all(Sysctl::ArpIgnore, 8);
@@ -425,6 +435,12 @@ mod tests {
         assert_eq!(changed(&bare, |host| host.proxy("10.0.0.77", 2)), [""; 0]);
         let published = bare.clone().proxy("10.0.0.77", 2);
         assert_eq!(losses(&bare.0, &published.0, |_| false).len(), 1, "by a remedy");
+        // What is asked on the wire by mistake teaches neighbours there, too.
+        let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(4, "ve0", &[]);
+        let host = host.route("10.0.0.77/32", None, 4, 0).one(2, Sysctl::ArpIgnore, 8);
+        let host = host.source_rule(1000, "10.0.0.2/32", 101).table_route(101, "10.0.0.0/24", 2);
+        let right = losses(&host.0, &host.clone().table_route(101, "10.0.0.77/32", 4).0, |_| false);
+        assert!(right.iter().any(|one| matches!(one, Harm::Known { .. })), "{right:?}");
         // Where somebody answers, they ask.
         let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.0.0.3/24"]);
         let harm = told(&host.all(Sysctl::ArpIgnore, 0));

@@ -72,6 +72,8 @@ impl<'s> Hosts<'s> {
         let mut done: BTreeSet<(usize, Ipv4Addr)> = BTreeSet::new();
         let mut subnets_done: BTreeSet<(usize, Ipv4Net)> = BTreeSet::new();
         let own = targets(self.snapshot);
+        let mut unknown = self.wires.unknown(self.snapshot);
+        unknown.retain(|on| self.wires.is_connected(*on));
         let places = Places::of(&own);
         for (index, subnets) in &self.around.subnets {
             let Some(number) = self.wires.number(*index) else { continue };
@@ -81,12 +83,15 @@ impl<'s> Hosts<'s> {
                 continue;
             }
             let wire = self.beside(*index);
+            // One of which nothing tells which wire it is on may be the only one here that answers.
+            let with_unknown: Vec<IfIndex> = wire.iter().chain(&unknown).copied().collect();
             for target in places.within(&new).into_iter().map(|place| own[place]) {
                 if !done.insert((number, target)) {
                     continue;
                 }
                 let asker = neighbours.of(*index, target);
-                harm.extend(self.loses(now, then, &wire, asker, target));
+                let lost = self.loses(now, then, &wire, asker, target);
+                harm.extend(lost.or_else(|| self.loses(now, then, &with_unknown, asker, target)));
             }
         }
         for (index, hosts) in &self.around.routed {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::Harm;
 use super::hosts::Hosts;
-use crate::predict::{ArpRequest, Model, Neighbours, targets};
+use crate::predict::{ArpRequest, Model, Neighbours, Outgoing, targets};
 use crate::snapshot::{Route, Snapshot};
 use crate::types::{IfIndex, IpNet};
 
@@ -28,8 +28,15 @@ impl Hosts<'_> {
         let mut asked = Asked { hosts: self, neighbours: Neighbours::new(self.snapshot) };
         let moves = |address: Ipv4Addr, holder: IfIndex| {
             let way = |model: &Model<'_>, to: Ipv4Addr| model.outgoing(to, Some(address), None);
-            // Alone on its wire it is asked for where its requests leave then.
-            self.beside(holder).len() > 1 && destinations.iter().any(|to| way(now, *to) != way(then, *to))
+            // What is asked elsewhere now teaches nobody on this wire.
+            let heard = |way: &Outgoing| match way {
+                Outgoing::Asks { interface, .. } => self.wires.share(*interface, holder) == Some(true),
+                Outgoing::NoRequest { .. } | Outgoing::Unreachable | Outgoing::Undetermined { .. } => false,
+            };
+            destinations.iter().any(|to| {
+                let was = way(now, *to);
+                heard(&was) && was != way(then, *to)
+            })
         };
         for address in targets(self.snapshot) {
             let holders = self.index.holders(IpAddr::V4(address));
