@@ -27,7 +27,7 @@ struct Lost<'s> {
 
 pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let mut lost: Vec<Lost<'_>> = Vec::new();
-    for held in context.snapshot.addresses.iter() {
+    for held in &context.snapshot.addresses {
         let known =
             |one: &Lost<'_>| one.interface.index == held.interface && held.subnet() == IpNet::V4(one.net);
         // A second address of the subnet has no route of its own.

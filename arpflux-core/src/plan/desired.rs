@@ -145,15 +145,14 @@ impl Desired {
 pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
     snapshot.check()?;
     policy.check()?;
-    let lacking;
-    let mut view = View::new(snapshot);
+    let view = View::new(snapshot);
     let mut unmet = Vec::new();
     let managed = interfaces::resolve(policy, &view, &mut unmet)?;
     let proxied = proxies::sources(policy, &managed);
     let kept = published::sources(policy, &view, &managed, &proxied);
     let of_kept = kept.iter().map(|source| source.interface);
-    lacking = view.lacking(&managed.all().map(|interface| interface.index).chain(of_kept).collect());
-    view.add(&lacking);
+    let lacking = view.lacking(&managed.all().map(|interface| interface.index).chain(of_kept).collect());
+    let view = view.with(&lacking);
     let mut decisions = Vec::new();
     if policy.host.interfaces.is_none() && !managed.host.is_empty() {
         decisions.push(format!(

@@ -49,13 +49,14 @@ impl<'s> View<'s> {
         view
     }
 
-    /// Adds routes that table main should have: [`View::lacking`].
-    pub(super) fn add(&mut self, routes: &'s [Route]) {
+    /// The same with routes that table main should have: [`View::lacking`].
+    pub(super) fn with(mut self, routes: &'s [Route]) -> Self {
         for route in routes {
             for index in route.next_hops.iter().filter_map(|hop| hop.interface) {
                 self.routes_mut(Family::of(route.destination.addr())).entry(index).or_default().push(route);
             }
         }
+        self
     }
 
     /// The connected routes that table main lacks for IPv4 addresses of `interfaces`. An address with a prefix says
