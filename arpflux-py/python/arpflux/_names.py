@@ -618,6 +618,8 @@ class FindingId(Name):
     PERMANENT_NEIGHBOUR = "AF040"
     #: A packet filter hides an address that arp_ignore would hide without.
     HIDDEN_BY_FILTER = "AF041"
+    #: Table main has no route to a subnet that the host is on.
+    CONNECTED_ROUTE_MISSING = "AF042"
     #: Several interfaces of one wire answer for the same proxied IPv6 address.
     IPV6_PROXY_SEVERAL = "AF070"
     #: An IPv6 proxy entry has no effect: forwarding is off.
