@@ -18,8 +18,8 @@ impl Transaction<'_> {
     /// What somebody else changed since is left alone and listed in [`Receipt::conflicts`], unless `force`.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is nothing to take back, or no number is given and the last trial
-    /// ([`Confirm::Within`]) had nothing to change: it would take back what came before. And as [`Transaction::apply`].
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is nothing to take back, or no number is given and the last trial
+    /// ([`Confirm::Within`](crate::apply::Confirm::Within)) had nothing to change: it would take back what came before. And as [`Transaction::apply`].
     pub fn rollback(mut self, id: Option<u64>, force: bool) -> Result<Receipt> {
         self.options.check()?;
         let (netns, folder, lock) = self.enter()?;
