@@ -38,6 +38,7 @@ mod connected;
 mod context;
 mod discovery;
 mod egress;
+mod elsewhere;
 mod filtered;
 mod finding;
 mod heard;

@@ -170,6 +170,9 @@ fn one(context: &Context<'_>, id: FindingId, wire: Option<usize>, silences: &[Si
         ),
         _ => {
             let because: Vec<&str> = reasons.iter().map(|reason| reason.text()).collect();
+            let unless = context.unless_elsewhere(silences.iter().map(|silence| {
+                ArpRequest::broadcast(silence.interface.index, silence.sender, silence.target)
+            }));
             let only = match wire {
                 Some(_) => "and no other interface of the wire does either",
                 None => "and no other interface is on that wire",
@@ -177,7 +180,7 @@ fn one(context: &Context<'_>, id: FindingId, wire: Option<usize>, silences: &[Si
             (
                 Text {
                     what: format!(
-                        "Nobody answers for {whose}: {silent_names}, which {}, {} silent, {only}; neighbours cannot get there.",
+                        "Nobody answers for {whose}: {silent_names}, which {}, {} silent, {only}; neighbours cannot get there{unless}.",
                         by_number(silent.len(), "holds it", "hold them"),
                         by_number(silent.len(), "is", "are"),
                     ),

@@ -74,12 +74,17 @@ fn service_addresses(context: &Context<'_>, findings: &mut Vec<Finding>) {
         .collect();
     if let Some(first) = silent.first() {
         let (objects, mut evidence) = described(context, &silent);
+        let unless = context.unless_elsewhere(
+            silent
+                .iter()
+                .map(|service| ArpRequest::broadcast(service.front.index, service.sender, service.address)),
+        );
         evidence.push(context.sysctl(first.front, Sysctl::ArpIgnore));
         findings.push(finding(
             FindingId::ServiceAddressSilent,
             Text {
                 what: format!(
-                    "Neighbours that ask for {} get no answer.",
+                    "Neighbours that ask for {} get no answer{unless}.",
                     listed(&objects.addresses),
                 ),
                 why: format!(

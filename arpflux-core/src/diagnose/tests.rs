@@ -246,3 +246,24 @@ fn a_collector_reads_diagnoses_and_carries_out_their_plans() {
     assert_eq!(serde_json::from_str::<Plan>(&plan).unwrap(), made[0]);
     assert!(serde_json::from_str::<Plan>(&plan.replacen("\"schema\": 1", "\"schema\": 2", 1)).is_err());
 }
+
+#[test]
+fn that_nobody_answers_is_said_with_who_does_on_a_wire_that_is_not_known() {
+    let silent = |nics: &[(u32, &str, &[&str])]| {
+        let mut host = Host::new();
+        for (number, name, addresses) in nics {
+            host = host.nic(*number, name, addresses);
+        }
+        let host = host.one(2, Sysctl::ArpIgnore, 8);
+        let found = diagnose(&host.0, &Options::default()).unwrap().findings;
+        let finding = found.into_iter().find(|finding| finding.id == FindingId::NobodyAnswers);
+        finding.expect("nobody answers").what
+    };
+    let words = silent(&[(2, "eth0", &["10.0.0.1/24"]), (3, "eth1", &[])]);
+    assert!(
+        words.ends_with("get there, unless eth1, which answers, is on that wire (`arpflux segments` tells)."),
+        "{words}"
+    );
+    let words = silent(&[(2, "eth0", &["10.0.0.1/24"]), (3, "eth1", &["10.9.0.1/24"])]);
+    assert!(words.ends_with("get there."), "{words}");
+}
