@@ -162,8 +162,12 @@ fn one(context: &Context<'_>, id: FindingId, wire: Option<usize>, silences: &[Si
                 why: "arp_ignore=2 demands that sender and target share a subnet of the interface, and they do not."
                     .into(),
                 remedy: format!(
-                    "Set arp_ignore to 1 on {silent_names}: it restricts answers to the interface's own addresses and \
+                    "Set arp_ignore to 1 on {silent_names}{}: it restricts answers to the interface's own addresses and \
                      does not look at who asks.",
+                    match context.snapshot.all.get(Sysctl::ArpIgnore) {
+                        Some(all @ 2..) => format!(", and to 1 at most on all, where it is {all} and outweighs that"),
+                        _ => String::new(),
+                    },
                 ),
             },
             relaxed(),

@@ -267,3 +267,21 @@ fn that_nobody_answers_is_said_with_who_does_on_a_wire_that_is_not_known() {
     let words = silent(&[(2, "eth0", &["10.0.0.1/24"]), (3, "eth1", &["10.9.0.1/24"])]);
     assert!(words.ends_with("get there."), "{words}");
 }
+
+#[test]
+fn where_all_outweighs_it_the_remedy_says_so() {
+    // A gateway of another subnet on the link is not answered by arp_ignore=2.
+    let host = Host::new().nic(2, "eth0", &["10.0.0.1/24"]).route("10.9.0.0/24", None, 2, 0);
+    let remedy = |host: &Host| {
+        let found = diagnose(&host.0, &Options::default()).unwrap().findings;
+        let finding = found.into_iter().find(|finding| finding.id == FindingId::OffSubnetSilent);
+        finding.expect("a neighbour is refused").remedy
+    };
+    let words = remedy(&host.clone().one(2, Sysctl::ArpIgnore, 2));
+    assert!(words.starts_with("Set arp_ignore to 1 on eth0: "), "{words}");
+    let words = remedy(&host.all(Sysctl::ArpIgnore, 2));
+    assert!(
+        words.starts_with("Set arp_ignore to 1 on eth0, and to 1 at most on all, where it is 2 "),
+        "{words}"
+    );
+}
