@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, Mapping, Optional, Tuple, Type, TypeVar, Union
+from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple, Type, TypeVar
 
 from ._base import Value, written
 from ._model import Gap
@@ -36,13 +36,13 @@ class Expectation(Value):
     among: Tuple[str, ...] = ()
 
     @classmethod
-    def exactly_one(cls, target: object, *, among: Union[Tuple[str, ...], "list[str]"] = ()) -> Expectation:
+    def exactly_one(cls, target: object, *, among: Iterable[str] = ()) -> Expectation:
         """One interface answers for an address, the same one whoever asks, and it answers every neighbour."""
         return cls(Expect.EXACTLY_ONE, target=str(target), among=tuple(among))
 
     @classmethod
     def nothing_but(
-        cls, interface: str, target: object, *, among: Union[Tuple[str, ...], "list[str]"] = ()
+        cls, interface: str, target: object, *, among: Iterable[str] = ()
     ) -> Expectation:
         """No interface but this one answers for an address of `target`, an address or a network."""
         return cls(Expect.NOTHING_BUT, target=str(target), interface=interface, among=tuple(among))
@@ -59,7 +59,7 @@ class Expectation(Value):
 
     @classmethod
     def leaves_by(
-        cls, source: object, interface: str, *, among: Union[Tuple[str, ...], "list[str]"] = ()
+        cls, source: object, interface: str, *, among: Iterable[str] = ()
     ) -> Expectation:
         """Packets from an address leave by this one of the interfaces alone."""
         return cls(Expect.LEAVES_BY, source=str(source), interface=interface, among=tuple(among))
