@@ -102,7 +102,7 @@ pub struct arpflux_verify_options {
 // SAFETY: `repr(C)`, begins with its size, and NULL and 0 are values of its members.
 unsafe impl Sized0 for arpflux_verify_options {}
 
-/// Takes a snapshot of the host and checks it as `arpflux_policy_verify` does; with `wire`, by frames as well: each IPv4 address of
+/// Takes a snapshot of the host and checks it as `arpflux_policy_verify` does; with `wire`, by frames as well: each address of
 /// the policy is asked for, and one interface may answer. That takes a second and more, as proxies answer late. What a killed run
 /// left is undone first; a change on trial that was not undone in time leaves the report open. `options` may be NULL.
 ///

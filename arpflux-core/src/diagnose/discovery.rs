@@ -11,7 +11,7 @@ use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects, Severity};
 use crate::judgement::{self, Gap};
 use crate::plan::{Change, SysctlScope};
-use crate::predict::{Forwarded, Reason, Request, Verdict, Via};
+use crate::predict::{Behind, Reason, Request, Verdict, Via};
 use crate::snapshot::{Address, AddressFlags, Certainty, Interface, Reach};
 use crate::state::Object;
 use crate::sysctl::Ipv6Sysctl;
@@ -86,16 +86,13 @@ fn without_effect(context: &Context<'_>, asked: &Asked<'_>) -> Vec<FindingId> {
 /// Unlike ARP, an entry answers whatever the routes say: what is sent to it then may go nowhere.
 fn leads_nowhere(context: &Context<'_>, asked: &Asked<'_>) -> Option<FindingId> {
     let (IpAddr::V6(sender), IpAddr::V6(target)) = (asked.sender, asked.entry.address) else { return None };
-    match context.model.forwarded_ipv6(asked.interface.index, sender, target) {
-        Forwarded::Dropped if !context.model.passes_on_ipv6(asked.interface.index) => {
-            Some(FindingId::Ipv6ProxyForwardingOff)
-        }
-        Forwarded::Dropped => Some(FindingId::Ipv6ProxyNoRoute),
-        Forwarded::Leaves { interface } if interface == asked.interface.index => {
-            Some(FindingId::Ipv6ProxySameInterface)
-        }
-        Forwarded::Leaves { .. } | Forwarded::Delivered => None,
-        Forwarded::Undetermined { missing } => {
+    let on = asked.interface.index;
+    match context.model.behind((on, context.map.beside(on)), sender, target) {
+        Behind::Reached => None,
+        Behind::NotForwarded => Some(FindingId::Ipv6ProxyForwardingOff),
+        Behind::NoRoute => Some(FindingId::Ipv6ProxyNoRoute),
+        Behind::SameWire(_) => Some(FindingId::Ipv6ProxySameInterface),
+        Behind::Unknown(missing) => {
             context.take_down(asked.interface.index, true, missing);
             None
         }
@@ -158,7 +155,7 @@ fn entries(context: &Context<'_>, id: FindingId, asked: &[&Asked<'_>]) -> Findin
         }
         _ => {
             let what = format!(
-                "{name} answers for {whose} (proxy entries), which this host itself looks for by {name}."
+                "{name} answers for {whose} (proxy entries), which this host itself looks for on the wire of {name}."
             );
             let why = "An IPv6 proxy entry answers whatever the routes say: neighbours send here what they could send to \
                        the address itself, and this host sends it back to the same wire.";

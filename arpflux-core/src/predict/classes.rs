@@ -1,6 +1,6 @@
 //! Which interfaces need not be asked about one by one: a host with thousands of them has few kinds.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use foldhash::{HashMap, HashSet};
 
@@ -23,10 +23,9 @@ impl Model<'_> {
     /// an entry is needed. Neither depends on the sender. Where something else takes the frame, filters rewrite it or
     /// a program may answer, nothing is said.
     pub(crate) fn never_answers(&self, interface: IfIndex, target: Ipv4Addr) -> bool {
-        let Some(slot) = self.slot(interface) else { return false };
+        let Some(slot) = self.slot_for_itself(interface) else { return false };
         let port = &self.ports[slot];
-        let own = port.upper == Upper::None && port.passthru.is_none() && !port.ipvlans;
-        if !own || !self.rules.is_empty() || !self.meddlers.on(interface).on_silence.is_empty() {
+        if !self.rules.is_empty() || !self.meddlers.on(interface).on_silence.is_empty() {
             return false;
         }
         let ignored = || {
@@ -42,6 +41,23 @@ impl Model<'_> {
         !proxies
             && !self.proxied(target, port.index)
             && (!self.fib.may_be_local(target.to_bits()) || ignored())
+    }
+
+    /// The same of neighbour discovery: nothing but an own address, an anycast address and an entry of the interface is
+    /// answered (`ndisc_recv_ns()`).
+    pub(crate) fn never_advertised(&self, interface: IfIndex, target: Ipv6Addr) -> bool {
+        let (Some(_), Some(discovery)) = (self.slot_for_itself(interface), &self.snapshot.discovery) else {
+            return false;
+        };
+        let anycast = || discovery.on(interface).is_some_and(|on| on.anycast.contains(&target));
+        !self.discovering().may_answer(interface, target) && !anycast()
+    }
+
+    /// Where an interface is, if it takes what arrives on it for itself.
+    fn slot_for_itself(&self, interface: IfIndex) -> Option<usize> {
+        let slot = self.slot(interface)?;
+        let port = &self.ports[slot];
+        (port.upper == Upper::None && port.passthru.is_none() && !port.ipvlans).then_some(slot)
     }
 }
 

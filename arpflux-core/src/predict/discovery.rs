@@ -80,6 +80,13 @@ impl<'s> Discovering<'s> {
             table_full: interference.iter().any(full),
         }
     }
+
+    /// Whether an interface has the address or an entry for it, or something else may answer there.
+    pub(super) fn may_answer(&self, interface: IfIndex, target: Ipv6Addr) -> bool {
+        self.addresses.contains_key(&(target, interface))
+            || self.proxies.contains_key(&(target, interface))
+            || !self.meddlers.on(interface).on_silence.is_empty()
+    }
 }
 
 /// Duplicate address detection has not ended, or has failed, and the address may not be used meanwhile.

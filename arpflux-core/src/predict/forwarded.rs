@@ -35,6 +35,21 @@ pub enum Forwarded {
     },
 }
 
+/// Where packets for a proxied address go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Behind {
+    /// Behind this host.
+    Reached,
+    /// Nowhere, as this host passes nothing on.
+    NotForwarded,
+    /// Nowhere.
+    NoRoute,
+    /// Back to the wire that they came from, by this interface.
+    SameWire(IfIndex),
+    /// That cannot be told.
+    Unknown(MissingSet),
+}
+
 impl Model<'_> {
     /// What becomes of a packet from `source` to `destination` that arrives on `arrival`, a container's
     /// for one (`ip_route_input_slow()`). Packet filters are not considered.
@@ -58,6 +73,25 @@ impl Model<'_> {
     #[must_use]
     pub fn forwarded_ipv6(&self, arrival: IfIndex, source: Ipv6Addr, destination: Ipv6Addr) -> Forwarded {
         self.in_runs(|run| run.forwarded_ipv6(arrival, source, destination))
+    }
+
+    /// What becomes of what a host of the wire of `entry`, which has the interfaces `wire`, sends to an address that is proxied
+    /// there: an entry answers whatever the routes say.
+    pub(crate) fn behind(
+        &self,
+        (entry, wire): (IfIndex, &[IfIndex]),
+        source: Ipv6Addr,
+        target: Ipv6Addr,
+    ) -> Behind {
+        match self.forwarded_ipv6(entry, source, target) {
+            Forwarded::Dropped if !self.passes_on_ipv6(entry) => Behind::NotForwarded,
+            Forwarded::Dropped => Behind::NoRoute,
+            Forwarded::Leaves { interface } if interface == entry || wire.contains(&interface) => {
+                Behind::SameWire(interface)
+            }
+            Forwarded::Leaves { .. } | Forwarded::Delivered => Behind::Reached,
+            Forwarded::Undetermined { missing } => Behind::Unknown(missing),
+        }
     }
 
     /// Whether packets of IPv6 that arrive on an interface are passed on at all: the interface's own `forwarding` does

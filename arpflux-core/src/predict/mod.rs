@@ -58,6 +58,7 @@ mod render;
 mod reply;
 mod request;
 mod rules;
+mod solicitors;
 mod standing;
 mod step;
 mod table;
@@ -68,9 +69,11 @@ mod verdict;
 use std::net::Ipv4Addr;
 
 pub(crate) use classes::Classes;
+pub(crate) use solicitors::Decided;
 
 pub use answers::{AddressAnswers, AnswerOn, Learned, LearnedFrom, LearnedOn, Malformed, Question, Reached};
 pub use explain::Explanation;
+pub(crate) use forwarded::Behind;
 pub use forwarded::Forwarded;
 pub use index::Model;
 pub use learn::{Announcement, Entry, Event, Learning, Received};

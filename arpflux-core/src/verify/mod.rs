@@ -8,6 +8,7 @@
 //! A report counts what was checked: one that has checked nothing is never good.
 
 mod configuration;
+mod discovery;
 #[cfg(feature = "kernel")]
 mod live;
 mod model;
@@ -78,9 +79,10 @@ pub(crate) fn check_on(policy: &Policy, snapshot: &Snapshot, map: &WireMap, stop
 /// How many settings there are for each address: those of the interface that answers, and entries, rules and routes
 /// for the address itself. Called where all of them are as they should be.
 fn count_settings(desired: &Desired, snapshot: &Snapshot, report: &mut Report) {
-    let mut of_interface: HashMap<String, usize> = HashMap::new();
-    for wanted in &desired.sysctls {
-        *of_interface.entry(snapshot.name_of(wanted.interface)).or_default() += 1;
+    let mut of_interface: HashMap<(bool, String), usize> = HashMap::new();
+    let v4 = desired.sysctls.iter().map(|wanted| (false, wanted.interface));
+    for (ipv6, index) in v4.chain(desired.ipv6_sysctls.iter().map(|wanted| (true, wanted.interface))) {
+        *of_interface.entry((ipv6, snapshot.name_of(index))).or_default() += 1;
     }
     let mut routes: HashMap<u32, usize> = HashMap::new();
     for route in &desired.routes {
@@ -99,8 +101,8 @@ fn count_settings(desired: &Desired, snapshot: &Snapshot, report: &mut Report) {
     }
     for address in &mut report.addresses {
         let settings = |count: Option<&usize>| count.copied().unwrap_or(0);
-        address.by.settings =
-            settings(of_interface.get(&address.expected)) + settings(of_address.get(&address.address));
+        let key = (address.address.is_ipv6(), address.expected.clone());
+        address.by.settings = settings(of_interface.get(&key)) + settings(of_address.get(&address.address));
     }
 }
 

@@ -1,8 +1,11 @@
 //! What the model says of all senders and targets, proved and not sampled.
 
+use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Deref;
 
+use super::discovery::{Discovery, by_model};
 use super::report::NOBODY;
 use super::{AddressReport, CheckKind, Failure, Report, Witnesses, wanted};
 use crate::error::Result;
@@ -10,17 +13,18 @@ use crate::judgement::{Gap, Judgement};
 use crate::plan::PROTOCOL;
 use crate::plan::desired::Desired;
 use crate::policy::Policy;
-use crate::predict::listeners;
+use crate::predict::{Model, listeners};
 use crate::proof::{Expectation, Proof, Prover};
 use crate::snapshot::{ProxyEntry, Snapshot, WireMap, subnet_of_wire, table};
 use crate::stop::Stop;
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IpNet, Ipv4Net};
 
-/// Proves for each IPv4 address of the policy that its own interface answers every neighbour and that no
+/// Proves for each address of the policy that its own interface answers every neighbour and that no
 /// other does, of the policy's interfaces and of all on the same wire ([`WireMap`]); of interfaces whose sysctls the
 /// policy leaves alone only where they are alone on their wire. One on a wire that is not
-/// known leaves that open if it answers. And
+/// known leaves that open if it answers. And that what is sent to a proxied IPv6 address gets behind this host, as its
+/// entry answers whatever the routes say. And
 /// that what arpflux published for other owners is answered for where it is published. And
 /// that packets from proxied addresses with a rule of ours leave by no other interface of the policy. (Of
 /// the host's own, broadcasts of a shared subnet leave by the first of its interfaces: table local, which
@@ -69,6 +73,8 @@ fn prove(
     // Alone on its wire an interface answers for its addresses whatever the strategy.
     let claimed = |owner: IfIndex| looked_after.contains(&owner) || map.hear_too(snapshot, owner).is_empty();
     let own = desired.host_addresses.iter().filter(|(_, owner)| claimed(*owner));
+    let model = Model::of(snapshot);
+    let discovery = LazyCell::new(|| Discovery::new(&model, map));
     let each =
         own.map(|pair| (pair, &among)).chain(desired.proxied.iter().map(|pair| (pair, &desired.interfaces)));
     for ((address, owner), policys) in each {
@@ -80,7 +86,47 @@ fn prove(
         among.extend(heard_too.entry(*owner).or_insert_with(|| map.hear_too(snapshot, *owner)).iter());
         among.sort();
         among.dedup();
-        let IpAddr::V4(target) = *address else { continue };
+        let doubted: Vec<IfIndex> = map.doubted(*owner);
+        // `among` is sorted.
+        let not_among = |other: &IfIndex| among.binary_search(other).is_err() && other != owner;
+        let listens = |other: &IfIndex| listeners.binary_search(other).is_ok();
+        let open = unknown.iter().chain(doubted.iter().filter(|other| listens(other)));
+        let open = open.copied().filter(not_among).filter(|other| map.share(*other, *owner).is_none());
+        let open: Vec<IfIndex> = open.collect();
+        let leave_open = |other: IfIndex, report: &mut Report| {
+            let leaves_open = format!("whether another MAC answers for {address}");
+            let gap = if doubted.contains(&other) {
+                Gap::apart(snapshot, *owner, other, &leaves_open)
+            } else {
+                Gap::wires(snapshot, &[other], &leaves_open)
+            };
+            report.leave_open(format!("{address}: {gap}"), vec![gap], Some(true));
+        };
+        let target = match *address {
+            IpAddr::V4(target) => target,
+            IpAddr::V6(target) => {
+                let asked = heard(snapshot, *owner);
+                let answered = asked.then(|| discovery.answers(*owner, target, report));
+                if asked {
+                    discovery.is_reached(*owner, target, report);
+                }
+                let [mut answering, mut undetermined] = discovery.nobody_else(*owner, target, &among, report);
+                match answered {
+                    Some(Some(true)) => answering.insert(0, *owner),
+                    Some(None) => undetermined.insert(0, *owner),
+                    Some(Some(false)) | None => {}
+                }
+                for other in
+                    open.into_iter().filter(|other| discovery.is_silent(*other, target) != Some(true))
+                {
+                    undetermined.push(other);
+                    leave_open(other, report);
+                }
+                let who = (target, *owner);
+                report.addresses.push(by_model(snapshot, who, &answering, &undetermined, !asked));
+                continue;
+            }
+        };
         let answers = Expectation::Answers { interface: *owner, target };
         let answered =
             heard(snapshot, *owner).then(|| match subnets_of_others(snapshot, map, *owner, target) {
@@ -110,27 +156,14 @@ fn prove(
                 sort(*other, prover.prove(&never).holds().map(|never| !never));
             }
         }
-        let doubted: Vec<IfIndex> = map.doubted(*owner);
-        // `among` is sorted.
-        let not_among = |other: &IfIndex| among.binary_search(other).is_err() && other != owner;
-        let open = unknown.iter().copied().filter(not_among);
-        let heard = doubted
-            .iter()
-            .copied()
-            .filter(|other| listeners.binary_search(other).is_ok() && not_among(other));
-        let may_answer = |other: &IfIndex| !prover.model().never_answers(*other, target.addr());
-        let open: Vec<IfIndex> = open.chain(heard).filter(may_answer).collect();
-        for other in open.into_iter().filter(|other| map.share(*other, *owner).is_none()) {
+        for other in open {
+            if prover.model().never_answers(other, target.addr()) {
+                continue;
+            }
             let never = Expectation::Never { interface: other, target };
             if prover.prove(&never).holds() != Some(true) {
                 undetermined.push(snapshot.name_of(other));
-                let leaves_open = format!("whether another MAC answers for {address}");
-                let gap = if doubted.contains(&other) {
-                    Gap::apart(snapshot, *owner, other, &leaves_open)
-                } else {
-                    Gap::wires(snapshot, &[other], &leaves_open)
-                };
-                report.leave_open(format!("{address}: {gap}"), vec![gap], Some(true));
+                leave_open(other, report);
             }
         }
         report.addresses.push(AddressReport {
@@ -145,7 +178,7 @@ fn prove(
     others(desired, snapshot, map, &mut prover, report);
     stop.check()?;
     services(desired, snapshot, &mut prover, report);
-    published(desired, snapshot, &mut prover, report);
+    published(desired, snapshot, &mut prover, &discovery, report);
     stop.check()?;
     egress(desired, snapshot, &mut prover, report);
     stop.check()
@@ -243,17 +276,30 @@ fn services(desired: &Desired, snapshot: &Snapshot, prover: &mut Prover<'_>, rep
 }
 
 /// What arpflux published for other owners, which this policy does not name, is answered for.
-fn published(desired: &Desired, snapshot: &Snapshot, prover: &mut Prover<'_>, report: &mut Report) {
+fn published<'m, 's: 'm>(
+    desired: &Desired,
+    snapshot: &Snapshot,
+    prover: &mut Prover<'_>,
+    discovery: &impl Deref<Target = Discovery<'m, 's>>,
+    report: &mut Report,
+) {
     let named: HashSet<IpAddr> = desired.proxied.iter().map(|(address, _)| *address).collect();
     let unwanted: HashSet<&ProxyEntry> = desired.unwanted_proxies.iter().collect();
     let ours = snapshot.proxies.iter().filter(|entry| entry.protocol == PROTOCOL);
     for entry in ours.filter(|entry| !named.contains(&entry.address) && !unwanted.contains(entry)) {
-        if let (IpAddr::V4(target), Some(interface)) = (entry.address, entry.interface)
-            && heard(snapshot, interface)
-        {
-            let claim = Expectation::Answers { interface, target };
-            let proof = prover.prove(&claim);
-            judge(prover, entry.address, &claim, &proof, report);
+        let Some(interface) = entry.interface.filter(|interface| heard(snapshot, *interface)) else {
+            continue;
+        };
+        match entry.address {
+            IpAddr::V4(target) => {
+                let claim = Expectation::Answers { interface, target };
+                let proof = prover.prove(&claim);
+                judge(prover, entry.address, &claim, &proof, report);
+            }
+            IpAddr::V6(target) => {
+                discovery.answers(interface, target, report);
+                discovery.is_reached(interface, target, report);
+            }
         }
     }
 }

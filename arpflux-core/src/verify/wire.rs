@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::host::Host;
 use crate::plan::desired::Desired;
 use crate::policy::Policy;
-use crate::predict::ArpRequest;
+use crate::predict::{ArpRequest, Neighbours, Request};
 use crate::segment::Wires;
 use crate::snapshot::{Interface, Snapshot, WireMap};
 use crate::stop::Stop;
@@ -22,7 +22,7 @@ use crate::wire::{Port, inject, probe};
 /// How much longer than the longest delay of a proxy an answer is waited for.
 const SLACK: Duration = Duration::from_millis(200);
 
-/// Asks for each IPv4 address of the policy from another host of the wire (`peer`, a namespace of this
+/// Asks for each address of the policy from another host of the wire (`peer`, a namespace of this
 /// machine), on its interface `from`; `None`: the one whose subnet the address is in.
 ///
 /// Each address must be answered, by the MAC of its own interface and no other. Takes a second and
@@ -53,25 +53,25 @@ pub fn peer_until(
             return Ok(report);
         }
     };
-    let owners = owners(&desired, &mut report);
+    let owners = owners(&desired);
     let probed = peer.namespace().run(|| -> Result<Vec<_>> {
         // Addresses that are asked from the same interface are asked together.
         let mut ports: Vec<(Port, Vec<IpAddr>)> = Vec::new();
         for (target, _) in &owners {
             let port = match from {
                 Some(name) => Port::named(name),
-                None => Port::towards((*target).into()),
+                None => Port::towards(*target),
             }
             .map_err(|error| error.during("verify on the wire"))?;
             match ports.iter_mut().find(|(known, _)| known.index == port.index) {
-                Some((_, targets)) => targets.push((*target).into()),
-                None => ports.push((port, vec![(*target).into()])),
+                Some((_, targets)) => targets.push(*target),
+                None => ports.push((port, vec![*target])),
             }
         }
         let mut probed = Vec::new();
         for (port, targets) in ports {
             let options = probe::Options {
-                wait: longest_wait(snapshot),
+                wait: longest_wait(snapshot, &owners),
                 tell_proxies: false,
                 ..probe::Options::default()
             };
@@ -82,7 +82,7 @@ pub fn peer_until(
         Ok(probed)
     })??;
     for result in probed {
-        let owner = owners.iter().find(|(target, _)| IpAddr::V4(*target) == result.target);
+        let owner = owners.iter().find(|(target, _)| *target == result.target);
         let Some((_, owner)) = owner else { continue };
         let answering = result.replies.iter().map(|reply| name_of(snapshot, reply.mac, *owner)).collect();
         let macs = result.replies.iter().map(|reply| reply.mac).collect();
@@ -131,13 +131,13 @@ fn own_on(policy: &Policy, snapshot: &Snapshot, host: &Host, map: &WireMap, stop
             return Ok(report);
         }
     };
-    let owners = owners(&desired, &mut report);
+    let owners = owners(&desired);
     let mut answering: Vec<Vec<String>> = vec![Vec::new(); owners.len()];
     let mut seen_macs: Vec<(usize, Vec<Mac>)> = vec![(0, Vec::new()); owners.len()];
+    let (mut neighbours, wait) = (Neighbours::new(snapshot), longest_wait(snapshot, &owners));
     // On a wire of its own, whoever holds an address too answers for it rightly.
-    let holds_too = |index: IfIndex, target: Ipv4Addr, owner: IfIndex| {
-        map.share(index, owner) == Some(false)
-            && snapshot.holders_of(target.into()).any(|holder| holder == index)
+    let holds_too = |index: IfIndex, target: IpAddr, owner: IfIndex| {
+        map.share(index, owner) == Some(false) && snapshot.holders_of(target).any(|holder| holder == index)
     };
     // Whoever hears what an owner hears is asked, whether or not the policy names it.
     let mut asked: Vec<IfIndex> = desired.interfaces.clone();
@@ -148,17 +148,15 @@ fn own_on(policy: &Policy, snapshot: &Snapshot, host: &Host, map: &WireMap, stop
         stop.check()?;
         let Some(interface) = snapshot.interface(*index) else { continue };
         let askers = askers(snapshot, map.beside(*index), interface, &owners);
-        let requests: Vec<ArpRequest> = owners
-            .iter()
-            .map(|(target, _)| ArpRequest {
-                interface: *index,
-                sender: askers.of(*target),
-                sender_mac: None,
-                target: *target,
-                unicast: false,
-            })
-            .collect();
-        let answers = inject::ask_until(host, &interface.name, &requests, longest_wait(snapshot), stop)?;
+        let mut question = |target: IpAddr| match target {
+            IpAddr::V4(target) => ArpRequest::broadcast(*index, askers.of(target), target).into(),
+            IpAddr::V6(_) => {
+                let sender = neighbours.of_family(*index, target);
+                Request::ordinary(*index, sender, target).unwrap_or(Request::probe(*index, target))
+            }
+        };
+        let requests: Vec<Request> = owners.iter().map(|(target, _)| *target).map(&mut question).collect();
+        let answers = inject::ask_until(host, &interface.name, &requests, wait, stop)?;
         let witnesses = answering.iter_mut().zip(&mut seen_macs).zip(answers).zip(&owners);
         for (((names, (asked, macs)), answers), (target, owner)) in witnesses {
             if holds_too(*index, *target, *owner) {
@@ -178,28 +176,17 @@ fn own_on(policy: &Policy, snapshot: &Snapshot, host: &Host, map: &WireMap, stop
         }
     }
     for (((target, owner), names), seen) in owners.iter().zip(answering).zip(seen_macs) {
-        judge(snapshot, (*target).into(), *owner, names, seen, &mut report);
+        judge(snapshot, *target, *owner, names, seen, &mut report);
     }
     Ok(report)
 }
 
-/// The IPv4 addresses to ask for, with the interface that has to answer.
-fn owners(desired: &Desired, report: &mut Report) -> Vec<(Ipv4Addr, IfIndex)> {
-    let mut owners = Vec::new();
+/// The addresses to ask for, with the interface that has to answer.
+fn owners(desired: &Desired) -> Vec<(IpAddr, IfIndex)> {
     let mut seen = HashSet::new();
     let services = desired.services.iter().filter_map(|one| Some((IpAddr::V4(one.address), one.answerer?)));
-    let services: Vec<(IpAddr, IfIndex)> = services.collect();
-    for (address, owner) in desired.host_addresses.iter().chain(&desired.proxied).chain(&services) {
-        match address {
-            IpAddr::V4(target) if seen.insert(*target) => owners.push((*target, *owner)),
-            IpAddr::V4(_) => {}
-            IpAddr::V6(_) => {
-                let sentence = format!("{address} is not asked for on the wire: it is IPv6");
-                report.leave_open(sentence, Vec::new(), None);
-            }
-        }
-    }
-    owners
+    let named = desired.host_addresses.iter().chain(&desired.proxied).copied();
+    named.chain(services).filter(|(address, _)| seen.insert(*address)).collect()
 }
 
 /// `wire`: on how many interfaces it was asked for, and the MACs that answered.
@@ -253,9 +240,11 @@ fn name_of(snapshot: &Snapshot, mac: Mac, likely: IfIndex) -> String {
     }
 }
 
-fn longest_wait(snapshot: &Snapshot) -> Duration {
-    let longest = snapshot.interfaces.iter().filter(|i| i.speaks_arp()).map(|i| i.neigh.proxy_delay).max();
-    Duration::from_millis(longest.unwrap_or(0)) + SLACK
+fn longest_wait(snapshot: &Snapshot, owners: &[(IpAddr, IfIndex)]) -> Duration {
+    let v4 = snapshot.interfaces.iter().filter(|i| i.speaks_arp()).map(|i| i.neigh.proxy_delay);
+    let asked = snapshot.discovery.iter().filter(|_| owners.iter().any(|(target, _)| target.is_ipv6()));
+    let v6 = asked.flat_map(|discovery| &discovery.interfaces).map(|on| on.proxy_delay);
+    Duration::from_millis(v4.chain(v6).max().unwrap_or(0)) + SLACK
 }
 
 /// Addresses to ask from that look like neighbours' on an interface, each of a subnet of it or of its wire, and not
@@ -275,7 +264,7 @@ fn askers(
     snapshot: &Snapshot,
     beside: &[IfIndex],
     interface: &Interface,
-    owners: &[(Ipv4Addr, IfIndex)],
+    owners: &[(IpAddr, IfIndex)],
 ) -> Askers {
     let known: HashSet<Ipv4Addr> = snapshot
         .addresses
@@ -283,11 +272,11 @@ fn askers(
         .map(|address| address.local)
         .chain(snapshot.neighbours.iter().map(|neighbour| neighbour.address))
         .chain(snapshot.proxies.iter().map(|proxy| proxy.address))
+        .chain(owners.iter().map(|(target, _)| *target))
         .filter_map(|address| match address {
             IpAddr::V4(address) => Some(address),
             IpAddr::V6(_) => None,
         })
-        .chain(owners.iter().map(|(target, _)| *target))
         .collect();
     let wire = std::iter::once(&interface.index).chain(beside);
     let held = wire.flat_map(|index| snapshot.addresses_of(*index));

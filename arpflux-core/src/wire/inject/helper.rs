@@ -8,7 +8,6 @@ use super::{MAC, tc};
 use crate::apply::lock;
 use crate::apply::store::Folder;
 use crate::error::{Error, ErrorKind, Result};
-use crate::frame::EtherType;
 use crate::kernel::netlink::{Messages, NetlinkSocket, attributes};
 use crate::kernel::uapi::{IFLA_INET6_ADDR_GEN_MODE, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_INFO_SLAVE_KIND};
 use crate::kernel::{Kernel as _, LinuxKernel};
@@ -184,7 +183,7 @@ pub(super) fn is_left(socket: &mut NetlinkSocket) -> Result<bool> {
 pub(super) fn clean(socket: &mut NetlinkSocket) -> Result<bool> {
     let mut found = false;
     for interface in tc::with_clsact(socket)? {
-        found |= tc::clean(socket, interface, EtherType::ARP.0)?;
+        found |= tc::clean(socket, interface)?;
     }
     let name: IfName = NAMES[0].parse()?;
     match link(socket, NAMES[0]) {

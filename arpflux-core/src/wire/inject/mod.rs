@@ -9,6 +9,8 @@
 //! their own, interfaces with a name of their own, neighbour entries with a MAC of their own) is
 //! removed when the next one opens. One process at a time injects in a namespace.
 //!
+//! Solicitations of IPv6 go the same way; a duplicate address probe does not, as it is answered to all nodes.
+//!
 //! Not for ports of a bridge, bond or team: a request there would go on to the other ports' wires. Ask
 //! the bridge or bond itself.
 
@@ -16,6 +18,7 @@ mod helper;
 mod neighbour;
 mod tc;
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use nix::libc;
@@ -24,10 +27,10 @@ use self::helper::Lock;
 use self::tc::Hook;
 use super::{Filter, PacketSocket, Port};
 use crate::error::{Error, ErrorKind, Result};
-use crate::frame::{Arp, EtherType, Ethernet, Ipv4Arp, Operation, Timestamp};
+use crate::frame::{Arp, EtherType, Ethernet, Ipv4Arp, Ipv6, Ndp, Operation, Timestamp};
 use crate::host::Host;
 use crate::kernel::netlink::NetlinkSocket;
-use crate::predict::ArpRequest;
+use crate::predict::Request;
 use crate::stop::Stop;
 use crate::types::{IfIndex, IfName, Mac};
 
@@ -53,8 +56,8 @@ pub struct Injector {
     near: PacketSocket,
     /// The near and the far end.
     helper: [IfIndex; 2],
-    /// MACs whose replies are taken off the egress.
-    caught: Vec<Mac>,
+    /// MACs whose answers are taken off the egress, by family (whether IPv6).
+    caught: Vec<(Mac, bool)>,
     /// The far end has the interface's MAC, so that what is sent to that counts as received for this host.
     takes_unicast: bool,
     _lock: Lock,
@@ -68,10 +71,10 @@ pub struct Injector {
 ///
 /// # Errors
 /// As [`Injector::open`] and [`Injector::ask`].
-pub fn ask(
+pub fn ask<R: Copy + Into<Request>>(
     host: &Host,
     interface: &IfName,
-    requests: &[ArpRequest],
+    requests: &[R],
     wait: Duration,
 ) -> Result<Vec<Vec<Answer>>> {
     ask_until(host, interface, requests, wait, &Stop::default())
@@ -81,10 +84,10 @@ pub fn ask(
 ///
 /// # Errors
 /// As [`ask`]; [`ErrorKind::Interrupted`] if it was ended.
-pub fn ask_until(
+pub fn ask_until<R: Copy + Into<Request>>(
     host: &Host,
     interface: &IfName,
-    requests: &[ArpRequest],
+    requests: &[R],
     wait: Duration,
     stop: &Stop,
 ) -> Result<Vec<Vec<Answer>>> {
@@ -175,7 +178,7 @@ impl Injector {
         });
         match made {
             Ok((helper, near)) => {
-                let caught = vec![Mac::ethernet(MAC)];
+                let caught = vec![(Mac::ethernet(MAC), false)];
                 Ok(Self { port, rtnl, near, helper, caught, takes_unicast: false, _lock: lock })
             }
             Err(error) => {
@@ -187,13 +190,12 @@ impl Injector {
 
     /// Leads what comes out of the far end into the interface, and its replies to the synthetic MAC back.
     fn wire(rtnl: &mut NetlinkSocket, [near, far]: [IfIndex; 2], interface: IfIndex) -> Result<PacketSocket> {
-        // ETH_P_ALL: whatever is written.
-        tc::add_redirect(rtnl, (far, Hook::Ingress), 3, &tc::ANY, interface, true).map_err(tc::on(far))?;
-        let socket = PacketSocket::open(near, Filter::ArpReplies)?;
+        tc::add_redirect(rtnl, (far, Hook::Ingress), &tc::ANY, interface, true).map_err(tc::on(far))?;
+        let socket = PacketSocket::open(near, Filter::Answers)?;
         socket.ignore_outgoing()?;
-        if let Some(matches) = tc::replies_to(Mac::ethernet(MAC)) {
+        if let Some(matches) = tc::answers_to(Mac::ethernet(MAC), false) {
             let egress = (interface, Hook::Egress);
-            tc::add_redirect(rtnl, egress, EtherType::ARP.0, &matches, far, true)?;
+            tc::add_redirect(rtnl, egress, &matches, far, true)?;
         }
         Ok(socket)
     }
@@ -211,7 +213,11 @@ impl Injector {
     ///
     /// # Errors
     /// What sending and receiving give; [`ErrorKind::Raced`] if answers were lost.
-    pub fn ask(&mut self, requests: &[ArpRequest], wait: Duration) -> Result<Vec<Vec<Answer>>> {
+    pub fn ask<R: Copy + Into<Request>>(
+        &mut self,
+        requests: &[R],
+        wait: Duration,
+    ) -> Result<Vec<Vec<Answer>>> {
         self.ask_until(requests, wait, &Stop::default())
     }
 
@@ -219,12 +225,17 @@ impl Injector {
     ///
     /// # Errors
     /// As [`Injector::ask`]; [`ErrorKind::Interrupted`] if it was ended.
-    pub fn ask_until(
+    pub fn ask_until<R: Copy + Into<Request>>(
         &mut self,
-        requests: &[ArpRequest],
+        requests: &[R],
         wait: Duration,
         stop: &Stop,
     ) -> Result<Vec<Vec<Answer>>> {
+        let questions: Vec<Request> = requests.iter().map(|request| (*request).into()).collect();
+        self.ask_all(&questions, wait, stop)
+    }
+
+    fn ask_all(&mut self, requests: &[Request], wait: Duration, stop: &Stop) -> Result<Vec<Vec<Answer>>> {
         let before = neighbour::all(&mut self.rtnl)?;
         let mut answers = Vec::with_capacity(requests.len());
         let mut result = Ok(());
@@ -248,7 +259,7 @@ impl Injector {
 
     fn ask_some(
         &mut self,
-        requests: &[ArpRequest],
+        requests: &[Request],
         before: &[neighbour::Entry],
         wait: Duration,
         stop: &Stop,
@@ -256,25 +267,40 @@ impl Injector {
         let name = self.port.name;
         let stopped = || stop.check().map_err(|error| error.during("inject requests into").on(name));
         stopped()?;
+        let mut frames = Vec::with_capacity(requests.len());
         let mut asked = Vec::with_capacity(requests.len());
         for request in requests {
+            let (sender, target, own) = parties(request);
+            if sender.is_ipv6() && sender.is_unspecified() {
+                return Err(Error::new(ErrorKind::Unsupported, "a probe of IPv6 is answered to all nodes")
+                    .during("inject requests into")
+                    .on(name));
+            }
             let known = before
                 .iter()
-                .find(|entry| entry.interface == self.port.index && entry.address == request.sender)
+                .find(|entry| entry.interface == self.port.index && entry.address == sender)
                 .and_then(|entry| entry.mac);
-            let mac = request.sender_mac.or(known).unwrap_or(Mac::ethernet(MAC));
-            self.catch(mac)?;
-            asked.push(Ipv4Arp::request(mac, request.sender, request.target));
+            let mac = own.or(known).unwrap_or(Mac::ethernet(MAC));
+            self.catch(mac, sender.is_ipv6())?;
+            let to = if is_unicast(request) { self.port.mac } else { Mac::BROADCAST };
+            frames.push(match request {
+                Request::Arp(arp) => Ipv4Arp::request(mac, arp.sender, arp.target).to_frame(to),
+                Request::Solicitation(asked) if asked.unicast => {
+                    Ndp::Solicitation { target: asked.target, source_mac: Some(mac) }
+                        .to_frame((mac, asked.source), (to, asked.target))
+                }
+                Request::Solicitation(asked) => Ndp::solicit(mac, asked.source, asked.target),
+            });
+            asked.push((target, sender, mac));
         }
-        if !self.takes_unicast && requests.iter().any(|request| request.unicast) {
+        if !self.takes_unicast && requests.iter().any(is_unicast) {
             helper::set_mac(&mut self.rtnl, self.helper[1], self.port.mac)?;
             self.takes_unicast = true;
         }
         let sent = Instant::now();
         let sent_at = Timestamp::now();
-        for (arp, request) in asked.iter().zip(requests) {
-            let destination = if request.unicast { self.port.mac } else { Mac::BROADCAST };
-            self.near.send(&arp.to_frame(destination))?;
+        for frame in &frames {
+            self.near.send(frame)?;
         }
         let mut answers = vec![Vec::new(); requests.len()];
         let end = sent + wait;
@@ -287,14 +313,13 @@ impl Injector {
                 }
                 continue;
             };
-            let Some(reply) = arp_reply(received.frame) else { continue };
-            let place = asked.iter().zip(&answers).position(|(asked, answers)| {
-                answers.is_empty()
-                    && (reply.sender, reply.target, reply.target_mac)
-                        == (asked.target, asked.sender, asked.sender_mac)
-            });
+            let Some((answer, mac)) = answer(received.frame) else { continue };
+            let place = asked
+                .iter()
+                .zip(&answers)
+                .position(|(asked, answers)| answers.is_empty() && *asked == answer);
             if let Some(place) = place {
-                answers[place].push(Answer { mac: reply.sender_mac, after: received.at.since(sent_at) });
+                answers[place].push(Answer { mac, after: received.at.since(sent_at) });
             }
         }
         if self.near.dropped() > 0 {
@@ -305,26 +330,26 @@ impl Injector {
         Ok(answers)
     }
 
-    /// Takes replies to `mac` off the egress from now on.
-    fn catch(&mut self, mac: Mac) -> Result<()> {
-        if self.caught.contains(&mac) {
+    /// Takes answers to `mac` off the egress from now on.
+    fn catch(&mut self, mac: Mac, ipv6: bool) -> Result<()> {
+        if self.caught.contains(&(mac, ipv6)) {
             return Ok(());
         }
-        let Some(matches) = tc::replies_to(mac) else {
+        let Some(matches) = tc::answers_to(mac, ipv6) else {
             return Err(Error::new(ErrorKind::InvalidInput, "not an Ethernet address").on(mac.to_string()));
         };
         let egress = (self.port.index, Hook::Egress);
-        tc::add_redirect(&mut self.rtnl, egress, EtherType::ARP.0, &matches, self.helper[1], false)
+        tc::add_redirect(&mut self.rtnl, egress, &matches, self.helper[1], false)
             .map_err(|error| error.during("take replies off").on(self.port.name))?;
-        self.caught.push(mac);
+        self.caught.push((mac, ipv6));
         Ok(())
     }
 
     /// Makes the host forget the senders of `requests`, as far as it did not know them `before`.
-    fn forget(&mut self, requests: &[ArpRequest], before: &[neighbour::Entry]) -> Result<()> {
+    fn forget(&mut self, requests: &[Request], before: &[neighbour::Entry]) -> Result<()> {
         let ours = |entry: &&neighbour::Entry| {
             entry.interface == self.port.index
-                && requests.iter().any(|request| request.sender == entry.address)
+                && requests.iter().any(|request| parties(request).0 == entry.address)
         };
         let now = neighbour::all(&mut self.rtnl)?;
         let mut result = Ok(());
@@ -355,7 +380,7 @@ impl Injector {
         }
         // In this order: until the helper is gone, delayed answers to what was asked still have to be caught.
         let helper = helper::remove(&mut self.rtnl);
-        let egress = tc::clean(&mut self.rtnl, self.port.index, EtherType::ARP.0);
+        let egress = tc::clean(&mut self.rtnl, self.port.index);
         self.helper[0].0 = 0;
         egress.map(drop).map_err(tc::on(self.port.index)).and(helper)
     }
@@ -374,8 +399,32 @@ impl Drop for Injector {
     }
 }
 
-fn arp_reply(frame: &[u8]) -> Option<Ipv4Arp> {
+/// Who asks for what, and with which MAC where it matters.
+const fn parties(request: &Request) -> (IpAddr, IpAddr, Option<Mac>) {
+    match request {
+        Request::Arp(arp) => (IpAddr::V4(arp.sender), IpAddr::V4(arp.target), arp.sender_mac),
+        Request::Solicitation(one) => (IpAddr::V6(one.source), IpAddr::V6(one.target), one.source_mac),
+    }
+}
+
+const fn is_unicast(request: &Request) -> bool {
+    match request {
+        Request::Arp(arp) => arp.unicast,
+        Request::Solicitation(solicitation) => solicitation.unicast,
+    }
+}
+
+/// What an answer is for (the address, who asked and with which MAC), and the MAC that it names.
+fn answer(frame: &[u8]) -> Option<((IpAddr, IpAddr, Mac), Mac)> {
     let ethernet = Ethernet::parse(frame).ok()?;
+    if ethernet.ether_type == EtherType::IPV6 {
+        let packet = Ipv6::parse(ethernet.payload).ok()?;
+        let Ndp::Advertisement { target, target_mac, .. } = packet.ndp().ok()? else { return None };
+        let asked = (target.into(), packet.destination.into(), Mac::ethernet(ethernet.destination));
+        return Some((asked, target_mac.unwrap_or(Mac::ethernet(ethernet.source))));
+    }
     let arp = Arp::parse(ethernet.payload).ok()?.ipv4()?;
-    (ethernet.ether_type == EtherType::ARP && arp.operation == Operation::Reply).then_some(arp)
+    let asked = (arp.sender.into(), arp.target.into(), arp.target_mac);
+    (ethernet.ether_type == EtherType::ARP && arp.operation == Operation::Reply)
+        .then_some((asked, arp.sender_mac))
 }

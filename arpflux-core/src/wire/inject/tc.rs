@@ -1,6 +1,7 @@
 //! The few traffic control requests that injecting needs (`tc-u32(8)`, `tc-mirred(8)`).
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::frame::EtherType;
 use crate::kernel::netlink::{Attribute, Messages, NetlinkSocket, attributes};
 use crate::kernel::uapi::{
     RTM_DELQDISC, RTM_DELTFILTER, RTM_GETQDISC, RTM_GETTFILTER, RTM_NEWQDISC, RTM_NEWTFILTER, TCA_ACT_KIND,
@@ -64,14 +65,32 @@ pub(super) type Match = (u32, u32, u32);
 /// Every packet.
 pub(super) const ANY: [Match; 1] = [(0, 0, 0)];
 
-/// ARP replies to `mac`: operation 2, and the target's MAC (bytes 18 to 23 of the packet).
-pub(super) fn replies_to(mac: Mac) -> Option<[Match; 3]> {
+/// Packets of every EtherType (`ETH_P_ALL`).
+const EVERY: u16 = 3;
+
+/// ARP replies to `mac` (operation 2, and the target's MAC in bytes 18 to 23 of the packet), or neighbour advertisements to it
+/// (type 136 of ICMPv6, and the frame's destination, which is in front of the packet). Filters of one priority are of one
+/// EtherType, so it is compared here (the two bytes in front).
+pub(super) fn answers_to(mac: Mac, ipv6: bool) -> Option<Vec<Match>> {
     let [a, b, c, d, e, f] = mac.octets()?;
-    Some([
-        (4, 0x0000_ffff, 2),
-        (16, 0x0000_ffff, u32::from_be_bytes([0, 0, a, b])),
-        (20, 0xffff_ffff, u32::from_be_bytes([c, d, e, f])),
-    ])
+    let in_front = |bytes: u32| bytes.wrapping_neg();
+    let ether_type = |of: EtherType| (in_front(4), 0x0000_ffff, u32::from(of.0));
+    Some(if ipv6 {
+        vec![
+            ether_type(EtherType::IPV6),
+            (in_front(14), 0xffff_ffff, u32::from_be_bytes([a, b, c, d])),
+            (in_front(10), 0xffff_0000, u32::from_be_bytes([e, f, 0, 0])),
+            (4, 0x0000_ff00, 58 << 8),
+            (40, 0xff00_0000, 136 << 24),
+        ]
+    } else {
+        vec![
+            ether_type(EtherType::ARP),
+            (4, 0x0000_ffff, 2),
+            (16, 0x0000_ffff, u32::from_be_bytes([0, 0, a, b])),
+            (20, 0xffff_ffff, u32::from_be_bytes([c, d, e, f])),
+        ]
+    })
 }
 
 /// Writes the request for a clsact queueing discipline.
@@ -87,15 +106,9 @@ fn remove_clsact(socket: &mut NetlinkSocket, interface: IfIndex) -> Result<()> {
     socket.change(&mut messages)
 }
 
-/// Writes the request for a filter for packets of `protocol` (an EtherType) that sends those that match to interface `to`.
-fn redirect(
-    messages: &mut Messages,
-    (interface, hook): (IfIndex, Hook),
-    protocol: u16,
-    matches: &[Match],
-    to: IfIndex,
-) {
-    let info = PRIORITY << 16 | u32::from(protocol.to_be());
+/// Writes the request for a filter that sends packets that match to interface `to`.
+fn redirect(messages: &mut Messages, (interface, hook): (IfIndex, Hook), matches: &[Match], to: IfIndex) {
+    let info = PRIORITY << 16 | u32::from(EVERY.to_be());
     messages.begin(RTM_NEWTFILTER, CREATE | EXCLUSIVE, &tcmsg(interface, 0, hook.parent(), info));
     messages.attribute(TCA_KIND, b"u32\0");
     messages.nest(TCA_OPTIONS, |options| {
@@ -128,7 +141,6 @@ fn redirect(
 pub(super) fn add_redirect(
     socket: &mut NetlinkSocket,
     (interface, hook): (IfIndex, Hook),
-    protocol: u16,
     matches: &[Match],
     to: IfIndex,
     with_clsact: bool,
@@ -137,7 +149,7 @@ pub(super) fn add_redirect(
     if with_clsact {
         clsact(&mut messages, interface);
     }
-    redirect(&mut messages, (interface, hook), protocol, matches, to);
+    redirect(&mut messages, (interface, hook), matches, to);
     socket.change(&mut messages).map_err(|error| match error.errno() {
         Some(nix::libc::ENOENT | nix::libc::EOPNOTSUPP) => error
             .with_kind(ErrorKind::Unsupported)
@@ -147,12 +159,8 @@ pub(super) fn add_redirect(
 }
 
 /// Removes the filters that [`add_redirect`] made on a hook.
-fn remove_redirects(
-    socket: &mut NetlinkSocket,
-    (interface, hook): (IfIndex, Hook),
-    protocol: u16,
-) -> Result<()> {
-    let info = PRIORITY << 16 | u32::from(protocol.to_be());
+fn remove_redirects(socket: &mut NetlinkSocket, (interface, hook): (IfIndex, Hook)) -> Result<()> {
+    let info = PRIORITY << 16 | u32::from(EVERY.to_be());
     let mut messages = Messages::new();
     messages.begin(RTM_DELTFILTER, 0, &tcmsg(interface, 0, hook.parent(), info));
     socket.change(&mut messages)
@@ -174,7 +182,7 @@ fn filters(socket: &mut NetlinkSocket, (interface, hook): (IfIndex, Hook)) -> Re
 /// Removes what this module once made on an interface's egress: its filters, and the queueing
 /// discipline if no other filter is on it. Without filters of ours nothing is touched.
 /// Gives whether there was anything.
-pub(super) fn clean(socket: &mut NetlinkSocket, interface: IfIndex, protocol: u16) -> Result<bool> {
+pub(super) fn clean(socket: &mut NetlinkSocket, interface: IfIndex) -> Result<bool> {
     let (ours, others) = filters(socket, (interface, Hook::Egress))?;
     if ours == 0 {
         return Ok(false);
@@ -183,7 +191,7 @@ pub(super) fn clean(socket: &mut NetlinkSocket, interface: IfIndex, protocol: u1
     if others + ingress == 0 {
         remove_clsact(socket, interface)?;
     } else {
-        remove_redirects(socket, (interface, Hook::Egress), protocol)?;
+        remove_redirects(socket, (interface, Hook::Egress))?;
     }
     Ok(true)
 }

@@ -1,0 +1,111 @@
+//! Who may ask for an IPv6 address: one of all who fare alike, so that a claim is about everybody.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv6Addr};
+
+use super::discovery::is_link_local;
+use super::missing::MissingSet;
+use super::{Model, Solicitation, Verdict};
+use crate::types::{IfIndex, IpNet, Ipv6Net};
+
+/// What a claim about all who ask comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decided {
+    /// It holds, whoever asks.
+    Holds,
+    /// It does not: for one, this solicitation fares otherwise.
+    Fails(Solicitation, Verdict),
+    /// That cannot be told.
+    Open(MissingSet),
+}
+
+impl Decided {
+    pub(crate) const fn holds(&self) -> Option<bool> {
+        match self {
+            Self::Holds => Some(true),
+            Self::Fails(..) => Some(false),
+            Self::Open(_) => None,
+        }
+    }
+}
+
+/// `::1`, and where link-local addresses and those behind them begin.
+const KINDS: [u128; 4] = [1, 2, 0xfe80 << 112, 0xfec0 << 112];
+
+/// Which host of a subnet stands for all.
+const HOST: u128 = 0xff99;
+
+impl Model<'_> {
+    /// An address of each class of those who ask, `::` (probes) among them: within a class all are answered alike, as rules,
+    /// routes with a source and the kinds of addresses alone tell them apart. Subnets are cut out, so that a class is of
+    /// neighbours or of others.
+    pub(crate) fn solicitors(&self) -> Vec<Ipv6Addr> {
+        let snapshot = self.snapshot;
+        let subnets = snapshot.addresses.iter().map(|held| held.subnet());
+        let rules = snapshot.rules.iter().filter_map(|rule| rule.source);
+        let routes = snapshot.routes.iter().filter_map(|route| route.source);
+        let mut starts: BTreeSet<u128> = KINDS.into_iter().chain([0]).collect();
+        for prefix in subnets.chain(rules).chain(routes) {
+            let IpNet::V6(prefix) = prefix else { continue };
+            starts.insert(prefix.network().to_bits());
+            starts.extend(prefix.broadcast().to_bits().checked_add(1));
+        }
+        let known: BTreeSet<IpAddr> = snapshot.neighbours.iter().map(|entry| entry.address).collect();
+        let ends = starts.iter().skip(1).map(|next| next - 1).chain([u128::MAX]);
+        let each = starts.iter().copied().zip(ends);
+        // Not the first of a subnet, which is its routers', nor one who is known: what is kept of him may decide, too.
+        let free = |(first, last): (u128, u128)| {
+            let from =
+                [HOST, 1].into_iter().find(|host| last - first > *host).map_or(first, |host| first + host);
+            let mut all = (from..=last).map(Ipv6Addr::from_bits);
+            all.find(|one| !known.contains(&IpAddr::V6(*one)))
+        };
+        each.filter_map(free).filter(|one| !one.is_multicast() && !one.is_loopback()).collect()
+    }
+
+    /// Whether every neighbour on an interface is answered for `target`: all of `asking` ([`Model::solicitors`]) that have an
+    /// address of one of `subnets`, and all link-local ones. Who has a permanent entry here is taken to have its MAC.
+    pub(crate) fn advertises_to_all(
+        &self,
+        (interface, target): (IfIndex, Ipv6Addr),
+        subnets: &[Ipv6Net],
+        asking: &[Ipv6Addr],
+    ) -> Decided {
+        let near = |source: &&Ipv6Addr| {
+            is_link_local(**source) || subnets.iter().any(|subnet| subnet.contains(*source))
+        };
+        self.decided((interface, target), asking.iter().filter(near), true)
+    }
+
+    /// Whether none of `asking` is answered for `target` on an interface.
+    pub(crate) fn never_advertises(
+        &self,
+        (interface, target): (IfIndex, Ipv6Addr),
+        asking: &[Ipv6Addr],
+    ) -> Decided {
+        if self.never_advertised(interface, target) {
+            return Decided::Holds;
+        }
+        self.decided((interface, target), asking.iter(), false)
+    }
+
+    fn decided<'a>(
+        &self,
+        (interface, target): (IfIndex, Ipv6Addr),
+        asking: impl Iterator<Item = &'a Ipv6Addr>,
+        answered: bool,
+    ) -> Decided {
+        let mut missing = MissingSet::NONE;
+        for source in asking {
+            let solicitation = Solicitation::multicast(interface, *source, target);
+            match self.advertise(&solicitation) {
+                Verdict::Undetermined { missing: more } => missing = missing.and(more),
+                verdict if verdict.answers() != Some(answered) => {
+                    return Decided::Fails(solicitation, verdict);
+                }
+                _ => {}
+            }
+        }
+        if missing.is_empty() { Decided::Holds } else { Decided::Open(missing) }
+    }
+}

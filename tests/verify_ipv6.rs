@@ -1,0 +1,256 @@
+//! Verification of a policy's IPv6 addresses: by what the kernel holds, by the model, and by solicitations.
+#![allow(missing_docs, reason = "a test")]
+
+use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use arpflux_core::diagnose::{self, FindingId, Severity};
+use arpflux_core::judgement::Judgement;
+use arpflux_core::snapshot::{AddressFlags, Snapshot};
+use arpflux_core::types::Mac;
+use arpflux_core::verify::{self, CheckKind, Report};
+use arpflux_core::wire::Filter;
+use arpflux_core::{Host, Policy, apply};
+use arpflux_lab::{Lab, Recorder, Switch};
+
+const POLICY: &str = r#"
+version = 1
+[host]
+interfaces = ["eth0", "eth3"]
+announce = false
+[[proxy]]
+owner = "101"
+addresses = ["2001:db8:18::101", "2001:db8:18::102"]
+interface = "eth3"
+"#;
+
+fn core(of: &arpflux_lab::Host) -> Host {
+    Host::at(format!("/proc/self/fd/{}", of.netns().as_fd().as_raw_fd()).as_ref()).unwrap()
+}
+
+fn ip(host: &arpflux_lab::Host, command: &str) {
+    let run = || Command::new("ip").args(command.split(' ')).output();
+    let output = host.run(run).unwrap().unwrap();
+    assert!(output.status.success(), "ip {command}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A node with two NICs on one wire, containers behind it, and a client.
+struct Node {
+    hn: arpflux_lab::Host,
+    client: arpflux_lab::Host,
+    _switches: [Switch; 2],
+    _lab: Lab,
+}
+
+impl Node {
+    fn new() -> Self {
+        let lab = Lab::new().unwrap();
+        let lan = lab.switch("lan").unwrap();
+        let (hn, client) = (lab.host("hn").unwrap(), lab.host("client").unwrap());
+        for (host, nic, mac, v4, v6) in [
+            (&hn, "eth0", "00:0c:29:b3:a2:54", "192.168.18.10/24", "2001:db8:18::10/64"),
+            (&hn, "eth3", "00:0c:29:b3:a2:68", "192.168.18.11/24", "2001:db8:18::11/64"),
+            (&client, "eth0", "00:0c:29:d2:c7:aa", "192.168.18.129/24", "2001:db8:18::129/64"),
+        ] {
+            host.ipv6().unwrap();
+            host.sysctl("net.ipv6.conf.default.accept_dad", 0).unwrap();
+            host.plug(&lan, nic, mac.parse().unwrap()).unwrap();
+            for family in ["ipv4", "ipv6"] {
+                host.sysctl(&format!("net.{family}.neigh.{nic}.proxy_delay"), 0).unwrap();
+            }
+            host.address(nic, v4).unwrap();
+            ip(host, &format!("addr add {v6} dev {nic} nodad"));
+        }
+        let behind = lab.switch("behind").unwrap();
+        hn.plug(&behind, "venet0", Mac::NONE).unwrap();
+        for family in ["ipv4", "ipv6"] {
+            hn.sysctl(&format!("net.{family}.neigh.venet0.proxy_delay"), 0).unwrap();
+        }
+        hn.sysctl("net.ipv6.conf.all.forwarding", 1).unwrap();
+        for address in ["2001:db8:18::101", "2001:db8:18::102"] {
+            ip(&hn, &format!("-6 route add {address}/128 dev venet0"));
+        }
+        // Which wire it is on is known by a route of IPv4.
+        ip(&hn, "route add 192.168.18.101/32 dev venet0");
+        let node = Self { hn, client, _switches: [lan, behind], _lab: lab };
+        let end = Instant::now() + Duration::from_secs(20);
+        let under_way = |host: &arpflux_lab::Host| {
+            let held = core(host).snapshot().unwrap().addresses;
+            held.iter().any(|held| held.flags.contains(AddressFlags::TENTATIVE))
+        };
+        while under_way(&node.hn) || under_way(&node.client) {
+            assert!(Instant::now() < end, "detection does not end");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        node
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        core(&self.hn).snapshot().unwrap()
+    }
+
+    fn keep(&self, policy: &Policy) {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let state = std::env::temp_dir().join(format!("arpflux-ipv6-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&state).unwrap();
+        let host = core(&self.hn);
+        let plan = policy.plan(&host.snapshot().unwrap()).unwrap();
+        let _kept = host.apply(&plan, apply::Options::default().state_dir(&state)).unwrap();
+        std::fs::remove_dir_all(&state).unwrap();
+    }
+}
+
+fn policy(text: &str) -> Policy {
+    Policy::from_toml(text, "policy.toml").unwrap()
+}
+
+/// Who answers for the first address.
+fn answering(report: &Report) -> Vec<String> {
+    let target = "2001:db8:18::101".parse().unwrap();
+    let address = report.addresses.iter().find(|one| one.address == std::net::IpAddr::V6(target));
+    address.unwrap_or_else(|| panic!("not in it: {report}")).answering.clone()
+}
+
+#[test]
+fn ipv6_addresses_of_a_policy_are_proved_and_asked_for() {
+    let node = Node::new();
+    let wanted = policy(POLICY);
+    let before = verify::check(&wanted, &node.snapshot()).unwrap();
+    assert_eq!(before.judgement(), Judgement::Bad, "{before}");
+    node.keep(&wanted);
+    let snapshot = node.snapshot();
+    let (hn, client) = (core(&node.hn), core(&node.client));
+
+    let report = verify::check(&wanted, &snapshot).unwrap();
+    assert_eq!(report.judgement(), Judgement::Good, "{report}");
+    let modelled = verify::model(&wanted, &snapshot).unwrap();
+    // Four addresses are answered by their own, by nobody else; what is sent to two gets behind the host.
+    assert_eq!((modelled.checks, answering(&modelled)), (2 * 4 + 2, vec!["eth3".to_owned()]), "{modelled}");
+    assert!(report.to_string().contains("model for all senders"), "{report}");
+
+    let recorder = Recorder::start(&[(&node.client, "eth0")], Filter::Ndp).unwrap();
+    let own = verify::wire::own(&wanted, &snapshot, &hn).unwrap();
+    let seen = recorder.stop().unwrap();
+    assert_eq!((own.judgement(), own.checks), (Judgement::Good, 4), "{own}");
+    assert_eq!(answering(&own), ["eth3"]);
+    assert!(own.addresses.iter().all(|one| {
+        one.by
+            .wire
+            .as_ref()
+            .is_some_and(|(asked, macs)| *asked == 2 && macs.len() == 1 && macs[0] != Mac::NONE)
+    }));
+    assert_eq!(seen.len(), 0, "nothing of it reaches the wire");
+    let after = node.snapshot();
+    assert_eq!((&after.interfaces, &after.neighbours), (&snapshot.interfaces, &snapshot.neighbours));
+    let peer = verify::wire::peer(&wanted, &snapshot, &client, None).unwrap();
+    assert_eq!(
+        (peer.judgement(), peer.checks, answering(&peer)),
+        (Judgement::Good, 4, vec!["eth3".to_owned()])
+    );
+}
+
+/// What is bad by `diagnose` is never good by `verify`, and what the model says of answers is what the wire shows.
+#[test]
+fn what_diagnose_calls_bad_is_not_called_good() {
+    type Case = (&'static str, &'static [&'static str], FindingId, &'static [&'static str], &'static str);
+    let cases: &[Case] = &[
+        (
+            "the interface does not forward",
+            &["sysctl net.ipv6.conf.eth3.forwarding=0"],
+            FindingId::Ipv6ProxyForwardingOff,
+            &[],
+            "does not forward",
+        ),
+        (
+            "the host does not forward, the interface does",
+            &["sysctl net.ipv6.conf.all.forwarding=0", "sysctl net.ipv6.conf.eth3.forwarding=1"],
+            FindingId::Ipv6ProxyForwardingOff,
+            &["eth3"],
+            "net.ipv6.conf.all.forwarding is 0",
+        ),
+        (
+            "no proxy_ndp",
+            &["sysctl net.ipv6.conf.eth3.proxy_ndp=0"],
+            FindingId::Ipv6ProxyNdpOff,
+            &[],
+            "proxy_ndp is off",
+        ),
+        (
+            "published on two interfaces of the wire",
+            &["-6 neigh add proxy 2001:db8:18::101 dev eth0", "sysctl net.ipv6.conf.eth0.proxy_ndp=1"],
+            FindingId::Ipv6ProxySeveral,
+            &["eth0", "eth3"],
+            "only eth3 answers",
+        ),
+        (
+            "the container is gone",
+            &["-6 route del 2001:db8:18::101/128"],
+            FindingId::Ipv6ProxySameInterface,
+            &["eth3"],
+            "back to the wire that it came from",
+        ),
+        (
+            "what is sent to it is rejected",
+            &["-6 route replace unreachable 2001:db8:18::101/128"],
+            FindingId::Ipv6ProxyNoRoute,
+            &["eth3"],
+            "no route",
+        ),
+        (
+            "multicast does not get in",
+            &[
+                "-6 rule add pref 20 lookup local",
+                "-6 rule add pref 10 to ff02::1:ff00:101 prohibit",
+                "-6 rule del pref 0 lookup local",
+            ],
+            FindingId::Ipv6ProxySilent,
+            &[],
+            "does not answer",
+        ),
+    ];
+    let wanted = policy(POLICY);
+    for (name, commands, finding, expected, found) in cases {
+        let node = Node::new();
+        node.keep(&wanted);
+        for command in *commands {
+            match command.strip_prefix("sysctl ").and_then(|set| set.split_once('=')) {
+                Some((key, value)) => node.hn.sysctl(key, value).unwrap(),
+                None => ip(&node.hn, command),
+            }
+        }
+        let snapshot = node.snapshot();
+        let diagnosis = diagnose::diagnose(&snapshot, &diagnose::Options::default()).unwrap();
+        let bad = diagnosis.at_least(Severity::Warning).find(|one| one.id == *finding);
+        assert!(bad.is_some(), "{name}: {diagnosis}");
+        let model = verify::model(&wanted, &snapshot).unwrap();
+        assert_eq!(model.judgement(), Judgement::Bad, "{name}: {model}");
+        assert!(model.to_string().contains(found), "{name}: {model}");
+        let mut who = answering(&model);
+        who.sort();
+        assert_eq!(who, *expected, "{name}: {model}");
+        let own = verify::wire::own(&wanted, &snapshot, &core(&node.hn)).unwrap();
+        let mut seen = answering(&own);
+        seen.sort();
+        assert_eq!(seen, *expected, "{name}: {own}");
+        assert!(own.failures.iter().all(|failure| failure.check == CheckKind::Wire));
+        assert_eq!(own.ok(), *expected == ["eth3"], "{name}: {own}");
+    }
+}
+
+#[test]
+fn what_a_filter_does_with_solicitations_leaves_it_open() {
+    let node = Node::new();
+    let wanted = policy(POLICY);
+    node.keep(&wanted);
+    let mut snapshot = node.snapshot();
+    let chain = "chain input of table ip6 filter".to_owned();
+    let interference = arpflux_core::snapshot::Interference::Netfilter { chain, interface: None };
+    snapshot.discovery.as_mut().unwrap().interference.push(interference);
+    let report = verify::check(&wanted, &snapshot).unwrap();
+    assert_eq!(report.judgement().exit_code(), 6, "{report}");
+    assert_eq!(report.ok_apart_from_that, Some(true), "{report}");
+    assert!(report.to_string().contains("chain input of table ip6 filter"), "{report}");
+}
