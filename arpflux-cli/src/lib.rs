@@ -18,6 +18,12 @@ pub use output::Output;
 pub use table::{Cell, Table};
 use verb::Verb;
 
+/// Addresses by interfaces, one letter a cell, with a legend: what `explain` prints, without colours.
+#[must_use]
+pub fn matrix_text(matrix: &arpflux_core::predict::Matrix) -> String {
+    verb::matrix_letters(matrix, true, &Output::new(false, output::Colour::Never))
+}
+
 /// The exit codes that verbs give themselves; [`arpflux_core::exit`] has the table of all.
 pub mod exit {
     use arpflux_core::exit::Exit;

@@ -68,6 +68,7 @@ fn a_plan_says_what_changes_why_and_which_answers() {
     let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!((code, answer["schema"].as_u64()), (0, Some(1)));
     assert!(!answer["impact"]["effects"].as_array().unwrap().is_empty());
+    assert!(answer["rows"].as_array().unwrap().contains(&"~ arp_ignore 0 -> 1 on eth0, eth3, eth4".into()));
     let plan = Plan::from_json(&text).unwrap();
     assert_eq!(answer["changes"].as_array().unwrap().len(), plan.changes.len());
     assert_eq!(Plan::from_json(&plan.to_json().unwrap()).unwrap(), plan);
@@ -83,7 +84,11 @@ fn verify_tells_before_from_after() {
 
     let before = Snapshot::from_json(&std::fs::read_to_string(SNAPSHOT).unwrap()).unwrap();
     let plan = arpflux_core::Policy::from_path(&policy).unwrap().plan(&before).unwrap();
-    let after = file("after.json", &before.with(&plan.changes).to_json().unwrap());
+    let after = before.with(&plan.changes);
+    let words = ["snapshot", "--json", "--snapshot", SNAPSHOT, "--planned", policy.to_str().unwrap()];
+    let planned = Command::new(env!("CARGO_BIN_EXE_arpflux")).args(words).output().unwrap();
+    assert_eq!(Snapshot::from_json(std::str::from_utf8(&planned.stdout).unwrap()).unwrap(), after);
+    let after = file("after.json", &after.to_json().unwrap());
     let after = after.to_str().unwrap();
     let (code, text, _) = arpflux("verify", &policy, &["--snapshot", after]);
     assert_eq!(code, 0, "{text}");

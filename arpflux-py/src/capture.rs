@@ -1,286 +1,33 @@
 //! Captures: their frames one by one, and what they show about addresses.
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
-use std::io::{Cursor, Read};
-use std::net::{IpAddr, Ipv4Addr};
+use std::fs::OpenOptions;
+use std::io::Cursor;
 use std::ops::ControlFlow;
-use std::os::fd::AsFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use arpflux_capture::{self as core, Content, Counts, Known, Source};
-use arpflux_core::frame::Ndp;
+use arpflux_capture::{self as core, Counts, Known, Source};
 use arpflux_core::types::Mac;
 use arpflux_core::{Error, ErrorKind};
 use nix::libc;
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyBytes, PyTuple};
-use serde::{Deserialize, Serialize};
+use pyo3::types::PyBytes;
+use serde::Serialize;
 
 use crate::argument;
 use crate::error::{PyError, Result};
 use crate::host::Host;
+use crate::input::{Input, Interruptible, Raised};
 use crate::interrupt;
-use crate::records::record;
+use crate::sighting::{Frame, Sighting};
 use crate::snapshot::Snapshot;
 use crate::value;
 use crate::wire::Given;
 
 /// So many frames are read ahead at most.
 const BATCH: usize = 256;
-/// How often signal handlers get their turn while a capture is read.
-const TURN: Duration = Duration::from_millis(100);
-
-/// One frame of a capture, as far as it is about addresses.
-#[pyclass(frozen, eq, module = "arpflux")]
-#[derive(PartialEq)]
-pub struct Sighting(Frame);
-
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Frame {
-    time_ns: Option<u64>,
-    vlans: Vec<u16>,
-    source: Option<Mac>,
-    destination: Option<Mac>,
-    protocol: Protocol,
-    operation: Option<u16>,
-    sender: IpAddr,
-    sender_mac: Option<Mac>,
-    target: IpAddr,
-    target_mac: Option<Mac>,
-    ttl: Option<u8>,
-}
-
-#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Protocol {
-    Arp,
-    Ipv4,
-    Ndp,
-    Ipv6,
-}
-
-fn text(mac: Option<Mac>) -> Option<String> {
-    mac.map(|mac| mac.to_string())
-}
-
-record!(Sighting {
-    /// When, in nanoseconds since 1970 (UTC), or since midnight where the capture shows no date; None without a clock.
-    #[getter]
-    fn time_ns(&self) -> Option<u64> {
-        self.0.time_ns
-    }
-
-    /// The VLAN ids, outermost first; at most two.
-    #[getter]
-    fn vlans<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        PyTuple::new(py, &self.0.vlans)
-    }
-
-    /// The link-layer source as text; None if the capture does not show it.
-    #[getter]
-    fn source(&self) -> Option<String> {
-        text(self.0.source)
-    }
-
-    /// The link-layer destination as text; None if the capture does not show it.
-    #[getter]
-    fn destination(&self) -> Option<String> {
-        text(self.0.destination)
-    }
-
-    /// What the frame carries.
-    #[getter]
-    fn protocol<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let name = match self.0.protocol {
-            Protocol::Arp => "arp",
-            Protocol::Ipv4 => "ipv4",
-            Protocol::Ndp => "ndp",
-            Protocol::Ipv6 => "ipv6",
-        };
-        value::member(py, "Protocol", name)
-    }
-
-    /// Of ARP the operation: 1 request, 2 reply; None for anything else.
-    #[getter]
-    fn operation(&self) -> Option<u16> {
-        self.0.operation
-    }
-
-    /// The sender's address: of ARP the sender protocol address, else the source of the packet.
-    #[getter]
-    fn sender(&self) -> IpAddr {
-        self.0.sender
-    }
-
-    /// Of ARP the sender hardware address, of neighbour discovery the link-layer address given; None for anything else.
-    #[getter]
-    fn sender_mac(&self) -> Option<String> {
-        text(self.0.sender_mac)
-    }
-
-    /// The target's address: of ARP the target protocol address, of neighbour discovery the target, else the destination.
-    #[getter]
-    fn target(&self) -> IpAddr {
-        self.0.target
-    }
-
-    /// Of ARP the target hardware address as text; None for anything else.
-    #[getter]
-    fn target_mac(&self) -> Option<String> {
-        text(self.0.target_mac)
-    }
-
-    /// Of IP packets the time to live or the hop limit; None where it is not shown, and for ARP and neighbour discovery.
-    #[getter]
-    fn ttl(&self) -> Option<u8> {
-        self.0.ttl
-    }
-
-    fn __repr__(&self) -> String {
-        let Frame { sender, target, operation, sender_mac, .. } = &self.0;
-        match (operation, sender_mac) {
-            (Some(1), _) => format!("<Sighting: arp who-has {target} tell {sender}>"),
-            (Some(2), Some(mac)) => format!("<Sighting: arp reply {sender} is-at {mac}>"),
-            (Some(other), _) => format!("<Sighting: arp operation {other}, {sender} to {target}>"),
-            (None, _) => format!("<Sighting: {sender} to {target}>"),
-        }
-    }
-});
-
-impl Frame {
-    fn of(sighting: &core::Sighting<'_>) -> Self {
-        let mac = |bytes: &[u8]| Mac::from_bytes(bytes).ok().filter(|mac| *mac != Mac::NONE);
-        let v4 = |bytes: &[u8]| {
-            IpAddr::V4(bytes.first_chunk::<4>().map_or(Ipv4Addr::UNSPECIFIED, |octets| (*octets).into()))
-        };
-        let frame = Self {
-            time_ns: sighting.time.map(|time| time.0),
-            vlans: sighting.wire.vlans.ids().collect(),
-            source: mac(sighting.source),
-            destination: mac(sighting.destination),
-            protocol: Protocol::Ipv4,
-            operation: None,
-            sender: Ipv4Addr::UNSPECIFIED.into(),
-            sender_mac: None,
-            target: Ipv4Addr::UNSPECIFIED.into(),
-            target_mac: None,
-            ttl: None,
-        };
-        match sighting.content {
-            Content::Arp(arp) => Self {
-                protocol: Protocol::Arp,
-                operation: Some(arp.operation.code()),
-                sender: v4(arp.sender_protocol),
-                sender_mac: mac(arp.sender_hardware),
-                target: v4(arp.target_protocol),
-                target_mac: mac(arp.target_hardware),
-                ..frame
-            },
-            Content::Ipv4 { source, destination, ttl } => Self {
-                sender: Ipv4Addr::from_bits(source).into(),
-                target: Ipv4Addr::from_bits(destination).into(),
-                ttl,
-                ..frame
-            },
-            Content::Ndp { message, source } => {
-                let sender_mac = match message {
-                    Ndp::Solicitation { source_mac, .. } => source_mac,
-                    Ndp::Advertisement { target_mac, .. } => target_mac,
-                };
-                let (sender, target) = (source.into(), message.target().into());
-                Self { protocol: Protocol::Ndp, sender, target, sender_mac, ..frame }
-            }
-            Content::Ipv6 { source, destination, hop_limit } => Self {
-                protocol: Protocol::Ipv6,
-                sender: source.into(),
-                target: destination.into(),
-                ttl: Some(hop_limit),
-                ..frame
-            },
-            _ => frame,
-        }
-    }
-}
-
-/// What a signal handler raised while the capture was read.
-type Raised = Arc<Mutex<Option<PyErr>>>;
-
-/// A file that gives signal handlers their turn, also while it waits for the other end of a pipe.
-struct Interruptible {
-    file: File,
-    checked: Instant,
-    raised: Raised,
-}
-
-impl Interruptible {
-    fn check(&mut self) -> std::io::Result<()> {
-        self.checked = Instant::now();
-        interrupt::check().map_err(|exception| {
-            *self.raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(exception);
-            std::io::Error::other("a signal handler raised an exception")
-        })
-    }
-}
-
-impl Read for Interruptible {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        if self.checked.elapsed() >= TURN {
-            self.check()?;
-        }
-        loop {
-            while !interrupt::readable(self.file.as_fd(), TURN)
-                .map_err(|error| std::io::Error::other(error.to_string()))?
-            {
-                self.check()?;
-            }
-            match self.file.read(buffer) {
-                // Somebody else read it, or nobody has opened the other end yet.
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                other => return other,
-            }
-        }
-    }
-}
-
-/// Where a capture is read from.
-enum Input {
-    File(Interruptible),
-    /// Something with `read(size)` that gives bytes.
-    Object {
-        object: Py<PyAny>,
-        raised: Raised,
-    },
-    Bytes(Cursor<Vec<u8>>),
-}
-
-impl Read for Input {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        match self {
-            Self::File(file) => file.read(buffer),
-            Self::Bytes(bytes) => bytes.read(buffer),
-            Self::Object { object, raised } => Python::attach(|py| {
-                let read = object.call_method1(py, "read", (buffer.len(),));
-                let bytes = read.and_then(|bytes| Ok(bytes.extract::<PyBackedBytes>(py)?));
-                match bytes {
-                    Ok(bytes) => {
-                        let length = bytes.len().min(buffer.len());
-                        buffer[..length].copy_from_slice(&bytes[..length]);
-                        Ok(length)
-                    }
-                    Err(exception) => {
-                        *raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(exception);
-                        Err(std::io::Error::other("read() raised an exception"))
-                    }
-                }
-            }),
-        }
-    }
-}
 
 /// A capture that is being read: an iterator over its frames. See `capture`.
 #[pyclass(frozen, module = "arpflux")]
@@ -322,6 +69,33 @@ impl State {
 }
 
 impl Capture {
+    /// What the whole of it shows; reads what was not read yet.
+    fn whole(&self, py: Python<'_>, known: &Known) -> Result<core::Report> {
+        let report = py.detach(|| {
+            let mut state = self.state();
+            let State { source, capture, ahead, ended, failed, counts } = &mut *state;
+            let Some(source) = source else {
+                return Err(Error::new(ErrorKind::InvalidInput, "it is closed").during("report"));
+            };
+            ahead.clear();
+            if !*ended {
+                *ended = true;
+                let result = source.for_each(|sighting| {
+                    capture.observe(sighting);
+                    ControlFlow::Continue(())
+                });
+                *counts = source.counts().clone();
+                capture.end(&self.name, source, result.as_ref().err());
+                result?;
+            }
+            if let Some(error) = failed.take() {
+                return Err(error);
+            }
+            Ok(capture.report_with(known))
+        });
+        report.map_err(|error| self.failure(error))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -476,30 +250,14 @@ impl Capture {
                 known.hosts.push(macs?);
             }
         }
-        let report = py.detach(|| {
-            let mut state = self.state();
-            let State { source, capture, ahead, ended, failed, counts } = &mut *state;
-            let Some(source) = source else {
-                return Err(Error::new(ErrorKind::InvalidInput, "it is closed").during("report"));
-            };
-            ahead.clear();
-            if !*ended {
-                *ended = true;
-                let result = source.for_each(|sighting| {
-                    capture.observe(sighting);
-                    ControlFlow::Continue(())
-                });
-                *counts = source.counts().clone();
-                capture.end(&self.name, source, result.as_ref().err());
-                result?;
-            }
-            if let Some(error) = failed.take() {
-                return Err(error);
-            }
-            Ok(capture.report_with(&known))
-        });
-        let report = report.map_err(|error| self.failure(error))?;
+        let report = self.whole(py, &known)?;
         value::typed(py, "CaptureReport", &report)
+    }
+
+    /// A picture (SVG) of who claimed which address when, over the whole capture: a row for each MAC of each address that has
+    /// several; of all addresses if none has. The first 100, the worst first.
+    fn svg(&self, py: Python<'_>) -> Result<String> {
+        Ok(self.whole(py, &Known::default())?.timeline())
     }
 
     /// What was read so far; up to 256 frames are read ahead of the iteration.

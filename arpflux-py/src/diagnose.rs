@@ -120,6 +120,27 @@ impl Diagnosis {
         value::to_python(py, &self.0.diagnosis)
     }
 
+    /// One HTML page that loads nothing: findings, the topology, who answers and why; with `policy` also what it changes and who
+    /// answers afterwards. `title`: usually the host's name.
+    ///
+    /// Raises Refused if the policy would not work there.
+    #[pyo3(signature = (*, policy = None, title = None))]
+    fn page(
+        &self,
+        py: Python<'_>,
+        policy: Option<Bound<'_, Policy>>,
+        title: Given<'_, '_>,
+    ) -> Result<String> {
+        let title = title.map_or_else(|| Ok("a host".to_owned()), |title| argument::text("title", title))?;
+        let policy = policy.as_ref().map(|policy| policy.get().0.clone());
+        Ok(py.detach(|| {
+            let Answered { snapshot, diagnosis, .. } = &*self.0;
+            let change = policy.map(|policy| policy.plan(snapshot).map(|plan| (policy, plan))).transpose()?;
+            let change = change.as_ref().map(|(policy, plan)| (policy, plan));
+            html::page(&html::Page { title: &title, taken: "", snapshot, diagnosis, change })
+        })?)
+    }
+
     /// Numbers for Prometheus, in its text format: for a file of node_exporter's textfile collector. `taken`: when the
     /// snapshot was taken, in seconds since 1970; without, now.
     #[pyo3(signature = (*, taken = None))]

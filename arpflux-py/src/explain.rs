@@ -102,7 +102,7 @@ impl Scope {
 }
 
 /// Who answers for each address on each interface: its rows, in order. Made by `Snapshot.matrix`; it never changes. True if
-/// no address is in flux, and that can be told of all.
+/// no address is in flux, and that can be told of all. `str()` draws it.
 #[pyclass(frozen, eq, module = "arpflux")]
 pub struct Matrix {
     snapshot: Arc<arpflux_core::Snapshot>,
@@ -192,6 +192,11 @@ impl Matrix {
     #[staticmethod]
     fn _of<'py>(snapshot: &Bound<'py, Snapshot>, asked: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
         snapshot.call_method("matrix", (), Some(asked))
+    }
+
+    /// A table with a letter for each cell, as the command prints it.
+    fn __str__(&self, py: Python<'_>) -> String {
+        py.detach(|| arpflux_cli::matrix_text(&self.matrix))
     }
 
     fn __repr__(&self) -> String {

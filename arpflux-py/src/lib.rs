@@ -11,6 +11,7 @@ mod diagnose;
 mod error;
 mod explain;
 mod host;
+mod input;
 mod interpreter;
 mod interrupt;
 mod model;
@@ -21,6 +22,7 @@ mod recommend;
 mod records;
 mod routing;
 mod segment;
+mod sighting;
 mod snapshot;
 mod value;
 mod verify;
@@ -33,7 +35,7 @@ mod _native {
     #[pymodule_export]
     use crate::apply::Receipt;
     #[pymodule_export]
-    use crate::capture::{Capture, Sighting, capture};
+    use crate::capture::{Capture, capture};
     #[pymodule_export]
     use crate::command::_command;
     #[pymodule_export]
@@ -60,6 +62,8 @@ mod _native {
     use crate::routing::{NextHop, Route, Rule};
     #[pymodule_export]
     use crate::segment::{order, segments};
+    #[pymodule_export]
+    use crate::sighting::Sighting;
     #[pymodule_export]
     use crate::snapshot::Snapshot;
     #[pymodule_export]

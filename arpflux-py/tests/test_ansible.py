@@ -48,6 +48,8 @@ class Fleet:
         self.host = {}
         #: What else they publish, by node.
         self.more = {}
+        #: Nodes whose connection can be cut.
+        self.frail = []
         self.addresses = {name: f"192.168.18.{100 + place}" for place, name in enumerate(self.names, 1)}
 
     def close(self) -> None:
@@ -58,6 +60,7 @@ class Fleet:
         hosts = {}
         for name in self.names:
             hosts[name] = {
+                **({"ansible_connection": "cut"} if name in self.frail else {}),
                 "arpflux_netns": name,
                 "arpflux_metrics": str(self.folder / f"{name}.prom"),
                 "arpflux_policy": {
@@ -77,20 +80,34 @@ class Fleet:
         path.write_text(json.dumps({"segment": {"hosts": hosts, "vars": shared}}))
         return path
 
-    def play(self, *options: str, playbook: pathlib.Path = EXAMPLE / "segment.yml", **variables):
+    def settle(self) -> None:
+        """Everything is as the policies say, which remove what they do not name."""
+        self.host["foreign_proxies"] = "remove"
+        hosts = json.loads(self.inventory().read_text())["segment"]["hosts"]
+        for name, variables in hosts.items():
+            host = arpflux.Host.netns(name)
+            plan = host.plan(arpflux.Policy.from_dict(variables["arpflux_policy"]))
+            host.apply(plan, accept_harm=True, state_dir=self.folder / "state")
+
+    def play(self, *options: str, playbook: pathlib.Path = EXAMPLE / "segment.yml", path=os.environ["PATH"], **variables):
         record = self.folder / f"record{next(NUMBERS)}"
         record.touch()
         home = self.folder / "home"
         home.mkdir(exist_ok=True)
         environment = {
             **os.environ,
+            "PATH": path,
             "HOME": str(home),
             "LC_ALL": "C.UTF-8",
             "ANSIBLE_COLLECTIONS_PATH": str(EXAMPLE / "collections"),
             "ANSIBLE_CALLBACK_PLUGINS": str(pathlib.Path(__file__).with_name("callback")),
             "ANSIBLE_CALLBACKS_ENABLED": "record",
+            "ANSIBLE_CONNECTION_PLUGINS": str(pathlib.Path(__file__).with_name("connection")),
+            "CUT_FILE": str(self.folder / "cut"),
             "ANSIBLE_LOCALHOST_WARNING": "0",
             "ANSIBLE_NOCOLOR": "1",
+            # One process for each task in place of five.
+            "ANSIBLE_PIPELINING": "1",
             "RECORD_FILE": str(record),
         }
         inventory = self.inventory(**variables)
@@ -171,15 +188,15 @@ def test_check_mode_predicts_precisely_then_two_runs_the_second_all_ok(fleet):
 
 
 @contextlib.contextmanager
-def sabotaged(fleet, name):
-    """Another tool that knows better: as soon as the change is made and on trial, a value is set back."""
+def on_trial(fleet, name, do):
+    """Something happens as soon as the change of a node is made and on trial."""
     stop = threading.Event()
 
     def sabotage() -> None:
         host = arpflux.Host.netns(name)
         while not stop.wait(0.02):
             if host.pending(state_dir=fleet.folder / "state"):
-                run("ip", "netns", "exec", name, "sysctl", "-qw", "net.ipv4.conf.eth4.arp_ignore=0")
+                do(host)
                 return
 
     saboteur = threading.Thread(target=sabotage)
@@ -189,6 +206,13 @@ def sabotaged(fleet, name):
     finally:
         stop.set()
         saboteur.join()
+
+
+def sabotaged(fleet, name):
+    """Another tool that knows better: a value is set back."""
+    return on_trial(
+        fleet, name, lambda _: run("ip", "netns", "exec", name, "sysctl", "-qw", "net.ipv4.conf.eth4.arp_ignore=0")
+    )
 
 
 def test_a_host_that_fails_verification_is_undone_and_stops_the_batches(fleet):
@@ -277,9 +301,7 @@ def test_a_plan_that_would_make_a_duplicate_is_refused_before_anything_changes(f
 
 def moved(fleet):
     """Everything is applied, then the first host's address goes to the second, and the first gets another one."""
-    fleet.host["foreign_proxies"] = "remove"
-    code, _, output = fleet.play()
-    assert code == 0, output
+    fleet.settle()
     first, second, _ = fleet.names
     address = fleet.addresses[first]
     run("ip", "-n", first, "route", "delete", address, "dev", "venet0")
@@ -310,8 +332,8 @@ def test_an_address_that_moves_is_withdrawn_before_it_is_published(fleet):
         asking.join()
     assert code == 0, output
     order = of(results, "Who answers", "ok")[0]["result"]["order"]
-    assert order["withdraw"][second] == [{"host": first, "addresses": [address]}] and order["ok"] is True
-    assert sum(order["batches"]) == 3 and sorted(order["hosts"]) == sorted(fleet.names)
+    assert order["withdraw"] == {second: [{"host": first, "addresses": [address]}]} and order["plan"]["ok"] is True
+    assert order["serial"] == [1, 1, 1] and sorted(order["hosts"]) == sorted(fleet.names)
     made = [(one["task"].split()[0], one["host"]) for one in results if one["status"] == "changed"]
     assert made.index(("Withdraw", second)) < made.index(("Make", second)), made
     assert {macs[first]} in answered and {macs[second]} in answered
@@ -327,6 +349,76 @@ def test_what_was_withdrawn_is_published_again_where_the_new_host_fails(fleet):
     assert "not as the policy says" in of(results, "End here", "failed")[0]["result"]["msg"]
     assert address in run("ip", "-n", first, "neigh", "show", "proxy")
     assert address not in run("ip", "-n", second, "neigh", "show", "proxy")
+
+
+def published(name):
+    return run("ip", "-n", name, "neigh", "show", "proxy")
+
+
+def test_what_was_withdrawn_is_published_again_where_the_new_host_is_lost_on_trial(fleet):
+    address = moved(fleet)
+    first, second, third = fleet.names
+    fleet.frail = [second]
+    before = settings(arpflux.Host.netns(second).snapshot())
+    with on_trial(fleet, second, lambda _: (fleet.folder / "cut").touch()):
+        code, results, output = fleet.play(arpflux_confirm=3)
+    assert code != 0 and of(results, "Publish again", "changed"), output
+    (end,) = of(results, "End here", "failed")
+    assert "unreachable while it was verified" in end["result"]["msg"], end
+    assert f"{address} published again on {first}" in end["result"]["msg"]
+    # It was undone there by itself before.
+    assert address in published(first) and settings(arpflux.Host.netns(second).snapshot()) == before
+    assert not [one for one in of(results, "Make") if one["host"] == third], "a further host was changed"
+
+
+def test_what_a_lost_host_has_kept_is_not_published_twice(fleet):
+    address = moved(fleet)
+    first, second, _ = fleet.names
+    fleet.frail = [second]
+
+    def kept(host) -> None:
+        (fleet.folder / "cut").touch()
+        host.confirm(state_dir=fleet.folder / "state")
+
+    with on_trial(fleet, second, kept):
+        code, results, output = fleet.play(arpflux_confirm=1)
+    assert code != 0 and not of(results, "Publish again", "changed"), output
+    said = of(results, "End here", "failed")[0]["result"]["msg"]
+    assert f"{address} not published again on {first}: left as it is: others answer for {address}" in said
+    assert address in published(second) and address not in published(first)
+
+
+def test_of_hosts_that_are_changed_at_once_each_has_what_it_takes(fleet):
+    """Two nodes swap their addresses, at once, and one of them fails: what the other has kept stays as it is."""
+    fleet.settle()
+    first, second, _ = fleet.names
+    one, other = fleet.addresses[first], fleet.addresses[second]
+    for node, goes, comes in ((first, one, other), (second, other, one)):
+        run("ip", "-n", node, "route", "delete", goes, "dev", "venet0")
+        run("ip", "-n", node, "route", "add", comes, "dev", "venet0")
+    fleet.addresses[first], fleet.addresses[second] = other, one
+    with sabotaged(fleet, second):
+        code, results, output = fleet.play(arpflux_batch=2)
+    assert code != 0, output
+    order = of(results, "Who answers", "ok")[0]["result"]["order"]
+    assert order["withdraw"] == {
+        first: [{"host": second, "addresses": [other]}], second: [{"host": first, "addresses": [one]}]
+    }  # fmt: skip
+    # The first has what it took; what the second was to take is back where it was.
+    assert other in published(first) and other not in published(second), output
+    assert one in published(first) and one not in published(second), output
+
+
+def test_the_command_alone_is_enough_on_a_host(fleet):
+    """The modules run in a Python without the package; the command is on the search path."""
+    folder = fleet.folder / "bin"
+    folder.mkdir()
+    (folder / "arpflux").symlink_to(BIN / "arpflux")
+    bare = {"ansible_python_interpreter": getattr(sys, "_base_executable", sys.executable)}
+    assert subprocess.run([bare["ansible_python_interpreter"], "-c", "import arpflux"], stderr=subprocess.PIPE).returncode
+    code, results, output = fleet.play(path=f"{folder}:{os.environ['PATH']}", **bare)
+    assert code == 0 and len(of(results, "Make", "changed")) == 3 and len(of(results, "Verify", "ok")) == 3, output
+    assert len(list(fleet.folder.glob("*.prom"))) == 3
 
 
 def test_modules_add_delete_and_take_back_entries_and_recommend(tmp_path):
@@ -360,10 +452,82 @@ def test_modules_add_delete_and_take_back_entries_and_recommend(tmp_path):
         "Predicted": "changed", "Added": "changed", "Again": "ok", "Moved": "changed", "Back": "changed",
         "Elsewhere": "ok", "Deleted": "changed", "Wrong": "failed", "Recommended": "ok",
     }  # fmt: skip
-    assert by_task["Moved"]["result"]["changes"] == ["- 192.168.18.101 on eth3", "+ 192.168.18.101 on eth4"]
-    assert by_task["Deleted"]["result"]["changes"] == ["- 192.168.18.101 on eth3"], "taken back, and deleted where it was"
+    assert set(by_task["Moved"]["result"]["changes"]) == {"- proxy 192.168.18.101 on eth3", "+ proxy 192.168.18.101 on eth4"}
+    assert by_task["Deleted"]["result"]["changes"] == ["- proxy 192.168.18.101 on eth3"], "taken back, and deleted where it was"
     assert "eth9" in by_task["Wrong"]["result"]["msg"]
     assert arpflux.Policy.from_dict(by_task["Recommended"]["result"]["policy"]) == recommended.policy
+
+
+def test_a_unit_keeps_a_policy_with_its_metrics(tmp_path):
+    fleet = Fleet(tmp_path, size=1)
+    (name,) = fleet.names
+    root = tmp_path / "root"
+    for folder in ("etc/systemd/system", "run/systemd/system"):
+        (root / folder).mkdir(parents=True)
+    unit = root / "etc/systemd/system/arpflux.service"
+    policy = {"version": 1, "host": {"interfaces": ["eth0", "eth3", "eth4"], "announce": False}}
+    keep = {"netns": name, "state_dir": str(tmp_path / "state"), "root": str(root), "policy": policy}
+    watch = {**keep, "metrics": "/var/lib/prometheus/arpflux.prom"}
+    tasks = [
+        {"name": "Predicted", "arpflux.host.watch": watch, "check_mode": True},
+        {"name": "Made", "arpflux.host.watch": watch},
+        {"name": "Again", "arpflux.host.watch": watch},
+        {"name": "Without", "arpflux.host.watch": keep},
+    ]
+    book = tmp_path / "book.yml"
+    book.write_text(json.dumps([{"hosts": name, "gather_facts": False, "tasks": tasks[:3]}]))
+    try:
+        code, results, output = fleet.play(playbook=book)
+        assert code == 0, output
+        statuses = {one["task"]: one["status"] for one in results}
+        assert statuses == {"Predicted": "changed", "Made": "changed", "Again": "ok"}, output
+        predicted, made = of(results, "Predicted")[0]["result"], of(results, "Made")[0]["result"]
+        assert predicted["files"] == made["files"] and predicted["changes"] == made["changes"]
+        drop_in = unit.parent / "arpflux.service.d" / "metrics.conf"
+        assert str(unit) in made["files"] and str(drop_in) in made["files"]
+        start = f"ExecStart={BIN / 'arpflux'} watch --policy /etc/arpflux/policy.toml --heal"
+        assert start in unit.read_text().splitlines()
+        assert drop_in.read_text().splitlines()[1:] == [
+            "ExecStart=", f"{start} --metrics /var/lib/prometheus/arpflux.prom", "ReadWritePaths=/var/lib/prometheus"
+        ]  # fmt: skip
+        assert arpflux.Host.netns(name).verify(arpflux.Policy.load(root / "etc/arpflux/policy.toml"))
+        book.write_text(json.dumps([{"hosts": name, "gather_facts": False, "tasks": tasks[3:]}]))
+        code, results, output = fleet.play(playbook=book)
+        assert code == 0 and of(results, "Without", "changed") and not drop_in.exists(), output
+    finally:
+        fleet.close()
+
+
+def test_the_role_brings_the_command(tmp_path):
+    """As a wheel and alone; each is run, and found by the modules on the search path."""
+    fleet = Fleet(tmp_path, size=1)
+    (name,) = fleet.names
+    (wheel,) = pathlib.Path(os.environ["ARPFLUX_WHEEL_FOLDER"]).glob("*.whl")
+    command = tmp_path / "brought" / "arpflux"
+    command.parent.mkdir()
+    command.write_bytes((BIN / "arpflux").read_bytes())
+    bare = {"ansible_python_interpreter": getattr(sys, "_base_executable", sys.executable)}
+    plays = []
+    for kind, file in (("wheel", wheel), ("command", command)):
+        folder = tmp_path / kind
+        folder.mkdir()
+        path = f"{folder}:{os.environ['PATH']}"
+        variables = {"install_file": str(file), "install_folder": str(folder / "env" if kind == "wheel" else folder),
+                     "install_link": str(folder / "arpflux")}  # fmt: skip
+        role = {"name": kind, "ansible.builtin.include_role": {"name": "arpflux.host.install"}, "vars": variables}
+        uses = {"name": f"Uses {kind}", "arpflux.host.facts": {"netns": name}, "environment": {"PATH": path}}
+        plays.append({"hosts": name, "gather_facts": False, "vars": bare, "tasks": [role, uses]})
+    book = tmp_path / "book.yml"
+    book.write_text(json.dumps(plays))
+    try:
+        code, results, output = fleet.play(playbook=book, **bare)
+        assert code == 0 and len(of(results, "Uses", "ok")) == 2, output
+        versions = [one["result"]["stdout"] for one in results if one["task"].endswith("It runs")]
+        assert versions == [f"arpflux {arpflux.__version__}"] * 2, output
+        code, results, output = fleet.play(playbook=book, **bare)
+        assert code == 0 and not [one for one in results if one["status"] == "changed"], output
+    finally:
+        fleet.close()
 
 
 def test_hosts_that_were_not_looked_at_are_named_and_decide(fleet):
@@ -446,7 +610,7 @@ def test_the_collection_is_built_and_the_playbook_read(tmp_path):
     with tarfile.open(archive) as files:
         names = set(files.getnames())
     modules = {f"plugins/modules/{path.name}" for path in source.glob("plugins/modules/*.py")}
-    assert modules <= names and "plugins/action/segment.py" in names and not [name for name in names if "pyc" in name]
+    assert modules <= names and "roles/install/tasks/main.yml" in names and "plugins/action/segment.py" in names and not [name for name in names if "pyc" in name]
     read = [str(BIN / "ansible-playbook"), "--syntax-check", "-i", str(EXAMPLE / "inventory.yml"), str(EXAMPLE / "segment.yml")]
     subprocess.run(read, env=environment, check=True, stdout=subprocess.PIPE)
 
@@ -463,9 +627,10 @@ def test_modules_are_documented_with_the_arguments_they_take(tmp_path):
         "policy": {"netns", "policy", "path", "confirm", "accept_harm", "state_dir", "lock_wait"},
         "verify": {"netns", "policy", "path", "wire", "confirm", "undo", "state_dir", "lock_wait"},
         "proxy": {"netns", "addresses", "interface", "state", "only", "state_dir", "lock_wait"},
-        "rollback": {"netns", "id", "force", "state_dir", "lock_wait"},
+        "rollback": {"netns", "id", "force", "unless_answered", "state_dir", "lock_wait"},
         "recommend": {"netns"},
         "segment": {"snapshots", "group", "fact", "require_all", "fail_on", "order_by", "at_once"},
+        "watch": {"netns", "policy", "path", "metrics", "accept_harm", "root", "state_dir", "lock_wait"},
     }
     names = [f"arpflux.host.{name}" for name in taken]
     done = subprocess.run(

@@ -4,6 +4,7 @@ import datetime
 import gzip
 import itertools
 import os
+import pathlib
 import pickle
 import struct
 import threading
@@ -145,3 +146,11 @@ def test_what_is_no_capture_is_refused(tmp_path):
     path.write_bytes(pcap(FLUX))
     with pytest.raises(arpflux.InvalidInput, match="hosts"):
         arpflux.capture(path).report([["zz"]])
+
+
+def test_a_picture_of_who_claimed_what_when():
+    path = pathlib.Path(__file__).parents[2] / "arpflux-cli" / "tests" / "captures" / "example-one.txt"
+    with arpflux.capture(path) as capture:
+        picture = capture.svg()
+        assert capture.report().addresses
+    assert picture.startswith("<svg") and "192.168.18.1" in picture

@@ -116,3 +116,14 @@ def test_arp_is_captured_live(wire):
         client.listen("eth0")
     with pytest.raises(arpflux.NotFound):
         client.listen("eth9", frames=1)
+
+
+def test_a_page_of_a_host(node):
+    snapshot = arpflux.Host.netns(node).snapshot()
+    diagnosis = snapshot.diagnose()
+    alone = diagnosis.page(title="hn <1>")
+    assert "ARP on hn &lt;1&gt;" in alone and "AF001" in alone and "What to change" not in alone
+    policy = snapshot.recommend().policy
+    assert "What to change" in diagnosis.page(policy=policy)
+    with pytest.raises(arpflux.Error):
+        diagnosis.page(policy=arpflux.Policy(interfaces=["eth9"]))

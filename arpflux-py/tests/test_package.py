@@ -38,6 +38,7 @@ def test_wheel_holds_exactly_this():
             "arpflux/_persist.py",
             "arpflux/_policy.py",
             "arpflux/_proof.py",
+            "arpflux/_segment.py",
             "arpflux/_snapshot.py",
             "arpflux/_traffic.py",
             "arpflux/_watch.py",
@@ -65,6 +66,27 @@ def test_stubs_agree_with_the_module(tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_stubs_have_the_docstrings_of_the_module():
+    """Editors read the stubs and nothing else."""
+    repository = pathlib.Path(__file__).parents[2]
+    stubs = repository / "arpflux-py" / "python" / "arpflux" / "_native.pyi"
+    subprocess.run([sys.executable, repository / "tests" / "support" / "stub-docs", "check", stubs], check=True)
+
+
+def test_mypy_in_strict_mode_has_nothing_to_say():
+    tests = pathlib.Path(__file__).parent
+    recipes = sorted((tests.parents[1] / "examples" / "python" / "recipes").glob("*.py"))
+    for what in (["-p", "arpflux"], [tests / "typed_usage.py", *recipes]):
+        done = subprocess.run(
+            [sys.executable, "-m", "mypy", "--strict", "--cache-dir", os.devnull, "--scripts-are-modules", *what],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=tests,
+        )
+        assert done.returncode == 0, done.stdout
 
 
 def test_everything_is_documented():

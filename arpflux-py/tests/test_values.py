@@ -93,6 +93,8 @@ def test_the_matrix_shows_flux_and_says_which_rule(node):
     snapshot = arpflux.Host.netns(node).snapshot()
     matrix = snapshot.matrix()
     assert matrix.has_flux and len(matrix) == len(matrix.rows) >= 4
+    drawn = str(matrix)
+    assert drawn.splitlines()[0].split()[0] == "ADDRESS" and "A answers  x answers too" in drawn and "eth3" in drawn
     names = [interface.name for interface in matrix.interfaces]
     row = next(row for row in matrix.rows if str(row.target) == "192.168.18.10")
     cells = dict(zip(names, row.cells))
@@ -175,6 +177,8 @@ def test_a_fleet_is_changed_in_an_order_in_which_nobody_answers_twice(node):
     # Both hold the same addresses now and afterwards: that is said.
     assert [str(step.action) for step in order] == ["apply"] and order.hosts == 2
     assert order.steps[0].host == "a" and order[0] == order.steps[0] and len(order) == 1
+    assert [[turn.host for turn in batch] for batch in order.batches] == [["a"]] and order.unchanged == ("b",)
+    assert order.batches[0][0].withdraw == () and arpflux.Order.from_dict(order.to_dict()) == order
     assert arpflux.order({}, {}) and not arpflux.order({}, {}).doubts
     for wrong in ({"c": cure(snapshot)}, {"a": 1}):
         with pytest.raises(TypeError):

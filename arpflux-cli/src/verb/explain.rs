@@ -4,7 +4,7 @@ mod address;
 mod hosts;
 mod learning;
 mod list;
-mod matrix;
+pub mod matrix;
 mod outgoing;
 mod proofs;
 mod stream;

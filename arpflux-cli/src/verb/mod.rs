@@ -24,6 +24,8 @@ mod verify;
 mod vz;
 mod watch;
 
+pub use explain::matrix::letters as matrix_letters;
+
 use arpflux_core::Result;
 
 use crate::Output;

@@ -1,10 +1,11 @@
 //! `arpflux snapshot`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use arpflux_core::snapshot::{Address, AddressFlags, Route, RouteKind, Rule, RuleAction, Scope, table};
 use arpflux_core::types::IfIndex;
-use arpflux_core::{Result, Snapshot};
+use arpflux_core::{Policy, Result, Snapshot};
 
 use crate::output::{Output, Style};
 use crate::table::{Cell, Table};
@@ -20,14 +21,20 @@ pub struct Args {
     /// Print at most this many interfaces, proxy entries, routes and rules each.
     #[arg(long, value_name = "COUNT", default_value_t = 40)]
     limit: usize,
+    /// Print the state that this policy leads to instead, TOML or JSON.
+    #[arg(long, value_name = "FILE")]
+    planned: Option<PathBuf>,
 }
 
 /// Runs the verb.
 ///
 /// # Errors
-/// If there is no snapshot to be had.
+/// If there is no snapshot to be had, or the policy is no good.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
-    let snapshot = args.source.snapshot()?;
+    let mut snapshot = args.source.snapshot()?;
+    if let Some(policy) = &args.planned {
+        snapshot = snapshot.with(&Policy::from_path(policy)?.plan(&snapshot)?.changes);
+    }
     if output.json() {
         output.text(snapshot.to_json()? + "\n")?;
     } else {

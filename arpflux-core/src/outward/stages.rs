@@ -153,6 +153,8 @@ impl<'a> Recommended<'a> {
 pub struct Planned<'a> {
     #[serde(flatten)]
     plan: &'a Plan,
+    /// The changes as people read them, those that are alike in one line.
+    rows: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     impact: Option<&'a Impact>,
     #[serde(flatten)]
@@ -162,7 +164,8 @@ pub struct Planned<'a> {
 impl<'a> Planned<'a> {
     /// A plan, which answers change if that was worked out, and what it harms.
     #[must_use]
-    pub const fn new(plan: &'a Plan, impact: Option<&'a Impact>, assessment: &'a Assessment) -> Self {
-        Self { plan, impact, assessment }
+    pub fn new(plan: &'a Plan, impact: Option<&'a Impact>, assessment: &'a Assessment) -> Self {
+        let rows = plan.folded().into_iter().map(|row| format!("{} {}", row.sign, row.text)).collect();
+        Self { plan, rows, impact, assessment }
     }
 }

@@ -159,7 +159,7 @@ impl Plan {
             );
         }
         // What was worked out of the plan is no part of it.
-        without(text, &["impact", "harm", "unknown", "missing"])
+        without(text, &["rows", "impact", "harm", "unknown", "missing"])
             .and_then(|rest| serde_json::from_str(&rest))
             .map_err(unreadable)
     }

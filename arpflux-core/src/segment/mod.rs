@@ -41,7 +41,7 @@ use crate::stop::Stop;
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
 pub use infer::{Apart, Inferred, Seen, infer};
-pub use order::{Action, Doubt, DoubtState, Order, Step, order};
+pub use order::{Action, Doubt, DoubtState, Order, Step, Turn, Withdrawal, order};
 pub use shared::{NamedPort, SharedWire, SharedWires};
 pub use wires::Wires;
 

@@ -43,6 +43,28 @@ pub enum Action {
     Apply,
 }
 
+/// A host whose policy is applied, and what has to go elsewhere before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Turn {
+    /// The host.
+    pub host: String,
+    /// What it takes from others: withdrawn there immediately before, and published there again should the change fail here.
+    pub withdraw: Vec<Withdrawal>,
+}
+
+/// Addresses whose proxy entries go from a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Withdrawal {
+    /// The host.
+    pub host: String,
+    /// The addresses.
+    pub addresses: Vec<IpAddr>,
+}
+
 /// A time in which an address is not answered for by exactly one host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -58,6 +80,11 @@ pub struct Doubt {
     pub until_batch: Option<usize>,
     /// The hosts that answer in that time, or may.
     pub hosts: Vec<String>,
+    /// Whether that is as it has to be: an address that moves has no answer while it does, and what was wrong before ends.
+    /// `None`: that cannot be told.
+    pub ok: Option<bool>,
+    /// All of it as one sentence.
+    pub text: String,
 }
 
 /// Who answers in a time of doubt.
@@ -85,6 +112,10 @@ pub struct Order {
     pub hosts: usize,
     /// What is done, in order. Hosts on which nothing changes are not in it.
     pub steps: Vec<Step>,
+    /// The same by the hosts that are changed: those of one element may be changed at once.
+    pub batches: Vec<Vec<Turn>>,
+    /// The hosts on which nothing changes.
+    pub unchanged: Vec<String>,
     /// The times of doubt, several hosts first.
     pub doubts: Vec<Doubt>,
 }
@@ -123,18 +154,51 @@ pub fn order(
     let fleet = Fleet::new(members, plans, segments, stop)?;
     let moves = moves(&fleet);
     let batches = batches(plans, &moves, at_once.max(1));
-    let doubts = fleet.simulate(&batches, stop)?;
-    let judgement = fleet.judge(&doubts);
+    let mut doubts = fleet.simulate(&batches, stop)?;
+    let judgement = fleet.judge(&mut doubts);
+    let name = |host: usize| members[host].name().to_owned();
     let mut steps = Vec::new();
     for (number, batch) in batches.iter().enumerate() {
         steps.extend(batch.iter().map(|(host, withdrawn)| Step {
             batch: number + 1,
-            host: members[*host].name().to_owned(),
+            host: name(*host),
             action: if withdrawn.is_some() { Action::Withdraw } else { Action::Apply },
             addresses: withdrawn.iter().flatten().copied().collect(),
         }));
     }
-    Ok(Order { judgement, hosts: members.len(), steps, doubts })
+    let unchanged = (0..plans.len()).filter(|host| plans[*host].is_empty()).map(name).collect();
+    let batches = turns(&batches, &moves, &name);
+    Ok(Order { judgement, hosts: members.len(), steps, batches, unchanged, doubts })
+}
+
+/// The batches by the hosts that are changed: what is withdrawn belongs to the host that takes it.
+fn turns(batches: &[Batch], moves: &[Move], name: &impl Fn(usize) -> String) -> Vec<Vec<Turn>> {
+    let mut turns = Vec::new();
+    let mut withdrawn: BTreeSet<(usize, IpAddr)> = BTreeSet::new();
+    for batch in batches {
+        let mut applied = Vec::new();
+        for (host, addresses) in batch {
+            if let Some(addresses) = addresses {
+                withdrawn.extend(addresses.iter().map(|address| (*host, *address)));
+                continue;
+            }
+            let mut withdraw: BTreeMap<usize, BTreeSet<IpAddr>> = BTreeMap::new();
+            for one in moves.iter().filter(|one| one.to == *host) {
+                if withdrawn.remove(&(one.from, one.address)) {
+                    withdraw.entry(one.from).or_default().insert(one.address);
+                }
+            }
+            let of = |(host, addresses): (usize, BTreeSet<IpAddr>)| Withdrawal {
+                host: name(host),
+                addresses: addresses.into_iter().collect(),
+            };
+            applied.push(Turn { host: name(*host), withdraw: withdraw.into_iter().map(of).collect() });
+        }
+        if !applied.is_empty() {
+            turns.push(applied);
+        }
+    }
+    turns
 }
 
 /// The changes of a plan that withdraw addresses.
@@ -225,7 +289,7 @@ fn batches(plans: &[Plan], moves: &[Move], at_once: usize) -> Vec<Batch> {
 }
 
 impl Order {
-    /// The order as one JSON object: `schema`, `ok`, `missing`, `hosts`, `steps` and `doubts`.
+    /// The order as one JSON object.
     ///
     /// # Errors
     /// [`ErrorKind::Internal`] if it cannot be written, which would be a defect.
@@ -248,9 +312,9 @@ impl fmt::Display for Step {
     }
 }
 
-impl fmt::Display for Doubt {
-    /// One sentence.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Doubt {
+    /// What is to be said of it.
+    fn sentence(&self) -> String {
         let who = match self.state {
             DoubtState::Several => format!("{} answer", crate::words::folded(&self.hosts)),
             DoubtState::Undetermined => {
@@ -258,14 +322,21 @@ impl fmt::Display for Doubt {
             }
             DoubtState::Nobody => "nobody may answer".to_owned(),
         };
-        write!(f, "{}: {who} ", self.address)?;
-        match (self.from_batch, self.until_batch) {
-            (0, None) => f.write_str("now and when all is done"),
-            (0, Some(until)) => write!(f, "now and until step {until} is made"),
-            (from, None) => write!(f, "from step {from} on, and when all is done"),
-            (from, Some(until)) if from == until => write!(f, "while step {from} is made"),
-            (from, Some(until)) => write!(f, "from step {from} until step {until} is made"),
-        }
+        let when = match (self.from_batch, self.until_batch) {
+            (0, None) => "now and when all is done".to_owned(),
+            (0, Some(until)) => format!("now and until step {until} is made"),
+            (from, None) => format!("from step {from} on, and when all is done"),
+            (from, Some(until)) if from == until => format!("while step {from} is made"),
+            (from, Some(until)) => format!("from step {from} until step {until} is made"),
+        };
+        format!("{}: {who} {when}", self.address)
+    }
+}
+
+impl fmt::Display for Doubt {
+    /// One sentence.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
     }
 }
 

@@ -40,9 +40,7 @@ from ._errors import (
 )
 from ._model import (
     Advertised,
-    ApartWires,
     Delay,
-    Doubt,
     Effective,
     Explanation,
     Failure,
@@ -50,16 +48,7 @@ from ._model import (
     MatrixCell,
     MatrixInterface,
     MatrixRow,
-    Order,
-    OrderStep,
-    Responder,
-    SeenWire,
-    Segment,
-    SegmentAnswer,
-    SegmentPort,
-    SharedWires,
     Step,
-    Unclear,
     Verdict,
     VerifiedAddress,
 )
@@ -136,6 +125,21 @@ from ._pandas import from_pandas, to_pandas
 from ._persist import Assignment, BootEffective, BootEntry, BootNeighbour, BootPolicy, BootValue, FileState, Lint, Unfollowed
 from ._policy import ProxyPolicy, ServicePolicy
 from ._proof import Expectation, Proof, Proofs
+from ._segment import (
+    ApartWires,
+    Doubt,
+    Order,
+    OrderStep,
+    OrderTurn,
+    Responder,
+    SeenWire,
+    Segment,
+    SegmentAnswer,
+    SegmentPort,
+    SharedWires,
+    Unclear,
+    Withdrawal,
+)
 from ._snapshot import Discovery, DiscoveryOn, Interference, KernelVersion, NetnsIdentity, RoutingMemory
 from ._traffic import (
     Effect,
@@ -273,6 +277,7 @@ __all__ = [
     "Order",
     "OrderAction",
     "OrderStep",
+    "OrderTurn",
     "Outcome",
     "Outgoing",
     "OwnAnnouncement",
@@ -336,6 +341,7 @@ __all__ = [
     "VirtualMac",
     "Watch",
     "WireCertainty",
+    "Withdrawal",
     "__version__",
     "capture",
     "from_pandas",

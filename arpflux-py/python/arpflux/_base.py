@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import enum
+import json
 import sys
 import typing
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any, Callable, ClassVar, Dict, Mapping, Tuple, Type, TypeVar, Union, cast
+from typing import Any, Callable, ClassVar, Dict, Mapping, Optional, Tuple, Type, TypeVar, Union, cast
 
 from ._errors import make
 
@@ -39,6 +40,8 @@ class Value:
 
     #: What the annotations of the class refer to.
     _namespace: ClassVar[Dict[str, Any]] = {}
+    #: Keys that are not written where they have no value.
+    _optional: ClassVar[Tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
         cls._namespace = vars(sys.modules[cls.__module__])
@@ -68,7 +71,54 @@ class Value:
 
     def to_dict(self) -> Dict[str, Any]:
         """The same as plain dicts, lists, strings and numbers: what the command prints with --json."""
-        return {key: dump(getattr(self, name)) for key, (name, _, dump, _) in _fields(type(self)).items()}
+        fields = _fields(type(self)).items()
+        values = {key: dump(getattr(self, name)) for key, (name, _, dump, _) in fields}
+        return {key: value for key, value in values.items() if self._has(key, value)}
+
+    def _has(self, key: str, value: Any) -> bool:
+        """Whether a key is written."""
+        return key not in self._optional or value not in (None, [])
+
+
+class Judged(Value):
+    """A claim with `ok`, and where that is None what it comes to apart from what is missing. True if it holds."""
+
+    #: Whether it holds; None: that cannot be told.
+    ok: Optional[bool]
+
+    def _has(self, key: str, value: Any) -> bool:
+        return key != "ok_apart_from_that" or self.ok is None
+
+    def __bool__(self) -> bool:
+        return self.ok is True
+
+
+class Open(Value):
+    """A value with keys that depend on what it is: `json` keeps those that are no fields."""
+
+    json: str
+
+    @property
+    def fields(self) -> Dict[str, Any]:
+        """Everything else about it, as a new dict."""
+        values: Dict[str, Any] = json.loads(self.json)
+        return values
+
+    @classmethod
+    def from_dict(cls: Type[V], values: Mapping[str, Any]) -> V:
+        """The value that a dict as `to_dict()` gives it stands for. Raises InvalidData."""
+        if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            return super().from_dict(values)
+        named = [key for key in _fields(cls) if key != "json"]
+        rest = {key: value for key, value in values.items() if key not in named}
+        own = {key: values[key] for key in named if key in values}
+        return super().from_dict({**own, "json": json.dumps(rest, sort_keys=True)})
+
+    def to_dict(self) -> Dict[str, Any]:
+        """The same as plain dicts, lists, strings and numbers: what the command prints with --json."""
+        values = super().to_dict()
+        del values["json"]
+        return {**values, **self.fields}
 
 
 def _invalid(cls: type, message: str) -> Exception:

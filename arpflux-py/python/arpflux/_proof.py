@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
-from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple, Type, TypeVar
+from typing import Iterable, Iterator, Optional, Tuple
 
-from ._base import Value, written
+from ._base import Judged, Open, Value, written
 from ._model import Gap
 from ._names import Expect, ProofOutcome
-
-P = TypeVar("P", bound="Proof")
 
 
 @dataclass(frozen=True)
@@ -66,8 +63,9 @@ class Expectation(Value):
 
 
 @dataclass(frozen=True)
-class Proof(Value):
-    """A claim, and whether it holds. `str()` gives a sentence."""
+class Proof(Open):
+    """A claim, and whether it holds. `str()` gives a sentence. `fields` has what it is about; how many requests stood for all
+    (`cases`); a request that tells against it (`sentence`, `evidence`); or what is missing."""
 
     #: The claim as a sentence.
     claim: str
@@ -83,34 +81,6 @@ class Proof(Value):
         """Whether it holds; None: that cannot be told."""
         return None if self.outcome is ProofOutcome.UNDETERMINED else self.outcome is ProofOutcome.PROVED
 
-    @property
-    def fields(self) -> Dict[str, Any]:
-        """Everything else about it, as a new dict: what it is about; how many requests stood for all (`cases`); a request that
-        tells against it (`sentence`, `evidence`); or what is missing."""
-        values: Dict[str, Any] = json.loads(self.json)
-        return values
-
-    @classmethod
-    def from_dict(cls: Type[P], values: Mapping[str, Any]) -> P:
-        """The proof that a dict as `to_dict()` gives it stands for."""
-        named = ("claim", "expect", "proof")
-        rest = {key: value for key, value in values.items() if key not in named}
-        try:
-            expect, outcome = Expect(values["expect"]), ProofOutcome(values["proof"])
-            return cls(values["claim"], expect, outcome, json.dumps(rest, sort_keys=True))
-        except (KeyError, ValueError):
-            # The ordinary reader says what is wrong.
-            return super().from_dict({key: values[key] for key in named if key in values})
-
-    def to_dict(self) -> Dict[str, Any]:
-        """What the command prints with --json."""
-        return {
-            "claim": self.claim,
-            "expect": self.expect.value,
-            "proof": self.outcome.value,
-            **self.fields,
-        }
-
     def __bool__(self) -> bool:
         return self.outcome is ProofOutcome.PROVED
 
@@ -120,7 +90,7 @@ class Proof(Value):
 
 
 @dataclass(frozen=True)
-class Proofs(Value):
+class Proofs(Judged):
     """Claims about one snapshot, decided for all senders: their proofs, in order. True if there is one and all hold."""
 
     #: Whether all hold; None: that cannot be told.
@@ -131,13 +101,6 @@ class Proofs(Value):
     claims: Tuple[Proof, ...]
     #: Whether all hold apart from what is missing; None: nothing is missing.
     ok_apart_from_that: Optional[bool] = None
-
-    def to_dict(self) -> Dict[str, Any]:
-        """What the command prints with --json."""
-        values = super().to_dict()
-        if self.ok is not None:
-            del values["ok_apart_from_that"]
-        return values
 
     def __bool__(self) -> bool:
         return self.ok is True and len(self.claims) > 0

@@ -5,15 +5,10 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import Any, Dict, Iterator, Optional, Tuple
+from typing import Any, ClassVar, Iterator, Optional, Tuple
 
 from ._base import IpAddress, Value, written
 from ._names import AnswerChange, Learning, Missing, Outgoing, SourceRule
-
-
-def _said(values: Dict[str, Any], optional: Tuple[str, ...]) -> Dict[str, Any]:
-    """Without the optional keys that have no value."""
-    return {key: value for key, value in values.items() if key not in optional or value not in (None, [])}
 
 
 @dataclass(frozen=True)
@@ -44,6 +39,8 @@ class Lookup(Value):
 class Sent(Value):
     """By which interface a packet leaves, and what is asked for that."""
 
+    _optional: ClassVar[Tuple[str, ...]] = ("interface", "target", "sender", "mac", "packet_source", "rule", "missing")
+
     #: What the host does.
     outcome: Outgoing
     #: The number of the interface that the packet and the request leave by.
@@ -61,11 +58,6 @@ class Sent(Value):
     #: What is missing to tell.
     missing: Tuple[Missing, ...] = ()
 
-    def to_dict(self) -> Dict[str, Any]:
-        """What the command prints with --json."""
-        optional = ("interface", "target", "sender", "mac", "packet_source", "rule", "missing")
-        return _said(super().to_dict(), optional)
-
 
 @dataclass(frozen=True)
 class PassedOver(Value):
@@ -80,6 +72,8 @@ class PassedOver(Value):
 @dataclass(frozen=True)
 class Reached(Sent):
     """How a host reaches a destination, and what its request for that teaches its peers."""
+
+    _optional = (*Sent._optional, "passed_over")
 
     #: The destination.
     destination: Optional[IPv4Address] = None
@@ -96,14 +90,12 @@ class Reached(Sent):
     #: Rules that would decide otherwise for packets of their kind.
     passed_over: Tuple[PassedOver, ...] = ()
 
-    def to_dict(self) -> Dict[str, Any]:
-        """What the command prints with --json."""
-        return _said(super().to_dict(), ("passed_over",))
-
 
 @dataclass(frozen=True)
 class LearnedEntry(Value):
     """What becomes of the host's neighbour entry for an address."""
+
+    _optional = ("confirmed", "missing")
 
     #: What the host does.
     learning: Learning
@@ -111,10 +103,6 @@ class LearnedEntry(Value):
     confirmed: Optional[bool] = None
     #: What is missing to tell.
     missing: Tuple[Missing, ...] = ()
-
-    def to_dict(self) -> Dict[str, Any]:
-        """What the command prints with --json."""
-        return _said(super().to_dict(), ("confirmed", "missing"))
 
 
 @dataclass(frozen=True)
@@ -171,6 +159,8 @@ class Learned(Value):
 class Turn(Value):
     """How an answer changes."""
 
+    _optional = ("mac", "from", "to")
+
     #: What happens to it.
     change: AnswerChange
     #: The MAC that answered and does not any more, or that answers now.
@@ -179,10 +169,6 @@ class Turn(Value):
     before: Optional[str] = dataclasses.field(default=None, metadata=written("from"))
     #: Of MOVES: the MAC afterwards.
     after: Optional[str] = dataclasses.field(default=None, metadata=written("to"))
-
-    def to_dict(self) -> Dict[str, Any]:
-        """What the command prints with --json."""
-        return _said(super().to_dict(), ("mac", "from", "to"))
 
 
 @dataclass(frozen=True)

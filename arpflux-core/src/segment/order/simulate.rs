@@ -19,7 +19,7 @@ type Says = Option<bool>;
 
 /// What becomes of one host's answer.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Turn {
+pub(super) struct Answer {
     pub before: Says,
     pub after: Says,
 }
@@ -35,7 +35,7 @@ pub(super) struct Fleet<'f> {
     pub plans: &'f [Plan],
     pub wires: Vec<Wire>,
     /// By wire: the addresses of which some host's answer changes, and the hosts that answer before or after.
-    pub in_play: Vec<BTreeMap<IpAddr, BTreeMap<usize, Turn>>>,
+    pub in_play: Vec<BTreeMap<IpAddr, BTreeMap<usize, Answer>>>,
 }
 
 /// Whether a host answers for an address on one of its interfaces.
@@ -111,7 +111,7 @@ impl<'f> Fleet<'f> {
                 let after = answers_of(then, ports, asked.iter().copied());
                 changing.extend(asked.into_iter().filter(|one| before.get(one) != after.get(one)));
             }
-            let mut turns: BTreeMap<IpAddr, BTreeMap<usize, Turn>> =
+            let mut turns: BTreeMap<IpAddr, BTreeMap<usize, Answer>> =
                 changing.iter().map(|address| (*address, BTreeMap::new())).collect();
             for (host, ports) in &wire.ports {
                 stop.check()?;
@@ -130,7 +130,7 @@ impl<'f> Fleet<'f> {
                 for address in asked {
                     let says =
                         |map: &BTreeMap<IpAddr, Says>| map.get(&address).copied().unwrap_or(Some(false));
-                    let turn = Turn { before: says(&before), after: says(&after) };
+                    let turn = Answer { before: says(&before), after: says(&after) };
                     if let Some(hosts) = turns.get_mut(&address) {
                         hosts.insert(*host, turn);
                     }
@@ -151,7 +151,7 @@ impl<'f> Fleet<'f> {
             .in_play
             .iter()
             .map(|addresses| {
-                let says = |hosts: &BTreeMap<usize, Turn>| {
+                let says = |hosts: &BTreeMap<usize, Answer>| {
                     hosts.iter().map(|(host, turn)| (*host, turn.before)).collect()
                 };
                 addresses.iter().map(|(address, hosts)| (*address, says(hosts))).collect()
@@ -254,25 +254,33 @@ impl<'f> Fleet<'f> {
         } else {
             return None;
         };
-        Some(Doubt { address, state, from_batch: batch, until_batch: None, hosts })
+        let (until_batch, ok, text) = (None, None, String::new());
+        Some(Doubt { address, state, from_batch: batch, until_batch, hosts, ok, text })
     }
 
-    /// What the doubts come to.
-    pub fn judge(&self, doubts: &[Doubt]) -> Judgement {
-        let wanted = |address: &IpAddr| self.plans.iter().any(|plan| plan.silence.contains(address));
+    /// What the doubts come to, each and all.
+    pub fn judge(&self, doubts: &mut [Doubt]) -> Judgement {
         doubts
-            .iter()
-            .map(|doubt| match doubt.state {
-                DoubtState::Several => Judgement::of(doubt.from_batch == 0 && doubt.until_batch.is_some()),
-                DoubtState::Nobody => {
-                    let lost = doubt.from_batch > 0 && doubt.until_batch.is_none();
-                    Judgement::of(!lost || wanted(&doubt.address))
-                }
-                DoubtState::Undetermined => {
-                    Judgement::Undetermined { missing: self.gaps(doubt), apart: None }
-                }
+            .iter_mut()
+            .map(|doubt| {
+                let judgement = self.judge_one(doubt);
+                doubt.ok = judgement.ok();
+                doubt.text = doubt.sentence();
+                judgement
             })
             .collect()
+    }
+
+    fn judge_one(&self, doubt: &Doubt) -> Judgement {
+        let wanted = |address: &IpAddr| self.plans.iter().any(|plan| plan.silence.contains(address));
+        match doubt.state {
+            DoubtState::Several => Judgement::of(doubt.from_batch == 0 && doubt.until_batch.is_some()),
+            DoubtState::Nobody => {
+                let lost = doubt.from_batch > 0 && doubt.until_batch.is_none();
+                Judgement::of(!lost || wanted(&doubt.address))
+            }
+            DoubtState::Undetermined => Judgement::Undetermined { missing: self.gaps(doubt), apart: None },
+        }
     }
 
     fn gaps(&self, doubt: &Doubt) -> Vec<Gap> {

@@ -85,6 +85,15 @@ fn an_address_is_withdrawn_where_it_leaves_before_it_is_published_where_it_goes(
     assert_eq!(order.judgement, Judgement::Good);
     let json: serde_json::Value = serde_json::from_str(&order.to_json().unwrap()).unwrap();
     assert_eq!((&json["ok"], &json["steps"][0]["action"]), (&true.into(), &"withdraw".into()));
+    assert_eq!(
+        json["batches"],
+        serde_json::json!([
+            [{"host": "node1", "withdraw": [{"host": "node2", "addresses": ["10.0.100.3"]}]}],
+            [{"host": "node2", "withdraw": []}],
+        ])
+    );
+    assert_eq!(json["unchanged"], serde_json::json!(["node3"]));
+    assert_eq!((&json["doubts"][0]["ok"], &json["doubts"][0]["text"]), (&true.into(), &(*doubts[0]).into()));
 
     // Two that swap their containers, and one where something else is new, which goes first.
     let mut nodes = [settled(1, &[1]), settled(2, &[2]), node(3, &[9])];
@@ -104,6 +113,22 @@ fn an_address_is_withdrawn_where_it_leaves_before_it_is_published_where_it_goes(
     assert_eq!(order.judgement, Judgement::Good, "{:?}", order.doubts);
     let (_, order) = ordered(&nodes, &wanted, 2);
     assert_eq!(order.steps.iter().map(|step| step.batch).collect::<Vec<_>>(), [1, 2, 2, 3, 3]);
+    // Of two that are changed at once each has what it takes itself.
+    let takes = |turn: &Turn| (turn.host.clone(), turn.withdraw.clone());
+    let of = |host: &str, address: &str| Withdrawal {
+        host: host.to_owned(),
+        addresses: vec![address.parse().unwrap()],
+    };
+    assert_eq!(
+        order.batches.iter().map(|batch| batch.iter().map(takes).collect()).collect::<Vec<Vec<_>>>(),
+        [
+            vec![("node3".to_owned(), vec![])],
+            vec![
+                ("node1".to_owned(), vec![of("node2", "10.0.100.2")]),
+                ("node2".to_owned(), vec![of("node1", "10.0.100.1")]),
+            ],
+        ]
+    );
     assert_eq!(order.judgement, Judgement::Good, "{:?}", order.doubts);
 }
 
@@ -123,7 +148,7 @@ fn what_stays_wrong_is_said() {
     let stop = Stop::default();
     let segments = infer(&members, &stop).unwrap().segments;
     let found = order(&members, &plans, &segments, 1, &stop).unwrap();
-    assert_eq!(found.judgement, Judgement::Bad);
+    assert_eq!((&found.judgement, found.doubts[0].ok), (&Judgement::Bad, Some(false)));
     assert_eq!(found.doubts[0].to_string(), "10.0.100.1: a, b answer from step 1 on, and when all is done");
     // One that loses its address to nobody.
     let plans = [policy(&[]).plan(&nodes[0]).unwrap(), Plan::default()];

@@ -1,96 +1,92 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""What the modules have in common."""
+"""What the modules have in common: they call the command and read its JSON, so that a host needs nothing else."""
 
 from __future__ import annotations
 
-import traceback
+import json
+import os
+import sys
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-
-try:
-    import arpflux
-
-    MISSING = None
-except ImportError:
-    arpflux = None
-    MISSING = traceback.format_exc()
+from ansible.module_utils.basic import AnsibleModule
 
 HOST = {"netns": {"type": "str"}}
 POLICY = {"policy": {"type": "dict"}, "path": {"type": "path"}}
-SEGMENT = {
-    "group": {"type": "str"},
-    "fact": {"type": "str", "default": "arpflux_planned"},
-    "require_all": {"type": "bool", "default": True},
-    "fail_on": {"type": "list", "elements": "str", "choices": ["duplicate", "flux", "undetermined", "several"], "default": []},
-    "order_by": {"type": "str"},
-    "at_once": {"type": "int", "default": 1},
-}
 STATE = {"state_dir": {"type": "path"}, "lock_wait": {"type": "float", "default": 10.0}}
+#: What the exit codes of verbs that judge mean.
+OK = {0: True, 1: False, 6: None}
+ABSENT = "The command arpflux is not on this host: the role arpflux.host.install brings it, as does the Python package"
+
+
+class Failed(Exception):
+    """The command ended with an error, as it wrote it."""
+
+    def __init__(self, error):
+        super().__init__(error["message"])
+        self.error = error
+
+
+class Command:
+    """The command `arpflux` where the module runs."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.module, self.params = module, module.params
+        # The Python package brings the command beside its interpreter.
+        beside = [os.path.dirname(sys.executable)]
+        self.path = module.get_bin_path("arpflux", opt_dirs=beside) or module.fail_json(msg=ABSENT)
+        self.where = ["--netns", self.params["netns"]] if self.params.get("netns") else []
+
+    def text(self, verb, *options):
+        """The exit code, and what is printed."""
+        return self.module.run_command([self.path, *verb, *self.where, *options])
+
+    def __call__(self, *verb, options=(), of=None):
+        """The exit code and the record that is printed, of the host or of a snapshot. Raises `Failed`."""
+        if of is None:
+            code, out, err = self.text(verb, "--json", *options)
+        else:
+            words = [self.path, *verb, "--json", "--snapshot", "-", *options]
+            code, out, err = self.module.run_command(words, data=json.dumps(of))
+        try:
+            record = json.loads(out)
+        except ValueError:
+            self.module.fail_json(msg=(err or out).strip() or f"arpflux ended with {code}", rc=code)
+        if "error" in record:
+            raise Failed(record["error"])
+        return code, record
+
+    def harms(self, options):
+        """What applying would harm, one sentence each, and the last line: what cannot be told of it."""
+        lines = self.text(["apply", "--dry-run"], *options)[1].strip().splitlines()
+        return [line[len("HARM") :].strip() for line in lines if line.startswith("HARM")], lines[-1]
+
+    def policy(self):
+        """The policy of the task as a file; nothing without one."""
+        if self.params["path"]:
+            return ["--policy", self.params["path"]]
+        if self.params["policy"] is None:
+            return []
+        path = os.path.join(self.module.tmpdir, "policy.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(self.params["policy"], file)
+        return ["--policy", path]
+
+    def state(self):
+        """The options that all transactions have."""
+        folder = ["--state-dir", self.params["state_dir"]] if self.params["state_dir"] else []
+        return [*folder, "--wait", seconds(self.params["lock_wait"])]
+
+
+def seconds(time):
+    """A time as the command reads it."""
+    return f"{round(time * 1000)}ms"
 
 
 def run(module: AnsibleModule, work) -> None:
     """Calls `work` and fails the task with what is wrong and what to do about it."""
-    if arpflux is None:
-        module.fail_json(msg=missing_required_lib("arpflux"), exception=MISSING)
     try:
-        module.exit_json(**work(module, module.params))
-    except arpflux.Error as error:
-        module.fail_json(
-            msg=str(error), kind=error.kind, operation=error.operation, object=error.object, hint=error.hint
-        )
-
-
-def host(params):
-    """The host that the task is about: a namespace, or where the module runs."""
-    return arpflux.Host.netns(params["netns"]) if params["netns"] else arpflux.Host.current()
-
-
-def policy(params):
-    """The policy of the task, given as it is or as a file."""
-    if params["path"]:
-        return arpflux.Policy.load(params["path"])
-    return arpflux.Policy.from_dict(params["policy"])
-
-
-def state(params):
-    """The keyword arguments that all transactions have."""
-    return {"state_dir": params["state_dir"], "lock_wait": params["lock_wait"]}
-
-
-def order(snapshots, policies, at_once):
-    """In which order hosts are changed: all of them, in batches, and what is withdrawn elsewhere before each."""
-    found = arpflux.order(snapshots, policies, at_once=at_once)
-    batches, withdraw, leaving = {}, {}, []
-    for step in found:
-        if step.action is arpflux.OrderAction.WITHDRAW:
-            leaving.append({"host": step.host, "addresses": [str(address) for address in step.addresses]})
-            continue
-        batches.setdefault(step.batch, []).append(step.host)
-        if leaving:
-            withdraw[step.host], leaving = leaving, []
-    hosts = [host for batch in batches.values() for host in batch]
-    rest = [host for host in snapshots if host not in hosts]
-    return {
-        "steps": [step.to_dict() for step in found],
-        "doubts": [doubt.to_dict() for doubt in found.doubts],
-        "hosts": hosts + rest,
-        "batches": [len(batch) for batch in batches.values()] + ([len(rest)] if rest else []),
-        "withdraw": withdraw,
-        "ok": found.ok,
-    }
-
-
-def judge(snapshots, fail_on):
-    """Who answers on the wires that hosts share, and whether that is among what is not wanted."""
-    shared = arpflux.segments(snapshots)
-    answers = [answer for segment in shared for answer in segment.answers]
-    unwanted = [str(answer) for answer in answers if answer.outcome.value in fail_on]
-    if "undetermined" in fail_on:
-        unwanted += [str(gap) for gap in shared.missing]
-    result = {
-        "changed": False,
-        "segments": [segment.to_dict() for segment in shared],
-        "bad": [str(answer) for answer in answers if answer.is_bad],
-        "undetermined": [str(gap) for gap in shared.missing],
-    }
-    return {**result, "failed": True, "msg": "; ".join(unwanted)} if unwanted else result
+        module.exit_json(**work(module, Command(module)))
+    except Failed as failed:
+        error = failed.error
+        where = ": ".join(part for part in (error["operation"], error["object"]) if part)
+        said = "; ".join(part for part in (error["message"], error["hint"]) if part)
+        module.fail_json(msg=f"{where}: {said}" if where else said, **{key: error[key] for key in ("kind", "operation", "object", "hint")})

@@ -11,7 +11,7 @@ description:
   - Sets the fact C(arpflux_snapshot), and with a policy also C(arpflux_planned), the state that the policy leads to.
   - Changes nothing on the network.
 author: The arpflux authors (@arpflux)
-requirements: [arpflux]
+requirements: [the command arpflux]
 extends_documentation_fragment: [arpflux.host.options.host, arpflux.host.options.policy]
 attributes:
   check_mode: {support: full, description: Changes nothing anyway.}
@@ -19,7 +19,7 @@ attributes:
 options:
   metrics:
     description:
-      - Write numbers for Prometheus to this file, for node_exporter's textfile collector.
+      - Write numbers for Prometheus to this file, for node_exporter's textfile collector; its name ends in C(.prom).
       - They differ each time, which does not count as a change. In check mode nothing is written.
     type: path
 """
@@ -43,35 +43,23 @@ changes:
   type: int
 """
 
-import os
-import tempfile
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.arpflux.host.plugins.module_utils import common
 
 
-def work(module, params):
-    snapshot = common.host(params).snapshot()
-    facts = {"arpflux_snapshot": snapshot.to_dict()}
+def work(module, command):
+    _, snapshot = command("snapshot")
+    facts = {"arpflux_snapshot": snapshot}
     result = {"changed": False, "ansible_facts": facts}
-    if params["policy"] is not None or params["path"]:
-        plan = common.policy(params).plan(snapshot)
-        facts["arpflux_planned"] = plan.predict(snapshot).to_dict()
-        result["changes"] = len(plan)
-    if params["metrics"] and not module.check_mode:
-        diagnosis = snapshot.diagnose(policy=common.policy(params) if "changes" in result else None, impact=False)
-        write(module, params["metrics"], diagnosis.metrics())
+    policy = command.policy()
+    if policy:
+        _, facts["arpflux_planned"] = command("snapshot", "--planned", policy[1], of=snapshot)
+        _, plan = command("plan", "--no-impact", options=policy, of=snapshot)
+        result["changes"] = len(plan["changes"])
+    if module.params["metrics"] and not module.check_mode:
+        command("diagnose", "--no-impact", options=[*policy, "--metrics", module.params["metrics"]])
     return result
-
-
-def write(module, path, text):
-    """The collector must never see half a file."""
-    descriptor, unfinished = tempfile.mkstemp(dir=module.tmpdir)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.chmod(unfinished, 0o644)
-    module.atomic_move(unfinished, path)
 
 
 def main():

@@ -13,7 +13,7 @@ description:
   - With O(confirm) the change is on trial. It is undone unless M(arpflux.host.verify) with O(confirm=true), or
     C(arpflux confirm), comes in time, even if the host can no longer be reached.
 author: The arpflux authors (@arpflux)
-requirements: [arpflux]
+requirements: [the command arpflux]
 extends_documentation_fragment: [arpflux.host.options.host, arpflux.host.options.policy, arpflux.host.options.state]
 attributes:
   check_mode: {support: full, description: Plans and changes nothing.}
@@ -68,28 +68,26 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.arpflux.host.plugins.module_utils import common
 
 
-def work(module, params):
-    host, policy = common.host(params), common.policy(params)
-    snapshot = host.snapshot()
-    plan = policy.plan(snapshot)
-    assessment = plan.assess(snapshot)
-    lines = [str(change) for change in plan.changes]
-    result = {"changed": bool(lines), "changes": lines, "plan": plan.to_dict(), "decisions": list(plan.decisions)}
-    result["assessment"] = assessment.to_dict()
-    if assessment.ok is None:
-        module.warn(str(assessment).strip())
-    if module.check_mode and assessment.harm and not params["accept_harm"]:
-        return {**result, "failed": True, "msg": "it would do harm: " + "; ".join(assessment.harm)}
-    if module._diff and lines:
-        result["diff"] = {"prepared": "\n".join(lines) + "\n"}
-    if lines and not module.check_mode:
-        receipt = host.apply(
-            plan, confirm=params["confirm"], accept_harm=params["accept_harm"], **common.state(params)
-        )
-        if params["confirm"]:
+def work(module, command):
+    params, policy = module.params, command.policy()
+    code, plan = command("apply", "--dry-run", options=policy)
+    assessment = {key: plan[key] for key in ("harm", "unknown", "missing") if key in plan}
+    result = {"changed": bool(plan["changes"]), "changes": plan["rows"], "plan": plan, "decisions": plan["decisions"]}
+    result["assessment"] = {"ok": common.OK[code], **assessment}
+    if code == 6:
+        module.warn(command.harms(policy)[1])
+    if module.check_mode and code == 1 and not params["accept_harm"]:
+        return {**result, "failed": True, "msg": "it would do harm: " + "; ".join(command.harms(policy)[0])}
+    if module._diff and plan["changes"]:
+        result["diff"] = {"prepared": "\n".join(plan["rows"]) + "\n"}
+    if plan["changes"] and not module.check_mode:
+        options = [*policy, *command.state()]
+        if params["confirm"] is not None:
             # It waits for its confirmation in a process of its own.
-            receipt.leave()
-        result["receipt"] = receipt.to_dict()
+            options += ["--confirm", common.seconds(params["confirm"])]
+        if params["accept_harm"]:
+            options.append("--accept-harm")
+        _, result["receipt"] = command("apply", options=options)
     return result
 
 

@@ -12,7 +12,7 @@ description:
   - With O(state=absent) it stops. What a policy wants besides (rules, tables) is left to M(arpflux.host.policy).
   - What it did is taken back by M(arpflux.host.rollback) with the number in RV(receipt).
 author: The arpflux authors (@arpflux)
-requirements: [arpflux]
+requirements: [the command arpflux]
 extends_documentation_fragment: [arpflux.host.options.host, arpflux.host.options.state]
 attributes:
   check_mode: {support: full, description: Changes nothing.}
@@ -50,7 +50,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: The entries that come or go, one line each.
+  description: What comes or goes, one line each.
   returned: always
   type: list
   elements: str
@@ -60,35 +60,22 @@ receipt:
   type: dict
 """
 
-from ipaddress import ip_address
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.arpflux.host.plugins.module_utils import common
 
 
-def work(module, params):
-    host, add = common.host(params), params["state"] == "present"
-    addresses = [ip_address(address) for address in params["addresses"]]
-    snapshot = host.snapshot()
-    there = [(entry.address, snapshot.interface_name(entry.interface)) for entry in snapshot.proxies]
-    if add:
-        snapshot.interface(params["interface"])
-        here = params["interface"]
-        go = [one for one in there if params["only"] and one[0] in addresses and one[1] != here]
-        come = [(address, here) for address in addresses if (address, here) not in there]
-    else:
-        go, come = [one for one in there if one[0] in addresses and params["interface"] in (None, one[1])], []
-    changes = [f"- {address} on {name}" for address, name in go] + [f"+ {address} on {name}" for address, name in come]
-    result = {"changed": bool(changes), "changes": changes}
-    if changes and not module.check_mode:
-        if add:
-            receipt = host.add_proxies(
-                addresses, interface=params["interface"], only=params["only"], **common.state(params)
-            )
-        else:
-            receipt = host.remove_proxies(addresses, interface=params["interface"], **common.state(params))
-        result["receipt"] = receipt.to_dict()
+def work(module, command):
+    params = module.params
+    options = [] if params["interface"] is None else ["--interface", params["interface"]]
+    if params["only"] and params["state"] == "present":
+        options.append("--only")
+    verb = ("proxy", "add" if params["state"] == "present" else "del")
+    options += params["addresses"]
+    _, plan = command(*verb, "--plan", options=[*command.state(), *options])
+    result = {"changed": bool(plan["changes"]), "changes": plan["rows"]}
+    if plan["changes"] and not module.check_mode:
+        _, result["receipt"] = command(*verb, options=[*command.state(), *options])
     return result
 
 

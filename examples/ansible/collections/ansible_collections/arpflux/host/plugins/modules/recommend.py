@@ -11,7 +11,7 @@ description:
   - Changes nothing. The policy can be given to M(arpflux.host.policy) as it is.
   - Fails where no policy would work on the host as it is.
 author: The arpflux authors (@arpflux)
-requirements: [arpflux]
+requirements: [the command arpflux]
 extends_documentation_fragment: [arpflux.host.options.host]
 attributes:
   check_mode: {support: full, description: Changes nothing anyway.}
@@ -56,17 +56,18 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.arpflux.host.plugins.module_utils import common
 
 
-def work(module, params):
-    found = common.host(params).snapshot().recommend()
-    if found.ok is None:
-        module.warn("whether the policy works cannot be told: " + "; ".join(map(str, found.proof.missing)))
+def work(module, command):
+    code, found = command("recommend")
+    if code == 6:
+        gaps = "; ".join(gap["what"] for gap in found["proof"]["missing"])
+        module.warn(f"whether the policy works cannot be told: {gaps}")
     return {
         "changed": False,
-        "policy": found.policy.to_dict(),
-        "toml": found.to_toml(),
-        "reasons": dict(found.reasons),
-        "notes": list(found.notes),
-        "ok": found.ok,
+        "policy": found["policy"],
+        "toml": found["file"],
+        "reasons": {one["key"]: one["text"] for one in found["reasons"]},
+        "notes": found["notes"],
+        "ok": common.OK[code],
     }
 
 

@@ -8,12 +8,12 @@ DOCUMENTATION = r"""
 module: segment
 short_description: Say who answers for which address on the wires that several hosts share
 description:
-  - With O(group) it looks on the controller at the facts of the hosts of a group, in the Python that runs Ansible itself,
-    which needs the package arpflux too. Hosts that have none (left out by C(--limit), dead) are counted and named.
-  - With O(snapshots) it works on these, wherever it runs.
+  - It runs on the controller, in the Python that runs Ansible itself, which needs the package arpflux.
+  - With O(group) it looks at the facts of the hosts of a group. Hosts that have none (left out by C(--limit), dead) are
+    counted and named.
   - Changes nothing.
 author: The arpflux authors (@arpflux)
-requirements: [arpflux]
+requirements: [the Python package arpflux on the controller]
 attributes:
   check_mode: {support: full, description: Changes nothing anyway.}
   diff_mode: {support: none, description: Changes nothing.}
@@ -34,7 +34,7 @@ options:
     default: true
   fail_on:
     description: Fail if any address comes to this; V(several) means that on the way, in the best order, two hosts answer for one
-      that one answered for.
+      that one answered for, or that they go on doing so.
     type: list
     elements: str
     choices: [duplicate, flux, undetermined, several]
@@ -82,45 +82,15 @@ order:
   returned: with O(order_by)
   type: dict
   contains:
+    plan: {description: What C(arpflux segments --policies --json) prints., type: dict}
     hosts: {description: The hosts; those that do not change come last., type: list, elements: str}
-    batches: {description: How many of them are changed at once. It can be the C(serial) of a play., type: list, elements: int}
+    serial: {description: How many of them are changed at once., type: list, elements: int}
     withdraw:
       description: By host, C(host) and C(addresses) that are deleted from proxy entries elsewhere immediately before.
       type: dict
-    steps: {description: What C(arpflux segments --policies --json) prints., type: list, elements: dict}
-    doubts: {description: When an address is not answered for by exactly one host., type: list, elements: dict}
-    ok: {description: Whether no address gets a second answer or stays without one on the way., type: bool}
 left_out:
   description: The hosts of the group that were not looked at.
   returned: with a group
   type: list
   elements: str
 """
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.arpflux.host.plugins.module_utils import common
-
-
-def work(module, params):
-    snapshots = {
-        name: common.arpflux.Snapshot.from_dict(values) for name, values in (params["snapshots"] or {}).items()
-    }
-    result = common.judge(snapshots, params["fail_on"])
-    if result.get("failed"):
-        module.fail_json(**result)
-    return result
-
-
-def main():
-    module = AnsibleModule(
-        {**common.SEGMENT, "snapshots": {"type": "dict"}},
-        required_one_of=[("snapshots", "group")],
-        mutually_exclusive=[("snapshots", "group")],
-        supports_check_mode=True,
-    )
-    common.run(module, work)
-
-
-if __name__ == "__main__":
-    main()

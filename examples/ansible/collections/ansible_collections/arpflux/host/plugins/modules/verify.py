@@ -12,7 +12,7 @@ description:
   - Fails if anything is not so, or cannot be told. With O(undo) what is on trial is taken back then, exactly.
   - In check mode it checks the state that the policy leads to, and sends no frames.
 author: The arpflux authors (@arpflux)
-requirements: [arpflux]
+requirements: [the command arpflux]
 extends_documentation_fragment: [arpflux.host.options.host, arpflux.host.options.policy, arpflux.host.options.state]
 attributes:
   check_mode: {support: full, description: Checks what the policy would lead to.}
@@ -56,49 +56,48 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.arpflux.host.plugins.module_utils import common
 
 
-def work(module, params):
-    host, policy = common.host(params), common.policy(params)
+def work(module, command):
+    params, policy = module.params, command.policy()
     if module.check_mode:
-        snapshot = host.snapshot()
-        report = policy.verify(policy.plan(snapshot).predict(snapshot))
+        _, planned = command("snapshot", "--planned", policy[1])
+        _, report = command("verify", options=policy, of=planned)
     else:
-        report = host.verify(policy, wire=params["wire"])
-    if report:
+        _, report = command("verify", options=[*policy, *(["--wire", params["wire"]] if params["wire"] else [])])
+    if report["ok"]:
         if params["confirm"] and not module.check_mode:
-            confirm(host, params)
-        return {"changed": False, "report": report.to_dict()}
-    result = {"report": report.to_dict(), "changed": False}
-    if report.ok is None:
+            confirm(command)
+        return {"changed": False, "report": report}
+    result = {"report": report, "changed": False}
+    if report["ok"] is None:
         said = "cannot be told: "
-        why = "; ".join(str(gap) for gap in report.missing) or "; ".join(report.undetermined)
+        why = "; ".join(gap["what"] for gap in report["missing"]) or "; ".join(report["undetermined"])
     else:
         said = "not as the policy says: "
-        why = "; ".join(str(failure) for failure in report.failures) or "nothing was checked"
+        failures = [f"{one['object']}: expected {one['expected']}, found {one['found']}" for one in report["failures"]]
+        why = "; ".join(failures) or "nothing was checked"
     if params["undo"] and not module.check_mode:
-        undone = undo(host, params)
+        undone = undo(command)
         if undone is not None:
-            result.update(undone=undone.to_dict(), changed=True)
+            result.update(undone=undone, changed=True)
             why += "; undone"
-            if undone.conflicts:
-                why += ", but " + "; ".join(undone.conflicts)
-    module.fail_json(msg=said + why, **result)
+            if undone["conflicts"]:
+                why += ", but " + "; ".join(map(str, undone["conflicts"]))
+    return {**result, "failed": True, "msg": said + why}
 
 
-def confirm(host, params):
+def confirm(command):
     try:
-        host.confirm(**common.state(params))
-    except common.arpflux.NotFound as error:
+        command("confirm", options=command.state())
+    except common.Failed as failed:
         # Nothing is on trial: it was as it should be before, or was made without a trial.
-        if error.operation != "confirm":
+        if failed.error["kind"] != "not_found" or failed.error["operation"] != "confirm":
             raise
 
 
-def undo(host, params):
-    try:
-        on_trial = host.pending(state_dir=params["state_dir"])
-        return on_trial and host.rollback(on_trial.id, **common.state(params))
-    except common.arpflux.NotFound:
-        return None
+def undo(command):
+    _, status = command("confirm", "--status", options=command.state())
+    waiting = status.get("waiting")
+    return waiting and command("rollback", str(waiting["id"]), options=command.state())[1]
 
 
 def main():
