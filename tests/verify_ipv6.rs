@@ -1,18 +1,24 @@
-//! Verification of a policy's IPv6 addresses: by what the kernel holds, by the model, and by solicitations.
+//! A policy's IPv6 addresses: verified by what the kernel holds, by the model, and by solicitations; what a plan takes
+//! away from them; the watch over them.
 #![allow(missing_docs, reason = "a test")]
 
+use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use arpflux_core::diagnose::{self, FindingId, Severity};
+use arpflux_core::harm::{Harm, harm};
 use arpflux_core::judgement::Judgement;
+use arpflux_core::kernel::{Kernel as _, LinuxKernel};
+use arpflux_core::plan::Impact;
 use arpflux_core::snapshot::{AddressFlags, Snapshot};
 use arpflux_core::types::Mac;
 use arpflux_core::verify::{self, CheckKind, Report};
-use arpflux_core::wire::Filter;
-use arpflux_core::{Host, Policy, apply};
+use arpflux_core::wire::{Filter, Port, probe};
+use arpflux_core::{ErrorKind, Host, Policy, apply};
 use arpflux_lab::{Lab, Recorder, Switch};
 
 const POLICY: &str = r#"
@@ -253,4 +259,98 @@ fn what_a_filter_does_with_solicitations_leaves_it_open() {
     assert_eq!(report.judgement().exit_code(), 6, "{report}");
     assert_eq!(report.ok_apart_from_that, Some(true), "{report}");
     assert!(report.to_string().contains("chain input of table ip6 filter"), "{report}");
+}
+
+impl Node {
+    /// Whether the client is answered for an address, by real frames.
+    fn is_answered(&self, target: &str) -> bool {
+        let targets = [target.parse().unwrap()];
+        let ask = move || {
+            let port = Port::named(&"eth0".parse().unwrap())?;
+            let options = probe::Options::default().wait(Duration::from_millis(300));
+            probe::run(&port, &targets, options, |_| ControlFlow::Continue(()))
+        };
+        !self.client.run(ask).unwrap().unwrap()[0].replies.is_empty()
+    }
+}
+
+fn text(harm: &[Harm]) -> Vec<String> {
+    harm.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn an_ipv6_address_that_loses_its_last_answer_is_harm() {
+    const OTHER: &str = "2001:db8:18::103";
+    let node = Node::new();
+    ip(&node.hn, &format!("-6 route add {OTHER}/128 dev venet0"));
+    ip(&node.hn, &format!("-6 neigh add proxy {OTHER} dev eth0"));
+    node.hn.sysctl("net.ipv6.conf.eth0.proxy_ndp", 1).unwrap();
+    node.keep(&policy(POLICY));
+    let before = node.snapshot();
+    assert!(node.is_answered(OTHER));
+
+    // To another interface of the same wire: who asks is answered as before.
+    let moved = policy(&POLICY.replace("\"2001:db8:18::102\"", "\"2001:db8:18::102\", \"2001:db8:18::103\""));
+    let plan = moved.plan(&before).unwrap();
+    assert_eq!(text(&plan.assess(&before).unwrap().harm), [""; 0]);
+    let impact = plan.impact(&before, &moved).unwrap().to_string();
+    for told in [
+        format!("eth0 no longer answers for {OTHER}\n"),
+        format!("eth3 answers for {OTHER} with 00:0c:29:b3:a2:68\n"),
+    ] {
+        assert!(impact.contains(&told), "{impact}");
+    }
+
+    // Away: nobody is left to answer, and the wire shows it.
+    let strict = policy(&POLICY.replace("[host]", "[host]\nforeign_proxies = \"remove\""));
+    let plan = strict.plan(&before).unwrap();
+    let assessment = plan.assess(&before).unwrap();
+    let lost = text(&assessment.harm);
+    assert!(
+        lost.iter().any(|one| one.contains(&format!("would get no answer for {OTHER} any more"))),
+        "{lost:?}"
+    );
+    assert_eq!(assessment.judgement(), Judgement::Bad);
+    assert_eq!(assessment.refuse().unwrap_err().kind(), ErrorKind::Refused);
+    let impact = plan.impact(&before, &strict).unwrap();
+    assert!(
+        impact.victims().any(|effect| effect.to_string() == format!("eth0 no longer answers for {OTHER}")),
+        "{impact}"
+    );
+    node.hn
+        .run(|| LinuxKernel::open().unwrap().make(&plan.changes).map_err(|failed| failed.error))
+        .unwrap()
+        .unwrap();
+    assert!(!node.is_answered(OTHER));
+    assert_eq!(impact_of(&before, &node.snapshot()), impact_of(&before, &before.with(&plan.changes)));
+
+    // Own addresses as well, and what containers send.
+    let before = node.snapshot();
+    for command in [
+        "-6 rule add pref 20 lookup local",
+        "-6 rule add pref 10 to ff02::1:ff00:10 prohibit",
+        "-6 rule del pref 0 lookup local",
+    ] {
+        ip(&node.hn, command);
+    }
+    let lost = text(&harm(&before, &node.snapshot()));
+    assert!(lost.iter().any(|one| one.contains("no answer for 2001:db8:18::10 any more")), "{lost:?}");
+    assert!(!lost.iter().any(|one| one.contains("no answer for 2001:db8:18::11 any more")), "{lost:?}");
+    assert!(!node.is_answered("2001:db8:18::10") && node.is_answered("2001:db8:18::11"));
+    ip(&node.hn, "-6 route add default via fe80::1 dev eth0");
+    let before = node.snapshot();
+    node.hn.sysctl("net.ipv6.conf.all.forwarding", 0).unwrap();
+    let lost = text(&harm(&before, &node.snapshot()));
+    assert!(
+        lost.iter().any(|one| one.starts_with("packets from 2001:db8:18::10") && one.contains("on venet0")),
+        "{lost:?}"
+    );
+}
+
+/// What changes for those who ask, but for the order.
+fn impact_of(before: &Snapshot, after: &Snapshot) -> Vec<String> {
+    let impact = Impact::between(before, after, &HashSet::new()).unwrap();
+    let mut effects: Vec<String> = impact.effects.iter().map(ToString::to_string).collect();
+    effects.sort();
+    effects
 }

@@ -1,6 +1,7 @@
 //! What a change silences or cuts off that worked before: the one place that decides it.
 
 mod around;
+mod discovery;
 mod hosts;
 mod requests;
 
@@ -10,12 +11,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde::{Deserialize, Serialize};
 
 pub use self::around::{Around, ELSEWHERE};
+pub(crate) use self::discovery::ipv6_differs;
 use self::hosts::Hosts;
 use crate::diagnose::{self, Finding, FindingId, Objects, Severity};
 use crate::error::{Error, ErrorKind, Result};
 use crate::judgement::{self, Gap, Judgement};
 use crate::plan::Plan;
-use crate::predict::{Missing, Model, Outcome, Overview, listeners, targets};
+use crate::predict::{Missing, Model, Outcome, Overview, ipv6_targets, listeners, targets};
 use crate::snapshot::{ProxyEntry, Snapshot};
 use crate::types::{IfIndex, IfName};
 use crate::words::counted;
@@ -29,9 +31,9 @@ pub enum Harm {
     /// Nobody on a wire answers for an address any more.
     Answer {
         /// The address.
-        address: Ipv4Addr,
+        address: IpAddr,
         /// A neighbour that gets no answer.
-        asker: Ipv4Addr,
+        asker: IpAddr,
         /// The interface on whose wire it is.
         interface: IfName,
         /// The interface that holds the address where no request arrives: `lo`, a dummy, one without carrier.
@@ -41,9 +43,9 @@ pub enum Harm {
     /// Packets do not get there any more.
     Way {
         /// Their source; `None`: the kernel chooses it.
-        from: Option<Ipv4Addr>,
+        from: Option<IpAddr>,
         /// Their destination.
-        to: Ipv4Addr,
+        to: IpAddr,
         /// The interface that they leave by, or arrive at.
         interface: IfName,
     },
@@ -138,6 +140,7 @@ pub(crate) fn losses(before: &Snapshot, after: &Snapshot, asked_for: impl Fn(Ipv
     let [now, then] = [before, after].map(|host| Model::of(host).without_interference());
     let mut harm = hosts.answers(&now, &then);
     harm.extend(hosts.ways(&now, &then));
+    harm.extend(hosts.ipv6(&now, &then));
     if is_small(before) {
         harm.extend(hosts.known_by_requests(&now, &then, asked_for));
     }
@@ -292,10 +295,14 @@ impl fmt::Display for Assessment {
 /// So many pairs of an interface and an address are looked at; beyond that it would take long.
 pub(crate) const PAIRS_MOST: usize = 20_000;
 
-/// Who answers on a host for its addresses, and for how many it was not asked as there are too many of them.
-pub(crate) fn overview(host: &Snapshot) -> (Overview, usize) {
+/// Who answers on a host for its addresses, of IPv6 too if asked for, and for how many it was not asked as there are too many
+/// of them.
+pub(crate) fn overview(host: &Snapshot, ipv6: bool) -> (Overview, usize) {
     let interfaces: Vec<IfIndex> = listeners(host);
     let mut targets: Vec<IpAddr> = targets(host).into_iter().map(IpAddr::V4).collect();
+    if ipv6 {
+        targets.extend(ipv6_targets(host).into_iter().map(IpAddr::V6));
+    }
     let all = targets.len();
     if all.saturating_mul(interfaces.len()) > PAIRS_MOST {
         // What leaves one address open on an interface mostly does so for all of them.
@@ -306,6 +313,11 @@ pub(crate) fn overview(host: &Snapshot) -> (Overview, usize) {
 }
 
 impl Plan {
+    /// Whether something of IPv6 changes.
+    pub(crate) fn concerns_ipv6(&self) -> bool {
+        self.changes.iter().any(|change| change.object.is_ipv6())
+    }
+
     /// What it harms on the host that `before` was taken from, apart from the silence that was asked for
     /// ([`Plan::silence`]), and whether that is all. Of very many addresses, only some are asked for.
     ///
@@ -327,7 +339,8 @@ impl Plan {
         if self.changes.is_empty() {
             return Ok(Assessment::default());
         }
-        let (after, left_out) = overview(&before.with(&self.changes));
+        // Who answers for IPv6 addresses is as before where nothing of IPv6 changes.
+        let (after, left_out) = overview(&before.with(&self.changes), self.concerns_ipv6());
         let floating = (left_out == 0).then(|| after.count(Outcome::Flux));
         // Which interfaces share a wire leaves open whether an address has several MACs. It hides no loss: each interface of
         // an unknown wire is taken for the only one there.
@@ -357,9 +370,8 @@ pub fn of_plan(before: &Snapshot, plan: &Plan) -> Result<Vec<Harm>> {
     }
     let mut found = harm(before, &before.with(&plan.changes));
     found.retain(|harm| match harm {
-        Harm::Answer { address, .. } | Harm::Known { address, .. } => {
-            !plan.silence.contains(&IpAddr::V4(*address))
-        }
+        Harm::Answer { address, .. } => !plan.silence.contains(address),
+        Harm::Known { address, .. } => !plan.silence.contains(&IpAddr::V4(*address)),
         Harm::Way { .. } => true,
         Harm::Finding { addresses, .. } => {
             addresses.is_empty() || !addresses.iter().all(|address| plan.silence.contains(address))

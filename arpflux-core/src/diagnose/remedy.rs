@@ -152,11 +152,7 @@ impl Context<'_> {
             let after = self.snapshot.with(&plan.changes);
             let touched: HashSet<IfIndex> = plan.interfaces.iter().map(|identity| identity.index).collect();
             let meant = self.snapshot.addresses.iter().filter(|held| touched.contains(&held.interface));
-            let meant = meant.filter_map(|held| match held.local {
-                IpAddr::V4(address) => Some(address),
-                IpAddr::V6(_) => None,
-            });
-            Impact::of(self.snapshot, &after, &meant.collect())
+            Impact::of(self.snapshot, &after, &meant.map(|held| held.local).collect())
         });
         Remedy { plan: Some(plan), changes, refused: None }
     }

@@ -1,7 +1,7 @@
 //! Who lives on the wires of a host and behind it, as its addresses and routes tell.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::snapshot::{MacvlanMode, RouteKind, Snapshot, WireMap};
 use crate::types::{IfIndex, IpNet, Ipv4Net};
@@ -10,6 +10,8 @@ use crate::types::{IfIndex, IpNet, Ipv4Net};
 pub(super) const HOSTS_MAX: usize = 8;
 /// Stands for the rest of the world: of the range for benchmarks (RFC 2544), which nobody routes.
 pub const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(198, 18, 99, 99);
+/// The same of IPv6: of the range for benchmarks (RFC 5180).
+pub(super) const ELSEWHERE_IPV6: Ipv6Addr = Ipv6Addr::new(0x2001, 2, 0, 0, 0, 0, 0, 0x99);
 
 /// Who may live around a host: subnets, gateways, and hosts that a route leads to (containers, guests, the other end of a
 /// point-to-point address). Interfaces that are down or have no carrier have nobody.

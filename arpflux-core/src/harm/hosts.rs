@@ -160,7 +160,7 @@ impl<'s> Hosts<'s> {
         if aside.is_some_and(|holder| holder.as_bytes() == b"kube-ipvs0") {
             return None;
         }
-        Some(Harm::Answer { address: target, asker, interface: self.name(*on)?, aside })
+        Some(Harm::Answer { address: target.into(), asker: asker.into(), interface: self.name(*on)?, aside })
     }
 
     /// The hosts that packets are sent to, with the interface that they are on.
@@ -212,7 +212,7 @@ impl<'s> Hosts<'s> {
                 };
                 lost.push(loses);
                 if loses && let Some(interface) = self.name(*index) {
-                    harm.push(Harm::Way { from: *from, to: *to, interface });
+                    harm.push(Harm::Way { from: from.map(IpAddr::V4), to: (*to).into(), interface });
                 }
             }
         }
@@ -222,7 +222,7 @@ impl<'s> Hosts<'s> {
                 && leaves(then) == Outgoing::Unreachable
                 && let Some(interface) = self.name(interface)
             {
-                harm.push(Harm::Way { from: *from, to: ELSEWHERE, interface });
+                harm.push(Harm::Way { from: from.map(IpAddr::V4), to: ELSEWHERE.into(), interface });
             }
         }
         // Packets of others: what arrives from each host, for this host's own addresses and for each other one.
@@ -276,7 +276,7 @@ impl<'s> Hosts<'s> {
                     && !passes(then, then_may, |way| *way != Forwarded::Dropped)
                     && let Some(interface) = self.name(*arrival)
                 {
-                    harm.push(Harm::Way { from: Some(*from), to, interface });
+                    harm.push(Harm::Way { from: Some((*from).into()), to: to.into(), interface });
                 }
             }
         }

@@ -88,7 +88,8 @@ impl Plan {
     #[must_use]
     pub fn sum(&self, before: &Snapshot, assessment: &Assessment) -> Sum {
         let count = |sign| self.changes.iter().filter(|change| Sign::from(*change) == sign).count();
-        let stop = |after| overview(before).0.count(Outcome::Flux).saturating_sub(after);
+        let stop =
+            |after| overview(before, self.concerns_ipv6()).0.count(Outcome::Flux).saturating_sub(after);
         Sum {
             add: count(Sign::Add),
             change: count(Sign::Change),

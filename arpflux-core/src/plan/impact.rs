@@ -17,8 +17,9 @@ use crate::policy::Policy;
 use crate::predict::{Model, Verdict};
 use crate::proof::{Space, View};
 use crate::snapshot::{Interface, Snapshot};
-use crate::types::{IfIndex, IfName, Ipv4Net, Mac};
+use crate::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
 
+mod discovery;
 mod turns;
 
 use turns::Turns;
@@ -86,9 +87,9 @@ pub enum Turn {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Range {
     /// The first address.
-    pub first: Ipv4Addr,
+    pub first: IpAddr,
     /// The last address.
-    pub last: Ipv4Addr,
+    pub last: IpAddr,
 }
 
 impl Plan {
@@ -104,7 +105,7 @@ impl Plan {
 }
 
 /// The addresses that a policy is about.
-fn named(policy: &Policy, snapshot: &Snapshot) -> HashSet<Ipv4Addr> {
+fn named(policy: &Policy, snapshot: &Snapshot) -> HashSet<IpAddr> {
     let proxied = policy.proxies.iter().flat_map(|proxy| proxy.addresses.iter().copied());
     let services = policy.services.iter().flat_map(|service| service.addresses.iter().copied());
     let listed = |index: IfIndex| match &policy.host.interfaces {
@@ -114,14 +115,7 @@ fn named(policy: &Policy, snapshot: &Snapshot) -> HashSet<Ipv4Addr> {
         None => snapshot.interface(index).is_some_and(Interface::speaks_arp),
     };
     let own = snapshot.addresses.iter().filter(|address| listed(address.interface));
-    own.map(|address| address.local)
-        .chain(proxied)
-        .chain(services)
-        .filter_map(|address| match address {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        })
-        .collect()
+    own.map(|address| address.local).chain(proxied).chain(services).collect()
 }
 
 impl Impact {
@@ -141,14 +135,14 @@ impl Impact {
     ///
     /// # Errors
     /// As [`Snapshot::check`], of either.
-    pub fn between(before: &Snapshot, after: &Snapshot, named: &HashSet<Ipv4Addr>) -> Result<Self> {
+    pub fn between(before: &Snapshot, after: &Snapshot, named: &HashSet<IpAddr>) -> Result<Self> {
         before.check()?;
         after.check()?;
         Ok(Self::of(before, after, named))
     }
 
     /// The same of snapshots that were checked, or made of such ones by changes.
-    pub(crate) fn of(before: &Snapshot, after: &Snapshot, named: &HashSet<Ipv4Addr>) -> Self {
+    pub(crate) fn of(before: &Snapshot, after: &Snapshot, named: &HashSet<IpAddr>) -> Self {
         let space = Space::new(&[before, after]);
         let models = [Model::of(before), Model::of(after)];
         let mut turns = Turns::new([&models[0], &models[1]], &space);
@@ -162,6 +156,7 @@ impl Impact {
                 effects.extend(here);
             }
         }
+        effects.extend(discovery::effects([&models[0], &models[1]], named));
         // By kind of change first, then (the sort is stable) in the order of the interfaces.
         effects.sort_by_key(|effect| {
             let kind = match effect.turn {
@@ -188,7 +183,7 @@ fn neighbours(space: &Space, view: &View, subnets: &[Ipv4Net]) -> BTreeSet<usize
 }
 
 /// The effects on requests that arrive on one interface.
-fn on_interface(turns: &mut Turns<'_, '_>, interface: &Interface, named: &HashSet<Ipv4Addr>) -> Vec<Effect> {
+fn on_interface(turns: &mut Turns<'_, '_>, interface: &Interface, named: &HashSet<IpAddr>) -> Vec<Effect> {
     let on = turns.on(interface.index);
     let of_class: Vec<usize> = on.view.targets.members.iter().map(|target| turns.row(&on, *target)).collect();
     // Classes of targets whose requests turn alike, whoever asks.
@@ -196,7 +191,7 @@ fn on_interface(turns: &mut Turns<'_, '_>, interface: &Interface, named: &HashSe
     for (first, last, class) in on.view.targets.intervals() {
         let row = of_class[class];
         if row != Turns::NONE {
-            let is_named = first == last && named.contains(&first.into());
+            let is_named = first == last && named.contains(&IpAddr::V4(first.into()));
             join(targets.entry((row, is_named)).or_default(), first, last);
         }
     }
@@ -245,32 +240,52 @@ fn turn(before: &Verdict, after: &Verdict) -> Option<Turn> {
 
 /// Whether ranges hold more than half of all addresses.
 fn most(ranges: &[Range]) -> bool {
-    let size = |range: &Range| u64::from(u32::from(range.last) - u32::from(range.first)) + 1;
-    ranges.iter().map(size).sum::<u64>() > 1 << 31
+    ranges.iter().map(|range| range.size_less_one() + 1).sum::<u128>() > 1 << 31
 }
 
 /// Adds an interval that lies behind all others, merging it with the last one if they touch.
 fn join(ranges: &mut Vec<Range>, first: u32, last: u32) {
+    extend(ranges, IpAddr::V4(first.into()), IpAddr::V4(last.into()));
+}
+
+/// The same of either family.
+fn extend(ranges: &mut Vec<Range>, first: IpAddr, last: IpAddr) {
     if let Some(before) = ranges.last_mut()
-        && u32::from(before.last).checked_add(1) == Some(first)
+        && before.last.is_ipv4() == first.is_ipv4()
+        && bits(before.last).checked_add(1) == Some(bits(first))
     {
-        before.last = last.into();
+        before.last = last;
         return;
     }
-    ranges.push(Range { first: first.into(), last: last.into() });
+    ranges.push(Range { first, last });
+}
+
+const fn bits(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_bits() as u128,
+        IpAddr::V6(address) => address.to_bits(),
+    }
+}
+
+impl Range {
+    /// How many addresses it has besides the first.
+    const fn size_less_one(&self) -> u128 {
+        bits(self.last) - bits(self.first)
+    }
 }
 
 impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (first, last) = (u32::from(self.first), u32::from(self.last));
-        let size = u64::from(last - first) + 1;
-        if size == 1 {
+        // All 2^128 addresses are one more than fits.
+        let (behind, width) = (self.size_less_one(), if self.first.is_ipv4() { 32 } else { 128 });
+        if behind == 0 {
             return self.first.fmt(f);
         }
-        if size > 2
-            && size.is_power_of_two()
-            && u64::from(first) % size == 0
-            && let Ok(net) = Ipv4Net::new(self.first, 32 - size.trailing_zeros() as u8)
+        let ones = behind.trailing_ones();
+        if behind > 1
+            && ones == 128 - behind.leading_zeros()
+            && bits(self.first) & behind == 0
+            && let Ok(net) = IpNet::new(self.first, width - ones as u8)
         {
             return net.fmt(f);
         }
@@ -291,14 +306,14 @@ impl std::str::FromStr for Range {
         let wrong = |_| format!("{text:?} is no address, prefix or range of addresses");
         if let Some((first, last)) = text.split_once('-') {
             let range = Self { first: first.parse().map_err(wrong)?, last: last.parse().map_err(wrong)? };
-            return if range.first <= range.last {
+            return if range.first <= range.last && range.first.is_ipv4() == range.last.is_ipv4() {
                 Ok(range)
             } else {
                 Err(format!("{text:?} ends before it begins"))
             };
         }
         if text.contains('/') {
-            let net: Ipv4Net = text.parse().map_err(|_| format!("{text:?} is no prefix"))?;
+            let net: IpNet = text.parse().map_err(|_| format!("{text:?} is no prefix"))?;
             return Ok(Self { first: net.network(), last: net.broadcast() });
         }
         text.parse().map(|address| Self { first: address, last: address }).map_err(wrong)

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::discovery::is_link_local;
 use super::missing::MissingSet;
 use super::{Model, Solicitation, Verdict};
+use crate::snapshot::{Address, Snapshot};
 use crate::types::{IfIndex, IpNet, Ipv6Net};
 
 /// What a claim about all who ask comes to.
@@ -29,38 +30,54 @@ impl Decided {
     }
 }
 
-/// `::1`, and where link-local addresses and those behind them begin.
-const KINDS: [u128; 4] = [1, 2, 0xfe80 << 112, 0xfec0 << 112];
+/// `::1`, and where link-local addresses, those behind them, and groups begin.
+const KINDS: [u128; 5] = [1, 2, 0xfe80 << 112, 0xfec0 << 112, 0xff00 << 112];
 
 /// Which host of a subnet stands for all.
 const HOST: u128 = 0xff99;
 
-impl Model<'_> {
-    /// An address of each class of those who ask, `::` (probes) among them: within a class all are answered alike, as rules,
-    /// routes with a source and the kinds of addresses alone tell them apart. Subnets are cut out, so that a class is of
-    /// neighbours or of others.
-    pub(crate) fn solicitors(&self) -> Vec<Ipv6Addr> {
-        let snapshot = self.snapshot;
-        let subnets = snapshot.addresses.iter().map(|held| held.subnet());
+/// Those who ask and are answered alike.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Class {
+    pub(crate) first: Ipv6Addr,
+    pub(crate) last: Ipv6Addr,
+    /// Who stands for all.
+    pub(crate) one: Ipv6Addr,
+}
+
+/// The classes of those who ask, `::` (probes) among them: within a class all are answered alike on each of these hosts, as
+/// rules, routes with a source and the kinds of addresses alone tell them apart. Subnets are cut out, so that a class is of
+/// neighbours or of others.
+pub(crate) fn solicitors(snapshots: &[&Snapshot]) -> Vec<Class> {
+    let mut starts: BTreeSet<u128> = KINDS.into_iter().chain([0]).collect();
+    let mut known: BTreeSet<IpAddr> = BTreeSet::new();
+    for snapshot in snapshots {
+        let subnets = snapshot.addresses.iter().map(Address::subnet);
         let rules = snapshot.rules.iter().filter_map(|rule| rule.source);
         let routes = snapshot.routes.iter().filter_map(|route| route.source);
-        let mut starts: BTreeSet<u128> = KINDS.into_iter().chain([0]).collect();
         for prefix in subnets.chain(rules).chain(routes) {
             let IpNet::V6(prefix) = prefix else { continue };
             starts.insert(prefix.network().to_bits());
             starts.extend(prefix.broadcast().to_bits().checked_add(1));
         }
-        let known: BTreeSet<IpAddr> = snapshot.neighbours.iter().map(|entry| entry.address).collect();
-        let ends = starts.iter().skip(1).map(|next| next - 1).chain([u128::MAX]);
-        let each = starts.iter().copied().zip(ends);
-        // Not the first of a subnet, which is its routers', nor one who is known: what is kept of him may decide, too.
-        let free = |(first, last): (u128, u128)| {
-            let from =
-                [HOST, 1].into_iter().find(|host| last - first > *host).map_or(first, |host| first + host);
-            let mut all = (from..=last).map(Ipv6Addr::from_bits);
-            all.find(|one| !known.contains(&IpAddr::V6(*one)))
-        };
-        each.filter_map(free).filter(|one| !one.is_multicast() && !one.is_loopback()).collect()
+        known.extend(snapshot.neighbours.iter().map(|entry| entry.address));
+    }
+    let ends = starts.iter().skip(1).map(|next| next - 1).chain([u128::MAX]);
+    let each = starts.iter().copied().zip(ends);
+    // Not the first of a subnet, which is its routers', nor one who is known: what is kept of him may decide, too.
+    let class = |(first, last): (u128, u128)| {
+        let from = [HOST, 1].into_iter().find(|host| last - first > *host).map_or(first, |host| first + host);
+        let mut all = (from..=last).map(Ipv6Addr::from_bits);
+        let one = all.find(|one| !known.contains(&IpAddr::V6(*one)))?;
+        Some(Class { first: Ipv6Addr::from_bits(first), last: Ipv6Addr::from_bits(last), one })
+    };
+    each.filter_map(class).filter(|class| !class.one.is_multicast() && !class.one.is_loopback()).collect()
+}
+
+impl Model<'_> {
+    /// One of each class of those who ask, see [`solicitors`].
+    pub(crate) fn solicitors(&self) -> Vec<Ipv6Addr> {
+        solicitors(&[self.snapshot]).into_iter().map(|class| class.one).collect()
     }
 
     /// Whether every neighbour on an interface is answered for `target`: all of `asking` ([`Model::solicitors`]) that have an

@@ -1,7 +1,7 @@
 //! Policies that may fit, in the order in which they are tried.
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use super::Reason;
 use super::proxies::{Proxies, proxies};
@@ -330,7 +330,7 @@ const DOUBTED: &str = "subnets that a neighbour with one MAC is on may be on one
 
 /// How to say what nothing on the host tells.
 fn services_hint(harm: &[Harm]) -> String {
-    let addresses: BTreeSet<Ipv4Addr> = harm
+    let addresses: BTreeSet<IpAddr> = harm
         .iter()
         .filter_map(|harm| match harm {
             Harm::Answer { address, aside: Some(_), .. } => Some(*address),

@@ -3,7 +3,7 @@ use crate::proof::testing::{crowd, hardware_node, random_host, sample};
 use crate::snapshot::{InterfaceFlags, RouteKind, Scope, table};
 use crate::sysctl::Sysctl;
 
-fn cured() -> (Snapshot, Snapshot, HashSet<Ipv4Addr>) {
+fn cured() -> (Snapshot, Snapshot, HashSet<IpAddr>) {
     let mut host = hardware_node();
     // An unnumbered point-to-point veth of a container runtime: it answers for the gateway address on lo.
     host.interface(6, "cali1", InterfaceFlags::UP | InterfaceFlags::BROADCAST);
@@ -14,7 +14,7 @@ fn cured() -> (Snapshot, Snapshot, HashSet<Ipv4Addr>) {
         host.set(interface, Sysctl::ArpIgnore, 1);
     }
     host.0.proxies.retain(|entry| entry.interface == Some(IfIndex(3)));
-    let named = (10..13).chain(101..103).map(|last| Ipv4Addr::new(192, 168, 18, last)).collect();
+    let named = (10..13).chain(101..103).map(|last| Ipv4Addr::new(192, 168, 18, last).into()).collect();
     (before, host.0, named)
 }
 
@@ -67,6 +67,7 @@ fn every_sampled_request_is_in_the_impact_or_unchanged() {
             let expected = turn(&models[0].reply(&request), &models[1].reply(&request));
             let name = before.interface(request.interface).unwrap().name;
             let holds = |ranges: &[Range], address: Ipv4Addr| {
+                let address = IpAddr::V4(address);
                 ranges.iter().any(|range| range.first <= address && address <= range.last)
             };
             let found: Vec<Turn> = impact
@@ -119,13 +120,13 @@ fn what_no_neighbour_asks_and_cannot_be_told_is_one_line() {
     let (before, after, named) = cured();
     let mut impact = Impact::between(&before, &after, &named).unwrap();
     let told = impact.to_string();
-    let last = Ipv4Addr::new(192, 168, 18, 255);
+    let last = IpAddr::V4(Ipv4Addr::new(192, 168, 18, 255));
     for interface in ["eth0", "eth3"] {
         for named in [false, true] {
             impact.effects.push(Effect {
                 interface: interface.parse().unwrap(),
                 turn: Turn::Unclear,
-                targets: vec![Range { first: Ipv4Addr::new(192, 168, 18, 10), last }],
+                targets: vec![Range { first: Ipv4Addr::new(192, 168, 18, 10).into(), last }],
                 named,
                 neighbours: false,
                 probes: false,
@@ -155,4 +156,8 @@ fn ranges_are_written_as_address_prefix_or_range() {
     assert_eq!(range("10.0.0.0", "10.0.0.255"), "10.0.0.0/24");
     assert_eq!(range("0.0.0.0", "255.255.255.255"), "0.0.0.0/0");
     assert_eq!(range("10.0.0.1", "10.0.0.2"), "10.0.0.1-10.0.0.2");
+    assert_eq!(range("2001:db8::1", "2001:db8::1"), "2001:db8::1");
+    assert_eq!(range("2001:db8::", "2001:db8::ff"), "2001:db8::/120");
+    assert_eq!(range("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), "::/0");
+    assert!("10.0.0.1-2001:db8::1".parse::<Range>().is_err());
 }
