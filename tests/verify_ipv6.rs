@@ -17,6 +17,7 @@ use arpflux_core::plan::Impact;
 use arpflux_core::snapshot::{AddressFlags, Snapshot};
 use arpflux_core::types::Mac;
 use arpflux_core::verify::{self, CheckKind, Report};
+use arpflux_core::watch::{self, Outcome, Watcher};
 use arpflux_core::wire::{Filter, Port, probe};
 use arpflux_core::{ErrorKind, Host, Policy, apply};
 use arpflux_lab::{Lab, Recorder, Switch};
@@ -353,4 +354,68 @@ fn impact_of(before: &Snapshot, after: &Snapshot) -> Vec<String> {
     let mut effects: Vec<String> = impact.effects.iter().map(ToString::to_string).collect();
     effects.sort();
     effects
+}
+
+#[test]
+fn the_watch_heals_what_the_policy_says_of_ipv6_and_tells_the_rest() {
+    let node = Node::new();
+    let state = std::env::temp_dir().join(format!("arpflux-ipv6-watch-{}", std::process::id()));
+    std::fs::create_dir_all(&state).unwrap();
+    let apply = apply::Options::default().state_dir(&state);
+    // So rare a look that what comes before comes of what the kernel tells.
+    let options = watch::Options::default().heal(true).look(Duration::from_secs(30)).apply(apply);
+    let mut watcher = Watcher::new(&core(&node.hn), policy(POLICY), options).unwrap();
+    let mut next = |what: &str, is: &dyn Fn(&Outcome) -> bool| {
+        let end = Instant::now() + Duration::from_secs(15);
+        loop {
+            for drift in watcher.wait(Some(Duration::from_millis(200))).unwrap() {
+                if is(&drift.outcome) {
+                    return drift;
+                }
+                assert!(!matches!(drift.outcome, Outcome::Failed { .. }), "{what}: {drift}");
+            }
+            assert!(Instant::now() < end, "{what}: nothing comes");
+        }
+    };
+    let healed = |outcome: &Outcome| *outcome == Outcome::Healed;
+    let wrong = |outcome: &Outcome| matches!(outcome, Outcome::Misanswered { .. });
+    next("the start", &healed);
+    for (what, command) in [
+        ("an entry goes", "-6 neigh del proxy 2001:db8:18::101 dev eth3"),
+        ("one comes on another card", "-6 neigh add proxy 2001:db8:18::101 dev eth0"),
+        ("proxy_ndp is switched off", "sysctl net.ipv6.conf.eth3.proxy_ndp=0"),
+    ] {
+        match command.strip_prefix("sysctl ").and_then(|set| set.split_once('=')) {
+            Some((key, value)) => node.hn.sysctl(key, value).unwrap(),
+            None => ip(&node.hn, command),
+        }
+        next(what, &healed);
+        let report = verify::check(&policy(POLICY), &node.snapshot()).unwrap();
+        assert!(report.ok(), "{what}: {report}");
+    }
+    // What the policy leaves alone is told by the judgement of `verify`, and told again when it is over.
+    for (what, command, told, back) in [
+        (
+            "the container goes",
+            "-6 route del 2001:db8:18::101/128",
+            "back to the wire that it came from",
+            "-6 route add 2001:db8:18::101/128 dev venet0",
+        ),
+        (
+            "groups do not get in",
+            "-6 route del multicast ff00::/8 dev eth3 table local",
+            "does not answer",
+            "-6 route add multicast ff00::/8 dev eth3 table local",
+        ),
+    ] {
+        ip(&node.hn, command);
+        let drift = next(what, &wrong);
+        assert!(drift.to_string().contains(told), "{what}: {drift}");
+        ip(&node.hn, back);
+        next(what, &|outcome| *outcome == Outcome::Recovered);
+    }
+    node.hn.sysctl("net.ipv6.conf.all.forwarding", 0).unwrap();
+    let drift = next("the host is no router any more", &wrong);
+    assert!(drift.to_string().contains("does not forward"), "{drift}");
+    std::fs::remove_dir_all(&state).unwrap();
 }

@@ -42,7 +42,9 @@ impl Near {
         // Of nets that do not overlap, only the first that does not end before it can.
         let at = self.nets.partition_point(|known| known.broadcast() < net.network());
         let overlaps = self.nets.get(at).is_some_and(|known| known.network() <= net.broadcast());
-        overlaps || route.protocol == self.protocol || self.tables.contains(&route.table)
+        // Solicitations come to groups, for which an interface needs a route.
+        let group = matches!(net, IpNet::V6(net) if net.network().is_multicast());
+        overlaps || group || route.protocol == self.protocol || self.tables.contains(&route.table)
     }
 }
 
@@ -126,6 +128,7 @@ mod tests {
             ("fd00::5/128", true),
             ("fd00:0:0:1::/64", false),
             ("1.0.0.0/8", false),
+            ("ff00::/8", true),
             ("240.0.0.0/8", false),
         ] {
             assert_eq!(near.matters(&route(destination, "192.168.18.1")), matters, "{destination}");
