@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::Harm;
 use super::around::{ELSEWHERE_IPV6, HOSTS_MAX};
 use super::hosts::Hosts;
-use crate::predict::{Forwarded, Model, Neighbours, Solicitation, Verdict, ipv6_targets};
+use crate::predict::{Behind, Forwarded, Model, Neighbours, Solicitation, Verdict, Via, ipv6_targets};
 use crate::snapshot::{Route, RouteKind, Snapshot};
 use crate::types::{IfIndex, IpNet};
 
@@ -36,7 +36,8 @@ fn routes(host: &Snapshot) -> impl Iterator<Item = &Route> {
 
 impl Hosts<'_> {
     /// An own or proxied IPv6 address that an interface answers for and that none of its wire answers for afterwards; and
-    /// packets from what is proxied that leave the host no more.
+    /// packets from what is proxied that leave the host no more. An entry answers whatever the routes say: what leads nowhere,
+    /// or back to the same wire, worked for nobody and is no loss.
     pub(super) fn ipv6(&self, now: &Model<'_>, then: &Model<'_>) -> Vec<Harm> {
         let mut harm = Vec::new();
         let targets = ipv6_targets(self.snapshot);
@@ -61,7 +62,14 @@ impl Hosts<'_> {
                 let silent = |on: &IfIndex| {
                     then.never_advertised(*on, target) || matches!(verdict(then, *on), Verdict::Silent { .. })
                 };
-                if matches!(verdict(now, index), Verdict::Answers { .. })
+                let worked = match verdict(now, index) {
+                    Verdict::Answers { via: Via::ProxyEntry, .. } => matches!(
+                        now.behind((index, self.wires.beside(index)), source, target),
+                        Behind::Reached | Behind::Unknown(_)
+                    ),
+                    answer => matches!(answer, Verdict::Answers { .. }),
+                };
+                if worked
                     && self.beside(index).iter().chain(&unknown).all(silent)
                     && done.insert(self.wires.number(index))
                     && let Some(interface) = self.name(index)
