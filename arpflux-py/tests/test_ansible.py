@@ -424,22 +424,26 @@ def test_the_command_alone_is_enough_on_a_host(fleet):
 def test_modules_add_delete_and_take_back_entries_and_recommend(tmp_path):
     fleet = Fleet(tmp_path, size=1)
     (name,) = fleet.names
-    shared = {"netns": name, "state_dir": str(tmp_path / "state"), "addresses": ["192.168.18.101"]}
+    shared = {"addresses": ["192.168.18.101"]}
     add = {**shared, "interface": "eth3"}
-    back = {"netns": name, "state_dir": shared["state_dir"], "id": "{{ moved.receipt.id }}"}
+    # Said once for all modules, and for those that change something.
+    defaults = {
+        "group/arpflux.host.all": {"netns": name},
+        "group/arpflux.host.changing": {"netns": name, "state_dir": str(tmp_path / "state")},
+    }
     tasks = [
         {"name": "Predicted", "arpflux.host.proxy": add, "check_mode": True},
         {"name": "Added", "arpflux.host.proxy": add},
         {"name": "Again", "arpflux.host.proxy": add},
         {"name": "Moved", "arpflux.host.proxy": {**add, "interface": "eth4", "only": True}, "register": "moved"},
-        {"name": "Back", "arpflux.host.rollback": back},
+        {"name": "Back", "arpflux.host.rollback": {"id": "{{ moved.receipt.id }}"}},
         {"name": "Elsewhere", "arpflux.host.proxy": {**shared, "state": "absent", "interface": "eth4"}},
         {"name": "Deleted", "arpflux.host.proxy": {**shared, "state": "absent"}},
         {"name": "Wrong", "arpflux.host.proxy": {**add, "interface": "eth9"}, "ignore_errors": True},
-        {"name": "Recommended", "arpflux.host.recommend": {"netns": name}},
+        {"name": "Recommended", "arpflux.host.recommend": {}},
     ]
     book = tmp_path / "book.yml"
-    book.write_text(json.dumps([{"hosts": name, "gather_facts": False, "tasks": tasks}]))
+    book.write_text(json.dumps([{"hosts": name, "gather_facts": False, "module_defaults": defaults, "tasks": tasks}]))
     try:
         code, results, output = fleet.play(playbook=book)
         recommended = arpflux.Host.netns(name).snapshot().recommend()

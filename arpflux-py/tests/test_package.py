@@ -1,6 +1,8 @@
 """What is installed: the files of the wheel, the stubs, the documentation."""
 
+import dataclasses
 import doctest
+import enum
 import inspect
 import json
 import os
@@ -100,6 +102,11 @@ def test_everything_is_documented():
             if item.__name__ in dir(_native):
                 members = [m for m in vars(item) if not m.startswith("_")]
                 missing += [f"{name}.{m}" for m in members if not inspect.getdoc(getattr(item, m))]
+            fields = [field.name for field in dataclasses.fields(item)] if dataclasses.is_dataclass(item) else []
+            if issubclass(item, enum.Enum):
+                fields = list(item.__members__)
+            text = " ".join(base.__doc__ or "" for base in item.__mro__)
+            missing += [f"{name}.{field}" for field in fields if f"- `{field}`: " not in text]
     assert not missing
 
 
@@ -159,6 +166,22 @@ def test_examples_in_the_documentation_are_true():
             tried += 1
             runner.run(examples)
     assert tried >= 8 and runner.failures == 0, runner.summarize()
+
+
+def test_a_reference_is_built(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "pdoc", "arpflux", "-o", tmp_path], stderr=subprocess.PIPE, text=True, check=True
+    )
+    assert "Error parsing type annotation" not in done.stderr, done.stderr
+    text = (tmp_path / "arpflux.html").read_text()
+    # A class, a field, an argument of the native half, a name.
+    for said in (
+        "One MAC that answered for an address",
+        "Whether it only proxies the address",
+        "requests per second",
+        "No such interface, namespace, file or entry",
+    ):
+        assert said in text, said
 
 
 def test_help_shows_arguments_and_units():

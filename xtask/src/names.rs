@@ -69,13 +69,18 @@ pub fn generate() -> Result<Generated, String> {
     for (class, schema) in enums {
         let schema = schema.to_value();
         let base = if ORDERED.contains(&class) { "Ordered" } else { "Name" };
-        text.push_str(&format!("\n\nclass {class}({base}):\n    \"\"\"{}\"\"\"\n\n", words(&schema)));
+        // In the docstring, where help() and the makers of references find them.
+        text.push_str(&format!("\n\nclass {class}({base}):\n    \"\"\"{}\n\n", words(&schema)));
         let members = members(&schema);
         if members.is_empty() {
             return Err(format!("{class} has no names"));
         }
-        for (member, name, meaning) in members {
-            text.push_str(&format!("    #: {meaning}\n    {member} = \"{name}\"\n"));
+        for (member, _, meaning) in &members {
+            text.push_str(&format!("    - `{member}`: {meaning}\n"));
+        }
+        text.push_str("    \"\"\"\n\n");
+        for (member, name, _) in members {
+            text.push_str(&format!("    {member} = \"{name}\"\n"));
         }
     }
     Ok(Generated { path: "arpflux-py/python/arpflux/_names.py".into(), text })

@@ -9,12 +9,15 @@ what should change, the change as one transaction, the proof. Everything here is
 ['eth0']
 """
 
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any, ClassVar, Dict, Optional, Tuple, Union
+
 from ._native import _in_main_interpreter  # pyright: ignore[reportPrivateUsage]
 
 if not _in_main_interpreter():
     raise ImportError("arpflux works in the main interpreter of a process only, not in subinterpreters")
 
-from ._base import Value
+from ._base import IpAddress, Value
 from ._container import Published
 from ._errors import (
     Busy,
@@ -349,6 +352,10 @@ __all__ = [
     "segments",
     "to_pandas",
 ]
+
+
+# What the annotations of the classes name: makers of references look for it where they find the classes.
+_NAMED = (Any, ClassVar, Dict, IPv4Address, IPv6Address, IpAddress, Optional, Tuple, Union)
 
 
 def _name_home() -> None:

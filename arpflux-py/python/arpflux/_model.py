@@ -20,55 +20,63 @@ from ._names import (
 
 @dataclass(frozen=True)
 class Effective(Value):
-    """A sysctl's value as the kernel uses it on one interface."""
+    """A sysctl's value as the kernel uses it on one interface.
 
-    #: The value after combining `all` and the interface's.
+    - `value`: The value after combining `all` and the interface's.
+    - `source`: Which of the two decided.
+    """
+
     value: int
-    #: Which of the two decided.
     source: ValueSource
 
 
 @dataclass(frozen=True)
 class Delay(Value):
-    """How long a proxied answer to a broadcast request waits."""
+    """How long a proxied answer to a broadcast request waits.
 
-    #: The answer comes after a random time below this, in ms.
+    - `below_ms`: The answer comes after a random time below this, in ms.
+    - `queue`: How many requests may wait besides the one being queued; more are dropped.
+    """
+
     below_ms: int
-    #: How many requests may wait besides the one being queued; more are dropped.
     queue: int
 
 
 @dataclass(frozen=True)
 class Advertised(Value):
-    """The flags of a neighbour advertisement (RFC 4861)."""
+    """The flags of a neighbour advertisement (RFC 4861).
 
-    #: The sender is a router.
+    - `router`: The sender is a router.
+    - `solicited`: It answers a solicitation, not a probe.
+    - `override`: Who hears it shall overwrite what it holds.
+    """
+
     router: bool
-    #: It answers a solicitation, not a probe.
     solicited: bool
-    #: Who hears it shall overwrite what it holds.
     override: bool
 
 
 @dataclass(frozen=True)
 class Verdict(Value):
-    """What the kernel does with a request."""
+    """What the kernel does with a request.
 
-    #: True: it answers; False: it does not; None: that cannot be told from the snapshot.
+    - `answers`: True: it answers; False: it does not; None: that cannot be told from the snapshot.
+    - `mac`: The MAC in the answer.
+    - `reason`: The rule that decided; None if it cannot be told.
+    - `via`: Why it answers; None if it does not.
+    - `interface`: The number of the interface that answers: of a port, that of its bridge or bond.
+    - `delay`: How long a proxied answer waits; None: it is sent at once.
+    - `advertised`: The flags of a neighbour advertisement; None in answers to ARP.
+    - `missing`: What is missing to tell; empty unless `answers` is None.
+    """
+
     answers: Optional[bool]
-    #: The MAC in the answer.
     mac: Optional[str] = None
-    #: The rule that decided; None if it cannot be told.
     reason: Optional[Reason] = None
-    #: Why it answers; None if it does not.
     via: Optional[Via] = None
-    #: The number of the interface that answers: of a port, that of its bridge or bond.
     interface: Optional[int] = None
-    #: How long a proxied answer waits; None: it is sent at once.
     delay: Optional[Delay] = None
-    #: The flags of a neighbour advertisement; None in answers to ARP.
     advertised: Optional[Advertised] = None
-    #: What is missing to tell; empty unless `answers` is None.
     missing: Tuple[Missing, ...] = ()
 
     def to_dict(self) -> Dict[str, Any]:
@@ -84,15 +92,17 @@ class Verdict(Value):
 
 @dataclass(frozen=True)
 class Step(Open):
-    """A step towards a verdict: one rule of the kernel and what decided it. `str()` gives the sentence."""
+    """A step towards a verdict: one rule of the kernel and what decided it. `str()` gives the sentence.
 
-    #: Its name.
+    - `step`: Its name.
+    - `function`: The function of the kernel.
+    - `text`: One sentence.
+    - `json`: Everything else about it, as JSON.
+    """
+
     step: str
-    #: The function of the kernel.
     function: str
-    #: One sentence.
     text: str
-    #: Everything else about it, as JSON.
     json: str = dataclasses.field(default="{}", repr=False)
 
     def __str__(self) -> str:
@@ -101,9 +111,11 @@ class Step(Open):
 
 @dataclass(frozen=True)
 class Explanation(Verdict):
-    """What the kernel does with a request, and why. `str()` gives one sentence a line."""
+    """What the kernel does with a request, and why. `str()` gives one sentence a line.
 
-    #: The steps that led to the verdict.
+    - `steps`: The steps that led to the verdict.
+    """
+
     steps: Tuple[Step, ...] = ()
 
     def __str__(self) -> str:
@@ -115,31 +127,35 @@ class Explanation(Verdict):
 
 @dataclass(frozen=True)
 class MatrixInterface(Value):
-    """An interface that is asked."""
+    """An interface that is asked.
 
-    #: Its number.
+    - `index`: Its number.
+    - `name`: Its name.
+    - `mac`: Its MAC.
+    - `wire`: Which wire it is on, counted from 0: interfaces of one wire hear one another.
+    - `certainty`: How well that is known.
+    """
+
     index: int
-    #: Its name.
     name: str
-    #: Its MAC.
     mac: str
-    #: Which wire it is on, counted from 0: interfaces of one wire hear one another.
     wire: int
-    #: How well that is known.
     certainty: WireCertainty
 
 
 @dataclass(frozen=True)
 class Gap(Value):
-    """Something that could not be read or decided. `str()` gives a sentence."""
+    """Something that could not be read or decided. `str()` gives a sentence.
 
-    #: What it is.
+    - `missing`: What it is.
+    - `what`: The same as a sentence, with the chain, interface or file at fault.
+    - `leaves_open`: What that leaves open.
+    - `how`: How to get it read or decided.
+    """
+
     missing: Missing
-    #: The same as a sentence, with the chain, interface or file at fault.
     what: str
-    #: What that leaves open.
     leaves_open: str
-    #: How to get it read or decided.
     how: str
 
     def __str__(self) -> str:
@@ -148,47 +164,55 @@ class Gap(Value):
 
 @dataclass(frozen=True)
 class MatrixCell(Value):
-    """What one interface does with requests for one address."""
+    """What one interface does with requests for one address.
 
-    #: The ordinary neighbour that stands for all.
+    - `sender`: The ordinary neighbour that stands for all.
+    - `verdict`: What becomes of its request, sent to all.
+    - `probe`: What becomes of a probe (sender 0.0.0.0).
+    - `value`: The value of the sysctl that decided for the neighbour, where one did.
+    """
+
     sender: IPv4Address
-    #: What becomes of its request, sent to all.
     verdict: Verdict
-    #: What becomes of a probe (sender 0.0.0.0).
     probe: Verdict
-    #: The value of the sysctl that decided for the neighbour, where one did.
     value: Optional[int]
 
 
 @dataclass(frozen=True)
 class MatrixRow(Value):
-    """An address that is asked for."""
+    """An address that is asked for.
 
-    #: The address.
+    - `target`: The address.
+    - `held_by`: The interfaces that hold it.
+    - `proxied`: Whether there is a proxy entry for it.
+    - `cells`: What becomes of requests, by interface.
+    - `flux`: Whether several MACs answer for it on one wire, for one of the two kinds of senders; None: that cannot be
+      told.
+    - `flux_apart_from_missing`: The same with all that is missing taken to be without effect; None: that cannot be told
+      either.
+    """
+
     target: IPv4Address = dataclasses.field(metadata=written("address"))
-    #: The interfaces that hold it.
     held_by: Tuple[str, ...]
-    #: Whether there is a proxy entry for it.
     proxied: bool
-    #: What becomes of requests, by interface.
     cells: Tuple[MatrixCell, ...]
-    #: Whether several MACs answer for it on one wire, for one of the two kinds of senders; None: that cannot be told.
     flux: Optional[bool]
-    #: The same with all that is missing taken to be without effect; None: that cannot be told either.
     flux_apart_from_missing: Optional[bool]
 
 
 @dataclass(frozen=True)
 class Failure(Value):
-    """Something that is not as the policy says. `str()` gives a sentence."""
+    """Something that is not as the policy says. `str()` gives a sentence.
 
-    #: What was looked at.
+    - `check`: What was looked at.
+    - `object`: The sysctl, entry, rule, route or address.
+    - `expected`: What it should be.
+    - `found`: What it is.
+    """
+
     check: CheckKind
-    #: The sysctl, entry, rule, route or address.
     object: str
-    #: What it should be.
     expected: str
-    #: What it is.
     found: str
 
     def __str__(self) -> str:
@@ -198,15 +222,17 @@ class Failure(Value):
 
 @dataclass(frozen=True)
 class VerifiedAddress(Value):
-    """Who should answer for an address, and who does."""
+    """Who should answer for an address, and who does.
 
-    #: The address.
+    - `address`: The address.
+    - `expected`: The interface that should answer.
+    - `answering`: Those that do, whoever asks.
+    - `undetermined`: Those of which that cannot be told.
+    - `unheard`: The one that should answer has no carrier: nobody can ask it.
+    """
+
     address: IpAddress
-    #: The interface that should answer.
     expected: str
-    #: Those that do, whoever asks.
     answering: Tuple[str, ...]
-    #: Those of which that cannot be told.
     undetermined: Tuple[str, ...] = ()
-    #: The one that should answer has no carrier: nobody can ask it.
     unheard: bool = False

@@ -13,15 +13,17 @@ from ._native import Change
 
 @dataclass(frozen=True)
 class FileState(Value):
-    """What is at a path."""
+    """What is at a path.
 
-    #: What kind of thing.
+    - `kind`: What kind of thing.
+    - `text`: The text of a file.
+    - `mode`: The permission bits of a file, such as 0o644.
+    - `target`: Where a symbolic link points, as it is written.
+    """
+
     kind: FileKind = dataclasses.field(metadata=written("is"))
-    #: The text of a file.
     text: Optional[str] = None
-    #: The permission bits of a file, such as 0o644.
     mode: Optional[int] = None
-    #: Where a symbolic link points, as it is written.
     target: Optional[str] = None
 
     def to_dict(self) -> Dict[str, Any]:
@@ -33,15 +35,17 @@ class FileState(Value):
 
 @dataclass(frozen=True)
 class Assignment(Value):
-    """One line of a file of `sysctl.d`. `str()` gives file, line and key."""
+    """One line of a file of `sysctl.d`. `str()` gives file, line and key.
 
-    #: The name or pattern on the left, with slashes.
+    - `key`: The name or pattern on the left, with slashes.
+    - `value`: The value as it is written; None for `-KEY`, which only takes the key out of patterns.
+    - `file`: The file, as the host sees it.
+    - `line`: The line, from 1.
+    """
+
     key: str
-    #: The value as it is written; None for `-KEY`, which only takes the key out of patterns.
     value: Optional[str]
-    #: The file, as the host sees it.
     file: str
-    #: The line, from 1.
     line: int
 
     def __str__(self) -> str:
@@ -50,38 +54,43 @@ class Assignment(Value):
 
 @dataclass(frozen=True)
 class BootEffective(Value):
-    """What the kernel makes of the values of `all` and of an interface together."""
+    """What the kernel makes of the values of `all` and of an interface together.
 
-    #: What counts now.
+    - `now`: What counts now.
+    - `at_boot`: What counts after a boot; None if that cannot be told.
+    - `source`: Which of the two decides after a boot.
+    - `set_by`: The line that decides after a boot; None: none does, or the policy.
+    """
+
     now: int
-    #: What counts after a boot; None if that cannot be told.
     at_boot: Optional[int]
-    #: Which of the two decides after a boot.
     source: ValueSource
-    #: The line that decides after a boot; None: none does, or the policy.
     set_by: Optional[Assignment]
 
 
 @dataclass(frozen=True)
 class BootValue(Value):
-    """One sysctl: what it is now, and what sets it at boot."""
+    """One sysctl: what it is now, and what sets it at boot.
 
-    #: Its full name, with slashes.
+    - `key`: Its full name, with slashes.
+    - `now`: Its value now.
+    - `at_boot`: Its value after a boot; None: nothing sets it, so it is 0.
+    - `set_by`: The line that decides, the last one in time.
+    - `ignored`: Lines about it that do not count.
+    - `by_policy`: What the policy that is applied at boot makes of it afterwards.
+    - `undetermined_by`: What may set it too, as FILE:LINE: something that was not followed, or a line that comes before or
+      after `set_by` as the interface happens to be there earlier or later; `at_boot` is without it then, and cannot be
+      relied on.
+    - `effective`: What counts on the interface, `all` combined with it; None for the values of `all` themselves.
+    """
+
     key: str
-    #: Its value now.
     now: int
-    #: Its value after a boot; None: nothing sets it, so it is 0.
     at_boot: Optional[int]
-    #: The line that decides, the last one in time.
     set_by: Optional[Assignment]
-    #: Lines about it that do not count.
     ignored: Tuple[Assignment, ...]
-    #: What the policy that is applied at boot makes of it afterwards.
     by_policy: Optional[int]
-    #: What may set it too, as FILE:LINE: something that was not followed, or a line that comes before or after `set_by` as the
-    #: interface happens to be there earlier or later; `at_boot` is without it then, and cannot be relied on.
     undetermined_by: Optional[str] = None
-    #: What counts on the interface, `all` combined with it; None for the values of `all` themselves.
     effective: Optional[BootEffective] = None
 
     @property
@@ -92,53 +101,61 @@ class BootValue(Value):
 
 @dataclass(frozen=True)
 class Unfollowed(Value):
-    """Something that exists, is run at boot and may set such values, but was not understood."""
+    """Something that exists, is run at boot and may set such values, but was not understood.
 
-    #: The file, as the host sees it.
+    - `file`: The file, as the host sees it.
+    - `line`: The line, from 1; 0 for the file as a whole.
+    - `text`: What stands there, shortened.
+    - `why`: Why it was not followed.
+    - `sysctls`: The sysctls that it mentions: their values after a boot cannot be told.
+    """
+
     file: str
-    #: The line, from 1; 0 for the file as a whole.
     line: int
-    #: What stands there, shortened.
     text: str
-    #: Why it was not followed.
     why: str
-    #: The sysctls that it mentions: their values after a boot cannot be told.
     sysctls: Tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Lint(Value):
-    """A line of a boot file that has no effect, or another than it seems to."""
+    """A line of a boot file that has no effect, or another than it seems to.
 
-    #: The file, as the host sees it.
+    - `file`: The file, as the host sees it.
+    - `line`: The line, from 1; 0 for the file as a whole.
+    - `problem`: What is wrong with it.
+    - `remedy`: What to write instead.
+    """
+
     file: str
-    #: The line, from 1; 0 for the file as a whole.
     line: int
-    #: What is wrong with it.
     problem: str
-    #: What to write instead.
     remedy: str
 
 
 @dataclass(frozen=True)
 class BootPolicy(Value):
-    """The policy that is applied at boot."""
+    """The policy that is applied at boot.
 
-    #: Where it is.
+    - `file`: Where it is.
+    - `applied_by`: The managers that apply it.
+    - `error`: Why it cannot be kept on this host, or not be seen by this user.
+    """
+
     file: str
-    #: The managers that apply it.
     applied_by: Tuple[Manager, ...]
-    #: Why it cannot be kept on this host, or not be seen by this user.
     error: Optional[str]
 
 
 @dataclass(frozen=True)
 class BootEntry(Value):
-    """A proxy entry, rule or route that a boot takes away or brings. `str()` gives it in words."""
+    """A proxy entry, rule or route that a boot takes away or brings. `str()` gives it in words.
 
-    #: The same in words.
+    - `text`: The same in words.
+    - `change`: From now to after the boot.
+    """
+
     text: str
-    #: From now to after the boot.
     change: Change
 
     def __str__(self) -> str:
@@ -147,13 +164,15 @@ class BootEntry(Value):
 
 @dataclass(frozen=True)
 class BootNeighbour(Value):
-    """A permanent entry of a neighbour that a boot takes away, brings or changes."""
+    """A permanent entry of a neighbour that a boot takes away, brings or changes.
 
-    #: The neighbour's address.
+    - `address`: The neighbour's address.
+    - `interface`: The interface.
+    - `now`: Its MAC now; None: the kernel asks for it.
+    - `at_boot`: Its MAC after a boot; None: the kernel asks for it.
+    """
+
     address: IpAddress
-    #: The interface.
     interface: str
-    #: Its MAC now; None: the kernel asks for it.
     now: Optional[str]
-    #: Its MAC after a boot; None: the kernel asks for it.
     at_boot: Optional[str]

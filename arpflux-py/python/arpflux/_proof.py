@@ -19,17 +19,18 @@ class Expectation(Value):
     >>> import arpflux
     >>> arpflux.Expectation.exactly_one("192.0.2.1", among=["eth0", "eth1"]).expect
     <Expect.EXACTLY_ONE: 'exactly_one'>
+
+    - `expect`: What is claimed.
+    - `target`: The address asked for; for NOTHING_BUT and NEVER a network, too.
+    - `interface`: The name of the interface that it is about.
+    - `source`: For LEAVES_BY: the address that the packets come from.
+    - `among`: The names of the interfaces that count.
     """
 
-    #: What is claimed.
     expect: Expect
-    #: The address asked for; for NOTHING_BUT and NEVER a network, too.
     target: Optional[str] = None
-    #: The name of the interface that it is about.
     interface: Optional[str] = None
-    #: For LEAVES_BY: the address that the packets come from.
     source: Optional[str] = None
-    #: The names of the interfaces that count.
     among: Tuple[str, ...] = ()
 
     @classmethod
@@ -65,15 +66,17 @@ class Expectation(Value):
 @dataclass(frozen=True)
 class Proof(Open):
     """A claim, and whether it holds. `str()` gives a sentence. `fields` has what it is about; how many requests stood for all
-    (`cases`); a request that tells against it (`sentence`, `evidence`); or what is missing."""
+    (`cases`); a request that tells against it (`sentence`, `evidence`); or what is missing.
 
-    #: The claim as a sentence.
+    - `claim`: The claim as a sentence.
+    - `expect`: What is claimed.
+    - `outcome`: Whether it holds.
+    - `json`: Everything else about it, as JSON.
+    """
+
     claim: str
-    #: What is claimed.
     expect: Expect
-    #: Whether it holds.
     outcome: ProofOutcome = dataclasses.field(metadata=written("proof"))
-    #: Everything else about it, as JSON.
     json: str = dataclasses.field(default="{}", repr=False)
 
     @property
@@ -91,15 +94,17 @@ class Proof(Open):
 
 @dataclass(frozen=True)
 class Proofs(Judged):
-    """Claims about one snapshot, decided for all senders: their proofs, in order. True if there is one and all hold."""
+    """Claims about one snapshot, decided for all senders: their proofs, in order. True if there is one and all hold.
 
-    #: Whether all hold; None: that cannot be told.
+    - `ok`: Whether all hold; None: that cannot be told.
+    - `missing`: What is missing to tell.
+    - `claims`: The claims.
+    - `ok_apart_from_that`: Whether all hold apart from what is missing; None: nothing is missing.
+    """
+
     ok: Optional[bool]
-    #: What is missing to tell.
     missing: Tuple[Gap, ...]
-    #: The claims.
     claims: Tuple[Proof, ...]
-    #: Whether all hold apart from what is missing; None: nothing is missing.
     ok_apart_from_that: Optional[bool] = None
 
     def __bool__(self) -> bool:

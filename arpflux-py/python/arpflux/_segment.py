@@ -22,57 +22,65 @@ from ._names import (
 
 @dataclass(frozen=True)
 class SegmentPort(Value):
-    """An interface of one of several hosts."""
+    """An interface of one of several hosts.
 
-    #: The host.
+    - `host`: The host.
+    - `interface`: The interface.
+    """
+
     host: str
-    #: The interface.
     interface: str
 
 
 @dataclass(frozen=True)
 class Responder(Value):
-    """One that answers on a segment."""
+    """One that answers on a segment.
 
-    #: The host.
+    - `host`: The host.
+    - `interface`: The interface.
+    - `mac`: The MAC in its answer.
+    - `via`: Why it answers.
+    """
+
     host: str
-    #: The interface.
     interface: str
-    #: The MAC in its answer.
     mac: str
-    #: Why it answers.
     via: Via
 
 
 @dataclass(frozen=True)
 class Unclear(Value):
-    """One of whom it cannot be told whether it answers."""
+    """One of whom it cannot be told whether it answers.
 
-    #: The host.
+    - `host`: The host.
+    - `interface`: The interface.
+    - `missing`: What is missing to tell.
+    """
+
     host: str
-    #: The interface.
     interface: str
-    #: What is missing to tell.
     missing: Tuple[Missing, ...]
 
 
 @dataclass(frozen=True)
 class SegmentAnswer(Value):
-    """Who answers for one address on a segment. `str()` gives a sentence."""
+    """Who answers for one address on a segment. `str()` gives a sentence.
 
-    #: The address.
+    - `address`: The address.
+    - `outcome`: What it comes to.
+    - `cause`: Of a duplicate: how it comes about.
+    - `responders`: Everybody who answers an ordinary neighbour.
+    - `undetermined`: Those of whom it cannot be told.
+    - `outcome_apart_from_missing`: What it comes to with all that is missing taken to be without effect.
+    - `missing`: What is missing, by host.
+    """
+
     address: IPv4Address
-    #: What it comes to.
     outcome: SegmentOutcome
-    #: Of a duplicate: how it comes about.
     cause: Optional[SegmentCause]
-    #: Everybody who answers an ordinary neighbour.
     responders: Tuple[Responder, ...]
-    #: Those of whom it cannot be told.
     undetermined: Tuple[Unclear, ...]
-    #: What it comes to with all that is missing taken to be without effect.
     outcome_apart_from_missing: SegmentOutcome
-    #: What is missing, by host.
     missing: Tuple[Gap, ...]
 
     @property
@@ -94,56 +102,64 @@ class SegmentAnswer(Value):
 
 @dataclass(frozen=True)
 class Segment(Value):
-    """Interfaces of several hosts that share a wire, and who answers there."""
+    """Interfaces of several hosts that share a wire, and who answers there.
 
-    #: The interfaces.
+    - `ports`: The interfaces.
+    - `certainty`: How well it is known that these share a wire.
+    - `answers`: By address, duplicates first, then flux.
+    """
+
     ports: Tuple[SegmentPort, ...]
-    #: How well it is known that these share a wire.
     certainty: WireCertainty
-    #: By address, duplicates first, then flux.
     answers: Tuple[SegmentAnswer, ...] = dataclasses.field(metadata=written("addresses"))
 
 
 @dataclass(frozen=True)
 class SeenWire(Value):
-    """What an interface of a host tells about its wire."""
+    """What an interface of a host tells about its wire.
 
-    #: The host.
+    - `host`: The host.
+    - `interface`: The interface.
+    - `gateway_mac`: The MAC of the gateway there.
+    """
+
     host: str
-    #: The interface.
     interface: str
-    #: The MAC of the gateway there.
     gateway_mac: Optional[str]
 
 
 @dataclass(frozen=True)
 class ApartWires(Value):
     """Wires that use one subnet and are different ones all the same: two sites with the same private network, or two
-    networks of one host."""
+    networks of one host.
 
-    #: The gateway that has another MAC on each; None: one host has interfaces on several of them.
+    - `gateway`: The gateway that has another MAC on each; None: one host has interfaces on several of them.
+    - `wires`: One interface on each wire.
+    - `open`: Interfaces of which nothing tells on which of these wires they are.
+    """
+
     gateway: Optional[IPv4Address]
-    #: One interface on each wire.
     wires: Tuple[SeenWire, ...]
-    #: Interfaces of which nothing tells on which of these wires they are.
     open: Tuple[SegmentPort, ...]
 
 
 @dataclass(frozen=True)
 class SharedWires(Judged):
-    """The wires that several hosts share: `for segment in shared`. True if one MAC at most answers for each address."""
+    """The wires that several hosts share: `for segment in shared`. True if one MAC at most answers for each address.
 
-    #: Whether one MAC at most answers for each address on each wire; None: that cannot be told.
+    - `ok`: Whether one MAC at most answers for each address on each wire; None: that cannot be told.
+    - `missing`: What is missing where it cannot be told.
+    - `hosts`: How many hosts were looked at.
+    - `segments`: The wires, in the order of the hosts.
+    - `apart`: Subnets that are in use on several wires.
+    - `ok_apart_from_that`: Where it cannot be told: what it comes to apart from what is missing.
+    """
+
     ok: Optional[bool]
-    #: What is missing where it cannot be told.
     missing: Tuple[Gap, ...]
-    #: How many hosts were looked at.
     hosts: int
-    #: The wires, in the order of the hosts.
     segments: Tuple[Segment, ...]
-    #: Subnets that are in use on several wires.
     apart: Tuple[ApartWires, ...]
-    #: Where it cannot be told: what it comes to apart from what is missing.
     ok_apart_from_that: Optional[bool] = None
 
     def __iter__(self) -> Iterator[Segment]:
@@ -158,56 +174,65 @@ class SharedWires(Judged):
 
 @dataclass(frozen=True)
 class OrderStep(Value):
-    """What is done on one host."""
+    """What is done on one host.
 
-    #: Steps of one number may be made at once; each number begins when the one before has ended.
+    - `batch`: Steps of one number may be made at once; each number begins when the one before has ended.
+    - `host`: The host.
+    - `action`: What is done there.
+    - `addresses`: The addresses that are withdrawn.
+    """
+
     batch: int
-    #: The host.
     host: str
-    #: What is done there.
     action: OrderAction
-    #: The addresses that are withdrawn.
     addresses: Tuple[IpAddress, ...]
 
 
 @dataclass(frozen=True)
 class Withdrawal(Value):
-    """Addresses whose proxy entries go from a host."""
+    """Addresses whose proxy entries go from a host.
 
-    #: The host.
+    - `host`: The host.
+    - `addresses`: The addresses.
+    """
+
     host: str
-    #: The addresses.
     addresses: Tuple[IpAddress, ...]
 
 
 @dataclass(frozen=True)
 class OrderTurn(Value):
-    """A host whose policy is applied, and what has to go elsewhere before."""
+    """A host whose policy is applied, and what has to go elsewhere before.
 
-    #: The host.
+    - `host`: The host.
+    - `withdraw`: What it takes from others: withdrawn there immediately before, and published there again should the change
+      fail here.
+    """
+
     host: str
-    #: What it takes from others: withdrawn there immediately before, and published there again should the change fail here.
     withdraw: Tuple[Withdrawal, ...]
 
 
 @dataclass(frozen=True)
 class Doubt(Value):
-    """A time in which an address is not answered for by exactly one host. `str()` gives the sentence."""
+    """A time in which an address is not answered for by exactly one host. `str()` gives the sentence.
 
-    #: The address.
+    - `address`: The address.
+    - `state`: Who answers.
+    - `from_batch`: It begins in this batch; 0: it is so already.
+    - `until_batch`: It ends in this batch; None: it stays so.
+    - `hosts`: The hosts that answer in that time, or may.
+    - `ok`: Whether that is as it has to be: an address that moves has no answer while it does, and what was wrong before
+      ends; None: that cannot be told.
+    - `text`: All of it as one sentence.
+    """
+
     address: IpAddress
-    #: Who answers.
     state: DoubtState
-    #: It begins in this batch; 0: it is so already.
     from_batch: int
-    #: It ends in this batch; None: it stays so.
     until_batch: Optional[int]
-    #: The hosts that answer in that time, or may.
     hosts: Tuple[str, ...]
-    #: Whether that is as it has to be: an address that moves has no answer while it does, and what was wrong before ends;
-    #: None: that cannot be told.
     ok: Optional[bool]
-    #: All of it as one sentence.
     text: str
 
     def __str__(self) -> str:
@@ -217,23 +242,25 @@ class Doubt(Value):
 @dataclass(frozen=True)
 class Order(Judged):
     """In which order several hosts are changed: `for step in order`. True if at no time two hosts answer for an address that
-    one answered for, and no address stays without an answer."""
+    one answered for, and no address stays without an answer.
 
-    #: The same; None: that cannot be told.
+    - `ok`: The same; None: that cannot be told.
+    - `missing`: What is missing where it cannot be told.
+    - `hosts`: How many hosts were looked at.
+    - `steps`: What is done, in order. Hosts on which nothing changes are not in it.
+    - `batches`: The same by the hosts that are changed: those of one element may be changed at once.
+    - `unchanged`: The hosts on which nothing changes.
+    - `doubts`: The times of doubt, several hosts first.
+    - `ok_apart_from_that`: Where it cannot be told: what it comes to apart from what is missing.
+    """
+
     ok: Optional[bool]
-    #: What is missing where it cannot be told.
     missing: Tuple[Gap, ...]
-    #: How many hosts were looked at.
     hosts: int
-    #: What is done, in order. Hosts on which nothing changes are not in it.
     steps: Tuple[OrderStep, ...]
-    #: The same by the hosts that are changed: those of one element may be changed at once.
     batches: Tuple[Tuple[OrderTurn, ...], ...]
-    #: The hosts on which nothing changes.
     unchanged: Tuple[str, ...]
-    #: The times of doubt, several hosts first.
     doubts: Tuple[Doubt, ...]
-    #: Where it cannot be told: what it comes to apart from what is missing.
     ok_apart_from_that: Optional[bool] = None
 
     def __iter__(self) -> Iterator[OrderStep]:

@@ -19,39 +19,42 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Drift(Value):
-    """The host was found to be otherwise than the policy says."""
+    """The host was found to be otherwise than the policy says.
 
-    #: When.
+    - `at`: When.
+    - `cause`: What made the watch look.
+    - `changes`: What it takes to put it right: before is what was found, after what the policy says.
+    - `outcome`: What became of it.
+    - `took`: From the moment the watch woke up to the end of the repair.
+    - `times`: How often it was found since it was told last: more than once where somebody changes it again and again.
+    - `within`: The time in which that was.
+    - `error`: Why it could not be put right, or the policy cannot be kept, or what is wrong with the answers; None
+      otherwise.
+    - `by`: What is known of the other one where something is contested.
+    - `number`: The number of this drift of this watch, from 1.
+    - `host`: The name of the host.
+    - `policy`: What tells this policy from another.
+    - `severity`: How bad it is.
+    - `count`: How many changes there are.
+    - `interfaces`: The interfaces that the changes are about: index, name and mac of each.
+    """
+
     at: datetime.datetime = dataclasses.field(metadata=written("at_ms", 1e-3))
-    #: What made the watch look.
     cause: Cause
-    #: What it takes to put it right: before is what was found, after what the policy says.
     changes: Tuple[Change, ...]
-    #: What became of it.
     outcome: DriftOutcome
-    #: From the moment the watch woke up to the end of the repair.
     took: datetime.timedelta = dataclasses.field(metadata=written("took_us", 1e-6))
-    #: How often it was found since it was told last: more than once where somebody changes it again and again.
     times: int = 1
-    #: The time in which that was.
     within: datetime.timedelta = dataclasses.field(
         default=datetime.timedelta(), metadata=written("within_ms", 1e-3)
     )
-    #: Why it could not be put right, or the policy cannot be kept, or what is wrong with the answers; None otherwise.
     error: Optional[str] = None
-    #: What is known of the other one where something is contested.
     by: Optional[str] = None
-    #: The number of this drift of this watch, from 1.
     number: int = 0
-    #: The name of the host.
     host: str = ""
-    #: What tells this policy from another.
     policy: str = ""
-    #: How bad it is.
     severity: Severity = Severity.INFO
-    #: How many changes there are.
     count: int = 0
-    #: The interfaces that the changes are about: index, name and mac of each.
     interfaces: Tuple[Any, ...] = ()
 
 
