@@ -1513,7 +1513,7 @@ class Host:
     ) -> Report:
         """Takes a snapshot and checks it: see Policy.verify.
 
-        With `wire="self"` it also asks the host itself, as if from the wire, for each IPv4 address of the policy; with
+        With `wire="self"` it also asks the host itself, as if from the wire, for each address of the policy; with
         `wire="peer"` the host `peer` asks (a Host, or what `Host.netns` takes), on its interface `interface`, or without on
         the one whose subnet the address is in. Both take a second and more: proxies answer late.
         """
