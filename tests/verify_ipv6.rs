@@ -14,6 +14,7 @@ use arpflux_core::harm::{Harm, harm};
 use arpflux_core::judgement::Judgement;
 use arpflux_core::kernel::{Kernel as _, LinuxKernel};
 use arpflux_core::plan::Impact;
+use arpflux_core::recommend::recommend;
 use arpflux_core::snapshot::{AddressFlags, Snapshot};
 use arpflux_core::types::Mac;
 use arpflux_core::verify::{self, CheckKind, Report};
@@ -418,4 +419,45 @@ fn the_watch_heals_what_the_policy_says_of_ipv6_and_tells_the_rest() {
     let drift = next("the host is no router any more", &wrong);
     assert!(drift.to_string().contains("does not forward"), "{drift}");
     std::fs::remove_dir_all(&state).unwrap();
+}
+
+#[test]
+fn an_ipv6_address_that_several_interfaces_answer_for_is_recommended_to_one() {
+    let node = Node::new();
+    for nic in ["eth0", "eth3"] {
+        ip(&node.hn, &format!("-6 neigh add proxy 2001:db8:18::101 dev {nic}"));
+        node.hn.sysctl(&format!("net.ipv6.conf.{nic}.proxy_ndp"), 1).unwrap();
+    }
+    // Of one interface alone, it is left as it is.
+    ip(&node.hn, "-6 neigh add proxy 2001:db8:18::102 dev eth0");
+    let before = node.snapshot();
+    let found = recommend(&before).unwrap();
+    let of_ipv6: Vec<_> = found
+        .policy
+        .proxies
+        .iter()
+        .filter(|one| one.addresses.iter().any(|address| address.is_ipv6()))
+        .collect();
+    let [proxy] = of_ipv6.as_slice() else { panic!("{found:#?}") };
+    assert_eq!(proxy.addresses, ["2001:db8:18::101".parse::<std::net::IpAddr>().unwrap()]);
+    let others = [("eth0", "eth3"), ("eth3", "eth0")];
+    let (keeps, other) = others.iter().find(|(nic, _)| proxy.interface.to_string() == *nic).unwrap();
+    assert_eq!(found.judgement(), Judgement::Good, "{found:#?}");
+    node.hn
+        .run(|| LinuxKernel::open().unwrap().make(&found.plan.changes).map_err(|failed| failed.error))
+        .unwrap()
+        .unwrap();
+    let after = node.snapshot();
+    let on = |nic: &str| after.interface_named(&nic.parse().unwrap()).unwrap().index;
+    let entries = |nic: &str| after.proxies.iter().filter(|entry| entry.interface == Some(on(nic))).count();
+    assert_eq!(entries(keeps) + entries(other), 2, "one for each address: {:?}", after.proxies);
+    let report = verify::wire::own(&found.policy, &after, &core(&node.hn)).unwrap();
+    assert_eq!(
+        (report.judgement(), answering(&report)),
+        (Judgement::Good, vec![(*keeps).to_owned()]),
+        "{report}"
+    );
+    assert!(node.is_answered("2001:db8:18::101") && node.is_answered("2001:db8:18::102"));
+    let left = diagnose::diagnose(&after, &diagnose::Options::default()).unwrap();
+    assert!(!left.findings.iter().any(|one| one.id == FindingId::Ipv6ProxySeveral), "{left}");
 }

@@ -273,7 +273,7 @@ fn ids(diagnosis: &Diagnosis) -> BTreeSet<FindingId> {
 }
 
 /// Findings whose remedy is a policy for the interfaces of a wire: what `recommend` is for.
-const OF_A_WIRE: [FindingId; 8] = [
+const OF_A_WIRE: [FindingId; 9] = [
     FindingId::SeveralAnswer,
     FindingId::SelfConflict,
     FindingId::TeachesWrongMac,
@@ -281,6 +281,7 @@ const OF_A_WIRE: [FindingId; 8] = [
     FindingId::NobodyAnswers,
     FindingId::RpFilterSilences,
     FindingId::ProxySeveral,
+    FindingId::Ipv6ProxySeveral,
     FindingId::EgressSameWire,
 ];
 

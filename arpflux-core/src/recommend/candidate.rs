@@ -41,7 +41,7 @@ pub(super) fn candidates(context: &Context<'_>) -> Vec<Candidate> {
         let nic = context.is_nic(held.interface);
         !nic && context.public(held.interface).any(|(address, _)| address.local == held.local)
     });
-    let proxied = proxies(context);
+    let (proxied, both) = (proxies(context, false), proxies(context, true));
     let alone = context.nics.len() < 2 && !others && proxied.policies.is_empty();
     if alone || context.nics.is_empty() {
         return vec![nothing(context)];
@@ -57,7 +57,11 @@ pub(super) fn candidates(context: &Context<'_>) -> Vec<Candidate> {
         [Egress::SourceRouted, Egress::Unmanaged]
     };
     // Never `filter`: it goes on answering address probes, so it cannot be proved.
-    routed.map(|egress| candidate(context, &proxied, Strategy::Strict, egress)).into()
+    let strict = |proxied| routed.map(|egress| candidate(context, proxied, Strategy::Strict, egress));
+    // Where IPv6 addresses cannot be settled as well, those of IPv4 are all the same.
+    let with_ipv6 = both.policies.iter().any(|one| one.addresses.iter().any(IpAddr::is_ipv6));
+    let first = with_ipv6.then(|| strict(&both));
+    first.into_iter().flatten().chain(strict(&proxied)).collect()
 }
 
 /// Why routing is somebody else's here.

@@ -1,13 +1,13 @@
 //! By which interface proxied addresses should be answered.
 
 use std::collections::{BTreeMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use super::Reason;
 use super::topology::{Context, count, routed_to};
 use crate::policy::ProxyPolicy;
 use crate::snapshot::{Interface, Snapshot};
-use crate::types::{IfIndex, IpNet};
+use crate::types::IfIndex;
 use crate::words::listed;
 
 /// What is to be said about proxied addresses.
@@ -20,17 +20,22 @@ pub(super) struct Proxies {
 
 /// One `[[proxy]]` for each interface behind which proxied addresses are and each NIC that shall answer for
 /// them. An address published on one NIC stays there; one published on several goes to the NIC by which the
-/// default route leaves, if it is one of them.
-pub(super) fn proxies(context: &Context<'_>) -> Proxies {
+/// default route leaves, if it is one of them. With `ipv6` so do IPv6 addresses for which several NICs of a wire answer; others
+/// of that family are left as they are.
+pub(super) fn proxies(context: &Context<'_>, ipv6: bool) -> Proxies {
     let mut found = Proxies::default();
     let behind = routed_to(context);
     let mut groups: BTreeMap<(IfIndex, IfIndex, bool), Vec<IpAddr>> = BTreeMap::new();
-    let mut useless = Vec::new();
+    let (mut useless, mut left) = (Vec::new(), 0);
     let held: HashSet<IpAddr> = context.snapshot.addresses.iter().map(|address| address.local).collect();
     for (address, published) in context.published() {
-        let own = held.contains(&IpAddr::V4(address));
+        let own = held.contains(&address);
         let Some(device) = behind.get(&address).copied().filter(|_| !own) else {
-            useless.push(address.to_string());
+            if address.is_ipv4() {
+                useless.push(address.to_string());
+            } else {
+                left += 1;
+            }
             continue;
         };
         let candidates: Vec<&Interface> = context
@@ -39,10 +44,18 @@ pub(super) fn proxies(context: &Context<'_>) -> Proxies {
             .copied()
             .filter(|nic| published.contains(&None) || published.contains(&Some(nic.index)))
             .collect();
+        let of_a_wire = |one: &Interface| {
+            let beside = |other: &&&Interface| context.wires.share(one.index, other.index) == Some(true);
+            candidates.iter().filter(beside).count() > 1
+        };
+        if address.is_ipv6() && !(ipv6 && candidates.iter().any(|one| of_a_wire(one))) {
+            left += 1;
+            continue;
+        }
         // Published on interfaces that are no NICs: somebody else's business.
         let Some(chosen) = choose(context, &candidates, address) else { continue };
         let several = candidates.len() > 1;
-        groups.entry((device, chosen.index, several)).or_default().push(address.into());
+        groups.entry((device, chosen.index, several)).or_default().push(address);
     }
     for ((device, nic, several), addresses) in groups {
         let number = found.policies.len();
@@ -86,27 +99,23 @@ pub(super) fn proxies(context: &Context<'_>) -> Proxies {
             listed(useless)
         ));
     }
-    if context.snapshot.proxies.iter().any(|entry| entry.address.is_ipv6()) {
-        found.notes.push("IPv6 proxy entries are left as they are".into());
+    if left > 0 {
+        found.notes.push(format!(
+            "proxy entries for {} are left as they are",
+            count(left, "IPv6 address", "IPv6 addresses"),
+        ));
     }
     found
 }
 
 /// The NIC that shall answer: the one of the preferred default route, else one whose subnet holds the address,
 /// else the first.
-fn choose<'s>(
-    context: &Context<'s>,
-    candidates: &[&'s Interface],
-    address: Ipv4Addr,
-) -> Option<&'s Interface> {
+fn choose<'s>(context: &Context<'s>, candidates: &[&'s Interface], address: IpAddr) -> Option<&'s Interface> {
     let on_link = |nic: &&&Interface| holds(context.snapshot, nic.index, address);
     let uplink = context.uplinks.iter().find_map(|index| candidates.iter().find(|nic| nic.index == *index));
     uplink.or_else(|| candidates.iter().find(on_link)).or_else(|| candidates.first()).copied()
 }
 
-fn holds(snapshot: &Snapshot, interface: IfIndex, address: Ipv4Addr) -> bool {
-    snapshot.addresses_of(interface).any(|held| match held.subnet() {
-        IpNet::V4(subnet) => subnet.contains(&address),
-        IpNet::V6(_) => false,
-    })
+fn holds(snapshot: &Snapshot, interface: IfIndex, address: IpAddr) -> bool {
+    snapshot.addresses_of(interface).any(|held| held.subnet().contains(&address))
 }

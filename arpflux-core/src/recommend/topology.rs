@@ -381,13 +381,11 @@ impl<'s> Context<'s> {
             .map(|rule| rule.priority)
     }
 
-    /// The proxied IPv4 addresses with the interfaces that they are published on; `None`: on all.
-    pub(super) fn published(&self) -> BTreeMap<Ipv4Addr, Vec<Option<IfIndex>>> {
-        let mut published: BTreeMap<Ipv4Addr, Vec<Option<IfIndex>>> = BTreeMap::new();
+    /// The proxied addresses with the interfaces that they are published on; `None`: on all.
+    pub(super) fn published(&self) -> BTreeMap<IpAddr, Vec<Option<IfIndex>>> {
+        let mut published: BTreeMap<IpAddr, Vec<Option<IfIndex>>> = BTreeMap::new();
         for entry in &self.snapshot.proxies {
-            if let IpAddr::V4(address) = entry.address {
-                published.entry(address).or_default().push(entry.interface);
-            }
+            published.entry(entry.address).or_default().push(entry.interface);
         }
         published
     }
@@ -406,9 +404,18 @@ fn uplinks(index: &Index<'_>) -> Vec<IfIndex> {
 }
 
 /// The interface that a single address is routed to, by address.
-pub(super) fn routed_to(context: &Context<'_>) -> HashMap<Ipv4Addr, IfIndex> {
-    let each = context.behind.iter();
-    each.flat_map(|(index, addresses)| addresses.iter().map(|address| (*address, *index))).collect()
+pub(super) fn routed_to(context: &Context<'_>) -> HashMap<IpAddr, IfIndex> {
+    let v6 = context.snapshot.routes.iter().filter_map(|route| {
+        let ([hop], IpNet::V6(net)) = (route.next_hops.as_slice(), route.destination) else { return None };
+        let single = route.kind == RouteKind::Unicast && net.prefix_len() == 128 && hop.gateway.is_none();
+        // Behind an interface that has IPv6 alone, nothing tells the wire: such a route says what is there.
+        let behind = |index: &IfIndex| !context.is_nic(*index) || context.unknown.contains(index);
+        let index = hop.interface.filter(|index| single && behind(index))?;
+        Some((IpAddr::V6(net.addr()), index))
+    });
+    let v4 = context.behind.iter();
+    let v4 = v4.flat_map(|(index, addresses)| addresses.iter().map(|one| (IpAddr::V4(*one), *index)));
+    v4.chain(v6).collect()
 }
 
 pub(super) fn count(number: usize, one: &str, several: &str) -> String {
