@@ -11,12 +11,12 @@ use crate::Generated;
 /// Takes names, numbers and documentation from the source text of `ErrorKind`, and checks the numbers
 /// against the compiled type.
 pub fn generate(root: &Path) -> Result<Generated, String> {
-    let path = root.join("arpflux-core/src/error.rs");
+    let path = root.join("arpflux-core/src/error/kind.rs");
     let source = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let body = source
         .split_once("pub enum ErrorKind {")
         .and_then(|(_, rest)| rest.split_once("\n}"))
-        .ok_or("error.rs has no enum ErrorKind")?
+        .ok_or("error/kind.rs has no enum ErrorKind")?
         .0;
 
     let mut text = String::from(HEAD);
@@ -34,7 +34,9 @@ pub fn generate(root: &Path) -> Result<Generated, String> {
     }
     let known: Vec<u32> = ErrorKind::ALL.iter().map(|kind| kind.code()).collect();
     if seen != known {
-        return Err(format!("ErrorKind in error.rs has the numbers {seen:?}, the compiled type {known:?}"));
+        return Err(format!(
+            "ErrorKind in error/kind.rs has the numbers {seen:?}, the compiled type {known:?}"
+        ));
     }
     let _ = write!(text, "{MIDDLE}{arms}{TAIL}");
     Ok(Generated { path: "arpflux-c/src/code.rs".into(), text })

@@ -8,7 +8,7 @@ use super::context::{Context, by_number, listed};
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::plan::Change;
 use crate::predict::{Outgoing, PacketKind};
-use crate::snapshot::{Address, AddressFlags, Interface, Route, Scope, subnet_of_wire, table};
+use crate::snapshot::{Address, AddressFlags, Interface, Route, missing_connected_route, table};
 use crate::types::{IpNet, Ipv4Net};
 
 /// How many packets are shown as evidence, and how many hosts of a subnet are looked at.
@@ -23,6 +23,7 @@ struct Lost<'s> {
     host: Ipv4Addr,
     sources: Vec<Option<Ipv4Addr>>,
     goes: String,
+    route: Route,
 }
 
 pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
@@ -61,7 +62,7 @@ pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
         .collect();
     let goes: BTreeSet<&str> = lost.iter().map(|one| one.goes.as_str()).collect();
     let addresses: BTreeSet<IpAddr> = lost.iter().map(|one| IpAddr::V4(one.local)).collect();
-    let changes = missing.iter().map(|one| Change::add(connected(one))).collect();
+    let changes = missing.iter().map(|one| Change::add(one.route.clone())).collect();
     findings.push(finding(
         FindingId::ConnectedRouteMissing,
         Text {
@@ -87,37 +88,15 @@ pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
     ));
 }
 
-/// The route as the kernel makes it, which it takes away with the address, too.
-fn connected(one: &Lost<'_>) -> Route {
-    const KERNEL: u8 = 2;
-    Route {
-        table: table::MAIN,
-        protocol: KERNEL,
-        scope: Scope::LINK,
-        preferred_source: Some(one.local.into()),
-        ..Route::new(one.net.into(), one.interface.index)
-    }
-}
-
 fn one<'s>(context: &Context<'s>, held: &Address) -> Option<Lost<'s>> {
     // Who asked for no route gets none: the manager of the network adds its own, in the table that it likes.
     if held.flags.contains(AddressFlags::NOPREFIXROUTE) {
         return None;
     }
-    let (IpAddr::V4(local), Some(IpNet::V4(net))) = (held.local, subnet_of_wire(held)) else { return None };
+    let route = missing_connected_route(context.snapshot, held, &context.snapshot.routes)?;
+    let (IpAddr::V4(local), IpNet::V4(net)) = (held.local, route.destination) else { return None };
     let interface = context.listener(held.interface)?;
-    if interface.master.is_some() || !context.map.is_connected(interface.index) {
-        return None;
-    }
-    let has = |route: &Route| {
-        route.table == table::MAIN
-            && route.destination.trunc() == IpNet::V4(net)
-            && route
-                .next_hops
-                .iter()
-                .any(|hop| hop.interface == Some(interface.index) && hop.gateway.is_none())
-    };
-    if context.snapshot.routes.iter().any(has) {
+    if !context.map.is_connected(interface.index) {
         return None;
     }
     // Nobody of a smaller network within, and no gateway, which is reached by whatever leads there.
@@ -150,5 +129,5 @@ fn one<'s>(context: &Context<'s>, held: &Address) -> Option<Lost<'s>> {
             lost
         })
         .collect();
-    Some(Lost { interface, net, local, host, sources, goes: goes? })
+    Some(Lost { interface, net, local, host, sources, goes: goes?, route })
 }

@@ -4,9 +4,7 @@ use std::net::IpAddr;
 
 use foldhash::{HashMap, HashMapExt as _, HashSet};
 
-use crate::snapshot::{
-    Address, Index, InterfaceFlags, NextHop, Route, RouteKind, Scope, Snapshot, subnet_of_wire, table,
-};
+use crate::snapshot::{Address, Index, NextHop, Route, RouteKind, Snapshot, missing_connected_route, table};
 use crate::types::{IfIndex, IpNet};
 use crate::words::listed;
 
@@ -59,40 +57,16 @@ impl<'s> View<'s> {
         self
     }
 
-    /// The connected routes that table main lacks for IPv4 addresses of `interfaces`. An address with a prefix says
-    /// what is on the wire, also where somebody has deleted the route, or has it in another table. (Of IPv6, a
-    /// router says what is on the link.)
+    /// The connected routes that table main lacks for addresses of `interfaces`, one for each subnet of each.
     pub(super) fn lacking(&self, interfaces: &HashSet<IfIndex>) -> Vec<Route> {
-        // A port of a VRF has its routes in a table of its own, and another port's addresses are not asked for.
-        let own = |index: &&IfIndex| {
-            self.snapshot.interface(**index).is_some_and(|interface| {
-                interface.flags.contains(InterfaceFlags::UP)
-                    && !interface.flags.contains(InterfaceFlags::LOOPBACK)
-                    && interface.master.is_none()
-            })
-        };
         let mut lacking: Vec<Route> = Vec::new();
-        for index in interfaces.iter().filter(own) {
-            let on_link = |route: &Route, net: &IpNet| {
-                route.destination.trunc() == *net
-                    && route.kind == RouteKind::Unicast
-                    && is_connected(route, *index)
+        for held in interfaces.iter().flat_map(|index| self.all_addresses(*index)) {
+            let known = |route: &Route| {
+                route.destination == held.subnet().trunc() && is_connected(route, held.interface)
             };
-            for held in self.all_addresses(*index) {
-                let Some(net @ IpNet::V4(_)) = subnet_of_wire(held) else { continue };
-                let known = self.routes(Family::V4, *index).iter().copied().chain(&lacking);
-                if known.into_iter().any(|route| on_link(route, &net)) {
-                    continue;
-                }
-                // As another table has it: that is the one that main had, if it was ours.
-                let other = self.snapshot.routes.iter().find(|route| on_link(route, &net));
-                let mut route = other.cloned().unwrap_or_else(|| Route {
-                    preferred_source: Some(held.local),
-                    scope: Scope::LINK,
-                    ..Route::new(net, *index)
-                });
-                route.table = table::MAIN;
-                lacking.push(route);
+            if !lacking.iter().any(known) {
+                let routes = self.routes(Family::V4, held.interface).iter().copied();
+                lacking.extend(missing_connected_route(self.snapshot, held, routes));
             }
         }
         lacking

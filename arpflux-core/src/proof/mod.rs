@@ -29,6 +29,7 @@
 //! classes grow with the number of *different* routes, rules and sets of proxying interfaces, not with
 //! the number of entries.
 
+mod answers;
 mod claims;
 mod contradiction;
 mod expectation;
@@ -36,6 +37,7 @@ mod layer;
 mod others;
 mod packets;
 mod prover;
+mod row;
 mod sender;
 mod space;
 mod split;

@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use foldhash::HashSet;
 
-use super::prover::{Asker, Fate, Proof, Prover};
+use super::prover::{Proof, Prover};
+use super::row::{Asker, Fate};
 use crate::snapshot::WireMap;
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IpNet, Ipv4Net};

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::contradiction::{Contradiction, Evidence};
 use super::expectation::Expectation;
+use super::row::{Asker, Fate, Row, both_ways};
 use super::space::masters;
 use super::split::Split;
 use super::{Space, View};
@@ -73,39 +74,13 @@ pub struct Prover<'s> {
     hosts: HashMap<(Option<IfIndex>, Vec<Ipv4Net>), Rc<Hosts>>,
     own: HashSet<IpAddr>,
     /// Once raised, nothing is worked out any more.
-    stop: Stop,
+    pub(super) stop: Stop,
     /// The same without what is missing, built where something is.
     apart: Option<Box<Prover<'s>>>,
 }
 
 /// Classes of senders, each with an example.
 pub(super) type Hosts = Vec<(u32, u32)>;
-
-/// How those fare that ask one interface for one class of targets: whether anybody is answered, looked for up to the
-/// first one.
-#[derive(Debug, Default)]
-struct Row {
-    /// Who gets an answer, as a class of senders.
-    answered: Option<Asker>,
-    /// Somebody of whom it cannot be told, where nobody is known to get one.
-    open: Option<Asker>,
-    /// The interface that answers: the master of a port.
-    answers_as: Option<IfIndex>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
-    Silent,
-    Answered,
-    Open,
-}
-
-/// One class of senders, or the target itself.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Asker {
-    pub(super) class: Option<u32>,
-    pub(super) unicast: bool,
-}
 
 impl<'s> Prover<'s> {
     /// Splits both address spaces at every boundary that the model can tell.
@@ -227,7 +202,7 @@ impl<'s> Prover<'s> {
     }
 
     /// The bridge or bond on top, where the interface is a port; VRFs leave their ports alone.
-    fn answers_as(&mut self, interface: IfIndex) -> IfIndex {
+    pub(super) fn answers_as(&mut self, interface: IfIndex) -> IfIndex {
         let snapshot = self.model.snapshot();
         let takes_over = |index: &IfIndex| {
             snapshot
@@ -249,7 +224,7 @@ impl<'s> Prover<'s> {
         view
     }
 
-    fn senders(&mut self, interface: IfIndex) -> Rc<Split> {
+    pub(super) fn senders(&mut self, interface: IfIndex) -> Rc<Split> {
         if let Some(senders) = self.senders.get(&interface) {
             return Rc::clone(senders);
         }
@@ -280,7 +255,7 @@ impl<'s> Prover<'s> {
         cases
     }
 
-    fn row(&mut self, interface: IfIndex, class: u32) -> Rc<Row> {
+    pub(super) fn row(&mut self, interface: IfIndex, class: u32) -> Rc<Row> {
         if let Some(row) = self.rows.get(&(interface, class)) {
             return Rc::clone(row);
         }
@@ -306,158 +281,8 @@ impl<'s> Prover<'s> {
     }
 
     /// Whether all requests to an interface are answered by one and the same, if by any.
-    fn answers_alone(&self, interface: IfIndex) -> bool {
+    pub(super) fn answers_alone(&self, interface: IfIndex) -> bool {
         masters(self.model.snapshot(), interface).is_empty()
-    }
-
-    /// Whether nobody gets an answer from any of these interfaces for these addresses.
-    fn all(&mut self, silent: impl IntoIterator<Item = (IfIndex, Ipv4Net)>) -> Proof {
-        let mut cases = 0;
-        let mut open = None;
-        for (interface, targets) in silent {
-            let (first, last) = (u32::from(targets.network()), u32::from(targets.broadcast()));
-            if first == last && self.model.never_answers(interface, first.into()) {
-                cases += self.cases(interface, first.into());
-                continue;
-            }
-            let view = self.view(interface);
-            let (from, to) = (view.targets.interval(first), view.targets.interval(last));
-            let mut latest = None;
-            for interval in from..=to {
-                let class = view.targets.of[interval];
-                if latest.replace(class) == Some(class) {
-                    continue;
-                }
-                let row = self.row(interface, class);
-                let target = view.targets.starts[interval].max(first);
-                if let Some(asker) = row.answered {
-                    let evidence = self.answered(&view, interface, target, asker);
-                    return self.refuted(vec![evidence]);
-                }
-                cases += self.cases(interface, target.into());
-                open = open.or(row.open.map(|asker| (interface, target, asker)));
-            }
-        }
-        match open {
-            None => Proof::Proved { cases },
-            Some((interface, target, asker)) => self.undetermined(interface, target, asker),
-        }
-    }
-
-    fn exactly_one(&mut self, target: Ipv4Addr, among: &[IfIndex]) -> Proof {
-        let number = u32::from(target);
-        let mut answering: Option<(IfIndex, Asker, Rc<Row>)> = None;
-        let mut open = None;
-        let mut cases = 0;
-        let mut owner = None;
-        for interface in self.among(among) {
-            cases += self.cases(interface, target);
-            if self.model.never_answers(interface, target) {
-                continue;
-            }
-            let view = self.view(interface);
-            let row = self.row(interface, view.targets.class_of(target) as u32);
-            if let Some(asker) = row.answered {
-                match &answering {
-                    Some((other, its_asker, its_row)) if its_row.answers_as != row.answers_as => {
-                        // The same sender twice, where one gets both answers.
-                        let (other, its_asker) = (*other, *its_asker);
-                        let (a, b) = match self.answered_host(&[other, interface], number) {
-                            Some((sender, unicast)) => (
-                                self.asked(other, sender, number, unicast),
-                                self.asked(interface, sender, number, unicast),
-                            ),
-                            None => {
-                                let its_view = self.view(other);
-                                (
-                                    self.answered(&its_view, other, number, its_asker),
-                                    self.answered(&view, interface, number, asker),
-                                )
-                            }
-                        };
-                        return self.refuted(vec![a, b]);
-                    }
-                    Some(_) => {}
-                    None => answering = Some((interface, asker, Rc::clone(&row))),
-                }
-                if row.answers_as == Some(interface) {
-                    owner = Some(interface);
-                }
-            } else {
-                open = open.or(row.open.map(|asker| (interface, number, asker)));
-            }
-        }
-        let Some((first, ..)) = answering else {
-            if let Some((interface, target, asker)) = open {
-                return self.undetermined(interface, target, asker);
-            }
-            let evidence = self.among(among).first().map(|interface| {
-                let sender = self.somebody(*interface, number);
-                self.asked(*interface, sender, number, false)
-            });
-            return self.refuted(evidence.into_iter().collect());
-        };
-        match self.answers(owner.unwrap_or(first), target) {
-            Proof::Proved { .. } => match open {
-                None => Proof::Proved { cases },
-                Some((interface, target, asker)) => self.undetermined(interface, target, asker),
-            },
-            other => other,
-        }
-    }
-
-    fn answers(&mut self, interface: IfIndex, target: Ipv4Addr) -> Proof {
-        let neighbours = self.neighbours(interface, target);
-        self.answers_each(interface, target, &neighbours)
-    }
-
-    /// Whether `interface` answers every neighbour of `subnets` that asks for `target`; anybody at all if there is none.
-    pub(crate) fn answers_in(
-        &mut self,
-        interface: IfIndex,
-        target: Ipv4Addr,
-        subnets: Vec<Ipv4Net>,
-    ) -> Proof {
-        let neighbours = self.hosts_in(interface, subnets);
-        self.answers_each(interface, target, &neighbours)
-    }
-
-    fn answers_each(&mut self, interface: IfIndex, target: Ipv4Addr, neighbours: &Hosts) -> Proof {
-        let number = u32::from(target);
-        let mut asked = 0;
-        let mut open = None;
-        for (class, sender) in neighbours.iter().copied() {
-            if sender == number || self.stop.is_raised() {
-                continue;
-            }
-            asked += 1;
-            for unicast in [false, true] {
-                match self.fate(interface, sender, number, unicast) {
-                    Fate::Answered => {}
-                    Fate::Open => open = Some(Asker { class: Some(class), unicast }),
-                    Fate::Silent => {
-                        let evidence = self.asked(interface, sender, number, unicast);
-                        return self.refuted(vec![evidence]);
-                    }
-                }
-            }
-        }
-        if asked == 0 {
-            let view = self.view(interface);
-            let row = self.row(interface, view.targets.class_of(target) as u32);
-            if row.answered.is_none() {
-                if let Some(asker) = row.open {
-                    return self.undetermined(interface, number, asker);
-                }
-                let sender = self.somebody(interface, number);
-                let evidence = self.asked(interface, sender, number, false);
-                return self.refuted(vec![evidence]);
-            }
-        }
-        match open {
-            None => Proof::Proved { cases: self.cases(interface, target) },
-            Some(asker) => self.undetermined(interface, number, asker),
-        }
     }
 
     /// The classes of senders that would ask an interface for `target`, each with an example: its
@@ -471,7 +296,7 @@ impl<'s> Prover<'s> {
     }
 
     /// The classes of senders that are hosts of `subnets`, each with an example.
-    fn hosts_in(&mut self, interface: IfIndex, subnets: Vec<Ipv4Net>) -> Rc<Hosts> {
+    pub(super) fn hosts_in(&mut self, interface: IfIndex, subnets: Vec<Ipv4Net>) -> Rc<Hosts> {
         let senders = self.senders(interface);
         // A subnet with very many single routes has as many intervals: they are gone through once.
         let space = &self.space;
@@ -491,7 +316,7 @@ impl<'s> Prover<'s> {
     }
 
     /// A sender that may well ask `interface`, for an example of silence.
-    fn somebody(&mut self, interface: IfIndex, target: u32) -> u32 {
+    pub(super) fn somebody(&mut self, interface: IfIndex, target: u32) -> u32 {
         let neighbours = self.neighbours(interface, target.into());
         let other = neighbours.iter().map(|(_, example)| *example).find(|example| *example != target);
         other.unwrap_or_else(|| u32::from(self.model.snapshot().elsewhere()))
@@ -512,7 +337,13 @@ impl<'s> Prover<'s> {
     }
 
     /// The request of a host that gets an answer or, where none does, of `asker`, who does.
-    fn answered(&mut self, view: &View, interface: IfIndex, target: u32, asker: Asker) -> Evidence {
+    pub(super) fn answered(
+        &mut self,
+        view: &View,
+        interface: IfIndex,
+        target: u32,
+        asker: Asker,
+    ) -> Evidence {
         match self.answered_host(&[interface], target) {
             Some((sender, unicast)) => self.asked(interface, sender, target, unicast),
             None => self.evidence(view, interface, target, asker),
@@ -538,38 +369,4 @@ impl<'s> Prover<'s> {
             ArpRequest { unicast, ..ArpRequest::broadcast(interface, sender.into(), target.into()) };
         Evidence::Request { request, verdict: self.model.reply(&request) }
     }
-}
-
-impl Row {
-    fn ask(&mut self, model: &Model<'_>, class: Option<u32>, requests: [ArpRequest; 2]) {
-        for request in requests {
-            let asker = Asker { class, unicast: request.unicast };
-            let verdict = model.reply(&request);
-            if let Verdict::Answers { interface, .. } = verdict {
-                self.answers_as = Some(interface);
-            }
-            match Fate::of(&verdict) {
-                Fate::Silent => {}
-                Fate::Answered => self.answered = self.answered.or(Some(asker)),
-                Fate::Open => self.open = self.open.or(Some(asker)),
-            }
-        }
-    }
-}
-
-impl Fate {
-    const fn of(verdict: &Verdict) -> Self {
-        match verdict.answers() {
-            Some(true) => Self::Answered,
-            Some(false) => Self::Silent,
-            None => Self::Open,
-        }
-    }
-}
-
-fn both_ways(interface: IfIndex, sender: u32, target: u32) -> [ArpRequest; 2] {
-    [false, true].map(|unicast| ArpRequest {
-        unicast,
-        ..ArpRequest::broadcast(interface, sender.into(), target.into())
-    })
 }

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::prover::{Fate, Prover};
+use super::prover::Prover;
+use super::row::Fate;
 use crate::snapshot::Snapshot;
 use crate::types::{IfIndex, IpNet};
 

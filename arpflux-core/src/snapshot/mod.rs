@@ -21,6 +21,7 @@ mod link_mode;
 #[cfg(feature = "kernel")]
 mod near;
 mod neighbour;
+mod reachable;
 mod route;
 mod rule;
 mod same_neighbour;
@@ -45,10 +46,10 @@ pub use link_mode::{BondMode, BondPortState, BridgePortState, IpvlanMode, Macvla
 #[cfg(feature = "kernel")]
 pub(crate) use near::{Near, Picker};
 pub use neighbour::{Neighbour, NeighbourState, NeighbourTable, ProxyEntry};
+pub(crate) use reachable::{leads_outside, missing_connected_route, subnet_of_wire};
 pub use route::{NextHop, NextHopFlags, Route, RouteKind, table};
 pub use rule::{Rule, RuleAction, RuleFlags};
 pub use wires::{Certainty, WireMap};
-pub(crate) use wires::{leads_outside, subnet_of_wire};
 
 use crate::filter::Filters;
 use crate::json::Schema;

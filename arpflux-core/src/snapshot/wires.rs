@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::reachable::{leads_outside, subnet_of_wire};
 use super::{
-    Address, BridgePortState, Interface, InterfaceFlags, LinkKind, Reach, RouteKind, Snapshot, same_neighbour,
+    BridgePortState, Interface, InterfaceFlags, LinkKind, Reach, RouteKind, Snapshot, same_neighbour,
 };
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IfName, IpNet};
@@ -374,74 +375,6 @@ impl<'s> Links<'s> {
 fn joins_wires(snapshot: &Snapshot, interface: &Interface) -> bool {
     let on = |sysctl| snapshot.effective(interface, sysctl).value != 0;
     on(Sysctl::Forwarding) && on(Sysctl::ProxyArp)
-}
-
-impl Snapshot {
-    /// Whether an interface has carrier and, if it stands on another one, that one is up and has it, too.
-    #[must_use]
-    pub fn has_carrier(&self, interface: &Interface) -> bool {
-        let mut at = interface;
-        // More levels than the kernel allows.
-        for _ in 0..8 {
-            if !at.carrier {
-                return false;
-            }
-            let stands = matches!(at.reach(), Reach::Lower | Reach::LowerTagged) && at.link_netnsid.is_none();
-            let Some(lower) = at.link.filter(|_| stands).and_then(|lower| self.interface(lower)) else {
-                break;
-            };
-            if !lower.flags.contains(InterfaceFlags::UP) {
-                return false;
-            }
-            at = lower;
-        }
-        true
-    }
-
-    /// Whether frames can come in and go out: it is up and has carrier, and is not the loopback interface.
-    #[must_use]
-    pub fn is_connected(&self, interface: &Interface) -> bool {
-        interface.flags.contains(InterfaceFlags::UP)
-            && self.has_carrier(interface)
-            && !interface.flags.contains(InterfaceFlags::LOOPBACK)
-    }
-
-    /// The same host as if every cable were plugged in: for the question what would be answered if a request
-    /// did arrive.
-    ///
-    /// ```
-    /// use arpflux_core::snapshot::Snapshot;
-    ///
-    /// assert!(Snapshot::default().as_if_connected().interfaces.iter().all(|interface| interface.carrier));
-    /// ```
-    #[must_use]
-    pub fn as_if_connected(&self) -> Self {
-        let mut host = self.clone();
-        for interface in &mut host.interfaces {
-            interface.carrier = true;
-        }
-        host
-    }
-}
-
-/// The subnet that an address says is on the wire of its interface: not with a peer, not if it holds a single
-/// address, and not one that every link has (169.254/16, RFC 3927).
-pub(crate) fn subnet_of_wire(address: &Address) -> Option<IpNet> {
-    match address.subnet() {
-        IpNet::V4(net) if address.is_public() && address.peer.is_none() => {
-            (net.prefix_len() < 32 && !net.network().is_link_local()).then_some(IpNet::V4(net.trunc()))
-        }
-        _ => None,
-    }
-}
-
-/// Whether an interface may lead to a wire outside of this host.
-pub(crate) fn leads_outside(snapshot: &Snapshot, interface: &Interface) -> bool {
-    match interface.reach() {
-        Reach::Outside | Reach::Lower | Reach::LowerTagged => true,
-        Reach::Ports => snapshot.is_inner_bridge(interface) != Some(true),
-        Reach::Peer | Reach::Program | Reach::Tunnel | Reach::Nowhere | Reach::Unknown => false,
-    }
 }
 
 #[cfg(test)]
