@@ -13,10 +13,8 @@ use arpflux_capture::{Certainty, Class, Known, Limits, Report, Source, Table};
 use arpflux_core::frame::{Ipv4Arp, Timestamp};
 use arpflux_core::types::Mac;
 use arpflux_core::wire::{Direction, Filter, PacketSocket, Port, Received, Ring, own_macs};
+use arpflux_lab::page;
 use arpflux_lab::{Host, Lab};
-
-const NICS: [(&str, &str); 3] =
-    [("eth0", "00:0c:29:b3:a2:54"), ("eth3", "00:0c:29:b3:a2:68"), ("eth4", "00:0c:29:b3:a2:5e")];
 
 fn ip(text: &str) -> Ipv4Addr {
     text.parse().unwrap()
@@ -24,14 +22,8 @@ fn ip(text: &str) -> Ipv4Addr {
 
 fn node_and_client(lab: &Lab) -> (Host, Host) {
     let lan = lab.switch("lan").unwrap();
-    let hn = lab.host("hn").unwrap();
-    for (i, (name, mac)) in NICS.iter().enumerate() {
-        hn.plug(&lan, name, mac.parse().unwrap()).unwrap();
-        hn.address(name, &format!("192.168.18.{}/24", 10 + i)).unwrap();
-    }
-    let client = lab.host("client").unwrap();
-    client.plug(&lan, "eth0", "00:0c:29:d2:c7:aa".parse().unwrap()).unwrap();
-    client.address("eth0", "192.168.18.129/24").unwrap();
+    let hn = page::node(&lab, &lan, "hn").unwrap();
+    let client = page::client(&lab, &lan).unwrap();
     (hn, client)
 }
 

@@ -12,10 +12,9 @@ use arpflux_core::types::{IfName, Mac};
 use arpflux_core::wire::Filter;
 use arpflux_core::wire::inject::{self, Injector};
 use arpflux_core::{ErrorKind, Host as CoreHost, Stop};
+use arpflux_lab::page::{self, NICS, Nic};
 use arpflux_lab::{Host, Lab, Question, Recorder, Switch};
 
-const NICS: [(&str, &str); 3] =
-    [("eth0", "00:0c:29:b3:a2:54"), ("eth3", "00:0c:29:b3:a2:68"), ("eth4", "00:0c:29:b3:a2:5e")];
 /// Much longer than an answer takes, and for those that do not come only.
 const WAIT: Duration = Duration::from_millis(500);
 
@@ -33,11 +32,7 @@ fn core(host: &Host) -> CoreHost {
 
 fn node(lab: &Lab) -> (Switch, Host) {
     let lan = lab.switch("lan").unwrap();
-    let hn = lab.host("hn").unwrap();
-    for (i, (name, mac)) in NICS.iter().enumerate() {
-        hn.plug(&lan, name, mac.parse().unwrap()).unwrap();
-        hn.address(name, &format!("192.168.18.{}/24", 10 + i)).unwrap();
-    }
+    let hn = page::node(&lab, &lan, "hn").unwrap();
     (lan, hn)
 }
 
@@ -85,7 +80,7 @@ fn the_answers_are_those_of_the_wire_and_never_reach_it() {
             senders.iter().flat_map(|sender| targets.iter().map(|target| request(sender, target))).collect();
         let questions: Vec<Question> =
             requests.iter().map(|request| Question::new(request.sender, request.target)).collect();
-        for (interface, mac) in NICS {
+        for Nic { name: interface, mac, .. } in NICS {
             let from_wire: Vec<Option<Mac>> = hn
                 .ask(interface, &questions)
                 .unwrap()
@@ -118,8 +113,8 @@ fn proxied_addresses_answer_late_to_all_and_at_once_to_one() {
     hn.proxy("eth3", ip("192.168.18.101").into()).unwrap();
     let all = request("192.168.18.200", "192.168.18.101");
     let one = ArpRequest { unicast: true, ..all };
-    assert_eq!(ask(&hn, "eth3", &[all], Duration::from_secs(2)), [Some(NICS[1].1.parse().unwrap())]);
-    assert_eq!(ask(&hn, "eth3", &[one], WAIT), [Some(NICS[1].1.parse().unwrap())]);
+    assert_eq!(ask(&hn, "eth3", &[all], Duration::from_secs(2)), [Some(NICS[1].mac.parse().unwrap())]);
+    assert_eq!(ask(&hn, "eth3", &[one], WAIT), [Some(NICS[1].mac.parse().unwrap())]);
     assert_eq!(ask(&hn, "eth0", &[all, one], Duration::from_secs(1)), [None, None]);
     // More than may wait at a time (64): they are asked in portions.
     let many = vec![all; 100];

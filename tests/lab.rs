@@ -11,25 +11,13 @@ use arpflux_core::frame::{Ipv4Arp, Operation, Printed};
 use arpflux_core::snapshot::Scope;
 use arpflux_core::types::Mac;
 use arpflux_core::wire::{Direction, Filter};
+use arpflux_lab::page::{self, CLIENT, NICS, Nic};
 use arpflux_lab::{Host, Lab, NewRoute, NewRule, Question, Recorder};
-
-const HN: [(&str, &str, &str); 3] = [
-    ("eth0", "00:0c:29:b3:a2:54", "192.168.18.10/24"),
-    ("eth3", "00:0c:29:b3:a2:68", "192.168.18.11/24"),
-    ("eth4", "00:0c:29:b3:a2:5e", "192.168.18.12/24"),
-];
-const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 168, 18, 129);
 
 fn node_and_client(lab: &Lab) -> (Host, Host) {
     let lan = lab.switch("lan").unwrap();
-    let hn = lab.host("hn").unwrap();
-    for (name, mac, address) in HN {
-        hn.plug(&lan, name, mac.parse().unwrap()).unwrap();
-        hn.address(name, address).unwrap();
-    }
-    let client = lab.host("client").unwrap();
-    client.plug(&lan, "eth0", "00:0c:29:d2:c7:aa".parse().unwrap()).unwrap();
-    client.address("eth0", "192.168.18.129/24").unwrap();
+    let hn = page::node(&lab, &lan, "hn").unwrap();
+    let client = page::client(&lab, &lan).unwrap();
     (hn, client)
 }
 
@@ -51,7 +39,7 @@ fn example_one_all_three_interfaces_answer_a_broadcast() {
         "00:0c:29:d2:c7:aa > ff:ff:ff:ff:ff:ff, ARP, length 42: \
          arp who-has 192.168.18.10 tell 192.168.18.129"
     );
-    for (_, mac, _) in HN {
+    for mac in NICS.map(|nic| nic.mac) {
         let reply = format!("{mac} > 00:0c:29:d2:c7:aa, ARP, length 42: arp reply 192.168.18.10 is-at {mac}");
         assert!(text.contains(&reply), "{text:#?}");
     }
@@ -63,7 +51,7 @@ fn example_one_all_three_interfaces_answer_a_broadcast() {
 fn questions_reach_one_interface_and_every_answer_comes() {
     let lab = Lab::new().unwrap();
     let (hn, _client) = node_and_client(&lab);
-    for (name, mac, _) in HN {
+    for Nic { name, mac, .. } in NICS {
         let questions: Vec<_> =
             (0..=255).map(|i| Question::new(CLIENT, Ipv4Addr::new(192, 168, 18, i))).collect();
         let answers = hn.ask(name, &questions).unwrap();

@@ -16,9 +16,8 @@ use arpflux_core::types::Mac;
 use arpflux_core::wire::announce::{self, announce};
 use arpflux_core::wire::probe::Probed;
 use arpflux_core::wire::{Filter, Port, Ring, detect, probe};
+use arpflux_lab::page;
 use arpflux_lab::{Host, Lab, NewRoute, Recorder};
-
-const MACS: [&str; 3] = ["00:0c:29:b3:a2:54", "00:0c:29:b3:a2:68", "00:0c:29:b3:a2:5e"];
 
 fn ip(text: &str) -> Ipv4Addr {
     text.parse().unwrap()
@@ -41,18 +40,12 @@ fn output(host: &Host, name: &str, arguments: &[&str]) -> (Option<i32>, String) 
 fn scenario() -> (Lab, Host, Host) {
     let lab = Lab::new().unwrap();
     let lan = lab.switch("lan").unwrap();
-    let hn = lab.host("hn").unwrap();
-    for (i, name) in ["eth0", "eth3", "eth4"].iter().enumerate() {
-        hn.plug(&lan, name, MACS[i].parse().unwrap()).unwrap();
-        hn.address(name, &format!("192.168.18.{}/24", 10 + i)).unwrap();
-    }
+    let hn = page::node(&lab, &lan, "hn").unwrap();
     hn.sysctl("net.ipv4.ip_forward", 1).unwrap();
     hn.plug(&lab.switch("behind").unwrap(), "eth9", Mac::NONE).unwrap();
     hn.route(&NewRoute::to("192.168.18.101").unwrap().device("eth9").unwrap()).unwrap();
     hn.proxy("eth3", ip("192.168.18.101").into()).unwrap();
-    let client = lab.host("client").unwrap();
-    client.plug(&lan, "eth0", "00:0c:29:d2:c7:aa".parse().unwrap()).unwrap();
-    client.address("eth0", "192.168.18.129/24").unwrap();
+    let client = page::client(&lab, &lan).unwrap();
     (lab, hn, client)
 }
 

@@ -9,6 +9,7 @@ use arpflux_core::plan::PROTOCOL;
 use arpflux_core::snapshot::{AddressFlags, NeighbourState, RoutingMemory, Snapshot};
 use arpflux_core::state::Change;
 use arpflux_core::{Policy, verify};
+use arpflux_lab::page::POLICY;
 use arpflux_tests::iproute::{in_new_netns, ip};
 
 /// Without what comes and goes by itself, what no change can take back, and the order of rules of one
@@ -91,18 +92,6 @@ fn hardware_node() {
     }
 }
 
-const HOST: &str = "[host]\ninterfaces = [\"eth0\", \"eth3\", \"eth4\"]\n";
-const CONTAINERS: &str = r#"
-[[proxy]]
-owner = "101"
-addresses = ["192.168.18.101"]
-interface = "eth3"
-[[proxy]]
-owner = "102"
-addresses = ["192.168.18.102"]
-interface = "eth4"
-"#;
-
 fn set(key: &str, value: i32) {
     std::fs::write(format!("/proc/sys/net/ipv4/{key}"), value.to_string()).unwrap();
 }
@@ -118,11 +107,12 @@ fn the_page_with_every_rp_filter() {
             }
             let mut kernel = LinuxKernel::open().unwrap();
             settled(&mut kernel);
-            let changes = carry_out(&mut kernel, &format!("{HOST}proxy_delay = 0\n{CONTAINERS}"));
+            let page = POLICY.replace("version = 1\n", "").replace("[host]\n", "[host]\nproxy_delay = 0\n");
+            let changes = carry_out(&mut kernel, &page);
             assert!(changes.len() > 20, "{changes:#?}");
             // A container moves, then everything of ours goes again.
-            let moved = CONTAINERS.replacen("eth3", "eth4", 1);
-            assert_eq!(carry_out(&mut kernel, &format!("{HOST}proxy_delay = 0\n{moved}")).len(), 6);
+            let moved = page.replace("interface = \"eth3\"", "interface = \"eth4\"");
+            assert_eq!(carry_out(&mut kernel, &moved).len(), 6);
             let nothing = "[host]\negress = \"unmanaged\"\nforeign_proxies = \"remove\"\n";
             if rp_filter != 1 {
                 carry_out(&mut kernel, nothing);

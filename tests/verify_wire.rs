@@ -6,6 +6,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _};
 use arpflux_core::verify::{self, CheckKind};
 use arpflux_core::{Host, Policy, apply};
 use arpflux_lab::Lab;
+use arpflux_lab::page;
 
 const POLICY: &str = r#"
 version = 1
@@ -26,19 +27,9 @@ fn host(of: &arpflux_lab::Host) -> Host {
 fn floating_addresses_are_seen_and_so_is_the_cure() {
     let lab = Lab::new().unwrap();
     let lan = lab.switch("lan").unwrap();
-    let hn = lab.host("hn").unwrap();
-    for (interface, mac, address) in [
-        ("eth0", "00:0c:29:b3:a2:54", "192.168.18.10/24"),
-        ("eth3", "00:0c:29:b3:a2:68", "192.168.18.11/24"),
-        ("eth4", "00:0c:29:b3:a2:5e", "192.168.18.12/24"),
-    ] {
-        hn.plug(&lan, interface, mac.parse().unwrap()).unwrap();
-        hn.address(interface, address).unwrap();
-    }
+    let hn = page::node(&lab, &lan, "hn").unwrap();
     hn.sysctl("net.ipv4.ip_forward", 1).unwrap();
-    let client = lab.host("client").unwrap();
-    client.plug(&lan, "eth0", "00:0c:29:d2:c7:aa".parse().unwrap()).unwrap();
-    client.address("eth0", "192.168.18.129/24").unwrap();
+    let client = page::client(&lab, &lan).unwrap();
     let venet = lab.venet(&hn, "venet0").unwrap();
     let _container = venet.container("101", "192.168.18.101".parse().unwrap()).unwrap();
     for interface in ["eth0", "eth3", "eth4"] {

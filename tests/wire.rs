@@ -12,9 +12,10 @@ use arpflux_core::types::Mac;
 use arpflux_core::wire::announce::{self, announce};
 use arpflux_core::wire::probe::{self, Judgement, Probed, Progress, judge};
 use arpflux_core::wire::{Filter, Port};
+use arpflux_lab::page::{self, NICS};
 use arpflux_lab::{Host, Lab, Recorder, Venet, write_pcap};
 
-const MACS: [&str; 3] = ["00:0c:29:b3:a2:54", "00:0c:29:b3:a2:68", "00:0c:29:b3:a2:5e"];
+const MACS: [&str; 3] = [NICS[0].mac, NICS[1].mac, NICS[2].mac];
 
 fn ip(text: &str) -> Ipv4Addr {
     text.parse().unwrap()
@@ -24,16 +25,10 @@ fn ip(text: &str) -> Ipv4Addr {
 fn scenario() -> (Lab, Host, Host, Venet) {
     let lab = Lab::new().unwrap();
     let lan = lab.switch("lan").unwrap();
-    let hn = lab.host("hn").unwrap();
-    for (i, name) in ["eth0", "eth3", "eth4"].iter().enumerate() {
-        hn.plug(&lan, name, MACS[i].parse().unwrap()).unwrap();
-        hn.address(name, &format!("192.168.18.{}/24", 10 + i)).unwrap();
-    }
+    let hn = page::node(&lab, &lan, "hn").unwrap();
     hn.sysctl("net.ipv4.ip_forward", 1).unwrap();
     let venet = lab.venet(&hn, "venet0").unwrap();
-    let client = lab.host("client").unwrap();
-    client.plug(&lan, "eth0", "00:0c:29:d2:c7:aa".parse().unwrap()).unwrap();
-    client.address("eth0", "192.168.18.129/24").unwrap();
+    let client = page::client(&lab, &lan).unwrap();
     (lab, hn, client, venet)
 }
 

@@ -8,29 +8,14 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use arpflux_core::{Host, Snapshot};
+use arpflux_lab::page::{self, NICS};
 use arpflux_lab::{Host as Node, Lab};
 use comparable::comparable;
 
-const HN: [(&str, &str, &str); 3] = [
-    ("eth0", "00:0c:29:b3:a2:54", "192.168.18.10/24"),
-    ("eth3", "00:0c:29:b3:a2:68", "192.168.18.11/24"),
-    ("eth4", "00:0c:29:b3:a2:5e", "192.168.18.12/24"),
-];
-
-const POLICY: &str = r#"
-version = 1
-[host]
-interfaces = ["eth0", "eth3", "eth4"]
-announce = false
-[[proxy]]
-owner = "101"
-addresses = ["192.168.18.101"]
-interface = "eth3"
-[[proxy]]
-owner = "102"
-addresses = ["192.168.18.102"]
-interface = "eth4"
-"#;
+/// The page's policy; nobody waits for announcements.
+fn policy() -> String {
+    page::POLICY.replace("[host]\n", "[host]\nannounce = false\n")
+}
 
 /// A hardware node with two containers, and a folder for everything that is written.
 struct Bench {
@@ -46,11 +31,7 @@ impl Bench {
     fn new(name: &str) -> Self {
         let lab = Lab::new().unwrap();
         let lan = lab.switch("lan").unwrap();
-        let node = lab.host("hn").unwrap();
-        for (name, mac, address) in HN {
-            node.plug(&lan, name, mac.parse().unwrap()).unwrap();
-            node.address(name, address).unwrap();
-        }
+        let node = page::node(&lab, &lan, "hn").unwrap();
         node.sysctl("net/ipv4/ip_forward", 1).unwrap();
         let venet = lab.venet(&node, "venet0").unwrap();
         let mut containers = Vec::new();
@@ -58,14 +39,14 @@ impl Bench {
             let address = [192, 168, 18, last].into();
             containers.push(venet.container(&last.to_string(), address).unwrap());
             // As vzarp does: on every interface.
-            for (interface, ..) in HN {
-                node.proxy(interface, address.into()).unwrap();
+            for nic in &NICS {
+                node.proxy(nic.name, address.into()).unwrap();
             }
         }
         let folder = PathBuf::from(format!("/run/arpflux-cli-{}-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir(&folder).unwrap();
-        std::fs::write(folder.join("policy.toml"), POLICY).unwrap();
+        std::fs::write(folder.join("policy.toml"), policy()).unwrap();
         let host = node.run(|| Host::current().unwrap()).unwrap();
         let start = host.snapshot().unwrap();
         Self { node, host, folder, start, _containers: containers, _lab: lab }
@@ -229,15 +210,15 @@ fn a_policy_that_changed_between_apply_and_rollback_does_not_matter() {
     let policy = bench.path("policy.toml");
     bench.good(&["apply", "--policy", &policy]);
     let first = comparable(&bench.host.snapshot().unwrap());
-    for text in [POLICY.replace("\"eth3\"\n", "\"eth4\"\n"), "version = 9".into(), String::new()] {
+    for text in [self::policy().replace("\"eth3\"\n", "\"eth4\"\n"), "version = 9".into(), String::new()] {
         std::fs::write(&policy, text).unwrap();
         bench.good(&["rollback"]);
         assert!(bench.is_as_before());
-        std::fs::write(&policy, POLICY).unwrap();
+        std::fs::write(&policy, self::policy()).unwrap();
         bench.good(&["apply", "--policy", &policy]);
     }
     // Two policies one after the other go back one after the other.
-    std::fs::write(&policy, POLICY.replace("interface = \"eth3\"", "interface = \"eth4\"")).unwrap();
+    std::fs::write(&policy, self::policy().replace("interface = \"eth3\"", "interface = \"eth4\"")).unwrap();
     bench.good(&["apply", "--policy", &policy]);
     assert!(comparable(&bench.host.snapshot().unwrap()) != first);
     std::fs::remove_file(&policy).unwrap();

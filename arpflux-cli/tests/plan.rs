@@ -4,24 +4,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use arpflux_core::{Plan, Snapshot};
+use arpflux_lab::page::POLICY;
 
 const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hardware-node.json");
-
-const POLICY: &str = r#"version = 1
-
-[host]
-interfaces = ["eth0", "eth3", "eth4"]
-
-[[proxy]]
-owner = "101"
-addresses = ["192.168.18.101"]
-interface = "eth3"
-
-[[proxy]]
-owner = "102"
-addresses = ["192.168.18.102"]
-interface = "eth4"
-"#;
 
 fn file(name: &str, text: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);

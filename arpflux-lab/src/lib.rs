@@ -33,6 +33,7 @@ pub mod demo;
 mod host;
 mod link;
 mod nftables;
+pub mod page;
 mod ping;
 mod privileges;
 mod record;

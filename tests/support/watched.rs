@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use arpflux_core::watch::{Cause, Drift, Options, Outcome, Watcher};
 use arpflux_core::{Host, Policy, apply};
+use arpflux_lab::page;
 use arpflux_lab::{Lab, Switch};
 
 /// What is watched.
@@ -48,15 +49,7 @@ impl Node {
     pub fn new(name: &str) -> Self {
         let lab = Lab::new().unwrap();
         let lan = lab.switch("lan").unwrap();
-        let hn = lab.host("hn").unwrap();
-        for (interface, mac, address) in [
-            ("eth0", "00:0c:29:b3:a2:54", "192.168.18.10/24"),
-            ("eth3", "00:0c:29:b3:a2:68", "192.168.18.11/24"),
-            ("eth4", "00:0c:29:b3:a2:5e", "192.168.18.12/24"),
-        ] {
-            hn.plug(&lan, interface, mac.parse().unwrap()).unwrap();
-            hn.address(interface, address).unwrap();
-        }
+        let hn = page::node(&lab, &lan, "hn").unwrap();
         let host = Host::at(format!("/proc/self/fd/{}", hn.netns().as_fd().as_raw_fd()).as_ref()).unwrap();
         let state = std::env::temp_dir().join(format!("arpflux-watch-{}-{name}", std::process::id()));
         std::fs::create_dir(&state).unwrap();

@@ -9,16 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arpflux_core::Host;
 use arpflux_core::snapshot::{Snapshot, table};
+use arpflux_lab::page;
 use arpflux_lab::{Host as Node, Lab, NewRoute, Switch, Venet};
 
-pub const HN: [(&str, &str, &str); 3] = [
-    ("eth0", "00:0c:29:b3:a2:54", "192.168.18.10/24"),
-    ("eth3", "00:0c:29:b3:a2:68", "192.168.18.11/24"),
-    ("eth4", "00:0c:29:b3:a2:5e", "192.168.18.12/24"),
-];
 pub const A101: Ipv4Addr = Ipv4Addr::new(192, 168, 18, 101);
 pub const A102: Ipv4Addr = Ipv4Addr::new(192, 168, 18, 102);
-pub const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 168, 18, 129);
+pub use arpflux_lab::page::{CLIENT, NICS};
 
 /// Whose scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,15 +76,9 @@ impl Bench {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let lab = Lab::new().unwrap();
         let lan = lab.switch("lan").unwrap();
-        let hn = lab.host("hn").unwrap();
-        for (name, mac, address) in HN {
-            hn.plug(&lan, name, mac.parse().unwrap()).unwrap();
-            hn.address(name, address).unwrap();
-        }
+        let hn = page::node(&lab, &lan, "hn").unwrap();
         hn.sysctl("net/ipv4/ip_forward", 1).unwrap();
-        let client = lab.host("client").unwrap();
-        client.plug(&lan, "eth0", "00:0c:29:d2:c7:aa".parse().unwrap()).unwrap();
-        client.address("eth0", &format!("{CLIENT}/24")).unwrap();
+        let client = page::client(&lab, &lan).unwrap();
         let venet = lab.venet(&hn, "venet0").unwrap();
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = PathBuf::from(format!("/run/arpflux-vz-{}-{number}", std::process::id()));
@@ -310,7 +300,7 @@ impl Bench {
     }
 
     pub fn mac(interface: &str) -> String {
-        HN.iter().find(|(name, ..)| *name == interface).unwrap().1.to_owned()
+        NICS.iter().find(|nic| nic.name == interface).unwrap().mac.to_owned()
     }
 
     /// Every file below the bench's folder that belongs to vzctl, with text and mode.

@@ -90,7 +90,7 @@ fn the_node_itself_is_never_blamed() {
     bench.write("etc/vz/vz.conf", "ERROR_ON_ARPFAIL=\"yes\"\n");
     let _container = bench.container(A101);
     // vzctl's own entries on every interface answer, late, and so does the former start.
-    for (name, ..) in crate::bench::HN {
+    for name in crate::bench::NICS.map(|nic| nic.name) {
         bench.hn.sysctl(&format!("net/ipv4/neigh/{name}/proxy_delay"), 80).unwrap();
         bench.hn.proxy(name, IpAddr::V4(A101)).unwrap();
     }

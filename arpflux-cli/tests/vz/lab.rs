@@ -6,7 +6,7 @@ use arpflux_core::frame::{EtherType, Ethernet};
 use arpflux_core::wire::Filter;
 use arpflux_lab::{Recorded, Recorder};
 
-use crate::bench::{A101, A102, Bench, CLIENT, HN, Libvzctl, Version, Vzctl};
+use crate::bench::{A101, A102, Bench, CLIENT, Libvzctl, NICS, Version, Vzctl};
 
 fn own(last: u8) -> Ipv4Addr {
     Ipv4Addr::new(192, 168, 18, last)
@@ -42,11 +42,11 @@ fn without_arpflux_every_interface_answers() {
 fn cured(version: Version, rp_filter: u8) {
     let bench = Bench::new(version);
     bench.write("policy.toml", "version = 1\n[host]\ninterfaces = [\"eth0\", \"eth3\", \"eth4\"]\n");
-    for (name, ..) in HN {
+    for name in NICS.map(|nic| nic.name) {
         bench.hn.sysctl(&format!("net/ipv4/conf/{name}/rp_filter"), rp_filter).unwrap();
     }
     // Somebody else's, on the same interfaces.
-    for (name, ..) in HN {
+    for name in NICS.map(|nic| nic.name) {
         bench.hn.proxy(name, "10.9.9.9".parse().unwrap()).unwrap();
     }
     let foreign = bench.proxies();

@@ -6,7 +6,7 @@ use arpflux_core::apply::Options;
 use arpflux_core::{Host, Policy};
 use arpflux_lab::Host as Machine;
 
-use crate::bench::{A101, A102, Bench, CLIENT, HN, Libvzctl, Said, Version, Vzctl};
+use crate::bench::{A101, A102, Bench, CLIENT, Libvzctl, NICS, Said, Version, Vzctl};
 
 const POLICY: &str = "version = 1\n[host]\ninterfaces = [\"eth0\", \"eth3\", \"eth4\"]\n";
 
@@ -20,7 +20,7 @@ impl Running {
     fn new(version: Version, rp_filter: u8) -> Self {
         let bench = Bench::new(version);
         bench.write("policy.toml", POLICY);
-        for (name, ..) in HN {
+        for name in NICS.map(|nic| nic.name) {
             bench.hn.sysctl(&format!("net/ipv4/conf/{name}/rp_filter"), rp_filter).unwrap();
         }
         let containers = [bench.container(A101), bench.container(A102)];
@@ -278,7 +278,7 @@ fn a_router_of_the_wire_is_never_published() {
 #[test]
 fn without_a_policy_the_nodes_own_addresses_are_left_alone() {
     let bench = Bench::new(Libvzctl);
-    for (name, ..) in HN {
+    for name in NICS.map(|nic| nic.name) {
         bench.hn.sysctl(&format!("net/ipv4/conf/{name}/rp_filter"), 1).unwrap();
     }
     let before = bench.snapshot();

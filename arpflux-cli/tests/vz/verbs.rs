@@ -121,7 +121,7 @@ fn one_device_of_a_container_goes() {
 fn ipv6_addresses_too() {
     let bench = Bench::new(Vzctl);
     bench.hn.ipv6().unwrap();
-    for (name, ..) in crate::bench::HN {
+    for name in crate::bench::NICS.map(|nic| nic.name) {
         bench.hn.sysctl(&format!("net/ipv6/conf/{name}/accept_dad"), 0).unwrap();
         let net = format!("fd00:18::{}/64", &name[3..]);
         bench.hn.address(name, &net).unwrap();

@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::reachable::{leads_outside, subnet_of_wire};
-use super::{
-    BridgePortState, Interface, InterfaceFlags, LinkKind, Reach, RouteKind, Snapshot, same_neighbour,
-};
+use super::{BridgePortState, Interface, LinkKind, Reach, RouteKind, Snapshot, same_neighbour};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IfName, IpNet};
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::plan::tests::host::Host;
-use crate::snapshot::{Neighbour, NeighbourState};
+use crate::snapshot::{InterfaceFlags, Neighbour, NeighbourState};
 use crate::types::Mac;
 
 fn host() -> Host {

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::observe::{Observed, ask, concerns, nic_of, observe, round_trip};
-use super::scenario::{CLIENT, CONTAINERS, NICS, POLICY, Scenario, addresses};
+use super::scenario::{CONTAINERS, Scenario, addresses};
 use super::{Check, Report, Row, Seen, Telling};
+use crate::page::{CLIENT, NICS, POLICY};
 use crate::{Recorded, Recorder, write_pcap};
 use arpflux_core::apply::Options;
 use arpflux_core::error::{Error, Result};
@@ -126,7 +127,7 @@ impl<'a> Demo<'a> {
         for nic in &NICS {
             self.text(format!("HN      {}  {}  {}/24", nic.name, nic.mac, nic.address));
         }
-        self.text(format!("client  eth0  {}  {CLIENT}/24", super::scenario::CLIENT_MAC));
+        self.text(format!("client  eth0  {}  {CLIENT}/24", crate::page::CLIENT_MAC));
     }
 
     /// Records at the client what a ping of `target` causes, and until `wait` is over.

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use arpflux_core::error::Result;
 
-pub use scenario::POLICY;
+pub use crate::page::POLICY;
 
 /// One line of the story.
 #[derive(Debug, Clone, PartialEq, Eq)]

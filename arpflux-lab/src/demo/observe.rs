@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::Seen;
-use super::scenario::{NICS, Scenario};
+use super::scenario::Scenario;
+use crate::page::NICS;
 use crate::{Recorded, Recorder};
 use arpflux_core::error::Result;
 use arpflux_core::frame::{Arp, EtherType, Ethernet, Ipv4};

@@ -2,24 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use crate::page::{self, NICS};
 use crate::{Host, Lab, Venet};
 use arpflux_core::error::Result;
-
-/// An interface of the node.
-pub(super) struct Nic {
-    pub name: &'static str,
-    pub mac: &'static str,
-    pub address: Ipv4Addr,
-}
-
-pub(super) const NICS: [Nic; 3] = [
-    Nic { name: "eth0", mac: "00:0c:29:b3:a2:54", address: Ipv4Addr::new(192, 168, 18, 10) },
-    Nic { name: "eth3", mac: "00:0c:29:b3:a2:68", address: Ipv4Addr::new(192, 168, 18, 11) },
-    Nic { name: "eth4", mac: "00:0c:29:b3:a2:5e", address: Ipv4Addr::new(192, 168, 18, 12) },
-];
-
-pub(super) const CLIENT_MAC: &str = "00:0c:29:d2:c7:aa";
-pub(super) const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 168, 18, 129);
 
 /// A container, and the interface that shall answer for it.
 pub(super) struct Container {
@@ -32,23 +17,6 @@ pub(super) const CONTAINERS: [Container; 2] = [
     Container { id: "101", address: Ipv4Addr::new(192, 168, 18, 101), wanted: "eth3" },
     Container { id: "102", address: Ipv4Addr::new(192, 168, 18, 102), wanted: "eth4" },
 ];
-
-/// The policy that the demo applies.
-pub const POLICY: &str = r#"version = 1
-
-[host]
-interfaces = ["eth0", "eth3", "eth4"]
-
-[[proxy]]
-owner = "101"
-addresses = ["192.168.18.101"]
-interface = "eth3"
-
-[[proxy]]
-owner = "102"
-addresses = ["192.168.18.102"]
-interface = "eth4"
-"#;
 
 /// All addresses: whose, which, and which interface of the node shall answer.
 pub(super) fn addresses() -> impl Iterator<Item = (String, Ipv4Addr, &'static str)> {
@@ -71,14 +39,8 @@ impl Scenario {
     pub fn new() -> Result<Self> {
         let lab = Lab::new()?;
         let lan = lab.switch("lan")?;
-        let client = lab.host("client")?;
-        client.plug(&lan, "eth0", CLIENT_MAC.parse()?)?;
-        client.address("eth0", &format!("{CLIENT}/24"))?;
-        let hn = lab.host("HN")?;
-        for nic in &NICS {
-            hn.plug(&lan, nic.name, nic.mac.parse()?)?;
-            hn.address(nic.name, &format!("{}/24", nic.address))?;
-        }
+        let client = page::client(&lab, &lan)?;
+        let hn = page::node(&lab, &lan, "HN")?;
         hn.sysctl("net.ipv4.ip_forward", 1)?;
         let venet = lab.venet(&hn, "venet0")?;
         Ok(Self { hn, client, containers: Vec::new(), venet, _lab: lab })

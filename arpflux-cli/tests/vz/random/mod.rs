@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use arpflux_lab::Host as Machine;
 
-use crate::bench::{A101, A102, Bench, CLIENT, HN, Libvzctl, Said, Version, Vzctl};
+use crate::bench::{A101, A102, Bench, CLIENT, Libvzctl, NICS, Said, Version, Vzctl};
 
 const POLICY: &str = "version = 1\n[host]\ninterfaces = [\"eth0\", \"eth3\", \"eth4\"]\n";
 const A103: Ipv4Addr = Ipv4Addr::new(192, 168, 18, 103);
@@ -75,7 +75,7 @@ impl Run {
         let bench = Bench::both(first);
         bench.write("policy.toml", POLICY);
         bench.write("etc/vz/conf/103.conf", "IP_ADDRESS=\"192.168.18.103\"\nARPFLUX_IF=\"eth3\"\n");
-        for (name, ..) in HN {
+        for name in NICS.map(|nic| nic.name) {
             bench.hn.sysctl(&format!("net/ipv4/conf/{name}/rp_filter"), rp_filter).unwrap();
         }
         let all = CONTAINERS.iter().flat_map(|kind| kind.addresses);
