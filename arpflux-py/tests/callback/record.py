@@ -1,4 +1,4 @@
-"""Writes the result of each task as a JSON line, for test_ansible.py."""
+"""Writes the result of each task as a JSON line, for fleet.py."""
 
 from __future__ import annotations
 
