@@ -436,7 +436,7 @@ fn an_ipv6_address_that_several_interfaces_answer_for_is_recommended_to_one() {
         .policy
         .proxies
         .iter()
-        .filter(|one| one.addresses.iter().any(|address| address.is_ipv6()))
+        .filter(|one| one.addresses.iter().any(std::net::IpAddr::is_ipv6))
         .collect();
     let [proxy] = of_ipv6.as_slice() else { panic!("{found:#?}") };
     assert_eq!(proxy.addresses, ["2001:db8:18::101".parse::<std::net::IpAddr>().unwrap()]);
