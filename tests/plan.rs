@@ -143,6 +143,8 @@ fn gateways_ipv6_and_the_rules_of_others() {
         ip("route add unreachable 10.9.0.0/16");
         ip("route add 10.8.0.0/16 via 10.0.1.253");
         ip("route add 2001:db8::101 dev br0");
+        // Without it an IPv6 entry answers for nobody, and `verify` says so.
+        std::fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1").unwrap();
         ip("rule add from 10.77.0.0/16 lookup 77 pref 17501");
         ip("route add 10.0.0.0/8 via 10.0.1.254 table 77");
         let mut kernel = LinuxKernel::open().unwrap();
