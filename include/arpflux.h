@@ -166,6 +166,8 @@ enum {
     ARPFLUX_CODE_RACED = 26,
     /** Stopped by a signal or by the caller. */
     ARPFLUX_CODE_INTERRUPTED = 27,
+    /** Another owner of this host has the address, or has booked it. */
+    ARPFLUX_CODE_IN_USE = 28,
     /** Any other system call failure. */
     ARPFLUX_CODE_IO = 40,
     /** Applying failed; everything already done was undone. */
@@ -962,8 +964,8 @@ uint32_t arpflux_change_interface(const arpflux_change *change);
  * already. What is as it should be is not touched; nothing of other owners and of the host itself is. Whoever plans, applies, heals or
  * rolls back on this host from now on keeps what is published. `options` may be NULL.
  *
- * Returns a receipt to be freed with `arpflux_receipt_free`, or NULL and sets `*err`: `ARPFLUX_CODE_REFUSED` if another owner has
- * one of the addresses, no route leads there, or the host has it itself; `ARPFLUX_CODE_NOT_FOUND` if nothing says which interface,
+ * Returns a receipt to be freed with `arpflux_receipt_free`, or NULL and sets `*err`: `ARPFLUX_CODE_IN_USE` if another owner has
+ * one of the addresses; `ARPFLUX_CODE_REFUSED` if no route leads there, or the host has it itself; `ARPFLUX_CODE_NOT_FOUND` if nothing says which interface,
  * or it is not there; and as `arpflux_host_apply`. Nothing is changed then.
  */
 ARPFLUX_MUST_USE arpflux_receipt *arpflux_host_publish(const arpflux_host *host,
@@ -1024,7 +1026,7 @@ ARPFLUX_MUST_USE arpflux_receipt *arpflux_host_sync(const arpflux_host *host, co
  * another host has them, which takes 1.0 s for any number of them. Answers of this host are no conflict. `options` may be NULL.
  *
  * Returns a detection to be freed with `arpflux_detection_free`, which tells whether they are free out there; or NULL and sets `*err`:
- * `ARPFLUX_CODE_REFUSED` if another owner has one of them; `ARPFLUX_CODE_UNDETERMINED` if nobody could be asked on an interface.
+ * `ARPFLUX_CODE_IN_USE` if another owner has one of them; `ARPFLUX_CODE_UNDETERMINED` if nobody could be asked on an interface.
  */
 ARPFLUX_MUST_USE arpflux_detection *arpflux_host_book(const arpflux_host *host,
                                      const char *owner,
@@ -1740,8 +1742,8 @@ void arpflux_stop_raise(arpflux_stop *stop);
 
 /**
  * From now on a call that is given this flag also ends when a handler of a signal runs on the calling thread meanwhile, as EINTR ends a
- * system call: with `ARPFLUX_CODE_INTERRUPTED`, whatever `SA_RESTART` says, and without the flag's being raised. Signals that come
- * between two calls end none. NULL is left alone.
+ * system call: with `ARPFLUX_CODE_INTERRUPTED`, whatever `SA_RESTART` says, and without the flag's being raised. Signals are blocked while
+ * such a call works, and come in where it waits or when it is over; those that come between two calls end none. NULL is left alone.
  */
 void arpflux_stop_at_signals(arpflux_stop *stop);
 

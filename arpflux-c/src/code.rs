@@ -32,6 +32,8 @@ pub enum arpflux_code {
     Raced = 26,
     /// Stopped by a signal or by the caller.
     Interrupted = 27,
+    /// Another owner of this host has the address, or has booked it.
+    InUse = 28,
     /// Any other system call failure.
     Io = 40,
     /// Applying failed; everything already done was undone.
@@ -61,6 +63,7 @@ impl From<ErrorKind> for arpflux_code {
             ErrorKind::TimedOut => Self::TimedOut,
             ErrorKind::Raced => Self::Raced,
             ErrorKind::Interrupted => Self::Interrupted,
+            ErrorKind::InUse => Self::InUse,
             ErrorKind::Io => Self::Io,
             ErrorKind::RolledBack => Self::RolledBack,
             ErrorKind::PartlyApplied => Self::PartlyApplied,

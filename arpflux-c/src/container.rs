@@ -116,8 +116,8 @@ unsafe fn read_owned(
 /// already. What is as it should be is not touched; nothing of other owners and of the host itself is. Whoever plans, applies, heals or
 /// rolls back on this host from now on keeps what is published. `options` may be NULL.
 ///
-/// Returns a receipt to be freed with `arpflux_receipt_free`, or NULL and sets `*err`: `ARPFLUX_CODE_REFUSED` if another owner has
-/// one of the addresses, no route leads there, or the host has it itself; `ARPFLUX_CODE_NOT_FOUND` if nothing says which interface,
+/// Returns a receipt to be freed with `arpflux_receipt_free`, or NULL and sets `*err`: `ARPFLUX_CODE_IN_USE` if another owner has
+/// one of the addresses; `ARPFLUX_CODE_REFUSED` if no route leads there, or the host has it itself; `ARPFLUX_CODE_NOT_FOUND` if nothing says which interface,
 /// or it is not there; and as `arpflux_host_apply`. Nothing is changed then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_host_publish(
@@ -132,8 +132,8 @@ pub unsafe extern "C" fn arpflux_host_publish(
     unsafe {
         guard(err, ptr::null_mut(), || {
             let asked = read_owned(host, owner, addresses, count, options)?;
-            let announce = asked.given.announce != 0;
-            Ok(apply::give_receipt(asked.node.publish_or_refuse(&asked.call, announce)?))
+            let done = asked.node.publish(&asked.call, asked.given.announce != 0)?;
+            Ok(apply::give_receipt(done.into_receipt()))
         })
     }
 }
@@ -229,7 +229,7 @@ pub unsafe extern "C" fn arpflux_host_sync(
 /// another host has them, which takes 1.0 s for any number of them. Answers of this host are no conflict. `options` may be NULL.
 ///
 /// Returns a detection to be freed with `arpflux_detection_free`, which tells whether they are free out there; or NULL and sets `*err`:
-/// `ARPFLUX_CODE_REFUSED` if another owner has one of them; `ARPFLUX_CODE_UNDETERMINED` if nobody could be asked on an interface.
+/// `ARPFLUX_CODE_IN_USE` if another owner has one of them; `ARPFLUX_CODE_UNDETERMINED` if nobody could be asked on an interface.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_host_book(
     host: *const arpflux_host,
@@ -245,7 +245,7 @@ pub unsafe extern "C" fn arpflux_host_book(
             let asked = read_owned(host, owner, addresses, count, options)?;
             let pid = if asked.given.pid == 0 { std::process::id() } else { asked.given.pid };
             let asking = Asking { skip_wire: asked.given.skip_wire != 0, claim: Some(pid) };
-            Ok(detect::give(asked.node.detect_or_refuse(&asked.call, asking)?))
+            Ok(detect::give(asked.node.detect(&asked.call, asking)?.into_result()?))
         })
     }
 }

@@ -159,8 +159,8 @@ pub unsafe extern "C" fn arpflux_stop_raise(stop: *mut arpflux_stop) {
 }
 
 /// From now on a call that is given this flag also ends when a handler of a signal runs on the calling thread meanwhile, as EINTR ends a
-/// system call: with `ARPFLUX_CODE_INTERRUPTED`, whatever `SA_RESTART` says, and without the flag's being raised. Signals that come
-/// between two calls end none. NULL is left alone.
+/// system call: with `ARPFLUX_CODE_INTERRUPTED`, whatever `SA_RESTART` says, and without the flag's being raised. Signals are blocked while
+/// such a call works, and come in where it waits or when it is over; those that come between two calls end none. NULL is left alone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_stop_at_signals(stop: *mut arpflux_stop) {
     if let Some(slot) = find(stop) {

@@ -71,7 +71,7 @@ impl Exit {
     #[must_use]
     pub const fn of_error(kind: ErrorKind, changes: bool) -> Self {
         match kind {
-            ErrorKind::VerifyFailed => Self::Bad,
+            ErrorKind::VerifyFailed | ErrorKind::InUse => Self::Bad,
             ErrorKind::InvalidInput
             | ErrorKind::InvalidPolicy
             | ErrorKind::InvalidData

@@ -33,7 +33,8 @@ pub struct Stop {
     /// How often it may be looked at before it counts as raised.
     looks: Option<Arc<AtomicU64>>,
     /// That a signal came, where this ends the wait, too.
-    signalled: Option<Arc<AtomicBool>>,
+    #[cfg(feature = "kernel")]
+    signalled: Option<Arc<signals::Call>>,
 }
 
 /// A flag of the caller's own, which whoever has it may set: a signal handler, for one.
@@ -52,12 +53,13 @@ impl Stop {
     }
 
     /// One that counts as raised, too, once a signal handler ran on this thread while it waits for a call on a host: as
-    /// `EINTR` ends a system call. `SA_RESTART` makes no difference, and no signal comes unseen. It is for one call, on the
-    /// thread that makes it; this flag itself is not raised.
+    /// `EINTR` ends a system call. `SA_RESTART` makes no difference, and no signal comes unseen: they are blocked but while
+    /// the thread waits, until this and its clones are dropped, which has to be on this thread. It is for one call; this flag itself is not
+    /// raised.
     #[cfg(feature = "kernel")]
     #[must_use]
     pub fn or_signal(&self) -> Self {
-        Self { signalled: Some(signals::flag()), ..self.clone() }
+        Self { signalled: signals::call(), ..self.clone() }
     }
 
     /// The flag without what [`Stop::or_signal`] added: for what outlives the call.
@@ -78,8 +80,11 @@ impl Stop {
         let used_up = |looks: &Arc<AtomicU64>| {
             looks.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err()
         };
-        let signalled = self.signalled.as_ref().is_some_and(|signalled| signalled.load(Ordering::Acquire));
-        signalled || self.raised.load(Ordering::Acquire) || self.looks.as_ref().is_some_and(used_up)
+        #[cfg(feature = "kernel")]
+        if self.signalled.as_ref().is_some_and(|call| call.is_raised()) {
+            return true;
+        }
+        self.raised.load(Ordering::Acquire) || self.looks.as_ref().is_some_and(used_up)
     }
 
     /// Nothing, or an error if it was raised.

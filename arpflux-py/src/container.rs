@@ -93,7 +93,7 @@ impl Containers {
     /// (`[[proxy]]`), or `ARPFLUX_IF` in the container's file. `all`: these are all addresses that the owner has, its former ones
     /// are withdrawn. `announce`: peers are told even if nothing had to change, and once more after 1.1 s.
     ///
-    /// Raises Refused if another owner has one of the addresses, no route leads there, or the host has it itself; NotFound if
+    /// Raises InUse if another owner has one of the addresses; Refused if no route leads there, or the host has it itself; NotFound if
     /// nothing says which interface, or it is not there. Nothing is changed then.
     #[pyo3(signature = (owner, addresses, *, interface = None, all = false, announce = false))]
     fn publish<'py>(
@@ -106,8 +106,7 @@ impl Containers {
         announce: bool,
     ) -> Result<Receipt> {
         let call = call(owner, addresses, interface, all)?;
-        let made = self.run(py, |node| node.publish_or_refuse(&call, announce))?;
-        Ok(Receipt::new(made, None))
+        self.run(py, |node| node.publish(&call, announce)).map(receipt)
     }
 
     /// What `publish` would change now: Plan. Nothing is changed or sent.

@@ -66,7 +66,7 @@ def test_what_cannot_be_published_changes_nothing(host, containers):
     containers.publish("102", ADDRESS, interface="eth4")
     before = host.snapshot().proxies
     for publish in (containers.publish, containers.plan_publish):
-        with pytest.raises(arpflux.Refused, match=r"192\.168\.18\.102 is in use by container 102"):
+        with pytest.raises(arpflux.InUse, match=r"192\.168\.18\.102 is in use by container 102"):
             publish("103", ADDRESS, interface="eth4")
         with pytest.raises(arpflux.Refused):
             publish("103", "192.168.18.10", interface="eth4")

@@ -70,9 +70,11 @@ static const char *arp_policy = "/etc/arpflux/policy.toml";
 
 static int arp_failed(arpflux_error *err, const char *what)
 {
+    int ret = arpflux_error_code(err) == ARPFLUX_CODE_IN_USE ? VZ_IP_INUSE : VZ_CANT_ADDIP;
+
     logger(-1, 0, "%s: %s", what, arpflux_error_text(err));
     arpflux_error_free(err);
-    return VZ_CANT_ADDIP;
+    return ret;
 }
 
 /* vzctl's list as addresses, netmasks left out. Returns how many, or -1. */

@@ -95,7 +95,7 @@ static void nobody_else_gets_it(void)
     arpflux_receipt *receipt;
 
     CHECK(arpflux_host_publish(node, "102", &first, 1, &options, &err) == NULL);
-    CHECK(arpflux_error_code(err) == ARPFLUX_CODE_REFUSED && about(err, "192.168.18.101") && about(err, "container 101"));
+    CHECK(arpflux_error_code(err) == ARPFLUX_CODE_IN_USE && about(err, "192.168.18.101") && about(err, "container 101"));
     arpflux_error_free(err);
     CHECK(arpflux_host_book(node, "102", &first, 1, &options, NULL) == NULL);
     detection = arpflux_host_book(node, "102", &second, 1, &options, &err);
@@ -103,7 +103,7 @@ static void nobody_else_gets_it(void)
     CHECK(arpflux_detection_is_free(detection) && same(arpflux_detection_address_at(detection, 0), "192.168.18.102"));
     arpflux_detection_free(detection);
     CHECK(arpflux_host_publish(node, "103", &second, 1, &options, &err) == NULL); /* booked */
-    CHECK(arpflux_error_code(err) == ARPFLUX_CODE_REFUSED);
+    CHECK(arpflux_error_code(err) == ARPFLUX_CODE_IN_USE);
     arpflux_error_free(err);
     CHECK(arpflux_host_plan_publish(node, "103", &second, 1, &options, NULL) == NULL);
     receipt = arpflux_host_publish(node, "102", &second, 1, &options, &err);

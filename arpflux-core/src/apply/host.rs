@@ -43,6 +43,13 @@ impl Deref for Applied {
 }
 
 impl Applied {
+    fn new(receipt: Receipt, host: Host, mut options: Options) -> Self {
+        // It outlives the call.
+        options.stop = options.stop.without_signal();
+        let on_trial = receipt.outcome == Outcome::Pending;
+        Self { receipt, host, options, on_trial }
+    }
+
     /// Keeps the change. If it is kept already, nothing happens.
     ///
     /// # Errors
@@ -149,8 +156,7 @@ impl Host {
             Ok(Receipt { assessment, ..receipt })
         })?;
         receipt.notes.extend(left);
-        let on_trial = receipt.outcome == Outcome::Pending;
-        Ok(Applied { receipt, host: self.clone(), options, on_trial })
+        Ok(Applied::new(receipt, self.clone(), options))
     }
 
     /// Makes a policy so, now and at every boot: the files of the host's managers belong to the same
@@ -207,8 +213,7 @@ impl Host {
             receipt.assessment = assessment;
             Ok(receipt)
         })?;
-        let on_trial = receipt.outcome == Outcome::Pending;
-        Ok(Applied { receipt, host: self.clone(), options, on_trial })
+        Ok(Applied::new(receipt, self.clone(), options))
     }
 
     /// Takes a transaction back: the one of number `id`, or the last that a person made and that stands. With

@@ -39,6 +39,8 @@ pub enum ErrorKind {
     Raced = 26,
     /// Stopped by a signal or by the caller.
     Interrupted = 27,
+    /// Another owner of this host has the address, or has booked it.
+    InUse = 28,
     // 40..=59: operations.
     /// Any other system call failure.
     Io = 40,
@@ -70,6 +72,7 @@ impl ErrorKind {
         Self::TimedOut,
         Self::Raced,
         Self::Interrupted,
+        Self::InUse,
         Self::Io,
         Self::RolledBack,
         Self::PartlyApplied,
@@ -100,6 +103,7 @@ impl ErrorKind {
             Self::TimedOut => "timed_out",
             Self::Raced => "raced",
             Self::Interrupted => "interrupted",
+            Self::InUse => "in_use",
             Self::Io => "io",
             Self::RolledBack => "rolled_back",
             Self::PartlyApplied => "partly_applied",

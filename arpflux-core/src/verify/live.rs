@@ -1,12 +1,13 @@
 //! A host verified as it is now.
 
-use super::{Report, check, check_with};
+use super::{CheckKind, Failure, Report, check, check_with};
 use crate::apply::Options;
 use crate::error::Result;
 use crate::host::Host;
 use crate::policy::Policy;
 use crate::segment::Wires;
 use crate::snapshot::Snapshot;
+use crate::vz;
 
 /// What [`Host::verify`] found.
 #[derive(Debug, Clone)]
@@ -25,6 +26,9 @@ impl Host {
     /// a change that is still in force against its time ([`Host::overdue`]) leaves the report open. With `wires`, it is
     /// known which interfaces share one. Nothing is sent: [`verify::wire`](crate::verify::wire) asks by frames.
     ///
+    /// What is published for containers and other owners is looked at as [`Node::standing`](crate::vz::Node::standing) does: an address
+    /// that is not as it should be is a failure, whether or not the policy names it.
+    ///
     /// ```no_run
     /// use arpflux_core::{Host, Policy};
     ///
@@ -35,7 +39,7 @@ impl Host {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Host::clear`], [`Host::overdue`], [`Host::snapshot`] and [`check`].
+    /// Those of [`Host::clear`], [`Host::overdue`], [`Host::snapshot`], [`Node::registry`](crate::vz::Node::registry) and [`check`].
     pub fn verify(&self, policy: &Policy, wires: Option<&Wires>, options: &Options) -> Result<Verified> {
         let notes = self.clear(options)?;
         let overdue = self.overdue(options)?;
@@ -44,6 +48,14 @@ impl Host {
             Some(wires) => check_with(policy, &snapshot, wires)?,
             None => check(policy, &snapshot)?,
         };
+        for one in vz::standing(&snapshot, &vz::registry(self, options)?)? {
+            report.count((!one.is_right()).then(|| Failure {
+                check: CheckKind::Proxy,
+                object: format!("{} of container {} on {}", one.address, one.owner, one.interface),
+                expected: if one.idle.is_none() { "published" } else { "not published" }.into(),
+                found: one.state(),
+            }));
+        }
         if let Some(sentence) = overdue {
             report.leave_open(sentence, Vec::new(), None);
         }

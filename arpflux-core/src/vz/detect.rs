@@ -18,8 +18,6 @@ use crate::wire::detect::{self, Detected, Options};
 pub struct Detection {
     /// Who answers for the addresses on the wire, each asked for on its own interface only.
     pub found: Vec<Detected>,
-    /// Addresses that are published for another container of this node.
-    pub taken: Vec<Taken>,
     /// Interfaces on which nothing could be asked.
     pub unasked: Vec<Unasked>,
 }
@@ -38,7 +36,22 @@ impl Detection {
     /// Whether nobody else has any of the addresses, as far as it was found out.
     #[must_use]
     pub fn is_free(&self) -> bool {
-        self.taken.is_empty() && self.found.iter().all(|one| one.conflicts.is_empty())
+        self.found.iter().all(|one| one.conflicts.is_empty())
+    }
+
+    /// Who answers, where all could be asked.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Undetermined`] if nobody could be asked on an interface.
+    pub fn into_result(self) -> Result<Vec<Detected>> {
+        match self.unasked.first() {
+            None => Ok(self.found),
+            Some(unasked) => {
+                Err(Error::new(ErrorKind::Undetermined, format!("nobody was asked: {}", unasked.why))
+                    .during("detect duplicates")
+                    .on(unasked.interface.to_string()))
+            }
+        }
     }
 }
 
@@ -56,38 +69,17 @@ pub struct Asking {
 }
 
 impl Node {
-    /// [`Node::detect`] for programs: an error if another owner has one of the addresses, or nobody could be asked.
-    ///
-    /// # Errors
-    /// As [`Node::detect`]; [`ErrorKind::Refused`] if another owner has one of the addresses,
-    /// [`ErrorKind::Undetermined`] if nobody could be asked on an interface, [`ErrorKind::InvalidInput`] if there is no
-    /// address.
-    pub fn detect_or_refuse(&self, call: &Call, asking: Asking) -> Result<Vec<Detected>> {
-        call.some()?;
-        let detection = self.detect(call, asking)?;
-        Taken::refuse(&detection.taken)?;
-        match detection.unasked.first() {
-            None => Ok(detection.found),
-            Some(unasked) => {
-                Err(Error::new(ErrorKind::Undetermined, format!("nobody was asked: {}", unasked.why))
-                    .during("detect duplicates")
-                    .on(unasked.interface.to_string()))
-            }
-        }
-    }
-
     /// Asks for the call's addresses, each on the interface where it belongs, all at once: 1.0 s for
     /// any number of them. Answers of this host are no conflict.
     ///
     /// # Errors
-    /// As [`Node::publish`] if it is not clear where an address belongs; [`ErrorKind::NotFound`] if
-    /// that interface is not there; and failures to send and receive.
+    /// As [`Node::publish`] if there is no address, another owner has one, or it is not clear where it belongs;
+    /// [`ErrorKind::NotFound`] if that interface is not there; and failures to send and receive.
     pub fn detect(&self, call: &Call, asking: Asking) -> Result<Detection> {
+        call.some()?;
         let wanted = self.belonging(call)?;
-        let mut detection = Detection { taken: self.book(&wanted, asking.claim)?, ..Detection::default() };
-        if !detection.taken.is_empty() {
-            return Ok(detection);
-        }
+        self.book(&wanted, asking.claim)?;
+        let mut detection = Detection::default();
         let mut places: BTreeMap<IfName, (String, Vec<IpAddr>)> = BTreeMap::new();
         for (address, held) in wanted {
             let (_, list) = places.entry(held.interface).or_insert_with(|| (held.owner, Vec::new()));
@@ -128,15 +120,15 @@ impl Node {
         Ok(detection)
     }
 
-    /// Which of the addresses are another container's, published or booked; if none is, they are booked.
-    fn book(&self, wanted: &[(IpAddr, Held)], claim: Option<u32>) -> Result<Vec<Taken>> {
+    /// Books the addresses, unless one is another owner's, published or booked.
+    fn book(&self, wanted: &[(IpAddr, Held)], claim: Option<u32>) -> Result<()> {
         let claimant = match claim {
             Some(pid) => Some(Claimant::of(pid).ok_or_else(|| {
                 Error::new(ErrorKind::NotFound, "there is no such process").on(format!("process {pid}"))
             })?),
             None => None,
         };
-        self.locked(|registry, claims| {
+        let taken = self.locked(|registry, claims| {
             let taken = |(address, held): &(IpAddr, Held)| {
                 let holder = registry.held.get(address).map(|other| other.owner.as_str());
                 let holder = holder.filter(|owner| *owner != held.owner);
@@ -153,6 +145,7 @@ impl Node {
                 }
                 _ => (taken, false),
             }
-        })
+        })?;
+        Taken::refuse(&taken)
     }
 }

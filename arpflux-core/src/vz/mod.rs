@@ -29,7 +29,7 @@ pub use call::{ADDRESSES_MAX, Call, Purpose, address};
 pub use conf::{ADDRESSES as CONF_ADDRESSES, Conf, INTERFACE as CONF_INTERFACE};
 pub use detect::{Asking, Detection, Unasked};
 pub use node::{ANNOUNCE_AGAIN, Done, Node, Standing, Taken};
-pub(crate) use node::{REGISTRY, of_file};
+pub(crate) use node::{REGISTRY, of_file, registry, standing};
 pub use plan::{Idle, leads_behind};
 pub use registry::{Held, Registry};
 pub use veid::Veid;

@@ -67,6 +67,10 @@ class Refused(Error, ValueError):
     """The policy asks for something that would not work on this host."""
 
 
+class InUse(Refused):
+    """Another owner of this host has the address, or has booked it."""
+
+
 class NotFound(Error, LookupError):
     """No such interface, namespace, file or entry."""
 
@@ -140,6 +144,7 @@ _CLASSES = {
     "timed_out": TimedOut,
     "raced": Raced,
     "interrupted": Interrupted,
+    "in_use": InUse,
     "io": Io,
     "rolled_back": RolledBack,
     "partly_applied": PartlyApplied,

@@ -65,6 +65,7 @@ class ErrorKind(Name):
     - `TIMED_OUT`: Nothing came within the time allowed.
     - `RACED`: The kernel's dumps kept being interrupted by changes.
     - `INTERRUPTED`: Stopped by a signal or by the caller.
+    - `IN_USE`: Another owner of this host has the address, or has booked it.
     - `IO`: Any other system call failure.
     - `ROLLED_BACK`: Applying failed; everything already done was undone.
     - `PARTLY_APPLIED`: Applying failed and undoing failed too; the error lists what is left.
@@ -85,6 +86,7 @@ class ErrorKind(Name):
     TIMED_OUT = "timed_out"
     RACED = "raced"
     INTERRUPTED = "interrupted"
+    IN_USE = "in_use"
     IO = "io"
     ROLLED_BACK = "rolled_back"
     PARTLY_APPLIED = "partly_applied"

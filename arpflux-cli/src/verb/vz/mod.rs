@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use arpflux_core::apply::{Outcome, Receipt};
-use arpflux_core::vz::{ANNOUNCE_AGAIN, Call, Done, Node, Places, Purpose, Taken};
+use arpflux_core::vz::{ANNOUNCE_AGAIN, Call, Done, Node, Places, Purpose};
 use arpflux_core::{Host, Result};
 
 use crate::input::{Live, State};
@@ -149,12 +149,6 @@ fn summary(receipt: &Receipt, output: &Output) {
             Outcome::Unchanged => "nothing to change\n".to_owned(),
             _ => format!("{} changes made and checked\n", receipt.changes.len()),
         });
-    }
-}
-
-fn refuse(taken: &[Taken], output: &Output) {
-    for taken in taken {
-        output.note(format!("arpflux: {taken}"));
     }
 }
 

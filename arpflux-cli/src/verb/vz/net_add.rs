@@ -3,7 +3,7 @@
 use arpflux_core::Result;
 use arpflux_core::vz::Purpose;
 
-use super::{Common, Whose, announce_again, refuse, report};
+use super::{Common, Whose, announce_again, report};
 use crate::exit;
 use crate::output::Output;
 
@@ -28,11 +28,15 @@ pub struct Args {
 /// If an address is none, it is not clear where it belongs, or publishing failed; nothing is changed then.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let call = args.whose.call(Purpose::Add)?;
-    let done = args.common.node()?.publish(&call)?;
-    refuse(&done.taken, output);
-    if !done.taken.is_empty() {
-        return Ok(exit::BAD);
+    let node = args.common.node()?;
+    if call.addresses.is_empty() {
+        // It starts without an address: what it had goes.
+        if let (true, Some(veid)) = (call.all, &call.veid) {
+            report(&node.withdraw(Some(veid), None)?, output);
+        }
+        return Ok(exit::GOOD);
     }
+    let done = node.publish(&call, false)?;
     announce_again(&done, &args.common, output);
     report(&done, output);
     Ok(exit::GOOD)

@@ -16,6 +16,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use standing::Standing;
+pub(crate) use standing::standing;
 
 use self::settings::Settings;
 use super::claim::{self, Claims};
@@ -33,6 +34,7 @@ use crate::plan::{Announcement, Plan};
 use crate::snapshot::Snapshot;
 use crate::stop::Stop;
 use crate::wire::announce::{self, announce_planned};
+use crate::words::listed;
 
 /// The file of the registry, in the folder of its namespace.
 pub(crate) const REGISTRY: &str = "containers.toml";
@@ -72,14 +74,14 @@ impl fmt::Display for Taken {
 }
 
 impl Taken {
-    /// Refuses to publish what another owner has.
+    /// Refuses to publish what other owners have.
     pub(in crate::vz) fn refuse(taken: &[Self]) -> Result<()> {
-        match taken.first() {
-            None => Ok(()),
-            Some(first) => Err(Error::new(ErrorKind::Refused, first.to_string())
-                .during("publish")
-                .hint("withdraw it there first, or give this owner another address")),
+        if taken.is_empty() {
+            return Ok(());
         }
+        Err(Error::new(ErrorKind::InUse, listed(taken))
+            .during("publish")
+            .hint("withdraw it there first, or give this owner another address"))
     }
 }
 
@@ -89,7 +91,7 @@ impl Taken {
 pub struct Done {
     /// What was changed.
     pub receipt: Receipt,
-    /// Addresses of other containers: for these nothing was done. When publishing, nothing at all was.
+    /// Addresses of other containers, which a withdrawal left alone.
     pub taken: Vec<Taken>,
     /// Addresses to be announced once more after [`ANNOUNCE_AGAIN`].
     pub announce_again: Vec<IpAddr>,
@@ -184,10 +186,7 @@ impl Node {
     /// # Errors
     /// If it cannot be read, or is damaged.
     pub fn registry(&self) -> Result<Registry> {
-        let folder = self
-            .host
-            .with_kernel(|kernel| Folder::look(self.options.state_dir.as_deref(), &kernel.identity()?))?;
-        folder.map_or(Ok(Registry::default()), |folder| Ok(read(folder.path_of(REGISTRY).as_ref())?.1))
+        registry(&self.host, &self.options)
     }
 
     /// Tells the peers once where addresses are: from the interface that publishes them, and only if it
@@ -244,6 +243,16 @@ impl Node {
             Ok(Done { receipt, taken: Vec::new(), announce_again: again, notes: Vec::new() })
         })
     }
+}
+
+/// What is published on a host, by whoever.
+///
+/// # Errors
+/// As [`Node::registry`].
+pub(crate) fn registry(host: &Host, options: &Options) -> Result<Registry> {
+    let folder =
+        host.with_kernel(|kernel| Folder::look(options.state_dir.as_deref(), &kernel.identity()?))?;
+    folder.map_or(Ok(Registry::default()), |folder| Ok(read(folder.path_of(REGISTRY).as_ref())?.1))
 }
 
 fn announce_once(snapshot: &Snapshot, announcements: &[Announcement], stop: &Stop) -> Result<usize> {

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::{ANNOUNCE_AGAIN, Done, Node, Taken, read_claims, settle};
-use crate::apply::Receipt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Plan;
 use crate::policy::Policy;
@@ -19,33 +18,20 @@ impl Node {
     /// that interface too. The routes to them must be there already. With [`Call::all`] the container's
     /// former addresses are withdrawn. What is as it should be already is not touched.
     ///
-    /// If another container has one of them ([`Done::taken`]), nothing is changed.
+    /// With `announce` peers are told even if nothing had to change, and once more after [`ANNOUNCE_AGAIN`], for which this
+    /// waits; without it once of what was added, and [`Done::announce_again`] says what is left to be told.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidPolicy`], [`ErrorKind::NotFound`] and [`ErrorKind::Refused`] if the policy or
-    /// the interface is not there or of no use, or no route leads to an address; and as
-    /// [`Transaction::apply`](crate::apply::Transaction::apply). Nothing is changed then.
-    pub fn publish(&self, call: &Call) -> Result<Done> {
+    /// [`ErrorKind::InUse`] if another owner has one of the addresses; [`ErrorKind::InvalidPolicy`], [`ErrorKind::NotFound`]
+    /// and [`ErrorKind::Refused`] if the policy or the interface is not there or of no use, or no route leads to an address;
+    /// [`ErrorKind::InvalidInput`] if there is none; and as [`Transaction::apply`](crate::apply::Transaction::apply).
+    /// Nothing is changed then.
+    pub fn publish(&self, call: &Call, announce: bool) -> Result<Done> {
+        call.some()?;
         let policy = self.places.policy()?;
         let path = self.registry_path()?;
-        let mut taken = Vec::new();
-        let mut done = self.transact(|snapshot, registry| {
-            self.publishing(call, &policy, &path, snapshot, registry, &mut taken)
-        })?;
-        done.taken = taken;
-        Ok(done)
-    }
-
-    /// [`Node::publish`] for programs, which wait: an error if another owner has one of the addresses. With
-    /// `announce` peers are told even if nothing had to change, and once more after [`ANNOUNCE_AGAIN`].
-    ///
-    /// # Errors
-    /// As [`Node::publish`]; [`ErrorKind::Refused`] if another owner has one of the addresses,
-    /// [`ErrorKind::InvalidInput`] if there is none.
-    pub fn publish_or_refuse(&self, call: &Call, announce: bool) -> Result<Receipt> {
-        call.some()?;
-        let done = self.publish(call)?;
-        Taken::refuse(&done.taken)?;
+        let mut done =
+            self.transact(|snapshot, registry| self.publishing(call, &policy, &path, snapshot, registry))?;
         if announce {
             if done.receipt.is_unchanged() {
                 self.announce(call)?;
@@ -53,22 +39,21 @@ impl Node {
             let again = Instant::now() + ANNOUNCE_AGAIN;
             self.host.namespace().run(|| self.stop_flag().sleep_until(again))??;
             self.announce(call)?;
+            done.announce_again.clear();
         }
-        Ok(done.into_receipt())
+        Ok(done)
     }
 
-    /// What [`Node::publish_or_refuse`] would change now.
+    /// What [`Node::publish`] would change now.
     ///
     /// # Errors
-    /// As [`Node::publish_or_refuse`].
+    /// As [`Node::publish`].
     pub fn plan_publish(&self, call: &Call) -> Result<Plan> {
         call.some()?;
         let policy = self.places.policy()?;
         let path = self.registry_path()?;
-        let mut taken = Vec::new();
         let (snapshot, registry) = (self.host.snapshot()?, self.registry()?);
-        let (mut plan, _) = self.publishing(call, &policy, &path, &snapshot, registry, &mut taken)?;
-        Taken::refuse(&taken)?;
+        let (mut plan, _) = self.publishing(call, &policy, &path, &snapshot, registry)?;
         settle(&path, &snapshot, &mut plan)?;
         Ok(plan)
     }
@@ -81,8 +66,8 @@ impl Node {
         path: &Path,
         snapshot: &Snapshot,
         mut registry: Registry,
-        taken: &mut Vec<Taken>,
     ) -> Result<(Plan, Registry)> {
+        let mut taken = Vec::new();
         let mut new: BTreeMap<IpAddr, Held> = BTreeMap::new();
         let (_, claims) = read_claims(&path.with_file_name(claim::FILE))?;
         for address in &call.addresses {
@@ -109,9 +94,7 @@ impl Node {
             }
             new.insert(*address, held);
         }
-        if !taken.is_empty() {
-            return Ok((Plan::default(), registry));
-        }
+        Taken::refuse(&taken)?;
         let mut withdrawn = BTreeMap::new();
         if let (true, Some(veid)) = (call.all, &call.veid) {
             let former = registry.of(veid.as_str()).filter(|(address, _)| !new.contains_key(address));

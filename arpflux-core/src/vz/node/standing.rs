@@ -75,35 +75,45 @@ impl Node {
     /// # Errors
     /// Those of reading the state.
     pub fn standing(&self) -> Result<Vec<Standing>> {
-        let registry = self.registry()?;
-        let snapshot = self.host.snapshot()?;
-        let mut lacking = plan::lacking(&snapshot, &registry);
-        let silent = silent(&snapshot, &registry)?;
-        let one = |(address, held): (&IpAddr, &Held)| {
-            let there = snapshot.interface_named(&held.interface).map(|interface| interface.index);
-            let entries = || snapshot.proxies.iter().filter(|entry| entry.address == *address);
-            Standing {
-                address: *address,
-                owner: held.owner.clone(),
-                interface: held.interface.to_string(),
-                published: there.is_some() && entries().any(|entry| entry.interface == there),
-                elsewhere: entries()
-                    .filter(|entry| entry.interface != there || there.is_none())
-                    .map(|entry| entry.interface.map_or("all".into(), |index| snapshot.name_of(index)))
-                    .collect(),
-                idle: plan::idle(&snapshot, *address, held),
-                lacks: lacking.remove(address).unwrap_or_default(),
-            }
-        };
-        let mut standing: Vec<Standing> = registry.held.iter().map(one).collect();
-        // What arpflux did not make may silence it all the same: rules, routes and filters of others.
-        for one in standing.iter_mut().filter(|one| one.is_right() && one.published) {
-            let why =
-                silent.get(&one.address).map(|reason| format!("{} does not answer: {reason}", one.interface));
-            one.lacks.extend(why);
-        }
-        Ok(standing)
+        standing(&self.host.snapshot()?, &self.registry()?)
     }
+}
+
+/// How every address of a registry stands in a snapshot: the one judgement of what is published, for `status` and for
+/// whoever verifies the host.
+///
+/// # Errors
+/// Those of [`Model::new`].
+pub(crate) fn standing(snapshot: &Snapshot, registry: &Registry) -> Result<Vec<Standing>> {
+    if registry.held.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut lacking = plan::lacking(snapshot, registry);
+    let silent = silent(snapshot, registry)?;
+    let one = |(address, held): (&IpAddr, &Held)| {
+        let there = snapshot.interface_named(&held.interface).map(|interface| interface.index);
+        let entries = || snapshot.proxies.iter().filter(|entry| entry.address == *address);
+        Standing {
+            address: *address,
+            owner: held.owner.clone(),
+            interface: held.interface.to_string(),
+            published: there.is_some() && entries().any(|entry| entry.interface == there),
+            elsewhere: entries()
+                .filter(|entry| entry.interface != there || there.is_none())
+                .map(|entry| entry.interface.map_or("all".into(), |index| snapshot.name_of(index)))
+                .collect(),
+            idle: plan::idle(snapshot, *address, held),
+            lacks: lacking.remove(address).unwrap_or_default(),
+        }
+    };
+    let mut standing: Vec<Standing> = registry.held.iter().map(one).collect();
+    // What arpflux did not make may silence it all the same: rules, routes and filters of others.
+    for one in standing.iter_mut().filter(|one| one.is_right() && one.published) {
+        let why =
+            silent.get(&one.address).map(|reason| format!("{} does not answer: {reason}", one.interface));
+        one.lacks.extend(why);
+    }
+    Ok(standing)
 }
 
 /// The addresses for which their interface answers no ordinary neighbour, with the rule of the kernel that decides.
