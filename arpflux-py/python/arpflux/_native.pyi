@@ -1322,7 +1322,7 @@ class Containers:
         (`[[proxy]]`), or `ARPFLUX_IF` in the container's file. `all`: these are all addresses that the owner has, its former ones
         are withdrawn. `announce`: peers are told even if nothing had to change, and once more after 1.1 s.
 
-        Raises Refused if another owner has one of the addresses, no route leads there, or the host has it itself; NotFound if
+        Raises InUse if another owner has one of the addresses; Refused if no route leads there, or the host has it itself; NotFound if
         nothing says which interface, or it is not there. Nothing is changed then.
         """
     def plan_publish(
