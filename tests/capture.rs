@@ -22,8 +22,8 @@ fn ip(text: &str) -> Ipv4Addr {
 
 fn node_and_client(lab: &Lab) -> (Host, Host) {
     let lan = lab.switch("lan").unwrap();
-    let hn = page::node(&lab, &lan, "hn").unwrap();
-    let client = page::client(&lab, &lan).unwrap();
+    let hn = page::node(lab, &lan, "hn").unwrap();
+    let client = page::client(lab, &lan).unwrap();
     (hn, client)
 }
 

@@ -32,7 +32,7 @@ fn core(host: &Host) -> CoreHost {
 
 fn node(lab: &Lab) -> (Switch, Host) {
     let lan = lab.switch("lan").unwrap();
-    let hn = page::node(&lab, &lan, "hn").unwrap();
+    let hn = page::node(lab, &lan, "hn").unwrap();
     (lan, hn)
 }
 

@@ -16,8 +16,8 @@ use arpflux_lab::{Host, Lab, NewRoute, NewRule, Question, Recorder};
 
 fn node_and_client(lab: &Lab) -> (Host, Host) {
     let lan = lab.switch("lan").unwrap();
-    let hn = page::node(&lab, &lan, "hn").unwrap();
-    let client = page::client(&lab, &lan).unwrap();
+    let hn = page::node(lab, &lan, "hn").unwrap();
+    let client = page::client(lab, &lan).unwrap();
     (hn, client)
 }
 
