@@ -1766,7 +1766,7 @@ void arpflux_string_free(char *text);
 ARPFLUX_MUST_USE arpflux_report *arpflux_policy_verify(const arpflux_policy *policy, const arpflux_snapshot *snapshot, arpflux_error **err);
 
 /**
- * Takes a snapshot of the host and checks it as `arpflux_policy_verify` does; with `wire`, by frames as well: each IPv4 address of
+ * Takes a snapshot of the host and checks it as `arpflux_policy_verify` does; with `wire`, by frames as well: each address of
  * the policy is asked for, and one interface may answer. That takes a second and more, as proxies answer late. What a killed run
  * left is undone first; a change on trial that was not undone in time leaves the report open. `options` may be NULL.
  *
