@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::types::{IfIndex, IfName};
 
-/// What an [`Error`] is about, for programs that go on by it; [`Error::object`] is its text.
+/// What an [`Error`](super::Error) is about, for programs that go on by it; [`Error::object`](super::Error::object) is its text.
 ///
 /// ```
 /// use arpflux_core::{ErrorKind, Policy, Snapshot, error::Subject};
