@@ -56,8 +56,10 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     };
     if output.json() {
         let none = Impact::default();
-        let impact = if args.no_impact { None } else { impact.as_ref().or(Some(&none)) };
-        output.answer(&Planned::new(&plan, impact, &assessment))?;
+        output.answer(&match args.no_impact {
+            true => Planned::bare(&plan, &assessment),
+            false => Planned::new(&plan, impact.as_ref().or(Some(&none)), &assessment),
+        })?;
         return Ok(code);
     }
     let mut text = harms(&assessment, output);

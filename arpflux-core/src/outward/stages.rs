@@ -154,7 +154,8 @@ pub struct Planned<'a> {
     #[serde(flatten)]
     plan: &'a Plan,
     /// The changes as people read them, those that are alike in one line.
-    rows: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     impact: Option<&'a Impact>,
     #[serde(flatten)]
@@ -166,6 +167,12 @@ impl<'a> Planned<'a> {
     #[must_use]
     pub fn new(plan: &'a Plan, impact: Option<&'a Impact>, assessment: &'a Assessment) -> Self {
         let rows = plan.folded().into_iter().map(|row| format!("{} {}", row.sign, row.text)).collect();
-        Self { plan, rows, impact, assessment }
+        Self { plan, rows: Some(rows), impact, assessment }
+    }
+
+    /// Nothing but the plan, as it is stored, and what it harms.
+    #[must_use]
+    pub fn bare(plan: &'a Plan, assessment: &'a Assessment) -> Self {
+        Self { plan, rows: None, impact: None, assessment }
     }
 }
