@@ -64,6 +64,15 @@ def test_a_unit_keeps_a_policy_with_its_metrics(tmp_path):
     policy = {"version": 1, "host": {"interfaces": ["eth0", "eth3", "eth4"], "announce": False}}
     keep = {"netns": name, "state_dir": str(tmp_path / "state"), "root": str(root), "policy": policy}
     watch = {**keep, "metrics": "/var/lib/prometheus/arpflux.prom"}
+    # A unit sees neither /root nor /home nor /tmp, where these tests may be; /run is the tests' own.
+    folder = pathlib.Path("/run/arpflux-command")
+    folder.mkdir()
+    command = folder / "arpflux"
+    command.symlink_to(BIN / "arpflux")
+    where = {
+        "path": f"{folder}:{os.environ['PATH']}",
+        "ansible_python_interpreter": getattr(sys, "_base_executable", sys.executable),
+    }
     tasks = [
         {"name": "Predicted", "arpflux.host.watch": watch, "check_mode": True},
         {"name": "Made", "arpflux.host.watch": watch},
@@ -73,7 +82,7 @@ def test_a_unit_keeps_a_policy_with_its_metrics(tmp_path):
     book = tmp_path / "book.yml"
     book.write_text(json.dumps([{"hosts": name, "gather_facts": False, "tasks": tasks[:3]}]))
     try:
-        code, results, output = fleet.play(playbook=book)
+        code, results, output = fleet.play(playbook=book, **where)
         assert code == 0, output
         statuses = {one["task"]: one["status"] for one in results}
         assert statuses == {"Predicted": "changed", "Made": "changed", "Again": "ok"}, output
@@ -81,14 +90,14 @@ def test_a_unit_keeps_a_policy_with_its_metrics(tmp_path):
         assert predicted["files"] == made["files"] and predicted["changes"] == made["changes"]
         drop_in = unit.parent / "arpflux.service.d" / "metrics.conf"
         assert str(unit) in made["files"] and str(drop_in) in made["files"]
-        start = f"ExecStart={BIN / 'arpflux'} watch --policy /etc/arpflux/policy.toml --heal"
+        start = f"ExecStart={command} watch --policy /etc/arpflux/policy.toml --heal"
         assert start in unit.read_text().splitlines()
         assert drop_in.read_text().splitlines()[1:] == [
             "ExecStart=", f"{start} --metrics /var/lib/prometheus/arpflux.prom", "ReadWritePaths=/var/lib/prometheus"
         ]  # fmt: skip
         assert arpflux.Host.netns(name).verify(arpflux.Policy.load(root / "etc/arpflux/policy.toml"))
         book.write_text(json.dumps([{"hosts": name, "gather_facts": False, "tasks": tasks[3:]}]))
-        code, results, output = fleet.play(playbook=book)
+        code, results, output = fleet.play(playbook=book, **where)
         assert code == 0 and of(results, "Without", "changed") and not drop_in.exists(), output
     finally:
         fleet.close()
