@@ -111,8 +111,12 @@ fn a_large_host_at_rest_costs_little_and_is_put_right_soon() {
     // A judgement of all of it takes long. It ends with its watch, and no thread is left behind.
     let before = judging();
     let mut other = Watcher::new(&host, policy(), Options::default()).unwrap();
-    assert_eq!(other.wait(Some(Duration::from_millis(1))).unwrap(), []);
-    assert_eq!(judging(), before + 1);
+    // A thread has its name only once it runs.
+    let started = Instant::now();
+    while judging() == before {
+        assert_eq!(other.wait(Some(Duration::from_millis(1))).unwrap(), []);
+        assert!(started.elapsed() < Duration::from_secs(30), "nothing is judged");
+    }
     let ends = Instant::now();
     drop(other);
     println!("a watch that judges ended within {:?}", ends.elapsed());
