@@ -233,6 +233,31 @@ fn the_first_of_several_quick_answers_is_kept() {
 }
 
 #[test]
+fn the_list_says_that_ipv6_addresses_are_not_in_it() {
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("both-families.json");
+    let mut host = json(&std::fs::read_to_string(SNAPSHOT).unwrap());
+    let addresses = host["addresses"].as_array_mut().unwrap();
+    let mut held = addresses.iter().find(|held| held["local"] == "192.168.18.10").unwrap().clone();
+    (held["local"], held["prefix_len"], held["broadcast"]) = ("2001:db8::10".into(), 64.into(), json("null"));
+    addresses.push(held);
+    std::fs::write(&file, host.to_string()).unwrap();
+    let list = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_arpflux"));
+        let output = command.args(["explain", "--snapshot"]).arg(&file).args(more).output().unwrap();
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+    };
+    let told = format!(
+        "\n1 IPv6 address is not in this list: arpflux explain --ipv6 --snapshot {}\n",
+        file.display()
+    );
+    let text = list(&[]);
+    assert!(text.contains(&told), "{text}");
+    let text = list(&["--ipv6"]);
+    assert!(text.contains("2001:db8::10") && !text.contains("not in this list"), "{text}");
+    assert!(!explain(&[], "").1.contains("not in this list"), "there is none");
+}
+
+#[test]
 fn an_interface_without_carrier_is_no_part_of_flux_unless_that_is_asked() {
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("no-carrier.json");
     let mut host = json(&std::fs::read_to_string(SNAPSHOT).unwrap());

@@ -60,8 +60,9 @@ pub fn run(args: &Args, model: &Model<'_>, interfaces: &[IfIndex], output: &Outp
     });
     progress.end();
     let judgement = overview.judgement();
+    let others = other_family(args, model);
     if overview.lines.is_empty() || interfaces.is_empty() {
-        output.text("No address of this host is asked for: it holds and proxies none.\n")?;
+        output.text(format!("No address of this host is asked for: it holds and proxies none.\n{others}"))?;
         return Ok(judgement.exit_code());
     }
     let wanted = |line: &&Line| match args.only.as_slice() {
@@ -86,7 +87,7 @@ pub fn run(args: &Args, model: &Model<'_>, interfaces: &[IfIndex], output: &Outp
     if !text.is_empty() {
         text.push('\n');
     }
-    let next = next(&overview, args);
+    let next = others + &next(&overview, args);
     let summary = summary(&overview, shown, output);
     // What could not be read, and how to, stands in the last line.
     text += &if judgement.ok().is_none() { next + &summary } else { summary + &next };
@@ -131,6 +132,19 @@ fn summary(overview: &Overview, shown: &[&Line], output: &Output) -> String {
         format!("{good}{all}\n")
     } else {
         format!("{all} {good}").trim_end().to_owned() + "\n"
+    }
+}
+
+/// Says that the list is of IPv4, where there is more.
+fn other_family(args: &Args, model: &Model<'_>) -> String {
+    match ipv6_targets(model.snapshot()).len() {
+        0 => String::new(),
+        _ if args.ipv6 || args.from.is_some() => String::new(),
+        count => format!(
+            "{} not in this list: arpflux explain --ipv6{}\n",
+            counted(count, "IPv6 address is", "IPv6 addresses are"),
+            args.source.arguments(),
+        ),
     }
 }
 
