@@ -18,8 +18,6 @@ use serde::Serialize;
 
 use arpflux_core::error::Result;
 
-pub use crate::page::POLICY;
-
 /// One line of the story.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Telling {
