@@ -89,7 +89,8 @@ fn while_somebody_has_the_lock_all_is_put_right_and_that_is_told_once() {
     let status = watcher.status();
     assert_eq!((status.waits, status.ok_since_ms, status.open.len()), (1, None, 1), "{status:#?}");
     assert!(status.metrics().lines().any(|line| line == "arpflux_watch_waits_total 1"));
-    assert_eq!(watcher.judgement(), Judgement::Bad);
+    // Nothing is left to put right: that somebody is in the way makes no policy unkept.
+    until_so(&mut watcher, "it is judged", |watcher| watcher.judgement() == Judgement::Good);
     drop(holder);
     until(&mut watcher, |line| line.outcome == Outcome::Recovered);
     until_so(&mut watcher, "all is well", |watcher| watcher.status().ok_since_ms.is_some());
@@ -154,7 +155,7 @@ fn what_somebody_tries_out_is_his_and_all_else_is_kept() {
     assert!(node.hn.run(write).unwrap().unwrap().success());
     until_so(&mut watcher, "it is put right, too", |_| kept());
     assert_eq!(node.proxies(), [(PROXIED.to_owned(), "eth4".to_owned())]);
-    assert_eq!(watcher.status().waits, 1);
+    assert_eq!((watcher.status().waits, watcher.judgement()), (1, Judgement::Bad));
     node.host.rollback(receipt.id, false, &options).unwrap();
     let deadline = Instant::now() + Duration::from_secs(10);
     while node.proxies() != wanted() {

@@ -156,6 +156,75 @@ fn it_ends_soon_whatever_it_is_at() {
     }
 }
 
+/// Somebody has the lock already when it starts, and keeps it: it is ready all the same, heals, says who is in the way, and
+/// feeds the watchdog at its time.
+#[test]
+fn a_lock_that_another_has_starves_no_watchdog_and_ends_no_watch() {
+    const ALLOWED: Duration = Duration::from_secs(1);
+    let mut bench = Bench::new("fed");
+    bench.start(&[]);
+    bench.until("it is kept", || bench.sysctl("eth1") == "1");
+    bench.signal("-TERM");
+    assert_eq!(bench.end().0, 0);
+    let folder = std::fs::read_dir(bench.path("state")).unwrap().next().unwrap().unwrap().path();
+    let lock = folder.join("lock");
+    let mut holder = Command::new("flock").arg("-F").arg(&lock).args(["sleep", "60"]).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let drift = || {
+        let lines = "echo 0 >/proc/sys/net/ipv4/conf/eth1/arp_ignore; ip rule flush protocol 175";
+        ip(&["netns", "exec", &bench.name, "sh", "-c", lines]);
+    };
+    drift();
+    let path = bench.path("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(ALLOWED * 3)).unwrap();
+    let output = std::fs::File::create(bench.path("lines")).unwrap();
+    let allowed = ALLOWED.as_micros().to_string();
+    bench.start_with(output.into(), &[], &[("NOTIFY_SOCKET", &path), ("WATCHDOG_USEC", &allowed)]);
+    let heard = || {
+        let mut buffer = [0; 4096];
+        let length = socket.recv(&mut buffer).expect("a word of the watch");
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    };
+    while !heard().starts_with("READY=1") {}
+    let (begun, mut fed, mut longest) = (Instant::now(), Instant::now(), Duration::ZERO);
+    let mut drifts = 0;
+    while begun.elapsed() < Duration::from_secs(6) {
+        if heard() == "WATCHDOG=1" {
+            longest = longest.max(fed.elapsed());
+            fed = Instant::now();
+        }
+        if begun.elapsed().as_secs() > drifts {
+            drifts += 1;
+            ip(&[
+                "netns",
+                "exec",
+                &bench.name,
+                "sh",
+                "-c",
+                "echo 0 >/proc/sys/net/ipv4/conf/eth0/arp_ignore",
+            ]);
+        }
+    }
+    println!("fed each {longest:?} at the longest");
+    assert!(longest < ALLOWED, "{longest:?}");
+    let rules = || {
+        let list = Command::new("ip").args(["-n", &bench.name, "rule"]).output().unwrap().stdout;
+        String::from_utf8(list).unwrap().lines().filter(|line| line.contains("proto 175")).count()
+    };
+    bench.until("all is put right", || {
+        bench.sysctl("eth0") == "1" && bench.sysctl("eth1") == "1" && rules() > 0
+    });
+    let told = |wanted: &str| bench.lines().iter().filter(|line| outcome(line) == wanted).count();
+    assert_eq!(told("waiting"), 1, "{:#?}", bench.lines());
+    // The policy is kept, whoever has the lock.
+    bench.signal("-TERM");
+    let (code, took) = bench.end();
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    assert!(code == 0 && took < Duration::from_secs(2), "{code}, {took:?}");
+}
+
 /// A run that hangs in the middle: what it is not about is put right, and it ends as it would have.
 #[test]
 fn a_run_that_hangs_keeps_nothing_else_from_being_put_right() {

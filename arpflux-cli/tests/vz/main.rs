@@ -9,5 +9,4 @@ mod many;
 mod owners;
 mod random;
 mod setup;
-mod trial;
 mod verbs;

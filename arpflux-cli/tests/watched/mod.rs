@@ -52,10 +52,15 @@ impl Bench {
     }
 
     pub fn start_to(&mut self, output: Stdio, more: &[&str]) {
+        self.start_with(output, more, &[]);
+    }
+
+    /// As a service manager starts it, with these variables.
+    pub fn start_with(&mut self, output: Stdio, more: &[&str], variables: &[(&str, &str)]) {
         let mut command = Command::new("env");
         command.args(["--default-signal=HUP,USR1,TERM", env!("CARGO_BIN_EXE_arpflux")]);
         command.args(["watch", "--heal", "--json", "--look", "500ms", "--netns", &self.name]);
-        command.args(["--policy", &self.path("policy.toml")]).args(more);
+        command.args(["--policy", &self.path("policy.toml")]).args(more).envs(variables.iter().copied());
         command.env("ARPFLUX_STATE_DIR", self.path("state"));
         let errors = std::fs::File::create(self.path("errors")).unwrap();
         self.watch = Some(command.stdin(Stdio::null()).stdout(output).stderr(errors).spawn().unwrap());

@@ -94,8 +94,7 @@ pub struct Files<'a> {
 /// Whether somebody else has addresses of a container.
 #[derive(Debug, Serialize)]
 pub struct ContainerDetection<'a> {
-    /// `null`: nothing was asked for.
-    free: Option<bool>,
+    free: bool,
     addresses: &'a [Detected],
 }
 

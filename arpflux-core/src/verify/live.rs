@@ -7,7 +7,7 @@ use crate::host::Host;
 use crate::policy::Policy;
 use crate::segment::Wires;
 use crate::snapshot::Snapshot;
-use crate::vz;
+use crate::vz::{self, Registry};
 
 /// What [`Host::verify`] found.
 #[derive(Debug, Clone)]
@@ -48,17 +48,26 @@ impl Host {
             Some(wires) => check_with(policy, &snapshot, wires)?,
             None => check(policy, &snapshot)?,
         };
-        for one in vz::standing(&snapshot, &vz::registry(self, options)?)? {
-            report.count((!one.is_right()).then(|| Failure {
-                check: CheckKind::Proxy,
-                object: format!("{} of container {} on {}", one.address, one.owner, one.interface),
-                expected: if one.idle.is_none() { "published" } else { "not published" }.into(),
-                found: one.state(),
-            }));
-        }
+        published(&mut report, &snapshot, &vz::registry(self, options)?)?;
         if let Some(sentence) = overdue {
             report.leave_open(sentence, Vec::new(), None);
         }
         Ok(Verified { report, snapshot, notes })
     }
+}
+
+/// Adds what is published, as [`Host::verify`] says, to a report on a state.
+///
+/// # Errors
+/// As [`check`].
+pub(crate) fn published(report: &mut Report, snapshot: &Snapshot, registry: &Registry) -> Result<()> {
+    for one in vz::standing(snapshot, registry)? {
+        report.count((!one.is_right()).then(|| Failure {
+            check: CheckKind::Proxy,
+            object: format!("{} of container {} on {}", one.address, one.owner, one.interface),
+            expected: if one.idle.is_none() { "published" } else { "not published" }.into(),
+            found: one.state(),
+        }));
+    }
+    Ok(())
 }

@@ -25,6 +25,8 @@ use std::net::IpAddr;
 pub use configuration::configuration;
 #[cfg(feature = "kernel")]
 pub use live::Verified;
+#[cfg(feature = "kernel")]
+pub(crate) use live::published;
 pub use model::model;
 pub use report::{AddressReport, CheckKind, Failure, Report, ReportRecord, Witnesses};
 

@@ -29,8 +29,9 @@ pub use call::{ADDRESSES_MAX, Call, Purpose, address};
 pub use conf::{ADDRESSES as CONF_ADDRESSES, Conf, INTERFACE as CONF_INTERFACE};
 pub use detect::{Asking, Detection, Unasked};
 pub use node::{ANNOUNCE_AGAIN, Done, Node, Standing, Taken};
-pub(crate) use node::{REGISTRY, of_file, registry, standing};
+pub(crate) use node::{REGISTRY, of_file, registry, registry_file, standing};
 pub use plan::{Idle, leads_behind};
+pub(crate) use plan::{prepend, with_published};
 pub use registry::{Held, Registry};
 pub use veid::Veid;
 

@@ -78,22 +78,40 @@ impl std::fmt::Display for Idle {
 }
 
 /// Why an address cannot be published now, if it cannot.
-pub(super) fn idle(snapshot: &Snapshot, address: IpAddr, held: &Held) -> Option<Idle> {
-    if snapshot.interface_named(&held.interface).is_none() {
+pub(super) fn idle(index: &Index<'_>, address: IpAddr, held: &Held) -> Option<Idle> {
+    if index.named(&held.interface).is_none() {
         Some(Idle::InterfaceGone)
-    } else if snapshot.holders_of(address).next().is_some() {
+    } else if !index.holders(address).is_empty() {
         Some(Idle::HostHasIt)
-    } else if is_next_hop(snapshot, address) {
+    } else if next_hop::through(index, address).is_some() {
         Some(Idle::NextHop)
-    } else if !leads_behind(snapshot, address, &held.interface) {
+    } else if !leads_behind(index.snapshot, address, &held.interface) {
         Some(Idle::NoRoute)
     } else {
         None
     }
 }
 
-fn is_next_hop(snapshot: &Snapshot, address: IpAddr) -> bool {
-    next_hop::through(&Index::new(snapshot), address).is_some()
+/// What a watch keeps besides a policy: the policy with what is published and it does not name itself, as far as that can be
+/// published now; and the entries that stand for what cannot.
+pub(crate) fn with_published(
+    policy: &Policy,
+    snapshot: &Snapshot,
+    registry: &Registry,
+) -> (Policy, Vec<ProxyEntry>) {
+    let index = Index::new(snapshot);
+    let proxied = policy.proxies.iter().flat_map(|proxy| &proxy.addresses);
+    let services = policy.services.iter().flat_map(|service| &service.addresses);
+    let named: HashSet<&IpAddr> = proxied.chain(services).collect();
+    let others = registry.held.iter().filter(|(address, _)| !named.contains(address));
+    let (idle, active): (Vec<_>, Vec<_>) =
+        others.partition(|(address, held)| idle(&index, **address, held).is_some());
+    let active = active.into_iter().map(|(address, held)| (*address, held));
+    let mut both = policy.clone();
+    both.proxies.extend(registry::policy(&policy.host, active).proxies);
+    let idle: HashSet<&IpAddr> = idle.into_iter().map(|(address, _)| address).collect();
+    let ours = |entry: &&ProxyEntry| entry.protocol == PROTOCOL && idle.contains(&entry.address);
+    (both, snapshot.proxies.iter().rev().filter(ours).copied().collect())
 }
 
 /// The plan: withdrawn addresses first, then what the policy engine wants for those that stay.
@@ -101,8 +119,9 @@ fn is_next_hop(snapshot: &Snapshot, address: IpAddr) -> bool {
 /// # Errors
 /// As [`Policy::plan`].
 pub(super) fn plan(snapshot: &Snapshot, wanted: &Wanted<'_>) -> Result<Plan> {
+    let index = Index::new(snapshot);
     let active =
-        wanted.registry.held.iter().filter(|(address, held)| idle(snapshot, **address, held).is_none());
+        wanted.registry.held.iter().filter(|(address, held)| idle(&index, **address, held).is_none());
     let kept = kept(snapshot, wanted);
     let held = active.map(|(address, held)| (*address, held)).chain(kept.iter().map(|(a, held)| (*a, held)));
     let entries = withdrawn_entries(snapshot, wanted);
@@ -125,7 +144,8 @@ pub(super) fn withdrawal(snapshot: &Snapshot, wanted: &Wanted<'_>) -> Plan {
 pub(super) fn lacking(snapshot: &Snapshot, registry: &Registry) -> BTreeMap<IpAddr, Vec<String>> {
     let none = BTreeMap::new();
     let wanted = Wanted { policy: &registry.policy(), registry, withdrawn: &none };
-    let published = registry.held.iter().filter(|(address, held)| idle(snapshot, **address, held).is_none());
+    let index = Index::new(snapshot);
+    let published = registry.held.iter().filter(|(address, held)| idle(&index, **address, held).is_none());
     let mut lacking: BTreeMap<IpAddr, Vec<String>> = BTreeMap::new();
     let plan = match plan(snapshot, &wanted) {
         Ok(plan) => plan,
@@ -206,8 +226,8 @@ fn kept(snapshot: &Snapshot, wanted: &Wanted<'_>) -> BTreeMap<IpAddr, Held> {
 /// The proxy entries of withdrawn addresses: all on the interface where they were published, and ours on
 /// all others. So are those of addresses that cannot be published at the moment.
 fn withdrawn_entries(snapshot: &Snapshot, wanted: &Wanted<'_>) -> Vec<ProxyEntry> {
-    let idle =
-        wanted.registry.held.iter().filter(|(address, held)| idle(snapshot, **address, held).is_some());
+    let known = Index::new(snapshot);
+    let idle = wanted.registry.held.iter().filter(|(address, held)| idle(&known, **address, held).is_some());
     let mut gone: BTreeMap<IpAddr, Option<IfName>> = wanted.withdrawn.clone();
     gone.extend(idle.map(|(address, _)| (*address, None)));
     let index = |name: &IfName| snapshot.interface_named(name).map(|interface| interface.index);
@@ -222,7 +242,8 @@ fn withdrawn_entries(snapshot: &Snapshot, wanted: &Wanted<'_>) -> Vec<ProxyEntry
     snapshot.proxies.iter().rev().filter(goes).copied().collect()
 }
 
-fn prepend(plan: &mut Plan, snapshot: &Snapshot, entries: &[ProxyEntry]) {
+/// Lets these entries go before all else.
+pub(crate) fn prepend(plan: &mut Plan, snapshot: &Snapshot, entries: &[ProxyEntry]) {
     let first: Vec<Change> = entries.iter().copied().map(Change::remove).collect();
     // A policy that removes foreign entries may have planned the same.
     plan.changes.retain(|change| !first.contains(change));

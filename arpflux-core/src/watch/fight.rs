@@ -10,8 +10,8 @@ const AT_ONCE: u32 = 20;
 /// A repair may take one part in this many of a processor.
 const SHARE: u32 = 100;
 const SHORTEST: Duration = Duration::from_millis(10);
-/// The longest pause: when the other one stops, the last word is the policy's within this time.
-const LONGEST: Duration = Duration::from_secs(1);
+/// The longest pause: when the other one stops, the last word is the policy's within this time and that of a repair, a second.
+const LONGEST: Duration = Duration::from_millis(900);
 /// After a repair that failed: pauses from this on, doubled each time.
 const FAILED: Duration = Duration::from_secs(5);
 /// The longest of these.

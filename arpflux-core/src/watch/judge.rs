@@ -11,6 +11,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use super::budget::Budget;
 use super::digest::digest;
+use super::published::Published;
 use super::watcher::cpu_time;
 use crate::error::{Error, ErrorKind, Result};
 use crate::judgement::Judgement;
@@ -77,19 +78,29 @@ impl Judge {
     }
 
     /// Begins to judge a state, or remembers that one is owed.
-    pub fn begin(&mut self, policy: &Policy, state: Snapshot, now: Instant) {
+    pub fn begin(&mut self, policy: &Policy, published: &Published, state: Arc<Snapshot>, now: Instant) {
         if self.under_way.is_some() || now < self.budget.ready() {
             self.owed = true;
             return;
         }
         self.owed = false;
-        let (policy, wake, stop) = (policy.clone(), Arc::clone(&self.wake), Stop::after(MOST));
+        let (policy, published) = (policy.clone(), published.clone());
+        let (wake, stop) = (Arc::clone(&self.wake), Stop::after(MOST));
         let ends = stop.clone();
         let (known, (sender, receiver)) = (self.judged, channel());
         let work = move || {
-            let digest = digest(&(&policy, &state));
-            let judged = (known != Some(digest)).then(|| judged(verify::check_until(&policy, &state, &ends)));
-            drop((policy, state));
+            let unreadable = published.unreadable.as_ref().map(ToString::to_string);
+            let digest = digest(&(&policy, published.registry.policy(), &unreadable, &*state));
+            let report = || {
+                let mut report = verify::check_until(&policy, &state, &ends)?;
+                verify::published(&mut report, &state, &published.registry)?;
+                if let Some(why) = unreadable {
+                    report.leave_open(format!("what is published cannot be told: {why}"), Vec::new(), None);
+                }
+                Ok(report)
+            };
+            let judged = (known != Some(digest)).then(|| judged(report()));
+            drop((policy, published, state));
             if sender.send((digest, judged, cpu_time())).is_ok() {
                 // Full only after 2^64 of them.
                 let _ = wake.write(1);

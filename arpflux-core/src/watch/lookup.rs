@@ -46,7 +46,10 @@ impl Watcher {
                     let folder = Folder::Interface { index: *index, name: *name };
                     wrong.extend(self.deviation(folder, *sysctl));
                 }
-                _ => self.look_soon(Cause::Event),
+                _ => {
+                    self.due = true;
+                    self.look_soon(Cause::Event);
+                }
             }
         }
         wrong
@@ -110,6 +113,13 @@ impl Watcher {
             // Where nobody can have the lock, nobody is in the middle of anything.
             Err(error) => (None, Some(error)),
         };
+        let values = |change: &Change| matches!(change.object, Object::Sysctl { .. });
+        let netns = self.kernel.identity()?;
+        if !changes.iter().all(values) && self.published.is_outdated(&netns, &self.options.apply) {
+            // An entry that was withdrawn is none that was lost.
+            self.look_soon(cause);
+            return Ok(false);
+        }
         let mut changes = changes;
         let wanted = changes.len();
         if let Some(May::Beside(others)) = &may {

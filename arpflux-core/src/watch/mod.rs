@@ -33,6 +33,7 @@ mod notify;
 mod options;
 mod others;
 mod peers;
+mod published;
 mod repair;
 mod schedule;
 mod seen;

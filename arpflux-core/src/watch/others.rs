@@ -59,7 +59,9 @@ impl Watcher {
         if !self.in_the_way.as_ref().is_some_and(|known| known.passed) {
             return Ok(May::Nothing);
         }
-        if others.lock.is_none() || !changes.iter().all(|change| others.leave(change)) {
+        let his = !changes.iter().all(|change| others.leave(change));
+        self.left |= his;
+        if others.lock.is_none() || his {
             if !self.troubles.any(Kind::Waiting) {
                 self.status.waits += 1;
             }

@@ -1,6 +1,7 @@
 //! The look at everything, and repairs as transactions.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::contender;
@@ -16,7 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::harm;
 use crate::kernel::Kernel as _;
 use crate::plan::Plan;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Near, Snapshot};
 use crate::state::{Change, Object};
 use crate::wire::announce;
 
@@ -36,13 +37,14 @@ impl Watcher {
         self.sysctls.read()?;
         self.news();
         self.digests = Digests::take(&mut self.kernel)?;
-        let near = seen::near(&self.policy, self.desired.as_ref());
+        self.published.read(&self.kernel.identity()?, &self.options.apply);
+        let near = self.near();
         self.kernel.only_near(near.clone());
         let snapshot = self.kernel.snapshot()?;
         self.seen = Seen::of(&snapshot, &near);
         self.follow_sysctls()?;
         self.options.apply.stop.check()?;
-        let planned = self.policy.plan_and_desired(&snapshot);
+        let planned = self.published.plan(&self.policy, &snapshot);
         let (plan, unmet) = match planned {
             Ok((plan, mut desired)) => {
                 let unmet = std::mem::take(&mut desired.unmet);
@@ -56,7 +58,8 @@ impl Watcher {
         };
         let unmet = unmet.into_iter().map(|error| (Outcome::Impossible { error }, Vec::new()));
         self.trouble(Kind::Unmet, cause, unmet.collect(), woken, drifts);
-        self.seen.near(&seen::near(&self.policy, self.desired.as_ref()), &snapshot);
+        self.seen.near(&self.near(), &snapshot);
+        self.left = !plan.is_empty();
         if self.options.heal {
             let healed = self.heal(cause, &snapshot, &plan, woken, drifts)?;
             self.tell_of_moved(&snapshot, if healed { &plan.announcements } else { &[] });
@@ -76,9 +79,16 @@ impl Watcher {
         }
         self.options.apply.stop.check()?;
         // What is left to put right is told by itself: what is judged are the answers after that.
-        let after = if plan.is_empty() { snapshot } else { snapshot.with(&plan.changes) };
-        self.judge.begin(&self.policy, after, woken);
+        let after = Arc::new(if plan.is_empty() { snapshot } else { snapshot.with(&plan.changes) });
+        if plan.is_empty() {
+            self.at_rest = Some(Arc::clone(&after));
+        }
+        self.judge.begin(&self.policy, &self.published, after, woken);
         Ok(())
+    }
+
+    fn near(&self) -> Near {
+        seen::near(&self.policy, &self.published.registry, self.desired.as_ref())
     }
 
     /// What it takes to keep what was wanted when that could be told last, of the interfaces that are still there.
@@ -199,7 +209,10 @@ impl Watcher {
 
     /// Makes a plan as one transaction.
     fn make(&mut self, now: &Snapshot, plan: &Plan, made: &mut Made) -> Result<()> {
-        if !self.options.apply.accept_harm {
+        // Back to what it was when all was as the policy says: it was asked then what that does to others.
+        let after = self.at_rest.as_ref().map(|rest| (rest, now.with(&plan.changes)));
+        let leads_back = after.is_some_and(|(rest, after)| seen::are_same(rest, &after));
+        if !self.options.apply.accept_harm && !leads_back {
             // Of what was kept, single values and entries are put back here as by a look-up.
             let is_single = |change: &&Change| !matches!(change.object, Object::Rule(_) | Object::Route(_));
             let single = plan.changes.iter().filter(|change| self.kept && is_single(change));
@@ -265,10 +278,16 @@ impl Watcher {
         };
         let once = once();
         let mut announce = announce::announcer(self.host.namespace(), &once, &options.stop);
+        let (netns, published) = (self.kernel.identity()?, &self.published);
         Transaction::new(&mut self.kernel, &options)
             .known(known)
             .announce(&mut announce)
-            .apply(plan)
+            .apply_with(|_| {
+                if published.is_outdated(&netns, &options) {
+                    return Err(Error::new(ErrorKind::Changed, "something was published or withdrawn"));
+                }
+                Ok(plan.clone())
+            })
             .map(drop)
     }
 

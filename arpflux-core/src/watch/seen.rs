@@ -1,15 +1,19 @@
 //! What the last look saw, as far as later news is compared with it.
 
 use std::collections::HashMap;
+use std::hash::Hash;
+
+use foldhash::HashSet;
 
 use crate::error::Result;
 use crate::kernel::LinuxKernel;
 use crate::plan::desired::Desired;
 use crate::plan::{InterfaceIdentity, PROTOCOL};
 use crate::policy::Policy;
-use crate::snapshot::{Near, ProxyEntry, Route, Snapshot};
+use crate::snapshot::{Near, ProxyEntry, Route, RoutingMemory, Snapshot};
 use crate::sysctl::{Sysctl, SysctlValues};
 use crate::types::{IfIndex, IfName};
+use crate::vz::Registry;
 
 use super::sysctls::Folder;
 
@@ -27,12 +31,43 @@ impl Digests {
     }
 }
 
-/// Where routes count for a policy and, if that is known, what it wants of a host: around its addresses and in its tables.
-pub(super) fn near(policy: &Policy, desired: Option<&Desired>) -> Near {
+/// Where routes count for a policy, for what is published and, if that is known, for what both want of a host: around their
+/// addresses and in their tables.
+pub(super) fn near(policy: &Policy, registry: &Registry, desired: Option<&Desired>) -> Near {
     let proxied = policy.proxies.iter().flat_map(|proxy| &proxy.addresses);
     let services = policy.services.iter().flat_map(|service| &service.addresses);
     let tables = desired.iter().flat_map(|desired| &desired.routes).map(|route| route.table);
-    Near::new(proxied.chain(services).copied(), tables.collect(), PROTOCOL)
+    let published = registry.held.keys();
+    Near::new(proxied.chain(services).chain(published).copied(), tables.collect(), PROTOCOL)
+}
+
+/// Whether two states are the same but for what neighbours are known, and for the order of what was taken away and put back.
+pub(super) fn are_same(a: &Snapshot, b: &Snapshot) -> bool {
+    fn same<T: Eq + Hash>(a: &[T], b: &[T]) -> bool {
+        a.len() == b.len() && (a == b || a.iter().collect::<HashSet<_>>() == b.iter().collect())
+    }
+    let rest = |of: &Snapshot| Snapshot {
+        interfaces: Vec::new(),
+        addresses: Vec::new(),
+        routes: Vec::new(),
+        rules: Vec::new(),
+        proxies: Vec::new(),
+        neighbours: Vec::new(),
+        // What it remembers is for good, and less of it is known where no rule tells of it.
+        routing: RoutingMemory { rules_changed: None, local_routes_added: None, ..of.routing },
+        filters: of.filters.clone(),
+        interference: of.interference.clone(),
+        discovery: of.discovery.clone(),
+        netns: of.netns.clone(),
+        kernel: of.kernel.clone(),
+        ..*of
+    };
+    a.interfaces == b.interfaces
+        && a.addresses == b.addresses
+        && same(&a.routes, &b.routes)
+        && same(&a.rules, &b.rules)
+        && same(&a.proxies, &b.proxies)
+        && rest(a) == rest(b)
 }
 
 /// See the module text. A whole snapshot would be large where there are many routes.
@@ -96,5 +131,28 @@ impl Seen {
                 if known.name == name { sysctls.get(sysctl) } else { None }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::Rule;
+
+    #[test]
+    fn what_was_taken_away_and_put_back_makes_no_other_state_and_what_came_does() {
+        let rules: Vec<Rule> = (1..4).map(|priority| Rule::lookup(priority, 100)).collect();
+        let rest = Snapshot { rules, ..Snapshot::default() };
+        let mut now = rest.clone();
+        now.rules.swap(0, 2);
+        now.routing.rules_changed = Some(true);
+        assert!(are_same(&rest, &now));
+        now.rules.pop();
+        assert!(!are_same(&rest, &now));
+        now.rules.push(Rule::lookup(9, 100));
+        assert!(!are_same(&rest, &now));
+        let entry = ProxyEntry::new(std::net::Ipv4Addr::LOCALHOST.into(), None);
+        assert!(!are_same(&rest, &Snapshot { proxies: vec![entry], ..rest.clone() }));
+        assert!(!are_same(&rest, &Snapshot { ip_forward: 1, ..rest.clone() }));
     }
 }

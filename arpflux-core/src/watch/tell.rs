@@ -90,10 +90,12 @@ impl Watcher {
             self.take_judged(judged, now, &mut Vec::new());
         }
         let unknown = Kind::Unknown;
-        let bad = self
-            .troubles
-            .all()
-            .any(|line| !matches!(line.outcome, Outcome::Undetermined { .. } | Outcome::Unrecorded { .. }));
+        let bad = self.troubles.all().any(|line| match line.outcome {
+            Outcome::Undetermined { .. } | Outcome::Unrecorded { .. } => false,
+            // Somebody in the way of a record, or of nothing that is to be done, leaves the policy kept.
+            Outcome::Waiting { .. } => self.left,
+            _ => true,
+        });
         if bad || !self.held.is_empty() {
             return Judgement::Bad;
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -16,6 +17,7 @@ use super::judge::Judge;
 use super::options::{Options, PROXY_POLL};
 use super::others::InTheWay;
 use super::peers::Answering;
+use super::published::Published;
 use super::schedule::{
     INTERFACE_POLL, INTERFACE_SHARE, LOOK_SAVED, LOOK_SHARE, PROXY_SHARE, REST, REST_SHARE,
 };
@@ -32,6 +34,7 @@ use crate::kernel::LinuxKernel;
 use crate::kernel::netlink::{Changed, Events};
 use crate::plan::desired::Desired;
 use crate::policy::Policy;
+use crate::snapshot::Snapshot;
 use crate::state::Change;
 use crate::stop::Stop;
 use crate::stop::signals::Attentive;
@@ -52,8 +55,11 @@ pub struct Watcher {
     pub(super) epoll: Epoll,
     pub(super) seen: Seen,
     pub(super) answering: Answering,
-    /// What the policy wants, at the last look at which that could be told.
+    pub(super) published: Published,
+    /// What the policy and what is published want, at the last look at which that could be told.
     pub(super) desired: Option<Desired>,
+    /// The state in which nothing was left to do last.
+    pub(super) at_rest: Option<Arc<Snapshot>>,
     /// What the interfaces were called then.
     pub(super) wanted_on: HashMap<IfIndex, IfName>,
     /// What the kernel said at that time, or since.
@@ -75,6 +81,10 @@ pub struct Watcher {
     pub(super) troubles: Troubles,
     pub(super) fights: Fights,
     pub(super) writers: Writers,
+    /// Something is not as the policy says, by the last look or since.
+    pub(super) left: bool,
+    /// A pause has ended: the look that follows waits for no budget, as its time is a promise. Pauses bound how often.
+    pub(super) due: bool,
     /// What waits for its pause to end.
     pub(super) held: Vec<Change>,
     /// The policy was wholly kept before: what it says of single values and entries is put back without a question.
@@ -145,7 +155,9 @@ impl Watcher {
             epoll,
             seen: Seen::default(),
             answering: Answering::default(),
+            published: Published::default(),
             desired: None,
+            at_rest: None,
             wanted_on: HashMap::new(),
             digests: Digests::default(),
             next_proxies: now,
@@ -157,6 +169,8 @@ impl Watcher {
             troubles: Troubles::default(),
             fights: Fights::default(),
             writers: Writers::default(),
+            left: true,
+            due: false,
             held: Vec::new(),
             kept: false,
             tries: 0,
@@ -176,6 +190,7 @@ impl Watcher {
         self.status.policy = format!("{:016x}", digest(&policy));
         self.policy = policy;
         self.desired = None;
+        self.at_rest = None;
         self.kept = false;
         self.pending = Some(Cause::Policy);
         // Who sets it does not wait for what was spent before.
@@ -296,7 +311,8 @@ impl Watcher {
         for line in self.troubles.remind(woken) {
             self.tell(line, woken, &mut drifts);
         }
-        if woken >= self.budget.ready()
+        let due = std::mem::take(&mut self.due);
+        if (due || woken >= self.budget.ready())
             && let Some(cause) = self.pending.take()
         {
             self.look_at_everything(cause, woken, &mut drifts)?;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Node;
 use crate::error::Result;
 use crate::predict::{Matrix, Model, Reason, Verdict};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Index, Snapshot};
 use crate::types::IfIndex;
 use crate::vz::plan::{self, Idle};
 use crate::vz::{Held, Registry};
@@ -90,6 +90,7 @@ pub(crate) fn standing(snapshot: &Snapshot, registry: &Registry) -> Result<Vec<S
     }
     let mut lacking = plan::lacking(snapshot, registry);
     let silent = silent(snapshot, registry)?;
+    let index = Index::new(snapshot);
     let one = |(address, held): (&IpAddr, &Held)| {
         let there = snapshot.interface_named(&held.interface).map(|interface| interface.index);
         let entries = || snapshot.proxies.iter().filter(|entry| entry.address == *address);
@@ -102,7 +103,7 @@ pub(crate) fn standing(snapshot: &Snapshot, registry: &Registry) -> Result<Vec<S
                 .filter(|entry| entry.interface != there || there.is_none())
                 .map(|entry| entry.interface.map_or("all".into(), |index| snapshot.name_of(index)))
                 .collect(),
-            idle: plan::idle(snapshot, *address, held),
+            idle: plan::idle(&index, *address, held),
             lacks: lacking.remove(address).unwrap_or_default(),
         }
     };

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Done, Node};
 use crate::error::Result;
 use crate::plan::PROTOCOL;
+use crate::snapshot::Index;
 use crate::vz::Held;
 use crate::vz::plan::{self, Wanted};
 
@@ -19,6 +20,7 @@ impl Node {
         let policy = self.places.policy()?;
         let mut notes = Vec::new();
         let mut done = self.transact(|snapshot, mut registry| {
+            let index = Index::new(snapshot);
             for entry in snapshot.proxies.iter().filter(|entry| entry.protocol != PROTOCOL) {
                 let address = entry.address;
                 if registry.held.contains_key(&address) {
@@ -27,13 +29,13 @@ impl Node {
                 let Ok(owner) = self.places.owner(&policy, address) else { continue };
                 let Ok(interface) = self.places.interface(&policy, &owner, Some(address)) else { continue };
                 let held = Held { owner, interface };
-                if plan::idle(snapshot, address, &held).is_none() {
+                if plan::idle(&index, address, &held).is_none() {
                     notes.push(format!("{address} of container {} was taken over", held.owner));
                     registry.held.insert(address, held);
                 }
             }
             for (address, held) in &registry.held {
-                if let Some(why) = plan::idle(snapshot, *address, held) {
+                if let Some(why) = plan::idle(&index, *address, held) {
                     notes.push(format!(
                         "{address} of container {} is not published on {}: {why}",
                         held.owner, held.interface
