@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "a test")]
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::process::Command;
@@ -152,7 +153,12 @@ fn ipv6_addresses_of_a_policy_are_proved_and_asked_for() {
     }));
     assert_eq!(seen.len(), 0, "nothing of it reaches the wire");
     let after = node.snapshot();
-    assert_eq!((&after.interfaces, &after.neighbours), (&snapshot.interfaces, &snapshot.neighbours));
+    // What the client's kernel asks of link-local addresses is its own affair.
+    let known = |snapshot: &Snapshot| -> Vec<_> {
+        let of_link = |address: IpAddr| matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
+        snapshot.neighbours.iter().filter(|entry| !of_link(entry.address)).cloned().collect()
+    };
+    assert_eq!((&after.interfaces, known(&after)), (&snapshot.interfaces, known(&snapshot)));
     let peer = verify::wire::peer(&wanted, &snapshot, &client, None).unwrap();
     assert_eq!(
         (peer.judgement(), peer.checks, answering(&peer)),
@@ -248,19 +254,93 @@ fn what_diagnose_calls_bad_is_not_called_good() {
     }
 }
 
+/// Rules of firewalls as administrators write them, with what they do to the addresses of the policy.
+const RULES: [(&str, &str, Option<bool>); 5] = [
+    (
+        "all but what is known is dropped, neighbour discovery is known",
+        "table inet filter {
+            set friends { type ipv6_addr; flags interval; elements = { 2001:db8:18::/64, fe80::/10 } }
+            chain input {
+                type filter hook input priority filter; policy drop;
+                ct state vmap { established : accept, related : accept, invalid : drop }
+                iif lo accept
+                ip protocol icmp accept
+                icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } ip6 saddr @friends accept
+                icmpv6 type nd-neighbor-solicit ip6 saddr :: accept
+                tcp dport 22 limit rate 10/minute accept
+            }
+            chain forward { type filter hook forward priority filter; policy drop; counter; }
+        }",
+        Some(true),
+    ),
+    (
+        "neighbour discovery was forgotten",
+        "table inet filter { chain input {
+            type filter hook input priority filter; policy drop;
+            ct state established,related accept
+            tcp dport 22 accept
+        }
+        }",
+        Some(false),
+    ),
+    (
+        "answers do not get out",
+        "table ip6 mangle { chain leaving {
+            type filter hook postrouting priority mangle;
+            oifname \"eth3\" icmpv6 type nd-neighbor-advert @th,64,64 0x20010db800180000 drop
+        }
+        }",
+        Some(false),
+    ),
+    (
+        "one interface is closed before the bridge or the host sees anything",
+        "table netdev edge { chain arriving {
+            type filter hook ingress device eth3 priority 0;
+            ip6 nexthdr icmpv6 icmpv6 type nd-neighbor-solicit drop
+        }
+        }",
+        Some(false),
+    ),
+    (
+        "how many pass in a minute decides",
+        "table inet filter { chain input {
+            type filter hook input priority filter; policy accept;
+            icmpv6 type nd-neighbor-solicit limit rate over 100/minute drop
+        }
+        }",
+        None,
+    ),
+];
+
 #[test]
-fn what_a_filter_does_with_solicitations_leaves_it_open() {
-    let node = Node::new();
+fn what_filters_do_with_solicitations_is_worked_out() {
     let wanted = policy(POLICY);
-    node.keep(&wanted);
-    let mut snapshot = node.snapshot();
-    let chain = "chain input of table ip6 filter".to_owned();
-    let interference = arpflux_core::snapshot::Interference::Netfilter { chain, interface: None };
-    snapshot.discovery.as_mut().unwrap().interference.push(interference);
-    let report = verify::check(&wanted, &snapshot).unwrap();
-    assert_eq!(report.judgement().exit_code(), 6, "{report}");
-    assert_eq!(report.ok_apart_from_that, Some(true), "{report}");
-    assert!(report.to_string().contains("chain input of table ip6 filter"), "{report}");
+    for (name, rules, answered) in RULES {
+        let node = Node::new();
+        node.keep(&wanted);
+        let nft = || Command::new("nft").arg(rules).output();
+        let output = node.hn.run(nft).unwrap().unwrap();
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        let snapshot = node.snapshot();
+        let report = verify::check(&wanted, &snapshot).unwrap();
+        assert_eq!(report.ok(), answered.unwrap_or(false), "{name}: {report}");
+        let undecided = report.judgement().exit_code() == 6;
+        assert_eq!(undecided, answered.is_none(), "{name}: {report}");
+        let diagnosis = diagnose::diagnose(&snapshot, &diagnose::Options::default()).unwrap();
+        let silent = diagnosis.findings.iter().find(|one| one.id == FindingId::Ipv6ProxySilent);
+        assert_eq!(silent.is_some(), answered == Some(false), "{name}: {diagnosis}");
+        match answered {
+            None => {
+                assert_eq!(report.ok_apart_from_that, Some(true), "{name}: {report}");
+                assert!(report.to_string().contains("nftables inet filter input"), "{name}: {report}");
+                assert!(diagnosis.to_string().contains("nftables inet filter input"), "{name}: {diagnosis}");
+            }
+            Some(answered) => assert_eq!(node.is_answered("2001:db8:18::101"), answered, "{name}"),
+        }
+        if let Some(silent) = silent {
+            assert!(silent.remedy.contains("in front of those of nftables"), "{name}: {diagnosis}");
+        }
+    }
 }
 
 impl Node {

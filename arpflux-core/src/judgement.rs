@@ -9,6 +9,7 @@ use std::fmt;
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::filter::Protocol;
 use crate::predict::{Missing, MissingSet};
 use crate::snapshot::{Interference, Snapshot};
 use crate::types::IfIndex;
@@ -254,14 +255,15 @@ impl Gap {
                 add(&mut gaps, told);
             }
             let open = match missing {
-                Missing::Netfilter | Missing::TrafficControl if !ipv6 => {
-                    snapshot.filters.open_of(missing == Missing::TrafficControl)
+                Missing::Netfilter | Missing::TrafficControl => {
+                    snapshot.open_filters(Protocol::of(ipv6), missing == Missing::TrafficControl)
                 }
                 _ => Vec::new(),
             };
             if !open.is_empty() {
                 let chains = listed(&open);
-                let told = format!("what the rules of {chains} do with every ARP frame cannot be told");
+                let every = if ipv6 { "frame of neighbour discovery" } else { "ARP frame" };
+                let told = format!("what the rules of {chains} do with every {every} cannot be told");
                 add(&mut gaps, [Gap::new(missing, told, leaves_open)]);
             }
             if gaps.len() == known {

@@ -45,7 +45,8 @@ pub(crate) const fn number(family: Family) -> Option<u8> {
         Family::Arp => Some(3),
         Family::Netdev => Some(5),
         Family::Bridge => Some(7),
-        Family::Arptables | Family::Ebtables | Family::TrafficControl => None,
+        // Hosts are built for ARP, which those of IPv6 never see.
+        Family::Arptables | Family::Ebtables | Family::TrafficControl | Family::Ip6 | Family::Inet => None,
     }
 }
 

@@ -14,12 +14,18 @@ pub enum Command {
     Sysctl(String, i64),
     /// A program joins the group on the interface.
     Join(String, Ipv6Addr),
+    /// A command for `nft`.
+    Nft(String),
+    /// An argument list for `ip6tables` over nftables.
+    Ip6tables(String),
 }
 
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ip(line) => write!(f, "ip -6 {line}"),
+            Self::Nft(line) => write!(f, "nft '{line}'"),
+            Self::Ip6tables(line) => write!(f, "ip6tables-nft {line}"),
             Self::Sysctl(path, value) => write!(f, "echo {value} > /proc/sys/net/ipv6/{path}"),
             Self::Join(device, group) => write!(f, "# a program joins {group} on {device}"),
         }

@@ -7,6 +7,7 @@ mod case;
 mod host;
 #[path = "../differential/rng.rs"]
 mod rng;
+mod ruleset;
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
@@ -14,7 +15,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use arpflux_core::frame::{Ndp, solicited_node, solicited_node_mac};
-use arpflux_core::predict::{Advertised, Model, Reason, Solicitation, Verdict};
+use arpflux_core::predict::{Advertised, Missing, Model, Reason, Solicitation, Verdict};
 use arpflux_core::snapshot::{AddressFlags, LinkKind, Snapshot};
 use arpflux_core::types::Mac;
 use nix::sched::{CloneFlags, unshare};
@@ -357,14 +358,14 @@ fn on_a_wire<R: Send>(work: impl FnOnce() -> io::Result<R> + Send) -> io::Result
     })
 }
 
-#[test]
-fn random_hosts() {
-    let hosts = setting("ARPFLUX_HOSTS", 60);
+/// Asks hosts drawn from the seeds; none may answer otherwise than the model says.
+fn ask_hosts(hosts: u64, with_rules: bool) -> Histogram {
     let seed = setting("ARPFLUX_SEED", 1);
     let (histogram, wrong) = on_a_wire(|| {
         let (mut histogram, mut wrong) = (Histogram::default(), Vec::new());
         for seed in seed..seed + hosts {
             let case = Case::draw(seed);
+            let case = if with_rules { case.with_rules() } else { case };
             if setting("ARPFLUX_VERBOSE", 0) != 0 {
                 case.commands.iter().for_each(|command| eprintln!("{command}"));
             }
@@ -380,6 +381,29 @@ fn random_hosts() {
         println!("{text}");
     }
     assert!(wrong.is_empty(), "{} mismatches", wrong.len());
+    histogram
+}
+
+#[test]
+fn random_rules() {
+    let hosts = setting("ARPFLUX_HOSTS", 60);
+    let histogram = ask_hosts(hosts, true);
+    if hosts >= 60 {
+        assert!(histogram.answered * 12 > histogram.asked, "too few answers");
+        assert!(histogram.undetermined * 20 < histogram.asked, "too much undetermined");
+        for reason in
+            [Reason::Local, Reason::ProxyEntry, Reason::FilterDropsRequest, Reason::FilterDropsAnswer]
+        {
+            assert!(histogram.reasons.contains_key(reason.code()), "{reason} never came up");
+        }
+        assert!(histogram.missing.contains_key(Missing::Netfilter.code()), "no rule was left open");
+    }
+}
+
+#[test]
+fn random_hosts() {
+    let hosts = setting("ARPFLUX_HOSTS", 60);
+    let histogram = ask_hosts(hosts, false);
     if hosts >= 60 {
         // A suite that cannot fail proves nothing: both outcomes often, every reason that can come up.
         assert!(histogram.answered * 6 > histogram.asked, "too few answers");

@@ -11,7 +11,7 @@ use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects, Severity};
 use crate::judgement::{self, Gap};
 use crate::plan::{Change, SysctlScope};
-use crate::predict::{Behind, Reason, Request, Verdict, Via};
+use crate::predict::{Behind, Reason, Request, Step, Verdict, Via};
 use crate::snapshot::{Address, AddressFlags, Certainty, Interface, Reach};
 use crate::state::Object;
 use crate::sysctl::Ipv6Sysctl;
@@ -99,6 +99,21 @@ fn leads_nowhere(context: &Context<'_>, asked: &Asked<'_>) -> Option<FindingId> 
     }
 }
 
+/// What every firewall for IPv6 needs.
+const LET_IN: &str = "that lets `icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert }` pass";
+
+fn in_chain(chain: &str) -> String {
+    format!("Put a rule in front of those of {chain}")
+}
+
+/// The chain that drops a request, or the answer to it.
+fn dropped_by(context: &Context<'_>, request: &Request) -> Option<String> {
+    context.model.explain(request).steps.into_iter().find_map(|step| match step {
+        Step::Filter { chain, .. } => Some(chain),
+        _ => None,
+    })
+}
+
 /// Entries of one interface, for one reason.
 fn entries(context: &Context<'_>, id: FindingId, asked: &[&Asked<'_>]) -> Finding {
     let interface = asked[0].interface;
@@ -138,11 +153,20 @@ fn entries(context: &Context<'_>, id: FindingId, asked: &[&Asked<'_>]) -> Findin
             let change = before.map(|before| Change::set(Object::Ipv6Sysctl { scope, sysctl }, before, 1));
             (silent, why, remedy, context.cure_by_changes(change.into_iter().collect()))
         }
-        FindingId::Ipv6ProxySilent => {
-            let why =
-                "What decides is in the evidence: the kernel looks at that before it looks for entries.";
-            (silent, why, "Take that away, or delete the entries.".to_owned(), deleted())
-        }
+        FindingId::Ipv6ProxySilent => match dropped_by(context, &asked[0].request) {
+            Some(chain) => (
+                silent,
+                "A packet filter drops solicitations or the answers to them.",
+                format!("{} {LET_IN}, or delete the entries.", in_chain(&chain)),
+                Remedy::default(),
+            ),
+            None => (
+                silent,
+                "What decides is in the evidence: the kernel looks at that before it looks for entries.",
+                "Take that away, or delete the entries.".to_owned(),
+                deleted(),
+            ),
+        },
         FindingId::Ipv6ProxyNoRoute => {
             let what =
                 format!("{name} answers for {whose} (proxy entries), and what is sent to {it} goes nowhere.");
@@ -223,9 +247,20 @@ fn is_global(held: &Address) -> bool {
     matches!(held.local, IpAddr::V6(local) if !local.is_unicast_link_local()) && held.is_public()
 }
 
+/// What keeps an interface from answering for an address.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Why {
+    /// A chain.
+    Filter(String),
+    /// That it is on another one.
+    Aside,
+    /// A route, or a rule for these.
+    Kept,
+}
+
 /// Addresses that no interface answers for: of IPv6 only the one that holds it does.
 fn answered_nowhere(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    let mut silent: BTreeMap<bool, Vec<(&Address, &Interface, Evidence)>> = BTreeMap::new();
+    let mut silent: BTreeMap<Why, Vec<(&Address, &Interface, Evidence)>> = BTreeMap::new();
     for (held, interface) in held(context).filter(|(held, _)| is_global(held)) {
         if held.flags.contains(AddressFlags::TENTATIVE) || context.snapshot.discovery.is_none() {
             continue;
@@ -245,43 +280,54 @@ fn answered_nowhere(context: &Context<'_>, findings: &mut Vec<Finding>) {
         let ask = |on: &Interface| {
             let sender = context.sender_of_family(on.index, held.local);
             // A filter that may drop the answer is nothing that is found here.
-            let verdict = context.model.answer(&Request::ordinary(on.index, sender, held.local)?);
+            let request = Request::ordinary(on.index, sender, held.local)?;
+            let verdict = context.model.answer(&request);
             let evidence = Evidence::Request { interface: on.name, sender, target: held.local, verdict };
-            Some((verdict.answers() == Some(false), evidence))
+            Some((verdict.answers() == Some(false), request, evidence))
         };
-        let answers: Vec<(bool, Evidence)> = asked.into_iter().filter_map(ask).collect();
-        if let Some((_, evidence)) = answers.first()
-            && answers.iter().all(|(silent, _)| *silent)
+        let answers: Vec<(bool, Request, Evidence)> = asked.into_iter().filter_map(ask).collect();
+        if let Some((_, request, evidence)) = answers.first()
+            && answers.iter().all(|(silent, ..)| *silent)
         {
-            silent.entry(aside).or_default().push((held, interface, evidence.clone()));
+            let why = match dropped_by(context, request) {
+                Some(chain) => Why::Filter(chain),
+                None if aside => Why::Aside,
+                None => Why::Kept,
+            };
+            silent.entry(why).or_default().push((held, interface, evidence.clone()));
         }
     }
-    for (aside, found) in silent {
+    for (reason, found) in silent {
         let addresses: Vec<IpAddr> = found.iter().map(|(held, ..)| held.local).collect();
         let mut interfaces: Vec<&Interface> = found.iter().map(|(_, interface, _)| *interface).collect();
         interfaces.dedup_by_key(|interface| interface.index);
-        let (why, remedy) = if aside {
-            (
+        let (why, remedy) = match &reason {
+            Why::Filter(chain) => (
+                "A packet filter drops solicitations or the answers to them.",
+                format!("{} {LET_IN}.", in_chain(chain)),
+            ),
+            Why::Aside => (
                 "For IPv6 an interface answers for its own addresses only, unlike for IPv4: one on a loopback or dummy \
                  interface is not answered for on the wire whose subnet is around it.",
                 "Where neighbours are to reach it without a route, put it on the interface of that wire, or publish it there \
-                 (a proxy entry does not work for an address of the host itself); where routers know the way, ignore this.",
-            )
-        } else {
-            (
+                 (a proxy entry does not work for an address of the host itself); where routers know the way, ignore this."
+                    .to_owned(),
+            ),
+            Why::Kept => (
                 "What keeps the interface from answering is in the evidence.",
-                "Take away the route or rule that keeps multicast from the interface, or give it its route for ff00::/8 again.",
-            )
+                "Take away the route or rule that keeps multicast from the interface, or give it its route for ff00::/8 again."
+                    .to_owned(),
+            ),
         };
         let text = Text {
             what: format!("Neighbours get no answer for {}.", listed(&addresses)),
             why: why.into(),
-            remedy: remedy.into(),
+            remedy,
         };
         let evidence = found.iter().take(SHOWN).map(|(.., evidence)| evidence.clone()).collect();
         let objects = Objects { interfaces: names(&interfaces), addresses };
         let mut made = finding(FindingId::Ipv6AnsweredNowhere, text, objects, evidence, Remedy::default());
-        if aside {
+        if reason == Why::Aside {
             made.severity = Severity::Info;
         }
         findings.push(made);

@@ -1,7 +1,7 @@
-//! What the rules look at in a frame's IPv4 addresses: which addresses they cannot tell apart.
+//! What the rules look at in a frame's addresses: which addresses they cannot tell apart.
 
-use super::{Comparison, Expression, Filters, Header, Meta, Set};
-use crate::filter::frame::{ARP, SENDER, TARGET};
+use super::frame::Protocol;
+use super::{Comparison, Expression, Filters, Meta, Set};
 
 /// The bytes of all registers.
 pub(super) const REGISTERS: usize = 80;
@@ -18,30 +18,34 @@ enum Origin {
 }
 
 /// Where the bytes of the registers come from, followed through one rule.
-pub(super) struct Origins([Origin; REGISTERS]);
+pub(super) struct Origins {
+    protocol: Protocol,
+    bytes: [Origin; REGISTERS],
+}
 
-/// The leading bits of one of the two addresses, in a value that is looked at.
+/// The leading bits of one of the addresses, in a value that is looked at. Addresses are numbers whose first bit is that of
+/// the address, of IPv4 with zeros behind.
 pub(super) struct Part {
     /// Its first byte in the value.
     place: usize,
     /// How many bits of the address.
     bits: u32,
     /// Which bits are turned.
-    xor: u32,
+    xor: u128,
     /// How many bytes.
     bytes: usize,
 }
 
 impl Origins {
-    pub(super) const fn new() -> Self {
-        Self([Origin::Left; REGISTERS])
+    pub(super) const fn new(protocol: Protocol) -> Self {
+        Self { protocol, bytes: [Origin::Left; REGISTERS] }
     }
 
     fn set(&mut self, register: u8, len: usize, origin: impl Fn(usize) -> Origin) {
         let start = usize::from(register) * 4;
         // The rest of the last word is set to 0.
         for at in 0..len.next_multiple_of(4) {
-            if let Some(byte) = self.0.get_mut(start + at) {
+            if let Some(byte) = self.bytes.get_mut(start + at) {
                 *byte = if at < len { origin(at) } else { Origin::Beside };
             }
         }
@@ -51,7 +55,8 @@ impl Origins {
     pub(super) fn follow(&mut self, expression: &Expression) {
         match expression {
             Expression::Load { header, offset, len, register } => {
-                let first = *offset as usize + if *header == Header::Arp { ARP } else { 0 };
+                // Of a header that is not there nothing is loaded, and the rule ends.
+                let first = *offset as usize + self.protocol.start(*header).unwrap_or(0);
                 self.set(*register, *len as usize, |at| Origin::Frame { at: first + at, mask: 0xff, xor: 0 });
             }
             Expression::LoadMeta { meta, register } => {
@@ -65,7 +70,7 @@ impl Origins {
                 self.set(*register, 16, |_| Origin::Beside);
             }
             Expression::Mask { from, to, mask, xor } => {
-                let old = self.0;
+                let old = self.bytes;
                 let bits = |of: &super::Bytes, at: usize| of.0.get(at).copied().unwrap_or(0);
                 self.set(*to, mask.0.len(), |at| match old.get(usize::from(*from) * 4 + at) {
                     Some(Origin::Frame { at: byte, mask: before, xor: turned }) => Origin::Frame {
@@ -84,24 +89,26 @@ impl Origins {
     /// Whether a register holds nothing of the frame.
     pub(super) fn is_beside(&self, register: u8, len: usize) -> bool {
         let start = usize::from(register) * 4;
-        self.0.get(start..start + len).is_some_and(|bytes| bytes.iter().all(|byte| *byte == Origin::Beside))
+        self.bytes
+            .get(start..start + len)
+            .is_some_and(|bytes| bytes.iter().all(|byte| *byte == Origin::Beside))
     }
 
     /// The parts of addresses in a value; `None` if these are not leading bits, so that no ranges of addresses tell
     /// how it compares, or if another rule loaded it. `ordered`: more than whether it is equal matters.
     pub(super) fn parts(&self, register: u8, len: usize, ordered: bool) -> Option<Vec<Part>> {
         let start = usize::from(register) * 4;
-        let bytes = self.0.get(start..start + len)?;
+        let bytes = self.bytes.get(start..start + len)?;
         if bytes.contains(&Origin::Left) {
             return None;
         }
         let mut parts = Vec::new();
-        for first in [SENDER, TARGET] {
+        for first in self.protocol.addresses().iter().copied() {
             let mut part: Option<Part> = None;
             let (mut ended, mut next) = (false, first);
             for (place, byte) in bytes.iter().enumerate() {
                 let Origin::Frame { at, mask, xor } = *byte else { continue };
-                if !(first..first + 4).contains(&at) {
+                if !(first..first + self.protocol.address_len()).contains(&at) {
                     continue;
                 }
                 let follows = match &part {
@@ -116,7 +123,7 @@ impl Origins {
                 next = at + 1;
                 let part = part.get_or_insert(Part { place, bits: 0, xor: 0, bytes: 0 });
                 part.bits += leading;
-                part.xor |= u32::from(xor) << (24 - 8 * part.bytes);
+                part.xor |= u128::from(xor) << (120 - 8 * part.bytes);
                 part.bytes += 1;
             }
             parts.extend(part);
@@ -127,31 +134,42 @@ impl Origins {
 
 impl Part {
     /// The address that this part of a value stands for, with zeros behind.
-    fn address(&self, value: &[u8]) -> u32 {
+    fn address(&self, value: &[u8]) -> u128 {
         let mut address = 0;
         for at in 0..self.bytes {
-            address |= u32::from(value.get(self.place + at).copied().unwrap_or(0)) << (24 - 8 * at);
+            address |= u128::from(value.get(self.place + at).copied().unwrap_or(0)) << (120 - 8 * at);
         }
         (address ^ self.xor) & self.mask()
     }
 
-    const fn mask(&self) -> u32 {
-        if self.bits == 0 { 0 } else { u32::MAX << (32 - self.bits) }
+    const fn mask(&self) -> u128 {
+        if self.bits == 0 { 0 } else { u128::MAX << (128 - self.bits) }
     }
 
     /// The addresses from `low` to `high`, as far as this part tells them.
-    fn range(&self, low: &[u8], high: &[u8]) -> (u32, u32) {
+    fn range(&self, low: &[u8], high: &[u8]) -> (u128, u128) {
         (self.address(low), self.address(high) | !self.mask())
     }
 }
 
-/// Ranges of addresses, each with a number: two addresses that lie in ranges of the same numbers fare alike in all
+/// Ranges of addresses in ARP, each with a number: two addresses that lie in ranges of the same numbers fare alike in all
 /// that the rules compare.
 pub(crate) fn ranges(filters: &Filters) -> Vec<(u32, u32, u32)> {
+    let short = |address: u128| (address >> 96) as u32;
+    let all = ranges_of(Protocol::Arp, filters).into_iter();
+    all.map(|(first, last, number)| (short(first), short(last), number)).collect()
+}
+
+/// The same of neighbour discovery.
+pub(crate) fn ranges_of_discovery(filters: &Filters) -> Vec<(u128, u128, u32)> {
+    ranges_of(Protocol::Discovery, filters)
+}
+
+fn ranges_of(protocol: Protocol, filters: &Filters) -> Vec<(u128, u128, u32)> {
     let mut found = Ranges::default();
-    for chain in &filters.chains {
+    for chain in filters.chains.iter().filter(|chain| protocol.passes(chain.family)) {
         for rule in &chain.rules {
-            let mut origins = Origins::new();
+            let mut origins = Origins::new(protocol);
             for expression in rule {
                 match expression {
                     Expression::Compare { register, by, value } => {
@@ -185,7 +203,7 @@ pub(crate) fn ranges(filters: &Filters) -> Vec<(u32, u32, u32)> {
 
 #[derive(Default)]
 struct Ranges {
-    all: Vec<(u32, u32, u32)>,
+    all: Vec<(u128, u128, u32)>,
     next: u32,
 }
 

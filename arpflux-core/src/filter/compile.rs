@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::address::Origins;
+use super::frame::Protocol;
 use super::{Answer, Chain, Comparison, Expression, Family, Filters, Header, Hook, Meta, Set, Verdict};
 use crate::types::IfIndex;
 
@@ -117,16 +118,21 @@ pub(super) enum Op<'s> {
 type Places<'s> = HashMap<(Family, &'s str, &'s str), usize>;
 
 impl<'s> Rules<'s> {
-    pub(crate) fn new(filters: &'s Filters) -> Self {
+    /// Those that frames of a protocol pass.
+    pub(crate) fn new(protocol: Protocol, filters: &[&'s Filters]) -> Self {
+        let all_chains = || filters.iter().flat_map(|filters| &filters.chains);
+        let all_sets = || filters.iter().flat_map(|filters| &filters.sets);
+        let own_chains: Vec<&Chain> = all_chains().filter(|chain| protocol.passes(chain.family)).collect();
+        let own_sets: Vec<&Set> = all_sets().filter(|set| protocol.passes(set.family)).collect();
         let chains: Places<'s> = (0..)
-            .zip(&filters.chains)
+            .zip(&own_chains)
             .map(|(at, chain)| ((chain.family, chain.table.as_str(), chain.name.as_str()), at))
             .collect();
         let sets: Places<'s> = (0..)
-            .zip(&filters.sets)
+            .zip(&own_sets)
             .map(|(at, set)| ((set.family, set.table.as_str(), set.name.as_str()), at))
             .collect();
-        let ready_sets = filters.sets.iter().map(|set| {
+        let ready_sets = own_sets.iter().copied().map(|set| {
             let decide = |verdict: &'s Verdict| decision(verdict, set.family, &set.table, &chains);
             let found = |answer: &'s Answer| match answer {
                 Answer::Nothing => Found::Nothing,
@@ -142,14 +148,15 @@ impl<'s> Rules<'s> {
                 otherwise: set.otherwise.as_ref().map(found),
             }
         });
-        let ready_chains = filters.chains.iter().map(|chain| Ready {
+        let known = Known { protocol, chains: &chains, sets: &sets, ready: &own_sets };
+        let ready_chains = own_chains.iter().copied().map(|chain| Ready {
             chain,
-            rules: chain.rules.iter().map(|rule| compiled(chain, rule, &chains, &sets, filters)).collect(),
+            rules: chain.rules.iter().map(|rule| compiled(chain, rule, &known)).collect(),
         });
         // Of equal priorities the one that came later is called first (nf_hook_entries_grow()).
         let mut bases: Vec<usize> =
-            (0..filters.chains.len()).rev().filter(|at| filters.chains[*at].base.is_some()).collect();
-        bases.sort_by_key(|at| filters.chains[*at].base.as_ref().map(|base| base.priority));
+            (0..own_chains.len()).rev().filter(|at| own_chains[*at].base.is_some()).collect();
+        bases.sort_by_key(|at| own_chains[*at].base.as_ref().map(|base| base.priority));
         Self { chains: ready_chains.collect(), sets: ready_sets.collect(), bases }
     }
 
@@ -173,7 +180,7 @@ impl<'s> Rules<'s> {
 
     pub(super) fn is_of(&self, at: usize, family: Family, hook: Hook) -> bool {
         let chain = self.chains[at].chain;
-        chain.family.hooked() == family && chain.base.as_ref().is_some_and(|base| base.hook == hook)
+        chain.family.hooked(hook) == family && chain.base.as_ref().is_some_and(|base| base.hook == hook)
     }
 
     /// The name of a chain.
@@ -200,16 +207,18 @@ fn decision(verdict: &Verdict, family: Family, table: &str, chains: &Places<'_>)
 /// Statements that let a rule go on or not, and do nothing else.
 const MAY_MATCH: [&str; 4] = ["limit", "quota", "connlimit", "match"];
 
-fn compiled<'s>(
-    chain: &'s Chain,
-    rule: &'s [Expression],
-    chains: &Places<'_>,
-    sets: &Places<'_>,
-    filters: &Filters,
-) -> Vec<Op<'s>> {
-    let mut origins = Origins::new();
+/// What the names in a rule stand for.
+struct Known<'a, 's> {
+    protocol: Protocol,
+    chains: &'a Places<'s>,
+    sets: &'a Places<'s>,
+    ready: &'a [&'s Set],
+}
+
+fn compiled<'s>(chain: &'s Chain, rule: &'s [Expression], known: &Known<'_, '_>) -> Vec<Op<'s>> {
+    let mut origins = Origins::new(known.protocol);
     let of = |register: u8| usize::from(register) * 4;
-    let decide = |verdict: &Verdict| decision(verdict, chain.family, &chain.table, chains);
+    let decide = |verdict: &Verdict| decision(verdict, chain.family, &chain.table, known.chains);
     let each = rule.iter().map(|expression| {
         // What ranges of addresses cannot tell is not told at all: proofs go by these.
         let tells = |register: u8, len: usize, ordered: bool| origins.parts(register, len, ordered).is_some();
@@ -220,6 +229,12 @@ fn compiled<'s>(
                 len: *len as usize,
                 register: of(*register),
             },
+            // A packet of IPv6 has a sum that is to be right.
+            Expression::Write { header: Header::Network | Header::Transport, .. }
+                if known.protocol == Protocol::Discovery =>
+            {
+                Op::Unknown
+            }
             Expression::Write { register, len, .. } if !origins.is_beside(*register, *len as usize) => {
                 Op::Unknown
             }
@@ -246,10 +261,10 @@ fn compiled<'s>(
                 Op::Mask { from: of(*from), to: of(*to), mask: &mask.0, xor: &xor.0 }
             }
             Expression::Lookup { set, register, negated, to } => {
-                match sets.get(&(chain.family, chain.table.as_str(), set.as_str())) {
+                match known.sets.get(&(chain.family, chain.table.as_str(), set.as_str())) {
                     Some(place) => {
-                        let known = &filters.sets[*place];
-                        if tells(*register, known.key_len(), known.has_ranges()) && !known.changes {
+                        let set = known.ready[*place];
+                        if tells(*register, set.key_len(), set.has_ranges()) && !set.changes {
                             Op::Lookup {
                                 set: *place,
                                 register: of(*register),

@@ -1,8 +1,9 @@
-//! Packet filters as far as ARP frames pass them: the rules as data, and what they do with a frame.
+//! Packet filters as far as frames of ARP and of neighbour discovery pass them: the rules as data, and what they do with
+//! a frame.
 //!
-//! Of nftables the families arp, netdev and bridge are read (`arptables` and `ebtables` over nftables write these).
-//! Those of the family inet never see ARP: `nft_do_chain_inet_ingress()` lets everything but IP pass. The rules of the
-//! older `arptables` and `ebtables` and the filters of traffic control are told in the same words.
+//! Of nftables the families arp, netdev, bridge, ip6 and inet are read (`arptables`, `ebtables` and `ip6tables` over
+//! nftables write these). ARP never passes those of ip6 and inet: `nft_do_chain_inet_ingress()` lets everything but IP
+//! pass. The rules of the older `arptables` and `ebtables` and the filters of traffic control are told in the same words.
 //!
 //! `Rules` says what becomes of a frame. What an expression does that is not understood, or that depends on what is
 //! not known (a limit, a MAC, the time), is asked of whoever evaluates, who tries every possibility: only where these
@@ -21,13 +22,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::types::IfIndex;
 
-pub(crate) use address::ranges;
+pub(crate) use address::{ranges, ranges_of_discovery};
 pub use bytes::Bytes;
 pub(crate) use compile::Rules;
-pub(crate) use frame::{BROADCAST, Content, Device, Devices, Frame, HOST, OTHERHOST};
+pub(crate) use frame::{
+    BROADCAST, Content, Device, Devices, DiscoveryContent, Frame, HOST, MULTICAST, OTHERHOST, Protocol,
+};
 pub(crate) use run::Fate;
 
-/// The chains that ARP frames may pass, with all that they jump to, and the sets that their rules look into.
+/// Chains, with all that they jump to, and the sets that their rules look into.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
@@ -43,12 +46,14 @@ impl Filters {
     /// The chains of which it cannot be told what they do with every frame, as their tools name them.
     #[must_use]
     pub fn open(&self) -> Vec<String> {
-        [self.open_of(false), self.open_of(true)].concat()
+        [self.open_of(Protocol::Arp, false), self.open_of(Protocol::Arp, true)].concat()
     }
 
-    /// Those of traffic control, or the others.
-    pub(crate) fn open_of(&self, traffic_control: bool) -> Vec<String> {
-        let asked = |chain: &&Chain| (chain.family == Family::TrafficControl) == traffic_control;
+    /// Those that frames of a protocol pass: of traffic control, or the others.
+    pub(crate) fn open_of(&self, protocol: Protocol, traffic_control: bool) -> Vec<String> {
+        let asked = |chain: &&Chain| {
+            protocol.passes(chain.family) && (chain.family == Family::TrafficControl) == traffic_control
+        };
         let changes = |chain: &Chain, name: &String| {
             let of = |set: &&Set| (set.family, &set.table, &set.name) == (chain.family, &chain.table, name);
             self.sets.iter().find(of).is_none_or(|set| set.changes)
@@ -93,15 +98,22 @@ pub enum Family {
     Ebtables,
     /// Traffic control: each device is a table, its hook a chain, each filter a rule.
     TrafficControl,
+    /// IPv6.
+    Ip6,
+    /// IPv4 and IPv6; its chains are called where those of [`Family::Ip6`] are, on ingress where those of
+    /// [`Family::Netdev`] are.
+    Inet,
 }
 
 impl Family {
     /// The family whose hooks call it.
-    const fn hooked(self) -> Self {
+    const fn hooked(self, hook: Hook) -> Self {
         match self {
             Self::Arptables => Self::Arp,
             Self::Ebtables => Self::Bridge,
-            Self::Arp | Self::Bridge | Self::Netdev | Self::TrafficControl => self,
+            Self::Inet if matches!(hook, Hook::Ingress) => Self::Netdev,
+            Self::Inet => Self::Ip6,
+            Self::Arp | Self::Bridge | Self::Netdev | Self::TrafficControl | Self::Ip6 => self,
         }
     }
 
@@ -114,6 +126,8 @@ impl Family {
             Self::Arptables => "arptables",
             Self::Ebtables => "ebtables",
             Self::TrafficControl => "tc",
+            Self::Ip6 => "nftables ip6",
+            Self::Inet => "nftables inet",
         }
     }
 }
@@ -123,17 +137,17 @@ impl Family {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Hook {
-    /// Netdev and traffic control: a frame came in.
+    /// Netdev, inet and traffic control: a frame came in.
     Ingress,
     /// Netdev and traffic control: a frame goes out.
     Egress,
-    /// Bridge: a frame came in by a port.
+    /// Bridge: a frame came in by a port. Ip6 and inet: a packet came in.
     Prerouting,
-    /// Arp and bridge: it is for this host.
+    /// All but netdev and traffic control: it is for this host.
     Input,
-    /// Arp and bridge: this host sends it.
+    /// The same: this host sends it.
     Output,
-    /// Bridge: it goes out by a port.
+    /// Bridge: it goes out by a port. Ip6 and inet: it goes out.
     Postrouting,
 }
 
@@ -195,7 +209,7 @@ pub struct Base {
     /// The policy: whether frames that no rule decides about are dropped.
     #[serde(default)]
     pub drops: bool,
-    /// Of netdev and traffic control: the devices by name; one that ends in `*` means all that begin so.
+    /// On ingress and egress: the devices by name; one that ends in `*` means all that begin so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<String>,
 }
@@ -315,9 +329,12 @@ pub enum Comparison {
 pub enum Header {
     /// The Ethernet header.
     Link,
-    /// The ARP packet.
-    Arp,
-    /// What an ARP frame has not.
+    /// The ARP or IPv6 packet.
+    #[serde(alias = "arp")]
+    Network,
+    /// The message of ICMPv6, which an ARP frame has not.
+    Transport,
+    /// What neither has.
     None,
 }
 
@@ -350,7 +367,11 @@ pub enum Meta {
     Iifgroup,
     /// The group of the interface it goes out by.
     Oifgroup,
-    /// What an ARP frame has not: rules that ask for it do not match.
+    /// The protocol in the IPv6 packet, which an ARP frame has not.
+    L4protocol,
+    /// The state of the connection, of ip6 and inet: neighbour discovery is not tracked (`nf_conntrack_icmpv6_error()`).
+    ConntrackState,
+    /// What none of these frames has: rules that ask for it do not match.
     Absent,
     /// Anything else: its length, the time, the processor …
     Unknown,

@@ -1,9 +1,11 @@
 //! `nft_do_chain()`.
 
+use std::cmp::Ordering;
+
 use super::address::REGISTERS;
 use super::compile::{Decision, Found, Op, Rules};
-use super::frame::{ARP, Device, Devices, Frame, LEN};
-use super::{Comparison, Expression, Family, Header, Hook, Meta};
+use super::frame::{Device, Devices, Frame, NETWORK, Protocol};
+use super::{Chain, Comparison, Expression, Family, Header, Hook, Meta};
 use crate::types::IfIndex;
 
 /// How deep chains may call one another (`NFT_JUMP_STACK_SIZE`).
@@ -20,6 +22,22 @@ pub(crate) enum Fate {
     Dropped(usize),
     /// This chain hands it to another interface: as if it came in there, or to go out there.
     Redirected(usize, IfIndex, bool),
+}
+
+/// `IPPROTO_ICMPV6`.
+const ICMPV6: u8 = 58;
+/// Where connections begin to be tracked (`NF_IP6_PRI_CONNTRACK`).
+const TRACKING: i32 = -200;
+/// `NF_CT_STATE_INVALID_BIT`, as long as nobody has looked at a packet, and `NF_CT_STATE_UNTRACKED_BIT`.
+const INVALID: u32 = 1;
+const UNTRACKED: u32 = 1 << 6;
+
+/// What the rules of a chain see beside the frame, by where the kernel calls it.
+#[derive(Clone, Copy)]
+struct Seen {
+    family: Family,
+    /// The state of the connection; `None`: not known.
+    tracking: Option<u32>,
 }
 
 /// Says which of so many possibilities is taken, from 0.
@@ -71,7 +89,7 @@ impl Rules<'_> {
             if of_devices && !device.is_some_and(|device| self.is_on(at, device.name)) {
                 continue;
             }
-            match self.chain(at, family, devices, frame, choose) {
+            match self.chain(at, devices, frame, choose) {
                 Fate::Passes => {}
                 fate => return fate,
             }
@@ -86,6 +104,20 @@ impl Rules<'_> {
         self.bases.iter().filter(|at| of(at)).any(|at| on(*at))
     }
 
+    fn seen_at(&self, at: usize) -> Seen {
+        let Chain { family, base, .. } = self.chains[at].chain;
+        let tracking = base.as_ref().and_then(|base| match base.hook {
+            Hook::Input | Hook::Postrouting => Some(UNTRACKED),
+            Hook::Ingress | Hook::Egress => Some(INVALID),
+            Hook::Prerouting | Hook::Output => match base.priority.cmp(&TRACKING) {
+                Ordering::Less => Some(INVALID),
+                Ordering::Equal => None,
+                Ordering::Greater => Some(UNTRACKED),
+            },
+        });
+        Seen { family: *family, tracking }
+    }
+
     fn is_on(&self, at: usize, name: &[u8]) -> bool {
         let devices = self.chains[at].chain.base.as_ref().map_or(&[][..], |base| &base.devices);
         devices.iter().any(|device| match device.strip_suffix('*') {
@@ -94,14 +126,8 @@ impl Rules<'_> {
         })
     }
 
-    fn chain(
-        &self,
-        base: usize,
-        family: Family,
-        devices: &Devices<'_>,
-        frame: &mut Frame,
-        choose: Choose<'_>,
-    ) -> Fate {
+    fn chain(&self, base: usize, devices: &Devices<'_>, frame: &mut Frame, choose: Choose<'_>) -> Fate {
+        let seen = self.seen_at(base);
         let dropped = Fate::Dropped(base);
         let ends = |drops: bool| if drops { dropped } else { Fate::Passes };
         let drops = self.chains[base].chain.base.as_ref().is_some_and(|base| base.drops);
@@ -111,7 +137,7 @@ impl Rules<'_> {
         let mut registers = Registers { bytes: [0; REGISTERS], unknown: u128::MAX };
         for _ in 0..RULES {
             let decision = match self.chains[chain].rules.get(rule) {
-                Some(ops) => self.rule(ops, family, devices, frame, &mut registers, choose),
+                Some(ops) => self.rule(ops, seen, devices, frame, &mut registers, choose),
                 None => Decision::Return,
             };
             rule += 1;
@@ -143,7 +169,7 @@ impl Rules<'_> {
     fn rule(
         &self,
         ops: &[Op<'_>],
-        family: Family,
+        seen: Seen,
         devices: &Devices<'_>,
         frame: &mut Frame,
         registers: &mut Registers,
@@ -155,15 +181,15 @@ impl Rules<'_> {
                     load(frame, *header, *offset, *len, *register, registers)
                 }
                 Op::Write { header, offset, len, register } => {
-                    let first = if *header == Header::Arp { ARP } else { 0 };
-                    let there = *header != Header::None && (*header != Header::Link || frame.has_link);
-                    if there {
-                        frame.put(first + offset, registers.get(*register, *len));
+                    let start = frame.protocol.start(*header);
+                    let start = start.filter(|_| *header != Header::Link || frame.has_link);
+                    if let Some(start) = start {
+                        frame.put(start + offset, registers.get(*register, *len));
                     }
-                    there
+                    start.is_some()
                 }
                 Op::LoadMeta { meta, register } => {
-                    load_meta(*meta, family, devices, frame, *register, registers)
+                    load_meta(*meta, seen, devices, frame, *register, registers)
                 }
                 Op::SetMeta { meta, register } => {
                     let known = !registers.is_unknown(*register, 4);
@@ -292,23 +318,23 @@ fn load(
     register: usize,
     registers: &mut Registers,
 ) -> bool {
-    let first = match header {
-        Header::Link if frame.has_link => 0,
-        Header::Arp => ARP,
-        Header::Link | Header::None => return false,
+    let first = match frame.protocol.start(header) {
+        Some(first) if header != Header::Link || frame.has_link => first,
+        Some(_) | None => return false,
     };
     let (start, end) = (first + offset, first + offset + len);
-    if end > LEN && !frame.padded {
+    let known = frame.protocol.len();
+    if end > known && !frame.padded {
         return false;
     }
     let mut bytes = [0; 64];
     let len = len.min(bytes.len());
     let mut unknown = 0u64;
     for (at, byte) in bytes.iter_mut().enumerate().take(len) {
-        match frame.bytes.get(start + at) {
+        match frame.bytes[..known].get(start + at) {
             Some(known) => {
                 *byte = *known;
-                unknown |= (frame.unknown >> (start + at) & 1) << at;
+                unknown |= ((frame.unknown >> (start + at) & 1) as u64) << at;
             }
             None => unknown |= 1 << at,
         }
@@ -324,7 +350,7 @@ fn load(
 /// `nft_meta_get_eval()`.
 fn load_meta(
     meta: Meta,
-    family: Family,
+    seen: Seen,
     devices: &Devices<'_>,
     frame: &Frame,
     register: usize,
@@ -345,14 +371,16 @@ fn load_meta(
     match meta {
         // Traffic control sees the tag's (skb_protocol()).
         Meta::Protocol => {
-            let tag = frame.tagged && family == Family::TrafficControl;
-            registers.store(register, &[8, 6], if tag { 3 } else { 0 });
+            let tag = frame.tagged && seen.family == Family::TrafficControl;
+            registers.store(register, &frame.protocol.ether_type(), if tag { 3 } else { 0 });
         }
         Meta::Family => {
-            let number = match family {
+            let number = match seen.family {
                 Family::Arp | Family::Arptables => 3,
                 Family::Netdev | Family::TrafficControl => 5,
                 Family::Bridge | Family::Ebtables => 7,
+                // Of the family inet it is that of the packet.
+                Family::Ip6 | Family::Inet => 10,
             };
             registers.store(register, &[number], 0);
         }
@@ -366,7 +394,7 @@ fn load_meta(
         Meta::Iifname => registers.store(register, &name(devices.input), 0),
         Meta::Oifname => registers.store(register, &name(devices.output), 0),
         // On its way out a frame counts as one of the device's own, though it came in by none.
-        Meta::Iiftype if family == Family::Netdev => {
+        Meta::Iiftype if seen.family == Family::Netdev => {
             let Some(device) = devices.input.or(devices.output) else { return false };
             registers.store(register, &device.link_type.to_ne_bytes(), 0);
         }
@@ -380,6 +408,11 @@ fn load_meta(
             let Some(device) = of else { return false };
             return word(Some(device.group));
         }
+        Meta::L4protocol => match frame.protocol {
+            Protocol::Arp => return false,
+            Protocol::Discovery => registers.store(register, &[ICMPV6], 0),
+        },
+        Meta::ConntrackState => return word(seen.tracking),
         Meta::Absent => return false,
         Meta::Unknown => registers.store(register, &[0; 16], 0xffff),
     }
@@ -417,7 +450,7 @@ fn mangle(expression: &Expression, frame: &mut Frame) {
     let all = [(1, 8, sender_mac), (2, 18, target_mac), (4, 14, sender), (8, 24, target)];
     for (flag, offset, bytes) in all {
         if flags & flag != 0 {
-            frame.put(ARP + offset, &bytes.0);
+            frame.put(NETWORK + offset, &bytes.0);
         }
     }
 }

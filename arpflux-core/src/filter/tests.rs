@@ -10,7 +10,7 @@ fn bytes(text: &str) -> Bytes {
 }
 
 fn load(offset: u32, register: u8) -> Expression {
-    Expression::Load { header: Header::Arp, offset, len: 4, register }
+    Expression::Load { header: Header::Network, offset, len: 4, register }
 }
 
 fn drops() -> Expression {
@@ -36,7 +36,7 @@ fn request(sender: u32, target: u32) -> Frame {
 }
 
 fn fate(filters: &Filters, sender: u32, target: u32, choose: usize) -> Fate {
-    let rules = Rules::new(filters);
+    let rules = Rules::new(Protocol::Arp, &[filters]);
     rules.run(Family::Arp, Hook::Input, &Devices::default(), &mut request(sender, target), &mut |of| {
         choose.min(of - 1)
     })
@@ -141,7 +141,7 @@ fn what_is_not_understood_is_asked_only_where_it_is_come_to() {
     assert_eq!(filters.open(), ["nftables arp t c"]);
     // The last bytes of an address alone are no range.
     let last = vec![
-        Expression::Load { header: Header::Arp, offset: 26, len: 2, register: 4 },
+        Expression::Load { header: Header::Network, offset: 26, len: 2, register: 4 },
         Expression::Compare { register: 4, by: Comparison::Equal, value: bytes("0001") },
         drops(),
     ];

@@ -13,6 +13,7 @@ use super::reply::Run;
 use super::request::{Advertised, Solicitation};
 use super::step::{Silent, Step, Trace};
 use super::verdict::{Delay, Verdict, Via};
+use crate::filter::{Protocol, Rules};
 use crate::frame::solicited_node;
 use crate::snapshot::{AddressFlags, DiscoveryOn, Interference, LinkKind, RouteKind, ValueSource};
 use crate::sysctl::Ipv6Sysctl;
@@ -35,6 +36,8 @@ pub(super) struct Discovering<'s> {
     fixed: HashMap<(Ipv6Addr, IfIndex), Option<Mac>>,
     meddlers: Meddlers,
     table_full: bool,
+    /// What filters do with solicitations and advertisements.
+    pub(super) rules: Rules<'s>,
 }
 
 impl<'s> Discovering<'s> {
@@ -69,6 +72,7 @@ impl<'s> Discovering<'s> {
             Some(discovery) if meddling => &discovery.interference,
             Some(_) | None => &[],
         };
+        let rules = Rules::new(Protocol::Discovery, &snapshot.filters_of(Protocol::Discovery));
         let full = |other: &Interference| matches!(other, Interference::FullNeighbourTable { .. });
         Self {
             fib: Fib6::new(snapshot),
@@ -78,6 +82,7 @@ impl<'s> Discovering<'s> {
             addresses,
             meddlers: Meddlers::new(interference).with_options(snapshot),
             table_full: interference.iter().any(full),
+            rules: if meddling { rules } else { rules.without_unknown() },
         }
     }
 
@@ -138,6 +143,10 @@ impl<'s, T: Trace> Run<'_, 's, T> {
                     return Verdict::Undetermined { missing: MissingSet::only(Missing::Discovery) };
                 }
                 let decision = self.discover(slot, solicitation);
+                let decision = decision.and_then(|decided| {
+                    self.passes_filters(slot, solicitation, decided)?;
+                    Ok(decided)
+                });
                 Outcome { slot: Some(slot), received: true, decision }
             }
         };

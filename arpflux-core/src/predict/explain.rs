@@ -9,6 +9,7 @@ use super::index::Model;
 use super::request::Request;
 use super::step::{Step, Written};
 use super::verdict::Verdict;
+use crate::filter::Protocol;
 use crate::snapshot::Interference;
 
 /// What the kernel does with a request, and why. `Display` gives one sentence a line.
@@ -55,8 +56,8 @@ impl Model<'_> {
         use super::Missing;
         let snapshot = self.snapshot;
         let arp = matches!(request, Request::Arp(_));
-        if arp && matches!(missing, Missing::Netfilter | Missing::TrafficControl) {
-            let open = snapshot.filters.open_of(missing == Missing::TrafficControl);
+        if matches!(missing, Missing::Netfilter | Missing::TrafficControl) {
+            let open = snapshot.open_filters(Protocol::of(!arp), missing == Missing::TrafficControl);
             if !open.is_empty() {
                 return crate::words::listed(&open);
             }

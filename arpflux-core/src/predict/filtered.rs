@@ -1,15 +1,26 @@
 //! What filters do with a frame on its way in, and with the answer on its way out.
 
+use std::net::Ipv6Addr;
+
 use super::ArpRequest;
 use super::index::{Model, Port, Upper};
 use super::missing::Missing;
 use super::reason::Reason;
 use super::reply::Run;
+use super::request::{Advertised, Solicitation};
 use super::step::{Step, Trace};
 use super::verdict::Via;
-use crate::filter::{BROADCAST, Content, Device, Devices, Family, Fate, Frame, HOST, Hook, OTHERHOST};
+use crate::filter::{
+    BROADCAST, Content, Device, Devices, DiscoveryContent, Family, Fate, Frame, HOST, Hook, MULTICAST,
+    OTHERHOST, Protocol, Rules,
+};
+use crate::frame::{solicited_node, solicited_node_mac};
 use crate::snapshot::{LinkKind, PortFrames, Reach};
 use crate::types::{IfIndex, Mac};
+
+/// Where an advertisement without a receiver goes.
+const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+const ALL_NODES_MAC: Mac = Mac::ethernet([0x33, 0x33, 0, 0, 0, 1]);
 
 /// The interfaces that a frame passes, from the one that it arrives on at the bottom to the one that answers.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +56,7 @@ impl Path {
     }
 }
 
-impl<T: Trace> Run<'_, '_, T> {
+impl<'r, 's, T: Trace> Run<'r, 's, T> {
     /// Filters, the decision, and filters again: why there is an answer, and with which MAC if not the interface's
     /// own.
     pub(super) fn answer(&mut self, slot: usize, request: &ArpRequest) -> Result<(Via, Option<Mac>), Reason> {
@@ -53,7 +64,8 @@ impl<T: Trace> Run<'_, '_, T> {
             return Ok((self.process(slot, request.sender, request.target)?, None));
         }
         let path = self.path(request.interface, slot);
-        let frame = self.received(&path, &self.content(slot, request, false), request.unicast)?;
+        let asked = Frame::new(&self.content(slot, request, false));
+        let frame = self.received(&path, asked, request.unicast)?;
         let (Some(sender), Some(target)) = (frame.sender(), frame.target()) else {
             return Err(Reason::FilterRewrites);
         };
@@ -71,13 +83,59 @@ impl<T: Trace> Run<'_, '_, T> {
             target_mac: frame.sender_mac(),
             target: sender,
         };
-        let sent = self.sent(&path, &answer).map_err(|_| Reason::FilterDropsAnswer)?;
+        let sent = self.sent(&path, Frame::new(&answer)).map_err(|_| Reason::FilterDropsAnswer)?;
         // Whoever asked hears it, and it tells of the address asked for.
         let reaches = frame.sender_mac() == request.sender_mac && sent.is_like(&Frame::new(&answer));
         match sent.sender_mac() {
             Some(mac) if reaches && sent.sender() == Some(request.target) => Ok((via, Some(mac))),
             _ => Err(Reason::FilterRewrites),
         }
+    }
+
+    /// Whether filters let the solicitation in and the advertisement out.
+    pub(super) fn passes_filters(
+        &mut self,
+        slot: usize,
+        solicitation: &Solicitation,
+        (via, advertised): (Via, Advertised),
+    ) -> Result<(), Reason> {
+        let model = self.model;
+        if model.discovering().rules.is_empty() {
+            return Ok(());
+        }
+        let (source, target, mac) = (solicitation.source, solicitation.target, model.ports[slot].mac);
+        let (to, destination) = match solicitation.unicast {
+            true => (mac, target),
+            false => (solicited_node_mac(target), solicited_node(target)),
+        };
+        let path = self.path(solicitation.interface, slot);
+        let asked = Frame::discovery(&DiscoveryContent {
+            advertises: None,
+            source_mac: solicitation.source_mac,
+            destination_mac: Some(to),
+            source: Some(source),
+            destination,
+            target,
+        });
+        let received = self.received(&path, asked, solicitation.unicast)?;
+        let probe = source.is_unspecified();
+        let flags = [advertised.router, advertised.solicited, advertised.overrides];
+        let answer = Frame::discovery(&DiscoveryContent {
+            advertises: Some(flags.into_iter().fold(0, |all, flag| all << 1 | u8::from(flag))),
+            source_mac: Some(mac),
+            destination_mac: if probe { Some(ALL_NODES_MAC) } else { solicitation.source_mac },
+            source: (via == Via::Local).then_some(target),
+            destination: if probe { ALL_NODES } else { source },
+            target,
+        });
+        let sent = self.sent(&path, answer)?;
+        // Rules of routes may go by marks, and a rule of a filter may have set one.
+        let marked = received.mark() != Some(0) || sent.mark() != Some(0);
+        let by_marks = || model.snapshot.rules.iter().any(|rule| rule.fwmask != 0);
+        if marked && by_marks() && !self.unknown(slot, Missing::Netfilter) {
+            return Err(Reason::FilterDropsAnswer);
+        }
+        Ok(())
     }
 
     pub(super) fn content(&self, slot: usize, request: &ArpRequest, reply: bool) -> Content {
@@ -142,18 +200,22 @@ impl<T: Trace> Run<'_, '_, T> {
         ports().nth(chosen).map(|(place, _)| place)
     }
 
-    /// The frame as it gets to `arp_process()`.
-    pub(super) fn received(
-        &mut self,
-        path: &Path,
-        content: &Content,
-        unicast: bool,
-    ) -> Result<Frame, Reason> {
-        let mut frame = Frame::new(content);
-        let packet_type = |slot: usize| match unicast {
-            false => BROADCAST,
-            true if Some(self.model.ports[slot].mac) == content.destination_mac => HOST,
-            true => OTHERHOST,
+    /// The rules that frames of a protocol pass.
+    fn rules(&self, protocol: Protocol) -> &'r Rules<'s> {
+        match protocol {
+            Protocol::Arp => &self.model.rules,
+            Protocol::Discovery => &self.model.discovering().rules,
+        }
+    }
+
+    /// The frame as it gets to `arp_process()` or `icmpv6_rcv()`.
+    pub(super) fn received(&mut self, path: &Path, mut frame: Frame, unicast: bool) -> Result<Frame, Reason> {
+        let to = frame.destination_mac();
+        let packet_type = |slot: usize| match (unicast, frame.protocol) {
+            (false, Protocol::Arp) => BROADCAST,
+            (false, Protocol::Discovery) => MULTICAST,
+            (true, _) if Some(self.model.ports[slot].mac) == to => HOST,
+            (true, _) => OTHERHOST,
         };
         let slots = path.slots();
         let types: [u8; LEVELS] =
@@ -177,17 +239,30 @@ impl<T: Trace> Run<'_, '_, T> {
             return Err(Reason::FilterDropsRequest);
         }
         let input = Devices { input: self.model.device(path.top()), output: None };
-        self.pass((Family::Arp, Hook::Input), &input, &mut frame)?;
+        match frame.protocol {
+            Protocol::Arp => self.pass((Family::Arp, Hook::Input), &input, &mut frame)?,
+            Protocol::Discovery => {
+                for hook in [Hook::Prerouting, Hook::Input] {
+                    self.pass((Family::Ip6, hook), &input, &mut frame)?;
+                }
+            }
+        }
         Ok(frame)
     }
 
     /// A frame of the interface at the top as it leaves at the bottom.
-    pub(super) fn sent(&mut self, path: &Path, content: &Content) -> Result<Frame, Reason> {
-        let mut frame = Frame::new(content);
-        // arp_xmit() comes before the kernel notes where the Ethernet header is.
+    pub(super) fn sent(&mut self, path: &Path, mut frame: Frame) -> Result<Frame, Reason> {
+        // arp_xmit() comes before the kernel notes where the Ethernet header is, ndisc_send_skb() before there is one.
         frame.has_link = false;
         let output = Devices { input: None, output: self.model.device(path.top()) };
-        self.pass((Family::Arp, Hook::Output), &output, &mut frame)?;
+        match frame.protocol {
+            Protocol::Arp => self.pass((Family::Arp, Hook::Output), &output, &mut frame)?,
+            Protocol::Discovery => {
+                for hook in [Hook::Output, Hook::Postrouting] {
+                    self.pass((Family::Ip6, hook), &output, &mut frame)?;
+                }
+            }
+        }
         frame.has_link = true;
         let slots = path.slots();
         for (at, slot) in slots.iter().copied().enumerate().rev() {
@@ -222,7 +297,7 @@ impl<T: Trace> Run<'_, '_, T> {
         devices: &Devices<'_>,
         frame: &mut Frame,
     ) -> Result<(), Reason> {
-        let model = self.model;
+        let rules = self.rules(frame.protocol);
         let missing = match family {
             Family::TrafficControl => Missing::TrafficControl,
             _ => Missing::Netfilter,
@@ -230,7 +305,7 @@ impl<T: Trace> Run<'_, '_, T> {
         let oracle = &mut *self.oracle;
         let mut choose = |possibilities| oracle.choose(missing, possibilities);
         let answer = matches!(hook, Hook::Output | Hook::Egress | Hook::Postrouting);
-        let chain = match model.rules.run(family, hook, devices, frame, &mut choose) {
+        let chain = match rules.run(family, hook, devices, frame, &mut choose) {
             Fate::Passes => return Ok(()),
             Fate::Dropped(chain) => chain,
             Fate::Redirected(chain, to, arrives) => match self.redirected(hook, devices, to, arrives) {
@@ -239,7 +314,7 @@ impl<T: Trace> Run<'_, '_, T> {
             },
         };
         if T::ON {
-            self.trace.push(Step::Filter { chain: model.rules.title(chain), answer });
+            self.trace.push(Step::Filter { chain: rules.title(chain), answer });
         }
         Err(if answer { Reason::FilterDropsAnswer } else { Reason::FilterDropsRequest })
     }

@@ -11,7 +11,7 @@ use super::fib::Fib;
 use super::interference::Meddlers;
 use super::kernel_version::{Behaviour, Known};
 use crate::error::Result;
-use crate::filter::{self, Rules};
+use crate::filter::{self, Protocol, Rules};
 use crate::snapshot::{
     BondMode, BondPortState, BridgePortState, Interface, InterfaceFlags, Interference, LinkKind, MacvlanMode,
     Neighbour, PortFrames, Snapshot, VlanPath,
@@ -121,7 +121,7 @@ impl<'s> Model<'s> {
 
     /// The same of a snapshot that was checked, or made of such a one by changes.
     pub(crate) fn of(snapshot: &'s Snapshot) -> Self {
-        Self::beside(snapshot, true, Rules::new(&snapshot.filters))
+        Self::beside(snapshot, true, Rules::new(Protocol::Arp, &snapshot.filters_of(Protocol::Arp)))
     }
 
     /// The same host as if nothing of [`Snapshot::interference`] were there and no rule of a filter matched that is
@@ -129,7 +129,8 @@ impl<'s> Model<'s> {
     /// what an answer is apart from that.
     #[must_use]
     pub fn without_interference(&self) -> Self {
-        Self::beside(self.snapshot, false, Rules::new(&self.snapshot.filters).without_unknown())
+        let rules = Rules::new(Protocol::Arp, &self.snapshot.filters_of(Protocol::Arp));
+        Self::beside(self.snapshot, false, rules.without_unknown())
     }
 
     fn beside(snapshot: &'s Snapshot, meddling: bool, rules: Rules<'s>) -> Self {

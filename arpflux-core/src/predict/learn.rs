@@ -11,6 +11,7 @@ use super::reason::Reason;
 use super::reply::{Run, is_loopback};
 use super::step::{Silent, Trace};
 use super::{ArpRequest, kernel_version};
+use crate::filter::Frame;
 use crate::snapshot::{InterfaceFlags, RouteKind, Scope};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, Mac};
@@ -219,7 +220,8 @@ impl<T: Trace> Run<'_, '_, T> {
             let path = self.path(frame.interface, slot);
             let mut content = self.content(slot, &request, frame.reply);
             content.target_mac = Some(frame.target_mac);
-            let Ok(seen) = self.received(&path, &content, frame.unicast) else { return Learning::Nothing };
+            let told = Frame::new(&content);
+            let Ok(seen) = self.received(&path, told, frame.unicast) else { return Learning::Nothing };
             // What is written into the rest of the frame tells of another address or MAC.
             match seen.target() {
                 Some(target) if seen.says_beside_target(&content) => frame.target = target,

@@ -257,7 +257,7 @@ impl<T: Trace> Run<'_, '_, T> {
             ..ArpRequest::broadcast(IfIndex(port.index), sender, target)
         };
         let content = self.content(slot, &request, false);
-        let sent = self.sent(&path, &content).ok()?;
+        let sent = self.sent(&path, Frame::new(&content)).ok()?;
         let asks = sent.is_like(&Frame::new(&content)) && sent.target() == Some(target);
         asks.then_some((sent.sender()?, sent.sender_mac()?))
     }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::discovery::is_link_local;
 use super::missing::MissingSet;
 use super::{Model, Solicitation, Verdict};
+use crate::filter::{self, Protocol};
 use crate::snapshot::{Address, Snapshot};
 use crate::types::{IfIndex, IpNet, Ipv6Net};
 
@@ -46,7 +47,7 @@ pub(crate) struct Class {
 }
 
 /// The classes of those who ask, `::` (probes) among them: within a class all are answered alike on each of these hosts, as
-/// rules, routes with a source and the kinds of addresses alone tell them apart. Subnets are cut out, so that a class is of
+/// rules, routes with a source, filters and the kinds of addresses alone tell them apart. Subnets are cut out, so that a class is of
 /// neighbours or of others.
 pub(crate) fn solicitors(snapshots: &[&Snapshot]) -> Vec<Class> {
     let mut starts: BTreeSet<u128> = KINDS.into_iter().chain([0]).collect();
@@ -59,6 +60,12 @@ pub(crate) fn solicitors(snapshots: &[&Snapshot]) -> Vec<Class> {
             let IpNet::V6(prefix) = prefix else { continue };
             starts.insert(prefix.network().to_bits());
             starts.extend(prefix.broadcast().to_bits().checked_add(1));
+        }
+        for filters in snapshot.filters_of(Protocol::Discovery) {
+            for (first, last, _) in filter::ranges_of_discovery(filters) {
+                starts.insert(first);
+                starts.extend(last.checked_add(1));
+            }
         }
         known.extend(snapshot.neighbours.iter().map(|entry| entry.address));
     }
@@ -124,5 +131,97 @@ impl Model<'_> {
             }
         }
         if missing.is_empty() { Decided::Holds } else { Decided::Open(missing) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::{
+        Answer, Bytes, Chain, Comparison, Element, Expression, Family, Header, Hook, Set, Verdict,
+    };
+    use crate::snapshot::Builder;
+
+    fn load(offset: u32) -> Expression {
+        Expression::Load { header: Header::Network, offset, len: 16, register: 4 }
+    }
+
+    fn octets(text: &str) -> Bytes {
+        Bytes(text.parse::<Ipv6Addr>().unwrap().octets().to_vec())
+    }
+
+    fn host() -> Snapshot {
+        let compare = |by, text: &str| Expression::Compare { register: 4, by, value: octets(text) };
+        let drop = || Expression::Decide { verdict: Verdict::Drop };
+        let masked = |mask: &str| Expression::Mask { from: 4, to: 4, mask: octets(mask), xor: octets("::") };
+        let looked_up = Expression::Lookup { set: "some".into(), register: 4, negated: false, to: None };
+        let input = vec![
+            vec![load(8), compare(Comparison::Equal, "2001:db8::99"), drop()],
+            vec![load(8), masked("ffff:ffff:ffff::"), compare(Comparison::Equal, "2001:db8:5::"), drop()],
+            vec![load(8), looked_up, drop()],
+        ];
+        let output = vec![vec![load(24), compare(Comparison::AtLeast, "fe80::8000:0:0:0"), drop()]];
+        let element =
+            |from: &str, to: &str| Element { from: octets(from), to: octets(to), answer: Answer::Nothing };
+        let set = Set {
+            family: Family::Ip6,
+            table: "t".into(),
+            name: "some".into(),
+            fields: vec![16],
+            changes: false,
+            elements: vec![element("2001:db8::100", "2001:db8::1ff"), element("fd00::1", "fd00::7")],
+            otherwise: None,
+        };
+        let mut host = Builder::new()
+            .nic("eth0", &["2001:db8::1/64"])
+            .filter(Chain::at(Hook::Input, Family::Ip6, "t", "input").rules(input))
+            .filter(Chain::at(Hook::Output, Family::Inet, "t", "output").rules(output))
+            .neighbour_discovery()
+            .build()
+            .unwrap();
+        host.discovery.as_mut().unwrap().filters.sets.push(set);
+        host
+    }
+
+    #[test]
+    fn one_of_a_class_stands_for_all() {
+        let host = host();
+        let model = Model::new(&host).unwrap();
+        let target = "2001:db8::1".parse().unwrap();
+        let answers =
+            |source| model.advertise(&Solicitation::multicast(IfIndex(2), source, target)).answers().unwrap();
+        let classes = solicitors(&[&host]);
+        let mut random = 1_u128;
+        let mut silent = 0;
+        for class in &classes {
+            let one = answers(class.one);
+            silent += u32::from(!one);
+            let width = (class.last.to_bits() - class.first.to_bits()).saturating_add(1);
+            for turn in 0..200 {
+                random = random.wrapping_mul(0xda94_2042_e4dd_58b5).wrapping_add(0x1234_5678_9abc_def1);
+                let within = match turn {
+                    0 => 0,
+                    1 => width - 1,
+                    _ => (random ^ random >> 61) % width,
+                };
+                let source = Ipv6Addr::from_bits(class.first.to_bits() + within);
+                if source.is_multicast() || source.is_loopback() {
+                    continue;
+                }
+                assert_eq!(answers(source), one, "{source} in {class:?}");
+            }
+        }
+        assert!(silent >= 5, "{silent} of {}", classes.len());
+        for (source, answered) in [
+            ("2001:db8::98", true),
+            ("2001:db8::99", false),
+            ("2001:db8:5:1::2", false),
+            ("2001:db8::1ff", false),
+            ("fd00::8", true),
+            ("fe80::7fff:0:0:1", true),
+            ("fe80::8000:0:0:1", false),
+        ] {
+            assert_eq!(answers(source.parse().unwrap()), answered, "{source}");
+        }
     }
 }

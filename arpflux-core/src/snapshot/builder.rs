@@ -7,7 +7,7 @@ use super::{
     NeighbourState, NextHop, NextHopFlags, ProxyEntry, Route, RouteKind, Rule, Scope, Snapshot, table,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::Chain;
+use crate::filter::{Chain, Family};
 use crate::sysctl::{Ipv6SysctlValues, Sysctl, SysctlValues};
 use crate::types::{IfIndex, IfName, IpNet, Mac};
 
@@ -396,9 +396,13 @@ impl Builder {
         self
     }
 
-    /// A chain that filters ARP frames, behind those that are there.
+    /// A chain that filters frames, behind those that are there.
     pub fn filter(mut self, chain: Chain) -> Self {
-        self.host.filters.chains.push(chain);
+        let filters = match chain.family {
+            Family::Ip6 | Family::Inet => &mut self.host.discovery.get_or_insert_default().filters,
+            _ => &mut self.host.filters,
+        };
+        filters.chains.push(chain);
         self
     }
 
@@ -449,5 +453,6 @@ impl Builder {
     }
 }
 
+mod discovery;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use serde::{Deserialize, Serialize};
 
 use super::{AddressFlags, Interface, InterfaceFlags, Interference, Snapshot};
+use crate::filter::{Filters, Protocol};
 use crate::frame::solicited_node;
 use crate::types::{IfIndex, IpNet};
 
@@ -19,6 +20,10 @@ pub struct Discovery {
     /// What may meddle with solicitations and advertisements here, or could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub interference: Vec<Interference>,
+    /// The packet filters that solicitations and advertisements pass beside those of [`Snapshot::filters`]: the families
+    /// ip6 and inet of nftables.
+    #[serde(default, skip_serializing_if = "Filters::is_empty")]
+    pub filters: Filters,
 }
 
 /// The same of one interface.
@@ -98,6 +103,19 @@ impl Snapshot {
             (Some(discovery), true) => &discovery.interference,
             (None, true) => &[],
         }
+    }
+
+    /// The filters that frames of a protocol pass.
+    pub(crate) fn filters_of(&self, protocol: Protocol) -> Vec<&Filters> {
+        let beside = self.discovery.iter().map(|discovery| &discovery.filters);
+        let beside = beside.filter(|_| protocol == Protocol::Discovery);
+        std::iter::once(&self.filters).chain(beside).collect()
+    }
+
+    /// The chains of which it cannot be told what they do with every such frame.
+    pub(crate) fn open_filters(&self, protocol: Protocol, traffic_control: bool) -> Vec<String> {
+        let each = self.filters_of(protocol).into_iter();
+        each.flat_map(|filters| filters.open_of(protocol, traffic_control)).collect()
     }
 
     /// The groups of an interface's own addresses.

@@ -8,7 +8,7 @@ use super::Batch;
 pub(crate) fn not_made(expression: &Expression) -> Option<String> {
     match expression {
         Expression::Unknown { name } => Some(format!("what `{name}` does is not in a snapshot")),
-        Expression::LoadMeta { meta: Meta::Unknown, .. }
+        Expression::LoadMeta { meta: Meta::Unknown | Meta::Absent | Meta::ConntrackState, .. }
         | Expression::SetMeta { meta: Meta::Unknown, .. } => {
             Some("what a rule asks for beside the frame is not in a snapshot".into())
         }
@@ -115,8 +115,9 @@ impl Batch {
     fn field(&mut self, header: Header, offset: u32, len: u32) {
         let base = match header {
             Header::Link => 0,
-            Header::Arp => 1,
-            Header::None => 2,
+            Header::Network => 1,
+            Header::Transport => 2,
+            Header::None => 3,
         };
         self.number(2, base);
         self.number(3, offset);
@@ -149,12 +150,12 @@ const fn meta(meta: Meta) -> u32 {
         Meta::Iiftype => 8,
         Meta::Oiftype => 9,
         Meta::Family => 15,
-        Meta::Absent => 16,
+        Meta::L4protocol => 16,
         Meta::PacketType => 19,
         Meta::Iifgroup => 21,
         Meta::Oifgroup => 22,
         // Those are refused before.
-        Meta::Unknown => u32::MAX,
+        Meta::Unknown | Meta::Absent | Meta::ConntrackState => u32::MAX,
     }
 }
 

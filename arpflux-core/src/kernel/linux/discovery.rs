@@ -16,7 +16,7 @@ use crate::types::IfIndex;
 impl LinuxKernel {
     /// Completes what the dump of interfaces told (`known`). What may meddle is filled in afterwards.
     pub(super) fn discovery(&mut self, snapshot: &mut Snapshot, known: Vec<DiscoveryOn>) -> Result<()> {
-        let mut discovery = Discovery { interfaces: known, interference: Vec::new() };
+        let mut discovery = Discovery { interfaces: known, ..Discovery::default() };
         discovery.interfaces.sort_by_key(|on| on.interface);
         for (interface, group) in self.joined(RTM_GETMULTICAST, "multicast groups")? {
             if let Some(on) = on_mut(&mut discovery, interface) {

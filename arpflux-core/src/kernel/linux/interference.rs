@@ -24,10 +24,11 @@ pub(super) fn find(kernel: &mut LinuxKernel, snapshot: &mut Snapshot, xdp: &[(If
     of_ipv6.extend(programs);
     let before = found.len();
     match nftables::read(&mut kernel.messages) {
-        Ok((filters, chains)) => {
+        Ok((filters, of_discovery)) => {
             snapshot.filters = filters;
-            let seen = |chain| Interference::Netfilter { chain, interface: None };
-            of_ipv6.extend(chains.into_iter().map(seen));
+            if let Some(discovery) = &mut snapshot.discovery {
+                discovery.filters = of_discovery;
+            }
         }
         Err(error) if error.kind() == ErrorKind::Raced => return Err(error),
         Err(error) => {

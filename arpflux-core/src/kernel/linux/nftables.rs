@@ -1,10 +1,10 @@
-//! The rules of nftables that ARP frames pass, by the netlink of netfilter.
+//! The rules of nftables that frames of ARP and of neighbour discovery pass, by the netlink of netfilter.
 
 use nix::libc;
 
 use super::read::{TRIES, dump};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::{Chain, Family, Filters};
+use crate::filter::{Answer, Chain, Expression, Family, Filters, Set, Verdict};
 use crate::kernel::decode::nftables as decode;
 use crate::kernel::netlink::{Messages, NetlinkSocket, attributes};
 
@@ -17,9 +17,9 @@ const GET_SET: u16 = NFTABLES | 10;
 const GET_ELEMENTS: u16 = NFTABLES | 13;
 const GET_GENERATION: u16 = NFTABLES | 16;
 
-/// All chains that ARP frames may pass, with what they jump to and look into, and the names of those that do something
-/// with neighbour discovery; again where they changed meanwhile.
-pub(super) fn read(messages: &mut Messages) -> Result<(Filters, Vec<String>)> {
+/// All chains that ARP frames may pass, with what they jump to and look into, and those that neighbour discovery passes
+/// beside; again where they changed meanwhile.
+pub(super) fn read(messages: &mut Messages) -> Result<(Filters, Filters)> {
     let mut netlink = match NetlinkSocket::open_protocol(netlink_sys::protocols::NETLINK_NETFILTER) {
         Ok(socket) => socket,
         // A kernel without netfilter.
@@ -35,8 +35,7 @@ pub(super) fn read(messages: &mut Messages) -> Result<(Filters, Vec<String>)> {
             }
             Err(error) => return Err(error),
         };
-        let filters = once(&mut netlink, messages)
-            .and_then(|filters| Ok((filters, of_discovery(&mut netlink, messages)?)));
+        let filters = once(&mut netlink, messages);
         if generation(&mut netlink, messages)? == before {
             return filters;
         }
@@ -58,14 +57,14 @@ fn generation(netlink: &mut NetlinkSocket, messages: &mut Messages) -> Result<Op
     Ok(found)
 }
 
-fn once(netlink: &mut NetlinkSocket, messages: &mut Messages) -> Result<Filters> {
+fn once(netlink: &mut NetlinkSocket, messages: &mut Messages) -> Result<(Filters, Filters)> {
     let mut tables = Vec::new();
     list(netlink, messages, GET_TABLE, 0, &[], |payload| match payload {
         None => tables.clear(),
         Some(payload) => tables.extend(decode::table(payload)),
     })?;
     if tables.is_empty() {
-        return Ok(Filters::default());
+        return Ok(Default::default());
     }
     let mut chains: Vec<Chain> = Vec::new();
     list(netlink, messages, GET_CHAIN, 0, &[], |payload| match payload {
@@ -106,7 +105,15 @@ fn once(netlink: &mut NetlinkSocket, messages: &mut Messages) -> Result<Filters>
             None => known.clear(),
             Some(payload) => known.extend(decode::set(payload)),
         })?;
-        for (mut set, intervals) in known.into_iter().filter(|(set, _)| is_wanted(set.family, &set.table)) {
+        known.retain(|(set, _)| {
+            let looked_into = |expression: &Expression| match expression {
+                Expression::Lookup { set: name, .. } => *name == set.name,
+                _ => false,
+            };
+            let of = |chain: &&Chain| (chain.family, &chain.table) == (set.family, &set.table);
+            chains.iter().filter(of).flat_map(|chain| chain.rules.iter().flatten()).any(looked_into)
+        });
+        for (mut set, intervals) in known {
             let mut bounds = Vec::new();
             // In `struct nft_set_elem_list`: the table, and the set.
             let of = [(1, set.table.clone()), (2, set.name.clone())];
@@ -118,39 +125,58 @@ fn once(netlink: &mut NetlinkSocket, messages: &mut Messages) -> Result<Filters>
             sets.push(set);
         }
     }
-    // A chain without rules that accepts changes nothing.
-    chains.retain(|chain| !chain.rules.is_empty() || chain.base.as_ref().is_none_or(|base| base.drops));
-    if chains.iter().all(|chain| chain.base.is_none()) {
-        return Ok(Filters::default());
-    }
-    Ok(Filters { chains, sets })
+    let of_ip = |chain: &Chain| matches!(chain.family, Family::Ip6 | Family::Inet);
+    let (of_ip, others): (Vec<Chain>, Vec<Chain>) = chains.into_iter().partition(of_ip);
+    Ok((reached(others, &sets), reached(of_ip, &sets)))
 }
 
-/// The chains that solicitations and advertisements pass and that have rules, or drop what no rule is for.
-fn of_discovery(netlink: &mut NetlinkSocket, messages: &mut Messages) -> Result<Vec<String>> {
-    let mut chains: Vec<decode::DiscoveryChain> = Vec::new();
-    list(netlink, messages, GET_CHAIN, 0, &[], |payload| match payload {
-        None => chains.clear(),
-        Some(payload) => chains.extend(decode::discovery_chain(payload)),
-    })?;
-    let mut families: Vec<u8> = chains.iter().map(|chain| chain.family).collect();
-    families.sort_unstable();
-    families.dedup();
-    let mut used = Vec::new();
-    for family in families {
-        let start = used.len();
-        list(netlink, messages, GET_RULE, family, &[], |payload| match payload {
-            None => used.truncate(start),
-            Some(payload) => used.extend(decode::rule_of(payload)),
-        })?;
+/// The chains that are called or jumped to, and the sets that these look into. Chains without rules that accept change
+/// nothing.
+fn reached(mut chains: Vec<Chain>, sets: &[Set]) -> Filters {
+    chains.retain(|chain| !chain.rules.is_empty() || chain.base.as_ref().is_none_or(|base| base.drops));
+    let mut reached: Vec<bool> = chains.iter().map(|chain| chain.base.is_some()).collect();
+    let mut open: Vec<usize> = (0..chains.len()).filter(|at| reached[*at]).collect();
+    let mut used = vec![false; sets.len()];
+    while let Some(at) = open.pop() {
+        let Chain { family, table, rules, .. } = &chains[at];
+        let mut verdicts: Vec<&Verdict> = Vec::new();
+        for expression in rules.iter().flatten() {
+            match expression {
+                Expression::Decide { verdict } => verdicts.push(verdict),
+                Expression::Lookup { set: name, .. } => {
+                    let of = |set: &&Set| (set.family, &set.table, &set.name) == (*family, table, name);
+                    let Some(place) = sets.iter().position(|set| of(&set)) else { continue };
+                    used[place] = true;
+                    let answers = sets[place].elements.iter().map(|element| &element.answer);
+                    verdicts.extend(answers.chain(&sets[place].otherwise).filter_map(
+                        |answer| match answer {
+                            Answer::Verdict(verdict) => Some(verdict),
+                            Answer::Nothing | Answer::Value(_) => None,
+                        },
+                    ));
+                }
+                _ => {}
+            }
+        }
+        for verdict in verdicts {
+            let (Verdict::Jump(name) | Verdict::Goto(name)) = verdict else { continue };
+            let of = |chain: &Chain| (chain.family, &chain.table, &chain.name) == (*family, table, name);
+            if let Some(place) = chains.iter().position(of).filter(|place| !reached[*place]) {
+                reached[place] = true;
+                open.push(place);
+            }
+        }
     }
-    let does = |chain: &&decode::DiscoveryChain| {
-        let of = |(family, table, name): &(u8, String, String)| {
-            (*family, table, name) == (chain.family, &chain.table, &chain.name)
-        };
-        chain.drops || used.iter().any(of)
-    };
-    Ok(chains.iter().filter(does).map(decode::DiscoveryChain::title).collect())
+    let keep = |reached: Vec<bool>| reached.into_iter();
+    Filters {
+        chains: chains
+            .into_iter()
+            .zip(keep(reached))
+            .filter(|(_, keep)| *keep)
+            .map(|(chain, _)| chain)
+            .collect(),
+        sets: sets.iter().zip(keep(used)).filter(|(_, keep)| *keep).map(|(set, _)| set.clone()).collect(),
+    }
 }
 
 /// One dump of `struct nfgenmsg` of a family.

@@ -78,16 +78,16 @@ fn rule(entry: &Entry<'_>, jumps: &[(usize, String)]) -> Option<Vec<Expression>>
     // Numbers of two bytes: what of the frame, where it and its mask are, and the bit that inverts it.
     for (offset, value, bit) in [(0, 86, 0x80), (2, 90, 0x100), (6, 82, 0x40)] {
         let (value, mask) = (arp.bytes(value, 2)?, arp.bytes(value + 2, 2)?);
-        conditions.field((Header::Arp, offset), value, mask, inverted(bit));
+        conditions.field((Header::Network, offset), value, mask, inverted(bit));
     }
-    conditions.field((Header::Arp, 4), arp.bytes(16, 1)?, arp.bytes(17, 1)?, inverted(0x200));
+    conditions.field((Header::Network, 4), arp.bytes(16, 1)?, arp.bytes(17, 1)?, inverted(0x200));
     // Of the MACs as many bytes as the device's have, taken to be six: frames of others are not known from there on.
     for (offset, value, bit) in [(8, 18, 0x10), (18, 50, 0x20)] {
         let (value, mask) = (arp.bytes(value, 6)?, arp.bytes(value + 16, 6)?);
-        conditions.field((Header::Arp, offset), value, mask, inverted(bit));
+        conditions.field((Header::Network, offset), value, mask, inverted(bit));
     }
     for (offset, value, mask, bit) in [(14, 0, 8, 4), (24, 4, 12, 8)] {
-        conditions.field((Header::Arp, offset), arp.bytes(value, 4)?, arp.bytes(mask, 4)?, inverted(bit));
+        conditions.field((Header::Network, offset), arp.bytes(value, 4)?, arp.bytes(mask, 4)?, inverted(bit));
     }
     for (meta, name, mask, bit) in [(Meta::Iifname, 94, 126, 1), (Meta::Oifname, 110, 142, 2)] {
         let mask = arp.bytes(mask, 16)?;

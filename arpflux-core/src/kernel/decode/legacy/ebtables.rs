@@ -144,7 +144,12 @@ fn arp(conditions: &mut Conditions, info: Blob<'_>) -> Option<()> {
     let (bits, inverse) = (info.u8(48)?, info.u8(49)?);
     for (bit, offset, value) in [(0x01, 6, 4), (0x02, 0, 0), (0x04, 2, 2)] {
         if bits & bit != 0 {
-            conditions.field((Header::Arp, offset), info.bytes(value, 2)?, &[0xff; 2], inverse & bit != 0);
+            conditions.field(
+                (Header::Network, offset),
+                info.bytes(value, 2)?,
+                &[0xff; 2],
+                inverse & bit != 0,
+            );
         }
     }
     for (bit, offset, value, len) in
@@ -152,7 +157,7 @@ fn arp(conditions: &mut Conditions, info: Blob<'_>) -> Option<()> {
     {
         if bits & bit != 0 {
             let (value, mask) = (info.bytes(value, len)?, info.bytes(value + len, len)?);
-            conditions.field((Header::Arp, offset), value, mask, inverse & bit != 0);
+            conditions.field((Header::Network, offset), value, mask, inverse & bit != 0);
         }
     }
     if bits & GRATUITOUS != 0 {

@@ -1,32 +1,73 @@
 //! Rules.
 
 use super::super::legacy::mangled;
-use super::{be32, find, name, named, of, register, value, verdict};
-use crate::filter::{Comparison, Expression, Family, Header, Meta};
+use super::{be32, find, name, named, of, register, value, verdict, xtables};
+use crate::filter::{Comparison, Expression, Family, Header, Meta, Verdict};
 use crate::kernel::netlink::attributes;
 
-/// A rule with its table and chain.
+/// A rule with its table and chain; `None`: of another family, or for IPv4 alone.
 pub(in crate::kernel) fn rule(payload: &[u8]) -> Option<(Family, String, String, Vec<Expression>)> {
     const TABLE: u16 = 1;
     const CHAIN: u16 = 2;
     const EXPRESSIONS: u16 = 4;
     let (family, rest) = of(payload)?;
     let list = find(rest, EXPRESSIONS).map_or(&[][..], |list| list.value);
-    let rule = attributes(list).filter_map(|element| expression(element.value, family)).collect();
+    let rule: Vec<Expression> =
+        attributes(list).flat_map(|element| expression(element.value, family)).collect();
+    if family == Family::Inet && is_for_ipv4(&rule) {
+        return None;
+    }
     Some((family, named(rest, TABLE), named(rest, CHAIN), rule))
 }
 
-/// One expression; `None`: it does nothing to the frame.
-fn expression(bytes: &[u8], family: Family) -> Option<Expression> {
+/// Whether a rule looks at the packet's family first and goes on with IPv4 alone.
+fn is_for_ipv4(rule: &[Expression]) -> bool {
+    const IPV4: u8 = 2;
+    let asks = |expression: &&Expression| {
+        matches!(
+            expression,
+            Expression::Load { .. }
+                | Expression::LoadMeta { .. }
+                | Expression::Mask { .. }
+                | Expression::Compare { .. }
+                | Expression::Range { .. }
+                | Expression::Lookup { to: None, .. }
+        )
+    };
+    let asked = rule.iter().take_while(asks).count();
+    rule[..asked].windows(2).any(|pair| match pair {
+        [
+            Expression::LoadMeta { meta: Meta::Family, register: loaded },
+            Expression::Compare { register, by: Comparison::Equal, value },
+        ] => loaded == register && value.0 == [IPV4],
+        _ => false,
+    })
+}
+
+/// What one expression does; nothing of what does nothing to the frame.
+fn expression(bytes: &[u8], family: Family) -> Vec<Expression> {
     const NAME: u16 = 1;
     const DATA: u16 = 2;
     let kind = named(bytes, NAME);
     let data = find(bytes, DATA).map_or(&[][..], |data| data.value);
+    let ipv6 = matches!(family, Family::Ip6 | Family::Inet);
     let decoded = match kind.as_str() {
-        "counter" | "log" | "last" | "notrack" => return None,
-        "objref" if is_counter(data) => return None,
+        "counter" | "log" | "last" | "notrack" => return Vec::new(),
+        "objref" if is_counter(data) => return Vec::new(),
         "payload" => payload(data),
-        "meta" => return meta(data).unwrap_or(Some(Expression::Unknown { name: kind })),
+        "meta" => match meta(data) {
+            Some(decoded) => return decoded.into_iter().collect(),
+            None => None,
+        },
+        "ct" if ipv6 => match connection(data) {
+            Some(decoded) => return decoded.into_iter().collect(),
+            None => None,
+        },
+        "reject" => Some(Expression::Decide { verdict: Verdict::Drop }),
+        "match" | "target" if ipv6 => match xtables::decode(&kind, data) {
+            Some(decoded) => return decoded,
+            None => None,
+        },
         "cmp" => compare(data),
         "range" => range(data),
         "bitwise" => bitwise(data),
@@ -35,7 +76,7 @@ fn expression(bytes: &[u8], family: Family) -> Option<Expression> {
         "target" if family == Family::Arp => target(data),
         _ => None,
     };
-    Some(decoded.unwrap_or(Expression::Unknown { name: kind }))
+    vec![decoded.unwrap_or(Expression::Unknown { name: kind })]
 }
 
 /// Whether a named object is a counter.
@@ -49,9 +90,10 @@ fn payload(data: &[u8]) -> Option<Expression> {
     let number = |kind| find(data, kind).map(|attribute| be32(&attribute));
     let header = match number(2)? {
         0 => Header::Link,
-        1 => Header::Arp,
-        // The transport header and what is inside of it.
-        2 | 3 => Header::None,
+        1 => Header::Network,
+        2 => Header::Transport,
+        // What is inside of that.
+        3 => Header::None,
         _ => return None,
     };
     let (offset, len) = (number(3)?, number(4)?);
@@ -82,7 +124,7 @@ fn meta(data: &[u8]) -> Option<Option<Expression>> {
         8 => Meta::Iiftype,
         9 => Meta::Oiftype,
         15 => Meta::Family,
-        16 => Meta::Absent,
+        16 => Meta::L4protocol,
         19 => Meta::PacketType,
         21 => Meta::Iifgroup,
         22 => Meta::Oifgroup,
@@ -98,6 +140,15 @@ fn meta(data: &[u8]) -> Option<Option<Expression>> {
         }
         _ => None,
     }
+}
+
+/// The outer `None`: it is not understood; the inner: it does nothing, as there is no connection.
+fn connection(data: &[u8]) -> Option<Option<Expression>> {
+    const STATE: u32 = 0;
+    let key = be32(&find(data, 2)?);
+    let Some(into) = find(data, 1) else { return Some(None) };
+    let meta = if key == STATE { Meta::ConntrackState } else { Meta::Absent };
+    Some(Some(Expression::LoadMeta { meta, register: register(&into)? }))
 }
 
 fn compare(data: &[u8]) -> Option<Expression> {

@@ -1,10 +1,9 @@
 //! nftables: tables, chains, rules and sets (`linux/netfilter/nf_tables.h`).
 
-mod discovery;
 mod expression;
 mod set;
+mod xtables;
 
-pub(in crate::kernel) use discovery::{DiscoveryChain, discovery_chain, rule_of};
 pub(in crate::kernel) use expression::rule;
 pub(in crate::kernel) use set::{Bound, elements, set};
 
@@ -19,7 +18,8 @@ pub(in crate::kernel) struct Table {
     pub(in crate::kernel) dormant: bool,
 }
 
-const FAMILIES: [(Family, u8); 3] = [(Family::Arp, 3), (Family::Netdev, 5), (Family::Bridge, 7)];
+const FAMILIES: [(Family, u8); 5] =
+    [(Family::Inet, 1), (Family::Arp, 3), (Family::Netdev, 5), (Family::Bridge, 7), (Family::Ip6, 10)];
 
 pub(in crate::kernel) fn number(family: Family) -> u8 {
     FAMILIES.iter().find(|(one, _)| *one == family).map_or(0, |(_, number)| *number)
@@ -68,6 +68,7 @@ pub(in crate::kernel) fn chain(payload: &[u8]) -> Option<Chain> {
     const NAME: u16 = 3;
     const HOOK: u16 = 4;
     const POLICY: u16 = 5;
+    const TYPE: u16 = 7;
     const HOOK_NUMBER: u16 = 1;
     const HOOK_PRIORITY: u16 = 2;
     const HOOK_DEVICE: u16 = 3;
@@ -78,13 +79,15 @@ pub(in crate::kernel) fn chain(payload: &[u8]) -> Option<Chain> {
     let base = find(rest, HOOK).and_then(|attribute| {
         let inner = attribute.value;
         let hook = match (family, find(inner, HOOK_NUMBER).map(|number| be32(&number))?) {
-            (Family::Arp, 0) | (Family::Bridge, 1) => Hook::Input,
-            (Family::Arp, 1) | (Family::Bridge, 3) => Hook::Output,
-            (Family::Bridge, 0) => Hook::Prerouting,
-            (Family::Bridge, 4) => Hook::Postrouting,
-            (Family::Netdev, 0) => Hook::Ingress,
+            // What is not tracked, as neighbour discovery is not, never gets to rules of NAT.
+            (Family::Ip6 | Family::Inet, _) if named(rest, TYPE) == "nat" => return None,
+            (Family::Arp, 0) | (Family::Bridge | Family::Ip6 | Family::Inet, 1) => Hook::Input,
+            (Family::Arp, 1) | (Family::Bridge | Family::Ip6 | Family::Inet, 3) => Hook::Output,
+            (Family::Bridge | Family::Ip6 | Family::Inet, 0) => Hook::Prerouting,
+            (Family::Bridge | Family::Ip6 | Family::Inet, 4) => Hook::Postrouting,
+            (Family::Netdev, 0) | (Family::Inet, 5) => Hook::Ingress,
             (Family::Netdev, 1) => Hook::Egress,
-            // What a bridge forwards is not for this host.
+            // What is forwarded is not for this host.
             _ => return None,
         };
         let mut devices: Vec<String> = attributes(inner)
