@@ -253,6 +253,28 @@ fn wrong_answers_are_told_where_every_value_is_as_the_policy_says() {
     good(&mut watcher);
 }
 
+/// The host would answer for whatever it has a route to: told, and put right where the policy says how.
+#[test]
+fn a_host_that_answers_for_a_foreign_subnet_is_told_and_put_right_where_the_policy_says_how() {
+    let node = Node::new("foreign");
+    node.hn.sysctl("net.ipv4.ip_forward", 1).unwrap();
+    let lines = "link add ve0 type veth peer name ve1\nlink set ve0 up\nlink set ve1 up\nroute add 10.55.0.0/24 dev ve0";
+    node.hn.run(|| ip(lines)).unwrap();
+    let mut watcher = node.at_rest();
+    node.hn.sysctl("net.ipv4.conf.eth3.proxy_arp", 1).unwrap();
+    let lines = until(&mut watcher, |line| matches!(line.outcome, Outcome::Misanswered { .. }));
+    assert!(lines.last().unwrap().to_string().contains("eth3"), "{lines:#?}");
+    assert_eq!(watcher.judgement().ok(), Some(false));
+    node.hn.sysctl("net.ipv4.conf.eth3.proxy_arp", 0).unwrap();
+    until(&mut watcher, |line| line.outcome == Outcome::Recovered);
+    let text = arpflux_tests::watched::POLICY.replace("[host]", "[host]\nproxy_arp = \"off\"");
+    watcher.set_policy(arpflux_core::Policy::from_toml(&text, "policy.toml").unwrap()).unwrap();
+    while !watcher.wait(Some(Duration::from_millis(700))).unwrap().is_empty() {}
+    node.hn.sysctl("net.ipv4.conf.eth3.proxy_arp", 1).unwrap();
+    until(&mut watcher, |line| line.outcome == Outcome::Healed);
+    assert_eq!(node.hn.read_sysctl("net.ipv4.conf.eth3.proxy_arp").unwrap(), "0");
+}
+
 /// Rules of nftables are news: nobody has to wait for the regular look.
 #[test]
 fn a_filter_that_hides_an_address_is_told_at_once() {
@@ -293,6 +315,29 @@ fn a_route_put_into_an_own_table_before_it_is_filled_again_is_replaced_and_told(
     let routes = node.host.snapshot().unwrap().routes.into_iter().filter(|route| route.table == table);
     let protocols: Vec<u8> = routes.map(|route| route.protocol).collect();
     assert_eq!(protocols, [175, 175]);
+    assert!(node.is_kept());
+}
+
+/// A route in the place of one of ours is no reason to fail, for a watch that begins as for `apply`.
+#[test]
+fn apply_by_hand_and_a_watch_that_begins_put_back_a_route_that_was_replaced() {
+    let node = Node::new("replaced");
+    node.hn.run(|| ip("route add default via 192.168.18.1 dev eth0")).unwrap();
+    drop(node.at_rest());
+    let table =
+        175_000 + node.host.snapshot().unwrap().interface_named(&"eth3".parse().unwrap()).unwrap().index.0;
+    let replace = || {
+        let line = format!("route replace default via 192.168.18.2 dev eth3 table {table}");
+        node.hn.run(move || ip(&line)).unwrap();
+        assert!(!node.is_kept());
+    };
+    replace();
+    let options = apply::Options::default().state_dir(&node.state);
+    let plan = policy().plan(&node.host.snapshot().unwrap()).unwrap();
+    drop(node.host.apply(&plan, options).unwrap());
+    assert!(node.is_kept());
+    replace();
+    drop(node.at_rest());
     assert!(node.is_kept());
 }
 

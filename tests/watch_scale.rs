@@ -108,6 +108,11 @@ fn a_large_host_at_rest_costs_little_and_is_put_right_soon() {
     assert_eq!((first.cause, &first.outcome), (Cause::Start, &Outcome::Healed));
     println!("{} changes at the start in {} ms", first.changes.len(), first.took_us / 1000);
     assert!(first.changes.len() >= 2 * INTERFACES + PROXIES);
+    // Counts and the first changes: no line is longer than 16 KiB.
+    assert_eq!((first.count, first.number), (first.changes.len(), 1));
+    let (json, text) = (serde_json::to_string(&first).unwrap(), first.to_string());
+    assert!(json.len() < 16 << 10 && text.lines().all(|line| line.len() < 16 << 10), "{}", json.len());
+    assert!(!first.interfaces.is_empty() && text.lines().count() < 30, "{text}");
     // A judgement of all of it takes long. It ends with its watch, and no thread is left behind.
     let before = judging();
     let mut other = Watcher::new(&host, policy(), Options::default()).unwrap();

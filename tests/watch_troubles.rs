@@ -133,3 +133,42 @@ fn an_interface_that_never_was_there() {
     until(&mut watcher, is_over);
     until_so(&mut watcher, "all is well", |watcher| watcher.status().ok_since_ms.is_some());
 }
+
+/// What cannot be put right for as long as somebody would be cut off by it.
+#[test]
+fn a_repair_that_fails_each_time() {
+    let text = arpflux_tests::watched::POLICY.replace("[host]", "[host]\nforeign_proxies = \"remove\"");
+    let policy = arpflux_core::Policy::from_toml(&text, "policy.toml").unwrap();
+    let node = Node::new("fails");
+    node.hn.sysctl("net.ipv4.ip_forward", 1).unwrap();
+    run(
+        &node,
+        "link add ve0 type veth peer name ve1\nlink set ve0 up\nlink set ve1 up\nroute add 192.168.18.77 dev ve0",
+    );
+    // The only answer for it.
+    node.hn.proxy("eth4", "192.168.18.77".parse().unwrap()).unwrap();
+    let mut watcher = node.watcher_of(&policy, true);
+    let has_failed = |line: &Drift| matches!(line.outcome, Outcome::Failed { .. });
+    let lines = until(&mut watcher, has_failed);
+    let failed = lines.iter().find(|line| has_failed(line)).unwrap();
+    assert_eq!(failed.count, 1, "{failed}");
+    assert!(failed.to_string().contains("192.168.18.77"), "{failed}");
+    until_so(&mut watcher, "the rest is made so", |_| is_right(&node, "192.168.18.12"));
+    for _ in 0..3 {
+        drift(&node, "192.168.18.12");
+        until_so(&mut watcher, "the rest is put right", |_| is_right(&node, "192.168.18.12"));
+    }
+    let status = watcher.status();
+    assert!(
+        status.failed > 0 && status.open.iter().any(|line| line.contains("could not be put right")),
+        "{status:?}"
+    );
+    assert_eq!(watcher.judgement(), Judgement::Bad);
+    // It is told once, however often it is tried.
+    let more = watcher.wait(Some(Duration::from_secs(6))).unwrap();
+    assert!(!more.iter().any(has_failed), "{more:#?}");
+    // Somebody takes it away himself.
+    node.hn.delete_proxy("eth4", "192.168.18.77".parse().unwrap()).unwrap();
+    until(&mut watcher, |line| line.outcome == Outcome::Recovered);
+    until_so(&mut watcher, "all is well", |watcher| watcher.status().ok_since_ms.is_some());
+}

@@ -141,6 +141,11 @@ fn shortened(mut text: String) -> String {
     text
 }
 
+/// Those changes that are shown.
+pub(super) fn shown(changes: &[Change]) -> impl Iterator<Item = &Change> {
+    changes.iter().take(SHOWN)
+}
+
 /// The first changes, as many as a line may have.
 fn first<S: Serializer>(changes: &[Change], serializer: S) -> Result<S::Ok, S::Error> {
     let mut left = BYTES;
@@ -150,7 +155,7 @@ fn first<S: Serializer>(changes: &[Change], serializer: S) -> Result<S::Ok, S::E
         left = left.saturating_sub(length);
         fits
     };
-    serializer.collect_seq(changes.iter().take(SHOWN).take_while(fits))
+    serializer.collect_seq(shown(changes).take_while(fits))
 }
 
 impl Outcome {
@@ -224,7 +229,7 @@ pub struct Drift {
     pub changes: Vec<Change>,
     /// How many changes there are.
     pub count: usize,
-    /// The interfaces that the changes are about: their names beside their numbers.
+    /// The interfaces that the first 20 changes are about: their names beside their numbers.
     pub interfaces: Vec<InterfaceIdentity>,
     /// What became of it.
     #[serde(flatten)]
@@ -305,8 +310,8 @@ impl fmt::Display for Drift {
             Outcome::Ended { error: why } => write!(f, "the watch ends: {}", error(why))?,
             Outcome::Asked { status } => write!(f, "{status}")?,
         }
-        for change in self.changes.iter().take(SHOWN) {
-            write!(f, "\n  {}", change.in_words(&self.interfaces))?;
+        for change in shown(&self.changes) {
+            write!(f, "\n  {}", shortened(change.in_words(&self.interfaces)))?;
         }
         match self.changes.len().saturating_sub(SHOWN) {
             0 => Ok(()),

@@ -33,11 +33,11 @@ impl Watcher {
         if self.fights.is_calm(woken) {
             self.writers.forget();
         }
+        self.digests = Digests::take(&mut self.kernel)?;
+        self.published.read(&self.kernel.identity()?, &self.options.apply);
         // What these tell of is in the snapshot.
         self.sysctls.read()?;
         self.news();
-        self.digests = Digests::take(&mut self.kernel)?;
-        self.published.read(&self.kernel.identity()?, &self.options.apply);
         let near = self.near();
         self.kernel.only_near(near.clone());
         let snapshot = self.kernel.snapshot()?;
@@ -119,6 +119,9 @@ impl Watcher {
             return Ok(false);
         }
         let (ready, held) = self.fights.split(plan.changes.clone(), woken);
+        // What failed and is not tried now is not over because something else is put right.
+        let still =
+            self.troubles.about(Kind::Failed, |change| held.iter().any(|held| held.object == change.object));
         self.hold(held);
         if ready.is_empty() {
             return Ok(false);
@@ -176,7 +179,7 @@ impl Watcher {
         }
         self.status.failed += made.failed.len() as u64;
         let failed = made.failed.into_iter().map(|(error, changes)| (Outcome::Failed { error }, changes));
-        self.trouble(Kind::Failed, cause, failed.collect(), woken, drifts);
+        self.trouble(Kind::Failed, cause, failed.chain(still).collect(), woken, drifts);
         Ok(any)
     }
 
@@ -213,6 +216,11 @@ impl Watcher {
         let after = self.at_rest.as_ref().map(|rest| (rest, now.with(&plan.changes)));
         let leads_back = after.is_some_and(|(rest, after)| seen::are_same(rest, &after));
         if !self.options.apply.accept_harm && !leads_back {
+            // Of a state that has passed nothing has to be told, which takes long.
+            if self.tries < TRIES && self.news() {
+                self.look_soon(Cause::Event);
+                return Err(Error::new(ErrorKind::Changed, "the host has changed since it was looked at"));
+            }
             // Of what was kept, single values and entries are put back here as by a look-up.
             let is_single = |change: &&Change| !matches!(change.object, Object::Rule(_) | Object::Route(_));
             let single = plan.changes.iter().filter(|change| self.kept && is_single(change));

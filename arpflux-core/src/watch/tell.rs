@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use super::drift::{Cause, Drift, Outcome};
+use super::drift::{self, Cause, Drift, Outcome};
 use super::judge::Judged;
 use super::status::Status;
 use super::trouble::{Kind, Line};
@@ -140,7 +140,7 @@ impl Watcher {
         outcome: Outcome,
         woken: Instant,
     ) -> Drift {
-        let index: BTreeSet<IfIndex> = changes.iter().filter_map(Change::interface).collect();
+        let index: BTreeSet<IfIndex> = drift::shown(&changes).filter_map(Change::interface).collect();
         let interfaces = index.into_iter().filter_map(|index| self.seen.interfaces.get(&index));
         Drift {
             number: 0,

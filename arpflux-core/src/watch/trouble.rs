@@ -101,6 +101,13 @@ impl Troubles {
         self.0.iter().filter(|trouble| trouble.told.is_some()).map(|trouble| &trouble.line)
     }
 
+    /// Those of this kind that are all about such changes, as they were told.
+    pub fn about(&self, kind: Kind, is_one: impl Fn(&Change) -> bool) -> Vec<(Outcome, Vec<Change>)> {
+        let of = self.0.iter().filter(|trouble| trouble.kind == kind).map(|trouble| &trouble.line);
+        let about = of.filter(|line| line.changes.iter().all(&is_one));
+        about.map(|line| (line.outcome.clone(), line.changes.clone())).collect()
+    }
+
     /// Whether there is any of this kind.
     pub fn any(&self, kind: Kind) -> bool {
         self.0.iter().any(|trouble| trouble.kind == kind)

@@ -36,7 +36,7 @@ class Drift(Value):
     - `policy`: What tells this policy from another.
     - `severity`: How bad it is.
     - `count`: How many changes there are.
-    - `interfaces`: The interfaces that the changes are about: index, name and mac of each.
+    - `interfaces`: The interfaces that the first 20 changes are about: index, name and mac of each.
     """
 
     at: datetime.datetime = dataclasses.field(metadata=written("at_ms", 1e-3))
