@@ -389,7 +389,7 @@ fn random_rules() {
     let hosts = setting("ARPFLUX_HOSTS", 60);
     let histogram = ask_hosts(hosts, true);
     if hosts >= 60 {
-        assert!(histogram.answered * 12 > histogram.asked, "too few answers");
+        assert!(histogram.answered * 25 > histogram.asked, "too few answers");
         assert!(histogram.undetermined * 20 < histogram.asked, "too much undetermined");
         for reason in
             [Reason::Local, Reason::ProxyEntry, Reason::FilterDropsRequest, Reason::FilterDropsAnswer]

@@ -44,10 +44,9 @@ impl Origins {
     fn set(&mut self, register: u8, len: usize, origin: impl Fn(usize) -> Origin) {
         let start = usize::from(register) * 4;
         // The rest of the last word is set to 0.
-        for at in 0..len.next_multiple_of(4) {
-            if let Some(byte) = self.bytes.get_mut(start + at) {
-                *byte = if at < len { origin(at) } else { Origin::Beside };
-            }
+        let held = self.bytes.iter_mut().skip(start).take(len.next_multiple_of(4));
+        for (at, byte) in held.enumerate() {
+            *byte = if at < len { origin(at) } else { Origin::Beside };
         }
     }
 

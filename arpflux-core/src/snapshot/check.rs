@@ -1,5 +1,7 @@
 //! What no kernel can hold: refused before any stage sees it, with its place in the document.
 
+mod filters;
+
 use std::net::IpAddr;
 
 use foldhash::{HashSet, HashSetExt as _};
@@ -48,7 +50,11 @@ impl Snapshot {
         unique("proxies", &self.proxies, |entry| (entry.address, entry.interface))?;
         each("neighbours", &self.neighbours, |entry| self.neighbour(entry))?;
         unique("neighbours", &self.neighbours, |entry| (entry.address, entry.interface))?;
-        each("interference", &self.interference, |other| self.meddler(other))
+        each("interference", &self.interference, |other| self.meddler(other))?;
+        if let Some(discovery) = &self.discovery {
+            each("discovery.interference", &discovery.interference, |other| self.meddler(other))?;
+        }
+        filters::check(self)
     }
 
     fn interfaces_are_possible(&self) -> Result<()> {

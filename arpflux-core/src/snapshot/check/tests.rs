@@ -1,5 +1,6 @@
 use super::*;
 use crate::diagnose::{self, Options};
+use crate::filter::{Bytes, Chain, Expression, Family, Header, Hook};
 use crate::plan::tests::host::Host;
 use crate::policy::Policy;
 use crate::predict::{ArpRequest, Model};
@@ -20,6 +21,11 @@ fn host() -> Snapshot {
     let state = NeighbourState(2);
     host.neighbours.push(Neighbour { address, interface: IfIndex(2), mac: None, state, flags: 0 });
     host
+}
+
+/// A chain with one step.
+fn ruled(step: Expression) -> Chain {
+    Chain::at(Hook::Input, Family::Arp, "filter", "INPUT").rules(vec![vec![step]])
 }
 
 type Edit = fn(&mut Snapshot);
@@ -43,6 +49,14 @@ const IMPOSSIBLE: &[(&str, Edit)] = &[
     ("addresses[1].broadcast", |host| host.addresses[1].broadcast = Some(IpAddr::V6(1.into()))),
     ("addresses[4]", |host| host.addresses.push(host.addresses[1].clone())),
     ("routes[0].destination", |host| host.routes[0].destination = "10.0.0.1/8".parse().unwrap()),
+    ("filters.chains[0].rules[0][0].from", |host| {
+        let (mask, xor) = (Bytes(vec![0; 4]), Bytes(vec![0; 4]));
+        host.filters.chains.push(ruled(Expression::Mask { from: 200, to: 4, mask, xor }));
+    }),
+    ("filters.chains[0].rules[0][0].register", |host| {
+        let (header, offset, len) = (Header::Network, 0, u32::MAX);
+        host.filters.chains.push(ruled(Expression::Load { header, offset, len, register: 4 }));
+    }),
     ("routes[0].source", |host| host.routes[0].source = Some("fd00::/64".parse().unwrap())),
     ("routes[0].preferred_source", |host| {
         host.routes[0].preferred_source = Some(IpAddr::V6(1.into()));
