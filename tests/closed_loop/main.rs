@@ -60,13 +60,66 @@ fn host(of: &arpflux_lab::Host) -> Host {
     Host::at(format!("/proc/self/fd/{}", of.netns().as_fd().as_raw_fd()).as_ref()).unwrap()
 }
 
+/// Who reaches whom. A guest of an interface that holds no address may know the node by the node's own requests alone,
+/// and the node asks nothing of a guest that asked first: whose turn comes first decides whether they reach each other.
+/// So the node begins, then guests that heard it, then each kind of host that heard nobody, all of them at once only
+/// where there are no guests.
+fn ways(site: &Site, addresses: &[Ipv4Addr]) -> BTreeSet<(String, Ipv4Addr)> {
+    let (mut of_node, mut of_peers, mut of_guests): (Vec<Way<'_>>, Vec<Way<'_>>, Vec<Way<'_>>) =
+        Default::default();
+    for (peer, nets) in &site.peers {
+        of_node.extend(nets.iter().map(|net| (&site.node, net.host(1))));
+        let there = addresses.iter().filter(|target| nets.iter().any(|net| net.contains(**target)));
+        of_peers.extend(there.map(|target| (peer, *target)));
+    }
+    for (guest, address) in &site.guests {
+        of_node.push((&site.node, *address));
+        of_guests.extend(site.peers.iter().map(|(_, nets)| (guest, nets[0].host(1))));
+        let others = addresses.iter().filter(|target| *target != address);
+        of_guests.extend(others.take(2).map(|target| (guest, *target)));
+    }
+    if site.guests.is_empty() {
+        of_node.append(&mut of_peers);
+    }
+    forget(site);
+    let mut found = reached(of_node, "");
+    if !site.guests.is_empty() {
+        found.append(&mut reached(of_guests.clone(), ", that heard the node,"));
+        for alone in [of_guests, of_peers] {
+            forget(site);
+            found.append(&mut reached(alone, ""));
+        }
+    }
+    found
+}
+
+type Way<'s> = (&'s arpflux_lab::Host, Ipv4Addr);
+
+/// Those of the ways that there are, all tried at once.
+fn reached(ways: Vec<Way<'_>>, who: &str) -> BTreeSet<(String, Ipv4Addr)> {
+    std::thread::scope(|scope| {
+        let pings: Vec<_> = ways
+            .into_iter()
+            .map(|(from, to)| {
+                let way = (format!("{}{who}", from.name()), to);
+                (way, scope.spawn(move || from.ping(None, to, 1).is_ok_and(|pings| pings.received > 0)))
+            })
+            .collect();
+        pings.into_iter().filter_map(|(way, ping)| ping.join().unwrap().then_some(way)).collect()
+    })
+}
+
+fn forget(site: &Site) {
+    let around = site.peers.iter().map(|(peer, _)| peer).chain(site.guests.iter().map(|(guest, _)| guest));
+    for one in around.chain([&site.node]) {
+        one.forget_neighbours().unwrap();
+    }
+}
+
 /// Asks every address from every wire, and tries all ways.
 fn look(site: &Site, addresses: &[Ipv4Addr]) -> Seen {
     let mut seen = Seen::default();
-    let all = site.peers.iter().map(|(peer, _)| peer).chain(site.guests.iter().map(|(guest, _)| guest));
-    for one in all.chain([&site.node]) {
-        one.forget_neighbours().unwrap();
-    }
+    forget(site);
     for (number, (peer, nets)) in site.peers.iter().enumerate() {
         let mut socket = peer.packet_socket("eth0", Filter::ArpReplies).unwrap();
         let mac = peer.mac("eth0").unwrap();
@@ -90,29 +143,7 @@ fn look(site: &Site, addresses: &[Ipv4Addr]) -> Seen {
             }
         }
     }
-    let mut ways: Vec<(&arpflux_lab::Host, Ipv4Addr)> = Vec::new();
-    for (peer, nets) in &site.peers {
-        ways.extend(nets.iter().map(|net| (&site.node, net.host(1))));
-        let there = addresses.iter().filter(|target| nets.iter().any(|net| net.contains(**target)));
-        ways.extend(there.map(|target| (peer, *target)));
-    }
-    for (guest, address) in &site.guests {
-        ways.push((&site.node, *address));
-        ways.extend(site.peers.iter().map(|(_, nets)| (guest, nets[0].host(1))));
-        ways.extend(
-            addresses.iter().filter(|target| *target != address).take(2).map(|target| (guest, *target)),
-        );
-    }
-    std::thread::scope(|scope| {
-        let pings: Vec<_> = ways
-            .into_iter()
-            .map(|(from, to)| {
-                let way = (from.name().to_owned(), to);
-                (way, scope.spawn(move || from.ping(None, to, 1).is_ok_and(|pings| pings.received > 0)))
-            })
-            .collect();
-        seen.ways.extend(pings.into_iter().filter_map(|(way, ping)| ping.join().unwrap().then_some(way)));
-    });
+    seen.ways = ways(site, addresses);
     seen
 }
 
