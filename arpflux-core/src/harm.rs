@@ -128,7 +128,8 @@ pub fn harm(before: &Snapshot, after: &Snapshot) -> Vec<Harm> {
     };
     let mut harm = losses(before, after, published);
     if is_small(before) {
-        harm.extend(new_findings(&diagnose::apart_from_missing(before), before, after));
+        let found = diagnose::apart_from_missing(after);
+        harm.extend(new_findings(&diagnose::apart_from_missing(before), &found, before, after));
     }
     harm
 }
@@ -158,9 +159,14 @@ pub(crate) fn is_small(snapshot: &Snapshot) -> bool {
     snapshot.interfaces.len().saturating_mul(boundaries) <= EFFECTS_MOST
 }
 
-/// Errors and warnings of the host `after` a change about something that they were not about before. `known` is all
-/// that was found before, of any severity: what was a remark and weighs more now was there.
-pub(crate) fn new_findings(known: &[Finding], before: &Snapshot, after: &Snapshot) -> Vec<Harm> {
+/// Errors and warnings among what is `found` on the host `after` a change about something that they were not about
+/// before. `known` is all that was found before, of any severity: what was a remark and weighs more now was there.
+pub(crate) fn new_findings(
+    known: &[Finding],
+    found: &[Finding],
+    before: &Snapshot,
+    after: &Snapshot,
+) -> Vec<Harm> {
     let there = |entry: &&ProxyEntry| {
         before
             .proxies
@@ -168,18 +174,17 @@ pub(crate) fn new_findings(known: &[Finding], before: &Snapshot, after: &Snapsho
             .any(|other| (other.address, other.interface) == (entry.address, entry.interface))
     };
     let published: Vec<&ProxyEntry> = after.proxies.iter().filter(|entry| !there(entry)).collect();
-    let mut found = diagnose::apart_from_missing(after);
-    found.retain(|finding| {
+    let counts = |finding: &&Finding| {
         let asked_for = finding.id == FindingId::ProxyQueue && !published.is_empty();
         let waits: &[&ProxyEntry] = if comes_with_an_entry(finding.id) { &published } else { &[] };
         finding.severity >= Severity::Warning && !asked_for && is_new(finding, known, waits)
-    });
-    let harm = |finding: Finding| Harm::Finding {
-        id: finding.id,
-        addresses: finding.objects.addresses,
-        what: finding.what,
     };
-    found.into_iter().map(harm).collect()
+    let harm = |finding: &Finding| Harm::Finding {
+        id: finding.id,
+        addresses: finding.objects.addresses.clone(),
+        what: finding.what.clone(),
+    };
+    found.iter().filter(counts).map(harm).collect()
 }
 
 /// Whether a finding says no more than that an entry answers nobody yet.

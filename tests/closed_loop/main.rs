@@ -238,6 +238,13 @@ fn one(seed: u64, state_dir: &Path, count: &mut Count) -> (Vec<String>, Vec<Stri
             Ok(applied) => {
                 let (lost, _) = harm(&site, &addresses, &steady);
                 faults.extend(lost.into_iter().map(|lost| format!("remedy of {}: {lost}", finding.id)));
+                let then = node.snapshot().unwrap().diagnose(&diagnose::Options::default()).unwrap();
+                let left = then.findings.iter().find(|then| {
+                    then.id == finding.id
+                        && !finding.objects.addresses.is_empty()
+                        && finding.objects.addresses.iter().all(|one| then.objects.addresses.contains(one))
+                });
+                faults.extend(left.map(|_| format!("remedy of {} leaves it", finding.id)));
                 applied.undo().unwrap();
             }
             Err(error) => faults.push(format!("remedy of {} is refused: {error}", finding.id)),

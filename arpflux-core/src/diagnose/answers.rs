@@ -276,8 +276,11 @@ pub(super) fn finding(
     remedy: Remedy,
 ) -> Finding {
     let Text { what, why, remedy: mut words } = text;
-    if let Some(refused) = remedy.refused {
-        words = format!("{words} arpflux cannot plan that here yet: {refused}.");
+    let remedy = remedy.of(id, &objects);
+    match (remedy.refused, &remedy.plan) {
+        (Some(stays), Some(_)) => words = format!("{words} With the plan {stays}."),
+        (Some(refused), None) => words = format!("{words} arpflux cannot plan that here yet: {refused}."),
+        (None, _) => {}
     }
     Finding {
         id,
@@ -304,9 +307,21 @@ pub(super) fn cure_in_words(context: &Context<'_>, wire: usize) -> String {
             _ => None,
         })
         .collect();
-    let first = match first.as_slice() {
-        [] => "Set".to_owned(),
-        some => format!("Set {} to 0, then", listed(some)),
+    let plan = context.cure_of_wire(wire).plan;
+    let loose: Vec<String> = plan
+        .iter()
+        .flat_map(|plan| &plan.changes)
+        .filter_map(|change| match change.object {
+            Object::Sysctl { sysctl: Sysctl::RpFilter, scope } => {
+                Some(format!("net.ipv4.conf.{scope}.rp_filter"))
+            }
+            _ => None,
+        })
+        .collect();
+    let first = match (first.as_slice(), loose.as_slice()) {
+        ([], []) => "Set".to_owned(),
+        ([], loose) => format!("Set {} to 2 (loose), then", listed(loose)),
+        (some, _) => format!("Set {} to 0, then", listed(some)),
     };
     format!(
         "{first} arp_ignore=1 and arp_announce=2 on {} (never on all), send packets from each address by its own \

@@ -200,6 +200,9 @@ fn late(context: &Context<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
         let Some(first) = waiting.first() else { continue };
         let interfaces: Vec<&Interface> = waiting.iter().map(|waiting| waiting.interface).collect();
         let whose = listed(names(&interfaces));
+        // There the delay lets the hosts themselves be first.
+        let (kept, lowered): (Vec<&Interface>, Vec<&Interface>) =
+            interfaces.iter().copied().partition(|interface| answers_for_others(context, interface));
         let slowest = interfaces.iter().map(|interface| interface.neigh.proxy_delay).max().unwrap_or(0);
         let (most, queue) = waiting
             .iter()
@@ -228,7 +231,7 @@ fn late(context: &Context<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
                 why: "The kernel delays answers for others' addresses by a random time below proxy_delay, so that the \
                       owner may come first; here nobody else owns them."
                     .into(),
-                remedy: format!("Set proxy_delay to 0 on {whose}."),
+                remedy: lower(&lowered, &kept, ""),
             }
         } else {
             Text {
@@ -239,10 +242,10 @@ fn late(context: &Context<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
                 why: "Broadcast requests for proxied addresses wait up to proxy_delay, and what does not fit into proxy_qlen \
                       is dropped silently."
                     .into(),
-                remedy: format!("Set proxy_delay to 0 on {whose}: then nothing waits."),
+                remedy: lower(&lowered, &kept, ": then nothing waits"),
             }
         };
-        let changes = interfaces.iter().map(|interface| {
+        let changes = lowered.iter().map(|interface| {
             let scope = SysctlScope::Interface { index: interface.index, name: interface.name };
             Change::set(
                 Object::ProxyDelay { scope },
@@ -255,6 +258,32 @@ fn late(context: &Context<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
         found.push(finding(id, text, objects, evidence, remedy));
     }
     found
+}
+
+/// Whether it answers for hosts that are on a wire themselves, and may be on its own.
+fn answers_for_others(context: &Context<'_>, interface: &Interface) -> bool {
+    let on = |sysctl| context.effective(interface, sysctl).value != 0;
+    let index = interface.index;
+    let has_neighbours = context.public(index).any(|(_, held)| held.subnet().prefix_len() < 32)
+        || context.on_link(index).iter().any(|net| net.prefix_len() < 32)
+        || !context.gateways(index).is_empty();
+    has_neighbours && (on(Sysctl::ProxyArp) || on(Sysctl::ProxyArpPvlan))
+}
+
+/// What to do about answers that wait.
+fn lower(lowered: &[&Interface], kept: &[&Interface], then: &str) -> String {
+    let mut words = Vec::new();
+    if !lowered.is_empty() {
+        words.push(format!("Set proxy_delay to 0 on {}{then}.", listed(names(lowered))));
+    }
+    if !kept.is_empty() {
+        words.push(format!(
+            "Leave it as it is on {} as long as proxy_arp is on there: it answers for other hosts, too, and the delay lets \
+             these be first.",
+            listed(names(kept)),
+        ));
+    }
+    words.join(" ")
 }
 
 /// An address of a neighbouring subnet that is routed behind this host, and that nobody answers for.

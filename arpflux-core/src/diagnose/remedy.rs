@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::context::Context;
+use super::context::{Context, listed};
+use super::{FindingId, Objects};
 use crate::error::Error;
 use crate::harm::{is_small, losses, new_findings};
 use crate::plan::{Announcement, Change, Impact, InterfaceIdentity, Plan, SysctlScope};
@@ -21,6 +22,30 @@ pub(super) struct Remedy {
     pub changes: Option<Impact>,
     /// Why no plan can be made; a clause.
     pub refused: Option<String>,
+    /// What is found on the host as it is after the plan.
+    pub left: Vec<(FindingId, Objects)>,
+}
+
+impl Remedy {
+    /// The same for one finding: a plan that leaves all of it is none, one that leaves a part of it says so.
+    pub(super) fn of(mut self, id: FindingId, objects: &Objects) -> Self {
+        let of_it = self.left.iter().filter(|(left, _)| *left == id).map(|(_, left)| left);
+        let mut stays: Vec<IpAddr> = of_it
+            .flat_map(|left| &left.addresses)
+            .filter(|address| objects.addresses.contains(address))
+            .copied()
+            .collect();
+        stays.sort();
+        stays.dedup();
+        if !stays.is_empty() && self.plan.is_some() {
+            let all = objects.addresses.iter().all(|address| stays.contains(address));
+            self.refused = Some(format!("{id} would stay for {}", listed(&stays)));
+            if all {
+                (self.plan, self.changes) = (None, None);
+            }
+        }
+        self
+    }
 }
 
 impl Context<'_> {
@@ -36,7 +61,16 @@ impl Context<'_> {
         // Not `auto`: where `all` defeats strict, it would take arp_filter, which probes do not heed.
         let host =
             HostPolicy { interfaces: Some(names), strategy: Strategy::Strict, ..HostPolicy::default() };
-        let cure = self.cure_by_policy(&Policy { host, ..Policy::default() });
+        let policy = Policy { host, ..Policy::default() };
+        let mut cure = self.cure_by_policy(&policy);
+        if cure.refused.is_some() {
+            let first = self.loosen(wire, &policy);
+            if let Some(loose) = self.cure_after(first, &policy).filter(|loose| loose.plan.is_some()) {
+                cure = loose;
+            }
+        } else if cure.plan.is_none() {
+            cure.refused = Some("all of it that a policy can say is so already".into());
+        }
         self.cures.borrow_mut().insert(wire, cure.clone());
         cure
     }
@@ -49,18 +83,35 @@ impl Context<'_> {
         }
         match policy.plan(self.snapshot) {
             Ok(plan) => self.remedy(plan),
-            Err(error) => {
-                let first = self.relax_all();
-                let relaxed = self.snapshot.with(&first);
-                match policy.plan(&relaxed) {
-                    Ok(mut plan) if !first.is_empty() => {
-                        plan.changes.splice(0..0, first);
-                        self.remedy(plan)
-                    }
-                    _ => Remedy { refused: Some(clause(&error)), ..Remedy::default() },
-                }
-            }
+            Err(error) => self
+                .cure_after(self.relax_all(), policy)
+                .unwrap_or_else(|| Remedy { refused: Some(clause(&error)), ..Remedy::default() }),
         }
+    }
+
+    /// These changes, then what has to change so that a policy holds; `None` if there are none, or no plan.
+    fn cure_after(&self, first: Vec<Change>, policy: &Policy) -> Option<Remedy> {
+        if first.is_empty() {
+            return None;
+        }
+        let mut plan = policy.plan(&self.snapshot.with(&first)).ok()?;
+        plan.changes.splice(0..0, first);
+        Some(self.remedy(plan))
+    }
+
+    /// Loose `rp_filter` where the strict one would keep interfaces of a wire silent for their own addresses under a
+    /// policy: it may not route their packets, as an address without a subnet tells of no neighbours.
+    fn loosen(&self, wire: usize, policy: &Policy) -> Vec<Change> {
+        let Ok(plan) = policy.plan(self.snapshot) else { return Vec::new() };
+        let after = self.snapshot.with(&plan.changes);
+        let model = Model::of(&after).without_interference();
+        let silenced = |interface: &&&Interface| {
+            self.public(interface.index).any(|(local, _)| {
+                model.strict_silences(interface.index, self.sender(interface.index, local), local)
+            })
+        };
+        let silenced = self.wires[wire].iter().filter(silenced);
+        silenced.filter_map(|interface| self.set(interface, Sysctl::RpFilter, 2)).collect()
     }
 
     /// Sets what outweighs every interface's own value in a useless way to 0.
@@ -137,12 +188,15 @@ impl Context<'_> {
         if plan.is_empty() || !self.remedies {
             return Remedy::default();
         }
+        let mut left = Vec::new();
         if is_small(self.snapshot) {
             let after = self.snapshot.with(&plan.changes);
             let mut harm = losses(self.snapshot, &after, |_| false);
             if harm.is_empty() {
                 let known = self.known.get_or_init(|| super::apart_from_missing(self.snapshot));
-                harm = new_findings(known, self.snapshot, &after);
+                let found = super::apart_from_missing(&after);
+                harm = new_findings(known, &found, self.snapshot, &after);
+                left = found.into_iter().map(|finding| (finding.id, finding.objects)).collect();
             }
             if let Some(harm) = harm.first() {
                 return Remedy { refused: Some(format!("it would do harm: {harm}")), ..Remedy::default() };
@@ -154,7 +208,7 @@ impl Context<'_> {
             let meant = self.snapshot.addresses.iter().filter(|held| touched.contains(&held.interface));
             Impact::of(self.snapshot, &after, &meant.map(|held| held.local).collect())
         });
-        Remedy { plan: Some(plan), changes, refused: None }
+        Remedy { plan: Some(plan), changes, refused: None, left }
     }
 
     /// Changes that give a sysctl the value `good` on some interfaces and leave it as it is on all others, also

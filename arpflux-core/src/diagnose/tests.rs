@@ -5,7 +5,7 @@ use crate::persist::{Layout, at_boot};
 use crate::plan::Plan;
 use crate::plan::tests::Host;
 use crate::segment::Wires;
-use crate::snapshot::{Interference, LinkKind};
+use crate::snapshot::{Builder, Interference, LinkKind, Route, Rule};
 use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
 
@@ -284,4 +284,92 @@ fn where_all_outweighs_it_the_remedy_says_so() {
         words.starts_with("Set arp_ignore to 1 on eth0, and to 1 at most on all, where it is 2 "),
         "{words}"
     );
+}
+
+/// A card, and a service's macvlan on it with a single address.
+fn with_a_macvlan() -> Host {
+    let mut host = Host::new().nic(2, "eth0", &["10.0.0.1/24"]).nic(3, "vip0", &["10.0.0.9/32"]);
+    (host.0.interfaces[2].kind, host.0.interfaces[2].link) =
+        (Some(LinkKind::from("macvlan")), Some(IfIndex(2)));
+    host
+}
+
+fn of_kind(diagnosis: &Diagnosis, id: FindingId) -> &Finding {
+    diagnosis.findings.iter().find(|finding| finding.id == id).unwrap_or_else(|| panic!("no {id}"))
+}
+
+#[test]
+fn strict_rp_filter_on_a_single_address_is_made_loose_before_the_others_fall_silent() {
+    let host = with_a_macvlan().each(Sysctl::RpFilter, 1).0;
+    let found = diagnose(&host, &Options::default()).unwrap();
+    for id in [FindingId::RpFilterSilences, FindingId::SelfConflict] {
+        let finding = of_kind(&found, id);
+        let plan = finding.plan.as_ref().unwrap_or_else(|| panic!("{id} has no plan: {}", finding.remedy));
+        assert!(finding.remedy.starts_with("Set net.ipv4.conf.vip0.rp_filter to 2"), "{}", finding.remedy);
+        let left = ids(&host.with(&plan.changes), &Options::default());
+        assert!(!left.contains(&id), "{id} is left: {left:?}");
+    }
+}
+
+#[test]
+fn what_a_remedy_would_leave_it_does_not_offer() {
+    let found = diagnose(&with_a_macvlan().0, &Options::default()).unwrap();
+    for finding in &found.findings {
+        let Some(plan) = &finding.plan else { continue };
+        let left = diagnose(&with_a_macvlan().0.with(&plan.changes), &Options::default()).unwrap();
+        let same = left.findings.iter().find(|left| left.id == finding.id);
+        assert!(same.is_none_or(|left| left.objects.addresses != finding.objects.addresses), "{finding}");
+    }
+    // The packets of a single address go by the card whatever a policy says.
+    let astray = of_kind(&found, FindingId::EgressSameWire);
+    assert!(astray.plan.is_none() && astray.remedy.contains("AF021 would stay for 10.0.0.9"), "{astray}");
+    assert!(of_kind(&found, FindingId::SeveralAnswer).plan.is_some());
+}
+
+#[test]
+fn the_delay_stays_where_proxy_arp_answers_for_other_hosts() {
+    let host = || {
+        let host = Host::openvz();
+        let eth3 = host.0.interfaces.iter().position(|one| one.name.to_string() == "eth3").unwrap();
+        (host, eth3)
+    };
+    let lowered = |snapshot: &Snapshot| -> usize {
+        let found = diagnose(snapshot, &Options::default()).unwrap();
+        let delay = of_kind(&found, FindingId::ProxyDelay);
+        delay.plan.as_ref().map_or(0, |plan| plan.changes.len())
+    };
+    let (plain, eth3) = host();
+    let all = lowered(&plain.0);
+    assert!(all > 1);
+    let mut proxying = plain.0;
+    proxying.interfaces[eth3].sysctls.set(Sysctl::ProxyArp, Some(1));
+    assert_eq!(lowered(&proxying), all - 1);
+    proxying.all.set(Sysctl::ProxyArp, Some(1));
+    let found = diagnose(&proxying, &Options::default()).unwrap();
+    let delay = of_kind(&found, FindingId::ProxyDelay);
+    assert!(delay.plan.is_none() && delay.remedy.starts_with("Leave it as it is on "), "{delay}");
+}
+
+#[test]
+fn tunnels_that_a_rule_hides_are_named() {
+    for kind in ["wireguard", "vxlan", "ipip", "gre", "sit", "ppp", "tun"] {
+        let source = Some("10.0.0.1/32".parse().unwrap());
+        let gateway = "10.0.0.254".parse().unwrap();
+        let default = Route::via("0.0.0.0/0".parse().unwrap(), IfIndex(2), gateway);
+        let host = Builder::new()
+            .nic("eth0", &["10.0.0.1/24"])
+            .nic("tun0", &["10.8.0.1/24"])
+            .with("tun0", |tunnel| tunnel.kind = Some(LinkKind::from(kind)))
+            .any_route(Route { table: 5, ..default })
+            .rule(Rule { source, ..Rule::lookup(100, 5) })
+            .build()
+            .unwrap();
+        let found = diagnose(&host, &Options::default()).unwrap();
+        let hides = of_kind(&found, FindingId::RulesHideNetwork);
+        assert!(hides.objects.interfaces.iter().any(|name| name.to_string() == "tun0"), "{kind}: {hides}");
+        assert!(hides.remedy.contains("10.8.0.0/24 dev tun0"), "{kind}: {hides}");
+        // With the route, the far end is reached again.
+        let plan = hides.plan.as_ref().unwrap();
+        assert!(!ids(&host.with(&plan.changes), &Options::default()).contains(&hides.id), "{kind}");
+    }
 }

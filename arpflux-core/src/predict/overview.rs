@@ -60,6 +60,8 @@ pub struct Line {
     pub proxied_on: Vec<IfName>,
     /// The interfaces that answer a neighbour.
     pub answering: Vec<IfName>,
+    /// The interfaces that answer a probe.
+    pub answering_probes: Vec<IfName>,
     /// How many MACs answer on one wire, a neighbour or a probe: on the wire where they are most.
     pub macs: usize,
     /// What that comes to.
@@ -84,13 +86,17 @@ impl Line {
         }
     }
 
-    /// Who does: names, `nobody`, and what cannot be told is left to the verdict.
+    /// Who does: names, `nobody`, where it is flux for probes alone who answers these, too; what cannot be told is left
+    /// to the verdict.
     #[must_use]
     pub fn answered_by(&self) -> String {
         match (self.answering.as_slice(), self.outcome) {
             ([], Outcome::Unknown) => "nobody for certain".into(),
             ([], Outcome::Flux) => "probes only".into(),
             ([], _) => "nobody".into(),
+            (names, Outcome::Flux) if self.answering_probes.iter().any(|name| !names.contains(name)) => {
+                format!("{}; probes: {}", folded(names), folded(&self.answering_probes))
+            }
             (names, _) => folded(names),
         }
     }
@@ -198,6 +204,7 @@ impl<'s> Entries<'s> {
     fn line(&self, target: IpAddr, flux: Option<bool>, heard: &[Asked<'_>]) -> Line {
         let answers = |(_, cell): &&Asked<'_>| cell.verdict.answers() == Some(true);
         let answering: Vec<IfName> = heard.iter().filter(answers).map(|(column, _)| column.name).collect();
+        let probed = heard.iter().filter(|(_, cell)| cell.probe.answers() == Some(true));
         let mut proxied_on: Vec<IfIndex> = self.index.proxied(target).iter().copied().flatten().collect();
         proxied_on.sort();
         let named = |indexes: &[IfIndex]| -> Vec<&Interface> {
@@ -224,6 +231,7 @@ impl<'s> Entries<'s> {
             held_by: names(&holders),
             proxied_on: names(&proxied_on),
             answering,
+            answering_probes: probed.map(|(column, _)| column.name).collect(),
             macs: macs(heard),
             outcome,
         }

@@ -72,6 +72,12 @@ impl Model<'_> {
         self.decide(request, &mut Silent)
     }
 
+    /// Whether strict `rp_filter` keeps an interface silent for this address.
+    pub(crate) fn strict_silences(&self, interface: IfIndex, sender: Ipv4Addr, target: Ipv4Addr) -> bool {
+        let verdict = self.reply(&ArpRequest::broadcast(interface, sender, target));
+        matches!(verdict, Verdict::Silent { reason: Reason::RpFilterStrict })
+    }
+
     /// What the kernel does with a question of either family.
     #[must_use]
     pub fn answer(&self, request: &Request) -> Verdict {

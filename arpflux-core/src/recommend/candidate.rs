@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::Reason;
 use super::proxies::{Proxies, proxies};
+use super::strict;
 use super::topology::{Context, Topology};
 use crate::error::{Error, ErrorKind, Result};
 use crate::harm::{Harm, harm};
@@ -286,7 +287,8 @@ impl Candidate {
         let after = context.snapshot.with(&plan.changes);
         let mut proof = verify::check_on(&self.policy, &after, &context.wires, &Stop::default())?;
         if let Some(failure) = proof.failures.first() {
-            return Err(Error::new(ErrorKind::Refused, failure.to_string()));
+            let error = Error::new(ErrorKind::Refused, failure.to_string());
+            return Err(strict::hinted(error, context, &after));
         }
         let harm = harm(context.snapshot, &after);
         if let Some(first) = harm.iter().find(|harm| harm.is_service()).or(harm.first()) {

@@ -23,6 +23,7 @@ mod candidate;
 mod file;
 mod proxies;
 mod recipe;
+mod strict;
 mod topology;
 
 #[cfg(test)]

@@ -325,3 +325,20 @@ fn hostile_names_stay_text() {
     host.interfaces[4].name = "v\"\\".parse().unwrap();
     recommended(&host);
 }
+
+#[test]
+fn where_strict_rp_filter_stands_in_the_way_the_refusal_says_what_to_set() {
+    // A service's macvlan with a single address: what it is the only way to, no route says.
+    let mut host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "vip0", &["10.0.0.9/32"]);
+    (host.0.interfaces[2].kind, host.0.interfaces[2].link) =
+        (Some(LinkKind::from("macvlan")), Some(IfIndex(2)));
+    let strict = host.clone().each(Sysctl::RpFilter, 1).0;
+    let refused = recommend(&strict).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::VerifyFailed);
+    let remedy = refused.remedy().unwrap();
+    assert!(remedy.contains("net.ipv4.conf.vip0.rp_filter=2") && !remedy.contains("eth0"), "{remedy}");
+    // It does.
+    let mut loose = strict;
+    loose.interfaces[2].sysctls.set(Sysctl::RpFilter, Some(2));
+    assert!(!recommend(&loose).unwrap().plan.is_empty());
+}
