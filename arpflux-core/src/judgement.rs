@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::filter::Protocol;
 use crate::predict::{Missing, MissingSet};
-use crate::snapshot::{Interference, Snapshot};
+use crate::snapshot::{Address, Interference, Snapshot};
 use crate::types::IfIndex;
 use crate::words::listed;
 
@@ -283,10 +283,14 @@ impl Gap {
     #[must_use]
     pub(crate) fn wires(snapshot: &Snapshot, interfaces: &[IfIndex], leaves_open: &str) -> Self {
         let names: Vec<String> = interfaces.iter().map(|index| snapshot.name_of(*index)).collect();
+        // An IPv6 address says nothing of who asks for IPv4 addresses there.
+        let ipv6 =
+            |held: &Address| held.local.is_ipv6() && held.is_public() && interfaces.contains(&held.interface);
+        let none = if snapshot.addresses.iter().any(ipv6) { "no IPv4 address" } else { "no address" };
         let what = match names.as_slice() {
-            [name] => format!("it is not known on which wire {name} is: it is up and has no address"),
+            [name] => format!("it is not known on which wire {name} is: it is up and has {none}"),
             names => format!(
-                "it is not known on which wires {} are: they are up and have no address",
+                "it is not known on which wires {} are: they are up and have {none}",
                 crate::words::folded(names)
             ),
         };

@@ -373,3 +373,13 @@ fn tunnels_that_a_rule_hides_are_named() {
         assert!(!ids(&host.with(&plan.changes), &Options::default()).contains(&hides.id), "{kind}");
     }
 }
+
+#[test]
+fn an_interface_with_ipv6_alone_is_on_an_unknown_wire_and_said_to_have_no_ipv4_address() {
+    for (addresses, says) in [(&["2001:db8::1/64"][..], "has no IPv4 address"), (&[], "has no address")] {
+        let host = Builder::new().nic("eth0", &["10.0.0.1/24"]).nic("eth1", addresses).build().unwrap();
+        let found = diagnose(&host, &Options::default()).unwrap();
+        let line = found.last_line().unwrap();
+        assert!(line.contains("on which wire eth1 is") && line.contains(says), "{line}");
+    }
+}
