@@ -159,6 +159,13 @@ impl Watcher {
         }
         let at_rest = std::mem::replace(&mut self.digests.proxies, digest);
         let found = self.kernel.proxies()?;
+        if self.news() {
+            self.look_soon(Cause::Event);
+        }
+        if self.links {
+            // Where an entry belongs is said by a name, and another interface may have it by now: that is for the look.
+            return Ok(());
+        }
         let changes = between(&found, &self.seen.proxies);
         let Some(desired) = self.desired.as_ref().filter(|_| changes.len() <= FEW) else {
             self.look_soon(Cause::Proxies);

@@ -77,7 +77,7 @@ pub struct Watcher {
     pub(super) pending: Option<Cause>,
     pub(super) in_the_way: Option<InTheWay>,
     /// Interfaces came, went or were renamed since their sysctls were followed.
-    links: bool,
+    pub(super) links: bool,
     pub(super) troubles: Troubles,
     pub(super) fights: Fights,
     pub(super) writers: Writers,
