@@ -23,7 +23,7 @@
  * - Structs for options begin with `size`, which the caller sets to `sizeof` of the struct; later versions of the
  *   library only add members at the end, and 0 always asks for the default. ARPFLUX_OPTIONS declares one.
  * - Enumerations are numbers. 0 is what is not known: UNKNOWN, or UNDETERMINED where that is an answer of its own; it is what NULL
- *   gives. Later versions may add numbers.
+ *   gives (but ARPFLUX_CODE_OK: there is no error; ARPFLUX_WIRE_NONE: nobody asks). TYPE_name gives the name of each. Later versions may add numbers.
  * - What is deep is JSON: `TYPE_to_json` gives the whole record as the command prints it (docs/schema describes each).
  * - Threads: any handle may be used from several threads at once, and freed in one while another is in a call on it. Snapshots,
  *   policies, plans, reports and errors never change. Calls on one capture or watch wait for each other; transactions of one
@@ -634,7 +634,9 @@ typedef struct {
     arpflux_ip address;
     /** The interface that the claim is about; of no meaning for `ARPFLUX_CLAIM_KIND_EXACTLY_ONE`. */
     const char *interface;
-    /** The names of the interfaces that count, usually those on one wire; NULL: all that take ARP requests. */
+    /**
+     * The names of the interfaces that count, usually those on one wire; NULL: all that take ARP requests; an empty list is refused.
+     */
     const char *const *among;
     /** How many names `among` has. */
     size_t among_count;
@@ -962,7 +964,9 @@ uint32_t arpflux_change_interface(const arpflux_change *change);
  * Publishes `count` addresses of `owner` (a container's id, or a name of letters, digits, `-`, `_` and `.`): the interface where they
  * belong answers for them and no other, and their packets leave by it, whatever `rp_filter` is. A route to each must be there
  * already. What is as it should be is not touched; nothing of other owners and of the host itself is. Whoever plans, applies, heals or
- * rolls back on this host from now on keeps what is published. `options` may be NULL.
+ * rolls back on this host from now on keeps what is published. A change of somebody that is on trial is waited for, as long as
+ * `apply->lock_wait_ms` says. Without an address nothing is done, but with `options.all` the
+ * owner has none any more, and all of its addresses are withdrawn. `options` may be NULL.
  *
  * Returns a receipt to be freed with `arpflux_receipt_free`, or NULL and sets `*err`: `ARPFLUX_CODE_IN_USE` if another owner has
  * one of the addresses; `ARPFLUX_CODE_REFUSED` if no route leads there, or the host has it itself; `ARPFLUX_CODE_NOT_FOUND` if nothing says which interface,
@@ -1023,7 +1027,8 @@ ARPFLUX_MUST_USE arpflux_receipt *arpflux_host_sync(const arpflux_host *host, co
 
 /**
  * Books `count` addresses for `owner` before they are published: no other owner gets them from now on; and asks on the wire whether
- * another host has them, which takes 1.0 s for any number of them. Answers of this host are no conflict. `options` may be NULL.
+ * another host has them, which takes 1.0 s for any number of them. Answers of this host are no conflict. Without an address there is
+ * nothing to ask for. `options` may be NULL.
  *
  * Returns a detection to be freed with `arpflux_detection_free`, which tells whether they are free out there; or NULL and sets `*err`:
  * `ARPFLUX_CODE_IN_USE` if another owner has one of them; `ARPFLUX_CODE_UNDETERMINED` if nobody could be asked on an interface.
@@ -1088,8 +1093,8 @@ ARPFLUX_MUST_USE arpflux_detection *arpflux_host_detect(const arpflux_host *host
                                        const arpflux_detect_options *options,
                                        arpflux_error **err);
 
-/** Whether nobody else has any of the addresses; false for NULL. */
-bool arpflux_detection_is_free(const arpflux_detection *detection);
+/** Good if nobody else has any of the addresses, bad if somebody has; undetermined for NULL, and where nothing was asked for. */
+arpflux_judged arpflux_detection_judged(const arpflux_detection *detection);
 
 /** How many records there are: one for each address on each interface; 0 for NULL. */
 size_t arpflux_detection_count(const arpflux_detection *detection);
@@ -1153,7 +1158,7 @@ arpflux_code arpflux_error_code(const arpflux_error *error);
 /** The system's error number, or 0 if no system call failed. */
 int arpflux_error_errno(const arpflux_error *error);
 
-/** What to do about it, or NULL where that is not known. Borrowed from the error. */
+/** What to do about it, not much longer than 4096 bytes, or NULL where that is not known. Borrowed from the error. */
 const char *arpflux_error_hint(const arpflux_error *error);
 
 /** All of it as one line for people, not much longer than 4096 bytes. Borrowed from the error; NULL for NULL. */
@@ -1350,6 +1355,9 @@ const char *arpflux_answer_name(uint32_t answer);
 /** The name of an `ARPFLUX_CAUSE_...`. */
 const char *arpflux_cause_name(uint32_t cause);
 
+/** The name of an `ARPFLUX_CLAIM_KIND_...`. */
+const char *arpflux_claim_kind_name(uint32_t kind);
+
 /** The name of an `ARPFLUX_JUDGED_...`. */
 const char *arpflux_judged_name(uint32_t judged);
 
@@ -1370,6 +1378,9 @@ const char *arpflux_remedy_name(uint32_t remedy);
 
 /** The name of an `ARPFLUX_SUBJECT_...`. */
 const char *arpflux_subject_name(uint32_t subject);
+
+/** The name of an `ARPFLUX_WIRE_...`. */
+const char *arpflux_wire_name(uint32_t wire);
 
 /**
  * What the host does to send a packet: by which interface it leaves and, if that needs an ARP request, which addresses the
@@ -1900,7 +1911,7 @@ const arpflux_change *arpflux_drift_change_at(const arpflux_drift *drift,
 
 /**
  * Finds out which of `count` interfaces of the host share a wire, by a frame from each that the others hear. The frame teaches nobody
- * anything. `interfaces` may be NULL: all Ethernet interfaces that take ARP requests. `options` may be NULL.
+ * anything. `interfaces` may be NULL: all Ethernet interfaces that take ARP requests; an empty list is refused. `options` may be NULL.
  *
  * Returns one JSON object with `"schema": 1`, as `arpflux segments --json` prints it, a text to be freed with
  * `arpflux_string_free`; or NULL and sets `*err`: `ARPFLUX_CODE_PERMISSION_DENIED` without `CAP_NET_RAW`.

@@ -25,6 +25,38 @@ pub(crate) unsafe fn list<'a, T>(list: *const T, count: usize, name: &'static st
     }
 }
 
+/// A list where NULL stands for something of its own: for all there are.
+///
+/// # Safety
+/// As [`list`].
+pub(crate) unsafe fn optional_list<'a, T>(
+    list: *const T,
+    count: usize,
+    name: &'static str,
+) -> Result<Option<&'a [T]>> {
+    if list.is_null() && count == 0 {
+        return Ok(None);
+    }
+    // SAFETY: the caller says so.
+    unsafe { self::list(list, count, name) }.map(Some)
+}
+
+/// The same where none at all makes no sense.
+///
+/// # Safety
+/// As [`list`].
+pub(crate) unsafe fn some_or_all<'a, T>(list: *const T, count: usize, name: &'static str) -> Result<&'a [T]> {
+    // SAFETY: the caller says so.
+    match unsafe { optional_list(list, count, name)? } {
+        None => Ok(&[]),
+        Some([]) => Err(Error::new(ErrorKind::InvalidInput, "no interface is named")
+            .during("call with argument")
+            .on(name)
+            .hint("NULL stands for all of them")),
+        Some(list) => Ok(list),
+    }
+}
+
 /// A list of texts.
 ///
 /// # Safety

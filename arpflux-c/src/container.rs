@@ -114,7 +114,9 @@ unsafe fn read_owned(
 /// Publishes `count` addresses of `owner` (a container's id, or a name of letters, digits, `-`, `_` and `.`): the interface where they
 /// belong answers for them and no other, and their packets leave by it, whatever `rp_filter` is. A route to each must be there
 /// already. What is as it should be is not touched; nothing of other owners and of the host itself is. Whoever plans, applies, heals or
-/// rolls back on this host from now on keeps what is published. `options` may be NULL.
+/// rolls back on this host from now on keeps what is published. A change of somebody that is on trial is waited for, as long as
+/// `apply->lock_wait_ms` says. Without an address nothing is done, but with `options.all` the
+/// owner has none any more, and all of its addresses are withdrawn. `options` may be NULL.
 ///
 /// Returns a receipt to be freed with `arpflux_receipt_free`, or NULL and sets `*err`: `ARPFLUX_CODE_IN_USE` if another owner has
 /// one of the addresses; `ARPFLUX_CODE_REFUSED` if no route leads there, or the host has it itself; `ARPFLUX_CODE_NOT_FOUND` if nothing says which interface,
@@ -226,7 +228,8 @@ pub unsafe extern "C" fn arpflux_host_sync(
 }
 
 /// Books `count` addresses for `owner` before they are published: no other owner gets them from now on; and asks on the wire whether
-/// another host has them, which takes 1.0 s for any number of them. Answers of this host are no conflict. `options` may be NULL.
+/// another host has them, which takes 1.0 s for any number of them. Answers of this host are no conflict. Without an address there is
+/// nothing to ask for. `options` may be NULL.
 ///
 /// Returns a detection to be freed with `arpflux_detection_free`, which tells whether they are free out there; or NULL and sets `*err`:
 /// `ARPFLUX_CODE_IN_USE` if another owner has one of them; `ARPFLUX_CODE_UNDETERMINED` if nobody could be asked on an interface.

@@ -14,6 +14,7 @@ use crate::error::arpflux_error;
 use crate::handle::{self, Handle};
 use crate::host::{self, arpflux_host};
 use crate::ip::arpflux_ip;
+use crate::judgement::arpflux_judged;
 use crate::options::{self, Sized0};
 use crate::stop::{self, arpflux_stop};
 use crate::string;
@@ -94,15 +95,9 @@ pub unsafe extern "C" fn arpflux_host_detect(
             let host = handle::get::<host::Owned>(host)?;
             let targets = probe::targets(&args::texts(targets, count, "targets")?)?;
             let given = options::read_or_default(options, "options")?;
-            let names = match given.interfaces.is_null() {
-                true => None,
-                false => Some(
-                    args::list(given.interfaces, given.interface_count, "options.interfaces")?
-                        .iter()
-                        .map(|name| args::if_name(*name, "options.interfaces"))
-                        .collect::<Result<Vec<_>>>()?,
-                ),
-            };
+            let names = args::optional_list(given.interfaces, given.interface_count, "options.interfaces")?;
+            let name = |name: &*const c_char| args::if_name(*name, "options.interfaces");
+            let names = names.map(|names| names.iter().map(name).collect::<Result<Vec<_>>>()).transpose()?;
             let stop = stop::read(given.stop)?;
             let rounds = args::bounded(given.rounds, 2, 10, "options.rounds")?;
             let ms = |value, default, name| {
@@ -132,10 +127,16 @@ pub(crate) fn give(found: Vec<Detected>) -> *mut arpflux_detection {
     })
 }
 
-/// Whether nobody else has any of the addresses; false for NULL.
+/// Good if nobody else has any of the addresses, bad if somebody has; undetermined for NULL, and where nothing was asked for.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn arpflux_detection_is_free(detection: *const arpflux_detection) -> bool {
-    getter(false, || Some(handle::find::<Owned>(detection)?.detection.free))
+pub unsafe extern "C" fn arpflux_detection_judged(detection: *const arpflux_detection) -> arpflux_judged {
+    getter(arpflux_judged::Undetermined, || {
+        Some(match handle::find::<Owned>(detection)?.detection.free {
+            None => arpflux_judged::Undetermined,
+            Some(true) => arpflux_judged::Good,
+            Some(false) => arpflux_judged::Bad,
+        })
+    })
 }
 
 /// How many records there are: one for each address on each interface; 0 for NULL.

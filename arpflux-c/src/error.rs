@@ -35,7 +35,7 @@ pub(crate) fn give(error: Error) -> *mut arpflux_error {
     let kind = error.kind();
     handle::give(Owned {
         code: arpflux_code::from(kind),
-        hint: error.remedy().map(c_string),
+        hint: error.remedy().map(bounded),
         text: bounded(&error.to_string()),
         errno: error.errno().unwrap_or(0),
         exit_code: c_int::from(kind.exit_code()),
@@ -74,7 +74,7 @@ pub unsafe extern "C" fn arpflux_error_errno(error: *const arpflux_error) -> c_i
     getter(0, || Some(handle::find::<Owned>(error)?.errno))
 }
 
-/// What to do about it, or NULL where that is not known. Borrowed from the error.
+/// What to do about it, not much longer than 4096 bytes, or NULL where that is not known. Borrowed from the error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_error_hint(error: *const arpflux_error) -> *const c_char {
     text(error, |error| error.hint.as_ref())

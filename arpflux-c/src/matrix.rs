@@ -95,25 +95,22 @@ pub unsafe extern "C" fn arpflux_snapshot_matrix(
             let snapshot = &owned.snapshot;
             let options = options::read_or_default(options, "options")?;
             let sender = args::optional_ipv4(options.sender, "options.sender")?;
-            let interfaces = if options.interfaces.is_null() {
-                listeners(snapshot)
-            } else {
-                let names = args::list(options.interfaces, options.interface_count, "options.interfaces")?;
-                let named = names.iter().map(|name| {
-                    let name = args::if_name(*name, "options.interfaces")?;
-                    args::interface(snapshot, &name).map(|interface| interface.index)
-                });
-                named.collect::<arpflux_core::Result<_>>()?
+            let names =
+                args::optional_list(options.interfaces, options.interface_count, "options.interfaces")?;
+            let index = |name: &*const c_char| {
+                let name = args::if_name(*name, "options.interfaces")?;
+                args::interface(snapshot, &name).map(|interface| interface.index)
             };
-            let targets: Vec<IpAddr> = if options.targets.is_null() {
-                targets(snapshot).into_iter().map(IpAddr::V4).collect()
-            } else {
-                let given = args::list(options.targets, options.target_count, "options.targets")?;
-                given
-                    .iter()
-                    .map(|target| args::ipv4(*target, "options.targets").map(IpAddr::V4))
-                    .collect::<arpflux_core::Result<_>>()?
+            let interfaces = match names {
+                None => listeners(snapshot),
+                Some(names) => names.iter().map(index).collect::<arpflux_core::Result<_>>()?,
             };
+            let address = |target: &_| args::ipv4(*target, "options.targets").map(IpAddr::V4);
+            let targets: Vec<IpAddr> =
+                match args::optional_list(options.targets, options.target_count, "options.targets")? {
+                    None => targets(snapshot).into_iter().map(IpAddr::V4).collect(),
+                    Some(given) => given.iter().map(address).collect::<arpflux_core::Result<_>>()?,
+                };
             let matrix = Matrix::with(&Model::new(snapshot)?, &targets, &interfaces, sender.map(IpAddr::V4));
             let names = matrix.interfaces.iter().map(|column| string::c_name(&column.name)).collect();
             let cells = matrix.rows.iter().flat_map(|row| &row.cells).map(Cell::new).collect();

@@ -70,6 +70,12 @@ pub extern "C" fn arpflux_cause_name(cause: u32) -> *const c_char {
     core_name(&CAUSES, cause)
 }
 
+/// The name of an `ARPFLUX_CLAIM_KIND_...`.
+#[unsafe(no_mangle)]
+pub extern "C" fn arpflux_claim_kind_name(kind: u32) -> *const c_char {
+    name(&[c"unknown", c"exactly_one", c"nothing_but", c"answers", c"never", c"leaves_by"], kind)
+}
+
 /// The name of an `ARPFLUX_JUDGED_...`.
 #[unsafe(no_mangle)]
 pub extern "C" fn arpflux_judged_name(judged: u32) -> *const c_char {
@@ -135,6 +141,12 @@ pub extern "C" fn arpflux_subject_name(subject: u32) -> *const c_char {
     core_name(&SUBJECTS, subject)
 }
 
+/// The name of an `ARPFLUX_WIRE_...`.
+#[unsafe(no_mangle)]
+pub extern "C" fn arpflux_wire_name(wire: u32) -> *const c_char {
+    name(&[c"none", c"own", c"peer"], wire)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,6 +176,9 @@ mod tests {
             (arpflux_subject_name(subject::Sysctl as u32), "sysctl"),
             (arpflux_subject_name(subject::Route as u32), "route"),
             (arpflux_remedy_name(crate::watch::arpflux_remedy::Recovered as u32), "recovered"),
+            (arpflux_claim_kind_name(crate::proof::arpflux_claim_kind::LeavesBy as u32), "leaves_by"),
+            (arpflux_claim_kind_name(6), "unknown"),
+            (arpflux_wire_name(crate::verify::arpflux_wire::Peer as u32), "peer"),
             (arpflux_cause_name(0), "unknown"),
             (arpflux_cause_name(cause::Asked as u32), "asked"),
             (arpflux_cause_name(9), "unknown"),
@@ -175,6 +190,7 @@ mod tests {
         }
         for kind in ErrorKind::ALL {
             assert_eq!(text(arpflux_code_name(kind.code())), kind.name());
+            assert_eq!(crate::code::arpflux_code::from(*kind) as u32, kind.code(), "{kind:?}");
         }
     }
 }

@@ -49,7 +49,7 @@ pub struct arpflux_claim {
     pub address: arpflux_ip,
     /// The interface that the claim is about; of no meaning for `ARPFLUX_CLAIM_KIND_EXACTLY_ONE`.
     pub interface: *const c_char,
-    /// The names of the interfaces that count, usually those on one wire; NULL: all that take ARP requests.
+    /// The names of the interfaces that count, usually those on one wire; NULL: all that take ARP requests; an empty list is refused.
     pub among: *const *const c_char,
     /// How many names `among` has.
     pub among_count: usize,
@@ -109,7 +109,7 @@ unsafe fn read(claim: *const arpflux_claim, snapshot: &Snapshot) -> Result<Expec
             args::interface(snapshot, &args::if_name(name, what)?).map(|interface| interface.index)
         };
         let interface = || index(claim.interface, "claim.interface");
-        let among = args::list(claim.among, claim.among_count, "claim.among")?;
+        let among = args::some_or_all(claim.among, claim.among_count, "claim.among")?;
         let among = among.iter().map(|name| index(*name, "claim.among")).collect::<Result<Vec<_>>>()?;
         let bad = |what: String, member: &'static str| {
             Error::new(ErrorKind::InvalidInput, what).during("call with argument").on(member)

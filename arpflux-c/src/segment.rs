@@ -55,11 +55,9 @@ pub unsafe extern "C" fn arpflux_segments_to_json(
                 .map(|(name, snapshot)| Member::new(name, &snapshot.snapshot))
                 .collect::<Result<_>>()?;
             let stop = Stop::default();
-            let shared = if ports.is_null() {
-                SharedWires::inferred(&members, None, &stop)?
-            } else {
-                let segment = given(args::list(ports, port_count, "ports")?, &members)?;
-                SharedWires::judge(&members, &[segment], None, &stop)?
+            let shared = match args::optional_list(ports, port_count, "ports")? {
+                None => SharedWires::inferred(&members, None, &stop)?,
+                Some(ports) => SharedWires::judge(&members, &[given(ports, &members)?], None, &stop)?,
             };
             Ok(string::give(&shared.to_json()?))
         })

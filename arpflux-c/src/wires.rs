@@ -34,7 +34,7 @@ pub struct arpflux_wires_options {
 unsafe impl Sized0 for arpflux_wires_options {}
 
 /// Finds out which of `count` interfaces of the host share a wire, by a frame from each that the others hear. The frame teaches nobody
-/// anything. `interfaces` may be NULL: all Ethernet interfaces that take ARP requests. `options` may be NULL.
+/// anything. `interfaces` may be NULL: all Ethernet interfaces that take ARP requests; an empty list is refused. `options` may be NULL.
 ///
 /// Returns one JSON object with `"schema": 1`, as `arpflux segments --json` prints it, a text to be freed with
 /// `arpflux_string_free`; or NULL and sets `*err`: `ARPFLUX_CODE_PERMISSION_DENIED` without `CAP_NET_RAW`.
@@ -50,7 +50,7 @@ pub unsafe extern "C" fn arpflux_host_wires_to_json(
     unsafe {
         guard(err, ptr::null_mut(), || {
             let host = handle::get::<host::Owned>(host)?;
-            let names = args::list(interfaces, count, "interfaces")?;
+            let names = args::some_or_all(interfaces, count, "interfaces")?;
             let names =
                 names.iter().map(|name| args::if_name(*name, "interfaces")).collect::<Result<Vec<_>>>()?;
             let given = options::read_or_default(options, "options")?;

@@ -91,7 +91,7 @@ impl Containers {
     /// interface where they belong answers for them and no other, and their packets leave by it, whatever `rp_filter` is. A route
     /// to each must be there already. `interface`: where they belong; by default what the policy says of the owner
     /// (`[[proxy]]`), or `ARPFLUX_IF` in the container's file. `all`: these are all addresses that the owner has, its former ones
-    /// are withdrawn. `announce`: peers are told even if nothing had to change, and once more after 1.1 s.
+    /// are withdrawn: with no address all of them; without `all` no address is nothing to do. `announce`: peers are told even if nothing had to change, and once more after 1.1 s.
     ///
     /// Raises InUse if another owner has one of the addresses; Refused if no route leads there, or the host has it itself; NotFound if
     /// nothing says which interface, or it is not there. Nothing is changed then.

@@ -72,8 +72,17 @@ def test_what_cannot_be_published_changes_nothing(host, containers):
             publish("103", "192.168.18.10", interface="eth4")
         with pytest.raises(arpflux.NotFound):
             publish("103", ADDRESS[:-1] + "3", interface="eth9")
-        with pytest.raises(arpflux.InvalidInput, match="no address"):
-            publish("103", [], interface="eth4")
         with pytest.raises(arpflux.InvalidInput):
             publish("no name", ADDRESS, interface="eth4")
     assert host.snapshot().proxies == before
+
+
+def test_a_start_without_an_address(host, containers):
+    """Nothing is published, and with `all` what there was goes."""
+    containers.publish("102", ADDRESS, interface="eth4")
+    assert not containers.plan_publish("102", [])
+    assert containers.publish("102", []).outcome is arpflux.Outcome.UNCHANGED
+    assert on(host, ADDRESS) == ["eth4"]
+    assert containers.plan_publish("102", [], all=True).changes
+    assert containers.publish("102", [], all=True).outcome is arpflux.Outcome.APPLIED
+    assert on(host, ADDRESS) == [] and containers.published() == ()

@@ -100,7 +100,7 @@ static void nobody_else_gets_it(void)
     CHECK(arpflux_host_book(node, "102", &first, 1, &options, NULL) == NULL);
     detection = arpflux_host_book(node, "102", &second, 1, &options, &err);
     CHECK_OK(detection != NULL, err);
-    CHECK(arpflux_detection_is_free(detection) && same(arpflux_detection_address_at(detection, 0), "192.168.18.102"));
+    CHECK(arpflux_detection_judged(detection) == ARPFLUX_JUDGED_GOOD && same(arpflux_detection_address_at(detection, 0), "192.168.18.102"));
     arpflux_detection_free(detection);
     CHECK(arpflux_host_publish(node, "103", &second, 1, &options, &err) == NULL); /* booked */
     CHECK(arpflux_error_code(err) == ARPFLUX_CODE_IN_USE);
@@ -111,12 +111,11 @@ static void nobody_else_gets_it(void)
     arpflux_receipt_free(receipt);
     detection = arpflux_host_book(node, "104", &taken, 1, &options, &err); /* the client has it */
     CHECK_OK(detection != NULL, err);
-    CHECK(!arpflux_detection_is_free(detection) && arpflux_detection_conflict_count(detection, 0) == 1);
+    CHECK(arpflux_detection_judged(detection) == ARPFLUX_JUDGED_BAD && arpflux_detection_conflict_count(detection, 0) == 1);
     arpflux_detection_free(detection);
     CHECK(arpflux_host_publish(node, NULL, &second, 1, &options, &err) == NULL);
     CHECK(about(err, "owner"));
     arpflux_error_free(err);
-    CHECK(arpflux_host_publish(node, "105", NULL, 0, &options, NULL) == NULL); /* nothing is no publication */
     CHECK(arpflux_host_publish(node, "../105", &second, 1, &options, NULL) == NULL);
     CHECK(standing(2) == ARPFLUX_JUDGED_GOOD);
 }
@@ -169,6 +168,40 @@ static void withdrawn_with_its_rule(void)
     CHECK(entries() == 0 && system("ip rule | grep -q 192.168.18") != 0);
 }
 
+/* A list without an address is nothing to publish and nothing to ask for; with `all` the owner has none any more. */
+static void without_an_address(void)
+{
+    arpflux_ip address = ip("192.168.18.101");
+    arpflux_error *err = NULL;
+    arpflux_receipt *receipt = arpflux_host_publish(node, "101", &address, 1, &options, &err);
+    arpflux_detection *detection;
+    arpflux_plan *plan;
+
+    CHECK_OK(receipt != NULL, err);
+    arpflux_receipt_free(receipt);
+    receipt = arpflux_host_publish(node, "101", NULL, 0, &options, &err);
+    CHECK_OK(receipt != NULL, err);
+    CHECK(arpflux_receipt_outcome(receipt) == ARPFLUX_OUTCOME_UNCHANGED && standing(1) == ARPFLUX_JUDGED_GOOD);
+    arpflux_receipt_free(receipt);
+    plan = arpflux_host_plan_publish(node, "101", NULL, 0, &options, &err);
+    CHECK_OK(plan != NULL && arpflux_plan_change_count(plan) == 0, err);
+    arpflux_plan_free(plan);
+    detection = arpflux_host_book(node, "101", &address, 0, &options, &err);
+    CHECK_OK(detection != NULL && arpflux_detection_count(detection) == 0, err);
+    CHECK(arpflux_detection_judged(detection) == ARPFLUX_JUDGED_UNDETERMINED);
+    CHECK(json(arpflux_detection_to_json(detection, &err), "\"free\": null"));
+    arpflux_detection_free(detection);
+    options.all = 1;
+    plan = arpflux_host_plan_publish(node, "101", NULL, 0, &options, &err);
+    receipt = arpflux_host_publish(node, "101", NULL, 0, &options, &err);
+    options.all = 0;
+    CHECK_OK(plan != NULL && receipt != NULL, err);
+    CHECK(arpflux_receipt_change_count(receipt) == arpflux_plan_change_count(plan) && entries() == 0);
+    CHECK(standing(0) == ARPFLUX_JUDGED_UNDETERMINED && system("ip rule | grep -q 192.168.18.101") != 0);
+    arpflux_plan_free(plan);
+    arpflux_receipt_free(receipt);
+}
+
 int main(void)
 {
     arpflux_error *err = NULL;
@@ -185,6 +218,7 @@ int main(void)
     RUN(nobody_else_gets_it);
     RUN(kept_by_whoever_plans);
     RUN(withdrawn_with_its_rule);
+    RUN(without_an_address);
     arpflux_host_free(client);
     arpflux_host_free(node);
     return report();

@@ -95,7 +95,7 @@ static void detection_finds_holders_and_proxies(void)
     options.wait_ms = 2000;
     detection = arpflux_host_detect(client, targets, 3, &options, &err);
     CHECK_OK(detection != NULL, err);
-    CHECK(!arpflux_detection_is_free(detection) && arpflux_detection_count(detection) == 3);
+    CHECK(arpflux_detection_judged(detection) == ARPFLUX_JUDGED_BAD && arpflux_detection_count(detection) == 3);
     CHECK(memcmp(arpflux_detection_address_at(detection, 0).bytes, ip(targets[0]).bytes, 16) == 0);
     CHECK(strcmp(arpflux_detection_interface_at(detection, 0), "eth9") == 0);
     CHECK(arpflux_detection_conflict_count(detection, 0) == 3);
@@ -116,7 +116,7 @@ static void detection_finds_holders_and_proxies(void)
     options.interfaces = NULL;
     detection = arpflux_host_detect(node, targets, 2, &options, &err);
     CHECK_OK(detection != NULL, err);
-    CHECK(arpflux_detection_is_free(detection) && arpflux_detection_count(detection) == 6);
+    CHECK(arpflux_detection_judged(detection) == ARPFLUX_JUDGED_GOOD && arpflux_detection_count(detection) == 6);
     arpflux_detection_free(detection);
 
     stop = arpflux_stop_new(&err);

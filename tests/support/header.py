@@ -2,6 +2,7 @@
 """Programs made out of include/arpflux.h, so that no function of it can be forgotten.
 
     header.py refusals HEADER   a test that calls every function with NULL and with stale handles
+    header.py style HEADER      whether enumerations and getters are of one style
     header.py stubs HEADER      C++ with an empty body for every function: what the ABI is described from
 """
 
@@ -119,6 +120,32 @@ def refusals():
     print("    return report();\n}")
 
 
+def style():
+    faults = []
+    names = {name for _, name, _ in functions}
+    # 0 is no answer; where it means something by itself, that is said here.
+    zero = {"arpflux_code": "ARPFLUX_CODE_OK", "arpflux_wire": "ARPFLUX_WIRE_NONE"}
+    enumerations = re.findall(r"^typedef uint32_t (arpflux_\w+);\s*enum \{\s*(\w+) = (\d+),", text, re.M)
+    if len(enumerations) != len(re.findall(r"^enum \{", text, re.M)):
+        faults.append("an enumeration is written in another way")
+    for name, first, value in enumerations:
+        allowed = [name.upper() + end for end in ("_UNKNOWN", "_UNDETERMINED")]
+        if value != "0" or first != zero.get(name, first if first in allowed else None):
+            faults.append(f"{name} begins with {first} = {value}")
+        if name + "_name" not in names:
+            faults.append(f"there is no {name}_name")
+    for result, name, _ in functions:
+        if "*" not in result:
+            continue
+        lent, of = result.startswith("const "), result.replace("const ", "").rstrip(" *")
+        if lent and (name.endswith("_to_json") or of in owned):
+            faults.append(f"{name} lends what others give away")
+        if not lent and not name.endswith("_to_json") and of not in owned:
+            faults.append(f"{name} gives away what others lend")
+    if faults:
+        sys.exit("\n".join(faults))
+
+
 # What these give for NULL, where that is not 0.
 SAYS = {
     "arpflux_watch_fd": "-1",
@@ -127,4 +154,4 @@ SAYS = {
 # With nothing but NULL and 0 these have something to give.
 OPTIONAL = {"arpflux_host_open_fd", "arpflux_segments_to_json"}
 
-{"refusals": refusals, "stubs": stubs}[sys.argv[1]]()
+{"refusals": refusals, "style": style, "stubs": stubs}[sys.argv[1]]()

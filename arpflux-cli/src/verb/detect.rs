@@ -59,7 +59,11 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     for interface in found.iter().filter(|one| !one.proxies_seen).map(|one| one.interface).take(1) {
         output.note(format!("{interface} has no other IPv4 address to ask with: proxies do not show there"));
     }
-    Ok(if detection.free { exit::GOOD } else { exit::BAD })
+    Ok(match detection.free {
+        Some(true) => exit::GOOD,
+        Some(false) => exit::BAD,
+        None => exit::UNDETERMINED,
+    })
 }
 
 fn table(found: &[Detected]) -> Table {

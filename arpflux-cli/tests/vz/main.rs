@@ -9,4 +9,5 @@ mod many;
 mod owners;
 mod random;
 mod setup;
+mod trial;
 mod verbs;

@@ -140,6 +140,34 @@ fn ipv6_addresses_too() {
 }
 
 #[test]
+fn a_start_without_an_address_leaves_none() {
+    let bench = Bench::new(Vzctl);
+    let _containers = [bench.container(A101), bench.container(A102)];
+    assert_eq!(bench.start_quick("101", "192.168.18.101").code, 0);
+    assert_eq!(bench.start_quick("102", "192.168.18.102").code, 0);
+    let call = |verb: &str, variables: &[(&str, &str)]| {
+        let mut command = bench.vz_command(&[verb]);
+        command.args(["--json"]).env("VEID", "101").envs(variables.iter().copied());
+        let said = bench.run(command);
+        assert_eq!(said.code, 0, "{said:?}");
+        serde_json::from_str::<serde_json::Value>(&said.stdout).unwrap()
+    };
+    // Not said to be all: nothing.
+    for variables in
+        [&[][..], &[("VE_STATE", "starting")], &[("VE_STATE", "running"), ("IP_ADDR", "0.0.0.0")]]
+    {
+        assert_eq!(call("net-add", variables)["outcome"], "unchanged");
+        assert_eq!(call("detect", variables)["free"], serde_json::Value::Null, "nothing was asked for");
+    }
+    assert_eq!(bench.proxies(), ["192.168.18.101 eth3", "192.168.18.102 eth4"]);
+    // vzctl's word for "none".
+    let said = call("net-add", &[("VE_STATE", "starting"), ("IP_ADDR", "0.0.0.0")]);
+    assert_eq!(said["outcome"], "applied");
+    assert_eq!(bench.proxies(), ["192.168.18.102 eth4"]);
+    assert!(!bench.ruled().contains(&A101.to_string()) && bench.ruled().contains(&A102.to_string()));
+}
+
+#[test]
 fn entries_come_back_after_the_interface_was_down() {
     let bench = Bench::new(Vzctl);
     let _container = bench.container(A101);

@@ -94,7 +94,8 @@ pub struct Files<'a> {
 /// Whether somebody else has addresses of a container.
 #[derive(Debug, Serialize)]
 pub struct ContainerDetection<'a> {
-    free: bool,
+    /// `null`: nothing was asked for.
+    free: Option<bool>,
     addresses: &'a [Detected],
 }
 

@@ -35,14 +35,6 @@ pub enum Purpose {
 }
 
 impl Call {
-    /// Without an address there is nothing to publish, which is a mistake of the caller.
-    pub(super) fn some(&self) -> Result<()> {
-        if self.addresses.is_empty() {
-            return Err(Error::new(ErrorKind::InvalidInput, "there is no address").during("publish"));
-        }
-        Ok(())
-    }
-
     /// Reads the arguments, and where they say nothing the environment, through `variable`: `VEID`,
     /// `IP_ADDR`, `IP_ADD`, `IP_DEL`, `VE_STATE`.
     ///

@@ -33,10 +33,10 @@ pub struct Unasked {
 }
 
 impl Detection {
-    /// Whether nobody else has any of the addresses, as far as it was found out.
+    /// Whether nobody else has any of the addresses, as far as it was found out; `None` where nothing was asked for.
     #[must_use]
-    pub fn is_free(&self) -> bool {
-        self.found.iter().all(|one| one.conflicts.is_empty())
+    pub fn is_free(&self) -> Option<bool> {
+        detect::free(&self.found)
     }
 
     /// Who answers, where all could be asked.
@@ -70,13 +70,15 @@ pub struct Asking {
 
 impl Node {
     /// Asks for the call's addresses, each on the interface where it belongs, all at once: 1.0 s for
-    /// any number of them. Answers of this host are no conflict.
+    /// any number of them. Answers of this host are no conflict. Without an address there is nothing to ask for.
     ///
     /// # Errors
-    /// As [`Node::publish`] if there is no address, another owner has one, or it is not clear where it belongs;
+    /// As [`Node::publish`] if another owner has an address, or it is not clear where it belongs;
     /// [`ErrorKind::NotFound`] if that interface is not there; and failures to send and receive.
     pub fn detect(&self, call: &Call, asking: Asking) -> Result<Detection> {
-        call.some()?;
+        if call.addresses.is_empty() {
+            return Ok(Detection::default());
+        }
         let wanted = self.belonging(call)?;
         self.book(&wanted, asking.claim)?;
         let mut detection = Detection::default();

@@ -93,8 +93,8 @@ pub struct Detected {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Detection {
-    /// Whether nobody else has any of them.
-    pub free: bool,
+    /// Whether nobody else has any of them; `None` where nothing was asked for.
+    pub free: Option<bool>,
     /// What was found out about each, on each interface.
     pub addresses: Vec<Detected>,
 }
@@ -103,7 +103,7 @@ impl Detection {
     /// Judges what was found.
     #[must_use]
     pub fn new(addresses: Vec<Detected>) -> Self {
-        Self { free: addresses.iter().all(|one| one.conflicts.is_empty()), addresses }
+        Self { free: free(&addresses), addresses }
     }
 
     /// The detection as one JSON object: `schema`, `free` and `addresses`.
@@ -113,6 +113,11 @@ impl Detection {
     pub fn to_json(&self) -> Result<String> {
         json::object(self)
     }
+}
+
+/// Whether nobody else has any of the addresses; `None` without one.
+pub(crate) fn free(addresses: &[Detected]) -> Option<bool> {
+    (!addresses.is_empty()).then(|| addresses.iter().all(|one| one.conflicts.is_empty()))
 }
 
 /// The core for one interface: no socket, no clock. Times are counted from the first call.

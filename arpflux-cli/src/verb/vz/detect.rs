@@ -2,7 +2,7 @@
 
 use arpflux_core::Result;
 use arpflux_core::outward::vz::ContainerDetection;
-use arpflux_core::vz::{Asking, Detection, Purpose};
+use arpflux_core::vz::{Asking, Purpose};
 use arpflux_core::wire::detect::Claim;
 
 use super::{Common, Whose};
@@ -41,10 +41,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let yes = |name: &str| std::env::var_os(name).is_some_and(|value| value == "yes");
     let call = args.whose.call(Purpose::Add)?;
     let asking = Asking { skip_wire: yes("SKIP_ARPDETECT"), claim: args.claim };
-    let detection = match call.addresses.as_slice() {
-        [] => Detection::default(),
-        _ => args.common.node()?.detect(&call, asking)?,
-    };
+    let detection = args.common.node()?.detect(&call, asking)?;
     for unasked in &detection.unasked {
         output.note(format!("arpflux: nobody was asked on {}: {}", unasked.interface, unasked.why));
     }
@@ -70,6 +67,6 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     if output.json() {
         output.answer(&ContainerDetection::new(&detection))?;
     }
-    let fails = !detection.is_free() && (args.error || yes("ERROR_ON_ARPFAIL"));
+    let fails = detection.is_free() == Some(false) && (args.error || yes("ERROR_ON_ARPFAIL"));
     Ok(if fails { exit::BAD } else { exit::GOOD })
 }

@@ -11,7 +11,7 @@ use crate::output::Output;
 ///
 /// Each address is answered for on the interface where it belongs and on no other, its packets leave by
 /// that interface, and the peers are told. What is there already is not touched. With VE_STATE=starting
-/// the addresses of IP_ADDR are all that the container has: former ones are withdrawn.
+/// the addresses of IP_ADDR are all that the container has: former ones are withdrawn, with 0.0.0.0 all of them.
 ///
 /// Exit code 1, and nothing changed, if another container has one of the addresses.
 #[derive(Debug, clap::Args)]
@@ -28,15 +28,7 @@ pub struct Args {
 /// If an address is none, it is not clear where it belongs, or publishing failed; nothing is changed then.
 pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let call = args.whose.call(Purpose::Add)?;
-    let node = args.common.node()?;
-    if call.addresses.is_empty() {
-        // It starts without an address: what it had goes.
-        if let (true, Some(veid)) = (call.all, &call.veid) {
-            report(&node.withdraw(Some(veid), None)?, output);
-        }
-        return Ok(exit::GOOD);
-    }
-    let done = node.publish(&call, false)?;
+    let done = args.common.node()?.publish(&call, false)?;
     announce_again(&done, &args.common, output);
     report(&done, output);
     Ok(exit::GOOD)

@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -25,7 +25,7 @@ use super::registry::{Held, Registry};
 use super::{Call, Places};
 use crate::apply::lock::Lock;
 use crate::apply::store::Folder;
-use crate::apply::{Confirm, Maker, Options, Receipt, Transaction};
+use crate::apply::{Confirm, Maker, Options, Receipt, Transaction, pending};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::kernel::{Kernel as _, LinuxKernel};
@@ -49,6 +49,8 @@ pub(super) fn writes(path: &Path) -> bool {
 }
 /// Receivers may ignore what they hear within a second of what they heard before (`locktime`).
 pub const ANNOUNCE_AGAIN: Duration = Duration::from_millis(1100);
+/// How often to look whether a change is still on trial.
+const TRIAL_LOOK: Duration = Duration::from_millis(100);
 
 /// A host with containers behind it. Everything it changes goes through a transaction of its own.
 #[derive(Debug, Clone)]
@@ -100,6 +102,12 @@ pub struct Done {
 }
 
 impl Done {
+    /// There was nothing to do.
+    fn nothing() -> Self {
+        let receipt = Receipt { by: Maker::Vz, ..Receipt::unchanged(Vec::new()) };
+        Self { receipt, taken: Vec::new(), announce_again: Vec::new(), notes: Vec::new() }
+    }
+
     /// The receipt, with all that is to be said among its notes.
     #[must_use]
     pub fn into_receipt(self) -> Receipt {
@@ -208,6 +216,20 @@ impl Node {
         self.host.namespace().run(|| announce_once(&snapshot, &announcements, &self.options.stop))?
     }
 
+    /// Waits while a change of somebody is on trial, as long as for the lock: whoever undoes it would undo with it what
+    /// was made meanwhile.
+    fn trial_ends(&self, kernel: &mut LinuxKernel) -> Result<()> {
+        let end = Instant::now() + self.options.lock_wait;
+        while let Some(trial) = pending(kernel, &self.options)? {
+            // The transaction undoes one that is overdue, and says whose the other is.
+            if trial.is_overdue() || Instant::now() >= end {
+                break;
+            }
+            self.options.stop.sleep_until(end.min(Instant::now() + TRIAL_LOOK))?;
+        }
+        Ok(())
+    }
+
     /// One transaction: `work` gets the state and the registry, under the lock, and gives the plan and the
     /// registry as it shall be. Peers are told once.
     fn transact(
@@ -216,6 +238,7 @@ impl Node {
     ) -> Result<Done> {
         self.host.with_kernel(|kernel| {
             let path = self.path(kernel)?;
+            self.trial_ends(kernel)?;
             let files: RefCell<Vec<FileChange>> = RefCell::default();
             let mut again = Vec::new();
             let mut persist = |_: &Snapshot, _: &Plan| Ok(files.take());

@@ -11,12 +11,31 @@ use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::snapshot::{Index, Snapshot};
 use crate::vz::plan::{self, Idle, Wanted};
-use crate::vz::{Call, Held, Registry, claim};
+use crate::vz::{Call, Held, Registry, Veid, claim};
+
+/// What a call to publish comes to.
+enum Meant<'a> {
+    Addresses,
+    /// The container has no address any more.
+    NoneOf(&'a Veid),
+    Nothing,
+}
+
+impl<'a> Meant<'a> {
+    fn by(call: &'a Call) -> Self {
+        match (call.addresses.is_empty(), call.all, &call.veid) {
+            (false, ..) => Self::Addresses,
+            (true, true, Some(veid)) => Self::NoneOf(veid),
+            (true, ..) => Self::Nothing,
+        }
+    }
+}
 
 impl Node {
     /// Publishes addresses: each on the interface where it belongs and no other, its packets leaving by
     /// that interface too. The routes to them must be there already. With [`Call::all`] the container's
-    /// former addresses are withdrawn. What is as it should be already is not touched.
+    /// former addresses are withdrawn: all of them, where it starts without one. What is as it should be already is not
+    /// touched. A call without an address is nothing otherwise.
     ///
     /// With `announce` peers are told even if nothing had to change, and once more after [`ANNOUNCE_AGAIN`], for which this
     /// waits; without it once of what was added, and [`Done::announce_again`] says what is left to be told.
@@ -24,10 +43,14 @@ impl Node {
     /// # Errors
     /// [`ErrorKind::InUse`] if another owner has one of the addresses; [`ErrorKind::InvalidPolicy`], [`ErrorKind::NotFound`]
     /// and [`ErrorKind::Refused`] if the policy or the interface is not there or of no use, or no route leads to an address;
-    /// [`ErrorKind::InvalidInput`] if there is none; and as [`Transaction::apply`](crate::apply::Transaction::apply).
+    /// and as [`Transaction::apply`](crate::apply::Transaction::apply).
     /// Nothing is changed then.
     pub fn publish(&self, call: &Call, announce: bool) -> Result<Done> {
-        call.some()?;
+        match Meant::by(call) {
+            Meant::Addresses => {}
+            Meant::NoneOf(veid) => return self.withdraw(Some(veid), None),
+            Meant::Nothing => return Ok(Done::nothing()),
+        }
         let policy = self.places.policy()?;
         let path = self.registry_path()?;
         let mut done =
@@ -49,10 +72,14 @@ impl Node {
     /// # Errors
     /// As [`Node::publish`].
     pub fn plan_publish(&self, call: &Call) -> Result<Plan> {
-        call.some()?;
+        let snapshot = match Meant::by(call) {
+            Meant::Addresses => self.host.snapshot()?,
+            Meant::NoneOf(veid) => return self.plan_withdraw(Some(veid), None),
+            Meant::Nothing => return Ok(Plan { netns: self.host.snapshot()?.netns, ..Plan::default() }),
+        };
         let policy = self.places.policy()?;
         let path = self.registry_path()?;
-        let (snapshot, registry) = (self.host.snapshot()?, self.registry()?);
+        let registry = self.registry()?;
         let (mut plan, _) = self.publishing(call, &policy, &path, &snapshot, registry)?;
         settle(&path, &snapshot, &mut plan)?;
         Ok(plan)
