@@ -31,7 +31,7 @@ fn a_file_a_socket_and_a_signal_say_what_is_so_now() {
     };
     let healed = "arpflux_watch_healed_total{kind=\"sysctl\"}";
     let before = metric(&asked(), healed).unwrap();
-    ip(&["netns", "exec", &bench.name, "sh", "-c", "echo 0 >/proc/sys/net/ipv4/conf/eth1/arp_ignore"]);
+    bench.drift("eth1");
     bench.until("one more was put right", || metric(&asked(), healed) == Some(before + 1.0));
     bench.until("the file says the same", || metric(&in_file(), healed) == Some(before + 1.0));
 
@@ -128,11 +128,7 @@ fn a_namespace_that_goes_ends_the_watch_or_is_followed() {
     bench.make();
     bench.until("the new one is kept as well", || bench.sysctl("eth1") == "1");
     // The end would come between a repair and the judgement of it.
-    let is_well = || {
-        bench.signal("-USR1");
-        bench.lines().iter().any(|line| line["status"]["ok_since_ms"].is_u64())
-    };
-    bench.until("all is well", is_well);
+    bench.until_well();
     bench.signal("-TERM");
     assert_eq!(bench.end().0, 0);
 }

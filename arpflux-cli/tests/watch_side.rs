@@ -20,13 +20,8 @@ fn write_unseen(bench: &Bench, file: &str, value: &str) {
 fn what_no_event_tells_of_is_found_by_the_regular_look() {
     let mut bench = Bench::new("unseen");
     bench.start(&[]);
-    let is_well = || {
-        bench.signal("-USR1");
-        let lines = bench.lines();
-        lines.last().is_some_and(|line| line["status"]["ok_since_ms"].is_u64())
-    };
     bench.until("it is kept", || bench.sysctl("eth1") == "1");
-    bench.until("all is well", is_well);
+    bench.until_well();
     let mut longest = Duration::ZERO;
     for _ in 0..5 {
         write_unseen(&bench, "eth1/arp_ignore", "0");
@@ -42,7 +37,7 @@ fn what_no_event_tells_of_is_found_by_the_regular_look() {
     bench.until("it is told", || told("impossible") || told("misanswered"));
     write_unseen(&bench, "all/arp_ignore", "0");
     bench.until("it is over", || told("possible") || told("recovered"));
-    bench.until("all is well again", is_well);
+    bench.until_well();
     bench.signal("-TERM");
     assert_eq!(bench.end().0, 0);
 }
@@ -65,7 +60,7 @@ fn a_reader_that_does_not_read_keeps_it_neither_from_healing_nor_from_ending() {
     bench.start_to(writer.into(), &[]);
     bench.until("it is kept", || bench.sysctl("eth1") == "1");
     for _ in 0..30 {
-        ip(&["netns", "exec", &bench.name, "sh", "-c", "echo 0 >/proc/sys/net/ipv4/conf/eth1/arp_ignore"]);
+        bench.drift("eth1");
         bench.until("it is put right", || bench.sysctl("eth1") == "1");
     }
     bench.signal("-TERM");
@@ -94,7 +89,7 @@ fn a_full_state_folder_is_told_and_keeps_nothing_from_being_put_right() {
     let fill = format!("{state}/fill");
     assert!(std::fs::write(&fill, vec![0; 1 << 20]).is_err());
     ip(&["-n", &bench.name, "rule", "flush", "protocol", "175"]);
-    ip(&["netns", "exec", &bench.name, "sh", "-c", "echo 0 >/proc/sys/net/ipv4/conf/eth1/arp_ignore"]);
+    bench.drift("eth1");
     bench.until("all is put right", || bench.sysctl("eth1") == "1" && rules() == all);
     bench.until("it is told", || count("unrecorded") == 1);
     std::fs::remove_file(&fill).unwrap();
@@ -125,14 +120,7 @@ fn it_ends_soon_whatever_it_is_at() {
         .map(|words| Command::new("ip").args(words).spawn().unwrap());
         if busy == "lock" {
             std::thread::sleep(Duration::from_millis(300));
-            ip(&[
-                "netns",
-                "exec",
-                &bench.name,
-                "sh",
-                "-c",
-                "echo 0 >/proc/sys/net/ipv4/conf/eth1/arp_ignore",
-            ]);
+            bench.drift("eth1");
             bench.until("it waits", || bench.lines().iter().any(|line| outcome(line) == "waiting"));
         }
         if busy == "fight" {
@@ -164,6 +152,7 @@ fn a_lock_that_another_has_starves_no_watchdog_and_ends_no_watch() {
     let mut bench = Bench::new("fed");
     bench.start(&[]);
     bench.until("it is kept", || bench.sysctl("eth1") == "1");
+    bench.until_well();
     bench.signal("-TERM");
     assert_eq!(bench.end().0, 0);
     let folder = std::fs::read_dir(bench.path("state")).unwrap().next().unwrap().unwrap().path();
@@ -196,14 +185,7 @@ fn a_lock_that_another_has_starves_no_watchdog_and_ends_no_watch() {
         }
         if begun.elapsed().as_secs() > drifts {
             drifts += 1;
-            ip(&[
-                "netns",
-                "exec",
-                &bench.name,
-                "sh",
-                "-c",
-                "echo 0 >/proc/sys/net/ipv4/conf/eth0/arp_ignore",
-            ]);
+            bench.drift("eth0");
         }
     }
     println!("fed each {longest:?} at the longest");
@@ -256,9 +238,8 @@ fn a_run_that_hangs_keeps_nothing_else_from_being_put_right() {
     let text = std::fs::read_to_string(journal().expect("it is in the middle")).unwrap();
     assert!(!text.contains("applied"), "stopped too late");
     let told = |wanted: &str| bench.lines().iter().filter(|line| outcome(line) == wanted).count();
-    let write = "echo 0 >/proc/sys/net/ipv4/conf/eth1/arp_ignore";
     for _ in 0..3 {
-        ip(&["netns", "exec", &bench.name, "sh", "-c", write]);
+        bench.drift("eth1");
         bench.until("it is put right", || bench.sysctl("eth1") == "1");
     }
     bench.until("it is told", || told("waiting") == 1);
@@ -338,8 +319,7 @@ fn many_routes_to_other_places_cost_little_and_it_ends_soon() {
         });
         let mut worst = Duration::ZERO;
         for _ in 0..4 {
-            let write = "echo 0 >/proc/sys/net/ipv4/conf/eth1/arp_ignore";
-            ip(&["netns", "exec", &bench.name, "sh", "-c", write]);
+            bench.drift("eth1");
             let written = Instant::now();
             bench.until("it is put right", || bench.sysctl("eth1") == "1");
             worst = worst.max(written.elapsed());

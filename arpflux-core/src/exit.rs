@@ -65,6 +65,16 @@ impl Exit {
 }
 
 impl Exit {
+    /// How a verb ended whose answer is good or bad; `None`: that cannot be told.
+    #[must_use]
+    pub const fn of_answer(good: Option<bool>) -> Self {
+        match good {
+            Some(true) => Self::Good,
+            Some(false) => Self::Bad,
+            None => Self::Undetermined,
+        }
+    }
+
     /// How a verb ended with an error of this kind. `changes`: it is one that changes the host; it failed before
     /// the first change then, as an error of a transaction that had begun is [`ErrorKind::RolledBack`] or
     /// [`ErrorKind::PartlyApplied`].
@@ -97,11 +107,7 @@ impl Exit {
 
 impl From<&Judgement> for Exit {
     fn from(judgement: &Judgement) -> Self {
-        match judgement {
-            Judgement::Good => Self::Good,
-            Judgement::Bad => Self::Bad,
-            Judgement::Undetermined { .. } => Self::Undetermined,
-        }
+        Self::of_answer(judgement.ok())
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use arpflux_core::exit::Exit;
 use arpflux_core::types::IfName;
 use arpflux_core::wire::detect::{self, Claim, Detected, Detection, Options};
 use arpflux_core::wire::probe;
 use arpflux_core::{Result, Stop};
 
-use crate::exit;
 use crate::input::Live;
 use crate::output::{Output, Style};
 use crate::table::{Cell, Table};
@@ -59,11 +59,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     for interface in found.iter().filter(|one| !one.proxies_seen).map(|one| one.interface).take(1) {
         output.note(format!("{interface} has no other IPv4 address to ask with: proxies do not show there"));
     }
-    Ok(match detection.free {
-        Some(true) => exit::GOOD,
-        Some(false) => exit::BAD,
-        None => exit::UNDETERMINED,
-    })
+    Ok(Exit::of_answer(detection.free).code())
 }
 
 fn table(found: &[Detected]) -> Table {

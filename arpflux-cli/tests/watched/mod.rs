@@ -99,6 +99,21 @@ impl Bench {
         let output = Command::new("ip").args(["netns", "exec", &self.name, "cat", &file]).output().unwrap();
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
+
+    /// Waits until what it does is judged and good: an end before that is one with an open question.
+    #[track_caller]
+    pub fn until_well(&self) {
+        self.until("all is well", || {
+            self.signal("-USR1");
+            self.lines().last().is_some_and(|line| line["status"]["ok_since_ms"].is_u64())
+        });
+    }
+
+    /// Somebody else sets an interface's `arp_ignore` to 0.
+    pub fn drift(&self, interface: &str) {
+        let write = format!("echo 0 >/proc/sys/net/ipv4/conf/{interface}/arp_ignore");
+        ip(&["netns", "exec", &self.name, "sh", "-c", &write]);
+    }
 }
 
 impl Drop for Bench {

@@ -1,7 +1,5 @@
 //! What filters do with a frame on its way in, and with the answer on its way out.
 
-use std::net::Ipv6Addr;
-
 use super::ArpRequest;
 use super::index::{Model, Port, Upper};
 use super::missing::Missing;
@@ -14,13 +12,9 @@ use crate::filter::{
     BROADCAST, Content, Device, Devices, DiscoveryContent, Family, Fate, Frame, HOST, Hook, MULTICAST,
     OTHERHOST, Protocol, Rules,
 };
-use crate::frame::{solicited_node, solicited_node_mac};
+use crate::frame::{ALL_NODES, solicited_node, solicited_node_mac};
 use crate::snapshot::{LinkKind, PortFrames, Reach};
 use crate::types::{IfIndex, Mac};
-
-/// Where an advertisement without a receiver goes.
-const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
-const ALL_NODES_MAC: Mac = Mac::ethernet([0x33, 0x33, 0, 0, 0, 1]);
 
 /// The interfaces that a frame passes, from the one that it arrives on at the bottom to the one that answers.
 #[derive(Debug, Clone, Copy)]
@@ -118,14 +112,15 @@ impl<'r, 's, T: Trace> Run<'r, 's, T> {
             target,
         });
         let received = self.received(&path, asked, solicitation.unicast)?;
+        let (all_macs, all_nodes) = ALL_NODES;
         let probe = source.is_unspecified();
         let flags = [advertised.router, advertised.solicited, advertised.overrides];
         let answer = Frame::discovery(&DiscoveryContent {
             advertises: Some(flags.into_iter().fold(0, |all, flag| all << 1 | u8::from(flag))),
             source_mac: Some(mac),
-            destination_mac: if probe { Some(ALL_NODES_MAC) } else { solicitation.source_mac },
+            destination_mac: if probe { Some(all_macs) } else { solicitation.source_mac },
             source: (via == Via::Local).then_some(target),
-            destination: if probe { ALL_NODES } else { source },
+            destination: if probe { all_nodes } else { source },
             target,
         });
         let sent = self.sent(&path, answer)?;

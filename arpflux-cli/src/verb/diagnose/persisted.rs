@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use arpflux_core::exit::Exit;
 use arpflux_core::outward::{Boot, SetBy};
 use arpflux_core::persist::sysctld::{Assignment, Key};
 use arpflux_core::persist::{BootReport, BootValue, Layout, at_boot, who};
@@ -49,11 +50,7 @@ pub fn run(args: &Args, snapshot: &Snapshot, output: &Output) -> Result<u8> {
     } else {
         output.text(text(&report, differences, output))?;
     }
-    Ok(match report.ok() {
-        Some(true) => exit::GOOD,
-        Some(false) => exit::BAD,
-        None => exit::UNDETERMINED,
-    })
+    Ok(Exit::of_answer(report.ok()).code())
 }
 
 /// Prints what sets one sysctl at boot, line by line; the last one wins. Exit code 6 if something that may set it was not

@@ -1,13 +1,13 @@
 //! `arpflux vz status`.
 
 use arpflux_core::Result;
+use arpflux_core::exit::Exit;
 use arpflux_core::outward::vz::Status;
 use arpflux_core::vz::Standing;
 use arpflux_core::vz::setup::Integration;
 
 use super::Common;
 use super::setup::Scripts;
-use crate::exit;
 use crate::output::{Output, Style};
 use crate::table::{Cell, Table};
 
@@ -58,11 +58,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
             table(&standing).render(output)
         })?;
     }
-    Ok(match status.is_right() {
-        Some(true) => exit::GOOD,
-        Some(false) => exit::BAD,
-        None => exit::UNDETERMINED,
-    })
+    Ok(Exit::of_answer(status.is_right()).code())
 }
 
 fn table(standing: &[Standing]) -> Table {

@@ -3,12 +3,9 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::Builder;
-use crate::frame::solicited_node;
+use crate::frame::{ALL_NODES, solicited_node};
 use crate::snapshot::{Discovery, DiscoveryOn, InterfaceFlags, Route, RouteKind, table};
 use crate::types::{IfIndex, IpNet};
-
-/// All nodes of the link, whom every interface listens for.
-const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
 impl Builder {
     /// Fills in [`Snapshot::discovery`](crate::snapshot::Snapshot::discovery), as the kernel has it for the interfaces,
@@ -26,7 +23,7 @@ impl Builder {
                     IpAddr::V6(address) => Some(solicited_node(address)),
                     IpAddr::V4(_) => None,
                 })
-                .chain([ALL_NODES])
+                .chain([ALL_NODES.1])
                 .collect();
             groups.sort_unstable();
             groups.dedup();
