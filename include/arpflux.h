@@ -561,13 +561,16 @@ typedef struct {
 typedef struct {
     /** `sizeof` of this struct. */
     size_t size;
-    /** Who asks, an IPv4 address; of family 0: an ordinary neighbour is chosen for each interface. */
+    /** Who asks, for addresses of its family; of family 0: an ordinary neighbour is chosen for each interface. */
     arpflux_ip sender;
     /** The names of the interfaces to ask; NULL: all that take ARP requests for themselves. */
     const char *const *interfaces;
     /** How many `interfaces` are named. */
     size_t interface_count;
-    /** The IPv4 addresses to ask for; NULL: all that the host holds or proxies, but 127/8. */
+    /**
+     * The addresses to ask for, of either family; NULL: all that the host holds or proxies, but 127/8, ::1 and link-local
+     * IPv6 ones.
+     */
     const arpflux_ip *targets;
     /** How many `targets` there are. */
     size_t target_count;
@@ -1306,8 +1309,11 @@ size_t arpflux_matrix_wire_at(const arpflux_matrix *matrix, size_t at);
 /** How many addresses there are; 0 for NULL. */
 size_t arpflux_matrix_address_count(const arpflux_matrix *matrix);
 
-/** The address at a place, from 0: the host's own come first, then those it proxies. Of family 0 beyond the last. */
-arpflux_ip arpflux_matrix_address_at(const arpflux_matrix *matrix, size_t at);
+/**
+ * The address at a place, from 0: IPv4 before IPv6, of each family the host's own, then those it proxies. Of family 0 beyond the last.
+ */
+arpflux_ip arpflux_matrix_address_at(const arpflux_matrix *matrix,
+                                     size_t at);
 
 /**
  * Whether one MAC at most answers for each address on each wire: good, bad (flux), or undetermined. Undetermined for NULL and for

@@ -58,7 +58,7 @@ fn said(snapshot: &Snapshot) -> [(&'static str, Option<bool>); 4] {
     let model = Model::new(snapshot).unwrap();
     let diagnosis = snapshot.diagnose(&diagnose::Options::default()).unwrap();
     let claims = Claims::by_wire(snapshot, &listeners(snapshot), None).unwrap();
-    let all: Vec<_> = targets(snapshot).into_iter().map(Into::into).collect();
+    let all = targets(snapshot);
     let overview = Overview::of(&model, &all, &listeners(snapshot), None, |_| {});
     [
         ("diagnose", diagnosis.judgement(Some(diagnose::Severity::Warning)).ok()),

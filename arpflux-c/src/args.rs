@@ -90,6 +90,11 @@ pub(crate) fn ip(address: arpflux_ip, name: &'static str) -> Result<IpAddr> {
     })
 }
 
+/// An address, or none where the family is 0.
+pub(crate) fn optional_ip(address: arpflux_ip, name: &'static str) -> Result<Option<IpAddr>> {
+    if address.family == 0 { Ok(None) } else { ip(address, name).map(Some) }
+}
+
 /// An IPv4 address.
 pub(crate) fn ipv4(address: arpflux_ip, name: &'static str) -> Result<Ipv4Addr> {
     match address.address() {

@@ -34,13 +34,14 @@ pub struct arpflux_cell {
 pub struct arpflux_matrix_options {
     /// `sizeof` of this struct.
     pub size: usize,
-    /// Who asks, an IPv4 address; of family 0: an ordinary neighbour is chosen for each interface.
+    /// Who asks, for addresses of its family; of family 0: an ordinary neighbour is chosen for each interface.
     pub sender: arpflux_ip,
     /// The names of the interfaces to ask; NULL: all that take ARP requests for themselves.
     pub interfaces: *const *const c_char,
     /// How many `interfaces` are named.
     pub interface_count: usize,
-    /// The IPv4 addresses to ask for; NULL: all that the host holds or proxies, but 127/8.
+    /// The addresses to ask for, of either family; NULL: all that the host holds or proxies, but 127/8, ::1 and link-local
+    /// IPv6 ones.
     pub targets: *const arpflux_ip,
     /// How many `targets` there are.
     pub target_count: usize,
@@ -94,7 +95,7 @@ pub unsafe extern "C" fn arpflux_snapshot_matrix(
             let owned = handle::get::<snapshot::Owned>(snapshot)?;
             let snapshot = &owned.snapshot;
             let options = options::read_or_default(options, "options")?;
-            let sender = args::optional_ipv4(options.sender, "options.sender")?;
+            let sender = args::optional_ip(options.sender, "options.sender")?;
             let names =
                 args::optional_list(options.interfaces, options.interface_count, "options.interfaces")?;
             let index = |name: &*const c_char| {
@@ -105,13 +106,13 @@ pub unsafe extern "C" fn arpflux_snapshot_matrix(
                 None => listeners(snapshot),
                 Some(names) => names.iter().map(index).collect::<arpflux_core::Result<_>>()?,
             };
-            let address = |target: &_| args::ipv4(*target, "options.targets").map(IpAddr::V4);
+            let address = |target: &_| args::ip(*target, "options.targets");
             let targets: Vec<IpAddr> =
                 match args::optional_list(options.targets, options.target_count, "options.targets")? {
-                    None => targets(snapshot).into_iter().map(IpAddr::V4).collect(),
+                    None => targets(snapshot),
                     Some(given) => given.iter().map(address).collect::<arpflux_core::Result<_>>()?,
                 };
-            let matrix = Matrix::with(&Model::new(snapshot)?, &targets, &interfaces, sender.map(IpAddr::V4));
+            let matrix = Matrix::with(&Model::new(snapshot)?, &targets, &interfaces, sender);
             let names = matrix.interfaces.iter().map(|column| string::c_name(&column.name)).collect();
             let cells = matrix.rows.iter().flat_map(|row| &row.cells).map(Cell::new).collect();
             Ok(handle::give(Owned { matrix, names, cells }))
@@ -147,7 +148,7 @@ pub unsafe extern "C" fn arpflux_matrix_address_count(matrix: *const arpflux_mat
     getter(0, || Some(handle::find::<Owned>(matrix)?.matrix.rows.len()))
 }
 
-/// The address at a place, from 0: the host's own come first, then those it proxies. Of family 0 beyond the last.
+/// The address at a place, from 0: IPv4 before IPv6, of each family the host's own, then those it proxies. Of family 0 beyond the last.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_matrix_address_at(matrix: *const arpflux_matrix, at: usize) -> arpflux_ip {
     getter(arpflux_ip::NONE, || {

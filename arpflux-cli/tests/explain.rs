@@ -233,7 +233,7 @@ fn the_first_of_several_quick_answers_is_kept() {
 }
 
 #[test]
-fn the_list_says_that_ipv6_addresses_are_not_in_it() {
+fn the_list_is_of_both_families() {
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("both-families.json");
     let mut host = json(&std::fs::read_to_string(SNAPSHOT).unwrap());
     let addresses = host["addresses"].as_array_mut().unwrap();
@@ -241,20 +241,35 @@ fn the_list_says_that_ipv6_addresses_are_not_in_it() {
     (held["local"], held["prefix_len"], held["broadcast"]) = ("2001:db8::10".into(), 64.into(), json("null"));
     addresses.push(held);
     std::fs::write(&file, host.to_string()).unwrap();
-    let list = |more: &[&str]| {
+    let run = |more: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_arpflux"));
-        let output = command.args(["explain", "--snapshot"]).arg(&file).args(more).output().unwrap();
-        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+        let output = command.args(more).arg("--snapshot").arg(&file).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+        (output.status.code().unwrap(), text)
     };
-    let told = format!(
-        "\n1 IPv6 address is not in this list: arpflux explain --ipv6 --snapshot {}\n",
-        file.display()
-    );
-    let text = list(&[]);
-    assert!(text.contains(&told), "{text}");
-    let text = list(&["--ipv6"]);
-    assert!(text.contains("2001:db8::10") && !text.contains("not in this list"), "{text}");
-    assert!(!explain(&[], "").1.contains("not in this list"), "there is none");
+    for (more, v4, v6) in [
+        (&[][..], true, true),
+        (&["--matrix"], true, true),
+        (&["--json"], true, true),
+        (&["--ipv4"], true, false),
+        (&["--ipv6"], false, true),
+        (&["--from", "192.168.18.129"], true, false),
+        (&["--from", "fe80::9"], false, true),
+    ] {
+        let (_, text) = run(&[&["explain", "--all"][..], more].concat());
+        assert_eq!(
+            (text.contains("192.168.18.10"), text.contains("2001:db8::10")),
+            (v4, v6),
+            "{more:?}: {text}"
+        );
+    }
+    // A snapshot that does not say what decides about IPv6 leaves it open, for every verb.
+    for verb in ["explain --ipv6", "diagnose --ignore AF001 --fail-on error"] {
+        let verb: Vec<&str> = verb.split(' ').collect();
+        let (code, text) = run(&verb);
+        assert!(text.contains("2001:db8::10") || verb[0] == "diagnose", "{text}");
+        assert!(code == 6 || text.contains("cannot be told"), "{verb:?}: {code} {text}");
+    }
 }
 
 #[test]

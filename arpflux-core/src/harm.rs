@@ -17,7 +17,7 @@ use crate::diagnose::{self, Finding, FindingId, Objects, Severity};
 use crate::error::{Error, ErrorKind, Result};
 use crate::judgement::{self, Gap, Judgement};
 use crate::plan::Plan;
-use crate::predict::{Missing, Model, Outcome, Overview, ipv6_targets, listeners, targets};
+use crate::predict::{Missing, Model, Outcome, Overview, listeners, targets};
 use crate::snapshot::{ProxyEntry, Snapshot};
 use crate::types::{IfIndex, IfName};
 use crate::words::counted;
@@ -304,10 +304,8 @@ pub(crate) const PAIRS_MOST: usize = 20_000;
 /// of them.
 pub(crate) fn overview(host: &Snapshot, ipv6: bool) -> (Overview, usize) {
     let interfaces: Vec<IfIndex> = listeners(host);
-    let mut targets: Vec<IpAddr> = targets(host).into_iter().map(IpAddr::V4).collect();
-    if ipv6 {
-        targets.extend(ipv6_targets(host).into_iter().map(IpAddr::V6));
-    }
+    let mut targets: Vec<IpAddr> = targets(host);
+    targets.retain(|target| ipv6 || target.is_ipv4());
     let all = targets.len();
     if all.saturating_mul(interfaces.len()) > PAIRS_MOST {
         // What leaves one address open on an interface mostly does so for all of them.

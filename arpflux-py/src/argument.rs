@@ -135,11 +135,6 @@ pub fn addresses(argument: &str, object: Object<'_, '_>) -> Result<Vec<IpAddr>> 
     each(argument, object)?.iter().map(|item| address(argument, item)).collect()
 }
 
-/// IPv4 addresses, or one.
-pub fn ipv4s(argument: &str, object: Object<'_, '_>) -> Result<Vec<Ipv4Addr>> {
-    each(argument, object)?.iter().map(|item| ipv4(argument, item)).collect()
-}
-
 /// What can be asked for, as text: addresses, networks, ranges.
 pub fn targets(argument: &str, object: Object<'_, '_>) -> Result<Vec<String>> {
     let network = |item: &Bound<'_, PyAny>| item.hasattr("network_address").unwrap_or(false);

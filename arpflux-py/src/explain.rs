@@ -1,6 +1,6 @@
 //! Who answers, and why: of one request, and of every address on every interface.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arpflux_core::predict::{self, Model, Request, listeners, targets};
@@ -66,9 +66,9 @@ impl Question {
 /// for themselves, an ordinary neighbour of each.
 #[derive(Clone)]
 pub struct Scope {
-    targets: Option<Vec<Ipv4Addr>>,
+    targets: Option<Vec<IpAddr>>,
     interfaces: Option<Vec<IfName>>,
-    sender: Option<Ipv4Addr>,
+    sender: Option<IpAddr>,
 }
 
 impl Scope {
@@ -79,9 +79,9 @@ impl Scope {
         sender: Given<'_, 'py>,
     ) -> Result<Self> {
         Ok(Self {
-            targets: targets.map(|targets| argument::ipv4s("targets", targets)).transpose()?,
+            targets: targets.map(|targets| argument::addresses("targets", targets)).transpose()?,
             interfaces: interfaces.map(|names| argument::interfaces("interfaces", names)).transpose()?,
-            sender: sender.map(|sender| argument::ipv4("sender", sender)).transpose()?,
+            sender: sender.map(|sender| argument::address("sender", sender)).transpose()?,
         })
     }
 
@@ -94,9 +94,8 @@ impl Scope {
             None => listeners(&snapshot.0),
         };
         let wanted = self.targets.clone().unwrap_or_else(|| targets(&snapshot.0));
-        let wanted: Vec<IpAddr> = wanted.into_iter().map(IpAddr::V4).collect();
         let model = Model::new(&snapshot.0)?;
-        let matrix = predict::Matrix::with(&model, &wanted, &asked, self.sender.map(IpAddr::V4));
+        let matrix = predict::Matrix::with(&model, &wanted, &asked, self.sender);
         Ok(Matrix { snapshot: Arc::clone(&snapshot.0), scope: self, matrix })
     }
 }

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use arpflux_core::apply::Options;
 use arpflux_core::diagnose::{self, FindingId, Severity};
 use arpflux_core::frame::{Arp, Ethernet, Ipv4Arp, Operation};
-use arpflux_core::predict::{ArpRequest, Model, Neighbours, listeners, targets};
+use arpflux_core::predict::{ArpRequest, Model, Neighbours, ipv4_targets, listeners};
 use arpflux_core::recommend::recommend;
 use arpflux_core::snapshot::{NextHopFlags, Snapshot, WireMap};
 use arpflux_core::types::Mac;
@@ -209,7 +209,7 @@ fn one(seed: u64, state_dir: &Path, count: &mut Count) -> (Vec<String>, Vec<Stri
     let site = draw::draw(&mut Rng::new(seed));
     let mut faults = Vec::new();
     let node = host(&site.node);
-    let addresses = targets(&node.snapshot().unwrap());
+    let addresses = ipv4_targets(&node.snapshot().unwrap());
     let (first, second) = (look(&site, &addresses), look(&site, &addresses));
     // With the neighbours that were heard, as the host has them when a plan is made: they tell of wires.
     let before = node.snapshot().unwrap();

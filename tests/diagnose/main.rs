@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use arpflux_core::diagnose::{Diagnosis, Finding, FindingId, Options, Severity};
 use arpflux_core::kernel::{Kernel as _, LinuxKernel};
-use arpflux_core::predict::{ArpRequest, Model, Neighbours, Verdict, targets};
+use arpflux_core::predict::{ArpRequest, Model, Neighbours, Verdict, ipv4_targets};
 use arpflux_core::recommend::recommend;
 use arpflux_core::segment::Wires;
 use arpflux_core::snapshot::{Interface, LinkKind, Snapshot};
@@ -181,7 +181,7 @@ impl Built<'_> {
     fn wire(&self, snapshot: &Snapshot, drops: bool) -> BTreeMap<IpAddr, BTreeSet<String>> {
         let model = Model::new(snapshot).unwrap();
         let mut neighbours = Neighbours::new(snapshot);
-        let mut asked: Vec<Ipv4Addr> = targets(snapshot);
+        let mut asked: Vec<Ipv4Addr> = ipv4_targets(snapshot);
         asked.extend(&self.scenario.ask);
         let mut answering: BTreeMap<IpAddr, BTreeSet<String>> = self.discovery(snapshot);
         let mut dropped = 0;

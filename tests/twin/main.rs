@@ -128,7 +128,7 @@ fn ask(socket: &mut PacketSocket, questions: &[(Ipv4Addr, Ipv4Addr)], wait: Dura
 }
 
 fn questions(host: &Snapshot) -> Vec<(Ipv4Addr, Ipv4Addr)> {
-    let mut targets = arpflux_core::predict::targets(host);
+    let mut targets = arpflux_core::predict::ipv4_targets(host);
     targets.extend([Ipv4Addr::new(10, 9, 9, 9), Ipv4Addr::new(10, 6, 1, 1)]);
     let mut all = Vec::new();
     for target in targets {

@@ -20,8 +20,8 @@ use arpflux_core::{Error, ErrorKind, Result, Snapshot};
 use crate::{Output, Source, input};
 
 /// Who answers ARP requests or neighbour solicitations for ADDRESS on each interface, with which MAC, and which rule of
-/// the kernel decides. Without ADDRESS: all IPv4 addresses that this host holds or proxies, one a line, bad ones first.
-/// Nothing is sent.
+/// the kernel decides. Without ADDRESS: all addresses that this host holds or proxies, one a line, bad ones first (127/8 and
+/// link-local IPv6 ones, which every interface has for itself, left out). Nothing is sent.
 ///
 /// The exit code is 1 if several MACs answer for an address on one wire, 6 if that cannot be told. Interfaces whose subnets
 /// overlap are taken to share a wire.
@@ -74,8 +74,11 @@ pub struct Args {
     /// Also list the addresses that are as they should be.
     #[arg(long, help_heading = "What is listed", conflicts_with_all = ["address", "stdin", "prove", "also"])]
     all: bool,
-    /// List IPv6 addresses instead of IPv4 ones; link-local ones, which every interface has for itself, are left out.
-    #[arg(short = '6', long, help_heading = "What is listed", conflicts_with_all = ["address", "stdin", "prove", "also"])]
+    /// List IPv4 addresses alone.
+    #[arg(short = '4', long, help_heading = "What is listed", conflicts_with_all = ["address", "stdin", "prove", "also"])]
+    ipv4: bool,
+    /// List IPv6 addresses alone.
+    #[arg(short = '6', long, help_heading = "What is listed", conflicts_with_all = ["address", "stdin", "prove", "also", "ipv4"])]
     ipv6: bool,
     /// List these addresses alone (may be repeated).
     #[arg(long, help_heading = "What is listed", value_enum, value_name = "VERDICT", conflicts_with_all = ["address", "all", "stdin", "prove", "also", "json"])]
@@ -92,6 +95,18 @@ pub struct Args {
     rehearse: bool,
     #[command(flatten)]
     source: Source,
+}
+
+impl Args {
+    /// Whether addresses of IPv6 alone are asked for, or of IPv4 alone; `None`: both.
+    fn family(&self) -> Option<bool> {
+        match (self.address, self.ipv4, self.ipv6) {
+            (Some(address), ..) => Some(address.is_ipv6()),
+            (None, true, _) => Some(false),
+            (None, _, true) => Some(true),
+            (None, false, false) => self.from.map(|from| from.is_ipv6()),
+        }
+    }
 }
 
 /// The matrix as letters, probes included.
@@ -126,8 +141,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         return stream::run(&model, output);
     }
     let interfaces = chosen(&snapshot, &args.on)?;
-    let ipv6 = args.address.map(|address| address.is_ipv6()).or(args.ipv6.then_some(true));
-    if let (Some(ipv6), Some(from)) = (ipv6, args.from)
+    if let (Some(ipv6), Some(from)) = (args.family(), args.from)
         && ipv6 != from.is_ipv6()
     {
         let error =

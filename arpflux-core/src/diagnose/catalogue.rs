@@ -157,6 +157,8 @@ catalogue! {
     DetectionFailed = 76, Error, "An IPv6 address cannot be used: duplicate address detection failed";
     /// No interface answers for an IPv6 address of the host.
     Ipv6AnsweredNowhere = 77, Warning, "No interface answers for an IPv6 address of the host";
+    /// Several interfaces of one wire answer for an address that the host holds itself.
+    Ipv6SeveralAnswer = 78, Error, "Several interfaces of one wire answer for the same IPv6 address of the host";
 }
 
 impl FindingId {

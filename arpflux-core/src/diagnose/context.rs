@@ -217,6 +217,16 @@ impl<'s> Context<'s> {
         proxied.get(&index).map_or(&[], Vec::as_slice)
     }
 
+    /// The interfaces that hold an address of either family.
+    pub(super) fn holders_of_family(&self, address: IpAddr) -> &[IfIndex] {
+        self.index.holders(address)
+    }
+
+    /// The interfaces with a proxy entry for an address of their own.
+    pub(super) fn proxied_on(&self, address: IpAddr) -> impl Iterator<Item = IfIndex> + '_ {
+        self.index.proxied(address).iter().copied().flatten()
+    }
+
     /// The interfaces that hold an address.
     pub(super) fn holders(&self, address: Ipv4Addr) -> &[IfIndex] {
         self.index.holders(address.into())

@@ -9,13 +9,12 @@ use super::asked::Asked;
 use super::context::{Context, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects, Severity};
-use crate::judgement::{self, Gap};
 use crate::plan::{Change, SysctlScope};
 use crate::predict::{Behind, Reason, Request, Step, Verdict, Via};
-use crate::snapshot::{Address, AddressFlags, Certainty, Interface, Reach};
+use crate::snapshot::{Address, AddressFlags, Interface, Reach};
 use crate::state::Object;
 use crate::sysctl::Ipv6Sysctl;
-use crate::types::{IfIndex, Mac};
+use crate::types::IfIndex;
 
 /// How many of a kind are shown as evidence.
 const SHOWN: usize = 3;
@@ -29,40 +28,8 @@ pub(super) fn find(context: &Context<'_>, asked: &[Asked<'_>], findings: &mut Ve
         }
     }
     findings.extend(of_kind.into_iter().map(|((id, _), asked)| entries(context, id, &asked)));
-    unknown_wires(context, asked);
     unusable(context, findings);
     answered_nowhere(context, findings);
-}
-
-/// Takes down where it is not known whether a neighbour hears several interfaces that answer for one address.
-fn unknown_wires(context: &Context<'_>, asked: &[Asked<'_>]) {
-    let mut answering: BTreeMap<IpAddr, BTreeMap<IfIndex, Mac>> = BTreeMap::new();
-    for asked in asked {
-        if let Some(mac) = asked.verdict.mac() {
-            answering.entry(asked.entry.address).or_default().insert(asked.interface.index, *mac);
-        }
-    }
-    let mut on_unknown: BTreeMap<IfIndex, Vec<IpAddr>> = BTreeMap::new();
-    let mut on_doubted: BTreeMap<(IfIndex, IfIndex), Vec<IpAddr>> = BTreeMap::new();
-    for (address, interfaces) in &answering {
-        for (index, mac) in interfaces {
-            let differs = |other: &IfIndex| interfaces.get(other).is_some_and(|other| other != mac);
-            if context.map.certainty(*index) == Certainty::Unknown && interfaces.keys().any(differs) {
-                on_unknown.entry(*index).or_default().push(*address);
-            }
-            let doubted = context.map.doubted(*index);
-            for other in doubted.into_iter().filter(|other| index < other).filter(differs) {
-                on_doubted.entry((*index, other)).or_default().push(*address);
-            }
-        }
-    }
-    let open = |addresses: &[IpAddr]| format!("whether one MAC answers for {}", listed(addresses));
-    let unknown =
-        on_unknown.iter().map(|(index, addresses)| Gap::wires(context.snapshot, &[*index], &open(addresses)));
-    let doubted = on_doubted
-        .iter()
-        .map(|((one, other), addresses)| Gap::apart(context.snapshot, *one, *other, &open(addresses)));
-    judgement::add(&mut context.other_gaps.borrow_mut(), unknown.chain(doubted));
 }
 
 /// Why an entry is of no use; empty if it is, or that cannot be told.
@@ -279,9 +246,8 @@ fn answered_nowhere(context: &Context<'_>, findings: &mut Vec<Finding>) {
         };
         let ask = |on: &Interface| {
             let sender = context.sender_of_family(on.index, held.local);
-            // A filter that may drop the answer is nothing that is found here.
             let request = Request::ordinary(on.index, sender, held.local)?;
-            let verdict = context.model.answer(&request);
+            let verdict = context.answer(&request);
             let evidence = Evidence::Request { interface: on.name, sender, target: held.local, verdict };
             Some((verdict.answers() == Some(false), request, evidence))
         };

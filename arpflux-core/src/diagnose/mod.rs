@@ -37,6 +37,7 @@ mod catalogue;
 mod connected;
 mod context;
 mod discovery;
+mod duplicates;
 mod egress;
 mod elsewhere;
 mod filtered;
@@ -246,6 +247,7 @@ fn examine(context: &Context<'_>) -> Vec<Finding> {
     own::find(context, &mut findings);
     settings::find(context, &mut findings);
     proxies::find(context, &mut findings);
+    duplicates::find(context, &mut findings);
     proxy_arp::find(context, &mut findings);
     egress::find(context, &mut findings);
     hidden::find(context, &mut findings);

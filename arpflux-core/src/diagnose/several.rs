@@ -18,7 +18,10 @@ const SHOWN: usize = 3;
 /// Those of `asked`, which are of one family.
 pub(super) fn several(context: &Context<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
     let mut answers: BTreeMap<(usize, IpAddr), Vec<&Asked<'_>>> = BTreeMap::new();
-    for asked in asked.iter().filter(|asked| asked.verdict.answers() == Some(true)) {
+    // Of IPv6, what is told of an address of the host itself stands in [`super::duplicates`].
+    let own = |address: IpAddr| address.is_ipv6() && !context.holders_of_family(address).is_empty();
+    let answering = |asked: &&Asked<'_>| asked.verdict.answers() == Some(true);
+    for asked in asked.iter().filter(answering).filter(|asked| !own(asked.entry.address)) {
         if let Some(wire) = context.wire_of(asked.interface.index) {
             answers.entry((wire, asked.entry.address)).or_default().push(asked);
         }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::Harm;
 use super::around::{Around, ELSEWHERE, HOSTS_MAX, is_macvlan};
-use crate::predict::{ArpRequest, Forwarded, Model, Neighbours, Outgoing, Verdict, listeners, targets};
+use crate::predict::{ArpRequest, Forwarded, Model, Neighbours, Outgoing, Verdict, ipv4_targets, listeners};
 use crate::snapshot::{Index, Interface, Scope, Snapshot, WireMap};
 use crate::types::{IfIndex, IfName, IpNet, Ipv4Net};
 
@@ -71,7 +71,7 @@ impl<'s> Hosts<'s> {
         let mut harm = Vec::new();
         let mut done: BTreeSet<(usize, Ipv4Addr)> = BTreeSet::new();
         let mut subnets_done: BTreeSet<(usize, Ipv4Net)> = BTreeSet::new();
-        let own = targets(self.snapshot);
+        let own = ipv4_targets(self.snapshot);
         let mut unknown = self.wires.unknown(self.snapshot);
         unknown.retain(|on| self.wires.is_connected(*on));
         let places = Places::of(&own);

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::Harm;
 use super::hosts::Hosts;
-use crate::predict::{ArpRequest, Model, Neighbours, Outgoing, targets};
+use crate::predict::{ArpRequest, Model, Neighbours, Outgoing, ipv4_targets};
 use crate::snapshot::{Route, Snapshot};
 use crate::types::{IfIndex, IpNet};
 
@@ -38,7 +38,7 @@ impl Hosts<'_> {
                 heard(&was) && was != way(then, *to)
             })
         };
-        for address in targets(self.snapshot) {
+        for address in ipv4_targets(self.snapshot) {
             let holders = self.index.holders(IpAddr::V4(address));
             let Some(holder) = holders.iter().copied().find(|holder| self.listeners.contains(holder)) else {
                 continue;
@@ -46,7 +46,7 @@ impl Hosts<'_> {
             if !asked.nobody_answers(now, address, holder) || !asked.nobody_answers(then, address, holder) {
                 continue;
             }
-            let mut answered = targets(after).into_iter().filter(|target| !asked_for(*target));
+            let mut answered = ipv4_targets(after).into_iter().filter(|target| !asked_for(*target));
             let answers_more = |target: Ipv4Addr, asked: &mut Asked<'_, '_>| {
                 asked.nobody_answers(now, target, holder) && !asked.nobody_answers(then, target, holder)
             };

@@ -1,6 +1,6 @@
 //! The cells of a matrix: interfaces that are alike are asked about once.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use foldhash::{HashMap, HashSet};
 
@@ -65,23 +65,26 @@ impl<'a, 's> Grid<'a, 's> {
     fn cells(&mut self, target: IpAddr, silent: bool) -> Vec<(usize, Cell)> {
         let mut cells = match target {
             IpAddr::V4(target) => self.requests(target, silent),
-            IpAddr::V6(_) => self.solicitations(target),
+            IpAddr::V6(target) => self.solicitations(target, silent),
         };
         cells.retain(|(_, cell)| silent || !cell.is_silent());
         cells.sort_by_key(|(at, _)| *at);
         cells
     }
 
-    /// For an IPv6 address each interface is asked.
-    fn solicitations(&mut self, target: IpAddr) -> Vec<(usize, Cell)> {
+    /// For an IPv6 address each interface is asked, or with `silent` off each that may answer.
+    fn solicitations(&mut self, target: Ipv6Addr, silent: bool) -> Vec<(usize, Cell)> {
         let Self { model, columns, sender, neighbours, .. } = self;
         let chosen = sender.filter(IpAddr::is_ipv6);
-        let mut cells = Vec::with_capacity(columns.len());
+        let mut cells = Vec::new();
         let mut free = None;
         for (at, Column { index, .. }) in columns.iter().enumerate() {
-            let free = *free.get_or_insert_with(|| neighbours.of_family(*index, target));
+            if !silent && model.never_advertised(*index, target) {
+                continue;
+            }
+            let free = *free.get_or_insert_with(|| neighbours.of_family(*index, target.into()));
             let mut answer = |request: &Request| model.answer(request);
-            cells.push((at, cell(model, chosen.unwrap_or(free), *index, target, &mut answer)));
+            cells.push((at, cell(model, chosen.unwrap_or(free), *index, target.into(), &mut answer)));
         }
         cells
     }

@@ -35,7 +35,7 @@ pub struct Matrix {
     pub ok: Option<bool>,
     /// The interfaces asked.
     pub interfaces: Vec<Column>,
-    /// The addresses asked for: the host's own, then those it proxies, each in rising order.
+    /// The addresses asked for: IPv4 before IPv6, of each family the host's own, then those it proxies, in rising order.
     #[serde(rename = "addresses")]
     pub rows: Vec<Row>,
     /// What leaves cells open, if anything does.
@@ -96,12 +96,11 @@ pub struct Cell {
 }
 
 impl Matrix {
-    /// All IPv4 addresses of the host and all that it proxies (127/8 left out), on all interfaces that take ARP
-    /// requests for themselves (not on ports of bridges and bonds).
+    /// All addresses of the host and all that it proxies ([`targets`]), on all interfaces that take requests for
+    /// themselves (not on ports of bridges and bonds).
     #[must_use]
     pub fn of(model: &Model<'_>) -> Self {
-        let targets: Vec<IpAddr> = targets(model.snapshot()).into_iter().map(IpAddr::V4).collect();
-        Self::with(model, &targets, &listeners(model.snapshot()), None)
+        Self::with(model, &targets(model.snapshot()), &listeners(model.snapshot()), None)
     }
 
     /// The same for chosen addresses and interfaces; `sender` asks instead of a neighbour that is chosen for
@@ -282,9 +281,16 @@ pub fn listeners(snapshot: &Snapshot) -> Vec<IfIndex> {
     speaks.filter(keeps).map(|interface| interface.index).collect()
 }
 
-/// The addresses that a host may be asked for: its own but 127/8, then those it proxies.
+/// The addresses of both families that a host may be asked for: [`ipv4_targets`], then [`ipv6_targets`].
 #[must_use]
-pub fn targets(snapshot: &Snapshot) -> Vec<Ipv4Addr> {
+pub fn targets(snapshot: &Snapshot) -> Vec<IpAddr> {
+    let v4 = ipv4_targets(snapshot).into_iter().map(IpAddr::V4);
+    v4.chain(ipv6_targets(snapshot).into_iter().map(IpAddr::V6)).collect()
+}
+
+/// The IPv4 addresses that a host may be asked for: its own but 127/8, then those it proxies.
+#[must_use]
+pub fn ipv4_targets(snapshot: &Snapshot) -> Vec<Ipv4Addr> {
     let v4 = |address: IpAddr| match address {
         IpAddr::V4(address) if !address.is_loopback() => Some(address),
         _ => None,

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use super::{Model, Overview, listeners, targets};
+use super::{Model, Overview, ipv4_targets, listeners};
 use crate::harm;
 use crate::plan::Impact;
 use crate::policy::Policy;
@@ -56,7 +56,7 @@ fn good(host: &Snapshot) -> Snapshot {
 #[test]
 fn who_answers_for_each_address_takes_some_requests_an_address() {
     for host in [large(100), large(200), one_wire(100), one_wire(200)] {
-        let addresses: Vec<IpAddr> = targets(&host).into_iter().map(IpAddr::V4).collect();
+        let addresses: Vec<IpAddr> = ipv4_targets(&host).into_iter().map(IpAddr::V4).collect();
         let interfaces = listeners(&host);
         for host in [&host, &good(&host)] {
             let asked = asked(|| {

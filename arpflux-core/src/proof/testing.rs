@@ -383,7 +383,7 @@ pub(crate) fn dense_host(seed: u64) -> Host {
 /// Requests that matter to a [`dense_host`]: for its own addresses, from all of its prefixes.
 pub(crate) fn dense_sample(seed: u64, host: &Snapshot, count: usize) -> Vec<ArpRequest> {
     let mut rng = Rng(seed ^ 0x1234);
-    let own: Vec<Ipv4Addr> = crate::predict::targets(host);
+    let own: Vec<Ipv4Addr> = crate::predict::ipv4_targets(host);
     (0..count)
         .map(|_| {
             let interface = IfIndex(2 + rng.below(3) as u32);

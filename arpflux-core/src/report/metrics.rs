@@ -66,7 +66,11 @@ pub fn metrics(snapshot: &Snapshot, matrix: &Matrix, diagnosis: &Diagnosis, take
     let (flux, undetermined) = matrix.counts();
     for (name, help, value) in [
         ("arpflux_interfaces", "Interfaces that take ARP requests.", matrix.interfaces.len()),
-        ("arpflux_addresses", "IPv4 addresses that the host holds or proxies.", matrix.rows.len()),
+        (
+            "arpflux_addresses",
+            "Addresses that the host holds or proxies, of both families.",
+            matrix.rows.len(),
+        ),
         ("arpflux_addresses_with_flux", "Addresses for which several MACs answer on one wire.", flux),
         ("arpflux_addresses_undetermined", "Addresses of which that cannot be told.", undetermined),
         ("arpflux_proxy_entries", "Proxy entries of both families.", snapshot.proxies.len()),
@@ -87,7 +91,7 @@ pub fn metrics(snapshot: &Snapshot, matrix: &Matrix, diagnosis: &Diagnosis, take
     out.head(
         "arpflux_address_answering_interfaces",
         "gauge",
-        "Interfaces that answer an ordinary neighbour's ARP request for the address.",
+        "Interfaces that answer an ordinary neighbour's request for the address.",
     );
     for row in &rows {
         let labels: [(&str, &dyn Display); 1] = [("address", &row.target)];

@@ -35,7 +35,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::judgement::{self, Gap, Judgement};
-use crate::predict::{ArpRequest, MissingSet, Model, Neighbours, Verdict, Via, targets};
+use crate::predict::{ArpRequest, MissingSet, Model, Neighbours, Verdict, Via, ipv4_targets};
 use crate::snapshot::{Certainty, Interface, RouteKind, Snapshot};
 use crate::stop::Stop;
 use crate::sysctl::Sysctl;
@@ -213,7 +213,7 @@ pub fn answers(members: &[Member<'_>], segment: &Segment, stop: &Stop) -> Result
     let asked: BTreeSet<Ipv4Addr> = hosts
         .iter()
         .filter_map(|host| members.get(*host))
-        .flat_map(|member| targets(member.snapshot))
+        .flat_map(|member| ipv4_targets(member.snapshot))
         .collect();
     let mut found: Vec<Answer> = asked
         .into_iter()
@@ -237,7 +237,7 @@ pub fn answers(members: &[Member<'_>], segment: &Segment, stop: &Stop) -> Result
             (0..found.len()).collect()
         } else {
             let place = |address: Ipv4Addr| found.partition_point(|answer| answer.address < address);
-            let own = targets(member.snapshot).into_iter().map(place);
+            let own = ipv4_targets(member.snapshot).into_iter().map(place);
             let wide = wide_prefixes(member.snapshot).into_iter().flat_map(|net| {
                 place(net.network())..found.partition_point(|answer| answer.address <= net.broadcast())
             });

@@ -293,7 +293,7 @@ fn hosts_that_answer_for_themselves_only_are_silent_about_the_rest() {
         }
         alone += 1;
         let wide = wide_prefixes(&host);
-        let own: HashSet<Ipv4Addr> = targets(&host).into_iter().collect();
+        let own: HashSet<Ipv4Addr> = ipv4_targets(&host).into_iter().collect();
         let model = Model::of(&host);
         for request in sample(seed, &host, 200).iter().filter(|request| !own.contains(&request.target)) {
             if request.target.is_loopback() || wide.iter().any(|net| net.contains(&request.target)) {

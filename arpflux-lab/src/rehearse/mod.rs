@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use arpflux_core::harm;
 use arpflux_core::outward::{Heard, HeardTurn, Rehearsal, RehearsedAnswer, RehearsedWay, RehearsedWire};
 use arpflux_core::plan::Plan;
-use arpflux_core::predict::{Missing, MissingSet, Model, Neighbours, listeners, targets};
+use arpflux_core::predict::{Missing, MissingSet, Model, Neighbours, ipv4_targets, listeners};
 use arpflux_core::snapshot::{Certainty, Snapshot, WireMap};
 use arpflux_core::state::{Change, Object, State};
 use arpflux_core::types::{IfIndex, IpNet, Mac};
@@ -182,7 +182,7 @@ fn requests(twin: &Twin, before: &Snapshot, after: &Snapshot, open: &mut Vec<Str
             open.push(format!("{} is not asked: no frame gets there on the twin", before.name_of(*index)));
         }
     }
-    let all: BTreeSet<Ipv4Addr> = targets(before).into_iter().chain(targets(after)).collect();
+    let all: BTreeSet<Ipv4Addr> = ipv4_targets(before).into_iter().chain(ipv4_targets(after)).collect();
     let mut neighbours = Neighbours::new(before);
     let mut requests = Vec::new();
     for (wire, of) in

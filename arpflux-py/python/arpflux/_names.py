@@ -634,6 +634,7 @@ class FindingId(Name):
     - `IPV6_PROXY_SAME_INTERFACE`: An IPv6 proxy entry answers for an address of the same interface.
     - `DETECTION_FAILED`: An IPv6 address cannot be used: duplicate address detection failed.
     - `IPV6_ANSWERED_NOWHERE`: No interface answers for an IPv6 address of the host.
+    - `IPV6_SEVERAL_ANSWER`: Several interfaces of one wire answer for the same IPv6 address of the host.
     """
 
     SEVERAL_ANSWER = "AF001"
@@ -686,6 +687,7 @@ class FindingId(Name):
     IPV6_PROXY_SAME_INTERFACE = "AF075"
     DETECTION_FAILED = "AF076"
     IPV6_ANSWERED_NOWHERE = "AF077"
+    IPV6_SEVERAL_ANSWER = "AF078"
 
 
 class Outcome(Name):

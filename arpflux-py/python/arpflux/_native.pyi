@@ -1001,9 +1001,9 @@ class Snapshot:
         self,
         /,
         *,
-        targets: Optional[Union[_Ipv4, Iterable[_Ipv4]]] = None,
+        targets: Optional[Union[_AddressArgument, Iterable[_AddressArgument]]] = None,
         interfaces: Optional[Union[str, Iterable[str]]] = None,
-        sender: Optional[_Ipv4] = None,
+        sender: Optional[_AddressArgument] = None,
     ) -> Matrix:
         """Who answers for each address on each interface: a Matrix. Without `targets`, the host's own addresses and those it
         proxies; without `interfaces` (names), all that take requests for themselves; without `sender`, an ordinary
@@ -1484,9 +1484,9 @@ class Host:
         self,
         /,
         *,
-        targets: Optional[Union[_Ipv4, Iterable[_Ipv4]]] = None,
+        targets: Optional[Union[_AddressArgument, Iterable[_AddressArgument]]] = None,
         interfaces: Optional[Union[str, Iterable[str]]] = None,
-        sender: Optional[_Ipv4] = None,
+        sender: Optional[_AddressArgument] = None,
     ) -> Matrix:
         """Takes a snapshot and asks it for everything: see Snapshot.matrix."""
     def diagnose(

@@ -1,10 +1,8 @@
 //! `explain` without an address: one line an address, bad first.
 
-use std::net::IpAddr;
-
 use arpflux_core::Result;
 use arpflux_core::judgement::Judgement;
-use arpflux_core::predict::{Line, Matrix, Model, Outcome, Overview, ipv6_targets, targets};
+use arpflux_core::predict::{Line, Matrix, Model, Outcome, Overview, targets};
 use arpflux_core::types::IfIndex;
 use arpflux_core::words::{counted, thousands};
 
@@ -44,11 +42,10 @@ impl Only {
 
 /// Prints the list, or with --matrix a letter for each interface.
 pub fn run(args: &Args, model: &Model<'_>, interfaces: &[IfIndex], output: &Output) -> Result<u8> {
-    let targets: Vec<IpAddr> = if args.ipv6 || args.from.is_some_and(|from| from.is_ipv6()) {
-        ipv6_targets(model.snapshot()).into_iter().map(IpAddr::V6).collect()
-    } else {
-        targets(model.snapshot()).into_iter().map(IpAddr::V4).collect()
-    };
+    let mut targets = targets(model.snapshot());
+    if let Some(ipv6) = args.family() {
+        targets.retain(|target| target.is_ipv6() == ipv6);
+    }
     if output.json() {
         let matrix = Matrix::with(model, &targets, interfaces, args.from);
         output.answer(&matrix)?;
@@ -60,9 +57,8 @@ pub fn run(args: &Args, model: &Model<'_>, interfaces: &[IfIndex], output: &Outp
     });
     progress.end();
     let judgement = overview.judgement();
-    let others = other_family(args, model);
     if overview.lines.is_empty() || interfaces.is_empty() {
-        output.text(format!("No address of this host is asked for: it holds and proxies none.\n{others}"))?;
+        output.text("No address of this host is asked for: it holds and proxies none.\n")?;
         return Ok(judgement.exit_code());
     }
     let wanted = |line: &&Line| match args.only.as_slice() {
@@ -87,7 +83,7 @@ pub fn run(args: &Args, model: &Model<'_>, interfaces: &[IfIndex], output: &Outp
     if !text.is_empty() {
         text.push('\n');
     }
-    let next = others + &next(&overview, args);
+    let next = next(&overview, args);
     let summary = summary(&overview, shown, output);
     // What could not be read, and how to, stands in the last line.
     text += &if judgement.ok().is_none() { next + &summary } else { summary + &next };
@@ -135,30 +131,18 @@ fn summary(overview: &Overview, shown: &[&Line], output: &Output) -> String {
     }
 }
 
-/// Says that the list is of IPv4, where there is more.
-fn other_family(args: &Args, model: &Model<'_>) -> String {
-    match ipv6_targets(model.snapshot()).len() {
-        0 => String::new(),
-        _ if args.ipv6 || args.from.is_some() => String::new(),
-        count => format!(
-            "{} not in this list: arpflux explain --ipv6{}\n",
-            counted(count, "IPv6 address is", "IPv6 addresses are"),
-            args.source.arguments(),
-        ),
-    }
-}
-
 /// The commands that go on from here.
 fn next(overview: &Overview, args: &Args) -> String {
     let source = args.source.arguments();
-    let first = overview.lines.first().map(|line| (line.target, line.outcome));
-    match first {
-        Some((address, Outcome::Flux)) => format!(
-            "Why:  arpflux explain {address}{source}\nNext: arpflux recommend{source} -o policy.toml\n"
-        ),
-        Some((address, Outcome::Unknown | Outcome::Elsewhere | Outcome::Silent)) => {
-            format!("Why:  arpflux explain {address}{source}\n")
-        }
-        _ => String::new(),
-    }
+    let Some(first) = overview.lines.first().filter(|line| line.outcome != Outcome::Good) else {
+        return String::new();
+    };
+    // Which interface is to hold an IPv6 address of the host no policy says.
+    let cured =
+        |line: &Line| line.outcome == Outcome::Flux && (line.target.is_ipv4() || line.held_by.is_empty());
+    let next = match overview.lines.iter().any(cured) {
+        true => format!("Next: arpflux recommend{source} -o policy.toml\n"),
+        false => String::new(),
+    };
+    format!("Why:  arpflux explain {}{source}\n{next}", first.target)
 }

@@ -31,7 +31,7 @@ const fn standing_first(row: &Row) -> u8 {
 /// Draws it. With `prefix`, each cell leads to the trace `PREFIX-ROW-COLUMN`, counted from 1.
 pub(super) fn table(html: &mut Markup, matrix: &Matrix, prefix: Option<&'static str>) {
     if matrix.rows.is_empty() || matrix.interfaces.is_empty() {
-        html.raw("<p>No address of this host is asked for by ARP: it holds and proxies none.</p>\n");
+        html.raw("<p>No address of this host is asked for: it holds and proxies none.</p>\n");
         return;
     }
     html.raw("<div class=\"scroll\"><table class=\"matrix\"><thead><tr><th scope=\"col\">Address</th>");

@@ -7,7 +7,7 @@ use super::{Batch, Doubt, DoubtState, withdrawal};
 use crate::error::Result;
 use crate::judgement::{self, Gap, Judgement};
 use crate::plan::Plan;
-use crate::predict::{ArpRequest, Model, Neighbours, Verdict, targets};
+use crate::predict::{ArpRequest, Model, Neighbours, Verdict, ipv4_targets};
 use crate::segment::{Member, Segment, answers_for_others};
 use crate::snapshot::Snapshot;
 use crate::state::{Change, Object};
@@ -77,7 +77,7 @@ fn answers_of(
 /// The addresses that a host may answer for.
 fn own(snapshot: &Snapshot) -> impl Iterator<Item = IpAddr> {
     let proxied = snapshot.proxies.iter().map(|entry| entry.address).filter(IpAddr::is_ipv6);
-    targets(snapshot).into_iter().map(IpAddr::V4).chain(proxied)
+    ipv4_targets(snapshot).into_iter().map(IpAddr::V4).chain(proxied)
 }
 
 impl<'f> Fleet<'f> {
