@@ -106,6 +106,8 @@ const CASES: &[Case] = &[
             "link set eth0 master br0",
             "addr flush dev eth0",
             "link set br0 up",
+            "sysctl net.ipv4.conf.br0.arp_ignore=1",
+            "sysctl net.ipv4.conf.br0.arp_announce=2",
             "addr add 192.168.18.10/24 dev br0",
             "addr add 2001:db8:18::5/64 dev br0 nodad",
             "addr add 2001:db8:18::5/64 dev eth1 nodad",
