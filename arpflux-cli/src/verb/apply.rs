@@ -180,8 +180,12 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     };
     let applied = match &wanted {
         Wanted::Persistence(persistence) => host.apply_and_persist(persistence, options, show)?,
-        _ => host.apply_with(options, |now| {
-            let plan = wanted.plan(now)?;
+        Wanted::Plan(plan) => {
+            show(plan, &[])?;
+            host.apply(plan, options)?
+        }
+        Wanted::Policy(policy) => host.apply_with(options, |now| {
+            let plan = policy.plan(now)?;
             show(&plan, &[])?;
             Ok(plan)
         })?,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use arpflux_core::apply::Options;
-use arpflux_core::{Host, Policy};
+use arpflux_core::{ErrorKind, Host, Policy};
 use arpflux_lab::Host as Machine;
 
 use crate::bench::{A101, A102, Bench, CLIENT, Libvzctl, NICS, Said, Version, Vzctl};
@@ -143,6 +143,31 @@ fn nobody_takes_a_containers_network_rp_filter_1() {
 #[test]
 fn nobody_takes_a_containers_network_rp_filter_2() {
     stays(Vzctl, 2);
+}
+
+#[test]
+fn a_plan_from_before_the_start_takes_nothing_of_the_container() {
+    let node = Running::new(Vzctl, 0);
+    let (host, policy): (&Host, _) = (&node.bench.host, Policy::from_toml(POLICY, "the node's").unwrap());
+    // What a start finds that was cut off: the rule is there, the entry is not yet.
+    let mut before = host.snapshot().unwrap();
+    before.proxies.retain(|entry| entry.address != A101);
+    let plan = policy.plan(&before).unwrap();
+    assert!(plan.to_string().contains("from 192.168.18.101 lookup"), "{plan}");
+    std::fs::write(node.bench.path("plan.json"), plan.to_json().unwrap()).unwrap();
+    let options = || Options::default().state_dir(node.bench.path("state")).accept_harm(true);
+    let refused = host.apply(&plan, options()).map(arpflux_core::apply::Applied::leave).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Changed);
+    assert!(refused.to_string().contains("192.168.18.101 of container 101 is published now"), "{refused}");
+    let said = node.arpflux(&["apply", "--plan", "plan.json", "--accept-harm"]);
+    assert!(said.code == 7 && said.stderr.contains("make the plan again"), "{said:?}");
+    node.check([true, true], "the plan from before");
+
+    // A preview of its withdrawal is no such plan.
+    let said = node.good(&["proxy", "del", "192.168.18.101", "--plan", "--json"]);
+    std::fs::write(node.bench.path("plan.json"), said.stdout).unwrap();
+    node.good(&["apply", "--plan", "plan.json"]);
+    assert!(!node.bench.ruled().contains(&"192.168.18.101".to_owned()));
 }
 
 #[test]

@@ -127,7 +127,7 @@ impl Host {
     /// As [`Transaction::apply`]; [`ErrorKind::Refused`] if it would do
     /// [harm](crate::harm), unless [`Options::accept_harm`]. Where that cannot be told it is made, and [`Receipt::assessment`] says so.
     pub fn apply(&self, plan: &Plan, options: impl Into<Options>) -> Result<Applied> {
-        self.apply_with(options, |_| Ok(plan.in_order()))
+        self.transact(options.into(), true, |_| Ok(plan.in_order()))
     }
 
     /// The same for the plan that `make_plan` gives for the present state; no other run of arpflux
@@ -140,7 +140,15 @@ impl Host {
         options: impl Into<Options>,
         make_plan: impl FnOnce(&Snapshot) -> Result<Plan> + Send,
     ) -> Result<Applied> {
-        let options = options.into();
+        self.transact(options.into(), false, make_plan)
+    }
+
+    fn transact(
+        &self,
+        options: Options,
+        made_before: bool,
+        make_plan: impl FnOnce(&Snapshot) -> Result<Plan> + Send,
+    ) -> Result<Applied> {
         let left = inject::clear(self)?;
         let mut receipt = self.with_kernel(|kernel| {
             let mut assessment = Assessment::default();
@@ -152,6 +160,7 @@ impl Host {
             let receipt = Transaction::new(kernel, &options)
                 .reopen(Reopen::new(&reopen, &[]).announce(announce_undone))
                 .announce(&mut announcer(&options.stop))
+                .made_before(made_before)
                 .apply_with(checked)?;
             Ok(Receipt { assessment, ..receipt })
         })?;

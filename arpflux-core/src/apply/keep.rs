@@ -1,12 +1,12 @@
-//! What taking a transaction back leaves: proxy entries and source routing of containers that run, and what
-//! these stand on. With strict source validation an entry without its rule and table answers nobody.
+//! What a transaction leaves though it was made before: proxy entries and source routing of containers that run,
+//! and what these stand on. With strict source validation an entry without its rule and table answers nobody.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 use std::path::Path;
 
 use super::store::Folder;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::persist::{FileChange, FileState};
 use crate::plan::published::source_of;
 use crate::snapshot::Snapshot;
@@ -26,6 +26,36 @@ pub(super) fn registry(folder: &Folder, files: &[FileChange]) -> Result<Registry
         Some(file) => vz::of_file(&file.after, path),
         None => vz::of_file(&FileState::read(path)?, path),
     }
+}
+
+/// Whether the addresses of `registry` keep what their entries stand on. A plan that was made before they were
+/// published may take it away, though every value is still as it saw it.
+pub(super) fn check(changes: &[Change], snapshot: &Snapshot, registry: &Registry) -> Result<()> {
+    if registry.held.is_empty() || changes.is_empty() {
+        return Ok(());
+    }
+    let before = vz::lacking(snapshot, registry);
+    let after = snapshot.with(changes);
+    for (address, lacks) in vz::lacking(&after, registry) {
+        let Some(held) = registry.held.get(&address).filter(|_| !before.contains_key(&address)) else {
+            continue;
+        };
+        let interface = after.interface_named(&held.interface).map(|interface| interface.index);
+        if after.proxies.iter().any(|entry| entry.address == address && entry.interface == interface) {
+            let owner = &held.owner;
+            return Err(Error::new(
+                ErrorKind::Changed,
+                format!(
+                    "{address} of container {owner} is published now, and would lack: {}",
+                    lacks.join("; ")
+                ),
+            )
+            .during("apply")
+            .on("plan")
+            .hint("make the plan again"));
+        }
+    }
+    Ok(())
 }
 
 /// Takes out of `inverse` what would silence an address of `registry`, or take away what the source routing of an

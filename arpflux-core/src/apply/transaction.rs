@@ -9,7 +9,7 @@ use super::receipt::{Conflict, Maker, Receipt};
 use super::recover::{TakenBack, busy_pending, settle, take_back};
 use super::store::Folder;
 use super::watcher::{Reopen, Watcher};
-use super::{Confirm, Options, confirm, files, stale};
+use super::{Confirm, Options, confirm, files, keep, stale};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
 use crate::persist::FileChange;
@@ -34,6 +34,7 @@ pub struct Transaction<'a> {
     persist: Option<&'a mut Persist<'a>>,
     reopen: Option<Reopen<'a>>,
     known: Option<&'a Snapshot>,
+    made_before: bool,
 }
 
 impl std::fmt::Debug for Transaction<'_> {
@@ -58,7 +59,7 @@ pub(super) struct Work {
 impl<'a> Transaction<'a> {
     /// Changes to `kernel`, as `options` say.
     pub fn new(kernel: &'a mut dyn Kernel, options: &'a Options) -> Self {
-        Self { kernel, options, announce: None, persist: None, reopen: None, known: None }
+        Self { kernel, options, announce: None, persist: None, reopen: None, known: None, made_before: false }
     }
 
     /// Sends a plan's announcements by `announce`; without it they are not sent, which the receipt notes.
@@ -91,16 +92,22 @@ impl<'a> Transaction<'a> {
         self
     }
 
+    /// Says whether the plan was made before: such a one may know nothing of what was published since.
+    pub(super) fn made_before(mut self, made_before: bool) -> Self {
+        self.made_before = made_before;
+        self
+    }
+
     /// Makes `plan` so, in the order that it has. An empty plan changes nothing and says so.
     ///
     /// # Errors
     /// [`ErrorKind::Changed`] if an interface or a value is no longer what the plan saw, or another network
-    /// namespace; [`ErrorKind::Refused`] if the plan announces an address that nobody answers for afterwards;
+    /// namespace, or if it takes away what an address stands on that was published for a container since; [`ErrorKind::Refused`] if the plan announces an address that nobody answers for afterwards;
     /// [`ErrorKind::RolledBack`] if a step failed and all was undone; [`ErrorKind::PartlyApplied`] if not
     /// all could be undone; [`ErrorKind::Busy`] if another writer, or a transaction that waits for its
     /// confirmation, is in the way. If nothing had been changed yet, the failure as it came.
     pub fn apply(self, plan: &Plan) -> Result<Receipt> {
-        self.apply_with(|_| Ok(plan.clone()))
+        self.made_before(true).apply_with(|_| Ok(plan.clone()))
     }
 
     /// Makes the plan that `make_plan` gives for the present state; no other run of arpflux comes between.
@@ -135,6 +142,9 @@ impl<'a> Transaction<'a> {
             None => Vec::new(),
         };
         files::check(&files)?;
+        if self.made_before {
+            keep::check(&plan.changes, snapshot, &keep::registry(&folder, &files)?)?;
+        }
         let on_trial = matches!(self.options.confirm, Confirm::Within(_));
         let mut receipt = if plan.is_empty() && files.is_empty() {
             if on_trial {

@@ -31,7 +31,7 @@ pub use detect::{Asking, Detection, Unasked};
 pub use node::{ANNOUNCE_AGAIN, Done, Node, Standing, Taken};
 pub(crate) use node::{REGISTRY, of_file, registry, registry_file, standing};
 pub use plan::{Idle, leads_behind};
-pub(crate) use plan::{prepend, with_published};
+pub(crate) use plan::{lacking, prepend, with_published};
 pub use registry::{Held, Registry};
 pub use veid::Veid;
 

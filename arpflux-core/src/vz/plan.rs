@@ -141,7 +141,7 @@ pub(super) fn withdrawal(snapshot: &Snapshot, wanted: &Wanted<'_>) -> Plan {
 }
 
 /// What is not as it should be with each address that is to be published now, besides its proxy entry.
-pub(super) fn lacking(snapshot: &Snapshot, registry: &Registry) -> BTreeMap<IpAddr, Vec<String>> {
+pub(crate) fn lacking(snapshot: &Snapshot, registry: &Registry) -> BTreeMap<IpAddr, Vec<String>> {
     let none = BTreeMap::new();
     let wanted = Wanted { policy: &registry.policy(), registry, withdrawn: &none };
     let index = Index::new(snapshot);
