@@ -170,6 +170,11 @@ impl<'s> Context<'s> {
         self.on_link.get(&index).map_or(&[], Vec::as_slice)
     }
 
+    /// A host alone that a route leads to directly through an interface: a container, by its looks.
+    pub(super) fn container(&self, index: IfIndex) -> Option<Ipv4Addr> {
+        self.on_link(index).iter().find(|net| net.prefix_len() == 32).map(Ipv4Net::addr)
+    }
+
     /// The gateways that routes lead to through an interface.
     pub(super) fn gateways(&self, index: IfIndex) -> &[Ipv4Addr] {
         self.gateways.get(&index).map_or(&[], Vec::as_slice)

@@ -15,7 +15,7 @@ use crate::predict::{ArpRequest, Model, Reason, Verdict};
 use crate::snapshot::{Interface, ProxyEntry, RouteKind};
 use crate::state::Object;
 use crate::sysctl::Sysctl;
-use crate::types::{IfIndex, IpNet, Ipv4Net};
+use crate::types::{IfIndex, IpNet};
 
 /// How many entries are shown as evidence.
 const SHOWN: usize = 3;
@@ -181,8 +181,7 @@ fn late(context: &Context<'_>, asked: &[Asked<'_>]) -> Vec<Finding> {
     }
     for interface in context.listeners.iter().copied() {
         let proxies = context.effective(interface, Sysctl::ProxyArp).value != 0;
-        let container = context.on_link(interface.index).iter().find(|net| net.prefix_len() == 32);
-        let Some(container) = container.filter(|_| proxies).map(Ipv4Net::addr) else { continue };
+        let Some(container) = context.container(interface.index).filter(|_| proxies) else { continue };
         // Somewhere behind the default route stands for what a container asks for.
         let anywhere = context.snapshot.elsewhere();
         let verdict = context.reply(&ArpRequest::broadcast(interface.index, container, anywhere));

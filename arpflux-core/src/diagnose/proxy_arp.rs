@@ -12,7 +12,7 @@ use crate::predict::{ArpRequest, Model, Reason, Verdict};
 use crate::proof::{self, Proof};
 use crate::snapshot::{Interface, RouteKind};
 use crate::sysctl::Sysctl;
-use crate::types::{IpNet, Ipv4Net};
+use crate::types::IpNet;
 
 /// How many interfaces are shown as evidence.
 const SHOWN: usize = 3;
@@ -230,8 +230,7 @@ fn no_route(context: &Context<'_>, proxying: &[&Interface]) -> Option<Finding> {
     for interface in
         proxying.iter().copied().filter(|interface| context.held(interface.index).next().is_none())
     {
-        let container = context.on_link(interface.index).iter().find(|net| net.prefix_len() == 32);
-        let Some(container) = container.map(Ipv4Net::addr) else { continue };
+        let Some(container) = context.container(interface.index) else { continue };
         let verdict = context.reply(&ArpRequest::broadcast(interface.index, container, CALICO_GATEWAY));
         if !matches!(verdict, Verdict::Silent { reason: Reason::NoRoute | Reason::RouteRejects }) {
             continue;

@@ -11,7 +11,7 @@ use crate::plan::Change;
 use crate::predict::{ArpRequest, Model, Reason, Verdict};
 use crate::snapshot::{Interface, Reach};
 use crate::sysctl::Sysctl;
-use crate::types::{IfIndex, IpNet, Ipv4Net};
+use crate::types::{IfIndex, IpNet};
 
 /// How many requests are shown as evidence.
 const SHOWN: usize = 3;
@@ -238,8 +238,7 @@ fn unnumbered(context: &Context<'_>) -> Option<Finding> {
     for interface in
         context.listeners.iter().copied().filter(|interface| context.held(interface.index).next().is_none())
     {
-        let container = context.on_link(interface.index).iter().find(|net| net.prefix_len() == 32);
-        let Some(container) = container.map(Ipv4Net::addr) else { continue };
+        let Some(container) = context.container(interface.index) else { continue };
         let ask = |target: Ipv4Addr| ArpRequest::broadcast(interface.index, container, target);
         let refused =
             |target: &Ipv4Addr| context.reply(&ask(*target)) == Verdict::Silent { reason: Reason::ArpIgnore };

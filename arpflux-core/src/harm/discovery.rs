@@ -7,8 +7,8 @@ use super::Harm;
 use super::around::{ELSEWHERE_IPV6, HOSTS_MAX};
 use super::hosts::Hosts;
 use crate::predict::{Behind, Forwarded, Model, Neighbours, Solicitation, Verdict, Via, ipv6_targets};
-use crate::snapshot::{Route, RouteKind, Snapshot};
-use crate::types::{IfIndex, IpNet};
+use crate::snapshot::{Route, Snapshot};
+use crate::types::IfIndex;
 
 /// Whether anything that decides about IPv6 differs.
 pub(crate) fn ipv6_differs(before: &Snapshot, after: &Snapshot) -> bool {
@@ -85,10 +85,9 @@ impl Hosts<'_> {
     /// What hosts behind this one, which a route leads to, send to the rest of the world.
     fn ways_back(&self, now: &Model<'_>, then: &Model<'_>) -> Vec<Harm> {
         let behind = |route: &Route| -> Option<(IfIndex, Ipv6Addr)> {
-            let ([hop], RouteKind::Unicast) = (route.next_hops.as_slice(), route.kind) else { return None };
-            match (route.destination, hop.gateway, hop.interface) {
-                (IpNet::V6(net), None, Some(index)) if net.prefix_len() == 128 => Some((index, net.addr())),
-                _ => None,
+            match route.host_behind()? {
+                (index, IpAddr::V6(host)) => Some((index, host)),
+                (_, IpAddr::V4(_)) => None,
             }
         };
         let mut told: BTreeSet<IfIndex> = BTreeSet::new();

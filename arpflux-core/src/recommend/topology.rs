@@ -406,12 +406,9 @@ fn uplinks(index: &Index<'_>) -> Vec<IfIndex> {
 /// The interface that a single address is routed to, by address.
 pub(super) fn routed_to(context: &Context<'_>) -> HashMap<IpAddr, IfIndex> {
     let v6 = context.snapshot.routes.iter().filter_map(|route| {
-        let ([hop], IpNet::V6(net)) = (route.next_hops.as_slice(), route.destination) else { return None };
-        let single = route.kind == RouteKind::Unicast && net.prefix_len() == 128 && hop.gateway.is_none();
+        let (index, host) = route.host_behind().filter(|(_, host)| host.is_ipv6())?;
         // Behind an interface that has IPv6 alone, nothing tells the wire: such a route says what is there.
-        let behind = |index: &IfIndex| !context.is_nic(*index) || context.unknown.contains(index);
-        let index = hop.interface.filter(|index| single && behind(index))?;
-        Some((IpAddr::V6(net.addr()), index))
+        (!context.is_nic(index) || context.unknown.contains(&index)).then_some((host, index))
     });
     let v4 = context.behind.iter();
     let v4 = v4.flat_map(|(index, addresses)| addresses.iter().map(|one| (IpAddr::V4(*one), *index)));

@@ -168,3 +168,13 @@ pub struct Route {
     /// The nexthop object it refers to, if any.
     pub nexthop_id: Option<u32>,
 }
+
+impl Route {
+    /// The one host that it leads to without a gateway, and the interface that this host is behind.
+    pub(crate) fn host_behind(&self) -> Option<(IfIndex, IpAddr)> {
+        let [hop] = self.next_hops.as_slice() else { return None };
+        let single = self.destination.prefix_len() == self.destination.max_prefix_len();
+        let direct = self.kind == RouteKind::Unicast && single && hop.gateway.is_none();
+        Some((hop.interface.filter(|_| direct)?, self.destination.addr()))
+    }
+}
