@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Family;
-
+use crate::frame::{ADVERTISEMENT, ICMPV6, SOLICITATION};
 use crate::types::Mac;
 
 /// Where the packet begins, behind the Ethernet header.
@@ -165,9 +165,6 @@ impl Frame {
     /// options and with them the length and the sum.
     pub(crate) fn discovery(content: &DiscoveryContent) -> Self {
         const HOP_LIMIT: u8 = 255;
-        const ICMPV6: u8 = 58;
-        const SOLICITATION: u8 = 135;
-        const ADVERTISEMENT: u8 = 136;
         let mut frame = Self::empty(Protocol::Discovery);
         frame.padded = true;
         frame.put_mac(0, content.destination_mac);

@@ -3,9 +3,7 @@
 use super::frame::{Device, Devices, Frame, Protocol};
 use super::run::Registers;
 use super::{Family, Meta};
-
-/// `IPPROTO_ICMPV6`.
-const ICMPV6: u8 = 58;
+use crate::frame::ICMPV6;
 
 /// What the rules of a chain see beside the frame, by where the kernel calls it.
 #[derive(Clone, Copy)]

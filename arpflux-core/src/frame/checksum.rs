@@ -32,6 +32,6 @@ pub(super) fn icmpv6(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) ->
     let mut sum = add(0, &source.octets());
     sum = add(sum, &destination.octets());
     sum = add(sum, &(message.len() as u32).to_be_bytes());
-    sum = add(sum, &[0, 0, 0, super::ndp::ICMPV6]);
+    sum = add(sum, &[0, 0, 0, super::ICMPV6]);
     finish(add(sum, message))
 }

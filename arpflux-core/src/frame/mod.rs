@@ -34,6 +34,7 @@ mod tests;
 pub use arp::{Arp, Ipv4Arp, Operation};
 pub use ethernet::{EtherType, Ethernet, MIN_FRAME, Tag, Tags, emit_header};
 pub use ipv4::{Echo, Ipv4};
+pub(crate) use ndp::{ADVERTISEMENT, ICMPV6, SOLICITATION};
 pub use ndp::{ALL_NODES, Ipv6, Ndp, solicited_node, solicited_node_mac};
 pub use print::{Printed, PrintedMac};
 

@@ -7,9 +7,11 @@ use super::{Malformed, be16, checksum, split};
 use crate::types::Mac;
 
 /// The protocol number of ICMPv6.
-pub(super) const ICMPV6: u8 = 58;
-const SOLICITATION: u8 = 135;
-const ADVERTISEMENT: u8 = 136;
+pub(crate) const ICMPV6: u8 = 58;
+/// The type of a neighbour solicitation.
+pub(crate) const SOLICITATION: u8 = 135;
+/// The type of a neighbour advertisement.
+pub(crate) const ADVERTISEMENT: u8 = 136;
 const SOURCE_OPTION: u8 = 1;
 const TARGET_OPTION: u8 = 2;
 

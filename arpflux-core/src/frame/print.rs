@@ -130,7 +130,7 @@ fn print_ipv6(f: &mut fmt::Formatter<'_>, packet: &Ipv6<'_>) -> fmt::Result {
             }
             write!(f, ", length {}", packet.payload.len())
         }
-        Err(_) if packet.next_header == super::ndp::ICMPV6 => {
+        Err(_) if packet.next_header == super::ICMPV6 => {
             write!(f, "ICMP6, length {}", packet.payload.len())
         }
         Err(_) => write!(f, "next-header {}, length {}", packet.next_header, packet.payload.len()),

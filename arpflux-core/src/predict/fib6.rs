@@ -9,13 +9,11 @@ use super::missing::Missing;
 use super::reason::Reason;
 use super::reply::Run;
 use super::step::{Lookup, Purpose, Step, Trace};
+use crate::frame::ICMPV6;
 use crate::snapshot::{
     InterfaceFlags, NextHopFlags, Route, RouteKind, Rule, RuleAction, RuleFlags, Snapshot,
 };
 use crate::types::{IfIndex, IpNet, Ipv6Net};
-
-/// The protocol number of ICMPv6.
-const ICMPV6: u8 = 58;
 
 /// IPv6 routes by table, length and prefix, and the rules.
 #[derive(Debug)]

@@ -2,6 +2,8 @@
 
 use nix::libc;
 
+use crate::frame::{ADVERTISEMENT, ICMPV6, SOLICITATION};
+
 /// The first bytes of a frame that a filter lets through: all of them.
 const KEEP: u32 = 0x4_0000;
 
@@ -45,24 +47,21 @@ const fn equal(k: u32, jt: u8, jf: u8) -> libc::sock_filter {
 }
 
 /// Messages of neighbour discovery of these types.
-fn ndp(types: &[u32]) -> Vec<libc::sock_filter> {
+fn ndp(types: &[u8]) -> Vec<libc::sock_filter> {
     let many = types.len() as u8;
     let mut program = vec![
         statement(LOAD_HALF, ETHER_TYPE),
         equal(IPV6, 0, many + 4),
         statement(LOAD_BYTE, 20),
-        equal(58, 0, many + 2),
+        equal(ICMPV6.into(), 0, many + 2),
         statement(LOAD_BYTE, 54),
     ];
     for (left, of_type) in (0..many).rev().zip(types) {
-        program.push(equal(*of_type, left, u8::from(left == 0)));
+        program.push(equal((*of_type).into(), left, u8::from(left == 0)));
     }
     program.extend([statement(RETURN, KEEP), statement(RETURN, 0)]);
     program
 }
-
-const SOLICITATION: u32 = 135;
-const ADVERTISEMENT: u32 = 136;
 
 impl Filter {
     /// The program; empty for [`Filter::All`].

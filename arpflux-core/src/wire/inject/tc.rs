@@ -1,7 +1,7 @@
 //! The few traffic control requests that injecting needs (`tc-u32(8)`, `tc-mirred(8)`).
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::frame::EtherType;
+use crate::frame::{ADVERTISEMENT, EtherType, ICMPV6};
 use crate::kernel::netlink::{Attribute, Messages, NetlinkSocket, attributes};
 use crate::kernel::uapi::{
     RTM_DELQDISC, RTM_DELTFILTER, RTM_GETQDISC, RTM_GETTFILTER, RTM_NEWQDISC, RTM_NEWTFILTER, TCA_ACT_KIND,
@@ -69,7 +69,7 @@ pub(super) const ANY: [Match; 1] = [(0, 0, 0)];
 const EVERY: u16 = 3;
 
 /// ARP replies to `mac` (operation 2, and the target's MAC in bytes 18 to 23 of the packet), or neighbour advertisements to it
-/// (type 136 of ICMPv6, and the frame's destination, which is in front of the packet). Filters of one priority are of one
+/// (their type, and the frame's destination, which is in front of the packet). Filters of one priority are of one
 /// EtherType, so it is compared here (the two bytes in front).
 pub(super) fn answers_to(mac: Mac, ipv6: bool) -> Option<Vec<Match>> {
     let [a, b, c, d, e, f] = mac.octets()?;
@@ -80,8 +80,8 @@ pub(super) fn answers_to(mac: Mac, ipv6: bool) -> Option<Vec<Match>> {
             ether_type(EtherType::IPV6),
             (in_front(14), 0xffff_ffff, u32::from_be_bytes([a, b, c, d])),
             (in_front(10), 0xffff_0000, u32::from_be_bytes([e, f, 0, 0])),
-            (4, 0x0000_ff00, 58 << 8),
-            (40, 0xff00_0000, 136 << 24),
+            (4, 0x0000_ff00, u32::from(ICMPV6) << 8),
+            (40, 0xff00_0000, u32::from(ADVERTISEMENT) << 24),
         ]
     } else {
         vec![
