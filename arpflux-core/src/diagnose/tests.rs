@@ -5,7 +5,7 @@ use crate::persist::{Layout, at_boot};
 use crate::plan::Plan;
 use crate::plan::tests::Host;
 use crate::segment::Wires;
-use crate::snapshot::{Builder, Interference, LinkKind, Route, Rule};
+use crate::snapshot::{Builder, InterfaceFlags, Interference, LinkKind, Route, Rule};
 use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
 
@@ -371,6 +371,30 @@ fn tunnels_that_a_rule_hides_are_named() {
         // With the route, the far end is reached again.
         let plan = hides.plan.as_ref().unwrap();
         assert!(!ids(&host.with(&plan.changes), &Options::default()).contains(&hides.id), "{kind}");
+    }
+}
+
+#[test]
+fn tunnel_addresses_that_are_answered_for_on_a_wire_are_named() {
+    for kind in ["wireguard", "ipip", "gre", "sit", "ppp", "tun"] {
+        let host = Builder::new()
+            .nic("eth0", &["10.0.0.1/24"])
+            .nic("tun0", &["10.8.0.1/24"])
+            .with("tun0", |tunnel| {
+                tunnel.kind = Some(LinkKind::from(kind));
+                tunnel.flags = InterfaceFlags::UP | InterfaceFlags::RUNNING | InterfaceFlags::NOARP;
+            })
+            .build()
+            .unwrap();
+        let found = diagnose(&host, &Options::default()).unwrap();
+        let exposed = of_kind(&found, FindingId::BridgeExposed);
+        assert_eq!(
+            exposed.objects.addresses,
+            ["10.8.0.1".parse::<std::net::IpAddr>().unwrap()],
+            "{kind}: {exposed}"
+        );
+        let plan = exposed.plan.as_ref().unwrap();
+        assert!(!ids(&host.with(&plan.changes), &Options::default()).contains(&exposed.id), "{kind}");
     }
 }
 
