@@ -14,7 +14,7 @@ use arpflux_core::predict::{Line, Matrix, Model, Outcome, Overview, ipv6_targets
 use arpflux_core::snapshot::{AddressFlags, Snapshot};
 use arpflux_core::types::Mac;
 use arpflux_core::wire::{Port, probe};
-use arpflux_core::{Host, Result};
+use arpflux_core::{Host, Policy, Result, verify};
 use arpflux_lab::{Lab, Switch};
 
 /// A host: what is done to it, and for each IPv6 address who answers and what that comes to.
@@ -23,6 +23,8 @@ struct Case {
     /// Words of `ip`, or `sysctl NAME=VALUE`, or `nft TEXT`.
     commands: &'static [&'static str],
     expected: &'static [(&'static str, &'static [&'static str], Outcome)],
+    /// What `verify` says of the host's own IPv6 addresses.
+    verified: Option<bool>,
 }
 
 const SAME_ON_BOTH: &[&str] =
@@ -39,11 +41,13 @@ const CASES: &[Case] = &[
             ("2001:db8:18::10", &["eth0"], Outcome::Good),
             ("2001:db8:18::11", &["eth1"], Outcome::Good),
         ],
+        verified: Some(true),
     },
     Case {
         name: "one address on both cards of the wire",
         commands: SAME_ON_BOTH,
         expected: &[("2001:db8:18::5", &["eth0", "eth1"], Outcome::Flux)],
+        verified: Some(false),
     },
     Case {
         name: "an address of the host with an entry on the other card",
@@ -58,6 +62,7 @@ const CASES: &[Case] = &[
             ("2001:db8:18::10", &["eth0", "eth1"], Outcome::Flux),
             ("2001:db8:18::11", &["eth1"], Outcome::Good),
         ],
+        verified: Some(false),
     },
     Case {
         name: "a container with entries on both cards",
@@ -73,6 +78,7 @@ const CASES: &[Case] = &[
             ("2001:db8:18::10", &["eth0"], Outcome::Good),
             ("2001:db8:18::101", &["eth0", "eth1"], Outcome::Flux),
         ],
+        verified: Some(true),
     },
     Case {
         name: "the address zero of a prefix, for which every router on it answers",
@@ -85,11 +91,13 @@ const CASES: &[Case] = &[
             ("2001:db8:18::", &["eth0", "eth1"], Outcome::Flux),
             ("2001:db8:18::11", &["eth1"], Outcome::Good),
         ],
+        verified: Some(false),
     },
     Case {
         name: "detection failed on the second card",
         commands: &["addr add 2001:db8:18::5/64 dev eth0 nodad", "addr add 2001:db8:18::5/64 dev eth1"],
         expected: &[("2001:db8:18::5", &["eth0"], Outcome::Good)],
+        verified: Some(false),
     },
     Case {
         name: "an address of lo",
@@ -98,6 +106,7 @@ const CASES: &[Case] = &[
             ("2001:db8:18::10", &["eth0"], Outcome::Good),
             ("2001:db8:18::200", &[], Outcome::Silent),
         ],
+        verified: Some(true),
     },
     Case {
         name: "a bridge and a card on one wire",
@@ -113,6 +122,7 @@ const CASES: &[Case] = &[
             "addr add 2001:db8:18::5/64 dev eth1 nodad",
         ],
         expected: &[("2001:db8:18::5", &["br0", "eth1"], Outcome::Flux)],
+        verified: Some(false),
     },
     Case {
         name: "a firewall that lets no solicitation in",
@@ -121,6 +131,7 @@ const CASES: &[Case] = &[
             "nft table inet filter { chain input { type filter hook input priority 0; policy drop; }\n}",
         ],
         expected: &[("2001:db8:18::10", &[], Outcome::Silent)],
+        verified: Some(false),
     },
     Case {
         name: "a firewall of which nobody knows how much it lets in",
@@ -130,11 +141,13 @@ const CASES: &[Case] = &[
              icmpv6 type nd-neighbor-solicit limit rate over 1000/second drop; }\n}",
         ],
         expected: &[("2001:db8:18::10", &[], Outcome::Unknown)],
+        verified: None,
     },
     Case {
         name: "one address on two cards, and nobody knows on which wire the second is",
         commands: &["addr flush dev eth1", SAME_ON_BOTH[0], SAME_ON_BOTH[1]],
         expected: &[("2001:db8:18::5", &["eth0", "eth1"], Outcome::Unknown)],
+        verified: None,
     },
 ];
 
@@ -145,9 +158,12 @@ struct Built {
     _lab: Lab,
 }
 
+fn core(of: &arpflux_lab::Host) -> Host {
+    Host::at(format!("/proc/self/fd/{}", of.netns().as_fd().as_raw_fd()).as_ref()).unwrap()
+}
+
 fn snapshot(of: &arpflux_lab::Host) -> Snapshot {
-    let path = format!("/proc/self/fd/{}", of.netns().as_fd().as_raw_fd());
-    Host::at(path.as_ref()).unwrap().snapshot().unwrap()
+    core(of).snapshot().unwrap()
 }
 
 fn build(case: &Case) -> Built {
@@ -266,6 +282,8 @@ fn ipv6_addresses_are_listed_as_they_are_answered_for() {
         if !ours.ok().is_none_or(|good| good) {
             assert_eq!(theirs.ok(), Some(false), "{name}: {diagnosis}");
         }
+        verified(case, &built, &host, &answers);
+
         // A plan that comes with the finding leaves one MAC.
         for finding in
             diagnosis.findings.iter().filter(|one| !one.objects.addresses.iter().all(IpAddr::is_ipv4))
@@ -278,4 +296,31 @@ fn ipv6_addresses_are_listed_as_they_are_answered_for() {
             }
         }
     }
+}
+
+/// `verify` is good where every own address has one MAC, its interface's, and asks the host itself with the same end.
+fn verified(case: &Case, built: &Built, host: &Snapshot, answers: &BTreeMap<IpAddr, BTreeSet<String>>) {
+    let policy = Policy::from_toml("version = 1\n[host]\nannounce = false\n", "policy.toml").unwrap();
+    let of_ipv6 = |address: &str| address.parse().is_ok_and(|address: IpAddr| address.is_ipv6());
+    let report = verify::model(&policy, host).unwrap();
+    let bad: Vec<String> =
+        report.failures.iter().filter(|one| of_ipv6(&one.object)).map(ToString::to_string).collect();
+    assert_eq!(!bad.is_empty(), case.verified == Some(false), "{}: {report}", case.name);
+    assert_eq!(report.judgement().ok().is_none(), case.verified.is_none(), "{}: {report}", case.name);
+    if case.verified.is_none() {
+        return;
+    }
+    let own = verify::wire::own(&policy, host, &core(&built.node)).unwrap();
+    for address in own.addresses.iter().filter(|one| one.address.is_ipv6()) {
+        let seen: BTreeSet<String> = address.answering.iter().cloned().collect();
+        assert_eq!(seen, answers[&address.address], "{}: {own}", case.name);
+    }
+    let asked: BTreeSet<IpAddr> =
+        report.addresses.iter().map(|one| one.address).filter(IpAddr::is_ipv6).collect();
+    assert_eq!(
+        own.addresses.iter().map(|one| one.address).filter(IpAddr::is_ipv6).collect::<BTreeSet<_>>(),
+        asked
+    );
+    let held = case.expected.iter().any(|(address, ..)| asked.contains(&address.parse().unwrap()));
+    assert!(held, "{}: {report}", case.name);
 }

@@ -136,14 +136,14 @@ fn ipv6_addresses_of_a_policy_are_proved_and_asked_for() {
     let report = verify::check(&wanted, &snapshot).unwrap();
     assert_eq!(report.judgement(), Judgement::Good, "{report}");
     let modelled = verify::model(&wanted, &snapshot).unwrap();
-    // Four addresses are answered by their own, by nobody else; what is sent to two gets behind the host.
-    assert_eq!((modelled.checks, answering(&modelled)), (2 * 4 + 2, vec!["eth3".to_owned()]), "{modelled}");
+    // Six addresses are answered by their own, by nobody else; what is sent to two gets behind the host.
+    assert_eq!((modelled.checks, answering(&modelled)), (2 * 6 + 2, vec!["eth3".to_owned()]), "{modelled}");
     assert!(report.to_string().contains("model for all senders"), "{report}");
 
     let recorder = Recorder::start(&[(&node.client, "eth0")], Filter::Ndp).unwrap();
     let own = verify::wire::own(&wanted, &snapshot, &hn).unwrap();
     let seen = recorder.stop().unwrap();
-    assert_eq!((own.judgement(), own.checks), (Judgement::Good, 4), "{own}");
+    assert_eq!((own.judgement(), own.checks), (Judgement::Good, 6), "{own}");
     assert_eq!(answering(&own), ["eth3"]);
     assert!(own.addresses.iter().all(|one| {
         one.by
@@ -162,7 +162,7 @@ fn ipv6_addresses_of_a_policy_are_proved_and_asked_for() {
     let peer = verify::wire::peer(&wanted, &snapshot, &client, None).unwrap();
     assert_eq!(
         (peer.judgement(), peer.checks, answering(&peer)),
-        (Judgement::Good, 4, vec!["eth3".to_owned()])
+        (Judgement::Good, 6, vec!["eth3".to_owned()])
     );
 }
 

@@ -50,6 +50,8 @@ pub(crate) struct Desired {
     pub interfaces: Vec<IfIndex>,
     /// The host's own addresses on them, and whose they are.
     pub host_addresses: Vec<(IpAddr, IfIndex)>,
+    /// The host's own IPv6 addresses on the interfaces of `[host]`, and whose they are: nothing is set for them.
+    pub host_ipv6: Vec<(IpAddr, IfIndex)>,
     /// Addresses that several hosts hold or take over, and who answers for them here.
     pub services: Vec<Service>,
     /// The proxied addresses, and who answers for them.
@@ -197,6 +199,8 @@ pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
     services::answered(&services, &sysctls, snapshot, &view)?;
     // The answers for these are the services' own affair.
     host_addresses.retain(|source| answer(source.address).is_none());
+    let on_host = managed.host.iter().flat_map(|interface| view.ipv6_in_use(interface.index));
+    let host_ipv6 = on_host.filter(|(address, _)| answer(*address).is_none()).collect();
     let proxies = proxies::plan(policy, &view, &managed, &proxied, &v4, &egress_v4, &mut decisions)?;
     sysctls.extend(proxies.sysctls);
 
@@ -215,6 +219,7 @@ pub(crate) fn desired(policy: &Policy, snapshot: &Snapshot) -> Result<Desired> {
         interfaces: managed.all().map(|interface| interface.index).collect(),
         services,
         host_addresses: host_addresses.into_iter().map(pair).collect(),
+        host_ipv6,
         proxied: proxied.into_iter().map(pair).collect(),
         sysctls,
         ipv6_sysctls: proxies.ipv6_sysctls,

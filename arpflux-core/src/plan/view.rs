@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use foldhash::{HashMap, HashMapExt as _, HashSet};
 
-use crate::snapshot::{Address, Index, NextHop, Route, RouteKind, Snapshot, missing_connected_route, table};
+use crate::snapshot::{
+    Address, AddressFlags, Index, NextHop, Route, RouteKind, Snapshot, missing_connected_route, table,
+};
 use crate::types::{IfIndex, IpNet};
 use crate::words::listed;
 
@@ -107,6 +109,20 @@ impl<'s> View<'s> {
     /// The IPv4 addresses of an interface that other hosts may ask for.
     pub(super) fn addresses(&self, index: IfIndex) -> impl Iterator<Item = &'s Address> + '_ {
         self.all_addresses(index).filter(|address| address.is_public())
+    }
+
+    /// The IPv6 addresses of an interface that other hosts may ask for, link-local ones left out; one of which duplicate address
+    /// detection is under way is not used yet.
+    pub(super) fn ipv6_in_use(&self, index: IfIndex) -> impl Iterator<Item = (IpAddr, IfIndex)> + '_ {
+        let held = self.index.held(index).iter().filter(|held| held.is_public());
+        let global = held.filter(|held| match held.local {
+            IpAddr::V6(local) => !local.is_unicast_link_local(),
+            IpAddr::V4(_) => false,
+        });
+        let failed = |flags: AddressFlags| flags.contains(AddressFlags::DADFAILED);
+        let in_use =
+            global.filter(move |held| !held.flags.contains(AddressFlags::TENTATIVE) || failed(held.flags));
+        in_use.map(move |held| (held.local, index))
     }
 
     /// All IPv4 addresses of an interface.

@@ -13,7 +13,7 @@ use crate::plan::Plan;
 use crate::policy::{Egress, HostPolicy, InterfaceSelector, Policy, ProxyArp, Strategy};
 use crate::predict::{Model, Neighbours, Outgoing};
 use crate::proof::Prover;
-use crate::snapshot::{Interface, Snapshot};
+use crate::snapshot::{Interface, Snapshot, WireMap};
 use crate::stop::Stop;
 use crate::sysctl::Sysctl;
 use crate::types::IfName;
@@ -285,7 +285,7 @@ impl Candidate {
     pub(super) fn tried(&self, context: &Context<'_>) -> Result<Tried> {
         let plan = self.policy.plan(context.snapshot)?;
         let after = context.snapshot.with(&plan.changes);
-        let mut proof = verify::check_on(&self.policy, &after, &context.wires, &Stop::default())?;
+        let mut proof = verify::settled(&self.policy, &after, &context.wires)?;
         if let Some(failure) = proof.failures.first() {
             let error = Error::new(ErrorKind::Refused, failure.to_string());
             return Err(strict::hinted(error, context, &after));
@@ -323,7 +323,7 @@ impl Candidate {
             }
             let after = self.policy.plan(&other).map(|plan| other.with(&plan.changes));
             after
-                .and_then(|after| verify::check(&self.policy, &after))
+                .and_then(|after| verify::settled(&self.policy, &after, &WireMap::of(&after)))
                 .is_ok_and(|report| report.failures.is_empty())
         };
         (0..=2).filter(holds).collect()
@@ -387,5 +387,12 @@ pub(super) fn notes(context: &Context<'_>, candidate: &Candidate, tried: &Tried)
     if candidate.policy.host.egress == Egress::Unmanaged {
         notes.extend(strays(context, &tried.after).into_iter().take(4));
     }
+    // What a policy settles holds: what is left are IPv6 addresses of the host itself.
+    let whole = verify::check_on(&candidate.policy, &tried.after, &context.wires, &Stop::default());
+    let left = whole.into_iter().flat_map(|report| report.failures);
+    notes.extend(
+        left.take(4)
+            .map(|failure| format!("no policy settles this, and `arpflux verify` finds it: {failure}")),
+    );
     notes
 }

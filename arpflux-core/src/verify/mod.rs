@@ -61,10 +61,25 @@ pub(crate) fn check_until(policy: &Policy, snapshot: &Snapshot, stop: &Stop) -> 
 
 /// The same on the wires of `map`.
 pub(crate) fn check_on(policy: &Policy, snapshot: &Snapshot, map: &WireMap, stop: &Stop) -> Result<Report> {
+    checked(policy, snapshot, map, true, stop)
+}
+
+/// The same of what a policy settles: the IPv6 addresses that the host holds itself are left out.
+pub(crate) fn settled(policy: &Policy, snapshot: &Snapshot, map: &WireMap) -> Result<Report> {
+    checked(policy, snapshot, map, false, &Stop::default())
+}
+
+fn checked(
+    policy: &Policy,
+    snapshot: &Snapshot,
+    map: &WireMap,
+    own_ipv6: bool,
+    stop: &Stop,
+) -> Result<Report> {
     let mut report = configuration(policy, snapshot)?;
     let as_wanted = report.failures.is_empty();
     stop.check()?;
-    report.merge(model::model_until(policy, snapshot, map, stop)?);
+    report.merge(model::model_until(policy, snapshot, map, own_ipv6, stop)?);
     if as_wanted && let Ok(desired) = wanted(policy, snapshot)? {
         count_settings(&desired, snapshot, &mut report);
     }

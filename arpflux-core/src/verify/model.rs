@@ -23,7 +23,8 @@ use crate::types::{IfIndex, IpNet, Ipv4Net};
 /// Proves for each address of the policy that its own interface answers every neighbour and that no
 /// other does, of the policy's interfaces and of all on the same wire ([`WireMap`]); of interfaces whose sysctls the
 /// policy leaves alone only where they are alone on their wire. One on a wire that is not
-/// known leaves that open if it answers. And that what is sent to a proxied IPv6 address gets behind this host, as its
+/// known leaves that open if it answers. The same for the IPv6 addresses that the interfaces of `[host]` hold themselves,
+/// on each wire. And that what is sent to a proxied IPv6 address gets behind this host, as its
 /// entry answers whatever the routes say. And
 /// that what arpflux published for other owners is answered for where it is published. And
 /// that packets from proxied addresses with a rule of ours leave by no other interface of the policy. (Of
@@ -33,19 +34,25 @@ use crate::types::{IfIndex, IpNet, Ipv4Net};
 /// # Errors
 /// As [`super::check`].
 pub fn model(policy: &Policy, snapshot: &Snapshot) -> Result<Report> {
-    model_until(policy, snapshot, &WireMap::of(snapshot), &Stop::default())
+    model_until(policy, snapshot, &WireMap::of(snapshot), true, &Stop::default())
 }
 
-/// The same on the wires of `map`, see [`super::check_on`].
+/// The same on the wires of `map`, see [`super::check_on`]; without `own_ipv6` of what a policy settles alone.
 pub(super) fn model_until(
     policy: &Policy,
     snapshot: &Snapshot,
     map: &WireMap,
+    own_ipv6: bool,
     stop: &Stop,
 ) -> Result<Report> {
     let mut report = Report::default();
     match wanted(policy, snapshot)? {
-        Ok(desired) => prove(&desired, snapshot, map, stop, &mut report)?,
+        Ok(mut desired) => {
+            if !own_ipv6 {
+                desired.host_ipv6.clear();
+            }
+            prove(&desired, snapshot, map, stop, &mut report)?;
+        }
         Err(failure) => report.count(Some(failure)),
     }
     Ok(report)
@@ -75,9 +82,11 @@ fn prove(
     let own = desired.host_addresses.iter().filter(|(_, owner)| claimed(*owner));
     let model = Model::of(snapshot);
     let discovery = LazyCell::new(|| Discovery::new(&model, map));
-    let each =
-        own.map(|pair| (pair, &among)).chain(desired.proxied.iter().map(|pair| (pair, &desired.interfaces)));
-    for ((address, owner), policys) in each {
+    let proxied = desired.proxied.iter().map(|pair| (pair, &desired.interfaces));
+    // Of IPv6 no interface answers for what another one holds, so that only who is heard with the owner counts.
+    let none = Vec::new();
+    let own_ipv6 = desired.host_ipv6.iter().map(|pair| (pair, &none));
+    for ((address, owner), policys) in own.map(|pair| (pair, &among)).chain(proxied).chain(own_ipv6) {
         stop.check()?;
         // Whoever hears what the owner hears counts, whether or not the policy names it.
         let mut among: Vec<IfIndex> = policys.clone();
@@ -107,7 +116,8 @@ fn prove(
             IpAddr::V6(target) => {
                 let asked = heard(snapshot, *owner);
                 let answered = asked.then(|| discovery.answers(*owner, target, report));
-                if asked {
+                let held = snapshot.holders_of(*address).any(|holder| holder == *owner);
+                if asked && !held {
                     discovery.is_reached(*owner, target, report);
                 }
                 let [mut answering, mut undetermined] = discovery.nobody_else(*owner, target, &among, report);

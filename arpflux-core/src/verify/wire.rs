@@ -61,8 +61,13 @@ pub fn peer_until(
             let port = match from {
                 Some(name) => Port::named(name),
                 None => Port::towards(*target),
+            };
+            // No policy names the host's own IPv6 addresses, and a peer without IPv6 there is no witness of them.
+            let own = desired.host_ipv6.iter().any(|(address, _)| address == target);
+            if own && !port.as_ref().is_ok_and(|port| port.holds_family_of(*target)) {
+                continue;
             }
-            .map_err(|error| error.during("verify on the wire"))?;
+            let port = port.map_err(|error| error.during("verify on the wire"))?;
             match ports.iter_mut().find(|(known, _)| known.index == port.index) {
                 Some((_, targets)) => targets.push(*target),
                 None => ports.push((port, vec![*target])),
@@ -185,7 +190,7 @@ fn own_on(policy: &Policy, snapshot: &Snapshot, host: &Host, map: &WireMap, stop
 fn owners(desired: &Desired) -> Vec<(IpAddr, IfIndex)> {
     let mut seen = HashSet::new();
     let services = desired.services.iter().filter_map(|one| Some((IpAddr::V4(one.address), one.answerer?)));
-    let named = desired.host_addresses.iter().chain(&desired.proxied).copied();
+    let named = desired.host_addresses.iter().chain(&desired.proxied).chain(&desired.host_ipv6).copied();
     named.chain(services).filter(|(address, _)| seen.insert(*address)).collect()
 }
 
