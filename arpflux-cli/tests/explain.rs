@@ -264,12 +264,18 @@ fn the_list_is_of_both_families() {
         );
     }
     // A snapshot that does not say what decides about IPv6 leaves it open, for every verb.
-    for verb in ["explain --ipv6", "diagnose --ignore AF001 --fail-on error"] {
-        let verb: Vec<&str> = verb.split(' ').collect();
-        let (code, text) = run(&verb);
-        assert!(text.contains("2001:db8::10") || verb[0] == "diagnose", "{text}");
-        assert!(code == 6 || text.contains("cannot be told"), "{verb:?}: {code} {text}");
-    }
+    let (code, text) = run(&["explain", "--ipv6"]);
+    assert!(code == 6 && text.contains("decides about neighbour discovery"), "{code} {text}");
+    let (_, text) = run(&["diagnose"]);
+    assert!(text.contains("Whether that is all cannot be told"), "{text}");
+    assert!(text.contains("decides about neighbour discovery"), "{text}");
+    let (_, text) = run(&["explain", "--prove"]);
+    assert!(text.contains("Nothing is proved here of 1 IPv6 address: arpflux explain --ipv6"), "{text}");
+    let (code, text) = run(&["explain", "--prove", "2001:db8::10"]);
+    assert!(
+        code == 2 && text.contains("--prove is of IPv4 alone") && text.contains("arpflux verify"),
+        "{code} {text}"
+    );
 }
 
 #[test]

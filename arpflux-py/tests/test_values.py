@@ -104,6 +104,10 @@ def test_the_matrix_shows_flux_and_says_which_rule(node):
     few = snapshot.matrix(targets="192.168.18.101", interfaces=["eth3"], sender="192.168.18.129")
     assert few.rows[0].proxied and few.rows[0].cells[0].verdict.delay.below_ms > 0
     assert arpflux.Host.netns(node).matrix(targets=["192.168.18.101"], interfaces="eth3") != matrix
+    six = snapshot.matrix(targets=["2001:db8::7", "192.168.18.101"], interfaces="eth3", sender="fe80::9")
+    assert [str(row.target) for row in six.rows] == ["2001:db8::7", "192.168.18.101"]
+    assert str(six.rows[0].cells[0].sender) == "fe80::9" and not six.rows[0].cells[0].verdict.answers
+    assert pickle.loads(pickle.dumps(six)) == six
 
 
 def test_diagnosis_names_what_is_wrong_and_its_remedy_cures_it(node, tmp_path):

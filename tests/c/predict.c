@@ -70,6 +70,13 @@ static void a_matrix_shows_flux(void)
     arpflux_error_free(err);
     options.interfaces = names;
     targets[1] = ip("fd00::1");
+    matrix = arpflux_snapshot_matrix(snapshot, &options, &err);
+    CHECK_OK(matrix != NULL, err);
+    CHECK(arpflux_matrix_address_count(matrix) == 2 && same(arpflux_matrix_address_at(matrix, 1), "fd00::1"));
+    CHECK(arpflux_matrix_judged_at(matrix, 1) == ARPFLUX_JUDGED_GOOD);
+    CHECK(arpflux_cell_answer(arpflux_matrix_cell(matrix, 1, 0)) == ARPFLUX_ANSWER_SILENT);
+    arpflux_matrix_free(matrix);
+    targets[1].family = 99;
     CHECK(arpflux_snapshot_matrix(snapshot, &options, &err) == NULL);
     CHECK(arpflux_error_code(err) == ARPFLUX_CODE_INVALID_INPUT);
     arpflux_error_free(err);

@@ -42,7 +42,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["address", "from", "on"])]
     stdin: bool,
     /// Prove it for all senders: exactly one interface of each wire answers for ADDRESS, or for every
-    /// address held or proxied there. Where that is not so, a request is shown that tells.
+    /// address held or proxied there (of IPv4; `verify` proves IPv6 addresses of a policy). Where that is not so, a request is shown that tells.
     #[arg(long, conflicts_with_all = ["from", "stdin"])]
     prove: bool,
     /// Another host's snapshot (may be repeated): who answers among all of them on the wires they share.
@@ -184,7 +184,13 @@ fn ipv4(address: IpAddr, option: &str) -> Result<Ipv4Addr> {
         IpAddr::V6(_) => Err(Error::new(ErrorKind::InvalidInput, format!("{option} is of IPv4 alone"))
             .during("explain")
             .on(address)
-            .hint("without it, who answers neighbour solicitations for the address is said")),
+            .hint(match option {
+                "--prove" => {
+                    "without it, who answers neighbour solicitations for the address is said; `arpflux verify` proves it of \
+                     the addresses of a policy"
+                }
+                _ => "without it, who answers neighbour solicitations for the address is said",
+            })),
     }
 }
 

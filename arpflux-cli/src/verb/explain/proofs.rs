@@ -3,9 +3,10 @@
 use std::net::Ipv4Addr;
 
 use arpflux_core::Result;
-use arpflux_core::predict::Model;
+use arpflux_core::predict::{Model, ipv6_targets};
 use arpflux_core::proof::{Claims, Proof};
 use arpflux_core::types::IfIndex;
+use arpflux_core::words::counted;
 
 use crate::Output;
 use crate::output::Style;
@@ -23,8 +24,18 @@ pub fn run(
         output.answer(&claims)?;
         return Ok(code);
     }
+    let beyond = match ipv6_targets(model.snapshot()).len() {
+        0 => String::new(),
+        _ if target.is_some() => String::new(),
+        count => format!(
+            "Nothing is proved here of {}: arpflux explain --ipv6 says who answers, and arpflux verify proves those of a policy\n",
+            counted(count, "IPv6 address", "IPv6 addresses"),
+        ),
+    };
     if claims.claims.is_empty() {
-        output.text("Nothing to prove: no such address is held or proxied on these interfaces.\n")?;
+        output.text(format!(
+            "Nothing to prove: no such address is held or proxied on these interfaces.\n{beyond}"
+        ))?;
         return Ok(code);
     }
     let mut text = String::new();
@@ -35,6 +46,9 @@ pub fn run(
             Proof::Undetermined { .. } => output.paint(Style::Caution, "unknown"),
         };
         text.push_str(&format!("{mark}  {}: {}\n", claim.claim, claim.reason()));
+    }
+    if !beyond.is_empty() {
+        text += &format!("\n{beyond}");
     }
     if let Some(line) = claims.last_line() {
         text.push_str(&format!("\n{}\n", output.paint(Style::Caution, line)));
