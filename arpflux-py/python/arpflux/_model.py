@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from typing import Any, Dict, Optional, Tuple
 
 from ._base import IpAddress, Open, Value, written
@@ -168,11 +167,11 @@ class MatrixCell(Value):
 
     - `sender`: The ordinary neighbour that stands for all.
     - `verdict`: What becomes of its request, sent to all.
-    - `probe`: What becomes of a probe (sender 0.0.0.0).
+    - `probe`: What becomes of a probe (sender 0.0.0.0 or `::`).
     - `value`: The value of the sysctl that decided for the neighbour, where one did.
     """
 
-    sender: IPv4Address
+    sender: IpAddress
     verdict: Verdict
     probe: Verdict
     value: Optional[int]
@@ -192,7 +191,7 @@ class MatrixRow(Value):
       either.
     """
 
-    target: IPv4Address = dataclasses.field(metadata=written("address"))
+    target: IpAddress = dataclasses.field(metadata=written("address"))
     held_by: Tuple[str, ...]
     proxied: bool
     cells: Tuple[MatrixCell, ...]
