@@ -39,7 +39,7 @@ impl Interference {
         let called =
             |program: &Option<String>| program.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
         match self {
-            Self::Netfilter { chain, interface } => format!("{chain} filters ARP frames{}", on(interface)),
+            Self::Netfilter { chain, interface } => format!("{chain} filters frames{}", on(interface)),
             Self::TrafficControl { interface, program } => {
                 format!("traffic control filters{}{}", on(&Some(*interface)), called(program))
             }
