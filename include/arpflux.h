@@ -1690,6 +1690,16 @@ ARPFLUX_MUST_USE arpflux_snapshot *arpflux_snapshot_from_path(const char *path, 
  */
 ARPFLUX_MUST_USE char *arpflux_snapshot_to_json(const arpflux_snapshot *snapshot, arpflux_error **err);
 
+/**
+ * The same host with other names, addresses and MACs, alike wherever they stand and otherwise at each call, for a report that a stranger
+ * may read: everything says the same of it. The last byte of IPv4 addresses and numbers (tables, VLANs, marks, sysctls) stay.
+ *
+ * Returns a snapshot to be freed with `arpflux_snapshot_free`, or NULL and sets `*err`: `ARPFLUX_CODE_UNSUPPORTED` if a packet
+ * filter looks at addresses in a way that cannot be kept.
+ */
+ARPFLUX_MUST_USE arpflux_snapshot *arpflux_snapshot_anonymised(const arpflux_snapshot *snapshot,
+                                              arpflux_error **err);
+
 /** The release of the kernel that it was taken from, such as `"6.1.0-26-amd64"`. Borrowed; NULL for NULL. */
 const char *arpflux_snapshot_kernel(const arpflux_snapshot *snapshot);
 

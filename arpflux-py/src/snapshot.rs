@@ -71,6 +71,13 @@ impl Snapshot {
         Ok(Self(Arc::new(snapshot)))
     }
 
+    /// The same host with other names, addresses and MACs, alike wherever they stand and otherwise at each call, for a report
+    /// that a stranger may read: everything says the same of it. The last byte of IPv4 addresses and numbers (tables, VLANs,
+    /// marks, sysctls) stay. Raises Unsupported if a packet filter looks at addresses in a way that cannot be kept.
+    fn anonymised(&self, py: Python<'_>) -> Result<Self> {
+        Ok(Self(Arc::new(py.detach(|| self.0.anonymised())?)))
+    }
+
     /// Who answers a request for `target` that arrives on `interface`, and why, as an Explanation: an ARP request for an
     /// IPv4 address, a neighbour solicitation for an IPv6 address.
     ///

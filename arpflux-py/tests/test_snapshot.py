@@ -23,6 +23,14 @@ def test_json_round_trip_is_exact(stored):
     assert json.loads(stored.to_json())["schema"] == 1
 
 
+def test_a_stranger_may_see_it(stored):
+    other = stored.anonymised()
+    assert [interface.index for interface in other.interfaces] == [3] and other.interfaces[0].name != "eth3"
+    assert not any(secret in other.to_json() for secret in ("eth3", "192.168.18.", "00:0c:29"))
+    assert len(other.matrix()) == len(stored.matrix())
+    assert other.matrix().has_flux is stored.matrix().has_flux
+
+
 def test_records_are_typed(stored):
     eth3 = stored.interface("eth3")
     assert (eth3,) == stored.interfaces

@@ -47,6 +47,24 @@ static void snapshot_holds_what_was_made(void)
     arpflux_snapshot_free(snapshot);
 }
 
+static void for_strangers(void)
+{
+    arpflux_snapshot *snapshot = here(), *other;
+    arpflux_error *err = NULL;
+    char *json;
+
+    other = arpflux_snapshot_anonymised(snapshot, &err);
+    CHECK_OK(other != NULL, err);
+    CHECK(arpflux_snapshot_interface_count(other) == arpflux_snapshot_interface_count(snapshot));
+    CHECK(arpflux_snapshot_interface_by_name(other, "eth3") == NULL);
+    json = arpflux_snapshot_to_json(other, &err);
+    CHECK(json && !strstr(json, "eth3") && !strstr(json, "192.168.18.101"));
+    arpflux_string_free(json);
+    arpflux_snapshot_free(other);
+    arpflux_snapshot_free(snapshot);
+    CHECK(arpflux_snapshot_anonymised(NULL, NULL) == NULL);
+}
+
 static void json_round_trip(void)
 {
     arpflux_snapshot *snapshot = here(), *again;
@@ -234,6 +252,7 @@ static void policies_read_and_refuse(void)
 int main(void)
 {
     RUN(snapshot_holds_what_was_made);
+    RUN(for_strangers);
     RUN(json_round_trip);
     RUN(other_namespaces_by_name_path_and_process);
     RUN(explain_says_who_answers_and_why);

@@ -196,6 +196,8 @@ pub struct Histogram {
     pub undetermined: u64,
     pub hosts: u64,
     pub asked_again: u64,
+    /// Hosts of which a rule looks at addresses in a way that cannot be kept with others.
+    pub not_anonymised: u64,
     /// The hosts' own packets, by what became of them.
     pub own: BTreeMap<&'static str, u64>,
     /// What became of neighbour entries.
@@ -250,6 +252,7 @@ impl Histogram {
         self.undetermined += other.undetermined;
         self.hosts += other.hosts;
         self.asked_again += other.asked_again;
+        self.not_anonymised += other.not_anonymised;
     }
 }
 

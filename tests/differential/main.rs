@@ -32,6 +32,7 @@ use std::time::{Duration, Instant};
 use arpflux_core::predict::{ArpRequest, Model, Reason, Verdict};
 use arpflux_core::snapshot::{InterfaceFlags, LinkKind, Snapshot};
 use arpflux_core::types::{IfIndex, Mac};
+use arpflux_tests::anonymous::Anonymous;
 use nix::libc;
 use nix::sched::{CloneFlags, unshare};
 
@@ -159,6 +160,7 @@ impl Worker {
             }
             asks.push(ask);
         }
+        self.anonymised(case, &model, &asks);
         for chunk in asks.chunks(CHUNK) {
             self.ask_chunk(case, host, &model, &unaided, chunk)?;
         }
@@ -168,6 +170,20 @@ impl Worker {
             return Ok(());
         }
         self.announcing(case, host, rng)
+    }
+
+    /// The model says the same of the host with other names, addresses and MACs.
+    fn anonymised(&mut self, case: &Case, model: &Model<'_>, asks: &[Ask]) {
+        let Some(other) = Anonymous::of(model.snapshot()) else {
+            self.histogram.not_anonymised += 1;
+            return;
+        };
+        let of_other = Model::new(&other.snapshot).unwrap();
+        for (request, verdict) in asks.iter().flat_map(|ask| Expected::of(model, ask).verdicts) {
+            if let Some(text) = other.request(&of_other, &request, &verdict) {
+                self.mismatches.push(format!("seed {}: {text}", case.seed));
+            }
+        }
     }
 
     fn ask_chunk(
@@ -493,6 +509,11 @@ fn random_rules() {
     let histogram = ask_hosts(hosts, true);
     if hosts >= 160 {
         assert!(histogram.answered * 12 > histogram.requests, "too few answers");
+        assert!(
+            histogram.not_anonymised * 4 < histogram.hosts * 3,
+            "{} not anonymised",
+            histogram.not_anonymised
+        );
         assert!(histogram.undetermined * 20 < histogram.requests, "too much undetermined");
         for reason in [Reason::FilterDropsRequest, Reason::FilterDropsAnswer, Reason::FilterRewrites] {
             assert!(histogram.reasons.contains_key(reason.code()), "{reason} never came up");

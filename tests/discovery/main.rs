@@ -18,6 +18,7 @@ use arpflux_core::frame::{Ndp, solicited_node, solicited_node_mac};
 use arpflux_core::predict::{Advertised, Missing, Model, Reason, Solicitation, Verdict};
 use arpflux_core::snapshot::{AddressFlags, LinkKind, Snapshot};
 use arpflux_core::types::Mac;
+use arpflux_tests::anonymous::Anonymous;
 use nix::sched::{CloneFlags, unshare};
 
 use case::{Case, Command};
@@ -226,6 +227,7 @@ struct Histogram {
     answered: u64,
     undetermined: u64,
     restless: u64,
+    not_anonymised: u64,
     reasons: BTreeMap<&'static str, u64>,
     missing: BTreeMap<&'static str, u64>,
 }
@@ -274,7 +276,7 @@ fn ask_host(case: &Case, histogram: &mut Histogram) -> io::Result<Vec<String>> {
         }
         asks.push(Ask { nic, number, to, source, target });
     }
-    let mut wrong = Vec::new();
+    let mut wrong = anonymised(case, &model, &asks, histogram);
     let mut counted = Vec::new();
     for chunk in asks.chunks(CHUNK) {
         let verdicts: Vec<Vec<Verdict>> = chunk
@@ -310,6 +312,18 @@ fn ask_host(case: &Case, histogram: &mut Histogram) -> io::Result<Vec<String>> {
         histogram.add(&verdicts, expected.as_ref());
     }
     Ok(wrong)
+}
+
+/// What the model says otherwise of the host with other names, addresses and MACs.
+fn anonymised(case: &Case, model: &Model<'_>, asks: &[Ask], histogram: &mut Histogram) -> Vec<String> {
+    let Some(other) = Anonymous::of(model.snapshot()) else {
+        histogram.not_anonymised += 1;
+        return Vec::new();
+    };
+    let of_other = Model::new(&other.snapshot).unwrap();
+    let asked = asks.iter().flat_map(|ask| ask.solicitations(model.snapshot()));
+    let differ = asked.filter_map(|one| other.solicitation(&of_other, &one, &model.advertise(&one)));
+    differ.map(|text| format!("seed {}: {text}", case.seed)).collect()
 }
 
 fn is_up(snapshot: &Snapshot, nic: usize) -> bool {
@@ -390,6 +404,11 @@ fn random_rules() {
     let histogram = ask_hosts(hosts, true);
     if hosts >= 60 {
         assert!(histogram.answered * 25 > histogram.asked, "too few answers");
+        assert!(
+            histogram.not_anonymised * 4 < histogram.hosts * 3,
+            "{} not anonymised",
+            histogram.not_anonymised
+        );
         assert!(histogram.undetermined * 20 < histogram.asked, "too much undetermined");
         for reason in
             [Reason::Local, Reason::ProxyEntry, Reason::FilterDropsRequest, Reason::FilterDropsAnswer]

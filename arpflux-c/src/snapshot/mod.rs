@@ -101,6 +101,22 @@ pub unsafe extern "C" fn arpflux_snapshot_to_json(
     }
 }
 
+/// The same host with other names, addresses and MACs, alike wherever they stand and otherwise at each call, for a report that a stranger
+/// may read: everything says the same of it. The last byte of IPv4 addresses and numbers (tables, VLANs, marks, sysctls) stay.
+///
+/// Returns a snapshot to be freed with `arpflux_snapshot_free`, or NULL and sets `*err`: `ARPFLUX_CODE_UNSUPPORTED` if a packet
+/// filter looks at addresses in a way that cannot be kept.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_snapshot_anonymised(
+    snapshot: *const arpflux_snapshot,
+    err: *mut *mut arpflux_error,
+) -> *mut arpflux_snapshot {
+    // SAFETY: `err` is as the conventions say.
+    unsafe {
+        guard(err, ptr::null_mut(), || Ok(give(handle::get::<Owned>(snapshot)?.snapshot.anonymised()?)))
+    }
+}
+
 /// The release of the kernel that it was taken from, such as `"6.1.0-26-amd64"`. Borrowed; NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_snapshot_kernel(snapshot: *const arpflux_snapshot) -> *const c_char {

@@ -85,7 +85,8 @@ Examples:
 pub(super) const SNAPSHOT: &str = "\
 Examples:
   arpflux snapshot --json > host.json      to be looked at elsewhere:
-  arpflux diagnose --snapshot host.json";
+  arpflux diagnose --snapshot host.json
+  arpflux snapshot --json --anonymise      for a report that strangers may read";
 pub(super) const COMPLETIONS: &str = "\
 Examples:
   arpflux completions bash > /etc/bash_completion.d/arpflux

@@ -24,6 +24,10 @@ pub struct Args {
     /// Print the state that this policy leads to instead, TOML or JSON.
     #[arg(long, value_name = "FILE")]
     planned: Option<PathBuf>,
+    /// Replace names, addresses and MACs, alike wherever they stand and otherwise each time: for a report that a stranger
+    /// may read. arpflux says the same of it; the last byte of IPv4 addresses and numbers (tables, VLANs, marks, sysctls) stay.
+    #[arg(long)]
+    anonymise: bool,
 }
 
 /// Runs the verb.
@@ -34,6 +38,9 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let mut snapshot = args.source.snapshot()?;
     if let Some(policy) = &args.planned {
         snapshot = snapshot.with(&Policy::from_path(policy)?.plan(&snapshot)?.changes);
+    }
+    if args.anonymise {
+        snapshot = snapshot.anonymised()?;
     }
     if output.json() {
         output.text(snapshot.to_json()? + "\n")?;

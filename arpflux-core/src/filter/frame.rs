@@ -62,7 +62,7 @@ impl Protocol {
         }
     }
 
-    pub(super) const fn ether_type(self) -> [u8; 2] {
+    pub(crate) const fn ether_type(self) -> [u8; 2] {
         match self {
             Self::Arp => [0x08, 0x06],
             Self::Discovery => [0x86, 0xdd],
@@ -78,7 +78,7 @@ impl Protocol {
     }
 
     /// Where a header begins; `None`: it has none.
-    pub(super) const fn start(self, header: super::Header) -> Option<usize> {
+    pub(crate) const fn start(self, header: super::Header) -> Option<usize> {
         match (header, self) {
             (super::Header::Link, _) => Some(0),
             (super::Header::Network, _) => Some(NETWORK),

@@ -121,7 +121,7 @@ impl Family {
     }
 
     /// What its tool calls it.
-    const fn title(self) -> &'static str {
+    pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Arp => "nftables arp",
             Self::Bridge => "nftables bridge",

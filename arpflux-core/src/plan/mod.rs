@@ -62,6 +62,7 @@ use crate::types::{IfIndex, IfName, Mac};
 pub use egress::{RULE_PRIORITY, TABLE_BASE};
 pub use folded::{Folded, Sign, Sum};
 pub use impact::{Effect, Impact, Range, Turn};
+pub(crate) use services::KUBE_VIP;
 
 /// The `RTPROT_*` number that arpflux marks its own routes, rules and proxy entries with.
 ///

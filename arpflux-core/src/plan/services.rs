@@ -182,6 +182,9 @@ fn not_never(policy: &Policy, view: &View<'_>, interface: &Interface) -> Option<
     view.addresses(interface.index).map(|held| held.local).find(|address| !never(address))
 }
 
+/// How the names of kube-vip's interfaces begin.
+pub(crate) const KUBE_VIP: &str = "vip-";
+
 /// The interface, and whose it is if its name or MAC says so.
 fn in_words(interface: &Interface) -> String {
     let name = interface.name.to_string();
@@ -189,7 +192,7 @@ fn in_words(interface: &Interface) -> String {
     match mac.and_then(VirtualMac::of) {
         Some(of) => format!("{name} ({of})"),
         None if name == "kube-ipvs0" => format!("{name} (kube-proxy's, for the addresses of services)"),
-        None if name.starts_with("vip-") => format!("{name} (kube-vip's)"),
+        None if name.starts_with(KUBE_VIP) => format!("{name} (kube-vip's)"),
         None => name,
     }
 }

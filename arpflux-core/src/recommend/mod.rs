@@ -33,6 +33,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub(crate) use topology::{PLUGIN_NAMES, PLUGIN_PREFIXES};
 pub use topology::{Seen, Topology};
 
 use crate::diagnose::{self, FindingId, Severity};

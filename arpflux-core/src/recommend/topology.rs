@@ -12,6 +12,21 @@ use crate::types::{IfIndex, IfName, IpNet, Mac};
 use crate::words::listed;
 use serde::Serialize;
 
+/// Interfaces of network plugins of Kubernetes, and of kube-proxy, by name.
+pub(crate) const PLUGIN_NAMES: [&str; 9] = [
+    "kube-ipvs0",
+    "kube-bridge",
+    "nodelocaldns",
+    "cni0",
+    "cilium_host",
+    "vxlan.calico",
+    "weave",
+    "antrea-gw0",
+    "ovn-k8s-mp0",
+];
+/// The same by how their names begin.
+pub(crate) const PLUGIN_PREFIXES: [&str; 3] = ["cali", "flannel.", "lxc_health"];
+
 /// A sort of host. One host may be several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -309,25 +324,14 @@ impl<'s> Context<'s> {
     }
 
     fn kubernetes(&self) -> Option<String> {
-        const NAMES: [&str; 9] = [
-            "kube-ipvs0",
-            "kube-bridge",
-            "nodelocaldns",
-            "cni0",
-            "cilium_host",
-            "vxlan.calico",
-            "weave",
-            "antrea-gw0",
-            "ovn-k8s-mp0",
-        ];
-        const PREFIXES: [&str; 3] = ["cali", "flannel.", "lxc_health"];
         let found: Vec<String> = self
             .snapshot
             .interfaces
             .iter()
             .map(|interface| interface.name.to_string())
             .filter(|name| {
-                NAMES.contains(&name.as_str()) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+                PLUGIN_NAMES.contains(&name.as_str())
+                    || PLUGIN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
             })
             .collect();
         (!found.is_empty())

@@ -6,6 +6,7 @@
 //! [`crate::plan`] and [`crate::verify`].
 
 mod address;
+mod anonymise;
 mod bridging;
 mod builder;
 mod check;
@@ -33,6 +34,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde::{Deserialize, Serialize};
 
 pub use address::{Address, AddressFlags, Scope};
+pub use anonymise::Anonymiser;
 pub(crate) use bridging::VlanPath;
 pub use bridging::{BridgeVlan, Bridging};
 pub use builder::Builder;

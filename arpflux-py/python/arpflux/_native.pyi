@@ -903,6 +903,10 @@ class Snapshot:
         """The snapshot that a dict as `to_dict()` gives it stands for. Raises InvalidData."""
     def to_json(self, /) -> str:
         """One JSON object with `"schema": 1`; reading it back gives an equal snapshot."""
+    def anonymised(self, /) -> Snapshot:
+        """The same host with other names, addresses and MACs, alike wherever they stand and otherwise at each call, for a report
+        that a stranger may read: everything says the same of it. The last byte of IPv4 addresses and numbers (tables, VLANs,
+        marks, sysctls) stay. Raises Unsupported if a packet filter looks at addresses in a way that cannot be kept."""
     def _repr_html_(self, /) -> str: ...
     def to_dict(self, /) -> dict[str, Any]:
         """The same as plain dicts, lists, strings and numbers."""
