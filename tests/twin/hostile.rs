@@ -1,6 +1,7 @@
 //! Snapshots that nobody's kernel made.
 
 use arpflux_core::ErrorKind;
+use arpflux_core::filter::{Chain, Expression, Family, Hook, Verdict};
 use arpflux_core::snapshot::{BridgePortState, Interface, LinkKind, MacvlanMode, Snapshot};
 use arpflux_core::types::{IfIndex, Mac};
 use arpflux_lab::twin::Twin;
@@ -74,5 +75,31 @@ fn more_than_is_built_is_refused_by_name() {
         let error = Twin::build(&host).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Refused);
         assert!(error.to_string().contains("602 interfaces"), "{error}");
+    });
+}
+
+#[test]
+fn few_records_that_hold_much_are_refused_by_name() {
+    in_new_netns(|| {
+        let (host, _) = host();
+        let refused = |host: &Snapshot, said: &str| {
+            let error = Twin::build(host).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Refused);
+            assert!(error.to_string().contains(said), "{error}");
+        };
+        let mut routes = host.clone();
+        let route = routes.routes.iter_mut().find(|route| !route.next_hops.is_empty()).unwrap();
+        route.next_hops = vec![route.next_hops[0].clone(); 1_000_000];
+        refused(&routes, "next hops");
+        let chain = || Chain::at(Hook::Ingress, Family::Netdev, "cards", "in");
+        let mut steps = host.clone();
+        let drop = Expression::Decide { verdict: Verdict::Drop };
+        steps.filters.chains.push(chain().rules(vec![vec![drop; 1_000_000]]));
+        refused(&steps, "1000000 steps of rules of filters");
+        let mut devices = host;
+        let mut on = chain();
+        on.base.as_mut().unwrap().devices = vec!["eth0".into(); 1_000_000];
+        devices.filters.chains.push(on);
+        refused(&devices, "1000000 devices of filters");
     });
 }

@@ -46,10 +46,11 @@ pub(super) struct Blueprint {
 type Count = fn(&Snapshot) -> usize;
 
 /// The most that is built of each: a snapshot may be a stranger's.
-const MOST: [(&str, Count, usize); 8] = [
+const MOST: [(&str, Count, usize); 11] = [
     ("interfaces", |snapshot| snapshot.interfaces.len(), 512),
     ("addresses", |snapshot| snapshot.addresses.len(), 4096),
     ("routes", |snapshot| snapshot.routes.len(), 20_000),
+    ("next hops", |snapshot| snapshot.routes.iter().map(|route| route.next_hops.len()).sum(), 65_536),
     ("rules", |snapshot| snapshot.rules.len(), 2048),
     ("proxy entries", |snapshot| snapshot.proxies.len(), 4096),
     ("permanent neighbours", permanent, 4096),
@@ -59,11 +60,22 @@ const MOST: [(&str, Count, usize); 8] = [
         4096,
     ),
     (
+        "steps of rules of filters",
+        |snapshot| snapshot.filters.chains.iter().flat_map(|chain| &chain.rules).map(Vec::len).sum(),
+        65_536,
+    ),
+    ("devices of filters", devices, 4096),
+    (
         "elements of sets",
         |snapshot| snapshot.filters.sets.iter().map(|set| 1 + set.elements.len()).sum(),
         20_000,
     ),
 ];
+
+fn devices(snapshot: &Snapshot) -> usize {
+    let bases = snapshot.filters.chains.iter().filter_map(|chain| chain.base.as_ref());
+    bases.map(|base| base.devices.len()).sum()
+}
 
 fn permanent(snapshot: &Snapshot) -> usize {
     snapshot.neighbours.iter().filter(|entry| entry.state.is_permanent()).count()
