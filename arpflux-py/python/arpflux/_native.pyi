@@ -906,7 +906,8 @@ class Snapshot:
     def anonymised(self, /) -> Snapshot:
         """The same host with other names, addresses and MACs, alike wherever they stand and otherwise at each call, for a report
         that a stranger may read: everything says the same of it. The last byte of IPv4 addresses and numbers (tables, VLANs,
-        marks, sysctls) stay. Raises Unsupported if a packet filter looks at addresses in a way that cannot be kept."""
+        marks, sysctls) stay. Raises Unsupported if a packet filter looks at addresses in a way that cannot be kept.
+        """
     def _repr_html_(self, /) -> str: ...
     def to_dict(self, /) -> dict[str, Any]:
         """The same as plain dicts, lists, strings and numbers."""
