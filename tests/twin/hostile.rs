@@ -91,6 +91,8 @@ fn few_records_that_hold_much_are_refused_by_name() {
         let route = routes.routes.iter_mut().find(|route| !route.next_hops.is_empty()).unwrap();
         route.next_hops = vec![route.next_hops[0].clone(); 1_000_000];
         refused(&routes, "next hops");
+        routes.routes.iter_mut().for_each(|route| route.next_hops.truncate(5000));
+        refused(&routes, "5000 next hops of a route");
         let chain = || Chain::at(Hook::Ingress, Family::Netdev, "cards", "in");
         let mut steps = host.clone();
         let drop = Expression::Decide { verdict: Verdict::Drop };

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use arpflux_core::outward::LeftOut;
 use arpflux_core::snapshot::{
-    BridgePortState, Interface, InterfaceFlags, Interference, LinkKind, MacvlanMode, Snapshot,
+    BridgePortState, Interface, InterfaceFlags, Interference, LinkKind, MacvlanMode, Route, Snapshot,
 };
 use arpflux_core::types::IfIndex;
 use arpflux_core::{Error, ErrorKind, Result};
@@ -46,11 +46,13 @@ pub(super) struct Blueprint {
 type Count = fn(&Snapshot) -> usize;
 
 /// The most that is built of each: a snapshot may be a stranger's.
-const MOST: [(&str, Count, usize); 11] = [
+const MOST: [(&str, Count, usize); 12] = [
     ("interfaces", |snapshot| snapshot.interfaces.len(), 512),
     ("addresses", |snapshot| snapshot.addresses.len(), 4096),
     ("routes", |snapshot| snapshot.routes.len(), 20_000),
-    ("next hops", |snapshot| snapshot.routes.iter().map(|route| route.next_hops.len()).sum(), 65_536),
+    ("next hops", |snapshot| snapshot.routes.iter().map(hops).sum(), 65_536),
+    // They stand in one attribute, whose length has 16 bits.
+    ("next hops of a route", |snapshot| snapshot.routes.iter().map(hops).max().unwrap_or(0), 1024),
     ("rules", |snapshot| snapshot.rules.len(), 2048),
     ("proxy entries", |snapshot| snapshot.proxies.len(), 4096),
     ("permanent neighbours", permanent, 4096),
@@ -71,6 +73,10 @@ const MOST: [(&str, Count, usize); 11] = [
         20_000,
     ),
 ];
+
+fn hops(route: &Route) -> usize {
+    route.next_hops.len()
+}
 
 fn devices(snapshot: &Snapshot) -> usize {
     let bases = snapshot.filters.chains.iter().filter_map(|chain| chain.base.as_ref());

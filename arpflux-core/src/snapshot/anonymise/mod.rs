@@ -4,7 +4,8 @@
 //! What is kept is what decides: subnets and routes contain what they contained, in the order in which they did; loopback,
 //! link-local, multicast, private and public addresses are still that; a virtual router's MAC is still one of its protocol; an
 //! IPv4 address keeps its last byte, so that whoever stands for a neighbour of a subnet is the same. Numbers stay
-//! (indexes, tables, VLANs, marks, sysctls).
+//! (indexes, tables, VLANs, marks, sysctls), and so do the first addresses of a range that is special as a whole subnet
+//! (10.0.0.1/8).
 
 mod filters;
 mod names;
