@@ -210,10 +210,6 @@ fn unusable(context: &Context<'_>, findings: &mut Vec<Finding>) {
     findings.push(finding(FindingId::DetectionFailed, text, objects, evidence, Remedy::default()));
 }
 
-fn is_global(held: &Address) -> bool {
-    matches!(held.local, IpAddr::V6(local) if !local.is_unicast_link_local()) && held.is_public()
-}
-
 /// What keeps an interface from answering for an address.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Why {
@@ -228,7 +224,7 @@ enum Why {
 /// Addresses that no interface answers for: of IPv6 only the one that holds it does.
 fn answered_nowhere(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let mut silent: BTreeMap<Why, Vec<(&Address, &Interface, Evidence)>> = BTreeMap::new();
-    for (held, interface) in held(context).filter(|(held, _)| is_global(held)) {
+    for (held, interface) in held(context).filter(|(held, _)| held.is_global_ipv6()) {
         if held.flags.contains(AddressFlags::TENTATIVE) || context.snapshot.discovery.is_none() {
             continue;
         }
@@ -237,7 +233,9 @@ fn answered_nowhere(context: &Context<'_>, findings: &mut Vec<Finding>) {
         let asked: Vec<&Interface> = if aside {
             let around = |other: &&Interface| {
                 context.snapshot.addresses_of(other.index).any(|beside| {
-                    beside.prefix_len < 128 && is_global(beside) && beside.subnet().contains(&held.local)
+                    beside.prefix_len < 128
+                        && beside.is_global_ipv6()
+                        && beside.subnet().contains(&held.local)
                 })
             };
             context.listeners.iter().copied().filter(around).collect()

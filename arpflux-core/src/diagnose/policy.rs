@@ -7,7 +7,6 @@ use super::context::Context;
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::judgement;
 use crate::policy::InterfaceSelector;
-use crate::snapshot::WireMap;
 use crate::verify;
 
 /// How many failures are shown.
@@ -15,17 +14,16 @@ const SHOWN: usize = 12;
 
 pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let Some(policy) = &context.options.policy else { return };
-    let failures: Vec<String> =
-        match verify::settled(policy, context.snapshot, &WireMap::of(context.snapshot)) {
-            Ok(report) => {
-                for sentence in report.undetermined {
-                    context.note(sentence);
-                }
-                judgement::add(&mut context.other_gaps.borrow_mut(), report.missing);
-                report.failures.iter().map(ToString::to_string).collect()
+    let failures: Vec<String> = match verify::settled(policy, context.snapshot, &context.map) {
+        Ok(report) => {
+            for sentence in report.undetermined {
+                context.note(sentence);
             }
-            Err(error) => vec![error.to_string()],
-        };
+            judgement::add(&mut context.other_gaps.borrow_mut(), report.missing);
+            report.failures.iter().map(ToString::to_string).collect()
+        }
+        Err(error) => vec![error.to_string()],
+    };
     if failures.is_empty() {
         return;
     }

@@ -114,11 +114,7 @@ impl<'s> View<'s> {
     /// The IPv6 addresses of an interface that other hosts may ask for, link-local ones left out; one of which duplicate address
     /// detection is under way is not used yet.
     pub(super) fn ipv6_in_use(&self, index: IfIndex) -> impl Iterator<Item = (IpAddr, IfIndex)> + '_ {
-        let held = self.index.held(index).iter().filter(|held| held.is_public());
-        let global = held.filter(|held| match held.local {
-            IpAddr::V6(local) => !local.is_unicast_link_local(),
-            IpAddr::V4(_) => false,
-        });
+        let global = self.index.held(index).iter().filter(|held| held.is_global_ipv6());
         let failed = |flags: AddressFlags| flags.contains(AddressFlags::DADFAILED);
         let in_use =
             global.filter(move |held| !held.flags.contains(AddressFlags::TENTATIVE) || failed(held.flags));

@@ -88,6 +88,11 @@ impl Address {
         self.scope < Scope::HOST && !self.local.is_loopback()
     }
 
+    /// Whether it is an IPv6 address that other hosts may ask for, and not one that every interface has for itself (link-local).
+    pub(crate) fn is_global_ipv6(&self) -> bool {
+        matches!(self.local, IpAddr::V6(local) if !local.is_unicast_link_local()) && self.is_public()
+    }
+
     /// The subnet on the link: of the peer if there is one.
     #[must_use]
     pub fn subnet(&self) -> IpNet {
