@@ -175,6 +175,47 @@ fn a_second_watch_that_heals_is_told_of_the_first() {
     assert_eq!(second.other().unwrap(), None);
 }
 
+/// The lines that say that something is contested, once somebody has undone what is to be kept often enough.
+fn contested(node: &Node, watcher: &mut Watcher, mut undo: impl FnMut()) -> Vec<(Option<String>, usize)> {
+    for _ in 0..40 {
+        undo();
+        let by = |line: Drift| match line.outcome {
+            Outcome::Contested { by } => Some((by, line.count)),
+            _ => None,
+        };
+        let told: Vec<_> = kept_again(node, watcher).into_iter().filter_map(by).collect();
+        if !told.is_empty() {
+            return told;
+        }
+    }
+    panic!("nothing is contested");
+}
+
+#[test]
+fn another_arpflux_that_undoes_it_again_and_again_is_named() {
+    let node = Node::new("receipts");
+    let mut watcher = node.at_rest();
+    let options = apply::Options::default().state_dir(&node.state);
+    // A person, or cron.
+    let other = Policy::from_toml(&POLICY.replace("eth3\"\n", "eth4\"\n"), "other.toml").unwrap();
+    let told = contested(&node, &mut watcher, || {
+        let plan = other.plan(&node.host.snapshot().unwrap()).unwrap();
+        let _ = node.host.apply(&plan, &options).unwrap().leave();
+    });
+    let receipts = node.host.receipts(&options).unwrap();
+    let last = receipts.iter().rev().find(|one| one.by == apply::Maker::Person).unwrap();
+    let by = format!("transaction {} of `{}`", last.id.unwrap(), last.command);
+    assert!(told.iter().all(|(known, _)| known.as_deref() == Some(&by)), "{told:?}, not {by}");
+    // Who keeps no record here is known by what runs, if at all; rules that go together are told together.
+    let rules = || node.hn.run(|| ip("rule flush protocol 175")).unwrap();
+    let told = contested(&node, &mut watcher, rules);
+    let own = node.host.snapshot().unwrap().rules.iter().filter(|rule| rule.protocol == 175).count();
+    let most = told.iter().map(|(_, count)| *count).max().unwrap();
+    // One of them may have been put back in two steps once.
+    assert!(told.len() <= 2 && most >= own - 1, "{told:?}, {own} rules");
+    assert!(!told[0].0.as_ref().is_some_and(|by| by.contains("transaction")), "{told:?}");
+}
+
 #[test]
 fn a_state_folder_that_cannot_be_used_keeps_nothing_from_being_put_right() {
     use std::os::unix::fs::PermissionsExt as _;

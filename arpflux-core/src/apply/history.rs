@@ -189,6 +189,22 @@ pub(crate) fn all(folder: &Folder, netns: &NetnsIdentity) -> Result<Vec<Receipt>
     Ok(receipts)
 }
 
+/// The finished transactions since then (seconds since 1970), the newest first.
+///
+/// # Errors
+/// As [`all`].
+pub(crate) fn recent(folder: &Folder, netns: &NetnsIdentity, since: u64) -> Result<Vec<Receipt>> {
+    let logs = Logs::open(folder)?;
+    let mut receipts = Vec::new();
+    for (id, place) in logs.numbers.iter().rev() {
+        match read(&logs.folders[*place], *id, netns)? {
+            Some(receipt) if receipt.started < since => break,
+            receipt => receipts.extend(receipt),
+        }
+    }
+    Ok(receipts)
+}
+
 /// Which transactions were taken back, and by which; the newest has to be asked for first.
 #[derive(Default)]
 struct TakenBack(HashMap<u64, u64>);

@@ -157,6 +157,16 @@ pub(crate) fn state_folder(kernel: &mut dyn Kernel, options: &Options) -> Result
     Ok(store::Folder::state(options.state_dir.as_deref())?.namespace(&netns)?.path_of(""))
 }
 
+/// The finished transactions of this namespace since then (seconds since 1970), the newest first.
+///
+/// # Errors
+/// If the state folder cannot be used.
+pub(crate) fn recent(kernel: &mut dyn Kernel, options: &Options, since: u64) -> Result<Vec<Receipt>> {
+    let netns = kernel.identity()?;
+    let folder = store::Folder::state(options.state_dir.as_deref())?.namespace(&netns)?;
+    history::recent(&folder, &netns, since)
+}
+
 /// Says, as long as the lock is held, that a watch heals this namespace.
 ///
 /// # Errors

@@ -32,6 +32,7 @@ mod lookup;
 mod notify;
 mod options;
 mod others;
+mod parts;
 mod peers;
 mod published;
 mod repair;

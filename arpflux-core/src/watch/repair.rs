@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::contender;
+use super::contender::Suspects;
 use super::drift::{Cause, Drift, Outcome};
 use super::fight::Word;
 use super::others::May;
+use super::parts::{Made, PARTS};
 use super::peers::once;
-use super::seen::{self, Digests, Seen};
+use super::seen::{self, Seen};
 use super::trouble::Kind;
 use super::watcher::{Watcher, cpu_time};
 use crate::apply::{self, Transaction};
@@ -33,7 +34,8 @@ impl Watcher {
         if self.fights.is_calm(woken) {
             self.writers.forget();
         }
-        self.digests = Digests::take(&mut self.kernel)?;
+        // Before the snapshot that it stands for: what happens in between is seen as a change.
+        self.digests.proxies = self.kernel.proxies_digest()?;
         self.published.read(&self.kernel.identity()?, &self.options.apply);
         // What these tell of is in the snapshot.
         self.sysctls.read()?;
@@ -41,6 +43,7 @@ impl Watcher {
         let near = self.near();
         self.kernel.only_near(near.clone());
         let snapshot = self.kernel.snapshot()?;
+        self.digests.interfaces = self.kernel.interfaces_digest_of_snapshot();
         self.seen = Seen::of(&snapshot, &near);
         self.follow_sysctls()?;
         self.options.apply.stop.check()?;
@@ -147,7 +150,8 @@ impl Watcher {
         let mut whole_raced = false;
         match self.make(now, &plan, &mut made) {
             Ok(()) => {}
-            Err(error) if raced(&error) && self.tries < TRIES => {
+            // Where the host changes still, a new plan is what helps.
+            Err(error) if raced(&error) && self.tries < if made.outdated { TRIES_IN_ALL } else { TRIES } => {
                 self.try_again(cause);
                 return Ok(false);
             }
@@ -155,14 +159,21 @@ impl Watcher {
             Err(error) => {
                 // A part may do harm where the whole does none.
                 whole_raced = raced(&error);
-                self.make_parts(now, &plan, error, &mut made);
+                made.in_parts = true;
+                self.make_parts(now, &plan, error, Instant::now() + PARTS, &mut made);
             }
         }
         let in_vain = |error: &Error| raced(error) || whole_raced && error.kind() == ErrorKind::Refused;
-        let again = |(error, _): &(Error, _)| in_vain(error) && self.tries < TRIES_IN_ALL;
-        if made.failed.extract_if(.., |failed| again(failed)).count() > 0 {
+        let may_again = self.tries < TRIES_IN_ALL;
+        // While some of it comes right each time, the rest has its turn.
+        let stuck = made.healed.is_empty();
+        if stuck && !may_again {
+            made.failed.append(&mut made.untried);
+        }
+        let again = |(error, _): &mut (Error, _)| in_vain(error) && may_again;
+        if made.failed.extract_if(.., again).count() > 0 || stuck && !made.untried.is_empty() {
             self.try_again(cause);
-        } else {
+        } else if made.untried.is_empty() {
             self.tries = 0;
         }
         let cost = cpu_time().saturating_sub(begun);
@@ -190,35 +201,16 @@ impl Watcher {
         self.look_soon(cause);
     }
 
-    /// Makes a plan that could not be made as one, as much of it as can be: by halves, down to what fails by itself.
-    fn make_parts(&mut self, now: &Snapshot, plan: &Plan, error: Error, made: &mut Made) {
-        let units = units(&plan.changes);
-        if units.len() <= 1 {
-            made.failed.push((error, plan.changes.clone()));
-            return;
-        }
-        let middle = units[units.len() / 2];
-        for half in [0..middle, middle..plan.changes.len()] {
-            let mut place = 0;
-            let part = plan.filter(|_| {
-                place += 1;
-                half.contains(&(place - 1))
-            });
-            if let Err(error) = self.make(now, &part, made) {
-                self.make_parts(now, &part, error, made);
-            }
-        }
-    }
-
     /// Makes a plan as one transaction.
-    fn make(&mut self, now: &Snapshot, plan: &Plan, made: &mut Made) -> Result<()> {
+    pub(super) fn make(&mut self, now: &Snapshot, plan: &Plan, made: &mut Made) -> Result<()> {
         // Back to what it was when all was as the policy says: it was asked then what that does to others.
         let after = self.at_rest.as_ref().map(|rest| (rest, now.with(&plan.changes)));
         let leads_back = after.is_some_and(|(rest, after)| seen::are_same(rest, &after));
         if !self.options.apply.accept_harm && !leads_back {
             // Of a state that has passed nothing has to be told, which takes long.
-            if self.tries < TRIES && self.news() {
+            if !made.in_parts && self.tries < TRIES_IN_ALL && self.news() {
                 self.look_soon(Cause::Event);
+                made.outdated = true;
                 return Err(Error::new(ErrorKind::Changed, "the host has changed since it was looked at"));
             }
             // Of what was kept, single values and entries are put back here as by a look-up.
@@ -232,7 +224,7 @@ impl Watcher {
             return self.make_unrecorded(plan, made);
         }
         let recorded = match apply::state_folder(&mut self.kernel, &self.options.apply) {
-            Ok(folder) => self.transaction(now, plan).map_err(|error| {
+            Ok(folder) => self.transaction(now, plan, made).map_err(|error| {
                 let unusable = error.kind() != ErrorKind::PartlyApplied
                     && error.path().is_some_and(|path| path.starts_with(folder));
                 (unusable, error)
@@ -271,10 +263,11 @@ impl Watcher {
         Ok(())
     }
 
-    fn transaction(&mut self, now: &Snapshot, plan: &Plan) -> Result<()> {
+    fn transaction(&mut self, now: &Snapshot, plan: &Plan, made: &mut Made) -> Result<()> {
         // Reading it once more would only take time, in which more drifts, where the kernel says that nothing changed since.
         let known = if self.news() {
             self.look_soon(Cause::Event);
+            made.outdated = true;
             None
         } else {
             Some(now)
@@ -336,48 +329,28 @@ impl Watcher {
         if !once.is_empty() {
             drifts.push(self.drift(cause, once, Outcome::Healed, woken));
         }
+        let mut suspects = Suspects::default();
+        // Rules that go together are told together.
+        let mut told: Vec<(u64, Option<String>, Duration, Vec<Change>)> = Vec::new();
         for (change, times, within) in contested {
+            let by = self.contender(&change, &mut suspects);
+            match told.iter_mut().find(|known| known.0 == times && known.1 == by) {
+                Some((_, _, longest, changes)) => {
+                    *longest = within.max(*longest);
+                    changes.push(change);
+                }
+                None => told.push((times, by, within, vec![change])),
+            }
+        }
+        for (times, by, within, changes) in told {
             let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
-            let by = self.contender(&change);
-            let drift = self.drift(cause, vec![change], Outcome::Contested { by }, woken);
+            let drift = self.drift(cause, changes, Outcome::Contested { by }, woken);
             drifts.push(Drift { times, within_ms, ..drift });
         }
-    }
-
-    /// Who is the other one in a fight, or may be.
-    fn contender(&mut self, change: &Change) -> Option<String> {
-        let seen = self.writers.last(&change.object);
-        let netns = self.kernel.identity().ok();
-        seen.or_else(|| self.other().ok().flatten())
-            .or_else(|| contender::programs(change, netns?.inode))
-            .or_else(|| contender::line_of_boot(change))
     }
 }
 
 /// In vain as somebody was faster, or so for all that can be told.
 fn raced(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Changed | ErrorKind::RolledBack | ErrorKind::Busy)
-}
-
-/// What became of a plan.
-#[derive(Default)]
-struct Made {
-    healed: Vec<Change>,
-    failed: Vec<(Error, Vec<Change>)>,
-    unrecorded: Option<Error>,
-    /// Somebody else's transaction is in the way of a record.
-    beside: bool,
-}
-
-/// The places at which a list of changes can be divided: what goes to make room for another stays with it.
-fn units(changes: &[Change]) -> Vec<usize> {
-    let belongs = |change: &Change, next: &Change| match (&change.object, &next.object) {
-        (Object::Route(old), Object::Route(new)) => {
-            !change.after.is_there()
-                && (old.table, old.destination, old.tos, old.metric)
-                    == (new.table, new.destination, new.tos, new.metric)
-        }
-        _ => false,
-    };
-    (0..changes.len()).filter(|at| *at == 0 || !belongs(&changes[at - 1], &changes[*at])).collect()
 }

@@ -5,8 +5,6 @@ use std::hash::Hash;
 
 use foldhash::HashSet;
 
-use crate::error::Result;
-use crate::kernel::LinuxKernel;
 use crate::plan::desired::Desired;
 use crate::plan::{InterfaceIdentity, PROTOCOL};
 use crate::policy::Policy;
@@ -22,13 +20,6 @@ use super::sysctls::Folder;
 pub(super) struct Digests {
     pub proxies: u64,
     pub interfaces: u64,
-}
-
-impl Digests {
-    /// To be taken before the snapshot that they stand for: what happens in between is seen as a change.
-    pub fn take(kernel: &mut LinuxKernel) -> Result<Self> {
-        Ok(Self { proxies: kernel.proxies_digest()?, interfaces: kernel.interfaces_digest()? })
-    }
 }
 
 /// Where routes count for a policy, for what is published and, if that is known, for what both want of a host: around their

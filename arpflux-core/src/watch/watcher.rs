@@ -96,6 +96,8 @@ pub struct Watcher {
     pub(super) judge: Judge,
     pub(super) status: Status,
     pub(super) number: u64,
+    /// Since when this policy is watched, in seconds since 1970.
+    pub(super) policy_since: u64,
     /// Held by the one watch that heals the namespace.
     pub(super) sole: Option<apply::lock::Lock>,
 }
@@ -178,6 +180,7 @@ impl Watcher {
             judge,
             status,
             number: 0,
+            policy_since: apply::lock::unix_seconds(),
             sole: None,
         })
     }
@@ -189,6 +192,7 @@ impl Watcher {
     pub fn set_policy(&mut self, policy: Policy) -> Result<()> {
         self.status.policy = format!("{:016x}", digest(&policy));
         self.policy = policy;
+        self.policy_since = apply::lock::unix_seconds();
         self.desired = None;
         self.at_rest = None;
         self.kept = false;

@@ -47,6 +47,8 @@ pub struct LinuxKernel {
     messages: Messages,
     /// Of routes that lead elsewhere, only one of each kind is kept.
     near: Option<Near>,
+    /// Of the interfaces of the last snapshot, where that is wanted: together with `near`.
+    digest: Option<digest::InterfacesDigest>,
     /// Ends reading.
     stop: Stop,
 }
@@ -66,6 +68,7 @@ impl LinuxKernel {
             netlink,
             messages: Messages::new(),
             near: None,
+            digest: None,
             stop: Stop::default(),
         })
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use nix::libc::{AF_INET, AF_INET6, EAFNOSUPPORT, EOPNOTSUPP};
 
+use super::digest::InterfacesDigest;
 use super::sysctl::Folder;
 use super::{LinuxKernel, bridge, interference, routing_memory, sysctl_error};
 use crate::error::{Error, ErrorKind, Result};
@@ -94,14 +95,16 @@ impl LinuxKernel {
     fn read_once(&mut self) -> Result<(Snapshot, Option<Near>)> {
         let mut snapshot =
             Snapshot { kernel: self.version.clone(), netns: self.identity.clone(), ..Snapshot::default() };
-        let (xdp, discovery) = self.links(&mut snapshot)?;
+        let mut digest = self.near.is_some().then(|| self.begin_digest());
+        let (xdp, discovery) = self.links(&mut snapshot, digest.as_mut())?;
         bridge::vlans(self, &mut snapshot)?;
         self.addresses(&mut snapshot)?;
         let mut realms = self.rules(&mut snapshot)?;
         let near = self.near.as_ref().map(|near| near.on(&snapshot.addresses, &snapshot.rules));
         realms |= self.routes(&mut snapshot, near.clone())?;
         self.neighbours(&mut snapshot)?;
-        self.neighbour_params(&mut snapshot)?;
+        self.neighbour_params(&mut snapshot, digest.as_mut())?;
+        self.digest = digest;
         self.sysctls(&mut snapshot)?;
         self.discovery(&mut snapshot, discovery)?;
         snapshot.routing = routing_memory::known(&snapshot, realms);
@@ -125,25 +128,32 @@ impl LinuxKernel {
 
     /// Interfaces with their sysctls; gives the XDP programs by number, and what decides about neighbour discovery on
     /// those with IPv6.
-    fn links(&mut self, snapshot: &mut Snapshot) -> Result<(Programs, Vec<DiscoveryOn>)> {
+    fn links(
+        &mut self,
+        snapshot: &mut Snapshot,
+        mut digest: Option<&mut InterfacesDigest>,
+    ) -> Result<(Programs, Vec<DiscoveryOn>)> {
         let (mut xdp, mut discovery) = (Vec::new(), Vec::new());
         let mut unread = 0usize;
         self.messages.clear();
         self.messages.begin(RTM_GETLINK, 0, &[0; 16]);
         ask_for_links(&mut self.messages);
-        dump(&mut self.netlink, &mut self.messages, |payload| match payload.map(decode::link) {
-            None => {
-                snapshot.interfaces.clear();
-                xdp.clear();
-                discovery.clear();
-                unread = 0;
+        dump(&mut self.netlink, &mut self.messages, |payload| {
+            digest.iter_mut().for_each(|digest| digest.link(payload));
+            match payload.map(decode::link) {
+                None => {
+                    snapshot.interfaces.clear();
+                    xdp.clear();
+                    discovery.clear();
+                    unread = 0;
+                }
+                Some(Some(link)) => {
+                    xdp.extend(link.xdp.map(|program| (link.interface.index, program)));
+                    discovery.extend(link.discovery);
+                    snapshot.interfaces.push(link.interface);
+                }
+                Some(None) => unread += 1,
             }
-            Some(Some(link)) => {
-                xdp.extend(link.xdp.map(|program| (link.interface.index, program)));
-                discovery.extend(link.discovery);
-                snapshot.interfaces.push(link.interface);
-            }
-            Some(None) => unread += 1,
         })
         .map_err(|error| error.during("list").on("interfaces"))?;
         if unread > 0 {
@@ -266,7 +276,7 @@ impl LinuxKernel {
     /// Any failure to read.
     pub fn interfaces(&mut self) -> Result<Vec<Interface>> {
         let mut read = Snapshot::default();
-        self.links(&mut read)?;
+        self.links(&mut read, None)?;
         Ok(read.interfaces)
     }
 
@@ -276,15 +286,20 @@ impl LinuxKernel {
     /// Any failure to read.
     pub(crate) fn interfaces_and_addresses(&mut self) -> Result<Snapshot> {
         let mut read = Snapshot::default();
-        self.links(&mut read)?;
+        self.links(&mut read, None)?;
         self.addresses(&mut read)?;
         Ok(read)
     }
 
-    fn neighbour_params(&mut self, snapshot: &mut Snapshot) -> Result<()> {
+    fn neighbour_params(
+        &mut self,
+        snapshot: &mut Snapshot,
+        mut digest: Option<&mut InterfacesDigest>,
+    ) -> Result<()> {
         self.messages.clear();
         self.messages.begin(RTM_GETNEIGHTBL, 0, &header::<4>(AF_INET));
         dump(&mut self.netlink, &mut self.messages, |payload| {
+            digest.iter_mut().for_each(|digest| digest.params(payload));
             let read = payload.and_then(|payload| of_family(payload, AF_INET));
             if let Some(read) = read.and_then(decode::neighbour_table) {
                 let NeighbourTable { entries, limit, .. } = read;
