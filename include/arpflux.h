@@ -631,9 +631,9 @@ typedef struct {
     size_t size;
     /** An `ARPFLUX_CLAIM_KIND_...`. */
     uint32_t kind;
-    /** For the kinds that speak of a prefix: its length in bits, 1 to 32; 0: 32, that is `address` alone. */
+    /** For the kinds that speak of a prefix: its length in bits, 1 to 32, of IPv6 to 128; 0: `address` alone. */
     uint32_t prefix_len;
-    /** The IPv4 address that the claim is about. */
+    /** The address that the claim is about; for `ARPFLUX_CLAIM_KIND_LEAVES_BY` an IPv4 one. */
     arpflux_ip address;
     /** The interface that the claim is about; of no meaning for `ARPFLUX_CLAIM_KIND_EXACTLY_ONE`. */
     const char *interface;
@@ -1549,8 +1549,8 @@ ARPFLUX_MUST_USE char *arpflux_probes_to_json(const arpflux_probes *probes, arpf
 void arpflux_probes_free(arpflux_probes *probes);
 
 /**
- * Decides claims about a snapshot for all 2^32 senders and all targets they are about, by the model of the kernel. `claims` is
- * a list of `count` pointers. Nothing is sent.
+ * Decides claims about a snapshot for all senders and all targets they are about, by the model of the kernel. `claims` is
+ * a list of `count` pointers. Nothing is sent. Of IPv6 they are about solicitations to the address's group.
  *
  * Returns the proofs, in the order of the claims, to be freed with `arpflux_proofs_free`; or NULL and sets `*err`:
  * `ARPFLUX_CODE_NOT_FOUND` if the snapshot has no such interface.
@@ -1562,7 +1562,7 @@ ARPFLUX_MUST_USE arpflux_proofs *arpflux_snapshot_prove(const arpflux_snapshot *
 
 /**
  * Decides, for each wire and each address that an interface on it holds or proxies, the claim that exactly one interface of
- * the wire answers. Interfaces with overlapping subnets are taken to share a wire.
+ * the wire answers; but for link-local IPv6 addresses. Interfaces with overlapping subnets are taken to share a wire.
  *
  * Returns the proofs, to be freed with `arpflux_proofs_free`; or NULL and sets `*err`.
  */
@@ -1582,6 +1582,12 @@ const char *arpflux_proofs_sentence_at(const arpflux_proofs *proofs, size_t at);
  * beyond the last.
  */
 const char *arpflux_proofs_reason_at(const arpflux_proofs *proofs, size_t at);
+
+/** How many things there are that the claims say nothing of; 0 for NULL. */
+size_t arpflux_proofs_not_covered_count(const arpflux_proofs *proofs);
+
+/** The one at a place, from 0, in a few words: `solicitations by unicast`. Borrowed; NULL beyond the last. */
+const char *arpflux_proofs_not_covered_at(const arpflux_proofs *proofs, size_t at);
 
 /** Whether there is a claim and all of them are proved; false for NULL. */
 bool arpflux_proofs_all_proved(const arpflux_proofs *proofs);

@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use arpflux_core::predict::ArpRequest;
+use arpflux_core::predict::{ArpRequest, Request};
 use arpflux_core::proof::{Evidence, Expectation, Proof, Prover};
 use arpflux_core::snapshot::Snapshot;
 use arpflux_core::types::{IfIndex, Mac};
@@ -148,7 +148,7 @@ fn what_is_proved_holds_for_every_representative_and_counter_examples_come_true(
         }
         // Every claim, on the kernel: who answers for this very address, for each class of senders.
         for claim in Expectation::for_wire(&snapshot, &among) {
-            let Expectation::ExactlyOne { target, .. } = claim else { unreachable!() };
+            let Expectation::ExactlyOne { target: IpAddr::V4(target), .. } = claim else { continue };
             match prover.prove(&claim) {
                 Proof::Proved { .. } => {
                     proved += 1;
@@ -165,7 +165,9 @@ fn what_is_proved_holds_for_every_representative_and_counter_examples_come_true(
                 Proof::Refuted(contradiction) => {
                     refuted += 1;
                     for evidence in &contradiction.evidence {
-                        let Evidence::Request { request, verdict } = evidence else { panic!("{evidence:?}") };
+                        let Evidence::Request { request: Request::Arp(request), verdict } = evidence else {
+                            panic!("{evidence:?}")
+                        };
                         let nic = nics.iter_mut().find(|nic| nic.index == request.interface).unwrap();
                         let found = ask(&mut nic.asker, nic.mac, &[*request])[0];
                         assert_eq!(found, verdict.mac().copied(), "seed {seed}: {contradiction}");

@@ -5,7 +5,7 @@ use std::ptr;
 
 use arpflux_core::predict::listeners;
 use arpflux_core::proof::{Claims, Expectation};
-use arpflux_core::types::{IfIndex, Ipv4Net};
+use arpflux_core::types::{IfIndex, IpNet};
 use arpflux_core::{Error, ErrorKind, Result, Snapshot};
 
 use crate::args;
@@ -43,9 +43,9 @@ pub struct arpflux_claim {
     pub size: usize,
     /// An `ARPFLUX_CLAIM_KIND_...`.
     pub kind: u32,
-    /// For the kinds that speak of a prefix: its length in bits, 1 to 32; 0: 32, that is `address` alone.
+    /// For the kinds that speak of a prefix: its length in bits, 1 to 32, of IPv6 to 128; 0: `address` alone.
     pub prefix_len: u32,
-    /// The IPv4 address that the claim is about.
+    /// The address that the claim is about; for `ARPFLUX_CLAIM_KIND_LEAVES_BY` an IPv4 one.
     pub address: arpflux_ip,
     /// The interface that the claim is about; of no meaning for `ARPFLUX_CLAIM_KIND_EXACTLY_ONE`.
     pub interface: *const c_char,
@@ -79,6 +79,7 @@ struct Owned {
     claims: Claims,
     sentences: Vec<CString>,
     reasons: Vec<CString>,
+    not_covered: Vec<CString>,
 }
 
 impl Handle for Owned {
@@ -91,6 +92,7 @@ impl Owned {
         Self {
             sentences: claims.claims.iter().map(|claim| string::c_string(&claim.claim)).collect(),
             reasons: claims.claims.iter().map(|claim| string::c_string(&claim.reason())).collect(),
+            not_covered: claims.not_covered.iter().map(|text| string::c_string(text)).collect(),
             claims,
         }
     }
@@ -104,7 +106,7 @@ unsafe fn read(claim: *const arpflux_claim, snapshot: &Snapshot) -> Result<Expec
     // SAFETY: the caller says so.
     unsafe {
         let claim = options::read(claim, "claim")?;
-        let address = args::ipv4(claim.address, "claim.address")?;
+        let address = args::ip(claim.address, "claim.address")?;
         let index = |name: *const c_char, what| -> Result<IfIndex> {
             args::interface(snapshot, &args::if_name(name, what)?).map(|interface| interface.index)
         };
@@ -115,8 +117,9 @@ unsafe fn read(claim: *const arpflux_claim, snapshot: &Snapshot) -> Result<Expec
             Error::new(ErrorKind::InvalidInput, what).during("call with argument").on(member)
         };
         let net = || {
-            let length = args::bounded(claim.prefix_len, 32, 32, "claim.prefix_len")?;
-            Ipv4Net::new(address, u8::try_from(length).unwrap_or(32))
+            let most = if address.is_ipv4() { 32 } else { 128 };
+            let length = args::bounded(claim.prefix_len, most, most, "claim.prefix_len")?;
+            IpNet::new(address, u8::try_from(length).unwrap_or(128))
                 .map_err(|error| bad(error.to_string(), "claim.prefix_len"))
         };
         Ok(match claim.kind {
@@ -124,15 +127,18 @@ unsafe fn read(claim: *const arpflux_claim, snapshot: &Snapshot) -> Result<Expec
             2 => Expectation::NothingBut { interface: interface()?, target: net()?, among },
             3 => Expectation::Answers { interface: interface()?, target: address },
             4 => Expectation::Never { interface: interface()?, target: net()? },
-            5 => Expectation::LeavesBy { source: address, interface: interface()?, among },
+            5 => {
+                let source = args::ipv4(claim.address, "claim.address")?;
+                Expectation::LeavesBy { source, interface: interface()?, among }
+            }
             0 => return Err(bad("no kind of claim was set".to_owned(), "claim.kind")),
             other => return Err(bad(format!("there is no kind {other} of claims"), "claim.kind")),
         })
     }
 }
 
-/// Decides claims about a snapshot for all 2^32 senders and all targets they are about, by the model of the kernel. `claims` is
-/// a list of `count` pointers. Nothing is sent.
+/// Decides claims about a snapshot for all senders and all targets they are about, by the model of the kernel. `claims` is
+/// a list of `count` pointers. Nothing is sent. Of IPv6 they are about solicitations to the address's group.
 ///
 /// Returns the proofs, in the order of the claims, to be freed with `arpflux_proofs_free`; or NULL and sets `*err`:
 /// `ARPFLUX_CODE_NOT_FOUND` if the snapshot has no such interface.
@@ -156,7 +162,7 @@ pub unsafe extern "C" fn arpflux_snapshot_prove(
 }
 
 /// Decides, for each wire and each address that an interface on it holds or proxies, the claim that exactly one interface of
-/// the wire answers. Interfaces with overlapping subnets are taken to share a wire.
+/// the wire answers; but for link-local IPv6 addresses. Interfaces with overlapping subnets are taken to share a wire.
 ///
 /// Returns the proofs, to be freed with `arpflux_proofs_free`; or NULL and sets `*err`.
 #[unsafe(no_mangle)]
@@ -206,6 +212,21 @@ pub unsafe extern "C" fn arpflux_proofs_sentence_at(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn arpflux_proofs_reason_at(proofs: *const arpflux_proofs, at: usize) -> *const c_char {
     handle::text_at(proofs, at, |owned: &Owned| &owned.reasons)
+}
+
+/// How many things there are that the claims say nothing of; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_proofs_not_covered_count(proofs: *const arpflux_proofs) -> usize {
+    getter(0, || Some(handle::find::<Owned>(proofs)?.not_covered.len()))
+}
+
+/// The one at a place, from 0, in a few words: `solicitations by unicast`. Borrowed; NULL beyond the last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn arpflux_proofs_not_covered_at(
+    proofs: *const arpflux_proofs,
+    at: usize,
+) -> *const c_char {
+    handle::text_at(proofs, at, |owned: &Owned| &owned.not_covered)
 }
 
 /// Whether there is a claim and all of them are proved; false for NULL.

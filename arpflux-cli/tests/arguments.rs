@@ -31,7 +31,7 @@ fn words_of_habit_are_understood() {
 /// What was typed, and what the answer must say; the exit code is 2 each time.
 const MISTAKES: &[(&str, &str)] = &[
     ("explain fe80::1%eth0", "an interface is named with --on"),
-    ("explain fe80::1 --prove", "--prove is of IPv4 alone"),
+    ("explain fe80::1 --outgoing", "--outgoing is of IPv4 alone"),
     ("explain 2001:db8::1 --from 10.0.0.1", "of different families"),
     ("explain 192.168.1.10/24", "leave the length of the prefix out"),
     ("explain 192.168.1", "it has four numbers"),

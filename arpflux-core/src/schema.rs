@@ -3,7 +3,7 @@
 //! Types that serde derives have theirs derived as well; the others, which write themselves, are said here.
 
 use std::borrow::Cow;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -33,9 +33,12 @@ pub(crate) struct Request {
     /// The interface that it arrives on.
     interface: IfIndex,
     /// Who asks.
-    sender_ip: Ipv4Addr,
+    sender_ip: IpAddr,
+    /// The asker's MAC, where it matters.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    sender_mac: Option<Mac>,
     /// For which address.
-    target_ip: Ipv4Addr,
+    target_ip: IpAddr,
     /// Whether the frame is sent to the interface's MAC alone.
     unicast: bool,
 }

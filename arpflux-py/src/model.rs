@@ -2,7 +2,7 @@
 
 use arpflux_core::predict::{Learned, Model, Reached, listeners};
 use arpflux_core::proof::{Claims, Expectation};
-use arpflux_core::types::{IfIndex, IpNet, Ipv4Net};
+use arpflux_core::types::{IfIndex, IpNet};
 use pyo3::prelude::*;
 
 use crate::argument::{self, invalid};
@@ -20,7 +20,7 @@ pub fn prove<'py>(
     target: Given<'_, 'py>,
     claims: Given<'_, 'py>,
 ) -> Result<Bound<'py, PyAny>> {
-    let target = target.map(|target| argument::ipv4("target", target)).transpose()?;
+    let target = target.map(|target| argument::address("target", target)).transpose()?;
     let claims = match claims {
         Some(_) if target.is_some() => {
             return Err(invalid("target", "it chooses among the claims by wire, not among given ones"));
@@ -44,15 +44,15 @@ fn expectation(snapshot: &Snapshot, claim: &Bound<'_, PyAny>) -> Result<Expectat
         Ok(snapshot.find(&argument::interface("claims", object)?)?.index)
     };
     let interface = || index(&claim.getattr("interface")?);
-    let target = || argument::ipv4("claims", &claim.getattr("target")?);
-    let network = || -> Result<Ipv4Net> {
+    let target = || argument::address("claims", &claim.getattr("target")?);
+    let network = || -> Result<IpNet> {
         let target = claim.getattr("target")?;
-        if let Ok(address) = argument::ipv4("claims", &target) {
+        if let Ok(address) = argument::address("claims", &target) {
             return Ok(address.into());
         }
         match argument::networks("claims", &target)?.as_slice() {
-            [IpNet::V4(network)] => Ok(*network),
-            _ => Err(invalid("claims", "target: expected an IPv4 address or network")),
+            [network] => Ok(*network),
+            _ => Err(invalid("claims", "target: expected an address or a network")),
         }
     };
     let among = || -> Result<Vec<IfIndex>> {

@@ -110,10 +110,11 @@ impl Snapshot {
         explain::matrix(py, self, Scope::new(targets, interfaces, sender)?)
     }
 
-    /// Claims decided for all 2^32 senders by the model of the kernel: Proofs. Nothing is sent.
+    /// Claims decided for all senders by the model of the kernel: Proofs. Nothing is sent. For IPv6 they are about
+    /// solicitations to the address's group.
     ///
     /// Without `claims`: for each wire and each address that is held or proxied there (or for `target` alone), that exactly
-    /// one interface answers. `claims`: an iterable of Expectation. Raises NotFound if there is no such interface.
+    /// one interface answers; for link-local IPv6 addresses only as `target`. `claims`: an iterable of Expectation. Raises NotFound if there is no such interface.
     ///
     /// >>> import arpflux
     /// >>> snapshot = arpflux.Host.current().snapshot()

@@ -51,6 +51,11 @@ def test_claims_are_refuted_before_the_cure_and_proved_after(wire):
     assert [proof.holds for proof in before.prove(claims=claims)][:4] == [False, False, True, False]
     assert [proof.holds for proof in after.prove(claims=claims)] == [True] * 5
     assert not before.prove(claims=[])
+    six = before.prove(claims=[claim.never("eth3", "2001:db8::/64"), claim.answers("eth3", "2001:db8::1")])
+    assert [proof.holds for proof in six] == [True, False] and "2001:db8::1" in str(six[1])
+    assert six.not_covered == ("solicitations by unicast",)
+    with pytest.raises(arpflux.InvalidInput, match="IPv4"):
+        before.prove(claims=[claim.leaves_by("2001:db8::1", "eth0")])
     with pytest.raises(arpflux.NotFound, match="eth9"):
         before.prove(claims=[claim.answers("eth9", "192.168.18.10")])
     with pytest.raises(arpflux.InvalidInput, match="target"):

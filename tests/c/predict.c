@@ -137,6 +137,24 @@ static void claims_are_proved_or_refuted(void)
     CHECK(arpflux_proofs_count(proofs) == 4 && refuted >= 2);
     arpflux_proofs_free(proofs);
 
+    /* Of IPv6 as well; this snapshot does not say what decides there. */
+    proxied.address = ip("2001:db8::10");
+    never.address = ip("2001:db8::");
+    never.prefix_len = 64;
+    proofs = arpflux_snapshot_prove(snapshot, claims + 1, 2, &err);
+    CHECK_OK(proofs != NULL, err);
+    CHECK(strstr(arpflux_proofs_sentence_at(proofs, 1), "eth0 never answers for 2001:db8::/64") != NULL);
+    CHECK(arpflux_proofs_not_covered_count(proofs) == 1 && arpflux_proofs_not_covered_at(proofs, 1) == NULL);
+    CHECK(strcmp(arpflux_proofs_not_covered_at(proofs, 0), "solicitations by unicast") == 0);
+    arpflux_proofs_free(proofs);
+    never.prefix_len = 129;
+    CHECK(arpflux_snapshot_prove(snapshot, claims + 2, 1, NULL) == NULL);
+    leaves.address = ip("2001:db8::10");
+    CHECK(arpflux_snapshot_prove(snapshot, claims + 3, 1, &err) == NULL);
+    CHECK(about(err, "claim.address"));
+    arpflux_error_free(err);
+    never.address = ip("192.168.18.96");
+
     flux.kind = 77;
     CHECK(arpflux_snapshot_prove(snapshot, claims, 1, &err) == NULL);
     CHECK(about(err, "claim.kind"));

@@ -5,6 +5,7 @@
 
 mod case;
 mod host;
+mod proofs;
 #[path = "../differential/rng.rs"]
 mod rng;
 mod ruleset;

@@ -42,7 +42,8 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["address", "from", "on"])]
     stdin: bool,
     /// Prove it for all senders: exactly one interface of each wire answers for ADDRESS, or for every
-    /// address held or proxied there (of IPv4; `verify` proves IPv6 addresses of a policy). Where that is not so, a request is shown that tells.
+    /// address held or proxied there (link-local IPv6 ones only as ADDRESS). Where that is not so, a request is shown that tells.
+    /// For IPv6 it is about solicitations to the address's group.
     #[arg(long, conflicts_with_all = ["from", "stdin"])]
     prove: bool,
     /// Another host's snapshot (may be repeated): who answers among all of them on the wires they share.
@@ -149,8 +150,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         return Err(error.during("explain").on(from.to_string()));
     }
     if args.prove {
-        let target = args.address.map(|address| ipv4(address, "--prove")).transpose()?;
-        return proofs::run(&model, target, &interfaces, output);
+        return proofs::run(&model, args.address, &interfaces, output);
     }
     if let (true, Some(destination)) = (args.outgoing, args.address) {
         let destination = ipv4(destination, "--outgoing")?;
@@ -184,13 +184,7 @@ fn ipv4(address: IpAddr, option: &str) -> Result<Ipv4Addr> {
         IpAddr::V6(_) => Err(Error::new(ErrorKind::InvalidInput, format!("{option} is of IPv4 alone"))
             .during("explain")
             .on(address)
-            .hint(match option {
-                "--prove" => {
-                    "without it, who answers neighbour solicitations for the address is said; `arpflux verify` proves it of \
-                     the addresses of a policy"
-                }
-                _ => "without it, who answers neighbour solicitations for the address is said",
-            })),
+            .hint("without it, who answers neighbour solicitations for the address is said")),
     }
 }
 

@@ -8,7 +8,7 @@ use super::context::{Context, by_number, listed};
 use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects, Severity};
 use crate::plan::Change;
-use crate::predict::{ArpRequest, Model, Reason, Verdict};
+use crate::predict::{ArpRequest, Model, Reason, Request, Verdict};
 use crate::proof::{self, Proof};
 use crate::snapshot::{Interface, RouteKind};
 use crate::sysctl::Sysctl;
@@ -58,7 +58,9 @@ fn others_of_wire<'s>(context: &Context<'s>) -> Vec<ForOther<'s>> {
     for interface in suspects {
         match prover.others_of_wire(&context.map, interface.index) {
             Some(Proof::Refuted(contradiction)) => {
-                if let [proof::Evidence::Request { request, verdict }, ..] = contradiction.evidence[..] {
+                if let [proof::Evidence::Request { request: Request::Arp(request), verdict }, ..] =
+                    contradiction.evidence[..]
+                {
                     found.push(ForOther { interface, request, verdict });
                 }
             }

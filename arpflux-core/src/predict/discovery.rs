@@ -110,6 +110,11 @@ impl Model<'_> {
     pub fn advertise(&self, solicitation: &Solicitation) -> Verdict {
         self.decide(solicitation, &mut Silent)
     }
+
+    /// The MAC that a permanent entry of an interface has for a neighbour.
+    pub(crate) fn fixed_mac(&self, interface: IfIndex, neighbour: Ipv6Addr) -> Option<Mac> {
+        self.discovering().fixed.get(&(neighbour, interface)).copied().flatten()
+    }
 }
 
 /// How one run ended.

@@ -69,7 +69,7 @@ mod verdict;
 use std::net::Ipv4Addr;
 
 pub(crate) use classes::Classes;
-pub(crate) use solicitors::{Decided, solicitors};
+pub(crate) use solicitors::{Class as SolicitorClass, solicitors};
 
 pub use answers::{AddressAnswers, AnswerOn, Learned, LearnedFrom, LearnedOn, Malformed, Question, Reached};
 pub use explain::Explanation;

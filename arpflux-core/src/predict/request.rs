@@ -107,6 +107,43 @@ impl Request {
         }
     }
 
+    /// Who asks; 0.0.0.0 or `::` in a probe.
+    #[must_use]
+    pub const fn sender(&self) -> IpAddr {
+        match self {
+            Self::Arp(request) => IpAddr::V4(request.sender),
+            Self::Solicitation(solicitation) => IpAddr::V6(solicitation.source),
+        }
+    }
+
+    /// The asker's MAC, where it matters.
+    #[must_use]
+    pub const fn sender_mac(&self) -> Option<Mac> {
+        match self {
+            Self::Arp(request) => request.sender_mac,
+            Self::Solicitation(solicitation) => solicitation.source_mac,
+        }
+    }
+
+    /// The address asked for.
+    #[must_use]
+    pub const fn target(&self) -> IpAddr {
+        match self {
+            Self::Arp(request) => IpAddr::V4(request.target),
+            Self::Solicitation(solicitation) => IpAddr::V6(solicitation.target),
+        }
+    }
+
+    /// Whether it was sent to the interface's own MAC instead of to all.
+    #[must_use]
+    pub const fn is_unicast(&self) -> bool {
+        match self {
+            Self::Arp(ArpRequest { unicast, .. }) | Self::Solicitation(Solicitation { unicast, .. }) => {
+                *unicast
+            }
+        }
+    }
+
     /// The sender of a probe for `target`: 0.0.0.0 or `::`.
     #[must_use]
     pub const fn nobody(target: IpAddr) -> IpAddr {

@@ -3,33 +3,9 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::discovery::is_link_local;
-use super::missing::MissingSet;
-use super::{Model, Solicitation, Verdict};
 use crate::filter::{self, Protocol};
 use crate::snapshot::{Address, Snapshot};
-use crate::types::{IfIndex, IpNet, Ipv6Net};
-
-/// What a claim about all who ask comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Decided {
-    /// It holds, whoever asks.
-    Holds,
-    /// It does not: for one, this solicitation fares otherwise.
-    Fails(Solicitation, Verdict),
-    /// That cannot be told.
-    Open(MissingSet),
-}
-
-impl Decided {
-    pub(crate) const fn holds(&self) -> Option<bool> {
-        match self {
-            Self::Holds => Some(true),
-            Self::Fails(..) => Some(false),
-            Self::Open(_) => None,
-        }
-    }
-}
+use crate::types::IpNet;
 
 /// `::1`, and where link-local addresses, those behind them, and groups begin.
 const KINDS: [u128; 5] = [1, 2, 0xfe80 << 112, 0xfec0 << 112, 0xff00 << 112];
@@ -51,7 +27,7 @@ pub(crate) struct Class {
 /// neighbours or of others.
 pub(crate) fn solicitors(snapshots: &[&Snapshot]) -> Vec<Class> {
     let mut starts: BTreeSet<u128> = KINDS.into_iter().chain([0]).collect();
-    let mut known: BTreeSet<IpAddr> = BTreeSet::new();
+    let (mut known, mut own): (BTreeSet<IpAddr>, BTreeSet<IpAddr>) = Default::default();
     for snapshot in snapshots {
         let subnets = snapshot.addresses.iter().map(Address::subnet);
         let rules = snapshot.rules.iter().filter_map(|rule| rule.source);
@@ -68,70 +44,23 @@ pub(crate) fn solicitors(snapshots: &[&Snapshot]) -> Vec<Class> {
             }
         }
         known.extend(snapshot.neighbours.iter().map(|entry| entry.address));
+        own.extend(snapshot.addresses.iter().map(|held| held.local));
     }
     let ends = starts.iter().skip(1).map(|next| next - 1).chain([u128::MAX]);
     let each = starts.iter().copied().zip(ends);
-    // Not the first of a subnet, which is its routers', nor one who is known: what is kept of him may decide, too.
+    // Not the first of a subnet, which is its routers', nor the host itself; nor one who is known, as what is kept of him may
+    // decide, too: a class of such ones alone has nobody else.
     let class = |(first, last): (u128, u128)| {
         let from = [HOST, 1].into_iter().find(|host| last - first > *host).map_or(first, |host| first + host);
-        let mut all = (from..=last).map(Ipv6Addr::from_bits);
-        let one = all.find(|one| !known.contains(&IpAddr::V6(*one)))?;
-        Some(Class { first: Ipv6Addr::from_bits(first), last: Ipv6Addr::from_bits(last), one })
-    };
-    each.filter_map(class).filter(|class| !class.one.is_multicast() && !class.one.is_loopback()).collect()
-}
-
-impl Model<'_> {
-    /// One of each class of those who ask, see [`solicitors`].
-    pub(crate) fn solicitors(&self) -> Vec<Ipv6Addr> {
-        solicitors(&[self.snapshot]).into_iter().map(|class| class.one).collect()
-    }
-
-    /// Whether every neighbour on an interface is answered for `target`: all of `asking` ([`Model::solicitors`]) that have an
-    /// address of one of `subnets`, and all link-local ones. Who has a permanent entry here is taken to have its MAC.
-    pub(crate) fn advertises_to_all(
-        &self,
-        (interface, target): (IfIndex, Ipv6Addr),
-        subnets: &[Ipv6Net],
-        asking: &[Ipv6Addr],
-    ) -> Decided {
-        let near = |source: &&Ipv6Addr| {
-            is_link_local(**source) || subnets.iter().any(|subnet| subnet.contains(*source))
+        let among = |taken: [&BTreeSet<IpAddr>; 2]| {
+            let mut all = (from..=last).map(Ipv6Addr::from_bits);
+            all.find(|one| !taken.iter().any(|taken| taken.contains(&IpAddr::V6(*one))))
         };
-        self.decided((interface, target), asking.iter().filter(near), true)
-    }
-
-    /// Whether none of `asking` is answered for `target` on an interface.
-    pub(crate) fn never_advertises(
-        &self,
-        (interface, target): (IfIndex, Ipv6Addr),
-        asking: &[Ipv6Addr],
-    ) -> Decided {
-        if self.never_advertised(interface, target) {
-            return Decided::Holds;
-        }
-        self.decided((interface, target), asking.iter(), false)
-    }
-
-    fn decided<'a>(
-        &self,
-        (interface, target): (IfIndex, Ipv6Addr),
-        asking: impl Iterator<Item = &'a Ipv6Addr>,
-        answered: bool,
-    ) -> Decided {
-        let mut missing = MissingSet::NONE;
-        for source in asking {
-            let solicitation = Solicitation::multicast(interface, *source, target);
-            match self.advertise(&solicitation) {
-                Verdict::Undetermined { missing: more } => missing = missing.and(more),
-                verdict if verdict.answers() != Some(answered) => {
-                    return Decided::Fails(solicitation, verdict);
-                }
-                _ => {}
-            }
-        }
-        if missing.is_empty() { Decided::Holds } else { Decided::Open(missing) }
-    }
+        let [first, last] = [first, last].map(Ipv6Addr::from_bits);
+        let one = among([&known, &own]).or_else(|| among([&own, &own])).unwrap_or(first);
+        Class { first, last, one }
+    };
+    each.map(class).filter(|class| !class.one.is_multicast() && !class.one.is_loopback()).collect()
 }
 
 #[cfg(test)]
@@ -140,7 +69,9 @@ mod tests {
     use crate::filter::{
         Answer, Bytes, Chain, Comparison, Element, Expression, Family, Header, Hook, Set, Verdict,
     };
+    use crate::predict::{Model, Solicitation};
     use crate::snapshot::Builder;
+    use crate::types::IfIndex;
 
     fn load(offset: u32) -> Expression {
         Expression::Load { header: Header::Network, offset, len: 16, register: 4 }

@@ -1,38 +1,28 @@
 //! Who answers for an address, for all who may ask.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
 use super::prover::{Hosts, Proof, Prover};
 use super::row::{Asker, Fate, Row};
-use crate::types::{IfIndex, Ipv4Net};
+use crate::types::{IfIndex, IpNet, Ipv4Net};
 
 impl Prover<'_> {
     /// Whether nobody gets an answer from any of these interfaces for these addresses.
-    pub(super) fn all(&mut self, silent: impl IntoIterator<Item = (IfIndex, Ipv4Net)>) -> Proof {
+    pub(super) fn all(&mut self, silent: impl IntoIterator<Item = (IfIndex, IpNet)>) -> Proof {
         let mut cases = 0;
         let mut open = None;
         for (interface, targets) in silent {
-            let (first, last) = (u32::from(targets.network()), u32::from(targets.broadcast()));
-            if first == last && self.model.never_answers(interface, first.into()) {
-                cases += self.cases(interface, first.into());
-                continue;
-            }
-            let view = self.view(interface);
-            let (from, to) = (view.targets.interval(first), view.targets.interval(last));
-            let mut latest = None;
-            for interval in from..=to {
-                let class = view.targets.of[interval];
-                if latest.replace(class) == Some(class) {
+            for target in self.stand_for(interface, targets) {
+                cases += self.cases(interface, target);
+                if self.certainly_silent(interface, target) {
                     continue;
                 }
-                let row = self.row(interface, class);
-                let target = view.targets.starts[interval].max(first);
+                let row = self.row(interface, target);
                 if let Some(asker) = row.answered {
-                    let evidence = self.answered(&view, interface, target, asker);
+                    let evidence = self.answered(interface, target, asker);
                     return self.refuted(vec![evidence]);
                 }
-                cases += self.cases(interface, target.into());
                 open = open.or(row.open.map(|asker| (interface, target, asker)));
             }
         }
@@ -42,38 +32,54 @@ impl Prover<'_> {
         }
     }
 
-    pub(super) fn exactly_one(&mut self, target: Ipv4Addr, among: &[IfIndex]) -> Proof {
-        let number = u32::from(target);
+    /// Addresses of a prefix that stand for all of them on an interface.
+    fn stand_for(&mut self, interface: IfIndex, targets: IpNet) -> Vec<IpAddr> {
+        if targets.prefix_len() == targets.max_prefix_len() {
+            return vec![targets.addr()];
+        }
+        match targets {
+            IpNet::V4(targets) => self.one_of_each_class(interface, targets),
+            IpNet::V6(targets) => self.who_may_be_answered_for(targets),
+        }
+    }
+
+    fn one_of_each_class(&mut self, interface: IfIndex, targets: Ipv4Net) -> Vec<IpAddr> {
+        let (first, last) = (u32::from(targets.network()), u32::from(targets.broadcast()));
+        let view = self.view(interface);
+        let (from, to) = (view.targets.interval(first), view.targets.interval(last));
+        let mut latest = None;
+        let new = |interval: usize| {
+            let class = view.targets.of[interval];
+            let target = Ipv4Addr::from(view.targets.starts[interval].max(first));
+            (latest.replace(class) != Some(class)).then_some(IpAddr::V4(target))
+        };
+        (from..=to).filter_map(new).collect()
+    }
+
+    pub(super) fn exactly_one(&mut self, target: IpAddr, among: &[IfIndex]) -> Proof {
         let mut answering: Option<(IfIndex, Asker, Rc<Row>)> = None;
         let mut open = None;
         let mut cases = 0;
         let mut owner = None;
         for interface in self.among(among) {
             cases += self.cases(interface, target);
-            if self.model.never_answers(interface, target) {
+            if self.certainly_silent(interface, target) {
                 continue;
             }
-            let view = self.view(interface);
-            let row = self.row(interface, view.targets.class_of(target) as u32);
+            let row = self.row(interface, target);
             if let Some(asker) = row.answered {
                 match &answering {
                     Some((other, its_asker, its_row)) if its_row.answers_as != row.answers_as => {
                         // The same sender twice, where one gets both answers.
                         let (other, its_asker) = (*other, *its_asker);
-                        let (a, b) = match self.answered_host(&[other, interface], number) {
-                            Some((sender, unicast)) => (
-                                self.asked(other, sender, number, unicast),
-                                self.asked(interface, sender, number, unicast),
-                            ),
-                            None => {
-                                let its_view = self.view(other);
-                                (
-                                    self.answered(&its_view, other, number, its_asker),
-                                    self.answered(&view, interface, number, asker),
-                                )
+                        let evidence = match self.answered_host(&[other, interface], target) {
+                            Some((sender, unicast)) => {
+                                [other, interface].map(|on| self.asked(on, sender, target, unicast))
                             }
+                            None => [(other, its_asker), (interface, asker)]
+                                .map(|(on, asker)| self.answered(on, target, asker)),
                         };
-                        return self.refuted(vec![a, b]);
+                        return self.refuted(evidence.to_vec());
                     }
                     Some(_) => {}
                     None => answering = Some((interface, asker, Rc::clone(&row))),
@@ -82,7 +88,7 @@ impl Prover<'_> {
                     owner = Some(interface);
                 }
             } else {
-                open = open.or(row.open.map(|asker| (interface, number, asker)));
+                open = open.or(row.open.map(|asker| (interface, target, asker)));
             }
         }
         let Some((first, ..)) = answering else {
@@ -90,8 +96,8 @@ impl Prover<'_> {
                 return self.undetermined(interface, target, asker);
             }
             let evidence = self.among(among).first().map(|interface| {
-                let sender = self.somebody(*interface, number);
-                self.asked(*interface, sender, number, false)
+                let sender = self.somebody(*interface, target);
+                self.asked(*interface, sender, target, false)
             });
             return self.refuted(evidence.into_iter().collect());
         };
@@ -104,57 +110,51 @@ impl Prover<'_> {
         }
     }
 
-    pub(super) fn answers(&mut self, interface: IfIndex, target: Ipv4Addr) -> Proof {
+    pub(super) fn answers(&mut self, interface: IfIndex, target: IpAddr) -> Proof {
         let neighbours = self.neighbours(interface, target);
         self.answers_each(interface, target, &neighbours)
     }
 
-    /// Whether `interface` answers every neighbour of `subnets` that asks for `target`; anybody at all if there is none.
-    pub(crate) fn answers_in(
-        &mut self,
-        interface: IfIndex,
-        target: Ipv4Addr,
-        subnets: Vec<Ipv4Net>,
-    ) -> Proof {
-        let neighbours = self.hosts_in(interface, subnets);
+    /// Whether `interface` answers every neighbour of `subnets` that asks for `target`; anybody at all if there is none. Of
+    /// IPv6, whoever has a link-local address is a neighbour, too.
+    pub(crate) fn answers_in(&mut self, interface: IfIndex, target: IpAddr, subnets: Vec<IpNet>) -> Proof {
+        let neighbours = self.hosts_in(interface, target, subnets);
         self.answers_each(interface, target, &neighbours)
     }
 
-    fn answers_each(&mut self, interface: IfIndex, target: Ipv4Addr, neighbours: &Hosts) -> Proof {
-        let number = u32::from(target);
+    fn answers_each(&mut self, interface: IfIndex, target: IpAddr, neighbours: &Hosts) -> Proof {
         let mut asked = 0;
         let mut open = None;
         for (class, sender) in neighbours.iter().copied() {
-            if sender == number || self.stop.is_raised() {
+            if sender == target || self.stop.is_raised() {
                 continue;
             }
             asked += 1;
-            for unicast in [false, true] {
-                match self.fate(interface, sender, number, unicast) {
+            for unicast in Self::ways(target).iter().copied() {
+                match self.fate(interface, sender, target, unicast) {
                     Fate::Answered => {}
                     Fate::Open => open = Some(Asker { class: Some(class), unicast }),
                     Fate::Silent => {
-                        let evidence = self.asked(interface, sender, number, unicast);
+                        let evidence = self.asked(interface, sender, target, unicast);
                         return self.refuted(vec![evidence]);
                     }
                 }
             }
         }
         if asked == 0 {
-            let view = self.view(interface);
-            let row = self.row(interface, view.targets.class_of(target) as u32);
+            let row = self.row(interface, target);
             if row.answered.is_none() {
                 if let Some(asker) = row.open {
-                    return self.undetermined(interface, number, asker);
+                    return self.undetermined(interface, target, asker);
                 }
-                let sender = self.somebody(interface, number);
-                let evidence = self.asked(interface, sender, number, false);
+                let sender = self.somebody(interface, target);
+                let evidence = self.asked(interface, sender, target, false);
                 return self.refuted(vec![evidence]);
             }
         }
         match open {
             None => Proof::Proved { cases: self.cases(interface, target) },
-            Some(asker) => self.undetermined(interface, number, asker),
+            Some(asker) => self.undetermined(interface, target, asker),
         }
     }
 }

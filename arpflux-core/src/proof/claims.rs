@@ -1,17 +1,19 @@
 //! Claims about a snapshot with what became of them, as they leave.
 
-use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use serde::Serialize;
 
+use super::expectation::is_link_local;
 use super::{Expectation, Proof, Prover};
 use crate::error::Result;
 use crate::json;
 use crate::judgement::{self, Gap, Judgement};
 use crate::predict::listeners;
 use crate::snapshot::{Certainty, Snapshot, WireMap};
-use crate::types::{IfIndex, Ipv4Net};
+use crate::types::{IfIndex, IpNet};
+use crate::words::counted;
 
 /// A claim, and whether it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,7 +35,10 @@ impl Claim {
     #[must_use]
     pub fn reason(&self) -> String {
         match &self.proof {
-            Proof::Proved { cases } => format!("{cases} requests stand for all"),
+            Proof::Proved { cases } => match self.expectation.is_ipv6() {
+                true => format!("{cases} solicitations to its group stand for all of these"),
+                false => format!("{cases} requests stand for all"),
+            },
             Proof::Refuted(contradiction) => contradiction.to_string(),
             Proof::Undetermined { missing, .. } => missing.to_string(),
         }
@@ -59,6 +64,8 @@ pub struct Claims {
     pub judgement: Judgement,
     /// The claims, in the order they were asked.
     pub claims: Vec<Claim>,
+    /// What they say nothing of, each in a few words.
+    pub not_covered: Vec<String>,
     /// How many proved ones an interface leaves open whose wire is not known.
     #[serde(skip)]
     on_open_wires: usize,
@@ -77,31 +84,42 @@ impl Claims {
             judgement = std::mem::take(&mut judgement).and(prover.judge(&expectation, &proof));
             Claim { claim: expectation.sentence(snapshot), expectation, proof }
         });
-        let claims = claims.collect();
-        Ok(Self { judgement, claims, on_open_wires: 0 })
+        let claims: Vec<Claim> = claims.collect();
+        let ipv6 = claims.iter().any(|claim| claim.expectation.is_ipv6());
+        let not_covered = ipv6.then(|| "solicitations by unicast".to_owned()).into_iter().collect();
+        Ok(Self { judgement, claims, not_covered, on_open_wires: 0 })
     }
 
     /// Decides for each wire that `interfaces` are on, and each address that an interface of the wire holds or
     /// proxies (or `target` alone), that exactly one of the interfaces answers. Nothing is claimed of interfaces
-    /// on which nobody is heard ([`Snapshot::is_connected`]). One that answers, too, and may be on that wire leaves it open.
+    /// on which nobody is heard ([`Snapshot::is_connected`]), nor of link-local IPv6 addresses unless `target` is one. One
+    /// that answers, too, and may be on that wire leaves it open.
     ///
     /// # Errors
     /// As [`Prover::new`].
-    pub fn by_wire(snapshot: &Snapshot, interfaces: &[IfIndex], target: Option<Ipv4Addr>) -> Result<Self> {
+    pub fn by_wire(snapshot: &Snapshot, interfaces: &[IfIndex], target: Option<IpAddr>) -> Result<Self> {
         let wires = WireMap::of(snapshot);
         let mut groups: BTreeMap<usize, Vec<IfIndex>> = BTreeMap::new();
         for index in interfaces.iter().filter(|index| wires.is_connected(**index)) {
             groups.entry(wires.number(*index).unwrap_or(usize::MAX)).or_default().push(*index);
         }
-        let expectations = groups.values().flat_map(|among| Expectation::for_wire(snapshot, among));
-        let mut decided = Self::decide(
-            snapshot,
-            expectations.filter(|expectation| match (target, expectation) {
-                (None, _) => true,
-                (Some(wanted), Expectation::ExactlyOne { target, .. }) => *target == wanted,
-                (Some(_), _) => false,
-            }),
-        )?;
+        let expectations = groups.values().flat_map(|among| match target {
+            None => Expectation::for_wire(snapshot, among),
+            Some(target) => {
+                let there = Expectation::targets(snapshot, among).contains(&target);
+                let claim = || Expectation::ExactlyOne { target, among: among.clone() };
+                there.then(claim).into_iter().collect()
+            }
+        });
+        let mut decided = Self::decide(snapshot, expectations)?;
+        if target.is_none() {
+            let targets = groups.values().flat_map(|among| Expectation::targets(snapshot, among));
+            let link_local = targets.collect::<BTreeSet<_>>().into_iter().filter(is_link_local).count();
+            decided.not_covered.extend((link_local > 0).then(|| {
+                let addresses = counted(link_local, "link-local IPv6 address", "link-local IPv6 addresses");
+                format!("{addresses}, which an interface has for itself")
+            }));
+        }
         decided.leave_open(snapshot, &wires);
         Ok(decided)
     }
@@ -119,7 +137,7 @@ impl Claims {
                 listeners.iter().copied().filter(|other| wires.share(*first, *other).is_none()).collect()
             });
             let answers = |other: &&IfIndex| {
-                let never = Expectation::Never { interface: **other, target: Ipv4Net::from(*target) };
+                let never = Expectation::Never { interface: **other, target: IpNet::from(*target) };
                 prover.prove(&never).holds() != Some(true)
             };
             let Some(other) = beside.iter().find(answers) else { continue };

@@ -1,13 +1,13 @@
 //! Why a claim does not hold.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
 use super::sender::end_of_subnet;
-use crate::predict::{ArpRequest, Verdict};
+use crate::predict::{Request, Verdict};
 use crate::snapshot::Snapshot;
 use crate::types::IfIndex;
 
@@ -16,12 +16,12 @@ use crate::types::IfIndex;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Evidence {
-    /// What becomes of a request; send it and see.
+    /// What becomes of a request, or of a solicitation of IPv6; send it and see.
     Request {
         /// The request.
         #[serde(serialize_with = "fields")]
         #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Request"))]
-        request: ArpRequest,
+        request: Request,
         /// What the kernel does with it.
         verdict: Verdict,
     },
@@ -57,10 +57,10 @@ impl Contradiction {
             ] => {
                 format!(
                     "two interfaces answer for {}: {} {} and {} {}",
-                    a.target,
-                    name(a.interface),
+                    a.target(),
+                    name(a.interface()),
                     Asked(snapshot, a, first),
-                    name(b.interface),
+                    name(b.interface()),
                     Asked(snapshot, b, second),
                 )
             }
@@ -71,15 +71,15 @@ impl Contradiction {
                 };
                 format!(
                     "{} {does} for {} {}",
-                    name(request.interface),
-                    request.target,
+                    name(request.interface()),
+                    request.target(),
                     Asked(snapshot, request, verdict)
                 )
             }
             [Evidence::Packet { source, destination, interface }, ..] => {
                 format!("a packet from {source} to {destination} leaves by {}", name(*interface))
             }
-            [] => "nobody answers: no interface takes ARP requests".to_string(),
+            [] => "nobody answers: no interface takes requests".to_string(),
         };
         Self { sentence, evidence }
     }
@@ -92,20 +92,21 @@ impl fmt::Display for Contradiction {
 }
 
 /// Who asked how, and why the verdict.
-struct Asked<'a>(&'a Snapshot, &'a ArpRequest, &'a Verdict);
+struct Asked<'a>(&'a Snapshot, &'a Request, &'a Verdict);
 
 impl fmt::Display for Asked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(snapshot, request, verdict) = self;
-        if request.sender.is_unspecified() {
-            f.write_str("to a probe (sender 0.0.0.0)")?;
-        } else {
-            write!(f, "to {}", request.sender)?;
+        match request.sender() {
+            sender if sender.is_unspecified() => write!(f, "to a probe (sender {sender})")?,
+            sender => write!(f, "to {sender}")?,
         }
-        if let Some(end) = end_of_subnet(snapshot, request.sender) {
+        if let IpAddr::V4(sender) = request.sender()
+            && let Some(end) = end_of_subnet(snapshot, sender)
+        {
             write!(f, " (a {end} address: no host has it, and none that has one gets this answer)")?;
         }
-        if request.unicast {
+        if request.is_unicast() {
             f.write_str(" (asked by unicast)")?;
         }
         match verdict {
@@ -117,11 +118,15 @@ impl fmt::Display for Asked<'_> {
 }
 
 /// The fields of a request, as `explain --stdin` takes them, with the interface by number.
-pub(super) fn fields<S: Serializer>(request: &ArpRequest, serializer: S) -> Result<S::Ok, S::Error> {
-    let mut fields = serializer.serialize_struct("request", 4)?;
-    fields.serialize_field("interface", &request.interface)?;
-    fields.serialize_field("sender_ip", &request.sender)?;
-    fields.serialize_field("target_ip", &request.target)?;
-    fields.serialize_field("unicast", &request.unicast)?;
+pub(super) fn fields<S: Serializer>(request: &Request, serializer: S) -> Result<S::Ok, S::Error> {
+    let mac = request.sender_mac();
+    let mut fields = serializer.serialize_struct("request", 4 + usize::from(mac.is_some()))?;
+    fields.serialize_field("interface", &request.interface())?;
+    fields.serialize_field("sender_ip", &request.sender())?;
+    if let Some(mac) = mac {
+        fields.serialize_field("sender_mac", &mac)?;
+    }
+    fields.serialize_field("target_ip", &request.target())?;
+    fields.serialize_field("unicast", &request.is_unicast())?;
     fields.end()
 }

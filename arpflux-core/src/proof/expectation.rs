@@ -1,14 +1,15 @@
 //! What can be claimed about a host.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::snapshot::Snapshot;
-use crate::types::{IfIndex, Ipv4Net};
+use crate::types::{IfIndex, IpNet};
 use serde::{Deserialize, Serialize};
 
 /// A claim about a snapshot. `among` restricts it to some interfaces, usually those on one wire; empty
-/// means every interface that takes ARP requests.
+/// means every interface that takes ARP requests. Of IPv6 it is about solicitations to the solicited-node group.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "expect", rename_all = "snake_case", deny_unknown_fields)]
@@ -16,10 +17,11 @@ use serde::{Deserialize, Serialize};
 pub enum Expectation {
     /// One interface answers for `target`, the same one whoever asks, and it answers every neighbour: all
     /// hosts of its subnets around `target`; of any of its subnets if none is around it; anybody at all if
-    /// it has none.
+    /// it has none. Of IPv6: all hosts of all its subnets (of those of the host around `target` if it has none), and all
+    /// link-local ones.
     ExactlyOne {
         /// The address asked for.
-        target: Ipv4Addr,
+        target: IpAddr,
         /// Among which interfaces.
         among: Vec<IfIndex>,
     },
@@ -29,7 +31,7 @@ pub enum Expectation {
         interface: IfIndex,
         /// The addresses asked for.
         #[cfg_attr(feature = "schema", schemars(with = "String"))]
-        target: Ipv4Net,
+        target: IpNet,
         /// Among which interfaces.
         among: Vec<IfIndex>,
     },
@@ -38,7 +40,7 @@ pub enum Expectation {
         /// The interface that shall answer.
         interface: IfIndex,
         /// The address asked for.
-        target: Ipv4Addr,
+        target: IpAddr,
     },
     /// Whoever asks `interface` for an address of `target` gets no answer.
     Never {
@@ -46,9 +48,9 @@ pub enum Expectation {
         interface: IfIndex,
         /// The addresses asked for.
         #[cfg_attr(feature = "schema", schemars(with = "String"))]
-        target: Ipv4Net,
+        target: IpNet,
     },
-    /// Packets from `source`, wherever they go, leave by none of `among` but `interface`: the host's own
+    /// Packets from `source`, an IPv4 address, wherever they go, leave by none of `among` but `interface`: the host's own
     /// packets or, if the address is not the host's, those it forwards for the container behind it. Packets
     /// to the host itself, to other interfaces (containers) and to nowhere do not count.
     LeavesBy {
@@ -63,29 +65,19 @@ pub enum Expectation {
 
 impl Expectation {
     /// "Exactly one interface answers" for every address that an interface of the wire `among` holds or
-    /// that the host proxies on one of them.
+    /// that the host proxies on one of them; but for link-local IPv6 ones, which every interface has for itself.
     #[must_use]
     pub fn for_wire(snapshot: &Snapshot, among: &[IfIndex]) -> Vec<Self> {
-        let own = snapshot
-            .addresses
-            .iter()
-            .filter(|address| among.contains(&address.interface))
-            .map(|address| address.local);
-        let proxied = snapshot
-            .proxies
-            .iter()
-            .filter(|proxy| proxy.interface.is_none_or(|index| among.contains(&index)))
-            .map(|proxy| proxy.address);
-        let mut targets: Vec<Ipv4Addr> = own
-            .chain(proxied)
-            .filter_map(|address| match address {
-                IpAddr::V4(address) => Some(address),
-                IpAddr::V6(_) => None,
-            })
-            .collect();
-        targets.sort();
-        targets.dedup();
-        targets.into_iter().map(|target| Self::ExactlyOne { target, among: among.to_vec() }).collect()
+        let targets = Self::targets(snapshot, among).into_iter().filter(|target| !is_link_local(target));
+        targets.map(|target| Self::ExactlyOne { target, among: among.to_vec() }).collect()
+    }
+
+    /// The addresses that an interface of `among` holds or that the host proxies on one of them.
+    pub(super) fn targets(snapshot: &Snapshot, among: &[IfIndex]) -> BTreeSet<IpAddr> {
+        let held = snapshot.addresses.iter().filter(|address| among.contains(&address.interface));
+        let on = |index: Option<IfIndex>| index.is_none_or(|index| among.contains(&index));
+        let proxied = snapshot.proxies.iter().filter(|proxy| on(proxy.interface));
+        held.map(|address| address.local).chain(proxied.map(|proxy| proxy.address)).collect()
     }
 
     /// "Packets from an address leave by the interface that holds it" for every address of `among`.
@@ -102,6 +94,15 @@ impl Expectation {
                 IpAddr::V6(_) => None,
             })
             .collect()
+    }
+
+    /// Whether it is about an IPv6 address.
+    pub(super) fn is_ipv6(&self) -> bool {
+        match self {
+            Self::ExactlyOne { target, .. } | Self::Answers { target, .. } => target.is_ipv6(),
+            Self::NothingBut { target, .. } | Self::Never { target, .. } => target.addr().is_ipv6(),
+            Self::LeavesBy { .. } => false,
+        }
     }
 
     /// The claim as a sentence, with interfaces by name.
@@ -134,11 +135,16 @@ impl Expectation {
     }
 }
 
+/// fe80::/10.
+pub(crate) fn is_link_local(address: &IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
+}
+
 /// A prefix, or an address where it is one.
-pub(super) struct Short<'a>(pub(super) &'a Ipv4Net);
+pub(super) struct Short<'a>(pub(super) &'a IpNet);
 
 impl fmt::Display for Short<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.prefix_len() == 32 { self.0.addr().fmt(f) } else { self.0.fmt(f) }
+        if self.0.prefix_len() == self.0.max_prefix_len() { self.0.addr().fmt(f) } else { self.0.fmt(f) }
     }
 }

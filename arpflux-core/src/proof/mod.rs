@@ -1,4 +1,4 @@
-//! Decides a claim about a snapshot for all 2^32 senders and all 2^32 targets, instead of sampling.
+//! Decides a claim about a snapshot for all senders and all targets, of IPv4 and of IPv6, instead of sampling.
 //!
 //! ```
 //! use arpflux_core::proof::{Expectation, Proof, Prover};
@@ -17,6 +17,12 @@
 //! `space.rs`. Addresses with the same answers to all of them form a class; one request for each
 //! pair of classes stands for all requests between them. A request for the sender's own address is
 //! the one question that is about both at once, so it is evaluated for each class of targets besides.
+//!
+//! Of a solicitation for an IPv6 address the model asks less of its source: rules, routes with a source, filters, neighbour
+//! entries and the kind of address (`predict/solicitors.rs`). One source of each class stands for all; and of a prefix, all
+//! addresses that are held, proxied or anycast ones, and one of the others. It is about what goes to the solicited-node group: a
+//! neighbour that asks by unicast has the MAC already, and asks that interface whether it is still so.
+//!
 //! That representatives do stand for their classes is tested on random hosts and requests, and the
 //! model itself is compared with the running kernel.
 //!
@@ -30,6 +36,7 @@
 //! the number of entries.
 
 mod answers;
+mod asking;
 mod claims;
 mod contradiction;
 mod expectation;
@@ -45,6 +52,7 @@ mod split;
 pub use claims::{Claim, Claims};
 pub use contradiction::{Contradiction, Evidence};
 pub use expectation::Expectation;
+pub(crate) use expectation::is_link_local;
 pub use prover::{Proof, Prover};
 pub(crate) use space::{Space, View, masters};
 pub(crate) use split::Members;

@@ -44,7 +44,8 @@ impl Prover<'_> {
         }
         let (mut cases, mut open) = (0, None);
         for target in self.other_hosts(interface, &subnets) {
-            cases += self.cases(interface, target.into());
+            let address = IpAddr::V4(target.into());
+            cases += self.cases(interface, address);
             for (class, sender) in hosts.iter().copied() {
                 // Where both are of one class, another member asks.
                 let sender = if sender == target {
@@ -52,14 +53,14 @@ impl Prover<'_> {
                 } else {
                     Some(sender)
                 };
-                let Some(sender) = sender else { continue };
+                let Some(sender) = sender.map(|sender| IpAddr::V4(sender.into())) else { continue };
                 for unicast in [false, true] {
-                    match self.fate(interface, sender, target, unicast) {
+                    match self.fate(interface, sender, address, unicast) {
                         Fate::Answered => {
-                            let evidence = self.asked(interface, sender, target, unicast);
+                            let evidence = self.asked(interface, sender, address, unicast);
                             return Some(self.refuted(vec![evidence]));
                         }
-                        Fate::Open => open = open.or(Some((target, Asker { class: Some(class), unicast }))),
+                        Fate::Open => open = open.or(Some((address, Asker { class: Some(class), unicast }))),
                         Fate::Silent => {}
                     }
                 }

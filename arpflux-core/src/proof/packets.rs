@@ -11,7 +11,7 @@ impl Prover<'_> {
     pub(super) fn leaves_by(&self, source: Ipv4Addr, interface: IfIndex, among: &[IfIndex]) -> Proof {
         let among = self.among(among);
         let snapshot = self.model.snapshot();
-        let own = self.is_own(source);
+        let own = self.is_own(source.into());
         // Packets of others come from where the host would send packets to them or, where that is
         // nowhere or the wire itself, from anywhere but the wire.
         let arrivals: Vec<Option<IfIndex>> = if own {
@@ -41,7 +41,7 @@ impl Prover<'_> {
                     Ok(Some(out)) => out,
                     Ok(None) => continue,
                     Err(missing) => {
-                        let request = ArpRequest::broadcast(interface, source, destination);
+                        let request = ArpRequest::broadcast(interface, source, destination).into();
                         open = open.or(Some(Proof::Undetermined { missing, request }));
                         continue;
                     }

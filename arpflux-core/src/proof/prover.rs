@@ -1,5 +1,6 @@
 //! Evaluates one request for each pair of classes, and decides claims from the answers.
 
+use std::cell::OnceCell;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
@@ -9,16 +10,16 @@ use serde::Serialize;
 
 use super::contradiction::{Contradiction, Evidence};
 use super::expectation::Expectation;
-use super::row::{Asker, Fate, Row, both_ways};
+use super::row::{Row, both_ways};
 use super::space::masters;
 use super::split::Split;
 use super::{Space, View};
 use crate::error::Result;
 use crate::judgement::{Gap, Judgement};
-use crate::predict::{ArpRequest, MissingSet, Model, Verdict, listeners};
+use crate::predict::{ArpRequest, MissingSet, Model, Request, SolicitorClass, listeners};
 use crate::snapshot::{Index, Snapshot};
 use crate::stop::Stop;
-use crate::types::{IfIndex, Ipv4Net};
+use crate::types::{IfIndex, IpNet};
 
 /// What became of a claim.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,7 +28,7 @@ use crate::types::{IfIndex, Ipv4Net};
 pub enum Proof {
     /// It holds for all senders and all targets it is about.
     Proved {
-        /// How many requests (or packets) stood for all of them.
+        /// How many requests (or packets) stood for all of them; of IPv6, solicitations to the solicited-node group.
         cases: u64,
     },
     /// It does not hold, and this is a case.
@@ -39,7 +40,7 @@ pub enum Proof {
         /// A request that cannot be told.
         #[serde(serialize_with = "super::contradiction::fields")]
         #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Request"))]
-        request: ArpRequest,
+        request: Request,
     },
 }
 
@@ -67,11 +68,13 @@ pub struct Prover<'s> {
     senders: HashMap<IfIndex, Rc<Split>>,
     rows: HashMap<(IfIndex, u32), Rc<Row>>,
     /// The latest number of cases, and of what.
-    counted: Option<(Rc<Split>, Ipv4Addr, u64)>,
+    pub(super) counted: Option<(Rc<Split>, Ipv4Addr, u64)>,
     listeners: Vec<IfIndex>,
-    index: Index<'s>,
+    pub(super) index: Index<'s>,
     /// The classes of hosts in some subnets of an interface, each with an example.
-    hosts: HashMap<(Option<IfIndex>, Vec<Ipv4Net>), Rc<Hosts>>,
+    pub(super) hosts: HashMap<(Option<IfIndex>, Vec<IpNet>), Rc<Hosts>>,
+    /// The classes of those who ask for IPv6 addresses.
+    pub(super) solicitors: OnceCell<Vec<SolicitorClass>>,
     own: HashSet<IpAddr>,
     /// Once raised, nothing is worked out any more.
     pub(super) stop: Stop,
@@ -80,7 +83,7 @@ pub struct Prover<'s> {
 }
 
 /// Classes of senders, each with an example.
-pub(super) type Hosts = Vec<(u32, u32)>;
+pub(super) type Hosts = Vec<(u32, IpAddr)>;
 
 impl<'s> Prover<'s> {
     /// Splits both address spaces at every boundary that the model can tell.
@@ -111,6 +114,7 @@ impl<'s> Prover<'s> {
             listeners: listeners(snapshot),
             index: Index::new(snapshot),
             hosts: HashMap::new(),
+            solicitors: OnceCell::new(),
             own: snapshot.addresses.iter().map(|address| address.local).collect(),
             stop: Stop::default(),
             apart: None,
@@ -130,9 +134,9 @@ impl<'s> Prover<'s> {
             return Judgement::of(proof.holds() == Some(true));
         };
         let apart = self.apart().prove(claim).holds();
-        let interfaces = [request.interface];
-        let missing =
-            Gap::all(snapshot, *missing, &interfaces, &format!("whether {}", claim.sentence(snapshot)));
+        let (interfaces, ipv6) = ([request.interface()], request.target().is_ipv6());
+        let open = format!("whether {}", claim.sentence(snapshot));
+        let missing = Gap::of(snapshot, ipv6, *missing, &interfaces, &open);
         Judgement::Undetermined { missing, apart }
     }
 
@@ -233,29 +237,8 @@ impl<'s> Prover<'s> {
         senders
     }
 
-    /// What becomes of a request.
-    pub(super) fn fate(&self, interface: IfIndex, sender: u32, target: u32, unicast: bool) -> Fate {
-        let request = ArpRequest::broadcast(interface, sender.into(), target.into());
-        Fate::of(&self.model.reply(&ArpRequest { unicast, ..request }))
-    }
-
-    /// How many requests stand for all those to an interface for one address: one for each class of senders and one
-    /// for the target itself, each sent to all and to the interface alone.
-    pub(super) fn cases(&mut self, interface: IfIndex, target: Ipv4Addr) -> u64 {
-        let senders = self.senders(interface);
-        if let Some((of, latest, cases)) = &self.counted
-            && (Rc::ptr_eq(of, &senders) && *latest == target)
-        {
-            return *cases;
-        }
-        // A class of which the target is the only member asks for itself.
-        let itself = senders.members[senders.class_of(target)].other.is_none();
-        let cases = 2 * (senders.classes() as u64 + u64::from(!itself));
-        self.counted = Some((senders, target, cases));
-        cases
-    }
-
-    pub(super) fn row(&mut self, interface: IfIndex, class: u32) -> Rc<Row> {
+    /// How those fare that ask an interface for a class of IPv4 addresses.
+    pub(super) fn row_of_class(&mut self, interface: IfIndex, class: u32) -> Rc<Row> {
         if let Some(row) = self.rows.get(&(interface, class)) {
             return Rc::clone(row);
         }
@@ -273,7 +256,7 @@ impl<'s> Prover<'s> {
             if self.stop.is_raised() || (one_answers && row.answered.is_some()) {
                 break;
             }
-            row.ask(&self.model, class, requests);
+            row.ask(&self.model, class, requests.map(Request::Arp));
         }
         let row = Rc::new(row);
         self.rows.insert((interface, class), Rc::clone(&row));
@@ -285,88 +268,12 @@ impl<'s> Prover<'s> {
         masters(self.model.snapshot(), interface).is_empty()
     }
 
-    /// The classes of senders that would ask an interface for `target`, each with an example: its
-    /// neighbours in the subnets around the target or, where none is, in any. No class comes twice.
-    pub(super) fn neighbours(&mut self, interface: IfIndex, target: Ipv4Addr) -> Rc<Hosts> {
-        let all = self.index.subnets(interface);
-        let around = all.iter().any(|subnet| subnet.contains(&target));
-        let subnets: Vec<Ipv4Net> =
-            all.iter().copied().filter(|subnet| !around || subnet.contains(&target)).collect();
-        self.hosts_in(interface, subnets)
-    }
-
-    /// The classes of senders that are hosts of `subnets`, each with an example.
-    pub(super) fn hosts_in(&mut self, interface: IfIndex, subnets: Vec<Ipv4Net>) -> Rc<Hosts> {
-        let senders = self.senders(interface);
-        // A subnet with very many single routes has as many intervals: they are gone through once.
-        let space = &self.space;
-        let own = (!space.is_common(&senders)).then_some(interface);
-        let hosts = self.hosts.entry((own, subnets)).or_insert_with_key(|(_, subnets)| {
-            let mut seen = vec![false; senders.classes()];
-            let mut found = Vec::new();
-            for (interval, example) in subnets.iter().flat_map(|subnet| space.neighbours(*subnet)) {
-                let class = senders.of[interval];
-                if !std::mem::replace(&mut seen[class as usize], true) {
-                    found.push((class, example));
-                }
-            }
-            Rc::new(found)
-        });
-        Rc::clone(hosts)
-    }
-
-    /// A sender that may well ask `interface`, for an example of silence.
-    pub(super) fn somebody(&mut self, interface: IfIndex, target: u32) -> u32 {
-        let neighbours = self.neighbours(interface, target.into());
-        let other = neighbours.iter().map(|(_, example)| *example).find(|example| *example != target);
-        other.unwrap_or_else(|| u32::from(self.model.snapshot().elsewhere()))
-    }
-
     pub(super) fn refuted(&self, evidence: Vec<Evidence>) -> Proof {
         Proof::Refuted(Contradiction::new(self.model.snapshot(), evidence))
     }
 
-    pub(super) fn undetermined(&mut self, interface: IfIndex, target: u32, asker: Asker) -> Proof {
-        let view = self.view(interface);
-        match self.evidence(&view, interface, target, asker) {
-            Evidence::Request { request, verdict: Verdict::Undetermined { missing } } => {
-                Proof::Undetermined { missing, request }
-            }
-            other => self.refuted(vec![other]),
-        }
-    }
-
-    /// The request of a host that gets an answer or, where none does, of `asker`, who does.
-    pub(super) fn answered(
-        &mut self,
-        view: &View,
-        interface: IfIndex,
-        target: u32,
-        asker: Asker,
-    ) -> Evidence {
-        match self.answered_host(&[interface], target) {
-            Some((sender, unicast)) => self.asked(interface, sender, target, unicast),
-            None => self.evidence(view, interface, target, asker),
-        }
-    }
-
     /// Whether an address is the host's own.
-    pub(super) fn is_own(&self, address: Ipv4Addr) -> bool {
-        self.own.contains(&IpAddr::V4(address))
-    }
-
-    /// The request of `asker` for `target` itself, which is of the class that was evaluated.
-    fn evidence(&self, view: &View, interface: IfIndex, target: u32, asker: Asker) -> Evidence {
-        let sender = asker
-            .class
-            .and_then(|class| view.senders.members[class as usize].except(target))
-            .unwrap_or(target);
-        self.asked(interface, sender, target, asker.unicast)
-    }
-
-    pub(super) fn asked(&self, interface: IfIndex, sender: u32, target: u32, unicast: bool) -> Evidence {
-        let request =
-            ArpRequest { unicast, ..ArpRequest::broadcast(interface, sender.into(), target.into()) };
-        Evidence::Request { request, verdict: self.model.reply(&request) }
+    pub(super) fn is_own(&self, address: IpAddr) -> bool {
+        self.own.contains(&address)
     }
 }

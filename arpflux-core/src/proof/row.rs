@@ -1,6 +1,6 @@
 //! What one interface does with the requests of one class of senders, or of all of them.
 
-use crate::predict::{ArpRequest, Model, Verdict};
+use crate::predict::{ArpRequest, Model, Request, Verdict};
 use crate::types::IfIndex;
 
 /// How those fare that ask one interface for one class of targets: whether anybody is answered, looked for up to the
@@ -23,7 +23,7 @@ pub(super) enum Fate {
     Open,
 }
 
-/// One class of senders, or the target itself.
+/// One class of senders, or the target itself (`None`), which is a class of its own for ARP alone.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asker {
     pub(super) class: Option<u32>,
@@ -31,10 +31,15 @@ pub(super) struct Asker {
 }
 
 impl Row {
-    pub(super) fn ask(&mut self, model: &Model<'_>, class: Option<u32>, requests: [ArpRequest; 2]) {
+    pub(super) fn ask(
+        &mut self,
+        model: &Model<'_>,
+        class: Option<u32>,
+        requests: impl IntoIterator<Item = Request>,
+    ) {
         for request in requests {
-            let asker = Asker { class, unicast: request.unicast };
-            let verdict = model.reply(&request);
+            let asker = Asker { class, unicast: request.is_unicast() };
+            let verdict = model.answer(&request);
             if let Verdict::Answers { interface, .. } = verdict {
                 self.answers_as = Some(interface);
             }

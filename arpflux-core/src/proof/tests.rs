@@ -4,10 +4,14 @@ use super::testing::{
     Host, Rng, any_address, any_request, dense_host, dense_sample, hardware_node, random_host, sample,
 };
 use super::*;
-use crate::predict::{ArpRequest, Model, Reason, Verdict};
-use crate::snapshot::{InterfaceFlags, RouteKind, Rule, Scope, table};
+use crate::filter::{self, Bytes, Chain, Comparison, Expression, Family, Header, Hook};
+use crate::predict::{ArpRequest, Model, Reason, Request, Verdict, listeners};
+use crate::snapshot::{
+    Builder, Interface, InterfaceFlags, Neighbour, NeighbourState, RouteKind, Rule, Scope, table,
+};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IpNet, Ipv4Net};
+use std::net::IpAddr;
 
 #[test]
 fn every_request_fares_as_its_representative() {
@@ -61,13 +65,13 @@ fn says(claim: &Expectation, request: &ArpRequest, model: &Model<'_>) -> bool {
     let answers = matches!(model.reply(request), Verdict::Answers { .. });
     match claim {
         Expectation::Never { interface, target } => {
-            !(answers && request.interface == *interface && target.contains(&request.target))
+            !(answers && request.interface == *interface && target.contains(&IpAddr::V4(request.target)))
         }
         Expectation::NothingBut { interface, target, among } => {
             !(answers
                 && request.interface != *interface
                 && among.contains(&request.interface)
-                && target.contains(&request.target))
+                && target.contains(&IpAddr::V4(request.target)))
         }
         _ => true,
     }
@@ -85,7 +89,8 @@ fn sampling_never_contradicts_a_proof_and_counter_examples_are_real() {
         for _ in 0..6 {
             let interface = rng.pick(&ports);
             let length = rng.pick(&[32, 32, 24, 8]);
-            let target = Ipv4Net::new(any_address(&mut rng, &host), length).unwrap().trunc();
+            let net = Ipv4Net::new(any_address(&mut rng, &host), length).unwrap().trunc();
+            let target = IpNet::V4(net);
             let claim = if rng.one_in(2) {
                 Expectation::Never { interface, target }
             } else {
@@ -97,7 +102,7 @@ fn sampling_never_contradicts_a_proof_and_counter_examples_are_real() {
                     for _ in 0..60 {
                         let mut request = any_request(&mut rng, &host);
                         if rng.one_in(2) {
-                            request.target = target.addr();
+                            request.target = net.addr();
                         }
                         assert!(says(&claim, &request, &model), "seed {seed}: {claim:?} but {request:?}");
                     }
@@ -105,14 +110,16 @@ fn sampling_never_contradicts_a_proof_and_counter_examples_are_real() {
                 Proof::Refuted(contradiction) => {
                     refuted += 1;
                     for evidence in &contradiction.evidence {
-                        let Evidence::Request { request, verdict } = evidence else { panic!("{evidence:?}") };
+                        let Evidence::Request { request: Request::Arp(request), verdict } = evidence else {
+                            panic!("{evidence:?}")
+                        };
                         assert_eq!(model.reply(request), *verdict, "seed {seed}");
                         assert!(!says(&claim, request, &model), "seed {seed}: {claim:?} {contradiction}");
                     }
                 }
                 Proof::Undetermined { request, .. } => {
                     open += 1;
-                    assert_eq!(model.reply(&request).answers(), None, "seed {seed}");
+                    assert_eq!(model.answer(&request).answers(), None, "seed {seed}");
                 }
             }
         }
@@ -135,7 +142,9 @@ fn flux_is_refuted_and_the_cure_is_proved() {
         assert_eq!(contradiction.evidence.len(), 2, "{contradiction}");
         // Whoever asks in them may exist: a host of the subnet, neither its first nor its last address.
         for evidence in &contradiction.evidence {
-            let Evidence::Request { request, .. } = evidence else { panic!("{contradiction}") };
+            let Evidence::Request { request: Request::Arp(request), .. } = evidence else {
+                panic!("{contradiction}")
+            };
             let [a, b, c, last] = request.sender.octets();
             assert!([a, b, c] == [192, 168, 18] && !matches!(last, 0 | 10..=12 | 255), "{contradiction}");
         }
@@ -179,6 +188,89 @@ fn flux_is_refuted_and_the_cure_is_proved() {
     host.0.routing.rules_changed = Some(true);
     let proof = Prover::of(&host.0).prove(&container);
     assert!(matches!(proof, Proof::Proved { cases } if cases > 5), "{proof:?}");
+}
+
+/// Two cards of one wire, both with an entry for a container's IPv6 address.
+fn dual_stack() -> Builder {
+    let forwards = |interface: &mut Interface| {
+        (interface.ipv6.forwarding, interface.ipv6.proxy_ndp) = (Some(1), Some(1));
+    };
+    Builder::new()
+        .nic("eth0", &["192.168.18.10/24", "2001:db8:18::10/64", "fe80::10/64"])
+        .nic("eth3", &["192.168.18.11/24", "2001:db8:18::11/64", "fe80::11/64"])
+        .with("eth0", forwards)
+        .with("eth3", forwards)
+        .proxy("2001:db8:18::101", Some("eth0"))
+        .proxy("2001:db8:18::101", Some("eth3"))
+}
+
+#[test]
+fn claims_about_ipv6_are_decided_on_the_wires_that_ipv4_is() {
+    let mut host = dual_stack().neighbour_discovery().build().unwrap();
+    let published: IpAddr = "2001:db8:18::101".parse().unwrap();
+    let claims = Claims::by_wire(&host, &listeners(&host), None).unwrap();
+    let of = |claims: &Claims, target: &str| {
+        let target: IpAddr = target.parse().unwrap();
+        let about = |claim: &&Claim| match claim.expectation {
+            Expectation::ExactlyOne { target: other, .. } => other == target,
+            _ => false,
+        };
+        claims.claims.iter().find(about).map(|claim| (claim.proof.holds(), claim.reason()))
+    };
+    assert_eq!(claims.claims.len(), 5, "{claims:?}");
+    assert_eq!(of(&claims, "2001:db8:18::10").unwrap().0, Some(true));
+    assert_eq!(of(&claims, "fe80::10"), None);
+    assert_eq!(
+        claims.not_covered,
+        ["solicitations by unicast", "2 link-local IPv6 addresses, which an interface has for itself"]
+    );
+    let (holds, why) = of(&claims, "2001:db8:18::101").unwrap();
+    assert!(holds == Some(false) && why.contains("two interfaces answer for 2001:db8:18::101"), "{why}");
+    // An ordinary host of the subnet asks; whoever is known there, where somebody is.
+    assert!(why.contains("to 2001:db8:18::ff99 with"), "{why}");
+    let client: IpAddr = "2001:db8:18::129".parse().unwrap();
+    let known =
+        Neighbour::new(client, IfIndex(2), Some("02:00:00:00:09:09".parse().unwrap()), NeighbourState(4));
+    host.neighbours.push(known);
+    let alone = Claims::by_wire(&host, &listeners(&host), Some(published)).unwrap();
+    let (_, why) = of(&alone, "2001:db8:18::101").unwrap();
+    assert!(alone.claims.len() == 1 && why.contains("to 2001:db8:18::129 with"), "{why}");
+    let link_local = Claims::by_wire(&host, &listeners(&host), "fe80::10".parse().ok()).unwrap();
+    assert_eq!(of(&link_local, "fe80::10").unwrap().0, Some(true));
+    // One entry less cures it.
+    host.proxies.retain(|entry| entry.interface == Some(IfIndex(3)));
+    let mut prover = Prover::of(&host);
+    let mut holds = |claim: Expectation| prover.prove(&claim).holds();
+    assert_eq!(holds(Expectation::ExactlyOne { target: published, among: Vec::new() }), Some(true));
+    assert_eq!(holds(Expectation::Answers { interface: IfIndex(3), target: published }), Some(true));
+    let never = |prefix: &str| Expectation::Never { interface: IfIndex(2), target: prefix.parse().unwrap() };
+    assert_eq!(holds(never("2001:db8:18::100/120")), Some(true));
+    assert_eq!(holds(never("2001:db8:18::/64")), Some(false));
+    assert_eq!(holds(never("::/0")), Some(false));
+}
+
+/// A filter lets one neighbour through, which is known: nobody stands for it, and it counts all the same.
+#[test]
+fn who_is_known_and_fares_as_nobody_else_is_asked_about() {
+    let client = "2001:db8:18::129";
+    let bytes = Bytes(client.parse::<std::net::Ipv6Addr>().unwrap().octets().to_vec());
+    let drop = vec![
+        Expression::Load { header: Header::Network, offset: 8, len: 16, register: 4 },
+        Expression::Compare { register: 4, by: Comparison::NotEqual, value: bytes },
+        Expression::Decide { verdict: filter::Verdict::Drop },
+    ];
+    let chain = Chain::at(Hook::Input, Family::Ip6, "t", "input").rules(vec![drop]);
+    let host =
+        dual_stack().neighbour(client, "eth0", "02:00:00:00:09:09").filter(chain).neighbour_discovery();
+    let host = host.build().unwrap();
+    let mut prover = Prover::of(&host);
+    let target = "2001:db8:18::10/128".parse().unwrap();
+    let Proof::Refuted(refuted) = prover.prove(&Expectation::Never { interface: IfIndex(2), target }) else {
+        panic!("not refuted")
+    };
+    let Some(Evidence::Request { request, .. }) = refuted.evidence.first() else { panic!("{refuted}") };
+    let mac = "02:00:00:00:09:09".parse().ok();
+    assert_eq!((request.sender(), request.sender_mac()), (client.parse().unwrap(), mac), "{refuted}");
 }
 
 /// The size that the claims about speed are made for: 16 interfaces, 1,000 addresses or prefixes, 10,000

@@ -1,9 +1,7 @@
 //! What the model says of all senders and targets, proved and not sampled.
 
-use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
-use std::ops::Deref;
 
 use super::discovery::{Discovery, by_model};
 use super::report::NOBODY;
@@ -13,12 +11,12 @@ use crate::judgement::{Gap, Judgement};
 use crate::plan::PROTOCOL;
 use crate::plan::desired::Desired;
 use crate::policy::Policy;
-use crate::predict::{Model, listeners};
+use crate::predict::listeners;
 use crate::proof::{Expectation, Proof, Prover};
 use crate::snapshot::{ProxyEntry, Snapshot, WireMap, subnet_of_wire, table};
 use crate::stop::Stop;
 use crate::sysctl::Sysctl;
-use crate::types::{IfIndex, IpNet, Ipv4Net};
+use crate::types::{IfIndex, IpNet};
 
 /// Proves for each address of the policy that its own interface answers every neighbour and that no
 /// other does, of the policy's interfaces and of all on the same wire ([`WireMap`]); of interfaces whose sysctls the
@@ -80,8 +78,7 @@ fn prove(
     // Alone on its wire an interface answers for its addresses whatever the strategy.
     let claimed = |owner: IfIndex| looked_after.contains(&owner) || map.hear_too(snapshot, owner).is_empty();
     let own = desired.host_addresses.iter().filter(|(_, owner)| claimed(*owner));
-    let model = Model::of(snapshot);
-    let discovery = LazyCell::new(|| Discovery::new(&model, map));
+    let discovery = Discovery::new(map);
     let proxied = desired.proxied.iter().map(|pair| (pair, &desired.interfaces));
     // Of IPv6 no interface answers for what another one holds, so that only who is heard with the owner counts.
     let none = Vec::new();
@@ -115,38 +112,40 @@ fn prove(
             IpAddr::V4(target) => target,
             IpAddr::V6(target) => {
                 let asked = heard(snapshot, *owner);
-                let answered = asked.then(|| discovery.answers(*owner, target, report));
+                let answered = asked.then(|| discovery.answers(&mut prover, *owner, target, report));
                 let held = snapshot.holders_of(*address).any(|holder| holder == *owner);
                 if asked && !held {
-                    discovery.is_reached(*owner, target, report);
+                    discovery.is_reached(&prover, *owner, target, report);
                 }
-                let [mut answering, mut undetermined] = discovery.nobody_else(*owner, target, &among, report);
+                let [mut answering, mut undetermined] =
+                    discovery.nobody_else(&mut prover, *owner, target, &among, report);
                 match answered {
                     Some(Some(true)) => answering.insert(0, *owner),
                     Some(None) => undetermined.insert(0, *owner),
                     Some(Some(false)) | None => {}
                 }
-                for other in
-                    open.into_iter().filter(|other| discovery.is_silent(*other, target) != Some(true))
-                {
-                    undetermined.push(other);
-                    leave_open(other, report);
+                for other in open {
+                    let never = Expectation::Never { interface: other, target: IpNet::from(*address) };
+                    if prover.prove(&never).holds() != Some(true) {
+                        undetermined.push(other);
+                        leave_open(other, report);
+                    }
                 }
                 let who = (target, *owner);
                 report.addresses.push(by_model(snapshot, who, &answering, &undetermined, !asked));
                 continue;
             }
         };
-        let answers = Expectation::Answers { interface: *owner, target };
+        let answers = Expectation::Answers { interface: *owner, target: *address };
         let answered =
             heard(snapshot, *owner).then(|| match subnets_of_others(snapshot, map, *owner, target) {
                 none if none.is_empty() => prover.prove(&answers),
-                subnets => prover.answers_in(*owner, target, subnets),
+                subnets => prover.answers_in(*owner, *address, subnets),
             });
         if let Some(answered) = &answered {
             judge(&mut prover, *address, &answers, answered, report);
         }
-        let target = Ipv4Net::from(target);
+        let (single, target) = (target, IpNet::from(*address));
         let alone = Expectation::NothingBut { interface: *owner, target, among: among.clone() };
         let nobody_else = prover.prove(&alone);
         judge(&mut prover, *address, &alone, &nobody_else, report);
@@ -167,7 +166,7 @@ fn prove(
             }
         }
         for other in open {
-            if prover.model().never_answers(other, target.addr()) {
+            if prover.model().never_answers(other, single) {
                 continue;
             }
             let never = Expectation::Never { interface: other, target };
@@ -196,21 +195,22 @@ fn prove(
 
 /// The subnets that others of the wire have, where the interface holds an address alone and has none of its own there:
 /// those around the address or, where none is, all. Whoever lives there asks for it.
-fn subnets_of_others(snapshot: &Snapshot, map: &WireMap, owner: IfIndex, target: Ipv4Addr) -> Vec<Ipv4Net> {
+fn subnets_of_others(snapshot: &Snapshot, map: &WireMap, owner: IfIndex, target: Ipv4Addr) -> Vec<IpNet> {
     let of = |index: IfIndex| {
         snapshot.addresses_of(index).filter_map(|held| match subnet_of_wire(held) {
-            Some(IpNet::V4(net)) => Some(net),
+            Some(net @ IpNet::V4(_)) => Some(net),
             _ => None,
         })
     };
     if snapshot.holders_of(target.into()).all(|holder| holder != owner) || of(owner).next().is_some() {
         return Vec::new();
     }
-    let mut subnets: Vec<Ipv4Net> = map.beside(owner).iter().flat_map(|index| of(*index)).collect();
+    let mut subnets: Vec<IpNet> = map.beside(owner).iter().flat_map(|index| of(*index)).collect();
     subnets.sort();
     subnets.dedup();
-    if subnets.iter().any(|subnet| subnet.contains(&target)) {
-        subnets.retain(|subnet| subnet.contains(&target));
+    let around = |subnet: &IpNet| subnet.contains(&IpAddr::V4(target));
+    if subnets.iter().any(around) {
+        subnets.retain(around);
     }
     subnets
 }
@@ -259,7 +259,8 @@ fn others(
 /// A service address is answered for by the interface that the policy wants for it now, and by no other; or by none.
 fn services(desired: &Desired, snapshot: &Snapshot, prover: &mut Prover<'_>, report: &mut Report) {
     for service in &desired.services {
-        let (address, target) = (IpAddr::V4(service.address), Ipv4Net::from(service.address));
+        let address = IpAddr::V4(service.address);
+        let target = IpNet::from(address);
         let (mut answering, mut undetermined) = (Vec::new(), Vec::new());
         let mut sort = |interface: IfIndex, answers: Option<bool>| match answers {
             Some(true) => answering.push(snapshot.name_of(interface)),
@@ -267,7 +268,7 @@ fn services(desired: &Desired, snapshot: &Snapshot, prover: &mut Prover<'_>, rep
             None => undetermined.push(snapshot.name_of(interface)),
         };
         if let Some(interface) = service.answerer {
-            let claim = Expectation::Answers { interface, target: service.address };
+            let claim = Expectation::Answers { interface, target: address };
             let proof = prover.prove(&claim);
             judge(prover, address, &claim, &proof, report);
             sort(interface, proof.holds());
@@ -286,11 +287,11 @@ fn services(desired: &Desired, snapshot: &Snapshot, prover: &mut Prover<'_>, rep
 }
 
 /// What arpflux published for other owners, which this policy does not name, is answered for.
-fn published<'m, 's: 'm>(
+fn published(
     desired: &Desired,
     snapshot: &Snapshot,
     prover: &mut Prover<'_>,
-    discovery: &impl Deref<Target = Discovery<'m, 's>>,
+    discovery: &Discovery<'_>,
     report: &mut Report,
 ) {
     let named: HashSet<IpAddr> = desired.proxied.iter().map(|(address, _)| *address).collect();
@@ -301,14 +302,14 @@ fn published<'m, 's: 'm>(
             continue;
         };
         match entry.address {
-            IpAddr::V4(target) => {
-                let claim = Expectation::Answers { interface, target };
+            IpAddr::V4(_) => {
+                let claim = Expectation::Answers { interface, target: entry.address };
                 let proof = prover.prove(&claim);
                 judge(prover, entry.address, &claim, &proof, report);
             }
             IpAddr::V6(target) => {
-                discovery.answers(interface, target, report);
-                discovery.is_reached(interface, target, report);
+                discovery.answers(prover, interface, target, report);
+                discovery.is_reached(prover, interface, target, report);
             }
         }
     }
@@ -352,7 +353,13 @@ fn egress(desired: &Desired, snapshot: &Snapshot, prover: &mut Prover<'_>, repor
     }
 }
 
-fn judge(prover: &mut Prover<'_>, address: IpAddr, claim: &Expectation, proof: &Proof, report: &mut Report) {
+pub(super) fn judge(
+    prover: &mut Prover<'_>,
+    address: IpAddr,
+    claim: &Expectation,
+    proof: &Proof,
+    report: &mut Report,
+) {
     match proof {
         Proof::Proved { .. } => report.count(None),
         Proof::Refuted(contradiction) => report.count(Some(Failure {

@@ -481,13 +481,13 @@ class InterferenceKind(Name):
 
 
 class Expect(Name):
-    """A claim about a snapshot. `among` restricts it to some interfaces, usually those on one wire; empty means every interface that takes ARP requests.
+    """A claim about a snapshot. `among` restricts it to some interfaces, usually those on one wire; empty means every interface that takes ARP requests. Of IPv6 it is about solicitations to the solicited-node group.
 
-    - `EXACTLY_ONE`: One interface answers for `target`, the same one whoever asks, and it answers every neighbour: all hosts of its subnets around `target`; of any of its subnets if none is around it; anybody at all if it has none.
+    - `EXACTLY_ONE`: One interface answers for `target`, the same one whoever asks, and it answers every neighbour: all hosts of its subnets around `target`; of any of its subnets if none is around it; anybody at all if it has none. Of IPv6: all hosts of all its subnets (of those of the host around `target` if it has none), and all link-local ones.
     - `NOTHING_BUT`: Whoever asks for an address of `target`, no interface but `interface` answers. It need not answer either.
     - `ANSWERS`: `interface` answers every neighbour that asks for `target`.
     - `NEVER`: Whoever asks `interface` for an address of `target` gets no answer.
-    - `LEAVES_BY`: Packets from `source`, wherever they go, leave by none of `among` but `interface`: the host's own packets or, if the address is not the host's, those it forwards for the container behind it. Packets to the host itself, to other interfaces (containers) and to nowhere do not count.
+    - `LEAVES_BY`: Packets from `source`, an IPv4 address, wherever they go, leave by none of `among` but `interface`: the host's own packets or, if the address is not the host's, those it forwards for the container behind it. Packets to the host itself, to other interfaces (containers) and to nowhere do not count.
     """
 
     EXACTLY_ONE = "exactly_one"

@@ -1015,12 +1015,13 @@ class Snapshot:
         neighbour of each interface asks.
         """
     def prove(
-        self, /, target: Optional[_Ipv4] = None, *, claims: Optional[Iterable[Expectation]] = None
+        self, /, target: Optional[_AddressArgument] = None, *, claims: Optional[Iterable[Expectation]] = None
     ) -> Proofs:
-        """Claims decided for all 2^32 senders by the model of the kernel: Proofs. Nothing is sent.
+        """Claims decided for all senders by the model of the kernel: Proofs. Nothing is sent. For IPv6 they are about
+        solicitations to the address's group.
 
         Without `claims`: for each wire and each address that is held or proxied there (or for `target` alone), that exactly
-        one interface answers. `claims`: an iterable of Expectation. Raises NotFound if there is no such interface.
+        one interface answers; for link-local IPv6 addresses only as `target`. `claims`: an iterable of Expectation. Raises NotFound if there is no such interface.
 
         >>> import arpflux
         >>> snapshot = arpflux.Host.current().snapshot()

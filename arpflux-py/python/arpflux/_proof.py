@@ -23,7 +23,7 @@ class Expectation(Value):
     - `expect`: What is claimed.
     - `target`: The address asked for; for NOTHING_BUT and NEVER a network, too.
     - `interface`: The name of the interface that it is about.
-    - `source`: For LEAVES_BY: the address that the packets come from.
+    - `source`: For LEAVES_BY: the IPv4 address that the packets come from.
     - `among`: The names of the interfaces that count.
     """
 
@@ -99,12 +99,14 @@ class Proofs(Judged):
     - `ok`: Whether all hold; None: that cannot be told.
     - `missing`: What is missing to tell.
     - `claims`: The claims.
+    - `not_covered`: What they say nothing of, each in a few words.
     - `ok_apart_from_that`: Whether all hold apart from what is missing; None: nothing is missing.
     """
 
     ok: Optional[bool]
     missing: Tuple[Gap, ...]
     claims: Tuple[Proof, ...]
+    not_covered: Tuple[str, ...] = ()
     ok_apart_from_that: Optional[bool] = None
 
     def __bool__(self) -> bool:

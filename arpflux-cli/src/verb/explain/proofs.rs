@@ -1,36 +1,26 @@
 //! `explain --prove`: whether exactly one interface of a wire answers, whoever asks.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use arpflux_core::Result;
-use arpflux_core::predict::{Model, ipv6_targets};
+use arpflux_core::predict::Model;
 use arpflux_core::proof::{Claims, Proof};
 use arpflux_core::types::IfIndex;
-use arpflux_core::words::counted;
 
 use crate::Output;
 use crate::output::Style;
 
 /// Proves or refutes the claim for `target`, or for every address on each wire.
-pub fn run(
-    model: &Model<'_>,
-    target: Option<Ipv4Addr>,
-    interfaces: &[IfIndex],
-    output: &Output,
-) -> Result<u8> {
+pub fn run(model: &Model<'_>, target: Option<IpAddr>, interfaces: &[IfIndex], output: &Output) -> Result<u8> {
     let claims = Claims::by_wire(model.snapshot(), interfaces, target)?;
     let code = claims.judgement.exit_code();
     if output.json() {
         output.answer(&claims)?;
         return Ok(code);
     }
-    let beyond = match ipv6_targets(model.snapshot()).len() {
-        0 => String::new(),
-        _ if target.is_some() => String::new(),
-        count => format!(
-            "Nothing is proved here of {}: arpflux explain --ipv6 says who answers, and arpflux verify proves those of a policy\n",
-            counted(count, "IPv6 address", "IPv6 addresses"),
-        ),
+    let beyond = match claims.not_covered.as_slice() {
+        [] => String::new(),
+        some => format!("Not covered: {}\n", some.join("; ")),
     };
     if claims.claims.is_empty() {
         output.text(format!(
