@@ -14,7 +14,6 @@ use crate::policy::{Egress, HostPolicy, InterfaceSelector, Policy, ProxyArp, Str
 use crate::predict::{Model, Neighbours, Outgoing};
 use crate::proof::Prover;
 use crate::snapshot::{Interface, Snapshot, WireMap};
-use crate::stop::Stop;
 use crate::sysctl::Sysctl;
 use crate::types::IfName;
 use crate::verify::{self, Report};
@@ -388,8 +387,8 @@ pub(super) fn notes(context: &Context<'_>, candidate: &Candidate, tried: &Tried)
         notes.extend(strays(context, &tried.after).into_iter().take(4));
     }
     // What a policy settles holds: what is left are IPv6 addresses of the host itself.
-    let whole = verify::check_on(&candidate.policy, &tried.after, &context.wires, &Stop::default());
-    let left = whole.into_iter().flat_map(|report| report.failures);
+    let left = verify::not_settled(&candidate.policy, &tried.after, &context.wires);
+    let left = left.into_iter().flat_map(|report| report.failures);
     notes.extend(
         left.take(4)
             .map(|failure| format!("no policy settles this, and `arpflux verify` finds it: {failure}")),

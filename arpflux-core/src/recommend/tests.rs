@@ -1,9 +1,10 @@
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use super::*;
 use crate::plan::tests::Host;
 use crate::policy::{Egress, Strategy};
-use crate::snapshot::LinkKind;
+use crate::snapshot::{AddressFlags, Builder, LinkKind};
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, Mac};
 
@@ -316,6 +317,27 @@ fn who_shares_a_wire_is_in_the_policy() {
     let after = host.with(&policy.plan(&host).unwrap().changes);
     let report = crate::verify::check(&policy, &after).unwrap();
     assert!(report.failures.is_empty() && report.judgement().ok().is_none(), "{report}");
+}
+
+/// The IPv6 addresses that the host holds itself are nobody's to settle: what `verify` finds of them is said.
+#[test]
+fn what_verify_still_finds_is_in_the_notes() {
+    let mut host = Builder::new()
+        .nic("eth0", &["192.168.18.10/24", "2001:db8:18::10/64"])
+        .nic("eth3", &["192.168.18.11/24", "2001:db8:18::11/64"])
+        .neighbour_discovery()
+        .build()
+        .unwrap();
+    assert!(recommended(&host).notes.is_empty());
+    let failed =
+        host.addresses.iter_mut().find(|held| held.local == "2001:db8:18::11".parse::<IpAddr>().unwrap());
+    failed.unwrap().flags = AddressFlags::TENTATIVE | AddressFlags::DADFAILED;
+    let found = recommended(&host);
+    let report = crate::verify::check(&found.policy, &host.with(&found.plan.changes)).unwrap();
+    assert_eq!(report.failures.len(), 1, "{report}");
+    let [note] = found.notes.as_slice() else { panic!("{:?}", found.notes) };
+    assert!(note.starts_with("no policy settles this") && note.contains("2001:db8:18::11"), "{note}");
+    assert!(note.ends_with(&report.failures[0].to_string()), "{note}");
 }
 
 #[test]

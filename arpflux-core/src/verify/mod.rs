@@ -27,6 +27,7 @@ pub use configuration::configuration;
 pub use live::Verified;
 #[cfg(feature = "kernel")]
 pub(crate) use live::published;
+use model::Part;
 pub use model::model;
 pub use report::{AddressReport, CheckKind, Failure, Report, ReportRecord, Witnesses};
 
@@ -61,25 +62,24 @@ pub(crate) fn check_until(policy: &Policy, snapshot: &Snapshot, stop: &Stop) -> 
 
 /// The same on the wires of `map`.
 pub(crate) fn check_on(policy: &Policy, snapshot: &Snapshot, map: &WireMap, stop: &Stop) -> Result<Report> {
-    checked(policy, snapshot, map, true, stop)
+    checked(policy, snapshot, map, Part::Whole, stop)
 }
 
 /// The same of what a policy settles: the IPv6 addresses that the host holds itself are left out.
 pub(crate) fn settled(policy: &Policy, snapshot: &Snapshot, map: &WireMap) -> Result<Report> {
-    checked(policy, snapshot, map, false, &Stop::default())
+    checked(policy, snapshot, map, Part::Settled, &Stop::default())
 }
 
-fn checked(
-    policy: &Policy,
-    snapshot: &Snapshot,
-    map: &WireMap,
-    own_ipv6: bool,
-    stop: &Stop,
-) -> Result<Report> {
+/// What the model says of these.
+pub(crate) fn not_settled(policy: &Policy, snapshot: &Snapshot, map: &WireMap) -> Result<Report> {
+    model::model_until(policy, snapshot, map, Part::OwnIpv6, &Stop::default())
+}
+
+fn checked(policy: &Policy, snapshot: &Snapshot, map: &WireMap, part: Part, stop: &Stop) -> Result<Report> {
     let mut report = configuration(policy, snapshot)?;
     let as_wanted = report.failures.is_empty();
     stop.check()?;
-    report.merge(model::model_until(policy, snapshot, map, own_ipv6, stop)?);
+    report.merge(model::model_until(policy, snapshot, map, part, stop)?);
     if as_wanted && let Ok(desired) = wanted(policy, snapshot)? {
         count_settings(&desired, snapshot, &mut report);
     }

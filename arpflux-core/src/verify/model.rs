@@ -32,24 +32,39 @@ use crate::types::{IfIndex, IpNet};
 /// # Errors
 /// As [`super::check`].
 pub fn model(policy: &Policy, snapshot: &Snapshot) -> Result<Report> {
-    model_until(policy, snapshot, &WireMap::of(snapshot), true, &Stop::default())
+    model_until(policy, snapshot, &WireMap::of(snapshot), Part::Whole, &Stop::default())
 }
 
-/// The same on the wires of `map`, see [`super::check_on`]; without `own_ipv6` of what a policy settles alone.
+/// What of a policy the model is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Whole,
+    /// What a policy settles: the IPv6 addresses that the host holds itself are left out.
+    Settled,
+    /// These alone.
+    OwnIpv6,
+}
+
+/// The same on the wires of `map`, see [`super::check_on`], of a part.
 pub(super) fn model_until(
     policy: &Policy,
     snapshot: &Snapshot,
     map: &WireMap,
-    own_ipv6: bool,
+    part: Part,
     stop: &Stop,
 ) -> Result<Report> {
     let mut report = Report::default();
     match wanted(policy, snapshot)? {
         Ok(mut desired) => {
-            if !own_ipv6 {
-                desired.host_ipv6.clear();
+            match part {
+                Part::Whole => {}
+                Part::Settled => desired.host_ipv6.clear(),
+                Part::OwnIpv6 => {
+                    desired.host_addresses.clear();
+                    desired.proxied.clear();
+                }
             }
-            prove(&desired, snapshot, map, stop, &mut report)?;
+            prove(&desired, snapshot, map, part, stop, &mut report)?;
         }
         Err(failure) => report.count(Some(failure)),
     }
@@ -60,6 +75,7 @@ fn prove(
     desired: &Desired,
     snapshot: &Snapshot,
     map: &WireMap,
+    part: Part,
     stop: &Stop,
     report: &mut Report,
 ) -> Result<()> {
@@ -183,6 +199,9 @@ fn prove(
             unheard: answered.is_none(),
             by: Witnesses { model: true, ..Witnesses::default() },
         });
+    }
+    if part == Part::OwnIpv6 {
+        return stop.check();
     }
     others(desired, snapshot, map, &mut prover, report);
     stop.check()?;
