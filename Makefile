@@ -7,7 +7,7 @@ export DESTDIR PREFIX LIBDIR
 
 CARGO ?= cargo
 
-.PHONY: help demo test test-deps test-rust test-c test-python lint bench docs header build install uninstall release clean
+.PHONY: help demo test test-deps test-rust test-c test-python lint bench docs book header build install uninstall release clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench: ## what it costs, beside the kernel's floor and other tools; ONLY=ROW for
 
 docs: ## the Rust documentation, warnings denied
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+
+book: ## the documents as a site to be searched, in target/book (pip install -r .ci/requirements.txt brings MkDocs)
+	@mkdocs build --quiet --strict
 
 header: ## write include/arpflux.h anew from the sources
 	@$(CARGO) run --quiet -p xtask -- gen
