@@ -89,6 +89,27 @@ fn holders_and_proxies_are_found_on_every_interface_and_own_ones_are_not_blamed(
     }
 }
 
+#[test]
+fn the_virtual_router_that_this_host_is_a_backup_of_is_another() {
+    const VIRTUAL: &str = "192.168.18.66";
+    let (_lab, hn, other) = hosts();
+    let mac: Mac = "00:00:5e:00:01:01".parse().unwrap();
+    for host in [&other, &hn] {
+        host.macvlan("eth0", "vrrp1", 4, mac).unwrap();
+        host.address("vrrp1", &format!("{VIRTUAL}/24")).unwrap();
+    }
+    hn.down("vrrp1").unwrap();
+    let masters = Conflict { mac, claim: Claim::Holds };
+    for one in detect(&hn, &[VIRTUAL]) {
+        assert!(one.conflicts.contains(&masters) && !one.own.contains(&mac), "{one:?}");
+    }
+    // Once it is the master itself, the same MAC is its own.
+    hn.up("vrrp1").unwrap();
+    for one in detect(&hn, &[VIRTUAL]) {
+        assert!(!one.conflicts.contains(&masters), "{one:?}");
+    }
+}
+
 fn with_ipv6() -> (Lab, Host, Host) {
     let (lab, hn, other) = hosts();
     for host in [&hn, &other] {

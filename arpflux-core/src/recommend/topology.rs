@@ -334,8 +334,9 @@ impl<'s> Context<'s> {
                     || PLUGIN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
             })
             .collect();
+        let are = if found.len() == 1 { "is" } else { "are" };
         (!found.is_empty())
-            .then(|| format!("{} are a Kubernetes network plugin's or kube-proxy's", listed(found)))
+            .then(|| format!("{} {are} a Kubernetes network plugin's or kube-proxy's", listed(found)))
     }
 
     fn containers(&self) -> Option<String> {
@@ -345,7 +346,8 @@ impl<'s> Context<'s> {
         let routed: usize = self.behind.values().map(Vec::len).sum();
         let mut words = Vec::new();
         if !proxied.is_empty() {
-            words.push(format!("{} of others are proxied", count(proxied.len(), "address", "addresses")));
+            let (one, several) = ("address of another host is", "addresses of other hosts are");
+            words.push(format!("{} proxied", count(proxied.len(), one, several)));
         }
         if routed > 0 {
             let by = self.behind.keys().map(|index| self.snapshot.name_of(*index));

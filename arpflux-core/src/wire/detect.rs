@@ -8,7 +8,7 @@
 //! without the override flag (RFC 4861 section 7.2.8). Who is about to take the address itself takes the probe for
 //! another's and gives it up, as it does at a probe of ARP (RFC 5227 section 2.1.1).
 //!
-//! The host's own interfaces answer each other on a shared wire. Replies from a MAC of this namespace
+//! The host's own interfaces answer each other on a shared wire. Replies from a MAC that this host [sends with](own_macs)
 //! are no conflict.
 
 use std::collections::HashMap;

@@ -181,14 +181,19 @@ impl Port {
     }
 }
 
-/// The MACs of this namespace's interfaces: those of one host.
+/// The MACs that this host sends with: those of this namespace's interfaces that are up and have carrier. Who sends with that
+/// of another one is another host: the virtual MAC of a router is on its backups, too, on an interface without carrier.
 ///
 /// # Errors
 /// Those of reading the interfaces.
 pub fn own_macs() -> Result<Vec<Mac>> {
     let found = read()?;
-    let octets = found.interfaces.iter().filter_map(|interface| interface.mac.octets());
-    let mut macs: Vec<Mac> = octets.filter(|octets| *octets != [0; 6]).map(Mac::ethernet).collect();
+    let connected = found.interfaces.iter().filter(|interface| found.is_connected(interface));
+    let mut macs: Vec<Mac> = connected
+        .filter_map(|interface| interface.mac.octets())
+        .filter(|octets| *octets != [0; 6])
+        .map(Mac::ethernet)
+        .collect();
     macs.sort();
     macs.dedup();
     Ok(macs)
