@@ -100,6 +100,9 @@ fn bad(found: &Rehearsal, output: &Output) -> String {
     for fault in &found.faults {
         text += &format!("{}  {fault}\n", output.paint(Style::Bad, "FAULT OF ARPFLUX"));
     }
+    if let Some(difference) = &found.difference {
+        text += &format!("    {difference}\n");
+    }
     if let Some(refused) = &found.refused {
         text += &format!("{}  {refused}\n", output.paint(Style::Bad, "REFUSED BY THE KERNEL"));
     }

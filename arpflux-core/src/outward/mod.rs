@@ -15,7 +15,8 @@ pub mod vz;
 #[cfg(feature = "kernel")]
 pub use host::{Boot, DryRun, Pending, Proxies, Proxy, SetBy, Transactions};
 pub use rehearsal::{
-    Heard, HeardTurn, LeftOut, Rehearsal, RehearsedAnswer, RehearsedWay, RehearsedWire, WayEnd, WayHost,
+    Difference, Heard, HeardTurn, LeftOut, Rehearsal, RehearsedAnswer, RehearsedWay, RehearsedWire, WayEnd,
+    WayHost,
 };
 pub use stages::{Catalogue, CatalogueEntry, Diagnosed, Failed, Failure, Planned, Recommended};
 pub use tried::{Tried, TriedRequest};

@@ -8,9 +8,9 @@ use serde::Serialize;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::harm::Harm;
-use crate::snapshot::Certainty;
+use crate::snapshot::{Certainty, Snapshot};
 use crate::types::{IfName, Mac};
-use crate::words::listed;
+use crate::words::{counted, listed};
 
 /// A plan tried on a twin of the host: which answers to ARP requests were won, lost and changed, and whether the
 /// kernel did as the model says.
@@ -40,12 +40,34 @@ pub struct Rehearsal {
     pub taken_back: bool,
     /// What arpflux was wrong about: the twin is not the host, the kernel does not as the model says.
     pub faults: Vec<String>,
+    /// The first difference between model and kernel, to be shown to others. Null without one, and where a host that is
+    /// built anew does not show it.
+    pub difference: Option<Difference>,
     /// What was not tried, one sentence each.
     pub open: Vec<String>,
     /// What the twin has by something else, without a difference to the answers.
     pub stand_ins: Vec<LeftOut>,
     /// What the twin does not have. Answers that it decides about are open.
     pub left_out: Vec<LeftOut>,
+}
+
+/// A request that the kernel answers otherwise than the model says, with the smallest host that shows it: a fault of
+/// arpflux. Names, addresses and MACs are [replaced](crate::snapshot::Anonymiser) alike, so it may be shown to anybody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Difference {
+    /// The interfaces that hear the request.
+    pub interfaces: Vec<IfName>,
+    /// Who asks; 0.0.0.0 in a probe.
+    pub sender: Ipv4Addr,
+    /// The address asked for.
+    pub address: Ipv4Addr,
+    /// The MACs that answer by the model.
+    pub model: Vec<Mac>,
+    /// The MACs that answered.
+    pub kernel: Vec<Mac>,
+    /// The host.
+    pub snapshot: Snapshot,
 }
 
 /// A wire of the host.
@@ -201,6 +223,18 @@ impl Rehearsal {
     #[must_use]
     pub fn wire_in_words(&self, wire: usize) -> String {
         self.wires.get(wire).map_or_else(String::new, |wire| listed(&wire.interfaces))
+    }
+}
+
+impl fmt::Display for Difference {
+    /// What to do with it: one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = counted(self.snapshot.interfaces.len(), "interface", "interfaces");
+        write!(
+            f,
+            "please report it: `difference` of the same with --json is the smallest host that shows it ({count}), names, \
+             addresses and MACs replaced"
+        )
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Serialize;
 
-use super::{Heard, LeftOut};
+use super::{Difference, Heard, LeftOut};
 use crate::judgement::Judgement;
 use crate::predict::{AddressAnswers, Missing};
 use crate::types::IfName;
@@ -19,6 +19,8 @@ pub struct Tried {
     pub requests: Vec<TriedRequest>,
     /// What arpflux was wrong about: the twin is not the host, the kernel does not as the model says.
     pub faults: Vec<String>,
+    /// As [`Rehearsal::difference`](super::Rehearsal::difference).
+    pub difference: Option<Difference>,
     /// What was not tried, one sentence each.
     pub open: Vec<String>,
     /// What the twin has by something else, without a difference to the answers.
@@ -107,6 +109,7 @@ mod tests {
             kernel: String::new(),
             requests: vec![request],
             faults: Vec::new(),
+            difference: None,
             open: Vec::new(),
             stand_ins: Vec::new(),
             left_out: Vec::new(),

@@ -10,7 +10,7 @@ use super::reply::Run;
 use super::rules::{Match, ReadyRule, Rules, are_default};
 use super::step::{Purpose, Trace};
 use super::table::{Found, Hit, Hop, Table};
-use crate::snapshot::{RouteKind, RuleAction, Snapshot, table};
+use crate::snapshot::{RouteKind, RuleAction, Snapshot, protocol, table};
 use crate::types::{IfIndex, IpNet};
 
 /// What is looked up (`struct flowi4`). Type of service, mark, protocol and ports are 0 for ARP.
@@ -79,9 +79,6 @@ pub(super) enum NoRoute {
     Rejected,
 }
 
-/// `RTPROT_KERNEL`.
-const KERNEL: u8 = 2;
-
 impl Fib {
     pub(super) fn new(snapshot: &Snapshot, ports: &[Port]) -> Self {
         let slot = |index: IfIndex| slot_in(ports, index).map(|slot| slot as u32);
@@ -116,7 +113,9 @@ impl Fib {
         };
         // Somebody's route of type local is still there; whether one was there before is not to be seen.
         let custom_local = snapshot.routes.iter().any(|route| {
-            route.kind == RouteKind::Local && route.protocol != KERNEL && route.destination.addr().is_ipv4()
+            route.kind == RouteKind::Local
+                && route.protocol != protocol::KERNEL
+                && route.destination.addr().is_ipv4()
         });
         Self {
             has_default: find(table::DEFAULT).is_some(),

@@ -4,15 +4,14 @@ use std::net::IpAddr;
 
 use super::{
     Address, AddressFlags, Bridging, Interface, InterfaceFlags, Interference, NeighParams, Neighbour,
-    NeighbourState, NextHop, NextHopFlags, ProxyEntry, Route, RouteKind, Rule, Scope, Snapshot, table,
+    NeighbourState, NextHop, NextHopFlags, ProxyEntry, Route, RouteKind, Rule, Scope, Snapshot, protocol,
+    table,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Chain, Family};
 use crate::sysctl::{Ipv6SysctlValues, Sysctl, SysctlValues};
 use crate::types::{IfIndex, IfName, IpNet, Mac};
 
-/// `RTPROT_KERNEL`.
-const KERNEL: u8 = 2;
 /// `RTPROT_BOOT`, which `ip route add` writes.
 const BOOT: u8 = 3;
 /// The metric of IPv6 routes that come with an address (`IP6_RT_PRIO_ADDRCONF`).
@@ -211,7 +210,11 @@ impl Builder {
         host.routing.local_routes_added = Some(false);
         host.routing.realms = Some(false);
         host.rules.extend(Rule::defaults());
-        let v6 = |priority, table| Rule { ipv6: true, protocol: KERNEL, ..Rule::lookup(priority, table) };
+        let v6 = |priority, table| Rule {
+            ipv6: true,
+            protocol: protocol::KERNEL,
+            ..Rule::lookup(priority, table)
+        };
         host.rules.extend([v6(0, table::LOCAL), v6(32_766, table::MAIN)]);
         Self::from(host)
             .no_arp("lo")
@@ -295,7 +298,7 @@ impl Builder {
             table: table::LOCAL,
             kind: RouteKind::Local,
             scope: if v4 { Scope::HOST } else { Scope::UNIVERSE },
-            protocol: KERNEL,
+            protocol: protocol::KERNEL,
             preferred_source: v4.then(|| primary.unwrap_or(net.addr())),
             ..Route::new(IpNet::from(net.addr()), index)
         };
@@ -304,7 +307,7 @@ impl Builder {
             self.host.routes.push(match flags.contains(InterfaceFlags::LOOPBACK) {
                 true => Route { destination: net.trunc(), ..own.clone() },
                 false => Route {
-                    protocol: KERNEL,
+                    protocol: protocol::KERNEL,
                     metric: if v4 { 0 } else { ADDRCONF_METRIC },
                     preferred_source: own.preferred_source,
                     ..Route::new(net, index)

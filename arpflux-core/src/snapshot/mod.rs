@@ -49,7 +49,7 @@ pub use link_mode::{BondMode, BondPortState, BridgePortState, IpvlanMode, Macvla
 pub(crate) use near::{Near, Picker};
 pub use neighbour::{Neighbour, NeighbourState, NeighbourTable, ProxyEntry};
 pub(crate) use reachable::{leads_outside, missing_connected_route, subnet_of_wire};
-pub use route::{NextHop, NextHopFlags, Route, RouteKind, table};
+pub use route::{NextHop, NextHopFlags, Route, RouteKind, protocol, table};
 pub use rule::{Rule, RuleAction, RuleFlags};
 pub use wires::{Certainty, WireMap};
 

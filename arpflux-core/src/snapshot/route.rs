@@ -20,6 +20,12 @@ pub mod table {
     pub const LOCAL: u32 = 255;
 }
 
+/// Who made a route or rule, by the numbers that `linux/rtnetlink.h` gives.
+pub mod protocol {
+    /// `RTPROT_KERNEL`: the kernel itself, of an address.
+    pub const KERNEL: u8 = 2;
+}
+
 /// What a route does (`RTN_*`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

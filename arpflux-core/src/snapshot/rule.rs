@@ -3,7 +3,7 @@
 use bitflags::bitflags;
 use serde::{Deserialize, Serialize};
 
-use super::table;
+use super::{protocol, table};
 use crate::types::{IfName, IpNet};
 
 /// What a rule does with what it matches (`FR_ACT_*`).
@@ -176,6 +176,6 @@ impl Rule {
     #[must_use]
     pub fn defaults() -> [Rule; 3] {
         [(0, table::LOCAL), (32766, table::MAIN), (32767, table::DEFAULT)]
-            .map(|(priority, table)| Rule { protocol: 2, ..Rule::lookup(priority, table) })
+            .map(|(priority, table)| Rule { protocol: protocol::KERNEL, ..Rule::lookup(priority, table) })
     }
 }

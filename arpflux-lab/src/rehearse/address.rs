@@ -8,7 +8,8 @@ use arpflux_core::predict::{AddressAnswers, Model};
 use arpflux_core::snapshot::Snapshot;
 use arpflux_core::{Error, ErrorKind, Result};
 
-use super::ask::{Request, ask_all, is_slow};
+use super::ask::{AGAIN, Request, ask_all, is_slow, said};
+use super::smallest::smallest;
 use super::{Found, compare};
 use crate::twin::Twin;
 
@@ -52,15 +53,18 @@ pub fn try_address(
     let mut open = Vec::new();
     let requests = requests(&twin, snapshot, &answers, &mut open);
     tell("asking");
-    let heard = ask_all(&mut twin, &now, &requests)?;
+    let heard = ask_all(&mut twin, &now, &requests, &said, AGAIN)?;
     let (of_host, of_twin) = (Model::new(snapshot)?, Model::new(&now)?);
-    let mut tried = Vec::new();
+    let (mut tried, mut wrong) = (Vec::new(), None);
     for (request, heard) in requests.iter().zip(heard) {
         let mut why = None;
-        match compare(&twin, request, &of_host, &of_twin, &heard) {
+        match compare(&twin, request, [&of_host, &of_twin], &said, &heard) {
             Found::Agrees => {}
             Found::Open(what) => why = Some(what),
-            Found::Fault(what) => faults.push(what),
+            Found::Fault(what) => {
+                faults.push(what);
+                wrong.get_or_insert(*request);
+            }
         }
         let of_wire = twin.wires().get(request.wire).map_or(&[][..], |wire| &wire.interfaces);
         let names = of_wire.iter().filter_map(|index| snapshot.interface(*index)).map(|one| one.name);
@@ -72,10 +76,13 @@ pub fn try_address(
             open: why,
         });
     }
+    let difference = wrong
+        .and_then(|request| smallest(snapshot, &twin.wires()[request.wire].interfaces, request, &said, tell));
     Ok(answers.tried(Tried {
         kernel: now.kernel.release.clone(),
         requests: tried,
         faults,
+        difference,
         open,
         stand_ins: twin.stand_ins().to_vec(),
         left_out: twin.left_out().to_vec(),

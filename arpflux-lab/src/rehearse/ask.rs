@@ -20,7 +20,7 @@ const DELAYED_AT_ONCE: usize = 32;
 const LATE: Duration = Duration::from_millis(30);
 /// How often what was heard otherwise than the model says is asked again, with more time each time: a macvlan hands on
 /// what is sent to all when the machine finds time for it (`macvlan_process_broadcast()`).
-const AGAIN: u32 = 3;
+pub(super) const AGAIN: u32 = 3;
 /// By how much more.
 const MORE: Duration = Duration::from_millis(300);
 /// How many are asked again.
@@ -34,17 +34,27 @@ pub(super) struct Request {
     pub target: Ipv4Addr,
 }
 
+/// What a model says of a request: [`said`], unless a test wants a wrong one.
+pub(super) type Says<'a> =
+    &'a dyn Fn(&Twin, &Model<'_>, &Request) -> std::result::Result<BTreeSet<Mac>, MissingSet>;
+
 /// Puts the requests to their wires, those whose answers may be delayed apart from the others. `now` is what the twin
-/// holds; what is heard otherwise than its model says is asked again, and counts if it stays so.
-pub(super) fn ask_all(twin: &mut Twin, now: &Snapshot, requests: &[Request]) -> Result<Vec<Vec<Heard>>> {
+/// holds; what is heard otherwise than its model says is asked again, `most` times, and counts if it stays so.
+pub(super) fn ask_all(
+    twin: &mut Twin,
+    now: &Snapshot,
+    requests: &[Request],
+    says: Says<'_>,
+    most: u32,
+) -> Result<Vec<Vec<Heard>>> {
     let model = Model::new(now)?;
     let mut heard = vec![Vec::new(); requests.len()];
     let all: Vec<usize> = (0..requests.len()).collect();
     ask_some(twin, now, requests, &all, Duration::ZERO, &mut heard)?;
-    for again in 1..=AGAIN {
+    for again in 1..=most {
         let otherwise = |place: &usize| {
             let came: BTreeSet<Mac> = heard[*place].iter().map(|answer| answer.mac).collect();
-            said(twin, &model, &requests[*place]).is_ok_and(|macs| macs != came)
+            says(twin, &model, &requests[*place]).is_ok_and(|macs| macs != came)
         };
         let differ: Vec<usize> = all.iter().copied().filter(otherwise).take(AGAIN_MOST).collect();
         if differ.is_empty() {

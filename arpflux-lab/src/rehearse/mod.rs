@@ -3,6 +3,7 @@
 
 mod address;
 mod ask;
+mod smallest;
 mod ways;
 
 use std::collections::BTreeSet;
@@ -19,7 +20,8 @@ use arpflux_core::words::counted;
 use arpflux_core::{Error, ErrorKind, Result};
 
 pub use self::address::try_address;
-use self::ask::{Request, ask_all, is_slow, said};
+use self::ask::{AGAIN, Request, Says, ask_all, is_slow, said};
+use self::smallest::smallest;
 use self::ways::Ways;
 use crate::twin::{Twin, differences_of};
 
@@ -45,6 +47,15 @@ const SENDERS_MOST: usize = 4;
 /// # Errors
 /// As [`Twin::build`]; [`ErrorKind::Changed`] if the plan was made for a host in another state.
 pub fn rehearse(snapshot: &Snapshot, plan: &Plan, tell: &mut dyn FnMut(&str)) -> Result<Rehearsal> {
+    rehearse_by(snapshot, plan, &said, tell)
+}
+
+fn rehearse_by(
+    snapshot: &Snapshot,
+    plan: &Plan,
+    says: Says<'_>,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Rehearsal> {
     fits(snapshot, plan)?;
     let harm = harm::of_plan(snapshot, plan)?;
     tell("building the twin");
@@ -62,7 +73,7 @@ pub fn rehearse(snapshot: &Snapshot, plan: &Plan, tell: &mut dyn FnMut(&str)) ->
         open.push(format!("{what} of IPv6, or of what the twin does not have"));
     }
     tell("asking before the plan");
-    let heard_before = ask_all(&mut twin, &before, &requests)?;
+    let heard_before = ask_all(&mut twin, &before, &requests, says, AGAIN)?;
     let ways_before = ways.try_all(&twin)?;
     tell("making the plan on the twin");
     let made = twin.make(&changes);
@@ -76,7 +87,7 @@ pub fn rehearse(snapshot: &Snapshot, plan: &Plan, tell: &mut dyn FnMut(&str)) ->
                 said.into_iter().map(|what| format!("the plan did otherwise than arpflux says: {what}")),
             );
             tell("asking after the plan");
-            heard_after = ask_all(&mut twin, &then, &requests)?;
+            heard_after = ask_all(&mut twin, &then, &requests, says, AGAIN)?;
             ways_after = ways.try_all(&twin)?;
         }
         Err(failed) => refused = Some(failed.error.to_string()),
@@ -91,7 +102,7 @@ pub fn rehearse(snapshot: &Snapshot, plan: &Plan, tell: &mut dyn FnMut(&str)) ->
     faults.extend(undone.err().map(|failed| format!("it cannot be taken back: {}", failed.error)));
 
     let models = [(Model::new(snapshot)?, Model::new(&before)?), (Model::new(&after)?, Model::new(&then)?)];
-    let mut answers = Vec::new();
+    let (mut answers, mut wrong) = (Vec::new(), None);
     for ((request, before), after) in requests.iter().zip(heard_before).zip(heard_after) {
         let mut reasons: Vec<String> = Vec::new();
         for ((of_host, of_twin), (heard, when)) in models.iter().zip([(&before, "before"), (&after, "after")])
@@ -99,10 +110,13 @@ pub fn rehearse(snapshot: &Snapshot, plan: &Plan, tell: &mut dyn FnMut(&str)) ->
             if when == "after" && refused.is_some() {
                 continue;
             }
-            match compare(&twin, request, of_host, of_twin, heard) {
+            match compare(&twin, request, [of_host, of_twin], says, heard) {
                 Found::Agrees => {}
                 Found::Open(why) => reasons.push(why),
-                Found::Fault(what) => faults.push(format!("{when} the plan: {what}")),
+                Found::Fault(what) => {
+                    faults.push(format!("{when} the plan: {what}"));
+                    wrong.get_or_insert((*request, of_host.snapshot()));
+                }
             }
         }
         reasons.dedup();
@@ -118,6 +132,9 @@ pub fn rehearse(snapshot: &Snapshot, plan: &Plan, tell: &mut dyn FnMut(&str)) ->
             open: (!reasons.is_empty()).then(|| reasons.join("; ")),
         });
     }
+    let difference = wrong.and_then(|(request, host)| {
+        smallest(host, &twin.wires()[request.wire].interfaces, request, says, tell)
+    });
     let mut found = Rehearsal {
         ok: None,
         kernel: before.kernel.release.clone(),
@@ -130,6 +147,7 @@ pub fn rehearse(snapshot: &Snapshot, plan: &Plan, tell: &mut dyn FnMut(&str)) ->
         refused,
         taken_back,
         faults,
+        difference,
         open,
         stand_ins: twin.stand_ins().to_vec(),
         left_out: twin.left_out().to_vec(),
@@ -237,10 +255,16 @@ enum Found {
     Fault(String),
 }
 
-fn compare(twin: &Twin, request: &Request, host: &Model<'_>, of_twin: &Model<'_>, heard: &[Heard]) -> Found {
+fn compare(
+    twin: &Twin,
+    request: &Request,
+    [host, of_twin]: [&Model<'_>; 2],
+    says: Says<'_>,
+    heard: &[Heard],
+) -> Found {
     let came: BTreeSet<Mac> = heard.iter().map(|answer| answer.mac).collect();
     let same_kernel = host.snapshot().kernel == of_twin.snapshot().kernel;
-    match (said(twin, host, request), said(twin, of_twin, request)) {
+    match (says(twin, host, request), says(twin, of_twin, request)) {
         (_, Ok(macs)) if macs != came => {
             let wire = twin.wires().get(request.wire).map_or(&[][..], |wire| &wire.interfaces);
             let names: Vec<String> = wire.iter().map(|index| host.snapshot().name_of(*index)).collect();

@@ -97,6 +97,9 @@ fn heard(tried: &Tried, output: &Output) -> String {
     for fault in &tried.faults {
         text += &format!("  {}  {fault}\n", output.paint(Style::Bad, "FAULT OF ARPFLUX"));
     }
+    if let Some(difference) = &tried.difference {
+        text += &format!("    {difference}\n");
+    }
     for request in &tried.requests {
         let who = match request.sender_ip.is_unspecified() {
             true => "a probe".to_owned(),

@@ -9,19 +9,17 @@ use crate::kernel::decode;
 use crate::kernel::netlink::{Messages, NetlinkSocket};
 use crate::kernel::uapi::{RTA_DST, RTA_IIF, RTA_SRC, RTM_F_FIB_MATCH, RTM_F_LOOKUP_TABLE, RTM_GETROUTE};
 use crate::snapshot::{
-    Interface, InterfaceFlags, Route, RouteKind, RoutingMemory, Rule, RuleAction, Snapshot, table,
+    Interface, InterfaceFlags, Route, RouteKind, RoutingMemory, Rule, RuleAction, Snapshot, protocol, table,
 };
 use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IpNet};
-
-const RTPROT_KERNEL: u8 = 2;
 
 /// What follows from what is there.
 pub(super) fn known(snapshot: &Snapshot, realms: bool) -> RoutingMemory {
     let custom = |route: &&Route| {
         route.kind == RouteKind::Local
             && route.destination.addr().is_ipv4()
-            && route.protocol != RTPROT_KERNEL
+            && route.protocol != protocol::KERNEL
     };
     RoutingMemory {
         rules_changed: (!default_rules(&snapshot.rules)).then_some(true),

@@ -2,13 +2,11 @@
 
 use super::markup::Markup;
 use crate::plan::render;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, protocol};
 use crate::types::IfIndex;
 
 /// How many lines of one table are drawn before the rest is only counted.
 const LINES_MAX: usize = 200;
-/// `RTPROT_KERNEL`.
-const KERNEL: u8 = 2;
 
 /// Interfaces with addresses and sysctls; then proxy entries, rules and routes, without those that the
 /// kernel itself made.
@@ -20,8 +18,8 @@ pub(super) fn draw(html: &mut Markup, snapshot: &Snapshot) {
     );
     interfaces(html, snapshot);
     let names = |index: IfIndex| snapshot.name_of(index);
-    let own_rules = snapshot.rules.iter().filter(|rule| rule.protocol != KERNEL);
-    let own_routes = snapshot.routes.iter().filter(|route| route.protocol != KERNEL);
+    let own_rules = snapshot.rules.iter().filter(|rule| rule.protocol != protocol::KERNEL);
+    let own_routes = snapshot.routes.iter().filter(|route| route.protocol != protocol::KERNEL);
     list(html, "Proxy entries", snapshot.proxies.iter().map(|entry| render::proxy(entry, &names)));
     list(html, "Rules", own_rules.map(render::rule_in_words));
     list(html, "Routes", own_routes.map(|route| render::route_in_words(route, &names)));

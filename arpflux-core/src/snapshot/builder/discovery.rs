@@ -38,7 +38,7 @@ impl Builder {
                 .map(|interface| Route {
                     table: table::LOCAL,
                     kind: RouteKind::Multicast,
-                    protocol: super::KERNEL,
+                    protocol: super::protocol::KERNEL,
                     metric: super::ADDRCONF_METRIC,
                     ..Route::new(all_groups, interface.index)
                 })
