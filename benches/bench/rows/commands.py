@@ -29,12 +29,16 @@ def rows(_reasons: dict) -> list[Row]:
         _heal("proxy", "A proxy entry on the wrong NIC is removed (10,000 others there)", 100e6),
         _heal("rules", "All rules removed and a sysctl written: right again after the last of it", 50e6),
         _heal("rules-worst", "The same, the longest of 15", 50e6),
+        _heal("pair-worst", "Two rules removed 2 to 12 ms apart: right again after the second, the longest of 15", 50e6),
+        _heal("routes-worst", "Routes of own tables replaced: right again after the last, the longest of 15", 50e6),
+        _heal("link-worst", "A card set down and up: right again after that, the longest of 8", 50e6),
     ]
 
 
 def _heal(what: str, work: str, reach: float) -> Row:
-    rules = what.startswith("rules")
-    rounds = 15 if rules else 40
+    rules = what not in ("sysctl", "proxy")
+    # Few enough that no fight is seen in it: a card that goes and comes takes two repairs.
+    rounds = 8 if what.startswith("link") else 15 if rules else 40
 
     def setup(size: int) -> None:
         veths(size if rules else 2)
