@@ -117,12 +117,16 @@ impl Bench {
         self.node.run(run).unwrap().expect("ip, of iproute2").success()
     }
 
-    /// A moment at which nothing was left to do.
-    fn kept(&self) -> Option<Instant> {
+    /// A moment at which nothing was left to do, or what was.
+    fn kept(&self) -> Result<Instant, String> {
         let now = Instant::now();
-        // One that is changing all the time is not that.
-        let snapshot = self.host.snapshot().ok()?;
-        self.policy.plan(&snapshot).is_ok_and(|plan| plan.is_empty()).then_some(now)
+        let plan = self.host.snapshot().and_then(|snapshot| self.policy.plan(&snapshot));
+        match plan {
+            Ok(plan) if plan.is_empty() => Ok(now),
+            Ok(plan) => Err(format!("{:?}", plan.changes)),
+            // One that is changing all the time is not kept.
+            Err(error) => Err(error.to_string()),
+        }
     }
 }
 
@@ -285,6 +289,9 @@ fn a_storm_of_drift_ends_each_time_with_the_policy_kept_and_all_of_it_told() {
             let mut watcher = Watcher::new(&bench.host, bench.policy.clone(), options).unwrap();
             while !over.load(Ordering::Relaxed) {
                 for line in watcher.wait(Some(Duration::from_millis(50))).unwrap() {
+                    if matches!(line.outcome, Outcome::Failed { .. }) {
+                        eprintln!("{line}");
+                    }
                     let _ = sender.send(line);
                 }
             }
@@ -298,10 +305,11 @@ fn a_storm_of_drift_ends_each_time_with_the_policy_kept_and_all_of_it_told() {
         let settled = |limit: Duration| {
             let end = Instant::now() + limit;
             loop {
-                if let Some(moment) = bench.kept() {
-                    return moment;
-                }
-                assert!(Instant::now() < end, "not kept after {limit:?}");
+                let left = match bench.kept() {
+                    Ok(moment) => return moment,
+                    Err(left) => left,
+                };
+                assert!(Instant::now() < end, "not kept after {limit:?}: {left}");
                 std::thread::sleep(Duration::from_millis(1));
             }
         };

@@ -13,8 +13,10 @@ const SHORTEST: Duration = Duration::from_millis(10);
 /// The longest pause: when the other one stops, the last word is the policy's within a second. What this leaves of it is for the
 /// looks and the repair, on a busy machine, too.
 const LONGEST: Duration = Duration::from_millis(750);
-/// After a repair that failed: pauses from this on, doubled each time.
+/// After a repair that failed: pauses from this on, doubled each time;
 const FAILED: Duration = Duration::from_secs(5);
+/// from this on where that was only because the host changed all the time.
+const RACED: Duration = Duration::from_secs(1);
 /// The longest of these.
 const FAILED_LONGEST: Duration = Duration::from_secs(60);
 /// How often a fight is told.
@@ -93,10 +95,11 @@ impl Fights {
         Word::Contested { times, within }
     }
 
-    /// It could not be put right.
-    pub(super) fn failed(&mut self, object: &Object, now: Instant) {
+    /// It could not be put right, perhaps only because the host changed all the time.
+    pub(super) fn failed(&mut self, object: &Object, raced: bool, now: Instant) {
         let fight = self.entry(object, now);
-        let pause = (FAILED * 2_u32.saturating_pow(fight.failed)).min(FAILED_LONGEST);
+        let first = if raced { RACED } else { FAILED };
+        let pause = (first * 2_u32.saturating_pow(fight.failed)).min(FAILED_LONGEST);
         fight.failed = fight.failed.saturating_add(1);
         fight.next = now + pause;
         fight.last = now + pause;
@@ -137,10 +140,14 @@ impl Fights {
     }
 
     /// Those of `changes` that may be made now, and those whose pauses have to end first. Rules and routes wait together
-    /// for one that is fought about: without it the others may lead packets astray.
+    /// for one that is fought about: without it the others may lead packets astray. What failed is tried again together: a
+    /// part of it may do harm where all of it does none.
     pub(super) fn split(&self, changes: Vec<Change>, now: Instant) -> (Vec<Change>, Vec<Change>) {
+        let has_failed = |change: &Change| self.0.get(&change.object).is_some_and(|one| one.failed > 0);
+        let may = |change: &Change| self.may_heal(&change.object, now);
+        let again = changes.iter().any(|change| has_failed(change) && may(change));
         let (mut ready, held): (Vec<_>, Vec<_>) =
-            changes.into_iter().partition(|change| self.may_heal(&change.object, now));
+            changes.into_iter().partition(|change| may(change) || again && has_failed(change));
         let is_routing = |change: &Change| matches!(change.object, Object::Rule(_) | Object::Route(_));
         let is_fought_about = |change: &Change| self.0.get(&change.object).is_some_and(|one| one.failed == 0);
         if held.iter().any(|change| is_routing(change) && is_fought_about(change)) {
@@ -212,14 +219,14 @@ mod tests {
     #[test]
     fn what_fails_is_tried_again_ever_more_seldom() {
         let (mut fights, now) = (Fights::default(), Instant::now());
-        fights.failed(&object(), now);
+        fights.failed(&object(), false, now);
         assert!(!fights.may_heal(&object(), now + Duration::from_secs(4)));
         let now = now + FAILED;
         assert!(fights.may_heal(&object(), now));
-        fights.failed(&object(), now);
+        fights.failed(&object(), false, now);
         assert_eq!(fights.next(now), Some(now + FAILED * 2));
         for _ in 0..9 {
-            fights.failed(&object(), now);
+            fights.failed(&object(), false, now);
         }
         assert_eq!(fights.next(now), Some(now + FAILED_LONGEST));
         fights.wanted_now(&[Change::set(object(), 1, 0)]);
@@ -235,7 +242,7 @@ mod tests {
         for _ in 0..=AT_ONCE {
             fights.healed(&rule(1), Duration::ZERO, now);
         }
-        fights.failed(&rule(3), now);
+        fights.failed(&rule(3), false, now);
         let change = |object| Change { object, before: Value::Absent, after: Value::Present };
         let split = |changes: Vec<Change>| fights.split(changes, now);
         let all = vec![change(rule(1)), change(rule(2)), Change::set(object(), 1, 0)];
@@ -244,5 +251,10 @@ mod tests {
         // What fails hinders nothing else.
         let (ready, held) = split(vec![change(rule(2)), change(rule(3))]);
         assert_eq!((ready, held), (vec![change(rule(2))], vec![change(rule(3))]));
+        // What failed is tried again as soon as one of it is, and sooner where the host only changed all the time.
+        fights.failed(&rule(4), true, now);
+        let (ready, held) = fights.split(vec![change(rule(3)), change(rule(4))], now + RACED);
+        assert_eq!((ready.len(), held.len()), (2, 0));
+        assert!(RACED < FAILED && !fights.may_heal(&rule(3), now + RACED));
     }
 }

@@ -184,8 +184,9 @@ impl Watcher {
         }
         let unrecorded = made.unrecorded.map(|error| (Outcome::Unrecorded { error }, Vec::new()));
         self.trouble(Kind::Unrecorded, cause, unrecorded.into_iter().collect(), woken, drifts);
-        for (_, changes) in &made.failed {
-            changes.iter().for_each(|change| self.fights.failed(&change.object, woken));
+        for (error, changes) in &made.failed {
+            let raced = in_vain(error);
+            changes.iter().for_each(|change| self.fights.failed(&change.object, raced, woken));
             self.hold(changes.clone());
         }
         self.status.failed += made.failed.len() as u64;
