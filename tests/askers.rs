@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use arpflux_core::diagnose::{self, FindingId};
 use arpflux_core::frame::{Arp, Ethernet, Ipv4Arp, Operation};
 use arpflux_core::predict::{Matrix, Model, Overview, listeners, targets};
-use arpflux_core::proof::Claims;
+use arpflux_core::proof::{Claims, Targets};
 use arpflux_core::recommend::recommend;
 use arpflux_core::segment::Wires;
 use arpflux_core::snapshot::Snapshot;
@@ -57,7 +57,7 @@ fn answers(router: &arpflux_lab::Host, senders: &[&str], target: &str) -> BTreeS
 fn said(snapshot: &Snapshot) -> [(&'static str, Option<bool>); 4] {
     let model = Model::new(snapshot).unwrap();
     let diagnosis = snapshot.diagnose(&diagnose::Options::default()).unwrap();
-    let claims = Claims::by_wire(snapshot, &listeners(snapshot), None).unwrap();
+    let claims = Claims::by_wire(snapshot, &listeners(snapshot), Targets::All).unwrap();
     let all = targets(snapshot);
     let overview = Overview::of(&model, &all, &listeners(snapshot), None, |_| {});
     [

@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char};
 use std::ptr;
 
 use arpflux_core::predict::listeners;
-use arpflux_core::proof::{Claims, Expectation};
+use arpflux_core::proof::{Claims, Expectation, Targets};
 use arpflux_core::types::{IfIndex, IpNet};
 use arpflux_core::{Error, ErrorKind, Result, Snapshot};
 
@@ -175,7 +175,7 @@ pub unsafe extern "C" fn arpflux_snapshot_prove_wires(
         guard(err, ptr::null_mut(), || {
             let owned = handle::get::<snapshot::Owned>(snapshot)?;
             let interfaces = listeners(&owned.snapshot);
-            Ok(handle::give(Owned::new(Claims::by_wire(&owned.snapshot, &interfaces, None)?)))
+            Ok(handle::give(Owned::new(Claims::by_wire(&owned.snapshot, &interfaces, Targets::All)?)))
         })
     }
 }

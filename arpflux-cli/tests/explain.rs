@@ -277,6 +277,10 @@ fn the_list_is_of_both_families() {
         "{text}"
     );
     assert!(text.contains("Not covered: solicitations by unicast"), "{text}");
+    let (code, text) = run(&["explain", "--prove", "--ipv4"]);
+    assert!(code == 1 && text.contains("192.168.18.10:") && !text.contains("2001:db8::10"), "{code} {text}");
+    let (code, text) = run(&["explain", "--prove", "-6"]);
+    assert!(code == 6 && text.contains("2001:db8::10:") && !text.contains("192.168.18.10"), "{code} {text}");
 }
 
 #[test]

@@ -81,6 +81,10 @@ impl Host {
     /// [`ErrorKind::NotFound`] if it is not plugged in anywhere.
     pub fn asker(&self, interface: &str) -> Result<Asker> {
         let far = self.far_end(interface)?;
+        let deadline = Instant::now() + Duration::from_secs(1);
+        while self.state(interface)?.is_opening() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_micros(200));
+        }
         let netns = far.host.as_ref().map_or(&self.0.fabric.netns, |host| &host.0.netns);
         let socket = netns.run(|| PacketSocket::open(far.index, Filter::ArpReplies))??;
         socket.ignore_outgoing()?;

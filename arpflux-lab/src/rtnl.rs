@@ -203,6 +203,11 @@ impl LinkState {
     pub fn ready(&self) -> bool {
         self.operational && self.forwarding != Some(false)
     }
+
+    /// Whether its queue opens soon: it has carrier, and the kernel's link watcher has not come to it yet.
+    pub fn is_opening(&self) -> bool {
+        self.flags.contains(LinkFlags::LowerUp) && !self.operational
+    }
 }
 
 /// One interface to be made.

@@ -1,7 +1,7 @@
 //! What else the model of the kernel tells of a snapshot: claims for all senders, own requests, learning; and what a plan changes.
 
 use arpflux_core::predict::{Learned, Model, Reached, listeners};
-use arpflux_core::proof::{Claims, Expectation};
+use arpflux_core::proof::{Claims, Expectation, Targets};
 use arpflux_core::types::{IfIndex, IpNet};
 use pyo3::prelude::*;
 
@@ -33,7 +33,9 @@ pub fn prove<'py>(
     };
     let decided = py.detach(|| match claims {
         Some(claims) => Claims::decide(&snapshot.0, claims),
-        None => Claims::by_wire(&snapshot.0, &listeners(&snapshot.0), target),
+        None => {
+            Claims::by_wire(&snapshot.0, &listeners(&snapshot.0), target.map_or(Targets::All, Targets::One))
+        }
     })?;
     value::typed(py, "Proofs", &decided)
 }

@@ -13,6 +13,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use arpflux_core::predict::{Matrix, Model, PacketKind, listeners};
+use arpflux_core::proof::Targets;
 use arpflux_core::types::{IfIndex, IfName, Mac};
 use arpflux_core::words::nearest;
 use arpflux_core::{Error, ErrorKind, Result, Snapshot};
@@ -42,7 +43,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["address", "from", "on"])]
     stdin: bool,
     /// Prove it for all senders: exactly one interface of each wire answers for ADDRESS, or for every
-    /// address held or proxied there (link-local IPv6 ones only as ADDRESS). Where that is not so, a request is shown that tells.
+    /// address held or proxied there (--ipv4, --ipv6: of that family; link-local IPv6 ones only as ADDRESS). Where that is not so, a request is shown that tells.
     /// For IPv6 it is about solicitations to the address's group.
     #[arg(long, conflicts_with_all = ["from", "stdin"])]
     prove: bool,
@@ -75,11 +76,11 @@ pub struct Args {
     /// Also list the addresses that are as they should be.
     #[arg(long, help_heading = "What is listed", conflicts_with_all = ["address", "stdin", "prove", "also"])]
     all: bool,
-    /// List IPv4 addresses alone.
-    #[arg(short = '4', long, help_heading = "What is listed", conflicts_with_all = ["address", "stdin", "prove", "also"])]
+    /// IPv4 addresses alone.
+    #[arg(short = '4', long, help_heading = "What is listed", conflicts_with_all = ["address", "stdin", "also"])]
     ipv4: bool,
-    /// List IPv6 addresses alone.
-    #[arg(short = '6', long, help_heading = "What is listed", conflicts_with_all = ["address", "stdin", "prove", "also", "ipv4"])]
+    /// IPv6 addresses alone.
+    #[arg(short = '6', long, help_heading = "What is listed", conflicts_with_all = ["address", "stdin", "also", "ipv4"])]
     ipv6: bool,
     /// List these addresses alone (may be repeated).
     #[arg(long, help_heading = "What is listed", value_enum, value_name = "VERDICT", conflicts_with_all = ["address", "all", "stdin", "prove", "also", "json"])]
@@ -150,7 +151,13 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         return Err(error.during("explain").on(from.to_string()));
     }
     if args.prove {
-        return proofs::run(&model, args.address, &interfaces, output);
+        let targets = match (args.address, args.family()) {
+            (Some(address), _) => Targets::One(address),
+            (None, Some(false)) => Targets::Ipv4,
+            (None, Some(true)) => Targets::Ipv6,
+            (None, None) => Targets::All,
+        };
+        return proofs::run(&model, targets, &interfaces, output);
     }
     if let (true, Some(destination)) = (args.outgoing, args.address) {
         let destination = ipv4(destination, "--outgoing")?;

@@ -45,13 +45,39 @@ impl Claim {
     }
 }
 
+/// The addresses about which [`Claims::by_wire`] claims something. Link-local IPv6 ones, which every interface has for itself,
+/// are left out unless one is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Targets {
+    /// Those of both families.
+    #[default]
+    All,
+    /// IPv4 ones.
+    Ipv4,
+    /// IPv6 ones.
+    Ipv6,
+    /// This one.
+    One(IpAddr),
+}
+
+impl Targets {
+    fn contain(self, address: &IpAddr) -> bool {
+        match self {
+            Self::All => !is_link_local(address),
+            Self::Ipv4 => address.is_ipv4(),
+            Self::Ipv6 => address.is_ipv6() && !is_link_local(address),
+            Self::One(one) => one == *address,
+        }
+    }
+}
+
 /// Claims about one snapshot, decided for all senders and all targets.
 ///
 /// ```
-/// use arpflux_core::proof::Claims;
+/// use arpflux_core::proof::{Claims, Targets};
 /// use arpflux_core::snapshot::Snapshot;
 ///
-/// let claims = Claims::by_wire(&Snapshot::default(), &[], None)?;
+/// let claims = Claims::by_wire(&Snapshot::default(), &[], Targets::All)?;
 /// assert!(claims.claims.is_empty() && !claims.all_proved());
 /// # Ok::<(), arpflux_core::Error>(())
 /// ```
@@ -90,31 +116,27 @@ impl Claims {
         Ok(Self { judgement, claims, not_covered, on_open_wires: 0 })
     }
 
-    /// Decides for each wire that `interfaces` are on, and each address that an interface of the wire holds or
-    /// proxies (or `target` alone), that exactly one of the interfaces answers. Nothing is claimed of interfaces
-    /// on which nobody is heard ([`Snapshot::is_connected`]), nor of link-local IPv6 addresses unless `target` is one. One
-    /// that answers, too, and may be on that wire leaves it open.
+    /// Decides for each wire that `interfaces` are on, and each of `targets` that an interface of the wire holds or
+    /// proxies, that exactly one of the interfaces answers. Nothing is claimed of interfaces on which nobody is heard
+    /// ([`Snapshot::is_connected`]). One that answers, too, and may be on that wire leaves it open.
     ///
     /// # Errors
     /// As [`Prover::new`].
-    pub fn by_wire(snapshot: &Snapshot, interfaces: &[IfIndex], target: Option<IpAddr>) -> Result<Self> {
+    pub fn by_wire(snapshot: &Snapshot, interfaces: &[IfIndex], targets: Targets) -> Result<Self> {
         let wires = WireMap::of(snapshot);
         let mut groups: BTreeMap<usize, Vec<IfIndex>> = BTreeMap::new();
         for index in interfaces.iter().filter(|index| wires.is_connected(**index)) {
             groups.entry(wires.number(*index).unwrap_or(usize::MAX)).or_default().push(*index);
         }
-        let expectations = groups.values().flat_map(|among| match target {
-            None => Expectation::for_wire(snapshot, among),
-            Some(target) => {
-                let there = Expectation::targets(snapshot, among).contains(&target);
-                let claim = || Expectation::ExactlyOne { target, among: among.clone() };
-                there.then(claim).into_iter().collect()
-            }
+        let there = |among: &Vec<IfIndex>| Expectation::targets(snapshot, among);
+        let expectations = groups.values().flat_map(|among| {
+            let wanted = there(among).into_iter().filter(|target| targets.contain(target));
+            wanted.map(|target| Expectation::ExactlyOne { target, among: among.clone() })
         });
         let mut decided = Self::decide(snapshot, expectations)?;
-        if target.is_none() {
-            let targets = groups.values().flat_map(|among| Expectation::targets(snapshot, among));
-            let link_local = targets.collect::<BTreeSet<_>>().into_iter().filter(is_link_local).count();
+        if matches!(targets, Targets::All | Targets::Ipv6) {
+            let all: BTreeSet<IpAddr> = groups.values().flat_map(there).collect();
+            let link_local = all.iter().filter(|target| is_link_local(target)).count();
             decided.not_covered.extend((link_local > 0).then(|| {
                 let addresses = counted(link_local, "link-local IPv6 address", "link-local IPv6 addresses");
                 format!("{addresses}, which an interface has for itself")

@@ -49,7 +49,7 @@ mod sender;
 mod space;
 mod split;
 
-pub use claims::{Claim, Claims};
+pub use claims::{Claim, Claims, Targets};
 pub use contradiction::{Contradiction, Evidence};
 pub use expectation::Expectation;
 pub(crate) use expectation::is_link_local;

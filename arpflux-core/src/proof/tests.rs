@@ -208,7 +208,7 @@ fn dual_stack() -> Builder {
 fn claims_about_ipv6_are_decided_on_the_wires_that_ipv4_is() {
     let mut host = dual_stack().neighbour_discovery().build().unwrap();
     let published: IpAddr = "2001:db8:18::101".parse().unwrap();
-    let claims = Claims::by_wire(&host, &listeners(&host), None).unwrap();
+    let claims = Claims::by_wire(&host, &listeners(&host), Targets::All).unwrap();
     let of = |claims: &Claims, target: &str| {
         let target: IpAddr = target.parse().unwrap();
         let about = |claim: &&Claim| match claim.expectation {
@@ -226,16 +226,21 @@ fn claims_about_ipv6_are_decided_on_the_wires_that_ipv4_is() {
     );
     let (holds, why) = of(&claims, "2001:db8:18::101").unwrap();
     assert!(holds == Some(false) && why.contains("two interfaces answer for 2001:db8:18::101"), "{why}");
+    let of_family = |targets| Claims::by_wire(&host, &listeners(&host), targets).unwrap();
+    let (ipv4, ipv6) = (of_family(Targets::Ipv4), of_family(Targets::Ipv6));
+    assert_eq!((ipv4.claims.as_slice(), ipv6.claims.as_slice()), claims.claims.split_at(2));
+    assert!(ipv4.not_covered.is_empty() && ipv6.not_covered == claims.not_covered);
     // An ordinary host of the subnet asks; whoever is known there, where somebody is.
     assert!(why.contains("to 2001:db8:18::ff99 with"), "{why}");
     let client: IpAddr = "2001:db8:18::129".parse().unwrap();
     let known =
         Neighbour::new(client, IfIndex(2), Some("02:00:00:00:09:09".parse().unwrap()), NeighbourState(4));
     host.neighbours.push(known);
-    let alone = Claims::by_wire(&host, &listeners(&host), Some(published)).unwrap();
+    let alone = Claims::by_wire(&host, &listeners(&host), Targets::One(published)).unwrap();
     let (_, why) = of(&alone, "2001:db8:18::101").unwrap();
     assert!(alone.claims.len() == 1 && why.contains("to 2001:db8:18::129 with"), "{why}");
-    let link_local = Claims::by_wire(&host, &listeners(&host), "fe80::10".parse().ok()).unwrap();
+    let link_local =
+        Claims::by_wire(&host, &listeners(&host), Targets::One("fe80::10".parse().unwrap())).unwrap();
     assert_eq!(of(&link_local, "fe80::10").unwrap().0, Some(true));
     // One entry less cures it.
     host.proxies.retain(|entry| entry.interface == Some(IfIndex(3)));

@@ -1,18 +1,16 @@
 //! `explain --prove`: whether exactly one interface of a wire answers, whoever asks.
 
-use std::net::IpAddr;
-
 use arpflux_core::Result;
 use arpflux_core::predict::Model;
-use arpflux_core::proof::{Claims, Proof};
+use arpflux_core::proof::{Claims, Proof, Targets};
 use arpflux_core::types::IfIndex;
 
 use crate::Output;
 use crate::output::Style;
 
-/// Proves or refutes the claim for `target`, or for every address on each wire.
-pub fn run(model: &Model<'_>, target: Option<IpAddr>, interfaces: &[IfIndex], output: &Output) -> Result<u8> {
-    let claims = Claims::by_wire(model.snapshot(), interfaces, target)?;
+/// Proves or refutes the claim for `targets` on each wire.
+pub fn run(model: &Model<'_>, targets: Targets, interfaces: &[IfIndex], output: &Output) -> Result<u8> {
+    let claims = Claims::by_wire(model.snapshot(), interfaces, targets)?;
     let code = claims.judgement.exit_code();
     if output.json() {
         output.answer(&claims)?;
