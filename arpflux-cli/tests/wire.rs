@@ -138,7 +138,7 @@ fn probe_refuses_in_words() {
         (&hn, &["probe", "192.168.18.129"], 2, "eth0, eth3, eth4; give --interface NAME"),
         (&client, &["probe", "-i", "eth9", "192.168.18.10"], 2, "eth9: there is no interface of that name"),
         (&client, &["probe"], 2, "ADDRESS"),
-        (&client, &["announce", "-i", "lo", "127.0.0.1"], 2, "not an Ethernet interface"),
+        (&client, &["announce", "-i", "lo", "10.0.0.1", "--anyway"], 2, "not an Ethernet interface"),
         (
             &client,
             &["announce", "-i", "eth0", "10.0.0.1", "--never", "10.0.0.0/8"],
@@ -354,6 +354,10 @@ fn announce_is_for_the_owner() {
     let (code, text) = announce("eth4", &["192.168.18.77"]);
     assert_eq!((code, text.contains("neither holds nor proxies")), (2, true), "{text}");
     assert_eq!(announce("eth4", &["192.168.18.77", "--anyway"]).0, 0);
+    for loopback in ["127.0.0.1", "::1"] {
+        let (code, text) = announce("eth4", &[loopback]);
+        assert_eq!((code, text.contains("it is a loopback address")), (2, true), "{text}");
+    }
     // Its own, what it proxies, and what every interface answers for.
     for (interface, address) in
         [("eth3", "192.168.18.11"), ("eth3", "192.168.18.101"), ("eth4", "192.168.18.200")]

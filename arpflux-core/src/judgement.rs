@@ -286,7 +286,7 @@ impl Gap {
         // An IPv6 address says nothing of who asks for IPv4 addresses there.
         let ipv6 =
             |held: &Address| held.local.is_ipv6() && held.is_public() && interfaces.contains(&held.interface);
-        let none = if snapshot.addresses.iter().any(ipv6) { "no IPv4 address" } else { "no address" };
+        let none = if snapshot.addresses.iter().any(ipv6) { "no IPv4 subnet" } else { "no address" };
         let what = match names.as_slice() {
             [name] => format!("it is not known on which wire {name} is: it is up and has {none}"),
             names => format!(

@@ -13,7 +13,7 @@ use arpflux_core::{Error, ErrorKind, Host, Plan, Policy, Result, Snapshot};
 
 use crate::input::{Live, PolicyFile, State, quoted, read_text};
 use crate::output::{Output, Style};
-use crate::verb::plan::{ROWS, decisions, harms, last_line, rows};
+use crate::verb::plan::{ROWS, decisions, harms, last_line, rows, unmet};
 use crate::verb::rehearse;
 use crate::{exit, input};
 
@@ -172,8 +172,11 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
         if args.rehearse && !plan.is_empty() {
             rehearse::first(&host.snapshot()?, plan, args.accept_harm, output)?;
         }
-        if output.json() || plan.is_empty() && files.is_empty() {
+        if output.json() {
             return Ok(());
+        }
+        if plan.is_empty() && files.is_empty() {
+            return output.text(unmet(plan));
         }
         let (rows, decisions) = (rows(plan, ROWS, output), decisions(plan));
         output.text(format!("{rows}{decisions}{}\n", listed(files)))
@@ -292,7 +295,7 @@ pub(super) fn report(receipt: &Receipt, live: &Live, output: &Output) {
         (files, _) => changes += &format!(" and {files} files"),
     }
     match receipt.outcome {
-        Outcome::Unchanged => text += "nothing to change: everything is as it should be\n",
+        Outcome::Unchanged => text += "nothing to change\n",
         Outcome::Applied => {
             let done = if receipt.rollback_of.is_some() { "undone" } else { "made" };
             text += &output.paint(Style::Good, format!("{changes} {done} and checked"));

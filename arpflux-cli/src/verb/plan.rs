@@ -65,9 +65,7 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     let mut text = harms(&assessment, output);
     if plan.is_empty() {
         text += "Nothing to change.\n";
-        // What the policy asks for and this host cannot have is no part of that.
-        let unmet = plan.decisions.iter().filter(|decision| decision.starts_with("not kept: "));
-        unmet.for_each(|decision| text += &format!("{decision}\n"));
+        text += &unmet(&plan);
         output.text(text)?;
         return Ok(code);
     }
@@ -90,6 +88,12 @@ pub fn run(args: &Args, output: &Output) -> Result<u8> {
     text += &last_line(&assessment);
     output.text(text)?;
     Ok(code)
+}
+
+/// What the policy asks for and this host cannot have, one a line.
+pub fn unmet(plan: &Plan) -> String {
+    let unmet = plan.decisions.iter().filter(|decision| decision.starts_with("not kept: "));
+    unmet.map(|decision| format!("{decision}\n")).collect()
 }
 
 /// What would be lost, one a line.

@@ -129,12 +129,16 @@ fn locked_by(file: &File) -> Option<u32> {
     let file = file.metadata().ok()?;
     let (major, minor) = (libc::major(file.dev()), libc::minor(file.dev()));
     let of = format!("{major:02x}:{minor:02x}:{}", file.ino());
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
     // 1: FLOCK  ADVISORY  WRITE 1234 00:1a:5678 0 EOF
-    let words = locks.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
-    words
-        .filter(|words| words.get(1) == Some(&"FLOCK") && words.get(5) == Some(&of.as_str()))
-        .find_map(|words| words[4].parse().ok())
+    let look = |_| {
+        let locks = std::fs::read_to_string("/proc/locks").ok()?;
+        let mut words = locks.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+        let found =
+            words.find(|words| words.get(1) == Some(&"FLOCK") && words.get(5) == Some(&of.as_str()))?;
+        found[4].parse().ok()
+    };
+    // It is given out in pieces, and where others take and release locks meanwhile, one may be missing.
+    (0..3).find_map(look)
 }
 
 /// This process's command line, shortened, without line ends.

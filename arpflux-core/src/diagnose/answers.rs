@@ -133,13 +133,25 @@ fn several_answer(context: &Context<'_>, wire: usize, answers: &[Answers<'_>]) -
                 listed(names(&answering)),
                 listed(&addresses)
             ),
-            why: format!(
-                "An address belongs to the whole host, not to one interface, and {} may answer for addresses of \
-                 other interfaces: arp_ignore is {} there.",
-                listed(names(&wrong)),
-                values(context, &wrong, Sysctl::ArpIgnore),
-            ),
-            remedy: cure_in_words(context, wire),
+            why: if wrong.is_empty() {
+                format!(
+                    "{} hold the same address, and each answers for what it holds, whatever its sysctls are.",
+                    listed(names(&answering))
+                )
+            } else {
+                format!(
+                    "An address belongs to the whole host, not to one interface, and {} may answer for addresses of \
+                     other interfaces: arp_ignore is {} there.",
+                    listed(names(&wrong)),
+                    values(context, &wrong, Sysctl::ArpIgnore),
+                )
+            },
+            remedy: if wrong.is_empty() {
+                "Take the address from all of them but one (`ip address del`), which no policy does."
+                    .to_owned()
+            } else {
+                cure_in_words(context, wire)
+            },
         },
         Objects { interfaces: names(&wrong), addresses },
         evidence,

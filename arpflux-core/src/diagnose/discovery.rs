@@ -274,7 +274,7 @@ fn answered_nowhere(context: &Context<'_>, findings: &mut Vec<Finding>) {
                 "For IPv6 an interface answers for its own addresses only, unlike for IPv4: one on a loopback or dummy \
                  interface is not answered for on the wire whose subnet is around it.",
                 "Where neighbours are to reach it without a route, put it on the interface of that wire, or publish it there \
-                 (a proxy entry does not work for an address of the host itself); where routers know the way, ignore this."
+                 by a proxy entry; where routers know the way, ignore this."
                     .to_owned(),
             ),
             Why::Kept => (

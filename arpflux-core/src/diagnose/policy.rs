@@ -43,15 +43,24 @@ pub(super) fn find(context: &Context<'_>, findings: &mut Vec<Finding>) {
         1 => "One thing is".to_owned(),
         count => format!("{count} things are"),
     };
+    // Nothing was lost: the policy wants what this host cannot have, or what it sets is not all that decides.
+    let is_made = policy.plan(context.snapshot).is_ok_and(|plan| plan.is_empty());
+    let (why, remedy) = if is_made {
+        (
+            "All that the policy sets is so: what is missing is an interface that it names, or something else on the host \
+             that the policy does not set, as the evidence says.",
+            "Mend what the evidence names, or take it out of the policy: applying it again changes nothing.",
+        )
+    } else {
+        (
+            "Values, entries, rules or routes were changed or lost since the policy was applied, or it never was: a link that \
+             was set down takes its proxy entries and routes along, silently.",
+            "Apply the policy again (`arpflux apply`); `arpflux watch --heal` keeps it.",
+        )
+    };
     findings.push(finding(
         FindingId::PolicyNotKept,
-        Text {
-            what: format!("{count} not as the policy says."),
-            why: "Values, entries, rules or routes were changed or lost since the policy was applied, or it never was: a \
-                  link that was set down takes its proxy entries and routes along, silently."
-                .into(),
-            remedy: "Apply the policy again (`arpflux apply`); `arpflux watch --heal` keeps it.".into(),
-        },
+        Text { what: format!("{count} not as the policy says."), why: why.into(), remedy: remedy.into() },
         Objects { interfaces, addresses },
         evidence,
         context.cure_by_policy(policy),

@@ -399,8 +399,8 @@ fn tunnel_addresses_that_are_answered_for_on_a_wire_are_named() {
 }
 
 #[test]
-fn an_interface_with_ipv6_alone_is_on_an_unknown_wire_and_said_to_have_no_ipv4_address() {
-    for (addresses, says) in [(&["2001:db8::1/64"][..], "has no IPv4 address"), (&[], "has no address")] {
+fn an_interface_with_ipv6_alone_is_on_an_unknown_wire_and_said_to_have_no_ipv4_subnet() {
+    for (addresses, says) in [(&["2001:db8::1/64"][..], "has no IPv4 subnet"), (&[], "has no address")] {
         let host = Builder::new().nic("eth0", &["10.0.0.1/24"]).nic("eth1", addresses).build().unwrap();
         let found = diagnose(&host, &Options::default()).unwrap();
         let line = found.last_line().unwrap();

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::Harm;
 use super::around::{Around, ELSEWHERE, HOSTS_MAX, is_macvlan};
 use crate::predict::{ArpRequest, Forwarded, Model, Neighbours, Outgoing, Verdict, ipv4_targets, listeners};
-use crate::snapshot::{Index, Interface, Scope, Snapshot, WireMap};
+use crate::snapshot::{Index, Interface, RouteKind, Scope, Snapshot, WireMap};
 use crate::types::{IfIndex, IfName, IpNet, Ipv4Net};
 
 /// How many addresses of the host each of them asks for, and packets are sent from.
@@ -71,7 +71,9 @@ impl<'s> Hosts<'s> {
         let mut harm = Vec::new();
         let mut done: BTreeSet<(usize, Ipv4Addr)> = BTreeSet::new();
         let mut subnets_done: BTreeSet<(usize, Ipv4Net)> = BTreeSet::new();
-        let own = ipv4_targets(self.snapshot);
+        let by_route = targets_of_local_routes(self.snapshot);
+        let mut own = ipv4_targets(self.snapshot);
+        own.extend(by_route.iter().filter(|target| self.index.holders(IpAddr::V4(**target)).is_empty()));
         let mut unknown = self.wires.unknown(self.snapshot);
         unknown.retain(|on| self.wires.is_connected(*on));
         let places = Places::of(&own);
@@ -111,8 +113,11 @@ impl<'s> Hosts<'s> {
             if around.contains(&place) {
                 continue;
             }
-            let Some(holder) = self.index.holders(IpAddr::V4(target)).first().copied() else { continue };
-            if self.aside(target).is_none() {
+            let holder = self.index.holders(IpAddr::V4(target)).first().copied();
+            if holder.is_none() && !by_route.contains(&target) {
+                continue;
+            }
+            if let Some(holder) = holder.filter(|_| self.aside(target).is_none()) {
                 // On its own wire, or on one of which nothing is known: some interface that answered has to answer.
                 let without =
                     |on: &&IfIndex| self.wires.is_connected(**on) && !self.around.subnets.contains_key(on);
@@ -282,6 +287,17 @@ impl<'s> Hosts<'s> {
         }
         harm
     }
+}
+
+/// One address of each prefix that a route says is this host (`ip route add local`), as the kernel's own routes say of the
+/// addresses that it holds.
+fn targets_of_local_routes(snapshot: &Snapshot) -> BTreeSet<Ipv4Addr> {
+    let routes = snapshot.routes.iter().filter(|route| route.kind == RouteKind::Local);
+    let first = routes.filter_map(|route| match route.destination {
+        IpNet::V4(net) => Some(net.network()),
+        IpNet::V6(_) => None,
+    });
+    first.filter(|target| !target.is_loopback() && !target.is_unspecified()).collect()
 }
 
 /// Addresses in order, to find those of a subnet without looking at each.

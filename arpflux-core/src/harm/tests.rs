@@ -39,6 +39,20 @@ fn what_one_on_an_unknown_wire_alone_answers_for_is_missed() {
 }
 
 #[test]
+fn what_is_this_host_by_a_route_alone_is_missed() {
+    let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.0.0.3/24"]);
+    let mut host = host.route("10.0.0.192/28", None, 1, 0);
+    host.0.routing.local_routes_added = Some(true);
+    if let Some(route) = host.0.routes.last_mut() {
+        (route.kind, route.table) = (crate::snapshot::RouteKind::Local, crate::snapshot::table::LOCAL);
+    }
+    let lost = changed(&host, |host| host.each(Sysctl::ArpIgnore, 1));
+    assert!(lost.iter().any(|one| one.contains("no answer for 10.0.0.192")), "{lost:?}");
+    // One of the two is enough.
+    assert_eq!(changed(&host, |host| host.one(2, Sysctl::ArpIgnore, 1)), [""; 0]);
+}
+
+#[test]
 fn what_neighbours_know_by_requests_alone_is_not_moved() {
     let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.0.0.3/24"]);
     let host = host.all(Sysctl::ArpIgnore, 8);

@@ -99,11 +99,15 @@ pub(super) fn plan<'s>(
         }
         let holders = view.index.holders(source.address);
         if holders.len() > 1 {
-            decisions.push(format!(
+            let decision = format!(
                 "{} is held by {}: no source routing for it, as it does not say which of them is meant",
                 source.address,
                 view.names(holders.iter().copied()),
-            ));
+            );
+            // Each of its holders comes by here.
+            if !decisions.contains(&decision) {
+                decisions.push(decision);
+            }
             continue;
         }
         match found {
@@ -115,14 +119,21 @@ pub(super) fn plan<'s>(
                 unmet.push(astray(view, &source, rule));
                 egress.astray.insert(source.address, rule.priority);
             }
-            Found::Astray(_) | Found::Nothing if make => {
+            Found::Detour(rule) if make && priorities.is_none_or(|own| rule.priority <= own.last()) => {
+                unmet.push(astray(view, &source, rule));
+                egress.routed.insert(source.address);
+            }
+            Found::Detour(_) if !make => {
+                egress.routed.insert(source.address);
+            }
+            Found::Detour(_) | Found::Astray(_) | Found::Nothing if make => {
                 egress.routed.insert(source.address);
                 wanting.push(source);
             }
             Found::Astray(rule) => {
                 egress.astray.insert(source.address, rule.priority);
             }
-            Found::Nothing => {}
+            Found::Detour(_) | Found::Nothing => {}
         }
     }
     if !already.is_empty() {
@@ -174,7 +185,9 @@ pub(super) fn plan<'s>(
 #[cold]
 fn astray(view: &View<'_>, source: &Source, rule: &Rule) -> Error {
     let goes = match rule.action {
-        RuleAction::Table => format!("looks up table {}, which leads elsewhere", rule.table),
+        RuleAction::Table => {
+            format!("looks up table {}, which leads elsewhere, or to neighbours by a gateway", rule.table)
+        }
         _ => "rejects it".to_owned(),
     };
     Error::new(

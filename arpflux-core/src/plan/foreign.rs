@@ -8,7 +8,7 @@ use foldhash::{HashMap, HashMapExt as _};
 
 use super::PROTOCOL;
 use super::view::{Family, View, is_connected};
-use crate::snapshot::{Route, RouteKind, Rule, RuleAction, RuleFlags, table};
+use crate::snapshot::{NextHop, Route, RouteKind, Rule, RuleAction, RuleFlags, table};
 use crate::types::{IfIndex, IpNet};
 
 /// Where the rules of others send a source.
@@ -16,6 +16,8 @@ use crate::types::{IfIndex, IpNet};
 pub(super) enum Found<'s> {
     /// By its own interface.
     Routed,
+    /// By its own interface, but to a gateway where the destination is a neighbour, because of this rule.
+    Detour(&'s Rule),
     /// Elsewhere, because of this rule.
     Astray(&'s Rule),
     /// They say nothing about it.
@@ -126,11 +128,7 @@ impl<'v, 's> ForeignRules<'v, 's> {
         }
         let rule = self.rules[place];
         let found = match rule.action {
-            RuleAction::Table => match self.leaves_by(rule, interface) {
-                Some(true) => Found::Routed,
-                Some(false) => Found::Astray(rule),
-                None => Found::Nothing,
-            },
+            RuleAction::Table => self.leaves_by(rule, interface),
             RuleAction::Blackhole | RuleAction::Unreachable | RuleAction::Prohibit => Found::Astray(rule),
             _ => Found::Nothing,
         };
@@ -138,25 +136,25 @@ impl<'v, 's> ForeignRules<'v, 's> {
         found
     }
 
-    /// Whether the rule's table sends packets for the link of `interface` out of it: `None` if it
-    /// does not lead to all of the link.
-    fn leaves_by(&self, rule: &Rule, interface: IfIndex) -> Option<bool> {
-        let mut decided = None;
+    /// Where the rule's table sends packets for the link of `interface`; nowhere if it does not lead to all of the link.
+    fn leaves_by(&self, rule: &'s Rule, interface: IfIndex) -> Found<'s> {
+        let mut found = Found::Nothing;
         let own = self.view.routes(self.family, interface);
         for connected in own.iter().filter(|route| is_connected(route, interface)) {
-            let net = connected.destination.trunc();
-            let by_own = self.best(rule, &net)? == Some(interface);
-            if !by_own {
-                return Some(false);
+            let Some(hop) = self.best(rule, &connected.destination.trunc()) else { return Found::Nothing };
+            match hop.filter(|hop| hop.interface == Some(interface)) {
+                None => return Found::Astray(rule),
+                Some(hop) if hop.gateway.is_some() => found = Found::Detour(rule),
+                Some(_) if matches!(found, Found::Nothing) => found = Found::Routed,
+                Some(_) => {}
             }
-            decided = Some(true);
         }
-        decided
+        found
     }
 
-    /// By which interface the rule's table sends packets for all of `net`: `None` if it does not
-    /// lead there, `Some(None)` if it rejects them.
-    fn best(&self, rule: &Rule, net: &IpNet) -> Option<Option<IfIndex>> {
+    /// Where the rule's table sends packets for all of `net`: `None` if it does not lead there, `Some(None)` if it rejects
+    /// them.
+    fn best(&self, rule: &Rule, net: &IpNet) -> Option<Option<&'s NextHop>> {
         let shortest = rule.suppress_prefix_len.map_or(0, |suppressed| suppressed.saturating_add(1));
         let routes = self.tables.get(&rule.table)?;
         routes
@@ -165,6 +163,6 @@ impl<'v, 's> ForeignRules<'v, 's> {
                 u32::from(route.destination.prefix_len()) >= shortest && route.destination.contains(net)
             })
             .min_by_key(|route| (u8::MAX - route.destination.prefix_len(), route.metric))
-            .map(|route| route.next_hops.first().and_then(|hop| hop.interface))
+            .map(|route| route.next_hops.first())
     }
 }

@@ -89,6 +89,14 @@ pub(super) fn resolve<'s>(policy: &Policy, view: &View<'s>, unmet: &mut Vec<Erro
     if managed.named.is_empty() && !unmet.is_empty() {
         return Err(unmet.swap_remove(0));
     }
+    // Patterns may match none; that none of all matches anything is a mistake, or another host's policy.
+    if let (true, Some([first, ..])) = (managed.named.is_empty(), policy.host.interfaces.as_deref()) {
+        let there = view.snapshot.interfaces.iter().map(|interface| interface.name.to_string());
+        return Err(Error::new(ErrorKind::NotFound, "no interface that speaks ARP matches")
+            .during("plan")
+            .on(first.to_string())
+            .hint(format!("there are {}", listed(there.collect::<Vec<_>>()))));
+    }
     Ok(managed)
 }
 

@@ -118,7 +118,7 @@ impl Claims {
 
     /// Decides for each wire that `interfaces` are on, and each of `targets` that an interface of the wire holds or
     /// proxies, that exactly one of the interfaces answers. Nothing is claimed of interfaces on which nobody is heard
-    /// ([`Snapshot::is_connected`]). One that answers, too, and may be on that wire leaves it open.
+    /// ([`Snapshot::is_connected`]). The same of an address held elsewhere for which two of them may answer. One that answers, too, and may be on that wire leaves it open.
     ///
     /// # Errors
     /// As [`Prover::new`].
@@ -133,7 +133,8 @@ impl Claims {
             let wanted = there(among).into_iter().filter(|target| targets.contain(target));
             wanted.map(|target| Expectation::ExactlyOne { target, among: among.clone() })
         });
-        let mut decided = Self::decide(snapshot, expectations)?;
+        let elsewhere = Self::answered_elsewhere(snapshot, groups.values(), targets);
+        let mut decided = Self::decide(snapshot, expectations.chain(elsewhere))?;
         if matches!(targets, Targets::All | Targets::Ipv6) {
             let all: BTreeSet<IpAddr> = groups.values().flat_map(there).collect();
             let link_local = all.iter().filter(|target| is_link_local(target)).count();
@@ -144,6 +145,32 @@ impl Claims {
         }
         decided.leave_open(snapshot, &wires);
         Ok(decided)
+    }
+
+    /// Claims about the addresses that are held elsewhere, and for which two interfaces of a wire may answer all the same.
+    fn answered_elsewhere<'g>(
+        snapshot: &Snapshot,
+        groups: impl Iterator<Item = &'g Vec<IfIndex>>,
+        targets: Targets,
+    ) -> Vec<Expectation> {
+        let mut prover = Prover::of(snapshot);
+        let mut claims = Vec::new();
+        for among in groups.filter(|among| among.len() > 1) {
+            let there = Expectation::targets(snapshot, among);
+            let held: BTreeSet<IpAddr> = snapshot.addresses.iter().map(|held| held.local).collect();
+            for target in
+                held.difference(&there).copied().filter(|one| targets.contain(one) && !one.is_loopback())
+            {
+                let may_answer = |on: &&IfIndex| {
+                    let never = Expectation::Never { interface: **on, target: IpNet::from(target) };
+                    prover.prove(&never).holds() != Some(true)
+                };
+                if among.iter().filter(may_answer).nth(1).is_some() {
+                    claims.push(Expectation::ExactlyOne { target, among: among.clone() });
+                }
+            }
+        }
+        claims
     }
 
     /// Takes back what is proved of one wire, where an interface answers that may be on it.

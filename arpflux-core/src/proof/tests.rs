@@ -190,6 +190,21 @@ fn flux_is_refuted_and_the_cure_is_proved() {
     assert!(matches!(proof, Proof::Proved { cases } if cases > 5), "{proof:?}");
 }
 
+#[test]
+fn what_two_of_a_wire_answer_for_is_claimed_wherever_it_is_held() {
+    let host = Builder::new().nic("eth0", &["192.168.18.10/24"]).nic("eth3", &["192.168.18.11/24"]);
+    let host = host.nic("lan", &["172.17.0.1/16"]);
+    let about = |host: Builder| {
+        let host = host.build().unwrap();
+        let target: IpAddr = "172.17.0.1".parse().unwrap();
+        let claims = Claims::by_wire(&host, &listeners(&host), Targets::One(target)).unwrap();
+        claims.claims.iter().map(|claim| claim.proof.holds()).collect::<Vec<_>>()
+    };
+    // By lan alone, and by both of the other wire.
+    assert_eq!(about(host.clone()), [Some(true), Some(false)]);
+    assert_eq!(about(host.sysctl("eth0", Sysctl::ArpIgnore, 1)), [Some(true)]);
+}
+
 /// Two cards of one wire, both with an entry for a container's IPv6 address.
 fn dual_stack() -> Builder {
     let forwards = |interface: &mut Interface| {

@@ -261,6 +261,9 @@ impl<'s> Context<'s> {
                     Some("no interface that speaks ARP holds an IPv4 address".into()),
                 );
             }
+            [only] if self.unknown.contains(&only.index) => {
+                add(Topology::OneInterface, Some(format!("it is not known on which wire {} is", only.name)));
+            }
             [only] => {
                 add(Topology::OneInterface, Some(format!("{} is the only interface on a wire", only.name)));
             }

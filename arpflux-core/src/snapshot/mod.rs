@@ -278,11 +278,11 @@ impl Snapshot {
         self.addresses.iter().filter(move |held| held.local == address).map(|held| held.interface)
     }
 
-    /// The MAC that a permanent neighbour entry says: the host never asks for that address.
+    /// The MAC that a neighbour entry says for which the host never asks ([`Neighbour::is_fixed`]).
     #[must_use]
     pub fn permanent_neighbour(&self, interface: IfIndex, address: Ipv4Addr) -> Option<Mac> {
         let entry = self.neighbours.iter().find(|entry| {
-            entry.interface == interface && entry.address == IpAddr::V4(address) && entry.state.is_permanent()
+            entry.interface == interface && entry.address == IpAddr::V4(address) && entry.is_fixed()
         });
         entry.and_then(|entry| entry.mac)
     }

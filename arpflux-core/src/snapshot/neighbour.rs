@@ -15,6 +15,8 @@ pub struct NeighbourState(pub u16);
 impl NeighbourState {
     /// `NUD_PERMANENT`.
     pub const PERMANENT: Self = Self(0x80);
+    /// `NUD_NOARP`.
+    pub const NOARP: Self = Self(0x40);
 
     /// Whether somebody wrote it down for good (`NUD_PERMANENT`): the kernel never asks for it.
     #[must_use]
@@ -38,6 +40,17 @@ pub struct Neighbour {
     pub state: NeighbourState,
     /// `NTF_*` flags.
     pub flags: u8,
+}
+
+impl Neighbour {
+    /// Whether the kernel never asks for it, whatever the wire says: a permanent entry, or one that somebody wrote with
+    /// `nud noarp`. Those that the kernel makes so itself, for groups and broadcasts, have a group's MAC (`arp_constructor()`).
+    #[must_use]
+    pub fn is_fixed(&self) -> bool {
+        let of_a_host = |mac: &Mac| !mac.is_group() && mac.as_bytes().iter().any(|byte| *byte != 0);
+        self.state.is_permanent()
+            || self.state.0 & NeighbourState::NOARP.0 != 0 && self.mac.as_ref().is_some_and(of_a_host)
+    }
 }
 
 /// How full the machine's table of IPv4 neighbours is: all namespaces share one.

@@ -301,6 +301,7 @@ impl Report {
             return format!("{claims} cannot be told: {}.", self.undetermined.join("; "));
         }
         let apart = match self.ok_apart_from_that {
+            _ if !self.failures.is_empty() => "some of it is not as the policy says",
             Some(true) => "all is as the policy says",
             Some(false) => "some of it is not as the policy says",
             None => "",

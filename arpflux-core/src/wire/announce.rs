@@ -198,6 +198,10 @@ impl Announcer {
 pub fn check_owner(snapshot: &Snapshot, interface: IfIndex, addresses: &[IpAddr]) -> Result<()> {
     let index = Index::new(snapshot);
     for address in addresses {
+        if address.is_loopback() {
+            let why = "it is a loopback address, which every host has for itself";
+            return Err(Error::new(ErrorKind::Refused, why).during("announce").on(*address));
+        }
         let mut owners = index.holders(*address).to_vec();
         owners.retain(|owner| *owner == interface || is_nic(snapshot, *owner));
         if owners.is_empty() {

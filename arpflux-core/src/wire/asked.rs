@@ -24,7 +24,7 @@ pub const WORDS: &str = "asking the wire: one broadcast frame by each interface 
 pub fn permanent_neighbours(host: &Host, snapshot: &Snapshot, stop: &Stop) -> Result<Vec<Heard>> {
     let listeners = listeners(snapshot);
     let mut asked: BTreeMap<IfIndex, Vec<IpAddr>> = BTreeMap::new();
-    for entry in snapshot.neighbours.iter().filter(|entry| entry.state.is_permanent()) {
+    for entry in snapshot.neighbours.iter().filter(|entry| entry.is_fixed()) {
         if entry.address.is_ipv4() && listeners.contains(&entry.interface) {
             asked.entry(entry.interface).or_default().push(entry.address);
         }

@@ -22,7 +22,7 @@ pub fn run(model: &Model<'_>, targets: Targets, interfaces: &[IfIndex], output: 
     };
     if claims.claims.is_empty() {
         output.text(format!(
-            "Nothing to prove: no such address is held or proxied on these interfaces.\n{beyond}"
+            "Nothing to prove: none of these interfaces holds or proxies such an address, and no two of a wire answer for it.\n{beyond}"
         ))?;
         return Ok(code);
     }

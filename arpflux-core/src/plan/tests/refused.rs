@@ -27,6 +27,35 @@ fn unknown_interfaces_name_those_that_are_there() {
 }
 
 #[test]
+fn a_policy_of_patterns_of_which_none_matches_is_no_policy_of_this_host() {
+    let error = refusal(&Host::openvz(), "[host]\ninterfaces = [\"enp*\", \"wl*\"]\n");
+    assert_eq!((error.kind(), error.object()), (ErrorKind::NotFound, "enp*"));
+    assert!(error.to_string().contains("there are lo, eth0, eth3, eth4 and venet0"), "{error}");
+    plan(&Host::openvz(), "[host]\ninterfaces = [\"enp*\", \"eth*\"]\n");
+}
+
+#[test]
+fn a_table_that_sends_neighbours_to_a_gateway_is_not_the_right_way() {
+    let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.0.0.3/24"]);
+    let mut host = host.route("0.0.0.0/0", Some("10.0.0.1"), 3, 0);
+    host.0.routes.last_mut().unwrap().table = 11;
+    host.0.rules.insert(1, rule(false, 100, "10.0.0.3/32".parse().ok(), 11));
+    let text = "[host]\negress = \"source-routed\"\n";
+    let error = unmet(&host, text);
+    assert_eq!((error.kind(), error.object()), (ErrorKind::Refused, "10.0.0.3"));
+    assert!(
+        error.to_string().contains("priority 100") && error.to_string().contains("by a gateway"),
+        "{error}"
+    );
+    // With the subnet beside it, it is.
+    let mut host = host.route("10.0.0.0/24", None, 3, 0);
+    host.0.routes.last_mut().unwrap().table = 11;
+    assert!(
+        plan(&host, text).decisions.iter().any(|one| one.contains("already send 10.0.0.3 the right way"))
+    );
+}
+
+#[test]
 fn interfaces_that_never_answer_are_refused() {
     for (name, said) in [("lo", "loopback"), ("venet0", "NOARP")] {
         let error = refusal(&Host::openvz(), &format!("[host]\ninterfaces = [\"{name}\"]\n"));

@@ -38,6 +38,14 @@ fn filters_and_permanent_neighbours_count() {
     assert_eq!(answers(host.clone().filter(chain.dropping())), Some(false));
     let known = host.neighbour("192.168.18.1", "eth0", "02:00:00:00:00:99").build().unwrap();
     assert!(known.neighbours[0].state.is_permanent());
+    // `nud noarp` is as good, unless it is the kernel's own of a group.
+    let with = |mac: &str| Neighbour {
+        mac: mac.parse().ok(),
+        state: NeighbourState::NOARP,
+        ..known.neighbours[0].clone()
+    };
+    assert!(with("02:00:00:00:00:99").is_fixed() && !with("01:00:5e:00:00:01").is_fixed());
+    assert!(!with("00:00:00:00:00:00").is_fixed());
 }
 
 #[test]
