@@ -117,8 +117,9 @@ impl Claims {
     }
 
     /// Decides for each wire that `interfaces` are on, and each of `targets` that an interface of the wire holds or
-    /// proxies, that exactly one of the interfaces answers. Nothing is claimed of interfaces on which nobody is heard
-    /// ([`Snapshot::is_connected`]). The same of an address held elsewhere for which two of them may answer. One that answers, too, and may be on that wire leaves it open.
+    /// proxies, that exactly one of the interfaces answers; the same of one that is held elsewhere and for which two of them
+    /// may answer. Nothing is claimed of interfaces on which nobody is heard ([`Snapshot::is_connected`]). One that answers,
+    /// too, and may be on that wire leaves it open.
     ///
     /// # Errors
     /// As [`Prover::new`].
@@ -133,7 +134,7 @@ impl Claims {
             let wanted = there(among).into_iter().filter(|target| targets.contain(target));
             wanted.map(|target| Expectation::ExactlyOne { target, among: among.clone() })
         });
-        let elsewhere = Self::answered_elsewhere(snapshot, groups.values(), targets);
+        let elsewhere = Self::answered_elsewhere(snapshot, groups.values(), targets)?;
         let mut decided = Self::decide(snapshot, expectations.chain(elsewhere))?;
         if matches!(targets, Targets::All | Targets::Ipv6) {
             let all: BTreeSet<IpAddr> = groups.values().flat_map(there).collect();
@@ -152,8 +153,8 @@ impl Claims {
         snapshot: &Snapshot,
         groups: impl Iterator<Item = &'g Vec<IfIndex>>,
         targets: Targets,
-    ) -> Vec<Expectation> {
-        let mut prover = Prover::of(snapshot);
+    ) -> Result<Vec<Expectation>> {
+        let mut prover = Prover::new(snapshot)?;
         let mut claims = Vec::new();
         for among in groups.filter(|among| among.len() > 1) {
             let there = Expectation::targets(snapshot, among);
@@ -170,7 +171,7 @@ impl Claims {
                 }
             }
         }
-        claims
+        Ok(claims)
     }
 
     /// Takes back what is proved of one wire, where an interface answers that may be on it.

@@ -17,6 +17,7 @@ use super::*;
 use crate::apply::fault::{Call, Fault};
 use crate::kernel::testing::in_new_netns;
 use crate::kernel::{Kernel, LinuxKernel};
+use crate::snapshot::{Interface, InterfaceFlags};
 
 /// A host with three interfaces, two that are down, and a few entries of somebody else's.
 fn on_a_host<R: Send>(work: impl FnOnce(&mut LinuxKernel) -> R + Send) -> R {
@@ -39,7 +40,16 @@ fn on_a_host<R: Send>(work: impl FnOnce(&mut LinuxKernel) -> R + Send) -> R {
         ip("link add idle0 type veth peer name idle1");
         ip("neigh add proxy 192.0.2.77 dev eth0");
         fs::write("/proc/sys/net/ipv4/conf/eth1/arp_ignore", "2").unwrap();
-        work(&mut LinuxKernel::open().unwrap())
+        let mut kernel = LinuxKernel::open().unwrap();
+        // The kernel's link watcher says it some time after the carrier came.
+        let is_up = |interface: &Interface| {
+            let name = interface.name.to_string();
+            name == "lo" || name.starts_with("idle") || interface.flags.contains(InterfaceFlags::RUNNING)
+        };
+        while !kernel.interfaces().unwrap().iter().all(is_up) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        work(&mut kernel)
     })
 }
 
@@ -235,7 +245,11 @@ fn what_waits_for_a_confirmation_undoes_what_its_caller_left_when_it_was_killed(
             // Nobody calls recover: the process that waits does it. If it was not started yet, nothing was made.
             let begun = Instant::now();
             while waiting() > 0 || now(kernel) != before {
-                assert!(begun.elapsed() < Duration::from_secs(30), "killed after call {at}: not undone");
+                let waiting = waiting();
+                assert!(
+                    begun.elapsed() < Duration::from_secs(30),
+                    "killed after call {at}: {waiting} wait, not undone"
+                );
                 std::thread::sleep(Duration::from_millis(10));
             }
             let netns = kernel.identity().unwrap();
