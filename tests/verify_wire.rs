@@ -118,6 +118,42 @@ fn interfaces_with_one_mac_are_told_apart_by_where_they_answer() {
     let report = verify::wire::own(&policy, &snapshot, &node).unwrap();
     assert_eq!(failed(&report), [""; 0], "{report:#?}");
     let eth0 = "eth0".parse().unwrap();
-    let report = verify::wire::peer(&policy, &snapshot, &peer, Some(&eth0)).unwrap();
-    assert_eq!(failed(&report), ["10.2.0.1: no answer"], "{report:#?}");
+    // The client is not on the other wire: that it hears nothing from there says nothing.
+    for from in [None, Some(&eth0)] {
+        let report = verify::wire::peer(&policy, &snapshot, &peer, from).unwrap();
+        assert_eq!((failed(&report).len(), report.checks, report.addresses.len()), (0, 2, 1), "{report:#?}");
+        let open = "10.2.0.1 was not asked for: the peer has no interface on its subnet";
+        assert!(report.undetermined[0].starts_with(open), "{report:#?}");
+        assert_eq!(report.judgement().exit_code(), 6, "{report:#?}");
+    }
+}
+
+/// What has no subnet of its own is asked for by the wire that it is on, and IPv6 also by a peer that has none.
+#[test]
+fn what_is_on_the_peers_wire_is_asked_for_whatever_the_peer_holds() {
+    let lab = Lab::new().unwrap();
+    let (hn, client) = (lab.host("hn").unwrap(), lab.host("client").unwrap());
+    let lan = lab.switch("lan").unwrap();
+    hn.plug(&lan, "eth0", "02:11:11:11:11:11".parse().unwrap()).unwrap();
+    for (sysctl, value) in [("accept_dad", 0), ("disable_ipv6", 0)] {
+        hn.sysctl(&format!("net.ipv6.conf.eth0.{sysctl}"), value).unwrap();
+    }
+    for address in ["10.1.0.1/24", "10.7.0.1/32", "2001:db8::1/64"] {
+        hn.address("eth0", address).unwrap();
+    }
+    client.plug(&lan, "eth0", "02:99:99:99:99:99".parse().unwrap()).unwrap();
+    client.address("eth0", "10.1.0.9/24").unwrap();
+    client.sysctl("net.ipv6.conf.all.disable_ipv6", 1).unwrap();
+    let (node, peer) = (host(&hn), host(&client));
+    let snapshot = node.snapshot().unwrap();
+    let policy = Policy::from_toml("version = 1\n[host]\ninterfaces = [\"eth0\"]\n", "policy").unwrap();
+    let report = verify::wire::peer(&policy, &snapshot, &peer, None).unwrap();
+    let answered = |address: &str| {
+        let of = report.addresses.iter().find(|one| one.address.to_string() == address);
+        of.map(|one| one.answering.join(" "))
+    };
+    for address in ["10.1.0.1", "10.7.0.1", "2001:db8::1"] {
+        assert_eq!(answered(address).as_deref(), Some("eth0"), "{report:#?}");
+    }
+    assert!(report.ok(), "{report:#?}");
 }

@@ -3,6 +3,7 @@
 mod around;
 mod discovery;
 mod hosts;
+mod packets;
 mod requests;
 
 use std::fmt;
@@ -18,7 +19,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::judgement::{self, Gap, Judgement};
 use crate::plan::Plan;
 use crate::predict::{Missing, Model, Outcome, Overview, listeners, targets};
-use crate::snapshot::{ProxyEntry, Snapshot};
+use crate::snapshot::{Interface, ProxyEntry, Snapshot};
+use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, IfName};
 use crate::words::counted;
 
@@ -48,6 +50,9 @@ pub enum Harm {
         to: IpAddr,
         /// The interface that they leave by, or arrive at.
         interface: IfName,
+        /// The address of this host that they are sent to as a router, where that is how they get here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        router: Option<IpAddr>,
     },
     /// Nobody answers for an address, so neighbours know it only by what this host asks them, and that would change:
     /// which of them lose it, nothing on the host tells.
@@ -87,10 +92,14 @@ impl fmt::Display for Harm {
                 "neighbours on {interface} would get no answer for {address} on {holder} any more: right if another \
                  host answers for it (a load balancer, the VRRP master), and wrong if this one does"
             ),
-            Self::Way { from: Some(from), to, interface } => {
+            Self::Way { from: Some(from), to, interface, router: Some(router) } => write!(
+                f,
+                "packets from {from} to {to} by its router {router} would arrive on {interface} and be dropped there"
+            ),
+            Self::Way { from: Some(from), to, interface, router: None } => {
                 write!(f, "packets from {from} would not reach {to} on {interface} any more")
             }
-            Self::Way { from: None, to, interface } => {
+            Self::Way { from: None, to, interface, .. } => {
                 write!(f, "{to} on {interface} would not be reached any more")
             }
             Self::Known { address, interface } => write!(
@@ -146,6 +155,15 @@ pub(crate) fn losses(before: &Snapshot, after: &Snapshot, asked_for: impl Fn(Ipv
         harm.extend(hosts.known_by_requests(&now, &then, asked_for));
     }
     harm
+}
+
+/// The interfaces on which packets would get lost by strict `rp_filter`, as far as that can be.
+pub(crate) fn strict_where_lost<'s>(harm: &[Harm], host: &'s Snapshot) -> Vec<&'s Interface> {
+    let lost_there = |interface: &&Interface| {
+        let there = |harm: &Harm| matches!(harm, Harm::Way { interface: on, .. } if *on == interface.name);
+        harm.iter().any(there) && host.effective(interface, Sysctl::RpFilter).value == 1
+    };
+    host.interfaces.iter().filter(lost_there).collect()
 }
 
 /// Beyond this many pairs of an interface and a prefix, address, rule or entry, effects are not worked out: it would

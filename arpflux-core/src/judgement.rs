@@ -5,6 +5,7 @@
 //! from that.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -12,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::filter::Protocol;
 use crate::predict::{Missing, MissingSet};
 use crate::snapshot::{Address, Interference, Snapshot};
-use crate::types::IfIndex;
+use crate::types::{IfIndex, IpNet};
 use crate::words::listed;
 
 /// What a claim comes to. Of several claims the worst counts: bad, then undetermined, then good.
@@ -299,12 +300,24 @@ impl Gap {
 
     /// Wires that only subnets tell apart.
     pub(crate) fn apart(snapshot: &Snapshot, one: IfIndex, other: IfIndex, leaves_open: &str) -> Self {
+        let subnets = |on: IfIndex| snapshot.addresses_of(on).map(|held| held.subnet());
+        let overlap =
+            |one: IpNet, other: IpNet| one.contains(&other.network()) || other.contains(&one.network());
+        let overlapping = subnets(one).any(|net| subnets(other).any(|other| overlap(net, other)));
         let (one, other) = (snapshot.name_of(one.min(other)), snapshot.name_of(one.max(other)));
-        let what = format!(
-            "whether {one} and {other} share a wire is not known: their subnets differ, and a neighbour with the same MAC \
-             is on both"
-        );
+        let why = if overlapping {
+            "their subnets overlap and are not equal"
+        } else {
+            "their subnets differ, and a neighbour with the same MAC is on both"
+        };
+        let what = format!("whether {one} and {other} share a wire is not known: {why}");
         Self::new(Missing::Wire, what, leaves_open)
+    }
+
+    /// An address that the peer was not asked to look for.
+    pub(crate) fn not_asked(address: IpAddr) -> Self {
+        let what = format!("{address} was not asked for: the peer has no interface on its subnet");
+        Self::new(Missing::Peer, what, &format!("who answers for {address} on the wire"))
     }
 
     fn new(missing: Missing, what: String, leaves_open: &str) -> Self {

@@ -8,7 +8,7 @@ use super::remedy::Remedy;
 use super::{Evidence, Finding, FindingId, Objects};
 use crate::policy::{HostPolicy, Policy, Strategy};
 use crate::predict::{Forwarded, Model, Outgoing};
-use crate::snapshot::Interface;
+use crate::snapshot::{Interface, Reach};
 use crate::sysctl::Sysctl;
 use crate::types::IfIndex;
 
@@ -39,7 +39,14 @@ fn leaves(
     Some((by, Evidence::Packet { source: from, destination: to, interface, request_from }))
 }
 
-/// To a neighbour on the wire, or to the world through a gateway on it, by another interface of the wire.
+/// The interface whose link carries the frames: of a macvlan or ipvlan the one below it.
+fn card(interface: &Interface) -> IfIndex {
+    let below =
+        interface.link.filter(|_| interface.reach() == Reach::Lower && interface.link_netnsid.is_none());
+    below.unwrap_or(interface.index)
+}
+
+/// To a neighbour on the wire, or to the world through a gateway on it, by another link of the wire.
 fn same_wire(context: &Context<'_>, wire: usize) -> Option<Finding> {
     let members = &context.wires[wire];
     let mut astray: Vec<&Interface> = Vec::new();
@@ -53,8 +60,8 @@ fn same_wire(context: &Context<'_>, wire: usize) -> Option<Finding> {
             let neighbour = context.sender(interface.index, local);
             let found = [neighbour, context.snapshot.elsewhere()].into_iter().find_map(|to| {
                 let (by, seen) = leaves(context, interface, local, to)?;
-                let other = members.iter().find(|member| member.index == by && by != interface.index)?;
-                Some((*other, seen))
+                let other = members.iter().find(|member| member.index == by)?;
+                (card(other) != card(interface)).then_some((*other, seen))
             });
             let Some((other, seen)) = found else { continue };
             if evidence.len() < SHOWN {

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::context::{Context, listed};
 use super::{FindingId, Objects};
 use crate::error::Error;
-use crate::harm::{is_small, losses, new_findings};
+use crate::harm::{is_small, losses, new_findings, strict_where_lost};
 use crate::plan::{Announcement, Change, Impact, InterfaceIdentity, Plan, SysctlScope};
 use crate::policy::{HostPolicy, Policy, Strategy};
 use crate::predict::Model;
@@ -100,18 +100,25 @@ impl Context<'_> {
     }
 
     /// Loose `rp_filter` where the strict one would keep interfaces of a wire silent for their own addresses under a
-    /// policy: it may not route their packets, as an address without a subnet tells of no neighbours.
+    /// policy (it may not route their packets, as an address without a subnet tells of no neighbours), and where it would
+    /// drop what comes for others.
     fn loosen(&self, wire: usize, policy: &Policy) -> Vec<Change> {
         let Ok(plan) = policy.plan(self.snapshot) else { return Vec::new() };
         let after = self.snapshot.with(&plan.changes);
         let model = Model::of(&after).without_interference();
-        let silenced = |interface: &&&Interface| {
+        let silenced = |interface: &Interface| {
             self.public(interface.index).any(|(local, _)| {
                 model.strict_silences(interface.index, self.sender(interface.index, local), local)
             })
         };
-        let silenced = self.wires[wire].iter().filter(silenced);
-        silenced.filter_map(|interface| self.set(interface, Sysctl::RpFilter, 2)).collect()
+        let mut strict: Vec<&Interface> =
+            self.wires[wire].iter().copied().filter(|one| silenced(one)).collect();
+        if is_small(self.snapshot) {
+            strict.extend(strict_where_lost(&losses(self.snapshot, &after, |_| false), self.snapshot));
+            strict.sort_by_key(|interface| interface.index);
+            strict.dedup_by_key(|interface| interface.index);
+        }
+        strict.into_iter().filter_map(|interface| self.set(interface, Sysctl::RpFilter, 2)).collect()
     }
 
     /// Sets what outweighs every interface's own value in a useless way to 0.

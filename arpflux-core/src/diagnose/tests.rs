@@ -320,10 +320,16 @@ fn what_a_remedy_would_leave_it_does_not_offer() {
         let same = left.findings.iter().find(|left| left.id == finding.id);
         assert!(same.is_none_or(|left| left.objects.addresses != finding.objects.addresses), "{finding}");
     }
-    // The packets of a single address go by the card whatever a policy says.
-    let astray = of_kind(&found, FindingId::EgressSameWire);
-    assert!(astray.plan.is_none() && astray.remedy.contains("AF021 would stay for 10.0.0.9"), "{astray}");
     assert!(of_kind(&found, FindingId::SeveralAnswer).plan.is_some());
+    // By the card below it is by its own link.
+    assert!(!ids(&with_a_macvlan().0, &Options::default()).contains(&FindingId::EgressSameWire));
+    // The packets of a single address go by the preferred card whatever a policy says.
+    let mut host = with_a_macvlan().nic(4, "eth1", &["10.0.0.2/24"]);
+    host.0.interfaces[2].link = Some(IfIndex(4));
+    let host = host.route("10.0.0.0/24", None, 2, 0).route("10.0.0.0/24", None, 4, 1).0;
+    let found = diagnose(&host, &Options::default()).unwrap();
+    let astray = of_kind(&found, FindingId::EgressSameWire);
+    assert!(astray.remedy.contains("AF021 would stay for 10.0.0.9"), "{astray}");
 }
 
 #[test]

@@ -108,7 +108,8 @@ impl Hosts<'_> {
                 && let Some(interface) = self.name(index)
             {
                 told.insert(index);
-                harm.push(Harm::Way { from: Some(from.into()), to: ELSEWHERE_IPV6.into(), interface });
+                let (from, to) = (Some(from.into()), ELSEWHERE_IPV6.into());
+                harm.push(Harm::Way { from, to, interface, router: None });
             }
         }
         harm

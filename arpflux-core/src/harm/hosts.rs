@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::Harm;
 use super::around::{Around, ELSEWHERE, HOSTS_MAX, is_macvlan};
-use crate::predict::{ArpRequest, Forwarded, Model, Neighbours, Outgoing, Verdict, ipv4_targets, listeners};
+use crate::predict::{ArpRequest, Model, Neighbours, Outgoing, Verdict, ipv4_targets, listeners};
 use crate::snapshot::{Index, Interface, RouteKind, Scope, Snapshot, WireMap};
 use crate::types::{IfIndex, IfName, IpNet, Ipv4Net};
 
 /// How many addresses of the host each of them asks for, and packets are sent from.
-const ADDRESSES_MAX: usize = 64;
+pub(super) const ADDRESSES_MAX: usize = 64;
 /// The gateway that Calico and its kin give to pods and proxy on the host's side.
 const CNI_GATEWAY: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
 
@@ -20,7 +20,7 @@ pub(super) struct Hosts<'s> {
     pub(super) index: Index<'s>,
     pub(super) wires: WireMap,
     pub(super) listeners: Vec<IfIndex>,
-    around: Around,
+    pub(super) around: Around,
 }
 
 impl<'s> Hosts<'s> {
@@ -56,7 +56,7 @@ impl<'s> Hosts<'s> {
 
     /// The listeners that take what a host asks on the link of an interface. A macvlan's siblings are heard by macvlans,
     /// and not by the interface below.
-    fn hear(&self, index: IfIndex, host: Ipv4Addr) -> Vec<IfIndex> {
+    pub(super) fn hear(&self, index: IfIndex, host: Ipv4Addr) -> Vec<IfIndex> {
         let mut wire = self.beside(index);
         if is_macvlan(self.snapshot, index)
             && self.around.routed.get(&index).is_some_and(|routed| routed.contains(&host))
@@ -217,7 +217,12 @@ impl<'s> Hosts<'s> {
                 };
                 lost.push(loses);
                 if loses && let Some(interface) = self.name(*index) {
-                    harm.push(Harm::Way { from: from.map(IpAddr::V4), to: (*to).into(), interface });
+                    harm.push(Harm::Way {
+                        from: from.map(IpAddr::V4),
+                        to: (*to).into(),
+                        interface,
+                        router: None,
+                    });
                 }
             }
         }
@@ -227,64 +232,12 @@ impl<'s> Hosts<'s> {
                 && leaves(then) == Outgoing::Unreachable
                 && let Some(interface) = self.name(interface)
             {
-                harm.push(Harm::Way { from: from.map(IpAddr::V4), to: ELSEWHERE.into(), interface });
+                let from = from.map(IpAddr::V4);
+                harm.push(Harm::Way { from, to: ELSEWHERE.into(), interface, router: None });
             }
         }
-        // Packets of others: what arrives from each host, for this host's own addresses and for each other one.
-        let most = destinations.len().min(ADDRESSES_MAX);
-        let mut groups: BTreeMap<Vec<IfIndex>, usize> = BTreeMap::new();
-        let mut may_answer: BTreeMap<(usize, Ipv4Addr), [Vec<IfIndex>; 2]> = BTreeMap::new();
-        for (arrival, from) in &destinations[..most] {
-            let others = destinations[..most].iter().filter(|(index, _)| index != arrival).map(|(_, to)| *to);
-            let to_host = sources.iter().copied().flatten();
-            // Wires that may be one count as one: a neighbour may be on both.
-            let mut wire = self.hear(*arrival, *from);
-            let doubted = self.wires.doubted(*arrival).into_iter();
-            wire.extend(doubted.filter(|one| self.listeners.binary_search(one).is_ok()));
-            let mut sorted = wire.clone();
-            sorted.sort();
-            // An address of the host that a neighbour has on its link.
-            let on_link = |to: Ipv4Addr| {
-                let near = |holder: &IfIndex| {
-                    self.wires.is_connected(*holder) && self.wires.share(*arrival, *holder) != Some(false)
-                };
-                let holder = self.index.holders(IpAddr::V4(to)).iter().copied().find(near);
-                let around = holder.and_then(|holder| self.around.subnets.get(&holder));
-                around.is_some_and(|subnets| subnets.iter().any(|subnet| subnet.contains(&to)))
-            };
-            let number = groups.len();
-            let group = *groups.entry(sorted).or_insert(number);
-            for to in to_host.chain(others).chain([ELSEWHERE]) {
-                let [now_may, then_may] = may_answer.entry((group, to)).or_insert_with(|| {
-                    let may = |model: &Model<'_>| {
-                        wire.iter().copied().filter(|on| !model.never_answers(*on, to)).collect()
-                    };
-                    [may(now), may(then)]
-                });
-                // They are sent to whoever answers for their destination. Where nobody does, a neighbour that has it on its
-                // link is stuck; others send to an address of this host as a router, and by which interface of the wire
-                // they come in, the sender's route says.
-                let passes = |model: &Model<'_>, may: &[IfIndex], is: fn(&Forwarded) -> bool| {
-                    let answers = |on: &&IfIndex| {
-                        model.reply(&ArpRequest::broadcast(**on, *from, to)).answers() == Some(true)
-                    };
-                    let mut answering = may.iter().filter(answers).peekable();
-                    match answering.peek() {
-                        None if on_link(to) => false,
-                        None => wire.iter().any(|on| is(&model.forwarded(*on, *from, to))),
-                        Some(_) => answering.any(|on| is(&model.forwarded(*on, *from, to))),
-                    }
-                };
-                let gets_there =
-                    |way: &Forwarded| matches!(way, Forwarded::Leaves { .. } | Forwarded::Delivered);
-                if passes(now, now_may, gets_there)
-                    && !passes(then, then_may, |way| *way != Forwarded::Dropped)
-                    && let Some(interface) = self.name(*arrival)
-                {
-                    harm.push(Harm::Way { from: Some((*from).into()), to: to.into(), interface });
-                }
-            }
-        }
+        let own: Vec<Ipv4Addr> = sources.into_iter().flatten().collect();
+        harm.extend(self.packets_of_others(now, then, &destinations, &own));
         harm
     }
 }

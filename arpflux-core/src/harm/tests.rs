@@ -177,6 +177,28 @@ fn a_router_sends_by_whichever_interface_of_the_wire_its_route_says() {
     assert!(!lost.iter().any(|one| one.contains("172.17.0.1")), "{lost:?}");
 }
 
+#[test]
+fn what_neighbours_send_by_the_host_as_their_router_is_missed_where_strict_rp_filter_drops_it() {
+    let host = |rp_filter: i32| {
+        let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.0.0.3/24"]);
+        let host = host.nic(4, "wan", &["10.9.0.2/24"]).route("10.9.0.0/24", None, 4, 0);
+        let host = host.route("10.0.0.0/24", None, 2, 0).route("10.0.0.0/24", None, 3, 1);
+        host.each(Sysctl::Forwarding, 1).each(Sysctl::RpFilter, rp_filter)
+    };
+    let policy = crate::plan::tests::policy("version = 1\n[host]\ninterfaces = [\"eth0\", \"eth1\"]\n");
+    let told = |host: Host| -> Vec<String> {
+        let harm = policy.plan(&host.0).unwrap().assess(&host.0).unwrap().harm;
+        harm.iter().map(ToString::to_string).collect()
+    };
+    let strict = told(host(1));
+    let dropped = "by its router 10.0.0.3 would arrive on eth1 and be dropped there";
+    assert!(strict.iter().any(|one| one.contains("10.9.0.") && one.ends_with(dropped)), "{strict:?}");
+    for other in [host(0), host(2), host(1).each(Sysctl::Forwarding, 0).one(4, Sysctl::ArpIgnore, 1)] {
+        let lost = told(other);
+        assert!(!lost.iter().any(|one| one.contains("10.9.0.1 by its router")), "{lost:?}");
+    }
+}
+
 /// Sources that the same rules ask for are looked at once.
 #[test]
 fn a_rule_for_one_source_takes_the_way_of_that_source_alone() {

@@ -81,8 +81,7 @@ fn choose(
 ) -> Result<Strategy> {
     if host.is_empty() {
         decisions.push(
-            "strategy unmanaged: no interface that speaks ARP holds an IPv4 address, so none can float"
-                .into(),
+            "strategy unmanaged: the policy has no interface with an IPv4 address that could float".into(),
         );
         return Ok(Strategy::Unmanaged);
     }

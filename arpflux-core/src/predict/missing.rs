@@ -114,6 +114,9 @@ missing! {
     /// Which wire an interface without an address is on.
     Wire = "wire", "which wire an interface without an address is on",
         "`arpflux segments` finds it out with frames";
+    /// What is heard on a wire that the peer who asks is not on.
+    Peer = "peer", "what is answered on a wire that the peer is not on",
+        "ask from a peer on that wire (--peer), or the host itself (--wire self)";
     /// Something that runs at boot was not followed ([`Unfollowed`](crate::persist::Unfollowed)).
     BootFile = "boot_file", "what files that are run at boot set, which were not followed",
         "`arpflux diagnose --persisted` lists them by file and line";

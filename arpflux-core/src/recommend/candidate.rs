@@ -8,7 +8,7 @@ use super::proxies::{Proxies, proxies};
 use super::strict;
 use super::topology::{Context, Topology};
 use crate::error::{Error, ErrorKind, Result};
-use crate::harm::{Harm, harm};
+use crate::harm::{Harm, harm, strict_where_lost};
 use crate::plan::Plan;
 use crate::policy::{Egress, HostPolicy, InterfaceSelector, Policy, ProxyArp, Strategy};
 use crate::predict::{Model, Neighbours, Outgoing};
@@ -94,13 +94,14 @@ fn nothing(context: &Context<'_>) -> Candidate {
         ..HostPolicy::default()
     };
     let why = if context.nics.is_empty() {
-        "no interface that speaks ARP holds an IPv4 address, so none can float"
+        format!("there is no interface to manage: {}", context.none_to_manage())
     } else {
         "there is one interface on a wire and no address elsewhere, so none can float; recommend again when there \
          is a second one"
+            .into()
     };
     let mut reasons = vec![
-        reason("host.strategy", why.into()),
+        reason("host.strategy", why),
         reason("host.egress", "there is one way out only".into()),
         reason("host.announce", "nothing changes that peers would have to be told".into()),
     ];
@@ -296,7 +297,8 @@ impl Candidate {
             let error = Error::new(ErrorKind::Undetermined, first.to_string());
             return Err(match first {
                 _ if first.is_service() => error.hint(services_hint(&harm)),
-                Harm::Way { .. } if context.wires.has_doubts() => error.hint(DOUBTED),
+                Harm::Answer { .. } | Harm::Way { .. } if context.wires.has_doubts() => error.hint(DOUBTED),
+                Harm::Way { .. } => self.with_loose_validation(error, context, &harm),
                 _ => error,
             });
         }
@@ -309,7 +311,22 @@ impl Candidate {
         Ok(Tried { plan, proof, after })
     }
 
-    /// With which values of `rp_filter` it holds, where interfaces share a wire.
+    /// An error with the way out, where it does no harm once `rp_filter` is loose on those that would drop packets.
+    fn with_loose_validation(&self, error: Error, context: &Context<'_>, harm: &[Harm]) -> Error {
+        let strict = strict_where_lost(harm, context.snapshot);
+        let mut loose = context.snapshot.clone();
+        for interface in &mut loose.interfaces {
+            if strict.iter().any(|strict| strict.index == interface.index) {
+                interface.sysctls.set(Sysctl::RpFilter, Some(2));
+            }
+        }
+        let plan = self.policy.plan(&loose);
+        let does_none =
+            plan.is_ok_and(|plan| crate::harm::harm(&loose, &loose.with(&plan.changes)).is_empty());
+        if strict.is_empty() || !does_none { error } else { error.hint(strict::hint(strict.into_iter())) }
+    }
+
+    /// With which values of `rp_filter` it holds and does no harm, where interfaces share a wire.
     pub(super) fn rp_filter(&self, context: &Context<'_>) -> Vec<i32> {
         if context.shared.is_empty() || context.is(Topology::CloudHost) {
             return Vec::new();
@@ -320,18 +337,19 @@ impl Candidate {
             for interface in other.interfaces.iter_mut().filter(|interface| context.is_nic(interface.index)) {
                 interface.sysctls.set(Sysctl::RpFilter, Some(*value));
             }
-            let after = self.policy.plan(&other).map(|plan| other.with(&plan.changes));
-            after
-                .and_then(|after| verify::settled(&self.policy, &after, &WireMap::of(&after)))
-                .is_ok_and(|report| report.failures.is_empty())
+            let Ok(plan) = self.policy.plan(&other) else { return false };
+            let after = other.with(&plan.changes);
+            let report = verify::settled(&self.policy, &after, &WireMap::of(&after));
+            report.is_ok_and(|report| report.failures.is_empty())
+                && !harm(&other, &after).iter().any(|harm| matches!(harm, Harm::Way { .. }))
         };
         (0..=2).filter(holds).collect()
     }
 }
 
 /// What to do where wires may be one.
-const DOUBTED: &str = "subnets that a neighbour with one MAC is on may be on one wire: `arpflux segments` says it, and \
-                       `recommend --segments` goes by it; with rp_filter=2 each card takes packets of both";
+const DOUBTED: &str = "wires that only subnets tell apart may be one: `arpflux segments` says it, and `recommend \
+                       --segments` goes by it; with rp_filter=2 each card takes packets of both";
 
 /// How to say what nothing on the host tells.
 fn services_hint(harm: &[Harm]) -> String {

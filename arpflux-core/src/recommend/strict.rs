@@ -3,7 +3,7 @@
 use super::topology::Context;
 use crate::error::Error;
 use crate::predict::{Model, Neighbours};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Interface, Snapshot};
 use crate::words::listed;
 
 /// An error with the way out, where strict `rp_filter` keeps NICs silent for addresses of their own.
@@ -14,9 +14,12 @@ pub(super) fn hinted(error: Error, context: &Context<'_>, after: &Snapshot) -> E
         |interface, local| model.strict_silences(interface, neighbours.of(interface, local), local);
     let nics = context.nics.iter();
     let nics = nics.filter(|nic| context.public(nic.index).any(|(_, local)| silenced(nic.index, local)));
-    let settings: Vec<String> = nics.map(|nic| format!("net.ipv4.conf.{}.rp_filter=2", nic.name)).collect();
-    if settings.is_empty() {
-        return error;
-    }
-    error.hint(format!("set {} and recommend again: a policy does not set rp_filter", listed(settings)))
+    let mut nics = nics.copied().peekable();
+    if nics.peek().is_none() { error } else { error.hint(hint(nics)) }
+}
+
+/// What to set on interfaces whose strict `rp_filter` stands in the way.
+pub(super) fn hint<'s>(nics: impl Iterator<Item = &'s Interface>) -> String {
+    let settings = nics.map(|nic| format!("net.ipv4.conf.{}.rp_filter=2", nic.name));
+    format!("set {} and recommend again: a policy does not set rp_filter", listed(settings))
 }

@@ -266,6 +266,19 @@ fn a_point_to_point_address_is_left_out_and_the_recipe_that_silences_it_refused(
     assert!(refused.contains("10.8.0.2 on eth2 would get no answer for"), "{refused}");
 }
 
+/// A rented server: a point-to-point address towards the gateway, guests on a bridge.
+#[test]
+fn why_no_interface_is_to_be_managed_is_told_and_the_gateway_is_no_container() {
+    let mut host = Host::new().nic(2, "eno1", &[]).nic(3, "tap0", &[]).address(2, "10.8.0.10/32");
+    host.0.addresses.last_mut().unwrap().peer = Some("10.8.0.1".parse().unwrap());
+    let host = host.route("10.8.0.1/32", None, 2, 0).route("0.0.0.0/0", Some("10.8.0.1"), 2, 0);
+    let found = recommended(&host.route("10.8.0.30/32", None, 3, 0).0);
+    let text = found.to_toml().unwrap().replace("\n# ", " ").replace("  ", "");
+    assert!(!text.contains("no interface that speaks ARP"), "{text}");
+    assert!(text.contains("eno1 is left out: its address has the peer 10.8.0.1"), "{text}");
+    assert!(text.contains("1 single address is behind tap0"), "{text}");
+}
+
 #[test]
 fn what_stands_in_the_way_is_an_error_with_the_remedy() {
     for weakened in [3, 5, 8] {

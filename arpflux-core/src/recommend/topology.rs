@@ -1,7 +1,7 @@
 //! What sort of host a snapshot shows: which interfaces lead to a wire, which of them share one, and what
 //! else lives there.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -199,6 +199,9 @@ impl<'s> Context<'s> {
     }
 
     fn find_hosts_behind(&mut self) {
+        // A gateway is no container, wherever a route says that it is.
+        let hops = self.snapshot.routes.iter().flat_map(|route| &route.next_hops);
+        let gateways: HashSet<IpAddr> = hops.filter_map(|hop| hop.gateway).collect();
         for route in &self.snapshot.routes {
             let IpNet::V4(net) = route.destination else { continue };
             let ours = route.protocol == PROTOCOL || route.table != table::MAIN;
@@ -209,6 +212,7 @@ impl<'s> Context<'s> {
                 && hop.gateway.is_none()
                 && let Some(index) = hop.interface
                 && !self.is_nic(index)
+                && !gateways.contains(&IpAddr::V4(net.addr()))
             {
                 self.behind.entry(index).or_default().push(net.addr());
             }
@@ -255,12 +259,7 @@ impl<'s> Context<'s> {
             add(Topology::TwoUplinks, Some(format!("default routes leave by {}", self.names(out))));
         }
         match self.nics.as_slice() {
-            [] => {
-                add(
-                    Topology::OneInterface,
-                    Some("no interface that speaks ARP holds an IPv4 address".into()),
-                );
-            }
+            [] => add(Topology::OneInterface, Some(self.none_to_manage())),
             [only] if self.unknown.contains(&only.index) => {
                 add(Topology::OneInterface, Some(format!("it is not known on which wire {} is", only.name)));
             }
@@ -289,6 +288,14 @@ impl<'s> Context<'s> {
             }
         }
         self.seen = seen;
+    }
+
+    /// Why there is no interface to manage.
+    pub(super) fn none_to_manage(&self) -> String {
+        match self.left_out.as_slice() {
+            [] => "no interface that speaks ARP holds an IPv4 address".into(),
+            left_out => left_out.join("; "),
+        }
     }
 
     fn subnets(&self, group: &[&Interface]) -> String {

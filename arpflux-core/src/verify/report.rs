@@ -232,7 +232,10 @@ impl Report {
     /// Adds what another witness found. Where both speak of an address, an interface answers if either says so.
     pub fn merge(&mut self, other: Report) {
         self.checks += other.checks;
-        self.failures.extend(other.failures);
+        // That the policy cannot hold is found by each of them.
+        let told = other.failures.into_iter().filter(|failure| !self.failures.contains(failure));
+        let told: Vec<Failure> = told.collect();
+        self.failures.extend(told);
         self.ok_apart_from_that = match (self.undetermined.is_empty(), other.undetermined.is_empty()) {
             (_, true) => self.ok_apart_from_that,
             (true, false) => other.ok_apart_from_that,

@@ -6,10 +6,9 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::{AddressReport, CheckKind, Failure, Report, Witnesses, wanted};
-#[cfg(doc)]
-use crate::error::ErrorKind;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
+use crate::judgement::Gap;
 use crate::plan::desired::Desired;
 use crate::policy::Policy;
 use crate::predict::{ArpRequest, Neighbours, Request};
@@ -25,8 +24,8 @@ const SLACK: Duration = Duration::from_millis(200);
 /// Asks for each address of the policy from another host of the wire (`peer`, a namespace of this
 /// machine), on its interface `from`; `None`: the one whose subnet the address is in.
 ///
-/// Each address must be answered, by the MAC of its own interface and no other. Takes a second and
-/// more: proxies answer late. `snapshot` is of the host that is verified.
+/// Each address must be answered, by the MAC of its own interface and no other. What is on no subnet and no wire of the
+/// peer's is not asked for, and left open. Takes a second and more: proxies answer late. `snapshot` is of the host that is verified.
 ///
 /// # Errors
 /// Those of [`Port::towards`] and [`probe::run`]; [`ErrorKind::InvalidPolicy`] as [`super::check`].
@@ -54,25 +53,8 @@ pub fn peer_until(
         }
     };
     let owners = owners(&desired);
-    let probed = peer.namespace().run(|| -> Result<Vec<_>> {
-        // Addresses that are asked from the same interface are asked together.
-        let mut ports: Vec<(Port, Vec<IpAddr>)> = Vec::new();
-        for (target, _) in &owners {
-            let port = match from {
-                Some(name) => Port::named(name),
-                None => Port::towards(*target),
-            };
-            // No policy names the host's own IPv6 addresses, and a peer without IPv6 there is no witness of them.
-            let own = desired.host_ipv6.iter().any(|(address, _)| address == target);
-            if own && !port.as_ref().is_ok_and(|port| port.holds_family_of(*target)) {
-                continue;
-            }
-            let port = port.map_err(|error| error.during("verify on the wire"))?;
-            match ports.iter_mut().find(|(known, _)| known.index == port.index) {
-                Some((_, targets)) => targets.push(*target),
-                None => ports.push((port, vec![*target])),
-            }
-        }
+    let (probed, not_asked) = peer.namespace().run(|| -> Result<_> {
+        let (ports, not_asked) = ports(&owners, &WireMap::of(snapshot), from)?;
         let mut probed = Vec::new();
         for (port, targets) in ports {
             let options = probe::Options {
@@ -84,8 +66,12 @@ pub fn peer_until(
             probed.extend(probe::run(&port, &targets, options, go_on)?);
             stop.check()?;
         }
-        Ok(probed)
+        Ok((probed, not_asked))
     })??;
+    for target in not_asked {
+        let gap = Gap::not_asked(target);
+        report.leave_open(gap.to_string(), vec![gap], Some(true));
+    }
     for result in probed {
         let owner = owners.iter().find(|(target, _)| *target == result.target);
         let Some((_, owner)) = owner else { continue };
@@ -94,6 +80,61 @@ pub fn peer_until(
         judge(snapshot, result.target, *owner, answering, (1, macs), &mut report);
     }
     Ok(report)
+}
+
+/// The peer's interfaces with the addresses that are asked from each, and the addresses that cannot be: no interface of the
+/// peer is on their subnet, nor known to be on their wire.
+#[expect(clippy::type_complexity, reason = "two lists of the same addresses")]
+fn ports(
+    owners: &[(IpAddr, IfIndex)],
+    wires: &WireMap,
+    from: Option<&IfName>,
+) -> Result<(Vec<(Port, Vec<IpAddr>)>, Vec<IpAddr>)> {
+    let named = from.map(Port::named).transpose().map_err(on_the_wire)?;
+    // With the interfaces that answer for what is asked from each.
+    let mut ports: Vec<(Port, Vec<IfIndex>, Vec<IpAddr>)> = Vec::new();
+    let mut others = Vec::new();
+    for (target, owner) in owners {
+        let port = match &named {
+            Some(port) if port.subnet_of(*target).is_some() => port.clone(),
+            Some(_) => {
+                others.push((*target, *owner));
+                continue;
+            }
+            None => match Port::towards(*target) {
+                Ok(port) => port,
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    others.push((*target, *owner));
+                    continue;
+                }
+                Err(error) => return Err(on_the_wire(error)),
+            },
+        };
+        match ports.iter_mut().find(|(known, ..)| known.index == port.index) {
+            Some((_, on, targets)) => {
+                on.push(*owner);
+                targets.push(*target);
+            }
+            None => ports.push((port, vec![*owner], vec![*target])),
+        }
+    }
+    // One that is on no subnet of theirs was named because it is on their wire.
+    if let Some(port) = named.filter(|_| ports.is_empty()) {
+        return Ok((vec![(port, others.into_iter().map(|(target, _)| target).collect())], Vec::new()));
+    }
+    let mut not_asked = Vec::new();
+    for (target, owner) in others {
+        let on_its_wire = |on: &IfIndex| wires.share(*on, owner) == Some(true);
+        match ports.iter_mut().find(|(_, on, _)| on.iter().any(on_its_wire)) {
+            Some((.., targets)) => targets.push(target),
+            None => not_asked.push(target),
+        }
+    }
+    Ok((ports.into_iter().map(|(port, _, targets)| (port, targets)).collect(), not_asked))
+}
+
+fn on_the_wire(error: Error) -> Error {
+    error.during("verify on the wire")
 }
 
 /// Asks the host itself, as if from the wire, on each of the policy's interfaces and of those on their wires

@@ -124,7 +124,7 @@ impl Port {
     }
 
     /// Its address on the subnet of `target`, if there is one; a prefix of length 0 is no subnet.
-    fn subnet_of(&self, target: IpAddr) -> Option<IpAddr> {
+    pub(crate) fn subnet_of(&self, target: IpAddr) -> Option<IpAddr> {
         match target {
             IpAddr::V4(target) => {
                 let covers = |own: &&Ipv4Net| own.prefix_len() > 0 && own.contains(&target);

@@ -223,6 +223,7 @@ class Missing(Name):
     - `IPV6_ROUTE`: Which IPv6 rule or route the kernel takes.
     - `NEIGHBOUR_ENTRY`: Whether the permanent neighbour entry of the sender has its MAC.
     - `WIRE`: Which wire an interface without an address is on.
+    - `PEER`: What is answered on a wire that the peer is not on.
     - `BOOT_FILE`: What files that are run at boot set, which were not followed.
     """
 
@@ -250,6 +251,7 @@ class Missing(Name):
     IPV6_ROUTE = "ipv6_route"
     NEIGHBOUR_ENTRY = "neighbour_entry"
     WIRE = "wire"
+    PEER = "peer"
     BOOT_FILE = "boot_file"
 
 

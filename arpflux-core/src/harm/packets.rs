@@ -1,0 +1,114 @@
+//! What others send to this host and through it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::Harm;
+use super::around::ELSEWHERE;
+use super::hosts::{ADDRESSES_MAX, Hosts};
+use crate::predict::{ArpRequest, Forwarded, Model};
+use crate::types::{IfIndex, Ipv4Net};
+
+/// What becomes of a packet, by the interface that it arrives on.
+type Arrivals = BTreeMap<IfIndex, Forwarded>;
+
+impl Hosts<'_> {
+    /// What arrives from each host, for this host's own addresses, for each other host and for the rest of the world.
+    ///
+    /// It arrives on an interface that answers for its destination or, where the sender does not have that on its link, for
+    /// the address of this host that the sender has as its router. Which one that is nothing here tells, so each counts.
+    pub(super) fn packets_of_others(
+        &self,
+        now: &Model<'_>,
+        then: &Model<'_>,
+        destinations: &[(IfIndex, Ipv4Addr)],
+        own: &[Ipv4Addr],
+    ) -> Vec<Harm> {
+        let destinations = &destinations[..destinations.len().min(ADDRESSES_MAX)];
+        let mut harm = Vec::new();
+        let mut groups: BTreeMap<Vec<IfIndex>, usize> = BTreeMap::new();
+        let mut done: BTreeSet<(usize, Ipv4Addr)> = BTreeSet::new();
+        let mut may_answer: BTreeMap<(usize, Ipv4Addr), [Vec<IfIndex>; 2]> = BTreeMap::new();
+        for (arrival, from) in destinations {
+            let others = destinations.iter().filter(|(index, _)| index != arrival).map(|(_, to)| *to);
+            // Wires that may be one count as one: a neighbour may be on both.
+            let mut wire = self.hear(*arrival, *from);
+            let doubted = self.wires.doubted(*arrival).into_iter();
+            wire.extend(doubted.filter(|one| self.listeners.binary_search(one).is_ok()));
+            let mut sorted = wire.clone();
+            sorted.sort();
+            let number = groups.len();
+            let group = *groups.entry(sorted).or_insert(number);
+            // Several interfaces of one wire have the same neighbours.
+            if !done.insert((group, *from)) {
+                continue;
+            }
+            // Those that answer a host for an address, before and after.
+            let mut answering = |to: Ipv4Addr| -> [Vec<IfIndex>; 2] {
+                let may = may_answer.entry((group, to)).or_insert_with(|| {
+                    let may = |model: &Model<'_>| {
+                        wire.iter().copied().filter(|on| !model.never_answers(*on, to)).collect()
+                    };
+                    [may(now), may(then)]
+                });
+                let answers = |model: &Model<'_>, may: &[IfIndex]| {
+                    let asked = |on: &IfIndex| model.reply(&ArpRequest::broadcast(*on, *from, to));
+                    may.iter().copied().filter(|on| asked(on).answers() == Some(true)).collect()
+                };
+                [answers(now, &may[0]), answers(then, &may[1])]
+            };
+            let subnets = self.subnets(*arrival, *from);
+            let on_link = |address: Ipv4Addr| subnets.iter().any(|subnet| subnet.contains(&address));
+            let routers: Vec<(Ipv4Addr, [Vec<IfIndex>; 2])> = own
+                .iter()
+                .filter(|address| on_link(**address))
+                .map(|router| (*router, answering(*router)))
+                .collect();
+            for to in own.iter().copied().chain(others).chain([ELSEWHERE]) {
+                let [mut was, mut is] = [Arrivals::new(), Arrivals::new()];
+                let mut was = |on: IfIndex| *was.entry(on).or_insert_with(|| now.forwarded(on, *from, to));
+                let mut is = |on: IfIndex| *is.entry(on).or_insert_with(|| then.forwarded(on, *from, to));
+                let gets_there =
+                    |way: Forwarded| matches!(way, Forwarded::Leaves { .. } | Forwarded::Delivered);
+                let [answered, answers] = answering(to);
+                let near = on_link(to);
+                let by_any = |answering: Vec<IfIndex>| {
+                    if answering.is_empty() && !near { wire.clone() } else { answering }
+                };
+                // That nobody answers any more for what a neighbour has on its link is told for itself.
+                let lost = !(near && answers.is_empty())
+                    && by_any(answered).into_iter().any(|on| gets_there(was(on)))
+                    && by_any(answers).into_iter().all(|on| is(on) == Forwarded::Dropped);
+                let lost = lost.then_some((None, *arrival));
+                let mut by_router = |router: &(Ipv4Addr, [Vec<IfIndex>; 2])| {
+                    let (router, [answered, answers]) = router;
+                    let on = *answers.first()?;
+                    let dropped = answers.iter().all(|on| is(*on) == Forwarded::Dropped);
+                    // What goes back to the wire that it came from got there without this host.
+                    let passed = |way: Forwarded| match way {
+                        Forwarded::Leaves { interface } => {
+                            self.wires.share(interface, *arrival) != Some(true)
+                        }
+                        way => gets_there(way),
+                    };
+                    let lost = dropped && answered.iter().any(|on| passed(was(*on)));
+                    lost.then_some((Some(IpAddr::V4(*router)), on))
+                };
+                let lost = lost.or_else(|| if near { None } else { routers.iter().find_map(&mut by_router) });
+                if let Some((router, on)) = lost
+                    && let Some(interface) = self.name(on)
+                {
+                    harm.push(Harm::Way { from: Some((*from).into()), to: to.into(), interface, router });
+                }
+            }
+        }
+        harm
+    }
+
+    /// The subnets that a host on the wire of `arrival` has on its link, as this host has them.
+    fn subnets(&self, arrival: IfIndex, host: Ipv4Addr) -> BTreeSet<Ipv4Net> {
+        let wire = self.wires.beside(arrival).iter().copied().chain(self.wires.doubted(arrival));
+        let subnets = wire.filter_map(|on| self.around.subnets.get(&on)).flatten().copied();
+        subnets.filter(|subnet| subnet.contains(&host)).collect()
+    }
+}
