@@ -44,7 +44,8 @@ pub struct arpflux_watch_options {
     /// How a repair is run; NULL: the defaults. `confirm_within_ms` has no meaning here.
     pub apply: *const arpflux_apply_options,
     /// The shortest time between two looks at the proxy entries, of which the kernel sends no news, in ms, up to 2000; 0: 20. It is all
-    /// that a quiet host costs: with 2000 the watch wakes up less than once a second.
+    /// that a quiet host costs: with 2000 the watch wakes up less than once a second. Where the policy says nothing of entries and
+    /// nothing is published, they are looked at as seldom as `look_ms` says.
     pub proxy_ms: u32,
 }
 

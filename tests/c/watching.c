@@ -215,13 +215,13 @@ static double now(void)
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* On a quiet host a watch wakes up less than once a second, where it is told to look seldom at what sends no news. */
-static void a_quiet_watch_sleeps(void)
+/* On a quiet host a watch wakes up less than once a second: by itself where the policy says nothing of proxy entries, else where
+ * it is told to look seldom at what sends no news. */
+static void sleeps(arpflux_policy *policy, uint32_t look_ms, uint32_t proxy_ms)
 {
     struct seen seen = {0, 0, 0, 0, NULL, NULL};
     arpflux_error *err = NULL;
     arpflux_watch_options options;
-    arpflux_policy *policy = policy_for("eth3");
     arpflux_receipt *receipt = arpflux_host_apply_policy(host, policy, NULL, &err);
     arpflux_watch *watch;
     double end;
@@ -230,8 +230,8 @@ static void a_quiet_watch_sleeps(void)
     CHECK_OK(receipt != NULL, err);
     memset(&options, 0, sizeof options);
     options.size = sizeof options;
-    options.look_ms = 60000;
-    options.proxy_ms = 2000;
+    options.look_ms = look_ms;
+    options.proxy_ms = proxy_ms;
     watch = arpflux_host_watch(host, policy, &options, &err);
     CHECK_OK(watch != NULL, err);
     CHECK_OK(arpflux_watch_wait(watch, 2000, NULL, see, &seen, &err), err); /* the first look, and what it leaves */
@@ -249,6 +249,17 @@ static void a_quiet_watch_sleeps(void)
     CHECK_OK(arpflux_receipt_undo(receipt, &err), err);
     arpflux_receipt_free(receipt);
     arpflux_policy_free(policy);
+}
+
+static void a_quiet_watch_sleeps(void)
+{
+    arpflux_error *err = NULL;
+    arpflux_policy *policy = arpflux_policy_from_toml(
+        "version = 1\n[host]\ninterfaces = [\"eth0\", \"eth3\", \"eth4\"]\nannounce = false\n", "policy.toml", &err);
+
+    CHECK_OK(policy != NULL, err);
+    sleeps(policy, 0, 0);
+    sleeps(policy_for("eth3"), 60000, 2000);
 }
 
 /* How many proxy entries the interface of this name has. */

@@ -129,6 +129,12 @@ impl Desired {
         order::changes(&kept, snapshot)
     }
 
+    /// Whether the policy, or what is published, says anything of proxy entries.
+    #[cfg(feature = "kernel")]
+    pub(crate) fn minds_entries(&self, policy: &Policy) -> bool {
+        !self.proxied.is_empty() || policy.host.foreign_proxies == ForeignProxies::Remove
+    }
+
     /// Whether this is what the policy itself does with a proxy entry. The entries of others are theirs.
     #[cfg(feature = "kernel")]
     pub(crate) fn wants_entry(&self, policy: &Policy, change: &Change) -> bool {

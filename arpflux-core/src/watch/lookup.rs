@@ -153,7 +153,7 @@ impl Watcher {
         let begun = cpu_time();
         let digest = self.kernel.proxies_digest()?;
         self.proxy_poll.spent(cpu_time().saturating_sub(begun));
-        self.next_proxies = Instant::now() + self.proxy_poll.current();
+        self.next_proxies = Instant::now() + self.proxy_interval();
         if digest == self.digests.proxies {
             return Ok(());
         }

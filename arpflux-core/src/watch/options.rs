@@ -19,7 +19,8 @@ pub struct Options {
     /// seldom as a four-thousandth allows.
     pub look: Duration,
     /// The shortest time between two looks at the proxy entries, of which the kernel sends no news: what a quiet host
-    /// costs. Default 20 ms; where each look is dear, they are rarer by themselves, up to 2 s.
+    /// costs. Default 20 ms; where each look is dear, they are rarer by themselves, up to 2 s, and where the policy says
+    /// nothing of entries, as rare as `look`.
     pub proxy_poll: Duration,
     /// How a repair is run. The confirmation does not apply to it, nor the time to wait for another writer: the watch
     /// tries again by itself.

@@ -63,6 +63,16 @@ impl Watcher {
         self.timer.arm(next.saturating_duration_since(now))
     }
 
+    /// The time until the next look at the proxy entries: where the policy says nothing of any and nothing is published,
+    /// entries of others alone may come, and that is told with everything else that sends no news.
+    pub(super) fn proxy_interval(&self) -> Duration {
+        let current = self.proxy_poll.current();
+        match &self.desired {
+            Some(desired) if !desired.minds_entries(&self.policy) => current.max(self.options.look),
+            _ => current,
+        }
+    }
+
     pub(super) fn poll_interfaces(&mut self) -> Result<()> {
         let begun = cpu_time();
         let digest = self.kernel.interfaces_digest();
@@ -97,6 +107,7 @@ impl Watcher {
         }
         self.rest.spent(cost);
         self.next_look = now + self.rest.current();
+        self.next_proxies = self.next_proxies.min(now + self.proxy_interval());
         match result {
             // Too much is changing right now: the next look comes soon. Or the end has come.
             Err(error) if error.kind().is_transient() || error.kind() == ErrorKind::Interrupted => {
