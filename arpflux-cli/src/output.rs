@@ -56,6 +56,11 @@ impl Style {
     }
 }
 
+/// The line that says what was not looked at; nothing where that is nothing.
+pub fn not_covered(what: &[String]) -> String {
+    if what.is_empty() { String::new() } else { format!("Not covered: {}\n", what.join("; ")) }
+}
+
 /// Text as it may go to a terminal: styles as escapes, where there are any; everything else that would command the terminal or change
 /// the order of what is read, in the words of JSON.
 pub fn shown(text: &str, styles: bool) -> String {

@@ -9,6 +9,7 @@ use super::{Evidence, Finding, Options};
 use crate::judgement::{self, Gap};
 use crate::predict::{
     ArpRequest, Missing, MissingSet, Model, Neighbours, Outgoing, Request, Verdict, listeners,
+    local_route_targets,
 };
 use crate::proof::Prover;
 use crate::snapshot::{Address, Effective, Index, Interface, RouteKind, Snapshot, WireMap};
@@ -360,6 +361,8 @@ impl<'s> Context<'s> {
                 aside.push((local, member));
             }
         }
+        let by_route = local_route_targets(self.snapshot).into_iter();
+        aside.extend(by_route.filter_map(|target| Some((target, around(target)?))));
         let restricted =
             |interface: &Interface| matches!(self.effective(interface, Sysctl::ArpIgnore).value, 1 | 2);
         let mut lax: Vec<&'s Interface> =

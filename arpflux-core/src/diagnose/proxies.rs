@@ -15,7 +15,7 @@ use crate::predict::{ArpRequest, Model, Reason, Verdict};
 use crate::snapshot::{Interface, ProxyEntry, RouteKind};
 use crate::state::Object;
 use crate::sysctl::Sysctl;
-use crate::types::{IfIndex, IpNet};
+use crate::types::{IfIndex, IfName, IpNet};
 
 /// How many entries are shown as evidence.
 const SHOWN: usize = 3;
@@ -328,9 +328,21 @@ fn missing(context: &Context<'_>) -> Option<Finding> {
     });
     let addresses: Vec<IpAddr> = lost.iter().map(|(address, ..)| IpAddr::V4(*address)).collect();
     let whose = listed(&addresses);
-    let entries = lost.iter().map(|(address, front, _)| {
+    // Where the policy has it answered for by another interface, an entry here would stand against it.
+    let policy = context.options.policy.iter().flat_map(|policy| &policy.proxies);
+    let published: Vec<(IpAddr, IfName)> =
+        policy.flat_map(|one| one.addresses.iter().map(|address| (*address, one.interface))).collect();
+    let elsewhere: Vec<(IpAddr, IfName)> = lost
+        .iter()
+        .filter_map(|(address, front, _)| {
+            let (_, name) = published.iter().find(|(published, _)| *published == IpAddr::V4(*address))?;
+            (*name != front.name).then_some((IpAddr::V4(*address), *name))
+        })
+        .collect();
+    let entries = lost.iter().filter_map(|(address, front, _)| {
         let (address, interface) = (IpAddr::V4(*address), Some(front.index));
-        Change::add(ProxyEntry { address, interface, flags: 0, protocol: PROTOCOL })
+        let here = !elsewhere.iter().any(|(other, _)| *other == address);
+        here.then(|| Change::add(ProxyEntry { address, interface, flags: 0, protocol: PROTOCOL }))
     });
     let remedy = context.cure_by_changes(entries.collect());
     let mut found = finding(
@@ -346,11 +358,17 @@ fn missing(context: &Context<'_>) -> Option<Finding> {
             why: "No proxy entry says so; entries vanish silently when their interface is set down and, unless they \
                   are permanent, when the carrier goes."
                 .into(),
-            remedy: format!(
-                "Add a permanent proxy entry on {} and keep it there (`arpflux watch --heal`); where routers know the way \
-                 to it without ARP, as in clouds, ignore this.",
-                front.name,
-            ),
+            remedy: match elsewhere.first() {
+                Some((address, name)) => format!(
+                    "The policy has {name} answer for {address}, which is down or has no entry: set {name} up and make the \
+                     policy so (`arpflux apply`)."
+                ),
+                None => format!(
+                    "Add a permanent proxy entry on {} and keep it there (`arpflux watch --heal`); where routers know the way \
+                     to it without ARP, as in clouds, ignore this.",
+                    front.name,
+                ),
+            },
         },
         Objects { interfaces: names(&fronts), addresses },
         lost.iter().take(SHOWN).map(|(.., seen)| seen.clone()).collect(),

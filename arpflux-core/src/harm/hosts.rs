@@ -5,8 +5,10 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::Harm;
 use super::around::{Around, ELSEWHERE, HOSTS_MAX, is_macvlan};
-use crate::predict::{ArpRequest, Model, Neighbours, Outgoing, Verdict, ipv4_targets, listeners};
-use crate::snapshot::{Index, Interface, RouteKind, Scope, Snapshot, WireMap};
+use crate::predict::{
+    ArpRequest, Model, Neighbours, Outgoing, Verdict, ipv4_targets, listeners, local_route_targets,
+};
+use crate::snapshot::{Index, Interface, Scope, Snapshot, WireMap};
 use crate::types::{IfIndex, IfName, IpNet, Ipv4Net};
 
 /// How many addresses of the host each of them asks for, and packets are sent from.
@@ -71,9 +73,8 @@ impl<'s> Hosts<'s> {
         let mut harm = Vec::new();
         let mut done: BTreeSet<(usize, Ipv4Addr)> = BTreeSet::new();
         let mut subnets_done: BTreeSet<(usize, Ipv4Net)> = BTreeSet::new();
-        let by_route = targets_of_local_routes(self.snapshot);
-        let mut own = ipv4_targets(self.snapshot);
-        own.extend(by_route.iter().filter(|target| self.index.holders(IpAddr::V4(**target)).is_empty()));
+        let by_route = local_route_targets(self.snapshot);
+        let own = ipv4_targets(self.snapshot);
         let mut unknown = self.wires.unknown(self.snapshot);
         unknown.retain(|on| self.wires.is_connected(*on));
         let places = Places::of(&own);
@@ -240,17 +241,6 @@ impl<'s> Hosts<'s> {
         harm.extend(self.packets_of_others(now, then, &destinations, &own));
         harm
     }
-}
-
-/// One address of each prefix that a route says is this host (`ip route add local`), as the kernel's own routes say of the
-/// addresses that it holds.
-fn targets_of_local_routes(snapshot: &Snapshot) -> BTreeSet<Ipv4Addr> {
-    let routes = snapshot.routes.iter().filter(|route| route.kind == RouteKind::Local);
-    let first = routes.filter_map(|route| match route.destination {
-        IpNet::V4(net) => Some(net.network()),
-        IpNet::V6(_) => None,
-    });
-    first.filter(|target| !target.is_loopback() && !target.is_unspecified()).collect()
 }
 
 /// Addresses in order, to find those of a subnet without looking at each.

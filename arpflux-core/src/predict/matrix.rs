@@ -11,7 +11,7 @@ use super::flux::{Gaps, Tally, flux};
 use super::grid::Grid;
 use super::{Model, Reason, Verdict};
 use crate::judgement::{Gap, Judgement};
-use crate::snapshot::{Certainty, Index, Interface, Snapshot, WireMap};
+use crate::snapshot::{Certainty, Index, Interface, RouteKind, Snapshot, WireMap};
 use crate::types::{IfIndex, IfName, IpNet, Ipv4Net, Mac};
 
 /// Who answers for which address, for an ordinary neighbour and for an RFC 5227 probe.
@@ -288,7 +288,8 @@ pub fn targets(snapshot: &Snapshot) -> Vec<IpAddr> {
     v4.chain(ipv6_targets(snapshot).into_iter().map(IpAddr::V6)).collect()
 }
 
-/// The IPv4 addresses that a host may be asked for: its own but 127/8, then those it proxies.
+/// The IPv4 addresses that a host may be asked for: its own but 127/8 and [those that routes alone say are
+/// it](local_route_targets), then those it proxies.
 #[must_use]
 pub fn ipv4_targets(snapshot: &Snapshot) -> Vec<Ipv4Addr> {
     let v4 = |address: IpAddr| match address {
@@ -300,12 +301,32 @@ pub fn ipv4_targets(snapshot: &Snapshot) -> Vec<Ipv4Addr> {
         addresses.dedup();
         addresses
     };
-    let mut own = sorted(snapshot.addresses.iter().filter_map(|address| v4(address.local)).collect());
+    let held = snapshot.addresses.iter().filter_map(|address| v4(address.local));
+    let mut own = sorted(held.chain(local_route_targets(snapshot)).collect());
     let proxied = sorted(snapshot.proxies.iter().filter_map(|proxy| v4(proxy.address)).collect());
     let proxied: Vec<Ipv4Addr> =
         proxied.into_iter().filter(|address| own.binary_search(address).is_err()).collect();
     own.extend(proxied);
     own
+}
+
+/// One address, the first, of each prefix that a route alone says is this host (`ip route add local`), and no address: all of
+/// the prefix are answered for alike.
+#[must_use]
+pub fn local_route_targets(snapshot: &Snapshot) -> BTreeSet<Ipv4Addr> {
+    let routes = snapshot.routes.iter().filter(|route| route.kind == RouteKind::Local);
+    let first = routes.filter_map(|route| match route.destination {
+        IpNet::V4(net) => Some(net.network()),
+        IpNet::V6(_) => None,
+    });
+    let mut found: BTreeSet<Ipv4Addr> =
+        first.filter(|target| !target.is_loopback() && !target.is_unspecified()).collect();
+    for address in &snapshot.addresses {
+        if let IpAddr::V4(local) = address.local {
+            found.remove(&local);
+        }
+    }
+    found
 }
 
 /// The IPv6 addresses that a host may be asked for: its own, then those it proxies. Left out are `::1` and link-local

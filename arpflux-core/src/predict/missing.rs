@@ -72,8 +72,8 @@ missing! {
     MacvlanSource = "macvlan_source", "which senders the macvlan in mode source takes",
         "`ip -d link show` lists them; ask with frames: `arpflux probe` from another host of the wire";
     /// An option of a bridge port decides, by what is not in the snapshot.
-    BridgePort = "bridge_port", "what an option of the bridge port (locked, neigh_suppress, VLANs …) does with ARP frames",
-        "`bridge -d link` and `bridge vlan` show it; ask with frames: `arpflux probe` from another host of the wire";
+    BridgePort = "bridge_port", "what an option of the bridge (multicast_snooping) or of its port (locked, neigh_suppress, VLANs …) does with the frames",
+        "`ip -d link`, `bridge -d link` and `bridge vlan` show it; ask with frames: `arpflux probe` from another host of the wire";
     /// An option of a link that is not modelled, or that this build does not know, is set.
     LinkOption = "link_option", "what an option of the link does with ARP frames that is not modelled",
         "`ip -d link` shows it; ask with frames: `arpflux probe` from another host of the wire";

@@ -77,7 +77,10 @@ pub(crate) use forwarded::Behind;
 pub use forwarded::Forwarded;
 pub use index::Model;
 pub use learn::{Announcement, Entry, Event, Learning, Received};
-pub use matrix::{Cell, Column, Matrix, Neighbours, Row, ipv4_targets, ipv6_targets, listeners, targets};
+pub use matrix::{
+    Cell, Column, Matrix, Neighbours, Row, ipv4_targets, ipv6_targets, listeners, local_route_targets,
+    targets,
+};
 pub use missing::{Missing, MissingSet};
 pub use outgoing::{Outgoing, SourceRule};
 pub use overview::{Line, Outcome, Overview};

@@ -52,8 +52,10 @@ impl Outcome {
 pub struct Line {
     /// The address.
     pub target: IpAddr,
-    /// The interfaces that hold it; none: it is proxied.
+    /// The interfaces that hold it; none: it is proxied, or a local route's.
     pub held_by: Vec<IfName>,
+    /// A route alone says that it is this host (`ip route add local`): it stands for all of the route's prefix.
+    pub local_route: bool,
     /// Of the interfaces that hold it or have its entry: those that no request reaches, as they have no carrier.
     pub no_carrier: Vec<IfName>,
     /// The interfaces of its proxy entries; none for an entry that counts on all.
@@ -69,7 +71,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// Who should answer: `eth0`, `eth4 (no carrier)`, `proxy on eth3`.
+    /// Who should answer: `eth0`, `eth4 (no carrier)`, `proxy on eth3`, `local route` (whoever it is).
     #[must_use]
     pub fn expected(&self) -> String {
         let named = |names: &[IfName]| {
@@ -80,6 +82,7 @@ impl Line {
             folded(&names.iter().map(name).collect::<Vec<_>>())
         };
         match (self.held_by.as_slice(), self.proxied_on.as_slice()) {
+            ([], _) if self.local_route => "local route".into(),
             ([], []) => "proxy".into(),
             ([], on) => format!("proxy on {}", named(on)),
             (held, _) => named(held),
@@ -229,6 +232,7 @@ impl<'s> Entries<'s> {
             target,
             no_carrier: cut_off.map(|one| one.name).collect(),
             held_by: names(&holders),
+            local_route: self.index.proxied(target).is_empty() && holders.is_empty(),
             proxied_on: names(&proxied_on),
             answering,
             answering_probes: probed.map(|(column, _)| column.name).collect(),

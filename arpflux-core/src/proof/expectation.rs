@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::snapshot::Snapshot;
 use crate::types::{IfIndex, IpNet};
+use crate::words::folded;
 use serde::{Deserialize, Serialize};
 
 /// A claim about a snapshot. `among` restricts it to some interfaces, usually those on one wire; empty
@@ -113,7 +114,7 @@ impl Expectation {
             if among.is_empty() {
                 return "all interfaces".to_string();
             }
-            among.iter().map(name).collect::<Vec<_>>().join(", ")
+            folded(&among.iter().map(name).collect::<Vec<_>>())
         };
         match self {
             Self::ExactlyOne { target, among } => {

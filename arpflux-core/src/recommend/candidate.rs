@@ -1,9 +1,9 @@
 //! Policies that may fit, in the order in which they are tried.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::Reason;
+use super::notes::{DOUBTED, LOCAL_ROUTE, by_local_route, services_hint, strays};
 use super::proxies::{Proxies, proxies};
 use super::strict;
 use super::topology::{Context, Topology};
@@ -11,7 +11,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::harm::{Harm, harm, strict_where_lost};
 use crate::plan::Plan;
 use crate::policy::{Egress, HostPolicy, InterfaceSelector, Policy, ProxyArp, Strategy};
-use crate::predict::{Model, Neighbours, Outgoing};
 use crate::proof::Prover;
 use crate::snapshot::{Interface, Snapshot, WireMap};
 use crate::sysctl::Sysctl;
@@ -24,7 +23,7 @@ use crate::words::listed;
 pub(super) struct Candidate {
     pub policy: Policy,
     pub reasons: Vec<Reason>,
-    notes: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 /// A candidate that works.
@@ -297,6 +296,7 @@ impl Candidate {
             let error = Error::new(ErrorKind::Undetermined, first.to_string());
             return Err(match first {
                 _ if first.is_service() => error.hint(services_hint(&harm)),
+                Harm::Answer { address, .. } if by_local_route(context, *address) => error.hint(LOCAL_ROUTE),
                 Harm::Answer { .. } | Harm::Way { .. } if context.wires.has_doubts() => error.hint(DOUBTED),
                 Harm::Way { .. } => self.with_loose_validation(error, context, &harm),
                 _ => error,
@@ -345,71 +345,4 @@ impl Candidate {
         };
         (0..=2).filter(holds).collect()
     }
-}
-
-/// What to do where wires may be one.
-const DOUBTED: &str = "wires that only subnets tell apart may be one: `arpflux segments` says it, and `recommend \
-                       --segments` goes by it; with rp_filter=2 each card takes packets of both";
-
-/// How to say what nothing on the host tells.
-fn services_hint(harm: &[Harm]) -> String {
-    let addresses: BTreeSet<IpAddr> = harm
-        .iter()
-        .filter_map(|harm| match harm {
-            Harm::Answer { address, aside: Some(_), .. } => Some(*address),
-            Harm::Answer { .. } | Harm::Way { .. } | Harm::Known { .. } | Harm::Finding { .. } => None,
-        })
-        .collect();
-    let addresses = listed(addresses.iter().map(|address| format!("\"{address}\"")));
-    format!(
-        "nothing is changed: write a policy with [[service]] addresses = [{addresses}] and answer = \"never\" (another \
-         host answers) or put the address on the interface that shall answer, and plan that"
-    )
-}
-
-/// Addresses whose packets leave by another interface than their own, one sentence each: to a neighbour and,
-/// where a default route leaves by the interface, to somewhere far.
-fn strays(context: &Context<'_>, after: &Snapshot) -> Vec<String> {
-    let model = Model::of(after);
-    let mut neighbours = Neighbours::new(context.snapshot);
-    let mut found = Vec::new();
-    for nic in &context.nics {
-        for (held, source) in context.public(nic.index) {
-            if context.snapshot.holders_of(held.local).count() > 1 {
-                continue;
-            }
-            let far = context.uplinks.contains(&nic.index).then(|| context.snapshot.elsewhere());
-            let near = (held.subnet().prefix_len() < 32).then(|| neighbours.of(nic.index, source));
-            for destination in near.into_iter().chain(far) {
-                let by = match model.outgoing(destination, Some(source), None) {
-                    Outgoing::Asks { interface, .. } | Outgoing::NoRequest { interface, .. } => interface,
-                    Outgoing::Unreachable | Outgoing::Undetermined { .. } => continue,
-                };
-                if by != nic.index {
-                    found.push(format!(
-                        "packets from {source} of {} to {destination} leave by {}",
-                        nic.name,
-                        after.name_of(by)
-                    ));
-                }
-            }
-        }
-    }
-    found
-}
-
-/// What the policy does not settle.
-pub(super) fn notes(context: &Context<'_>, candidate: &Candidate, tried: &Tried) -> Vec<String> {
-    let mut notes = candidate.notes.clone();
-    if candidate.policy.host.egress == Egress::Unmanaged {
-        notes.extend(strays(context, &tried.after).into_iter().take(4));
-    }
-    // What a policy settles holds: what is left are IPv6 addresses of the host itself.
-    let left = verify::not_settled(&candidate.policy, &tried.after, &context.wires);
-    let left = left.into_iter().flat_map(|report| report.failures);
-    notes.extend(
-        left.take(4)
-            .map(|failure| format!("no policy settles this, and `arpflux verify` finds it: {failure}")),
-    );
-    notes
 }

@@ -21,6 +21,7 @@
 
 mod candidate;
 mod file;
+mod notes;
 mod proxies;
 mod recipe;
 mod strict;
@@ -137,7 +138,7 @@ pub fn recommend_with(snapshot: &Snapshot, wires: Option<&Wires>) -> Result<Reco
                 return Ok(Recommendation {
                     seen: context.seen.clone(),
                     rp_filter: candidate.rp_filter(&context),
-                    notes: candidate::notes(&context, &candidate, &tried),
+                    notes: notes::notes(&context, &candidate, &tried),
                     left: left(&tried.after),
                     policy: candidate.policy,
                     reasons: candidate.reasons,

@@ -9,9 +9,10 @@ use super::{Answer, Apart, Member, Outcome, Port, Segment, answers, infer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
 use crate::judgement::{self, Judgement};
-use crate::snapshot::Certainty;
+use crate::snapshot::{Address, Certainty};
 use crate::stop::Stop;
 use crate::types::IfName;
+use crate::words::counted;
 
 /// An interface of a host, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,6 +52,9 @@ pub struct SharedWires {
     pub segments: Vec<SharedWire>,
     /// Subnets that are in use on several wires.
     pub apart: Vec<Apart>,
+    /// What was not looked at, each in a few words.
+    #[serde(default)]
+    pub not_covered: Vec<String>,
 }
 
 impl SharedWires {
@@ -89,7 +93,14 @@ impl SharedWires {
         };
         let segments: Vec<SharedWire> = segments.iter().map(wire).collect::<Result<_>>()?;
         let judgement = segments.iter().flat_map(|wire| &wire.addresses).map(Answer::judgement).collect();
-        Ok(Self { judgement, hosts: members.len(), segments, apart: Vec::new() })
+        let ipv6 = |member: &&Member<'_>| member.snapshot.addresses.iter().any(Address::is_global_ipv6);
+        let not_covered = match members.iter().filter(ipv6).count() {
+            0 => Vec::new(),
+            count => {
+                vec![format!("IPv6 addresses, which {} here", counted(count, "host holds", "hosts hold"))]
+            }
+        };
+        Ok(Self { judgement, hosts: members.len(), segments, apart: Vec::new(), not_covered })
     }
 
     /// What cannot be told, in one line; `None` unless it is what all comes to.

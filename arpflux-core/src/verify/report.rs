@@ -379,7 +379,9 @@ impl fmt::Display for Report {
         }
         let (checks, failures, open) = (self.checks, self.failures.len(), self.undetermined.len());
         match (failures, open) {
-            (0, 0) if checks == 0 => writeln!(f, "nothing was checked"),
+            (0, 0) if checks == 0 => {
+                writeln!(f, "nothing was checked: the policy says nothing of any address here")
+            }
             (0, 0) => writeln!(f, "{checks} checks, all good"),
             (_, 0) => writeln!(f, "{checks} checks, {failures} failed"),
             (0, _) => writeln!(f, "{checks} checks, {} good, {}", checks - open, self.open_in_one_line()),

@@ -209,7 +209,7 @@ class Missing(Name):
     - `KERNEL_VERSION`: How this kernel behaves here: its version does not tell.
     - `BOND`: Which of the bond's ports is active, or which port's MAC it answers with.
     - `MACVLAN_SOURCE`: Which senders the macvlan in mode source takes.
-    - `BRIDGE_PORT`: What an option of the bridge port (locked, neigh_suppress, VLANs …) does with ARP frames.
+    - `BRIDGE_PORT`: What an option of the bridge (multicast_snooping) or of its port (locked, neigh_suppress, VLANs …) does with the frames.
     - `LINK_OPTION`: What an option of the link does with ARP frames that is not modelled.
     - `OLD_SNAPSHOT`: Options of the link: the snapshot was taken by a version that did not read them.
     - `NETFILTER`: What nftables, arptables or ebtables do with ARP frames.

@@ -152,6 +152,7 @@ class SharedWires(Judged):
     - `hosts`: How many hosts were looked at.
     - `segments`: The wires, in the order of the hosts.
     - `apart`: Subnets that are in use on several wires.
+    - `not_covered`: What was not looked at, each in a few words.
     - `ok_apart_from_that`: Where it cannot be told: what it comes to apart from what is missing.
     """
 
@@ -160,6 +161,7 @@ class SharedWires(Judged):
     hosts: int
     segments: Tuple[Segment, ...]
     apart: Tuple[ApartWires, ...]
+    not_covered: Tuple[str, ...] = ()
     ok_apart_from_that: Optional[bool] = None
 
     def __iter__(self) -> Iterator[Segment]:

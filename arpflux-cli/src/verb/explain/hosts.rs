@@ -10,7 +10,7 @@ use arpflux_core::{Error, ErrorKind, Result, Snapshot};
 
 use crate::Output;
 use crate::input::stored;
-use crate::output::Style;
+use crate::output::{Style, not_covered};
 use crate::verb::segments::hosts::text;
 
 /// Which hosts, which wires, and which address.
@@ -56,6 +56,7 @@ pub fn run(first: &Snapshot, question: &Question<'_>, output: &Output) -> Result
     if lines.is_empty() {
         lines += "These hosts share no wire as far as their subnets tell; --wire says otherwise.\n";
     }
+    lines += &not_covered(&shared.not_covered);
     if let Some(line) = shared.last_line() {
         lines += &format!("{}\n", output.paint(Style::Caution, line));
     }

@@ -6,7 +6,7 @@ use arpflux_core::proof::{Claims, Proof, Targets};
 use arpflux_core::types::IfIndex;
 
 use crate::Output;
-use crate::output::Style;
+use crate::output::{Style, not_covered};
 
 /// Proves or refutes the claim for `targets` on each wire.
 pub fn run(model: &Model<'_>, targets: Targets, interfaces: &[IfIndex], output: &Output) -> Result<u8> {
@@ -16,10 +16,7 @@ pub fn run(model: &Model<'_>, targets: Targets, interfaces: &[IfIndex], output: 
         output.answer(&claims)?;
         return Ok(code);
     }
-    let beyond = match claims.not_covered.as_slice() {
-        [] => String::new(),
-        some => format!("Not covered: {}\n", some.join("; ")),
-    };
+    let beyond = not_covered(&claims.not_covered);
     if claims.claims.is_empty() {
         output.text(format!(
             "Nothing to prove: none of these interfaces holds or proxies such an address, and no two of a wire answer for it.\n{beyond}"

@@ -9,7 +9,7 @@ use arpflux_core::words::counted;
 use arpflux_core::{Error, ErrorKind, Result, Snapshot};
 
 use crate::input::{read_text, stored};
-use crate::output::Style;
+use crate::output::{Style, not_covered};
 use crate::{Cell, Output, Table};
 
 /// What stands behind a host's name in the name of the file with its wires.
@@ -125,6 +125,7 @@ pub fn run(paths: &[PathBuf], wires: Option<&Path>, all: bool, output: &Output) 
         lines += &format!("Different wires with one subnet: {apart}\n");
     }
     lines += &sum(&shared);
+    lines += &not_covered(&shared.not_covered);
     if let Some(line) = shared.last_line() {
         lines += &format!("{}\n", output.paint(Style::Caution, line));
     }
