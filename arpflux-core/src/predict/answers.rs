@@ -204,7 +204,7 @@ pub struct Reached {
     /// By which interface it leaves, and what is asked.
     #[serde(flatten)]
     pub outgoing: Outgoing,
-    /// The rule, table and route that say so; `None` if no route is looked up.
+    /// The rule, table and route that say so, also where they reject it; `None` if no route is looked up or found.
     pub lookup: Option<Lookup>,
     /// The gateway that it is sent to; `None`: the destination itself.
     pub gateway: Option<Ipv4Addr>,

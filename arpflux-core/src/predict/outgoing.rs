@@ -155,8 +155,9 @@ impl Model<'_> {
             by,
         );
         steps.into_iter().rev().find_map(|step| match step {
-            Step::Route(lookup) if lookup.purpose == Purpose::Own && lookup.destination.is_some() => {
-                Some(lookup)
+            Step::Route(lookup) => {
+                let found = lookup.destination.is_some() || lookup.rule.is_some();
+                (lookup.purpose == Purpose::Own && found).then_some(lookup)
             }
             _ => None,
         })

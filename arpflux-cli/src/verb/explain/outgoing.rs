@@ -3,7 +3,8 @@
 use std::net::Ipv4Addr;
 
 use arpflux_core::judgement::{self, Gap};
-use arpflux_core::predict::{Model, Outgoing, PacketKind, Reached, SourceRule};
+use arpflux_core::predict::{Lookup, Model, Outgoing, PacketKind, Reached, SourceRule};
+use arpflux_core::snapshot::RouteKind;
 use arpflux_core::state::table_name;
 use arpflux_core::types::IfIndex;
 use arpflux_core::{Result, Snapshot};
@@ -81,7 +82,20 @@ fn words(snapshot: &Snapshot, reached: &Reached) -> String {
             });
             format!("{}\nno request is sent{why}\n", way(*interface, *packet_source))
         }
-        Outgoing::Unreachable => format!("{destination} cannot be reached: no route\n"),
+        Outgoing::Unreachable => {
+            let kind = reached.lookup.as_ref().and_then(|lookup| lookup.kind);
+            let why = match (&reached.lookup, kind) {
+                (_, Some(RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit)) => {
+                    format!(": {}, which rejects it", decided(reached).trim_start())
+                }
+                (_, Some(_)) => format!(": its source is none to send from{}", decided(reached)),
+                (Some(Lookup { rule: Some(rule), .. }), None) => {
+                    format!(": the rule of priority {rule} rejects it")
+                }
+                (Some(_) | None, None) => ": no route".to_owned(),
+            };
+            format!("{destination} cannot be reached{why}\n")
+        }
         Outgoing::Undetermined { missing } => {
             let missing = Gap::all(snapshot, *missing, &[], &format!("how {destination} is reached"));
             judgement::last_line(&format!("How {destination} is reached"), &missing, "") + "\n"
