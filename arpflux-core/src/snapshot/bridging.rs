@@ -22,6 +22,8 @@ pub struct Bridging {
     pub unlearned: bool,
     /// A port: broadcasts do not leave by it (`bcast_flood off`), so that the host's own requests are not heard there.
     pub keeps_broadcasts: bool,
+    /// A port: neither does it get frames of other isolated ports nor they its (`isolated`).
+    pub isolated: bool,
     /// A port: the bridge answers for others here, or keeps their requests away (`neigh_suppress`, `proxy_arp`,
     /// `proxy_arp_wifi`, and `proxy` of a VXLAN).
     pub answers_for_others: bool,

@@ -26,7 +26,8 @@ pub enum Certainty {
 ///
 /// - A macvlan or ipvlan is on the wire of the interface below it, whatever the prefix of its address; VLANs of
 ///   one number above one wire are together, and apart from the wire itself.
-/// - A bridge or bond is on the wire of its ports, unless the port does not forward.
+/// - A bridge or bond is on the wire of its ports, unless the port does not forward. A veth of this host behind a port that gets
+///   no broadcasts (`bcast_flood off`), or that is `isolated` from all others, hears nobody there.
 /// - The two ends of a veth are on one wire, where both are in the snapshot.
 /// - Interfaces with overlapping subnets are likely on one wire. Of a bridge of containers, a veth, a VPN's
 ///   tunnel and a program's interface only an equal subnet says that: a subnet inside a wider one is often a
@@ -241,6 +242,7 @@ impl<'s> Links<'s> {
             if self.snapshot.frames_of(interface).taken() == Some(true)
                 && interface.bridge_port_state.is_none_or(|state| state == BridgePortState::Forwarding)
                 && let Some(master) = self.place(interface.master)
+                && !self.hears_no_port(interface)
             {
                 self.join(master, place);
             }
@@ -268,6 +270,17 @@ impl<'s> Links<'s> {
                 self.join(first, place);
             }
         }
+    }
+
+    /// Whether it is a port with the other end of a veth of this host, to which requests that come in by other ports do not get.
+    fn hears_no_port(&self, port: &Interface) -> bool {
+        let here = port.reach() == Reach::Peer && port.link_netnsid.is_none();
+        let others = || {
+            let of_bridge = self.snapshot.interfaces.iter().filter(|other| other.master == port.master);
+            of_bridge.filter(|other| other.index != port.index)
+        };
+        let apart = port.bridging.isolated && others().all(|other| other.bridging.isolated);
+        here && self.place(port.link).is_some() && (port.bridging.keeps_broadcasts || apart)
     }
 
     /// By their subnets.

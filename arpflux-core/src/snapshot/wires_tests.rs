@@ -66,6 +66,30 @@ fn a_neighbour_heard_on_two_wires_makes_it_doubtful_that_they_are_two() {
 }
 
 #[test]
+fn a_veth_behind_a_port_that_hears_no_other_is_not_on_the_wire_of_the_bridge() {
+    let shares = |change: &dyn Fn(&mut [Interface])| {
+        let mut host = Host::new().nic(2, "eth0", &[]).nic(3, "br0", &["10.0.0.1/24"]);
+        host = host.nic(4, "port", &[]).nic(5, "gw0", &["10.0.0.2/24"]);
+        kind("veth", 5)(&mut host.0.interfaces[3]);
+        kind("veth", 4)(&mut host.0.interfaces[4]);
+        host.0.interfaces[2].kind = Some(LinkKind::Bridge);
+        for port in [1, 3] {
+            host.0.interfaces[port].master = Some(ETH1);
+        }
+        change(&mut host.0.interfaces);
+        host.0.addresses.pop();
+        WireMap::of(&host.0).share(ETH1, IfIndex(5))
+    };
+    assert_eq!(shares(&|_| {}), Some(true));
+    assert_eq!(shares(&|all| all[3].bridging.isolated = true), Some(true), "eth0 is not");
+    let isolated: &dyn Fn(&mut [Interface]) =
+        &|all| [1, 3].into_iter().for_each(|port| all[port].bridging.isolated = true);
+    assert_eq!(shares(isolated), Some(false));
+    assert_eq!(shares(&|all| all[3].bridging.keeps_broadcasts = true), Some(false));
+    assert_eq!(shares(&|all| all[1].bridging.keeps_broadcasts = true), Some(true));
+}
+
+#[test]
 fn what_stands_on_an_interface_is_on_its_wire_whatever_its_prefix() {
     for name in ["macvlan", "ipvlan", "macvtap"] {
         assert_eq!(with(kind(name, 3)).share(ETH0, X), Some(true), "{name}");

@@ -279,6 +279,9 @@ fn port_options(port: &Interface) -> Vec<InfoBridgePort> {
     if bridging.keeps_broadcasts {
         options.push(InfoBridgePort::BroadcastFlood(false));
     }
+    if bridging.isolated {
+        options.push(InfoBridgePort::Isolated(true));
+    }
     let state = match port.bridge_port_state {
         Some(BridgePortState::Listening) => Some(PortState::Listening),
         Some(BridgePortState::Learning) => Some(PortState::Learning),

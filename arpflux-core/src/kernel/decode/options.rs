@@ -132,7 +132,7 @@ pub(super) const TABLE: &[Options] = &[
             ("BCAST_FLOOD", Modelled),
             ("GROUP_FWD_MASK", No),
             ("NEIGH_SUPPRESS", Modelled),
-            ("ISOLATED", No),
+            ("ISOLATED", Modelled),
             ("BACKUP_PORT", No),
             ("MRP_RING_OPEN", No),
             ("MRP_IN_OPEN", No),
