@@ -291,6 +291,11 @@ impl<'s> Links<'s> {
         for address in &self.snapshot.addresses {
             let Some(place) = self.place(Some(address.interface)) else { continue };
             let interface = &self.snapshot.interfaces[place];
+            // Who hears no port of a bridge has no neighbours of that subnet, whatever else has it.
+            let peer = interface.link.and_then(|peer| self.snapshot.interface(peer));
+            if peer.is_some_and(|peer| peer.link == Some(interface.index) && self.hears_no_port(peer)) {
+                continue;
+            }
             let Some(subnet) = subnet_of_wire(address).filter(|_| interface.reach() != Reach::Nowhere) else {
                 continue;
             };
