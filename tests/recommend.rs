@@ -310,3 +310,39 @@ fn in_a_cloud_only_the_way_out_changes() {
     assert_eq!(after.interfaces, before.interfaces, "no sysctl changed");
     leaves_by(&node, &addresses, &["eth0".to_owned(), "eth1".to_owned()], "10.128.0.1");
 }
+
+/// A router with two cards on the wire of its clients, who have the second one's address as their gateway.
+#[test]
+fn clients_of_a_router_are_not_cut_off_by_strict_rp_filter() {
+    let lab = Lab::new().unwrap();
+    let (lan, wan) = (lab.switch("lan").unwrap(), lab.switch("wan").unwrap());
+    let ports = [(&lan, "192.0.2.10/24"), (&lan, "192.0.2.11/24"), (&wan, "198.51.100.2/24")];
+    let node = plugged(&lab, &ports);
+    let beside = |switch: &Switch, name: &str, last: u8, address: &str, gateway: &str| {
+        let of = lab.host(name).unwrap();
+        of.plug(switch, "eth0", mac(last)).unwrap();
+        of.address("eth0", address).unwrap();
+        of.route(&NewRoute::to("0.0.0.0/0").unwrap().via(ip(gateway).into())).unwrap();
+        of
+    };
+    let client = beside(&lan, "client", 101, "192.0.2.9/24", "192.0.2.11");
+    let _far = beside(&wan, "far", 102, "198.51.100.1/24", "198.51.100.2");
+    node.sysctl("net.ipv4.ip_forward", 1).unwrap();
+    node.sysctl("net.ipv4.conf.all.rp_filter", 1).unwrap();
+    let through = || client.ping(None, ip("198.51.100.1"), 1).unwrap().received;
+    assert_eq!(through(), 1);
+
+    let error = recommend(&host(&node).snapshot().unwrap()).unwrap_err();
+    assert!(
+        error.message().contains("by its router 192.0.2.11 would arrive on eth1 and be dropped"),
+        "{error}"
+    );
+    assert!(error.remedy().unwrap().starts_with("set net.ipv4.conf.eth1.rp_filter=2 and"), "{error}");
+    // It is so: with the policy that fits a host with loose rp_filter, nothing gets through.
+    node.sysctl("net.ipv4.conf.eth1.rp_filter", 2).unwrap();
+    let recommended = applied(&node);
+    assert_eq!(recommended.rp_filter, [0, 2]);
+    assert_eq!(through(), 1);
+    node.sysctl("net.ipv4.conf.eth1.rp_filter", 1).unwrap();
+    assert_eq!(through(), 0);
+}

@@ -421,10 +421,13 @@ fn uplinks(index: &Index<'_>) -> Vec<IfIndex> {
 
 /// The interface that a single address is routed to, by address.
 pub(super) fn routed_to(context: &Context<'_>) -> HashMap<IpAddr, IfIndex> {
+    // An interface with a subnet of IPv4 may have a guest behind it all the same, if its wire is another one than where the
+    // guest is proxied.
     let v6 = context.snapshot.routes.iter().filter_map(|route| {
         let (index, host) = route.host_behind().filter(|(_, host)| host.is_ipv6())?;
-        // Behind an interface that has IPv6 alone, nothing tells the wire: such a route says what is there.
-        (!context.is_nic(index) || context.unknown.contains(&index)).then_some((host, index))
+        let entries = context.snapshot.proxies.iter().filter(|entry| entry.address == host);
+        let mut on = entries.filter_map(|entry| entry.interface);
+        (!on.any(|on| context.wires.share(on, index) == Some(true))).then_some((host, index))
     });
     let v4 = context.behind.iter();
     let v4 = v4.flat_map(|(index, addresses)| addresses.iter().map(|one| (IpAddr::V4(*one), *index)));
