@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::filter::Protocol;
 use crate::predict::{Missing, MissingSet};
 use crate::snapshot::{Address, Interference, Snapshot};
-use crate::types::{IfIndex, IpNet};
+use crate::types::IfIndex;
 use crate::words::listed;
 
 /// What a claim comes to. Of several claims the worst counts: bad, then undetermined, then good.
@@ -300,17 +300,11 @@ impl Gap {
 
     /// Wires that only subnets tell apart.
     pub(crate) fn apart(snapshot: &Snapshot, one: IfIndex, other: IfIndex, leaves_open: &str) -> Self {
-        let subnets = |on: IfIndex| snapshot.addresses_of(on).map(|held| held.subnet());
-        let overlap =
-            |one: IpNet, other: IpNet| one.contains(&other.network()) || other.contains(&one.network());
-        let overlapping = subnets(one).any(|net| subnets(other).any(|other| overlap(net, other)));
         let (one, other) = (snapshot.name_of(one.min(other)), snapshot.name_of(one.max(other)));
-        let why = if overlapping {
-            "their subnets overlap and are not equal"
-        } else {
-            "their subnets differ, and a neighbour with the same MAC is on both"
-        };
-        let what = format!("whether {one} and {other} share a wire is not known: {why}");
+        let what = format!(
+            "whether {one} and {other} share a wire is not known: their subnets differ, and a neighbour with the same MAC \
+             is on both"
+        );
         Self::new(Missing::Wire, what, leaves_open)
     }
 

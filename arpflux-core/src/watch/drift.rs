@@ -285,7 +285,7 @@ impl fmt::Display for Drift {
             Outcome::Possible => write!(f, "the policy can be kept again")?,
             Outcome::Recovered => write!(f, "as the policy says again")?,
             Outcome::Impossible { error: why } => {
-                write!(f, "this of the policy cannot be kept now (all else is): {}", error(why))?
+                write!(f, "this of the policy cannot be kept now (all else is): {}", error(why))?;
             }
             Outcome::Reported => write!(f, "not as the policy says")?,
             Outcome::Healed => write!(f, "put right in {} us", self.took_us)?,
