@@ -10,7 +10,7 @@ use super::{Expectation, Proof, Prover};
 use crate::error::Result;
 use crate::json;
 use crate::judgement::{self, Gap, Judgement};
-use crate::predict::listeners;
+use crate::predict::{listeners, local_route_targets};
 use crate::snapshot::{Certainty, Snapshot, WireMap};
 use crate::types::{IfIndex, IpNet};
 use crate::words::counted;
@@ -148,7 +148,7 @@ impl Claims {
         Ok(decided)
     }
 
-    /// Claims about the addresses that are held elsewhere, and for which two interfaces of a wire may answer all the same.
+    /// Claims about the addresses that are held elsewhere, or are a local route's, and for which two interfaces of a wire may answer all the same.
     fn answered_elsewhere<'g>(
         snapshot: &Snapshot,
         groups: impl Iterator<Item = &'g Vec<IfIndex>>,
@@ -158,9 +158,11 @@ impl Claims {
         let mut claims = Vec::new();
         for among in groups.filter(|among| among.len() > 1) {
             let there = Expectation::targets(snapshot, among);
-            let held: BTreeSet<IpAddr> = snapshot.addresses.iter().map(|held| held.local).collect();
+            let held = snapshot.addresses.iter().map(|held| held.local);
+            let by_route = local_route_targets(snapshot).into_iter().map(IpAddr::V4);
+            let own: BTreeSet<IpAddr> = held.chain(by_route).collect();
             for target in
-                held.difference(&there).copied().filter(|one| targets.contain(one) && !one.is_loopback())
+                own.difference(&there).copied().filter(|one| targets.contain(one) && !one.is_loopback())
             {
                 let may_answer = |on: &&IfIndex| {
                     let never = Expectation::Never { interface: **on, target: IpNet::from(target) };
