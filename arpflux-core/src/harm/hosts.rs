@@ -37,7 +37,7 @@ impl<'s> Hosts<'s> {
     }
 
     /// The interface that holds an address where no request arrives, if no other one holds it.
-    fn aside(&self, address: Ipv4Addr) -> Option<IfName> {
+    pub(super) fn aside(&self, address: Ipv4Addr) -> Option<IfName> {
         let reached = |holder: &IfIndex| {
             let speaks = self.snapshot.interface(*holder).is_some_and(Interface::speaks_arp);
             speaks && self.wires.is_connected(*holder)

@@ -7,6 +7,7 @@ use super::Harm;
 use super::around::ELSEWHERE;
 use super::hosts::{ADDRESSES_MAX, Hosts};
 use crate::predict::{ArpRequest, Forwarded, Model};
+use crate::sysctl::Sysctl;
 use crate::types::{IfIndex, Ipv4Net};
 
 /// What becomes of a packet, by the interface that it arrives on.
@@ -84,12 +85,14 @@ impl Hosts<'_> {
                     let (router, [answered, answers]) = router;
                     let on = *answers.first()?;
                     let dropped = answers.iter().all(|on| is(*on) == Forwarded::Dropped);
-                    // What goes back to the wire that it came from got there without this host.
+                    // What goes back to the wire that it came from got there without this host. And for addresses that can be
+                    // asked for on a wire of theirs this host is a router only if it is one for others.
                     let passed = |way: Forwarded| match way {
                         Forwarded::Leaves { interface } => {
                             self.wires.share(interface, *arrival) != Some(true)
                         }
-                        way => gets_there(way),
+                        Forwarded::Delivered => self.forwards(*arrival) || self.aside(to).is_some(),
+                        Forwarded::Dropped | Forwarded::Undetermined { .. } => false,
                     };
                     let lost = dropped && answered.iter().any(|on| passed(was(*on)));
                     lost.then_some((Some(IpAddr::V4(*router)), on))
@@ -103,6 +106,11 @@ impl Hosts<'_> {
             }
         }
         harm
+    }
+
+    fn forwards(&self, arrival: IfIndex) -> bool {
+        let arrival = self.snapshot.interface(arrival);
+        arrival.is_some_and(|arrival| self.snapshot.effective(arrival, Sysctl::Forwarding).value != 0)
     }
 
     /// The subnets that a host on the wire of `arrival` has on its link, as this host has them.
