@@ -44,8 +44,8 @@ impl Hosts<'_> {
             if !done.insert((group, *from)) {
                 continue;
             }
-            // Those that answer a host for an address, before and after.
-            let mut answering = |to: Ipv4Addr| -> [Vec<IfIndex>; 2] {
+            // Those that answer for an address if it is asked for from another one, before and after.
+            let mut answering = |from: Ipv4Addr, to: Ipv4Addr| -> [Vec<IfIndex>; 2] {
                 let may = may_answer.entry((group, to)).or_insert_with(|| {
                     let may = |model: &Model<'_>| {
                         wire.iter().copied().filter(|on| !model.never_answers(*on, to)).collect()
@@ -53,7 +53,7 @@ impl Hosts<'_> {
                     [may(now), may(then)]
                 });
                 let answers = |model: &Model<'_>, may: &[IfIndex]| {
-                    let asked = |on: &IfIndex| model.reply(&ArpRequest::broadcast(*on, *from, to));
+                    let asked = |on: &IfIndex| model.reply(&ArpRequest::broadcast(*on, from, to));
                     may.iter().copied().filter(|on| asked(on).answers() == Some(true)).collect()
                 };
                 [answers(now, &may[0]), answers(then, &may[1])]
@@ -63,24 +63,38 @@ impl Hosts<'_> {
             let routers: Vec<(Ipv4Addr, [Vec<IfIndex>; 2])> = own
                 .iter()
                 .filter(|address| on_link(**address))
-                .map(|router| (*router, answering(*router)))
+                .map(|router| (*router, answering(*from, *router)))
                 .collect();
+            // Addresses that the same machine may have, on a wire that may be this one: it sends from each of them to whoever
+            // answers one of them.
+            let doubted = self.wires.doubted(*arrival);
+            let its_others =
+                || destinations.iter().filter(|(index, _)| doubted.contains(index)).map(|(_, from)| *from);
             for to in own.iter().copied().chain(others).chain([ELSEWHERE]) {
                 let [mut was, mut is] = [Arrivals::new(), Arrivals::new()];
                 let mut was = |on: IfIndex| *was.entry(on).or_insert_with(|| now.forwarded(on, *from, to));
                 let mut is = |on: IfIndex| *is.entry(on).or_insert_with(|| then.forwarded(on, *from, to));
                 let gets_there =
                     |way: Forwarded| matches!(way, Forwarded::Leaves { .. } | Forwarded::Delivered);
-                let [answered, answers] = answering(to);
+                let [answered, answers] = answering(*from, to);
                 let near = on_link(to);
                 let by_any = |answering: Vec<IfIndex>| {
                     if answering.is_empty() && !near { wire.clone() } else { answering }
                 };
                 // That nobody answers any more for what a neighbour has on its link is told for itself.
                 let lost = !(near && answers.is_empty())
-                    && by_any(answered).into_iter().any(|on| gets_there(was(on)))
+                    && by_any(answered.clone()).into_iter().any(|on| gets_there(was(on)))
                     && by_any(answers).into_iter().all(|on| is(on) == Forwarded::Dropped);
-                let lost = lost.then_some((None, *arrival));
+                let misled = !lost
+                    && near
+                    && answered.iter().any(|on| gets_there(was(*on)))
+                    && its_others().any(|other| {
+                        let [before, after] = answering(other, to);
+                        let mut new =
+                            after.into_iter().filter(|on| !before.contains(on) && !answered.contains(on));
+                        new.any(|on| is(on) == Forwarded::Dropped)
+                    });
+                let lost = (lost || misled).then_some((None, *arrival));
                 let mut by_router = |router: &(Ipv4Addr, [Vec<IfIndex>; 2])| {
                     let (router, [answered, answers]) = router;
                     let on = *answers.first()?;

@@ -202,6 +202,28 @@ fn what_neighbours_send_by_the_host_as_their_router_is_missed_where_strict_rp_fi
     assert!(service.iter().any(|one| one.contains("10.99.0.1 ") && one.ends_with(dropped)), "{service:?}");
 }
 
+/// A machine with addresses in two subnets, which may be on one wire, sends from both to whoever answered one of them.
+#[test]
+fn an_answer_to_another_address_of_the_same_machine_is_no_way_where_its_packets_are_dropped() {
+    use crate::snapshot::{Neighbour, NeighbourState};
+    let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "eth1", &["10.1.0.2/24"]);
+    let host = host.route("10.0.0.0/24", None, 2, 0).route("10.1.0.0/24", None, 3, 0);
+    let host = host.one(2, Sysctl::RpFilter, 2).one(3, Sysctl::RpFilter, 1);
+    let host = host.source_rule(1000, "10.0.0.2/32", 101).table_route(101, "0.0.0.0/0", 2);
+    let reached = |host: Host| host.table_route(101, "10.1.0.0/24", 3);
+    assert_eq!(changed(&host, reached), [""; 0], "of two wires");
+    let mut both = host;
+    both.0.neighbours.extend([("10.0.0.9", 2), ("10.1.0.9", 3)].map(|(address, interface)| Neighbour {
+        address: address.parse().unwrap(),
+        interface: IfIndex(interface),
+        mac: Some(crate::types::Mac::ethernet([2, 0, 0, 0, 0, 9])),
+        state: NeighbourState(0x04),
+        flags: 0,
+    }));
+    let lost = changed(&both, reached);
+    assert!(lost.iter().any(|one| one.contains("would not reach 10.0.0.2 on eth0")), "{lost:?}");
+}
+
 /// Sources that the same rules ask for are looked at once.
 #[test]
 fn a_rule_for_one_source_takes_the_way_of_that_source_alone() {
