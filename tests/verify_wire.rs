@@ -128,6 +128,34 @@ fn interfaces_with_one_mac_are_told_apart_by_where_they_answer() {
     }
 }
 
+/// A named interface with a single address: the answers tell on which wire it is.
+#[test]
+fn a_peer_without_a_subnet_is_on_the_wire_of_those_who_answer() {
+    let lab = Lab::new().unwrap();
+    let (hn, client) = (lab.host("hn").unwrap(), lab.host("client").unwrap());
+    let (lan, san) = (lab.switch("lan").unwrap(), lab.switch("san").unwrap());
+    for (interface, wire, address) in [("eth0", &lan, "10.1.0.1/24"), ("eth1", &san, "10.2.0.1/24")] {
+        hn.plug(wire, interface, "02:11:11:11:11:11".parse().unwrap()).unwrap();
+        hn.address(interface, address).unwrap();
+    }
+    hn.sysctl("net.ipv4.conf.all.arp_ignore", 1).unwrap();
+    client.plug(&lan, "eth0", "02:99:99:99:99:99".parse().unwrap()).unwrap();
+    client.address("eth0", "10.9.0.9/32").unwrap();
+    let policy =
+        Policy::from_toml("version = 1\n[host]\ninterfaces = [\"eth0\", \"eth1\"]\n", "policy").unwrap();
+    let (node, peer) = (host(&hn), host(&client));
+    let asked = |from: &str| {
+        let report =
+            verify::wire::peer(&policy, &node.snapshot().unwrap(), &peer, Some(&from.parse().unwrap()));
+        let report = report.unwrap();
+        (report.failures.len(), report.undetermined.len(), report.judgement().exit_code())
+    };
+    assert_eq!(asked("eth0"), (0, 1, 6));
+    // Where nobody answers, all of it is missed.
+    hn.sysctl("net.ipv4.conf.eth0.arp_ignore", 8).unwrap();
+    assert_eq!(asked("eth0"), (2, 0, 1));
+}
+
 /// What has no subnet of its own is asked for by the wire that it is on, and IPv6 also by a peer that has none.
 #[test]
 fn what_is_on_the_peers_wire_is_asked_for_whatever_the_peer_holds() {

@@ -53,8 +53,9 @@ pub fn peer_until(
         }
     };
     let owners = owners(&desired);
-    let (probed, not_asked) = peer.namespace().run(|| -> Result<_> {
-        let (ports, not_asked) = ports(&owners, &WireMap::of(snapshot), from)?;
+    let wires = WireMap::of(snapshot);
+    let (mut probed, mut not_asked, on_a_guess) = peer.namespace().run(|| -> Result<_> {
+        let Asked { ports, not_asked, on_a_guess } = ports(&owners, &wires, from)?;
         let mut probed = Vec::new();
         for (port, targets) in ports {
             let options = probe::Options {
@@ -66,30 +67,46 @@ pub fn peer_until(
             probed.extend(probe::run(&port, &targets, options, go_on)?);
             stop.check()?;
         }
-        Ok((probed, not_asked))
+        Ok((probed, not_asked, on_a_guess))
     })??;
+    let owner_of =
+        |target: IpAddr| owners.iter().find(|(known, _)| *known == target).map(|(_, owner)| *owner);
+    if on_a_guess {
+        // Who answers is on the wire of the peer, so what is on other wires was not asked for.
+        let heard = probed.iter().filter(|result| !result.replies.is_empty());
+        let heard: Vec<IfIndex> = heard.filter_map(|result| owner_of(result.target)).collect();
+        let elsewhere = |owner: IfIndex| heard.iter().all(|on| wires.share(*on, owner) == Some(false));
+        probed.retain(|result| {
+            let silent = result.replies.is_empty() && !heard.is_empty();
+            let asked = !silent || !owner_of(result.target).is_some_and(elsewhere);
+            not_asked.extend((!asked).then_some(result.target));
+            asked
+        });
+    }
     for target in not_asked {
         let gap = Gap::not_asked(target);
         report.leave_open(gap.to_string(), vec![gap], Some(true));
     }
     for result in probed {
-        let owner = owners.iter().find(|(target, _)| *target == result.target);
-        let Some((_, owner)) = owner else { continue };
-        let answering = result.replies.iter().map(|reply| name_of(snapshot, reply.mac, *owner)).collect();
+        let Some(owner) = owner_of(result.target) else { continue };
+        let answering = result.replies.iter().map(|reply| name_of(snapshot, reply.mac, owner)).collect();
         let macs = result.replies.iter().map(|reply| reply.mac).collect();
-        judge(snapshot, result.target, *owner, answering, (1, macs), &mut report);
+        judge(snapshot, result.target, owner, answering, (1, macs), &mut report);
     }
     Ok(report)
 }
 
-/// The peer's interfaces with the addresses that are asked from each, and the addresses that cannot be: no interface of the
-/// peer is on their subnet, nor known to be on their wire.
-#[expect(clippy::type_complexity, reason = "two lists of the same addresses")]
-fn ports(
-    owners: &[(IpAddr, IfIndex)],
-    wires: &WireMap,
-    from: Option<&IfName>,
-) -> Result<(Vec<(Port, Vec<IpAddr>)>, Vec<IpAddr>)> {
+/// What a peer asks for.
+struct Asked {
+    /// Its interfaces with the addresses that are asked for from each.
+    ports: Vec<(Port, Vec<IpAddr>)>,
+    /// What cannot be asked for: no interface of the peer is on their subnet, nor known to be on their wire.
+    not_asked: Vec<IpAddr>,
+    /// An interface was named that is on no subnet of any of them: which wire it is on, the answers tell.
+    on_a_guess: bool,
+}
+
+fn ports(owners: &[(IpAddr, IfIndex)], wires: &WireMap, from: Option<&IfName>) -> Result<Asked> {
     let named = from.map(Port::named).transpose().map_err(on_the_wire)?;
     // With the interfaces that answer for what is asked from each.
     let mut ports: Vec<(Port, Vec<IfIndex>, Vec<IpAddr>)> = Vec::new();
@@ -118,9 +135,9 @@ fn ports(
             None => ports.push((port, vec![*owner], vec![*target])),
         }
     }
-    // One that is on no subnet of theirs was named because it is on their wire.
     if let Some(port) = named.filter(|_| ports.is_empty()) {
-        return Ok((vec![(port, others.into_iter().map(|(target, _)| target).collect())], Vec::new()));
+        let targets = others.into_iter().map(|(target, _)| target).collect();
+        return Ok(Asked { ports: vec![(port, targets)], not_asked: Vec::new(), on_a_guess: true });
     }
     let mut not_asked = Vec::new();
     for (target, owner) in others {
@@ -130,7 +147,8 @@ fn ports(
             None => not_asked.push(target),
         }
     }
-    Ok((ports.into_iter().map(|(port, _, targets)| (port, targets)).collect(), not_asked))
+    let ports = ports.into_iter().map(|(port, _, targets)| (port, targets)).collect();
+    Ok(Asked { ports, not_asked, on_a_guess: false })
 }
 
 fn on_the_wire(error: Error) -> Error {
