@@ -78,8 +78,10 @@ impl Hosts<'_> {
                     |way: Forwarded| matches!(way, Forwarded::Leaves { .. } | Forwarded::Delivered);
                 let [answered, answers] = answering(*from, to);
                 let near = on_link(to);
+                // Who has an address of another subnet of the wire as well asks for it, too.
+                let may_be_near = near || self.may_be_near(*arrival, to);
                 let by_any = |answering: Vec<IfIndex>| {
-                    if answering.is_empty() && !near { wire.clone() } else { answering }
+                    if answering.is_empty() && !may_be_near { wire.clone() } else { answering }
                 };
                 // That nobody answers any more for what a neighbour has on its link is told for itself.
                 let lost = !(near && answers.is_empty())
@@ -120,6 +122,16 @@ impl Hosts<'_> {
             }
         }
         harm
+    }
+
+    /// Whether an address of this host is in a subnet of what is, or may be, the wire of `arrival`.
+    fn may_be_near(&self, arrival: IfIndex, address: Ipv4Addr) -> bool {
+        let near = |holder: &IfIndex| {
+            self.wires.is_connected(*holder) && self.wires.share(arrival, *holder) != Some(false)
+        };
+        let holder = self.index.holders(IpAddr::V4(address)).iter().copied().find(near);
+        let subnets = holder.and_then(|holder| self.around.subnets.get(&holder));
+        subnets.is_some_and(|subnets| subnets.iter().any(|subnet| subnet.contains(&address)))
     }
 
     fn forwards(&self, arrival: IfIndex) -> bool {
