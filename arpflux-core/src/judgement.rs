@@ -5,7 +5,6 @@
 //! from that.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -309,7 +308,8 @@ impl Gap {
     }
 
     /// An address that the peer was not asked to look for.
-    pub(crate) fn not_asked(address: IpAddr) -> Self {
+    #[cfg(feature = "kernel")]
+    pub(crate) fn not_asked(address: std::net::IpAddr) -> Self {
         let what = format!("{address} was not asked for: the peer has no interface on its subnet");
         Self::new(Missing::Peer, what, &format!("who answers for {address} on the wire"))
     }
