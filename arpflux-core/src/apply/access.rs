@@ -92,10 +92,9 @@ impl Others {
     /// Whether it leaves this to others. Rules and routes are one thing: packets go astray where some are as one
     /// transaction wants them, and some as another.
     pub(crate) fn leave(&self, change: &Change) -> bool {
-        let is_routing = |object: &Object| matches!(object, Object::Rule(_) | Object::Route(_));
         self.objects.as_ref().is_some_and(|objects| {
             let same = objects.contains(&change.object);
-            !(same || is_routing(&change.object) && objects.iter().any(is_routing))
+            !(same || change.object.is_routing() && objects.iter().any(Object::is_routing))
         })
     }
 }

@@ -128,7 +128,8 @@ impl<'a> Transaction<'a> {
             notes.insert(0, format!("transaction {id} was undone first: {why}"));
         }
         let read;
-        let snapshot = match self.known.filter(|_| undone.is_none()) {
+        self.known = self.known.filter(|_| undone.is_none());
+        let snapshot = match self.known {
             Some(known) => known,
             None => {
                 read = self.kernel.snapshot()?;
@@ -305,7 +306,13 @@ impl<'a> Transaction<'a> {
             *made = end;
             event!(DEBUG, id = journal.log.header.id, made = end, of = count, "changes made");
         }
-        let snapshot = self.kernel.snapshot()?;
+        let snapshot = match self.known {
+            // Who knows the state hears of what else changes.
+            Some(known) if journal.log.changes.iter().all(|change| change.object.is_routing()) => {
+                self.kernel.snapshot_after(known)?
+            }
+            _ => self.kernel.snapshot()?,
+        };
         let verified = check_made(&journal.log.changes, &journal.log.header.interfaces, &snapshot)?;
         let state = match self.options.confirm {
             Confirm::Now => {

@@ -75,6 +75,16 @@ pub trait Kernel {
     /// [`crate::ErrorKind::Raced`] if the kernel's dumps kept being interrupted, and any failure to read.
     fn snapshot(&mut self) -> Result<Snapshot>;
 
+    /// A snapshot of now, where since `before` was taken here nothing has changed but rules and routes, of which the
+    /// kernel tells: the rest need not be read again.
+    ///
+    /// # Errors
+    /// As [`Kernel::snapshot`].
+    fn snapshot_after(&mut self, before: &Snapshot) -> Result<Snapshot> {
+        let _ = before;
+        self.snapshot()
+    }
+
     /// Makes `changes` in order and stops at the first that fails; a run of like changes of proxy
     /// entries may be carried out beyond it, as [`Failed::beyond`] says. It never goes on to a change of another
     /// kind, nor from adding to removing.

@@ -3,10 +3,9 @@
 use super::networkd::Made;
 use super::{Desired, FileChange, Layout, Manager, files_of};
 use crate::error::Result;
-use crate::plan::{Change, Plan};
+use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
-use crate::state::Object;
 
 /// A policy that shall hold after a reboot too: by which managers, and where their files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +55,7 @@ impl Persistence {
             return self.policy.plan(snapshot);
         };
         let plan = self.policy.plan(&made.as_ours(snapshot))?;
-        if !plan.changes.iter().any(is_routing) {
+        if !plan.changes.iter().any(|change| change.object.is_routing()) {
             return Ok(plan);
         }
         // Some of them ours and some of networkd's would be two halves of nothing: all of them become ours.
@@ -99,8 +98,4 @@ impl Persistence {
         }
         notes
     }
-}
-
-fn is_routing(change: &Change) -> bool {
-    matches!(change.object, Object::Rule(_) | Object::Route(_))
 }

@@ -213,6 +213,11 @@ impl Object {
         }
     }
 
+    /// Whether it says where packets go: of these the kernel tells whenever one comes or goes.
+    pub(crate) const fn is_routing(&self) -> bool {
+        matches!(self, Self::Rule(_) | Self::Route(_))
+    }
+
     /// Whether it is about IPv6.
     pub(crate) fn is_ipv6(&self) -> bool {
         match self {

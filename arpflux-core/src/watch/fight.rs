@@ -148,10 +148,9 @@ impl Fights {
         let again = changes.iter().any(|change| has_failed(change) && may(change));
         let (mut ready, held): (Vec<_>, Vec<_>) =
             changes.into_iter().partition(|change| may(change) || again && has_failed(change));
-        let is_routing = |change: &Change| matches!(change.object, Object::Rule(_) | Object::Route(_));
         let is_fought_about = |change: &Change| self.0.get(&change.object).is_some_and(|one| one.failed == 0);
-        if held.iter().any(|change| is_routing(change) && is_fought_about(change)) {
-            ready.retain(|change| !is_routing(change));
+        if held.iter().any(|change| change.object.is_routing() && is_fought_about(change)) {
+            ready.retain(|change| !change.object.is_routing());
         }
         (ready, held)
     }

@@ -9,6 +9,7 @@ use super::trouble::Kind;
 use super::watcher::{Watcher, cpu_time};
 use crate::error::Result;
 use crate::kernel::Kernel as _;
+use crate::kernel::netlink::Changed;
 use crate::snapshot::Snapshot;
 use crate::state::{Change, Object, State, SysctlScope, between};
 use crate::sysctl::Sysctl;
@@ -32,7 +33,10 @@ impl Watcher {
                 },
             }
         }
-        self.put_right(Cause::Sysctl, wrong, woken, drifts).map(drop)
+        if !self.put_right(Cause::Sysctl, wrong, woken, drifts)? {
+            self.changed = self.changed.max(Changed::More);
+        }
+        Ok(())
     }
 
     /// What had to wait and need no longer: sysctls as they are by now; all else is for a look.
@@ -159,9 +163,7 @@ impl Watcher {
         }
         let at_rest = std::mem::replace(&mut self.digests.proxies, digest);
         let found = self.kernel.proxies()?;
-        if self.news() {
-            self.look_soon(Cause::Event);
-        }
+        self.look_for_news();
         if self.links {
             // Where an entry belongs is said by a name, and another interface may have it by now: that is for the look.
             return Ok(());
@@ -182,6 +184,8 @@ impl Watcher {
             self.digests.proxies = at_rest;
             let found = Snapshot { proxies: found, ..Snapshot::default() };
             self.seen.proxies = State::from(found).with(&managed).into_snapshot().proxies;
+        } else {
+            self.changed = self.changed.max(Changed::More);
         }
         Ok(())
     }
@@ -189,6 +193,9 @@ impl Watcher {
     /// What waits for its pause to end, each thing once.
     pub(super) fn hold(&mut self, changes: Vec<Change>) {
         for change in changes {
+            if !change.object.is_routing() {
+                self.changed = self.changed.max(Changed::More);
+            }
             if self.held.iter().all(|held| held.object != change.object) {
                 self.held.push(change);
             }

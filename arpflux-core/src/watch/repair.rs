@@ -17,6 +17,7 @@ use crate::apply::{self, Transaction};
 use crate::error::{Error, ErrorKind, Result};
 use crate::harm;
 use crate::kernel::Kernel as _;
+use crate::kernel::netlink::Changed;
 use crate::plan::Plan;
 use crate::snapshot::{Near, Snapshot};
 use crate::state::{Change, Object};
@@ -29,23 +30,24 @@ const TRIES_IN_ALL: u32 = 10;
 
 impl Watcher {
     /// Plans on a new snapshot, and makes the plan. What counts as rest is an empty plan: after a repair there is
-    /// another look, so that nothing is lost that drifted meanwhile.
-    pub(super) fn look(&mut self, cause: Cause, woken: Instant, drifts: &mut Vec<Drift>) -> Result<()> {
+    /// another look, so that nothing is lost that drifted meanwhile. Since `rest`, nothing but rules and routes changed.
+    pub(super) fn look(
+        &mut self,
+        cause: Cause,
+        rest: Option<&Snapshot>,
+        woken: Instant,
+        drifts: &mut Vec<Drift>,
+    ) -> Result<()> {
         if self.fights.is_calm(woken) {
             self.writers.forget();
         }
-        // Before the snapshot that it stands for: what happens in between is seen as a change.
-        self.digests.proxies = self.kernel.proxies_digest()?;
         self.published.read(&self.kernel.identity()?, &self.options.apply);
-        // What these tell of is in the snapshot.
-        self.sysctls.read()?;
-        self.news();
         let near = self.near();
         self.kernel.only_near(near.clone());
-        let snapshot = self.kernel.snapshot()?;
-        self.digests.interfaces = self.kernel.interfaces_digest_of_snapshot();
-        self.seen = Seen::of(&snapshot, &near);
-        self.follow_sysctls()?;
+        let snapshot = match rest {
+            Some(rest) => self.kernel.snapshot_after(rest)?,
+            None => self.look_at_the_rest(&near)?,
+        };
         self.options.apply.stop.check()?;
         let planned = self.published.plan(&self.policy, &snapshot);
         let (plan, unmet) = match planned {
@@ -85,9 +87,26 @@ impl Watcher {
         let after = Arc::new(if plan.is_empty() { snapshot } else { snapshot.with(&plan.changes) });
         if plan.is_empty() {
             self.at_rest = Some(Arc::clone(&after));
+            self.changed = Changed::Nothing;
         }
         self.judge.begin(&self.policy, &self.published, after, woken);
         Ok(())
+    }
+
+    /// A whole snapshot, and what later news is compared with.
+    fn look_at_the_rest(&mut self, near: &Near) -> Result<Snapshot> {
+        // Before the snapshot that it stands for: what happens in between is seen as a change.
+        self.digests.proxies = self.kernel.proxies_digest()?;
+        // What these tell of is in the snapshot.
+        self.sysctls.read()?;
+        let mut news = Changed::Nothing;
+        let mut hear = || news = news.max(self.events.changed_but_for(|route| self.seen.matters(route)));
+        let snapshot = self.kernel.snapshot_since(&mut hear)?;
+        self.links |= news == Changed::Links;
+        self.digests.interfaces = self.kernel.interfaces_digest_of_snapshot();
+        self.seen = Seen::of(&snapshot, near);
+        self.follow_sysctls()?;
+        Ok(snapshot)
     }
 
     fn near(&self) -> Near {
@@ -179,8 +198,11 @@ impl Watcher {
         let cost = cpu_time().saturating_sub(begun);
         let any = !made.healed.is_empty();
         if any {
+            match made.healed.iter().all(|change| change.object.is_routing()) {
+                true => self.pend(Cause::Event),
+                false => self.look_soon(Cause::Event),
+            }
             self.tell_healed(cause, made.healed, cost, woken, drifts);
-            self.look_soon(Cause::Event);
         }
         let unrecorded = made.unrecorded.map(|error| (Outcome::Unrecorded { error }, Vec::new()));
         self.trouble(Kind::Unrecorded, cause, unrecorded.into_iter().collect(), woken, drifts);
@@ -209,14 +231,12 @@ impl Watcher {
         let leads_back = after.is_some_and(|(rest, after)| seen::are_same(rest, &after));
         if !self.options.apply.accept_harm && !leads_back {
             // Of a state that has passed nothing has to be told, which takes long.
-            if !made.in_parts && self.tries < TRIES_IN_ALL && self.news() {
-                self.look_soon(Cause::Event);
+            if !made.in_parts && self.tries < TRIES_IN_ALL && self.look_for_news() != Changed::Nothing {
                 made.outdated = true;
                 return Err(Error::new(ErrorKind::Changed, "the host has changed since it was looked at"));
             }
             // Of what was kept, single values and entries are put back here as by a look-up.
-            let is_single = |change: &&Change| !matches!(change.object, Object::Rule(_) | Object::Route(_));
-            let single = plan.changes.iter().filter(|change| self.kept && is_single(change));
+            let single = plan.changes.iter().filter(|change| self.kept && !change.object.is_routing());
             let single: Vec<Change> = single.cloned().collect();
             let put_back = (!single.is_empty()).then(|| now.with(&single));
             harm::refuse(put_back.as_ref().unwrap_or(now), plan)?;
@@ -266,12 +286,16 @@ impl Watcher {
 
     fn transaction(&mut self, now: &Snapshot, plan: &Plan, made: &mut Made) -> Result<()> {
         // Reading it once more would only take time, in which more drifts, where the kernel says that nothing changed since.
-        let known = if self.news() {
-            self.look_soon(Cause::Event);
-            made.outdated = true;
-            None
-        } else {
-            Some(now)
+        let news = self.look_for_news();
+        made.outdated |= news != Changed::Nothing;
+        let read;
+        let known = match news {
+            Changed::Nothing => Some(now),
+            Changed::Routes | Changed::Rules => {
+                read = self.kernel.snapshot_after(now)?;
+                Some(&read)
+            }
+            Changed::More | Changed::Links => None,
         };
         let options = apply::Options {
             confirm: apply::Confirm::Now,

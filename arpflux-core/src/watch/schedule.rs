@@ -9,6 +9,7 @@ use super::budget::Budget;
 use super::drift::{Cause, Drift};
 use super::watcher::{Watcher, cpu_time};
 use crate::error::{Error, ErrorKind, Result};
+use crate::kernel::netlink::Changed;
 
 /// One part in this many of a processor may go into polling proxy entries.
 pub(super) const PROXY_SHARE: u32 = 300;
@@ -22,6 +23,11 @@ pub(super) const REST: Duration = Duration::from_secs(300);
 pub(super) const LOOK_SHARE: u32 = 20;
 /// and so much after a quiet time before that counts.
 pub(super) const LOOK_SAVED: Duration = Duration::from_millis(500);
+
+/// A change of an interface seldom comes alone: others are waited for until there is none for this long,
+const QUIET: Duration = Duration::from_millis(2);
+/// and so long in all.
+const SETTLES: Duration = Duration::from_millis(10);
 
 /// How often events of sysctls are read that somebody writes again and again.
 const BY_THE_CLOCK: Duration = Duration::from_millis(50);
@@ -38,7 +44,14 @@ impl Watcher {
         Ok(())
     }
 
+    /// A look at everything follows as soon as the budget allows.
     pub(super) fn look_soon(&mut self, cause: Cause) {
+        self.changed = self.changed.max(Changed::More);
+        self.pend(cause);
+    }
+
+    /// A look follows, at as much as has changed.
+    pub(super) fn pend(&mut self, cause: Cause) {
         // The first reason is told; one that says more takes its place.
         match self.pending {
             Some(Cause::Event) if cause == Cause::Poll => {}
@@ -98,15 +111,24 @@ impl Watcher {
         drifts: &mut Vec<Drift>,
     ) -> Result<()> {
         let begun = cpu_time();
-        let result = self.look(cause, woken, drifts);
+        let mut last = self.news().max(self.changed);
+        while cause == Cause::Event && last == Changed::Links && woken.elapsed() < SETTLES {
+            std::thread::sleep(QUIET);
+            last = self.news();
+        }
+        let rest = self.at_rest.clone().filter(|_| self.changed <= Changed::Rules);
+        let whole = rest.is_none();
+        let result = self.look(cause, rest.as_deref(), woken, drifts);
         let (cost, now) = (cpu_time().saturating_sub(begun), Instant::now());
         if std::mem::take(&mut self.repaired) {
             self.budget = Budget::new(LOOK_SHARE, LOOK_SAVED, now);
         } else {
             self.budget.spent(cost, now);
         }
-        self.rest.spent(cost);
-        self.next_look = now + self.rest.current();
+        if whole {
+            self.rest.spent(cost);
+            self.next_look = now + self.rest.current();
+        }
         self.next_proxies = self.next_proxies.min(now + self.proxy_interval());
         match result {
             // Too much is changing right now: the next look comes soon. Or the end has come.

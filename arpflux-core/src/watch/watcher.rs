@@ -49,7 +49,7 @@ pub struct Watcher {
     pub(super) host: Host,
     pub(super) policy: Policy,
     pub(super) options: Options,
-    events: Events,
+    pub(super) events: Events,
     pub(super) sysctls: SysctlWatch,
     pub(super) timer: Timer,
     pub(super) epoll: Epoll,
@@ -78,6 +78,8 @@ pub struct Watcher {
     pub(super) in_the_way: Option<InTheWay>,
     /// Interfaces came, went or were renamed since their sysctls were followed.
     pub(super) links: bool,
+    /// What may be another than in `at_rest`.
+    pub(super) changed: Changed,
     pub(super) troubles: Troubles,
     pub(super) fights: Fights,
     pub(super) writers: Writers,
@@ -168,6 +170,7 @@ impl Watcher {
             pending: Some(Cause::Start),
             in_the_way: None,
             links: true,
+            changed: Changed::Links,
             troubles: Troubles::default(),
             fights: Fights::default(),
             writers: Writers::default(),
@@ -195,6 +198,7 @@ impl Watcher {
         self.policy_since = apply::lock::unix_seconds();
         self.desired = None;
         self.at_rest = None;
+        self.changed = Changed::Links;
         self.kept = false;
         self.pending = Some(Cause::Policy);
         // Who sets it does not wait for what was spent before.
@@ -295,9 +299,7 @@ impl Watcher {
         let mut drifts = Vec::new();
         self.read_sysctl_events(woken, &mut drifts)?;
         self.wait_for_sysctls(woken)?;
-        if self.news() {
-            self.look_soon(Cause::Event);
-        }
+        self.look_for_news();
         if woken >= self.next_proxies {
             self.poll_proxies(woken, &mut drifts)?;
         }
@@ -309,7 +311,10 @@ impl Watcher {
         }
         self.poll_others(woken);
         let owed = self.judge.due().is_some_and(|due| woken >= due);
-        if owed || woken >= self.next_look {
+        if owed {
+            self.pend(Cause::Poll);
+        }
+        if woken >= self.next_look {
             self.look_soon(Cause::Poll);
         }
         for line in self.troubles.remind(woken) {
@@ -325,11 +330,21 @@ impl Watcher {
         Ok(drifts)
     }
 
-    /// Whether the kernel tells of something that matters for the policy.
-    pub(super) fn news(&mut self) -> bool {
+    /// What the kernel tells of, as far as it matters for the policy.
+    pub(super) fn news(&mut self) -> Changed {
         let changed = self.events.changed_but_for(|route| self.seen.matters(route));
         self.links |= changed == Changed::Links;
-        changed != Changed::Nothing
+        self.changed = self.changed.max(changed);
+        changed
+    }
+
+    /// The same; a look follows.
+    pub(super) fn look_for_news(&mut self) -> Changed {
+        let changed = self.news();
+        if changed != Changed::Nothing {
+            self.pend(Cause::Event);
+        }
+        changed
     }
 
     /// Watches the sysctls of the interfaces that were seen.

@@ -1,6 +1,7 @@
 //! The kernel of this machine, through netlink and `/proc/sys`.
 
 mod bridge;
+mod consistent;
 mod digest;
 mod discovery;
 mod encode;
@@ -83,6 +84,28 @@ impl LinuxKernel {
     pub(crate) fn only_near(&mut self, near: Near) {
         self.near = Some(near);
     }
+
+    /// A snapshot; calls `begins` whenever reading begins, or begins again because something changed meanwhile: what the
+    /// kernel told until then is in it.
+    pub(crate) fn snapshot_since(&mut self, begins: &mut dyn FnMut()) -> Result<Snapshot> {
+        self.read(None, begins)
+    }
+
+    fn read(&mut self, before: Option<&Snapshot>, begins: &mut dyn FnMut()) -> Result<Snapshot> {
+        let snapshot = self.read_consistently(before, begins).map_err(|error| {
+            if error.operation().is_empty() { error.during("take snapshot") } else { error }
+        })?;
+        event!(
+            DEBUG,
+            interfaces = snapshot.interfaces.len(),
+            addresses = snapshot.addresses.len(),
+            routes = snapshot.routes.len(),
+            rules = snapshot.rules.len(),
+            proxies = snapshot.proxies.len(),
+            "snapshot taken"
+        );
+        Ok(snapshot)
+    }
 }
 
 impl std::fmt::Debug for LinuxKernel {
@@ -110,19 +133,11 @@ impl Kernel for LinuxKernel {
     }
 
     fn snapshot(&mut self) -> Result<Snapshot> {
-        let snapshot = self.read_consistently().map_err(|error| {
-            if error.operation().is_empty() { error.during("take snapshot") } else { error }
-        })?;
-        event!(
-            DEBUG,
-            interfaces = snapshot.interfaces.len(),
-            addresses = snapshot.addresses.len(),
-            routes = snapshot.routes.len(),
-            rules = snapshot.rules.len(),
-            proxies = snapshot.proxies.len(),
-            "snapshot taken"
-        );
-        Ok(snapshot)
+        self.read(None, &mut || ())
+    }
+
+    fn snapshot_after(&mut self, before: &Snapshot) -> Result<Snapshot> {
+        self.read(Some(before), &mut || ())
     }
 
     fn make(&mut self, changes: &[Change]) -> Result<(), Failed> {

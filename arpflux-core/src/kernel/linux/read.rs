@@ -1,15 +1,13 @@
-//! Taking a snapshot: one dump for each kind of object, taken again where the kernel says that it changed.
-
-use std::time::Duration;
+//! One dump for each kind of object, taken again where the kernel says that it changed.
 
 use nix::libc::{AF_INET, AF_INET6, EAFNOSUPPORT, EOPNOTSUPP};
 
 use super::digest::InterfacesDigest;
 use super::sysctl::Folder;
-use super::{LinuxKernel, bridge, interference, routing_memory, sysctl_error};
-use crate::error::{Error, ErrorKind, Result};
+use super::{LinuxKernel, sysctl_error};
+use crate::error::{ErrorKind, Result};
 use crate::kernel::decode;
-use crate::kernel::netlink::{Changed, Events, Messages, NetlinkSocket, attributes};
+use crate::kernel::netlink::{Messages, NetlinkSocket, attributes};
 use crate::kernel::uapi::{
     IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS, RTM_GETADDR, RTM_GETLINK, RTM_GETNEIGH, RTM_GETNEIGHTBL,
     RTM_GETNETCONF, RTM_GETNEXTHOP, RTM_GETROUTE, RTM_GETRULE,
@@ -47,88 +45,12 @@ pub(super) fn ask_for_links(messages: &mut Messages) {
 }
 
 /// Interfaces with the numbers of their XDP programs.
-type Programs = Vec<(IfIndex, u32)>;
+pub(super) type Programs = Vec<(IfIndex, u32)>;
 
 impl LinuxKernel {
-    /// Reads everything; again, as long as interfaces, IPv4 addresses, routes or rules changed meanwhile.
-    ///
-    /// Where routes alone keep changing (a router that learns them) the last try is taken, with a note
-    /// among the interference.
-    pub(super) fn read_consistently(&mut self) -> Result<Snapshot> {
-        let events = Events::open()?;
-        let mut raced = None;
-        for attempt in 0..TRIES {
-            // A change seldom comes alone: let the rest of it pass.
-            std::thread::sleep(Duration::from_millis(u64::from(attempt)));
-            events.changed();
-            self.stop.check()?;
-            let (mut snapshot, near) = match self.read_once() {
-                Ok(read) => read,
-                Err(error) if error.kind() == ErrorKind::Raced => {
-                    raced = Some(error);
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            match events.changed_but_for(|route| near.as_ref().is_none_or(|near| near.matters(route))) {
-                Changed::Nothing => return Ok(snapshot),
-                Changed::Routes if attempt + 1 == TRIES => {
-                    snapshot.interference.push(Interference::Unreadable {
-                        what: "IPv4 routes, because they kept changing while they were read".into(),
-                        needs: None,
-                    });
-                    return Ok(snapshot);
-                }
-                Changed::Routes | Changed::More | Changed::Links => raced = None,
-            }
-        }
-        Err(raced.unwrap_or_else(|| {
-            Error::new(
-                ErrorKind::Raced,
-                format!("interfaces, addresses or rules changed during each of {TRIES} tries"),
-            )
-            .hint("try again when the network configuration is at rest")
-        }))
-    }
-
-    /// Reads everything once; and which routes count in it, if not all do.
-    fn read_once(&mut self) -> Result<(Snapshot, Option<Near>)> {
-        let mut snapshot =
-            Snapshot { kernel: self.version.clone(), netns: self.identity.clone(), ..Snapshot::default() };
-        let mut digest = self.near.is_some().then(|| self.begin_digest());
-        let (xdp, discovery) = self.links(&mut snapshot, digest.as_mut())?;
-        bridge::vlans(self, &mut snapshot)?;
-        self.addresses(&mut snapshot)?;
-        let mut realms = self.rules(&mut snapshot)?;
-        let near = self.near.as_ref().map(|near| near.on(&snapshot.addresses, &snapshot.rules));
-        realms |= self.routes(&mut snapshot, near.clone())?;
-        self.neighbours(&mut snapshot)?;
-        self.neighbour_params(&mut snapshot, digest.as_mut())?;
-        self.digest = digest;
-        self.sysctls(&mut snapshot)?;
-        self.discovery(&mut snapshot, discovery)?;
-        snapshot.routing = routing_memory::known(&snapshot, realms);
-        if snapshot.routing.rules_changed.is_none() {
-            snapshot.routing.rules_changed =
-                routing_memory::ask(&mut self.netlink, &mut self.messages, &snapshot);
-        }
-        let routing = snapshot.routing;
-        let decides = routing.rules_changed != Some(true) && routing.realms == Some(false);
-        if decides && routing.local_routes_added.is_none() {
-            let full = routing_memory::checks_in_full(&mut self.netlink, &mut self.messages, &snapshot);
-            // Changed rules have the same effect on this check, and where the tables tell of them they are known.
-            snapshot.routing.local_routes_added = full;
-            if full == Some(false) {
-                snapshot.routing.rules_changed = Some(false);
-            }
-        }
-        interference::find(self, &mut snapshot, &xdp)?;
-        Ok((snapshot, near))
-    }
-
     /// Interfaces with their sysctls; gives the XDP programs by number, and what decides about neighbour discovery on
     /// those with IPv6.
-    fn links(
+    pub(super) fn links(
         &mut self,
         snapshot: &mut Snapshot,
         mut digest: Option<&mut InterfacesDigest>,
@@ -165,7 +87,7 @@ impl LinuxKernel {
         Ok((xdp, discovery))
     }
 
-    fn addresses(&mut self, snapshot: &mut Snapshot) -> Result<()> {
+    pub(super) fn addresses(&mut self, snapshot: &mut Snapshot) -> Result<()> {
         let addresses = &mut snapshot.addresses;
         for family in [AF_INET, AF_INET6] {
             let start = addresses.len();
@@ -181,7 +103,7 @@ impl LinuxKernel {
     }
 
     /// Rules of both families; whether one has a realm.
-    fn rules(&mut self, snapshot: &mut Snapshot) -> Result<bool> {
+    pub(super) fn rules(&mut self, snapshot: &mut Snapshot) -> Result<bool> {
         let rules = &mut snapshot.rules;
         let mut realms = false;
         for family in [AF_INET, AF_INET6] {
@@ -204,7 +126,7 @@ impl LinuxKernel {
 
     /// Routes of all tables and both families, those that are far from `near` as [`Picker`] says; whether an IPv4 one
     /// has a realm.
-    fn routes(&mut self, snapshot: &mut Snapshot, near: Option<Near>) -> Result<bool> {
+    pub(super) fn routes(&mut self, snapshot: &mut Snapshot, near: Option<Near>) -> Result<bool> {
         let routes = &mut snapshot.routes;
         let mut picker = near.map(Picker::new);
         let mut realms = false;
@@ -254,7 +176,7 @@ impl LinuxKernel {
         Ok(objects)
     }
 
-    fn neighbours(&mut self, snapshot: &mut Snapshot) -> Result<()> {
+    pub(super) fn neighbours(&mut self, snapshot: &mut Snapshot) -> Result<()> {
         let header = [0u8; 12];
         let neighbours = &mut snapshot.neighbours;
         self.messages.clear();
@@ -291,7 +213,7 @@ impl LinuxKernel {
         Ok(read)
     }
 
-    fn neighbour_params(
+    pub(super) fn neighbour_params(
         &mut self,
         snapshot: &mut Snapshot,
         mut digest: Option<&mut InterfacesDigest>,
@@ -332,7 +254,7 @@ impl LinuxKernel {
     }
 
     /// `all` and `default`, and what is not below `conf`.
-    fn sysctls(&mut self, snapshot: &mut Snapshot) -> Result<()> {
+    pub(super) fn sysctls(&mut self, snapshot: &mut Snapshot) -> Result<()> {
         let tree = match &self.sysctls {
             Ok(tree) => tree,
             Err(errno) => {

@@ -9,7 +9,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::error::{Error, Result};
 use crate::kernel::decode;
-use crate::kernel::uapi::{RTM_DELLINK, RTM_DELROUTE, RTM_NEWLINK, RTM_NEWROUTE};
+use crate::kernel::uapi::{RTM_DELLINK, RTM_DELROUTE, RTM_DELRULE, RTM_NEWLINK, RTM_NEWROUTE, RTM_NEWRULE};
 use crate::snapshot::Route;
 
 /// `RTNLGRP_LINK`, `_IPV4_IFADDR`, `_IPV4_ROUTE`, `_IPV4_RULE`, `_IPV4_NETCONF`.
@@ -31,7 +31,9 @@ pub(crate) enum Changed {
     Nothing,
     /// Routes alone.
     Routes,
-    /// Addresses, rules or some sysctls, or too much to be told.
+    /// Rules, and perhaps routes.
+    Rules,
+    /// Addresses, filters or some sysctls, and perhaps what stands before.
     More,
     /// Interfaces, and perhaps the rest.
     Links,
@@ -110,6 +112,7 @@ impl Events {
                                 false => Changed::Nothing,
                             }
                         }
+                        RTM_NEWRULE | RTM_DELRULE => Changed::Rules,
                         RTM_NEWLINK | RTM_DELLINK => Changed::Links,
                         _ => Changed::More,
                     };
