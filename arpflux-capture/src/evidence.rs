@@ -36,6 +36,8 @@ pub enum EvidenceKind {
     ManyAddresses,
     /// Each of the MACs answers askers of its own.
     AskersApart,
+    /// What one MAC asks, another asks once more at once.
+    Copied,
     /// Times to live of packets from the address.
     TimeToLive,
     /// How long answers took.

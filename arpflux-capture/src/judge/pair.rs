@@ -59,6 +59,14 @@ impl Context<'_> {
             let text = "one of them probed it first, was answered, and took it all the same";
             finding.evidence.push(Evidence::new(EvidenceKind::Probed, text.into()));
         }
+        if let Some(by) = relation.copied_by.filter(|_| relation.copied.count > 1) {
+            let text = format!(
+                "{by} asks within a millisecond what the other has asked, {}: a bridge that puts its own MAC in place \
+                 of a guest's does so (a guest on Wi-Fi, a repeater), seen on both of its sides",
+                times(relation.copied.count)
+            );
+            finding.evidence.push(self.evidence(EvidenceKind::Copied, &relation.copied, text).against());
+        }
         if let Some(kin) = pair.kin
             && finding.class != Class::Spoof
         {

@@ -2,6 +2,7 @@
 //! flux.
 
 use super::scene::{GLBP_1, GLBP_2, MS, NLB, SECOND, Scene, VRRP, VRRP_8, expect, mac, scene};
+use crate::evidence::EvidenceKind;
 use crate::{Certainty, Class};
 use arpflux_core::types::Mac;
 
@@ -297,4 +298,34 @@ fn flux_and_conflicts_with_oneself() {
     }
     let proved = scene(|s| s.round(1, &[mac(1), mac(2)]).one_host(&[mac(1), mac(2)]));
     assert_eq!(expect("known", Class::Flux, &proved), Some(Certainty::Proved));
+}
+
+/// A guest bridged to Wi-Fi, seen on both sides of the bridge: a fault for all that ARP shows, and what else it may be.
+#[test]
+fn a_bridge_that_puts_its_own_mac_in_place_is_told_of() {
+    let (guest, bridge) = (mac(1), mac(2));
+    let copied = |times: usize| {
+        let mut s = Scene::default();
+        for _ in 0..times {
+            s.wait(3 * SECOND).ask(guest, 1, 7).wait(10).ask(bridge, 1, 7);
+            s.wait(3 * SECOND).ask(mac(9), 9, 1).wait(100).reply(guest, 1, mac(9), 9);
+            s.wait(10).reply(bridge, 1, mac(9), 9);
+        }
+        s
+    };
+    let pieces = |scene: &Scene| {
+        let report = scene.report();
+        let found = report.addresses.iter().find(|one| one.address.to_string() == "10.0.0.1").unwrap();
+        assert_eq!(found.class.rank(), 2, "{found:#?}");
+        found.evidence.iter().filter(|piece| piece.kind == EvidenceKind::Copied).cloned().collect::<Vec<_>>()
+    };
+    let told = pieces(&copied(3));
+    assert_eq!(told.iter().map(|piece| (piece.count, piece.against)).collect::<Vec<_>>(), [(3, true)]);
+    // Once may be chance; and who asks later asks for himself.
+    assert!(pieces(&copied(1)).is_empty());
+    let later = scene(|s| {
+        s.round(1, &[guest, bridge]).ask(guest, 1, 7).wait(2 * MS).ask(bridge, 1, 7);
+        s.wait(SECOND).ask(guest, 1, 7).wait(2 * MS).ask(bridge, 1, 7)
+    });
+    assert!(pieces(&later).is_empty());
 }

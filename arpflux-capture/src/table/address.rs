@@ -17,6 +17,9 @@ pub(crate) struct Relation {
     /// One spoke in the other's name, by an Ethernet source of its own; and who did.
     pub named: Mark,
     pub named_by: Option<Mac>,
+    /// One sent the requests of the other to all once more at once; and which did.
+    pub copied: Mark,
+    pub copied_by: Option<Mac>,
     /// Which of them claimed it last, and since when; `None`: the first one since it came.
     pub holder: Option<u32>,
     pub since: u64,
@@ -108,6 +111,8 @@ impl Address {
             mine.contested.join(&relation.contested);
             mine.defended.join(&relation.defended);
             mine.named.join(&relation.named);
+            mine.copied.join(&relation.copied);
+            mine.copied_by = mine.copied_by.or(relation.copied_by);
             mine.moves.join(&relation.moves);
             mine.returns.join(&relation.returns);
             if let Some(holder) = relation.holder.filter(|_| relation.since >= mine.since) {

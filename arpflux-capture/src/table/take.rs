@@ -37,13 +37,14 @@ impl Table {
             }
             return;
         }
-        if packet.to_all {
-            self.recognise(packet);
-        }
+        let original = if packet.to_all { self.recognise(packet) } else { None };
         if has_sender {
             let how = if packet.is_gratuitous() { How::Announcement } else { How::Request };
             self.claim(packet, how, false);
             self.note_push(packet);
+            if let Some(original) = original {
+                self.copied(packet, original);
+            }
         }
         if let Some(target) = packet.target {
             let probe = !packet.sender.is_some();
@@ -54,9 +55,10 @@ impl Table {
         }
     }
 
-    /// A request that came on another interface at the same time: one wire, seen twice.
-    fn recognise(&mut self, packet: &Packet) {
-        let Some(target) = packet.target else { return };
+    /// A request that came on another interface at the same time: one wire, seen twice. Gives the MAC that asked the same
+    /// just before, if it is another one.
+    fn recognise(&mut self, packet: &Packet) -> Option<Mac> {
+        let target = packet.target?;
         let request = Request {
             target: target.address,
             sender: packet.sender.address,
@@ -71,6 +73,12 @@ impl Table {
                 && known.time.abs_diff(request.time) < ECHO
         });
         let other = same.map(|known| known.wire);
+        let original = self.requests.iter().find(|known| {
+            (known.wire, known.target, known.sender) == (request.wire, request.target, request.sender)
+                && known.mac != request.mac
+                && known.time.abs_diff(request.time) < ECHO
+        });
+        let original = original.filter(|_| self.clocked).map(|known| known.mac);
         if self.requests.len() < REMEMBERED {
             self.requests.push(request);
         } else {
@@ -82,6 +90,18 @@ impl Table {
             && self.wire(other).tunnel == self.wire(request.wire).tunnel
         {
             self.join_wires(request.wire, other);
+        }
+        original
+    }
+
+    /// A request that another MAC sent just before, with the same sender address.
+    fn copied(&mut self, packet: &Packet, original: Mac) {
+        let wire = self.wires.known[packet.sender.wire as usize].1;
+        let Some(address) = self.addresses.get_mut(&Key { wire, ..packet.sender }) else { return };
+        if let (Some(one), Some(other)) = (address.find(original), address.find(packet.mac)) {
+            let relation = address.between(one, other);
+            relation.copied.note(packet.seen);
+            relation.copied_by = Some(packet.mac);
         }
     }
 
