@@ -158,7 +158,8 @@ fn metrics_are_read_by_prometheus_and_never_seen_half_written() {
 
     // A reader looks all the time while it is written again and again.
     let whole = std::fs::read_to_string(&path).unwrap();
-    let first = std::fs::metadata(&path).unwrap().ino();
+    // Open, so that its number is not given to another.
+    let first = std::fs::File::open(&path).unwrap();
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
@@ -175,7 +176,8 @@ fn metrics_are_read_by_prometheus_and_never_seen_half_written() {
         done.store(true, Ordering::Relaxed);
         assert!(reader.join().unwrap() > 0);
     });
-    assert_ne!(std::fs::metadata(&path).unwrap().ino(), first, "written in place, not renamed");
+    let number = first.metadata().unwrap().ino();
+    assert_ne!(std::fs::metadata(&path).unwrap().ino(), number, "written in place, not renamed");
     let left: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["arpflux.prom"]);
 }

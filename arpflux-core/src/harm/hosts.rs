@@ -125,8 +125,13 @@ impl<'s> Hosts<'s> {
                 let mut there = self.beside(holder);
                 there.extend(self.listeners.iter().filter(without));
                 let asker = neighbours.of(holder, target);
-                harm.extend(self.loses(now, then, &there, asker, target));
-            } else if !target.is_link_local() {
+                if there.iter().any(|on| answers(now, *on, asker, target)) {
+                    harm.extend(self.loses(now, then, &there, asker, target));
+                    continue;
+                }
+            }
+            // As there, if nobody on its own wire answers.
+            if !target.is_link_local() {
                 // On any wire. Addresses of RFC 3927 are for the host itself there (a resolver of the node's own).
                 let mut wires = BTreeSet::new();
                 // Also where single addresses alone are held, or none, as on a wire of which nothing is known.
@@ -149,14 +154,10 @@ impl<'s> Hosts<'s> {
         asker: Ipv4Addr,
         target: Ipv4Addr,
     ) -> Option<Harm> {
-        let verdict =
-            |model: &Model<'_>, on: &IfIndex| model.reply(&ArpRequest::broadcast(*on, asker, target));
-        let answers = |on: &&IfIndex| {
-            !now.never_answers(**on, target) && matches!(verdict(now, on), Verdict::Answers { .. })
-        };
-        let on = wire.iter().find(answers)?;
+        let on = wire.iter().find(|on| answers(now, **on, asker, target))?;
         let silent = |on: &IfIndex| {
-            then.never_answers(*on, target) || matches!(verdict(then, on), Verdict::Silent { .. })
+            let request = ArpRequest::broadcast(*on, asker, target);
+            then.never_answers(*on, target) || matches!(then.reply(&request), Verdict::Silent { .. })
         };
         if !wire.iter().all(silent) {
             return None;
@@ -241,6 +242,11 @@ impl<'s> Hosts<'s> {
         harm.extend(self.packets_of_others(now, then, &destinations, &own));
         harm
     }
+}
+
+fn answers(model: &Model<'_>, on: IfIndex, asker: Ipv4Addr, target: Ipv4Addr) -> bool {
+    let request = ArpRequest::broadcast(on, asker, target);
+    !model.never_answers(on, target) && matches!(model.reply(&request), Verdict::Answers { .. })
 }
 
 /// Addresses in order, to find those of a subnet without looking at each.

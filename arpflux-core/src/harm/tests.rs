@@ -158,6 +158,19 @@ fn an_address_without_a_subnet_keeps_an_interface_that_answers() {
     assert_eq!(changed(&host, |host| host.one(3, Sysctl::ArpIgnore, 1)), [""; 0]);
 }
 
+/// Who asks on another wire may stand on this one: nothing on the host tells.
+#[test]
+fn an_address_without_a_subnet_that_its_own_interface_drops_keeps_what_answers_elsewhere() {
+    let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).nic(3, "br0", &["10.9.0.1/32"]);
+    let host = host.route("0.0.0.0/0", Some("10.0.0.1"), 2, 0);
+    let strict = changed(&host.clone().one(3, Sysctl::RpFilter, 1), |host| host.one(2, Sysctl::ArpIgnore, 1));
+    assert!(
+        matches!(strict.as_slice(), [one] if one.starts_with("10.0.0.1 on eth0 would get no answer for 10.9.0.1")),
+        "{strict:?}"
+    );
+    assert_eq!(changed(&host, |host| host.one(2, Sysctl::ArpIgnore, 1)), [""; 0]);
+}
+
 #[test]
 fn an_address_beside_the_wires_is_told_with_both_readings_unless_it_is_of_the_link_alone() {
     let host = Host::new().nic(2, "eth0", &["10.0.0.2/24"]).address(1, "10.1.0.2/32");
