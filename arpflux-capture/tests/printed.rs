@@ -219,6 +219,28 @@ fn every_form_gives_the_same_verdict_or_says_what_it_lacks() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+/// Lines as a mail program cuts them, within words.
+#[test]
+fn what_is_wrapped_within_words_is_never_better_than_the_frames() {
+    let folder = std::env::temp_dir().join(format!("arpflux-wrapped-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("scene.pcap");
+    for scene in scenes().into_iter().filter(|scene| rank(scene.class) > 0) {
+        std::fs::write(&path, file(std::slice::from_ref(&scene))).unwrap();
+        for command in [&["tshark", "-n", "-T", "ek"][..], &["tshark", "-n", "-V"], &["tcpdump", "-n", "-e"]]
+        {
+            let text = print(&path, command);
+            for width in 60..=130 {
+                let lines = text.split(|byte| *byte == b'\n');
+                let wrapped: Vec<&[u8]> = lines.flat_map(|line| line.chunks(width)).collect();
+                let report = report(&wrapped.join(&b'\n'));
+                assert_ne!(report.ok, Some(true), "{command:?}, {width}: {:?} {report:#?}", scene.class);
+            }
+        }
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 #[test]
 fn without_the_macs_of_those_who_ask_nothing_is_good() {
     let folder = std::env::temp_dir().join(format!("arpflux-askers-{}", std::process::id()));

@@ -10,6 +10,21 @@ impl Text {
         [&b"{\""[..], b"[{\"", b",{\""].iter().any(|begin| line.starts_with(begin))
     }
 
+    /// Notes a line of JSON without white space that ends within an object: something wrapped it, and cut words.
+    pub(super) fn count_braces(&mut self, space: &[u8]) {
+        for byte in space {
+            match byte {
+                b'{' => self.braces = self.braces.saturating_add(1),
+                b'}' => self.braces = self.braces.saturating_sub(1),
+                b'\n' if self.braces > 0 => {
+                    self.counts.broken += 1;
+                    self.braces = 0;
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// Whether a word begins another packet than the one at hand.
     pub(super) fn begins_packet(&self, raw: &[u8]) -> bool {
         raw.starts_with(b"\"_index\"") || self.pdml && matches!(raw, b"<packet>" | b"</pdml>")

@@ -132,6 +132,8 @@ pub(super) struct Text {
     summary: bool,
     /// The line is JSON without white space.
     json: bool,
+    /// Braces that are open in it.
+    braces: u32,
     /// Tabs before the word at hand in its line.
     tabs: usize,
     /// A packet began: its time or its link-layer addresses came.
@@ -244,6 +246,9 @@ impl Text {
     fn pass(&mut self, space: &[u8]) {
         let line = space.iter().rposition(|byte| *byte == b'\n');
         let rest = &space[line.map_or(0, |at| at + 1)..];
+        if self.json {
+            self.count_braces(space);
+        }
         if line.is_some() {
             (self.begins_line, self.tabs) = (true, 0);
             self.json &= rest.contains(&b'{');
