@@ -214,6 +214,7 @@ impl Object {
     }
 
     /// Whether it says where packets go: of these the kernel tells whenever one comes or goes.
+    #[cfg(feature = "kernel")]
     pub(crate) const fn is_routing(&self) -> bool {
         matches!(self, Self::Rule(_) | Self::Route(_))
     }
