@@ -37,13 +37,15 @@ impl Table {
             }
             return;
         }
-        let original = if packet.to_all { self.recognise(packet) } else { None };
+        if packet.to_all {
+            self.recognise(packet);
+        }
         if has_sender {
             let how = if packet.is_gratuitous() { How::Announcement } else { How::Request };
             self.claim(packet, how, false);
             self.note_push(packet);
-            if let Some(original) = original {
-                self.copied(packet, original);
+            if packet.to_all && self.further_macs > 0 {
+                self.copied(packet);
             }
         }
         if let Some(target) = packet.target {
@@ -55,10 +57,9 @@ impl Table {
         }
     }
 
-    /// A request that came on another interface at the same time: one wire, seen twice. Gives the MAC that asked the same
-    /// just before, if it is another one.
-    fn recognise(&mut self, packet: &Packet) -> Option<Mac> {
-        let target = packet.target?;
+    /// A request that came on another interface at the same time: one wire, seen twice.
+    fn recognise(&mut self, packet: &Packet) {
+        let Some(target) = packet.target else { return };
         let request = Request {
             target: target.address,
             sender: packet.sender.address,
@@ -73,12 +74,6 @@ impl Table {
                 && known.time.abs_diff(request.time) < ECHO
         });
         let other = same.map(|known| known.wire);
-        let original = self.requests.iter().find(|known| {
-            (known.wire, known.target, known.sender) == (request.wire, request.target, request.sender)
-                && known.mac != request.mac
-                && known.time.abs_diff(request.time) < ECHO
-        });
-        let original = original.filter(|_| self.clocked).map(|known| known.mac);
         if self.requests.len() < REMEMBERED {
             self.requests.push(request);
         } else {
@@ -91,14 +86,22 @@ impl Table {
         {
             self.join_wires(request.wire, other);
         }
-        original
     }
 
     /// A request that another MAC sent just before, with the same sender address.
-    fn copied(&mut self, packet: &Packet, original: Mac) {
+    fn copied(&mut self, packet: &Packet) {
+        let (Some(target), true) = (packet.target, self.clocked) else { return };
         let wire = self.wires.known[packet.sender.wire as usize].1;
-        let Some(address) = self.addresses.get_mut(&Key { wire, ..packet.sender }) else { return };
-        if let (Some(one), Some(other)) = (address.find(original), address.find(packet.mac)) {
+        let address = self.addresses.get_mut(&Key { wire, ..packet.sender });
+        let Some(address) = address.filter(|address| address.claims.len() > 1) else { return };
+        let original = self.requests.iter().find(|known| {
+            let same = (known.target, known.sender) == (target.address, packet.sender.address);
+            same && known.wire == packet.sender.wire
+                && known.mac != packet.mac
+                && known.time.abs_diff(packet.seen.time) < ECHO
+        });
+        let Some(original) = original else { return };
+        if let (Some(one), Some(other)) = (address.find(original.mac), address.find(packet.mac)) {
             let relation = address.between(one, other);
             relation.copied.note(packet.seen);
             relation.copied_by = Some(packet.mac);
