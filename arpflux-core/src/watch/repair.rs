@@ -46,7 +46,7 @@ impl Watcher {
         self.kernel.only_near(near.clone());
         let snapshot = match rest {
             Some(rest) => self.kernel.snapshot_after(rest)?,
-            None => self.look_at_the_rest(&near)?,
+            None => self.whole_snapshot(&near)?,
         };
         self.options.apply.stop.check()?;
         let planned = self.published.plan(&self.policy, &snapshot);
@@ -94,7 +94,7 @@ impl Watcher {
     }
 
     /// A whole snapshot, and what later news is compared with.
-    fn look_at_the_rest(&mut self, near: &Near) -> Result<Snapshot> {
+    fn whole_snapshot(&mut self, near: &Near) -> Result<Snapshot> {
         // Before the snapshot that it stands for: what happens in between is seen as a change.
         self.digests.proxies = self.kernel.proxies_digest()?;
         // What these tell of is in the snapshot.
