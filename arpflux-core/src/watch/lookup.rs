@@ -9,7 +9,6 @@ use super::trouble::Kind;
 use super::watcher::{Watcher, cpu_time};
 use crate::error::Result;
 use crate::kernel::Kernel as _;
-use crate::kernel::netlink::Changed;
 use crate::snapshot::Snapshot;
 use crate::state::{Change, Object, State, SysctlScope, between};
 use crate::sysctl::Sysctl;
@@ -34,7 +33,7 @@ impl Watcher {
             }
         }
         if !self.put_right(Cause::Sysctl, wrong, woken, drifts)? {
-            self.changed = self.changed.max(Changed::More);
+            self.look_at_all_next();
         }
         Ok(())
     }
@@ -185,7 +184,7 @@ impl Watcher {
             let found = Snapshot { proxies: found, ..Snapshot::default() };
             self.seen.proxies = State::from(found).with(&managed).into_snapshot().proxies;
         } else {
-            self.changed = self.changed.max(Changed::More);
+            self.look_at_all_next();
         }
         Ok(())
     }
@@ -194,7 +193,7 @@ impl Watcher {
     pub(super) fn hold(&mut self, changes: Vec<Change>) {
         for change in changes {
             if !change.object.is_routing() {
-                self.changed = self.changed.max(Changed::More);
+                self.look_at_all_next();
             }
             if self.held.iter().all(|held| held.object != change.object) {
                 self.held.push(change);

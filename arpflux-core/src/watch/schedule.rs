@@ -46,8 +46,13 @@ impl Watcher {
 
     /// A look at everything follows as soon as the budget allows.
     pub(super) fn look_soon(&mut self, cause: Cause) {
-        self.changed = self.changed.max(Changed::More);
+        self.look_at_all_next();
         self.pend(cause);
+    }
+
+    /// The next look, whenever it comes, is one at everything.
+    pub(super) fn look_at_all_next(&mut self) {
+        self.changed = self.changed.max(Changed::More);
     }
 
     /// A look follows, at as much as has changed.
